@@ -1,0 +1,80 @@
+# Everything a newcomer types. Set-up happens by itself: each target installs what it needs from the lock, once.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench lock catalogs
+.SUFFIXES:
+
+# Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
+PYTHON ?=
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+
+help: ## list the targets (this is what a bare `make` does)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# The recipe is one plain command, so that make starts it without a shell and passes SIGTERM on to it.
+run: .venv/base.stamp ## start everything (embedded services, demo data, all processes); Ctrl-C stops it
+	@$(PY) manage.py demo
+
+test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/portal -k health" narrows it)
+	$(PY) -m pytest -n 2 $(TESTS)
+
+lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrations and catalogs
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/djlint --check --quiet .
+	.venv/bin/djlint --lint --quiet .
+	.venv/bin/lint-imports --no-cache
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m portal.catalogs --check
+
+bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the same run
+	$(PY) -m benchmarks
+
+lock: .venv-lock/stamp ## write requirements/*.lock anew from pyproject.toml
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --output-file requirements/base.lock pyproject.toml
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --output-file requirements/dev.lock --group dev pyproject.toml
+
+catalogs: .venv/base.stamp
+	@$(PY) -m portal.catalogs
+
+# The development lock contains the run-time one, so installing it settles both.
+.venv/dev.stamp: requirements/dev.lock
+	@$(call make-venv)
+	@echo "Installing the development dependencies from $< (once, about a minute) ..."
+	@$(PIP) --requirement $<
+	@touch .venv/base.stamp $@
+
+.venv/base.stamp: requirements/base.lock
+	@$(call make-venv)
+	@echo "Installing the dependencies from $< (once, about half a minute) ..."
+	@$(PIP) --requirement $<
+	@touch $@
+
+.venv-lock/stamp:
+	@$(call make-venv)
+	$(PY) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+# A shim may exist on the PATH and still not run, so each candidate has to prove itself. An environment without
+# pip is what an interrupted `venv` leaves behind: it is made anew.
+define make-venv
+	if .venv/bin/python -m pip --version >/dev/null 2>&1; then exit 0; fi; \
+	for python in $(if $(PYTHON),"$(PYTHON)",python3.12 python3.11 python3 python); do \
+	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1; then \
+	    echo "Creating the virtual environment .venv with $$("$$python" --version) ..."; \
+	    "$$python" -m venv --clear .venv && exit 0; \
+	    echo "make: $$python cannot create virtual environments; on Debian and Ubuntu install python3-venv." >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "make: no Python 3.11 or 3.12 found. Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+	exit 1
+endef

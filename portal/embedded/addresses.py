@@ -3,7 +3,9 @@
 from pathlib import Path
 from urllib.parse import quote
 
-POSTGRES_PORT = 5432  # only names the socket file; always written out, so that a PGPORT around us changes nothing
+POSTGRES_PORT = (
+    5432  # only names the socket file; always written out, so that a PGPORT around us changes nothing
+)
 POSTGRES_ROLE = "gatehouse"
 POSTGRES_DATABASE = "gatehouse"
 

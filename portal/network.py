@@ -1,0 +1,18 @@
+"""Which addresses are this machine's alone."""
+
+import ipaddress
+
+
+def is_loopback(bind: str) -> bool:
+    """Whether nobody but this machine can reach an address."""
+    if bind == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return False
+
+
+def bracketed(bind: str) -> str:
+    """An address as it stands before `:port`."""
+    return f"[{bind}]" if ":" in bind else bind

@@ -1,0 +1,207 @@
+"""The story of `make run`: look, start the services, prepare, start the processes, say so, watch, stop."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from babel.messages.pofile import PoFileError
+from django.conf import LazySettings, settings
+
+from portal import catalogs, certificate, secrets
+from portal.embedded import addresses, postgres, redis
+from portal.embedded.errors import EmbeddedServiceError
+from portal.embedded.permissions import private_dir
+from portal.network import bracketed, is_loopback
+from portal.supervisor import panel, ports
+from portal.supervisor.console import Console
+from portal.supervisor.crew import Crew, EmbeddedMember
+from portal.supervisor.statedir import AlreadyRunning, StateDirLock
+
+READY_SECONDS = 120.0
+PORTS_SECONDS = 15.0  # how long what a killed run left behind may need to end
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Refused(Exception):
+    """It can't start like this; the text says what to change."""
+
+
+def run(console: Console | None = None) -> int:
+    """Run the demo until it is told to stop. Returns the exit status: 0 after an orderly end, else 1."""
+    console = console or Console()
+    crew = Crew(console)
+    crew.catch_signals()
+    _log_to(console)
+    lock = StateDirLock(settings.STATE_DIR)
+    try:
+        _refuse_what_is_wrong(settings)
+        lock.take()
+    except (AlreadyRunning, Refused, OSError) as error:
+        console.shout(str(error))
+        return 1
+    try:
+        _wait_for_ports(crew, lock)
+        _start(crew)
+        _watch(crew)
+    except (Refused, EmbeddedServiceError) as error:
+        if not crew.stop_wanted:
+            console.shout(str(error))
+            crew.exhausted = True
+    finally:
+        console.say("Stopping ...")
+        crew.stop()
+        lock.release()
+    console.say("Stopped. The data stays in " + str(settings.STATE_DIR))
+    return 1 if crew.exhausted else 0
+
+
+def _refuse_what_is_wrong(settings: LazySettings) -> None:
+    problems = [f"{variable}: {what} {hint}" for variable, what, hint in settings.ENVIRONMENT_PROBLEMS]
+    if problems:
+        raise Refused("\n".join(problems))
+    if not is_loopback(settings.BIND):
+        raise Refused(
+            f"GATEHOUSE_BIND is {settings.BIND}, and others can reach that. The demo has a fixed password, a "
+            "self-signed certificate and secrets made by itself, so it runs on 127.0.0.1 or ::1 only."
+        )
+
+
+def _wait_for_ports(crew: Crew, lock: StateDirLock) -> None:
+    """Raises Refused when a port is taken; after a killed run its children first get the time to end."""
+    deadline = time.monotonic() + (PORTS_SECONDS if lock.left_unclean else 0.0)
+    while complaints := ports.complaints(settings.BIND, ports.wanted(settings)):
+        if crew.stop_wanted or time.monotonic() >= deadline:
+            raise Refused("\n".join(complaints))
+        crew.turn(0.2)
+
+
+def _start(crew: Crew) -> None:
+    state_dir: Path = settings.STATE_DIR
+    crew.console.say(f"Gatehouse keeps its data in {state_dir}")
+    if settings.DATABASES["default"].get("HOST") == str(addresses.postgres_dir(state_dir)):
+        _say_how_long(
+            crew,
+            "PostgreSQL",
+            lambda: crew.add(EmbeddedMember("postgres", lambda: postgres.start(state_dir))),
+        )
+    if settings.REDIS_URL == addresses.redis_url(state_dir):
+        _say_how_long(
+            crew, "Redis", lambda: crew.add(EmbeddedMember("redis", lambda: redis.start(state_dir)))
+        )
+    _say_how_long(crew, "Secrets, certificate, translations", _prepare_files)
+    env = _environment()
+    for what, name, arguments in _steps():
+        _say_how_long(crew, what, lambda n=name, a=arguments: _step(crew, n, _manage(*a), env))
+    for name, command in _processes().items():
+        if not crew.stop_wanted:
+            crew.add(crew.child(name, command, env))
+    _await_ready(crew)
+
+
+def _prepare_files() -> None:
+    try:
+        secrets.ensure(settings.STATE_DIR)
+        certificate.ensure(
+            settings.STATE_DIR, base_domain=settings.BASE_DOMAIN, mail_domain=settings.MAIL_DOMAIN
+        )
+        catalogs.compile_catalogs()
+        private_dir(settings.STORE_ROOT)
+    except (OSError, ValueError, PoFileError) as error:
+        raise Refused(str(error)) from error
+
+
+def _steps() -> list[tuple[str, str, tuple[str, ...]]]:
+    collect = "manifest" in settings.STORAGES["staticfiles"]["BACKEND"].lower()
+    return [
+        ("Settings checked", "check", ("check", "--database", "default")),
+        ("Database up to date", "migrate", ("migrate_schemas", "--verbosity", "0")),
+        *(
+            [("Static files", "static", ("collectstatic", "--noinput", "--verbosity", "0"))]
+            if collect
+            else []
+        ),
+        ("Demo data", "demo", ("seed_demo",)),
+    ]
+
+
+def _processes() -> dict[str, list[str]]:
+    """In the order of their start; the other way round they stop."""
+    bind = f"{bracketed(settings.BIND)}:{settings.HTTP_PORT}"
+    celery = [sys.executable, "-m", "celery", "--app", "portal"]
+    beat_dir = settings.STATE_DIR / "beat"
+    beat_dir.mkdir(mode=0o700, exist_ok=True)
+    return {
+        "web": [
+            *(sys.executable, "-m", "gunicorn", "portal.wsgi:application", "--bind", bind),
+            *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
+            # Its control socket would lie in the home folder; the heartbeat file must not wait for a slow disk.
+            *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),
+        ],
+        "worker": [
+            *(*celery, "worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
+            *("--without-gossip", "--without-mingle"),
+        ],
+        "beat": [
+            *(*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""),
+            *("--schedule", str(beat_dir / "schedule")),
+        ],
+        "gateway": _manage("gateway"),
+    }
+
+
+def _await_ready(crew: Crew) -> None:
+    """Wait until web and gateway really answer, then show the panel. Raises Refused when they never do."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not crew.stop_wanted:
+        crew.turn(0.3)
+        closed = panel.not_ready(settings)
+        if not closed:
+            panel.show(crew.console, settings)
+            return
+        if time.monotonic() > deadline:
+            raise Refused(
+                f"Not ready after {READY_SECONDS:.0f} s: {', '.join(closed)}. The lines above say why."
+            )
+
+
+def _watch(crew: Crew) -> None:
+    while not crew.stop_wanted:
+        crew.turn(60)
+
+
+def _step(crew: Crew, name: str, command: list[str], env: dict[str, str]) -> None:
+    if crew.stop_wanted:
+        return
+    if not crew.run_step(name, command, env):
+        raise Refused(f"The step “{name}” failed; its lines above say why.")
+
+
+def _say_how_long(crew: Crew, what: str, act: Callable[[], None]) -> None:
+    if crew.stop_wanted:
+        return
+    began = time.monotonic()
+    act()
+    crew.console.say(f"{what}: {time.monotonic() - began:.1f} s")
+
+
+def _manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+
+def _environment() -> dict[str, str]:
+    """What the children see: ours, and that this is the demo."""
+    return os.environ | {"GATEHOUSE_DEMO": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _log_to(console: Console) -> None:
+    """Warnings of the embedded services belong on the terminal, whatever the settings log and where."""
+
+    class ToConsole(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            console.shout(record.getMessage())
+
+    logger = logging.getLogger("portal.embedded")
+    logger.handlers, logger.propagate = [ToConsole(logging.WARNING)], False

@@ -34,8 +34,8 @@ SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-# For tests: a power cut may eat it, a killed process may not.
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+# For tests: a power cut may eat what is committed, a killed process still may not.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Postgres:
@@ -133,13 +133,12 @@ def _initialise(programs: Path, data: Path, *, user: str | None, durable: bool) 
 
 
 def _check_version(data: Path) -> None:
-    found = (
-        (data / "PG_VERSION").read_text().strip() if (data / "PG_VERSION").exists() else "no PostgreSQL data"
-    )
-    if found != str(VERSION):
+    file = data / "PG_VERSION"
+    version = file.read_text().strip() if file.exists() else None
+    if version != str(VERSION):
         raise ServiceFailed(
-            f"{data} holds {found}, not PostgreSQL {VERSION}. Upgrade it with pg_upgrade, or set GATEHOUSE_STATE_DIR "
-            "to another directory to begin anew."
+            f"{data} holds {f'version {version}' if version else 'no PostgreSQL data'}, and this is PostgreSQL "
+            f"{VERSION}. Upgrade it with pg_upgrade, or set GATEHOUSE_STATE_DIR to another directory to begin anew."
         )
 
 

@@ -1,0 +1,90 @@
+import json
+import logging
+import os
+
+import pytest
+from django.db.utils import ConnectionHandler
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from portal import health
+from portal.health import HealthMiddleware
+
+
+@pytest.fixture
+def store(settings, tmp_path):
+    settings.STORE_ROOT = tmp_path / "store"
+    settings.STORE_ROOT.mkdir()
+    return settings.STORE_ROOT
+
+
+@pytest.fixture
+def ask(db, store):
+    def ask(path, method="get", **headers):
+        middleware = HealthMiddleware(lambda request: HttpResponse("the page"))
+        return middleware(getattr(RequestFactory(), method)(path, **headers))
+
+    return ask
+
+
+def test_the_process_answers_on_any_host(ask):
+    response = ask("/healthz", HTTP_HOST="no customer, not even a host")
+    assert (response.status_code, json.loads(response.content)) == (200, {"status": "ok"})
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_ready_means_that_database_redis_and_store_work(ask, store):
+    response = ask("/readyz", HTTP_HOST="192.0.2.1")
+    assert response.status_code == 200
+    assert json.loads(response.content) == {
+        "status": "ok",
+        "parts": {"database": "ok", "redis": "ok", "store": "ok"},
+    }
+    assert list(store.iterdir()) == []
+
+
+def database_gone(settings, monkeypatch, tmp_path):
+    nowhere = settings.DATABASES["default"] | {"HOST": str(tmp_path), "PASSWORD": "the-password"}
+    monkeypatch.setattr(health, "connections", ConnectionHandler({"default": nowhere}))
+
+
+def redis_gone(settings, monkeypatch, tmp_path):
+    settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
+
+
+def store_gone(settings, monkeypatch, tmp_path):
+    settings.STORE_ROOT = tmp_path / "not mounted"
+
+
+@pytest.mark.parametrize(
+    ("part", "take_away"), [("database", database_gone), ("redis", redis_gone), ("store", store_gone)]
+)
+def test_the_part_that_fails_is_named_and_the_reason_stays_inside(
+    ask, part, take_away, settings, monkeypatch, tmp_path, caplog
+):
+    take_away(settings, monkeypatch, tmp_path)
+    with caplog.at_level(logging.ERROR, "portal.health"):
+        response = ask("/readyz")
+
+    assert response.status_code == 503
+    answer = json.loads(response.content)
+    assert answer["status"] == "unavailable"
+    assert answer["parts"] == {"database": "ok", "redis": "ok", "store": "ok"} | {part: "unavailable"}
+    assert str(tmp_path) not in response.content.decode()
+    assert f"Not ready: {part}" in caplog.text
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_store_that_cannot_be_written_is_not_ready(ask, store):
+    store.chmod(0o500)
+    assert json.loads(ask("/readyz").content)["parts"]["store"] == "unavailable"
+
+
+def test_only_reading_is_allowed(ask):
+    assert ask("/readyz", method="post").status_code == 405
+    assert ask("/healthz", method="head").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz/", "/readyzz", "/mailboxes/readyz"])
+def test_every_other_path_is_somebody_elses(ask, path):
+    assert ask(path).content == b"the page"

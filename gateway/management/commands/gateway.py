@@ -1,0 +1,54 @@
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from gateway.errors import CannotServe
+from gateway.processes import Children, child_command, serve
+from gateway.server import Configuration, Gateway
+
+
+class Command(BaseCommand):
+    help = (
+        "Run the mail gateway: SMTP in, POP3 out. SIGTERM ends it gracefully, SIGHUP reloads the certificate."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--processes",
+            type=int,
+            default=1,
+            metavar="N",
+            help="how many processes share the ports (default 1)",
+        )
+        parser.add_argument(
+            "--child", action="store_true", help="serve as one of several; started by --processes"
+        )
+
+    def handle(self, *args: Any, processes: int, child: bool, **options: Any) -> None:
+        if processes < 1:
+            raise CommandError(_("At least one process is needed."))
+        try:
+            if child:
+                serve(
+                    Configuration.from_settings(shared_ports=True),
+                    ready=lambda gateway: None,
+                    parent=sys.stdin.fileno(),
+                )
+            elif processes == 1:
+                serve(Configuration.from_settings(), ready=self._tell_ports)
+            else:
+                configuration = Configuration.from_settings()
+                self._tell_ports(configuration)
+                sys.exit(Children(child_command(["--child"]), processes).run(configuration))
+        except CannotServe as error:
+            raise CommandError(str(error)) from error
+
+    def _tell_ports(self, gateway: Gateway | Configuration) -> None:
+        ports = gateway.ports
+        self.stdout.write(
+            f"SMTP {ports.smtp}, SMTP with TLS {ports.smtps}, POP3 {ports.pop3}, POP3 with TLS {ports.pop3s}"
+        )
+        self.stdout.flush()

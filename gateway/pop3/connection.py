@@ -1,0 +1,145 @@
+"""One POP3 connection: octets in and out around a session. Time limits, TLS, and writing as fast as the client reads."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import AsyncGenerator
+from typing import Any, NamedTuple
+
+from ..errors import BareLineFeed, ConnectionEnded, EndlessLine, LineTooLong
+from ..lines import LineReader
+from ..peers import peer_address
+from .replies import Interrupted, Reply, Then
+from .session import Session
+from .stuffing import DotStuffer
+
+log = logging.getLogger("gateway.pop3")
+
+WRITE_OCTETS = 64 * 1024  # smaller writes cost a TLS record and a system call each
+GREETING = b"+OK Gatehouse POP3 ready\r\n"
+
+
+class Times(NamedTuple):
+    """Seconds."""
+
+    idle: float = 600  # RFC 1939 3: at least ten minutes
+    write: float = 180  # for the client to take what it asked for, 64 KiB at a time
+    handshake: float = 30
+
+
+class Connection:
+    """Serves one client until it leaves, is lost or is told to go."""
+
+    def __init__(
+        self,
+        maildrops: Any,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        certificate: ssl.SSLContext,
+        secure: bool,
+        times: Times,
+    ) -> None:
+        self.peer = peer_address(writer)
+        self.busy = False
+        self._stream = reader
+        self._lines = LineReader(reader)
+        self._writer = writer
+        self._certificate = certificate
+        self._times = times
+        self._stopping = False
+        self._session = Session(maildrops, peer=self.peer, secure=secure, hang_up=self.hang_up)
+
+    async def serve(self) -> None:
+        """Returns when the connection is over; the maildrop is released by then, deletions only if QUIT said so."""
+        try:
+            await self._write(GREETING)
+            while not self._stopping:
+                if await self._one_command() is Then.CLOSE:
+                    break
+        except Interrupted:
+            # The final dot must not come: what was sent is only a part of the message.
+            self.hang_up()
+        except (ConnectionEnded, EndlessLine, OSError, TimeoutError):
+            pass
+        finally:
+            try:
+                await self._session.end()
+            finally:
+                await self._close()
+
+    async def turn_away(self) -> None:
+        """For a client that gets no place."""
+        with contextlib.suppress(OSError, TimeoutError):
+            await self._write(b"-ERR [SYS/TEMP] Too many connections, please come back later\r\n")
+        await self._close()
+
+    def hang_up(self) -> None:
+        self._writer.transport.abort()
+
+    def shut_down(self) -> None:
+        """Close now, or after the command at hand."""
+        self._stopping = True
+        if not self.busy:
+            self._writer.transport.close()
+
+    async def _one_command(self) -> Then:
+        try:
+            # RFC 1939 3: at the end of patience the connection closes without a word and without UPDATE.
+            async with asyncio.timeout(self._times.idle):
+                line = await self._lines.line(self._session.line_limit)
+        except EndlessLine:
+            raise
+        except LineTooLong:
+            return await self._send(self._session.wrong("Line too long"))
+        except BareLineFeed:
+            return await self._send(self._session.wrong("Lines must end with CRLF"))
+        self.busy = True
+        try:
+            return await self._send(await self._session.answer(line))
+        finally:
+            self.busy = False
+
+    async def _send(self, reply: Reply) -> Then:
+        if reply.then is Then.START_TLS and self._lines.has_more:
+            # What follows was sent in clear, by anyone; it must not be taken for what the protected session says.
+            log.warning("pop3 closed peer=%s reason=data-behind-stls", self.peer)
+            return Then.CLOSE
+        first = f"{reply.line}\r\n".encode()
+        if reply.body is None:
+            await self._write(first)
+        elif isinstance(reply.body, bytes):
+            await self._write(first + reply.body + b".\r\n")
+        else:
+            await self._send_body(first, reply.body)
+        if reply.then is Then.START_TLS:
+            await self._start_tls()
+        return reply.then
+
+    async def _send_body(self, first: bytes, body: AsyncGenerator[bytes, None]) -> None:
+        stuffer, pending = DotStuffer(), bytearray(first)
+        async with contextlib.aclosing(body):
+            async for octets in body:
+                pending += stuffer.feed(octets)
+                if len(pending) >= WRITE_OCTETS:
+                    await self._write(bytes(pending))
+                    pending.clear()
+        await self._write(bytes(pending + stuffer.finish()))
+
+    async def _start_tls(self) -> None:
+        await self._writer.start_tls(self._certificate, ssl_handshake_timeout=self._times.handshake)
+        self._lines = LineReader(self._stream)
+        self._session.secure = True
+
+    async def _write(self, octets: bytes) -> None:
+        self._writer.write(octets)
+        async with asyncio.timeout(self._times.write):
+            await self._writer.drain()
+
+    async def _close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(self._times.write):
+                await self._writer.wait_closed()
+        self._writer.transport.abort()

@@ -1,0 +1,243 @@
+"""Between the POP3 session and `mailboxes.services.collection`: threads, limits, and outcomes turned into `-ERR`."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+from django.db import Error as DatabaseError
+
+from mailboxes import errors
+from mailboxes.services import collection
+from mailboxes.vault import Secret
+
+from ..errors import Overloaded
+from ..limits import Gate, GuessLimits
+from ..threads import Threads, finish
+from .replies import Interrupted, Refused
+
+log = logging.getLogger("gateway.pop3")
+
+LOGIN_SECONDS = 30  # one Argon2 and a few queries
+STEP_SECONDS = 60  # to open or continue one message
+COMMIT_SECONDS = 120  # to delete what was marked
+RENEW_SECONDS = 60  # how often a living session says so
+GUESS_DELAY_SECONDS = 2.0  # what a refused guess waits for its answer
+PIECE_OCTETS = 64 * 1024  # worth a trip to a thread, and one write to the socket
+
+_WRONG = ("Login name or password is wrong", "AUTH")
+_LATER = ("Please try again later", "SYS/TEMP")
+
+
+class Maildrops:
+    """Opens maildrops, for all connections of one process."""
+
+    def __init__(
+        self,
+        threads: Threads,
+        limits: GuessLimits,
+        gate: Gate,
+        *,
+        renew_seconds: float = RENEW_SECONDS,
+        guess_delay: float = GUESS_DELAY_SECONDS,
+    ) -> None:
+        self.threads = threads
+        self.renew_seconds = renew_seconds
+        self._limits = limits
+        self._gate = gate
+        self._guess_delay = guess_delay
+
+    async def open(
+        self, login: str, secret: Secret, *, peer: str, on_lost: Callable[[], None]
+    ) -> "OpenMaildrop":
+        """Raises Refused: `[AUTH]` for an unknown name, a wrong password and too many guesses alike."""
+        try:
+            async with self._gate.enter():
+                # Asked behind the gate, so that a volley of guesses can't pass before the first is counted.
+                allowed = await self.threads.call(LOGIN_SECONDS, self._limits.allow, login, peer)
+                maildrop = await self._open(login, secret, peer) if allowed else None
+        except errors.BadCredentials:
+            await self.threads.call(LOGIN_SECONDS, self._limits.failed, login, peer)
+            log.warning("login refused peer=%s", peer)
+            raise Refused(*_WRONG) from None
+        except errors.MaildropInUse:
+            raise Refused("Maildrop is open in another session", "IN-USE") from None
+        except Overloaded:
+            log.error("login not answered in time peer=%s", peer)
+            raise Refused(*_LATER) from None
+        except Exception:
+            log.exception("login failed peer=%s", peer)
+            raise Refused(*_LATER) from None
+        if maildrop is None:
+            log.warning("login refused peer=%s reason=too-many-guesses", peer)
+            await asyncio.sleep(self._guess_delay)
+            raise Refused(*_WRONG)
+        return OpenMaildrop(maildrop, self, peer=peer, on_lost=on_lost)
+
+    async def _open(self, login: str, secret: Secret, peer: str) -> Any:
+        opening = self.threads.start(collection.open_maildrop, login, secret.reveal(), peer=peer)
+        try:
+            return await finish(opening, LOGIN_SECONDS)
+        except (Overloaded, asyncio.CancelledError):
+            opening.add_done_callback(self._release_unwanted)
+            raise
+
+    def _release_unwanted(self, opening: "Future[Any]") -> None:
+        """Nobody waits for this maildrop any more: its owner's next session must not find it in use."""
+        if not opening.cancelled() and opening.exception() is None:
+            with contextlib.suppress(RuntimeError):  # the pool has stopped; the lock expires by itself
+                self.threads.start(opening.result().release)
+
+
+class OpenMaildrop:
+    """One open maildrop. Its calls to the service run one after the other; it keeps the session's lock alive."""
+
+    def __init__(self, maildrop: Any, owner: Maildrops, *, peer: str, on_lost: Callable[[], None]) -> None:
+        self.entries = maildrop.entries
+        self._maildrop = maildrop
+        self._owner = owner
+        self._peer = peer
+        self._on_lost = on_lost
+        self._turn = asyncio.Lock()
+        self._begun = time.monotonic()
+        self._retrieved = 0
+        self._octets = 0
+        self._renewal = asyncio.ensure_future(self._keep())
+
+    async def read(self, index: int, *, whole: bool = True) -> AsyncGenerator[bytes, None]:
+        """The message's octets, the first piece read already: what fails by then raises Refused.
+
+        Later failures raise Interrupted out of the iteration, for then the client has a part of the message.
+        """
+        pieces = _Pieces(self._maildrop.read, index)
+        try:
+            first = await self._call(STEP_SECONDS, pieces.take)
+        except errors.MessageGone:
+            raise Refused("Message is gone") from None
+        except Exception as error:
+            self._alarm(index, error)
+            permanent = not isinstance(error, Overloaded | OSError | DatabaseError)
+            raise Refused("Message cannot be opened", "SYS/PERM" if permanent else "SYS/TEMP") from None
+        return self._rest(index, first, pieces, whole=whole)
+
+    async def commit(self, deleted: list[int]) -> None:
+        """Delete these and close. Raises Refused when that failed; the maildrop is closed all the same."""
+        await self._stop_renewal()
+        try:
+            await self._call(COMMIT_SECONDS, self._maildrop.commit, deleted)
+        except Exception:
+            log.exception("collection not ended mailbox=%s", self._maildrop.address)
+            await self._release()
+            raise Refused(
+                "Some messages may not have been deleted, please try again later", "SYS/TEMP"
+            ) from None
+        self._log("quit", len(deleted))
+
+    async def release(self) -> None:
+        """Close and delete nothing. Never raises."""
+        await self._stop_renewal()
+        await self._release()
+        self._log("lost", 0)
+
+    async def _release(self) -> None:
+        try:
+            await self._call(COMMIT_SECONDS, self._maildrop.release)
+        except Exception:
+            log.exception("maildrop not released mailbox=%s", self._maildrop.address)
+
+    async def _rest(
+        self, index: int, first: bytes, pieces: "_Pieces", *, whole: bool
+    ) -> AsyncGenerator[bytes, None]:
+        octets = len(first)
+        try:
+            yield first
+            while not pieces.done:
+                piece = await self._call(STEP_SECONDS, pieces.take)
+                octets += len(piece)
+                yield piece
+        except Exception as error:
+            self._alarm(index, error)
+            raise Interrupted from error
+        finally:
+            if not pieces.done:
+                await self._call(STEP_SECONDS, pieces.close)
+        if whole:
+            self._retrieved += 1
+            self._octets += octets
+
+    async def _call(self, within: float, function: Callable[..., Any], *arguments: Any) -> Any:
+        async with self._turn:
+            return await self._owner.threads.call(within, function, *arguments)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(self._owner.renew_seconds)
+            try:
+                await self._call(STEP_SECONDS, self._maildrop.renew)
+            except errors.MaildropLost:
+                log.warning("maildrop lost to another session mailbox=%s", self._maildrop.address)
+                self._on_lost()
+                return
+            except Exception:
+                log.exception("maildrop not renewed mailbox=%s", self._maildrop.address)
+
+    async def _stop_renewal(self) -> None:
+        self._renewal.cancel()
+        await asyncio.wait([self._renewal])
+
+    def _alarm(self, index: int, error: Exception) -> None:
+        # Loud, for mail that can't be opened is what an operator must hear of first; but the error's class only,
+        # since its text or a traceback could hold a piece of the mail.
+        log.error(
+            "message cannot be opened customer=%s mailbox=%s message=%s error=%s",
+            self._maildrop.customer_id,
+            self._maildrop.address,
+            self.entries[index].uid,
+            type(error).__name__,
+        )
+
+    def _log(self, end: str, deleted: int) -> None:
+        log.info(
+            "collected customer=%s mailbox=%s retrieved=%d octets=%d deleted=%d seconds=%.3f peer=%s end=%s",
+            self._maildrop.customer_id,
+            self._maildrop.address,
+            self._retrieved,
+            self._octets,
+            deleted,
+            time.monotonic() - self._begun,
+            self._peer,
+            end,
+        )
+
+
+class _Pieces:
+    """A message's chunks in pieces worth writing; its methods run on threads."""
+
+    def __init__(self, read: Callable[[int], Iterator[bytes]], index: int) -> None:
+        self._read = read
+        self._index = index
+        self._chunks: Iterator[bytes] | None = None
+        self.done = False
+
+    def take(self) -> bytes:
+        if self._chunks is None:
+            self._chunks = iter(self._read(self._index))
+        piece, octets = [], 0
+        while octets < PIECE_OCTETS:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self.done = True
+                break
+            piece.append(chunk)
+            octets += len(chunk)
+        return b"".join(piece)
+
+    def close(self) -> None:
+        """Let go of the message's file when nobody reads on."""
+        self.done = True
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            close()

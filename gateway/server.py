@@ -1,0 +1,241 @@
+"""Four ports, one process: SMTP and POP3, each in clear with an upgrade to TLS and under TLS from the start."""
+
+import asyncio
+import contextlib
+import errno
+import functools
+import logging
+import ssl
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from .errors import PortTaken
+from .limits import Gate, GuessLimits
+from .peers import Places
+from .pop3.connection import Connection
+from .pop3.connection import Times as Pop3Times
+from .pop3.maildrops import Maildrops
+from .smtp.ingress import Ingress
+from .smtp.protocol import Protocol
+from .smtp.protocol import Times as SmtpTimes
+from .threads import Threads
+from .tls import Certificate
+
+log = logging.getLogger("gateway")
+
+STOP_SECONDS = 10  # for what is under way when the gateway is told to stop
+CERTIFICATE_SECONDS = 60  # between two looks at the certificate's files
+BACKLOG = 512
+DELIVERY_THREADS = 8  # each has a database connection of its own
+COLLECTION_THREADS = 8
+
+
+class Ports(NamedTuple):
+    """0 lets the system choose."""
+
+    smtp: int
+    smtps: int
+    pop3: int
+    pop3s: int
+
+
+_VARIABLES = Ports(
+    "GATEHOUSE_SMTP_PORT", "GATEHOUSE_SMTPS_PORT", "GATEHOUSE_POP3_PORT", "GATEHOUSE_POP3S_PORT"
+)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a gateway needs to know; `from_settings` is the one place where it looks."""
+
+    bind: str
+    ports: Ports
+    host: str
+    cert_file: Path | str | None
+    key_file: Path | str | None
+    redis_url: str | None
+    max_octets: int
+    shared_ports: bool = False  # several processes listen on the same ports
+    smtp_times: SmtpTimes = SmtpTimes()
+    pop3_times: Pop3Times = Pop3Times()
+    smtp_places: tuple[int, int] = (
+        1000,
+        100,
+    )  # in all, per peer: a large sender delivers over dozens at once
+    pop3_places: tuple[int, int] = (500, 20)
+    guesses: dict[str, Any] = field(default_factory=dict)  # keywords of GuessLimits
+    maildrops: dict[str, Any] = field(default_factory=dict)  # keywords of Maildrops
+    stop_seconds: float = STOP_SECONDS
+
+    @classmethod
+    def from_settings(cls, **changes: Any) -> "Configuration":
+        values: dict[str, Any] = {
+            "bind": settings.BIND,
+            "ports": Ports(settings.SMTP_PORT, settings.SMTPS_PORT, settings.POP3_PORT, settings.POP3S_PORT),
+            "host": settings.MAIL_DOMAIN,
+            "cert_file": settings.TLS_CERT_FILE,
+            "key_file": settings.TLS_KEY_FILE,
+            "redis_url": settings.REDIS_URL,
+            "max_octets": settings.MAX_MESSAGE_OCTETS,
+        }
+        return cls(**{**values, **changes})
+
+
+class Gateway:
+    """The servers of one process. `start`, then `stop`, both within a running event loop."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Raises CannotServe when there is no usable certificate."""
+        self.configuration = configuration
+        self.certificate = Certificate(configuration.cert_file, configuration.key_file)
+        self.ports = configuration.ports
+        self._smtp_places = Places(total=configuration.smtp_places[0], per_peer=configuration.smtp_places[1])
+        self._pop3_places = Places(total=configuration.pop3_places[0], per_peer=configuration.pop3_places[1])
+        self._delivery = Threads("delivery", size=DELIVERY_THREADS)
+        self._collection = Threads("collection", size=COLLECTION_THREADS)
+        self._ingress = Ingress(self._delivery)
+        self._servers: list[asyncio.Server] = []
+        self._protocols: set[Protocol] = set()
+        self._connections: set[Connection] = set()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises PortTaken; then nothing listens."""
+        limits = GuessLimits(self.configuration.redis_url, **self.configuration.guesses)
+        maildrops = Maildrops(self._collection, limits, Gate(), **self.configuration.maildrops)
+        tls = self.certificate.context
+        try:
+            self.ports = Ports(
+                await self._listen("smtp", self._smtp(secure=False)),
+                await self._listen("smtps", self._smtp(secure=True), tls),
+                await self._listen("pop3", self._pop3(maildrops, secure=False)),
+                await self._listen("pop3s", self._pop3(maildrops, secure=True), tls),
+            )
+        except BaseException:
+            await self.stop()
+            raise
+        self._watch = asyncio.ensure_future(self._watch_certificate())
+        log.info("gateway listens bind=%s ports=%s", self.configuration.bind, "/".join(map(str, self.ports)))
+
+    async def stop(self) -> None:
+        """Take no more connections, let what is under way end, for so many seconds; then break off."""
+        if self._watch is not None:
+            self._watch.cancel()
+        for server in self._servers:
+            server.close()
+        for protocol in list(self._protocols):
+            protocol.shut_down()
+        for connection in list(self._connections):
+            connection.shut_down()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.configuration.stop_seconds):
+                await self._quiet()
+        for protocol in list(self._protocols):
+            if protocol.transport is not None:
+                protocol.transport.abort()
+        for connection in list(self._connections):
+            connection.hang_up()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.configuration.stop_seconds):
+                await self._quiet()
+                await self._ingress.settle()
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(
+            loop.run_in_executor(None, self._delivery.stop), loop.run_in_executor(None, self._collection.stop)
+        )
+
+    def reload_certificate(self) -> None:
+        self.certificate.reload()
+
+    async def _quiet(self) -> None:
+        # A look now and then is enough here, and asks nothing of the connections.
+        while self._protocols or self._connections:
+            await asyncio.sleep(0.02)
+
+    async def _listen(self, name: str, factory: Any, tls: ssl.SSLContext | None = None) -> int:
+        port = getattr(self.configuration.ports, name)
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                factory,
+                self.configuration.bind,
+                port,
+                backlog=BACKLOG,
+                reuse_port=self.configuration.shared_ports or None,
+                ssl=tls,
+                ssl_handshake_timeout=self.configuration.pop3_times.handshake if tls else None,
+            )
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise PortTaken(self.configuration.bind, port, getattr(_VARIABLES, name)) from error
+            raise
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    def _smtp(self, *, secure: bool) -> Any:
+        return functools.partial(
+            Protocol,
+            self._ingress,
+            host=self.configuration.host,
+            max_octets=self.configuration.max_octets,
+            tls_context=self.certificate.context,
+            implicit_tls=secure,
+            times=self.configuration.smtp_times,
+            admit=self._smtp_places.take,
+            announce=self._smtp_came_or_went,
+        )
+
+    def _smtp_came_or_went(self, protocol: Protocol, came: bool) -> None:
+        if came:
+            self._protocols.add(protocol)
+        else:
+            self._protocols.discard(protocol)
+            if protocol.admitted:
+                self._smtp_places.give_back(protocol.peer)
+
+    def _pop3(self, maildrops: Maildrops, *, secure: bool) -> Any:
+        def connected(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> Coroutine[Any, Any, None]:
+            return self._serve_pop3(maildrops, reader, writer, secure=secure)
+
+        def protocol() -> asyncio.StreamReaderProtocol:
+            return asyncio.StreamReaderProtocol(asyncio.StreamReader(), connected)
+
+        return protocol
+
+    async def _serve_pop3(
+        self,
+        maildrops: Maildrops,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        secure: bool,
+    ) -> None:
+        connection = Connection(
+            maildrops,
+            reader,
+            writer,
+            certificate=self.certificate.context,
+            secure=secure,
+            times=self.configuration.pop3_times,
+        )
+        if not self._pop3_places.take(connection.peer):
+            await connection.turn_away()
+            return
+        self._connections.add(connection)
+        try:
+            await connection.serve()
+        except Exception:
+            log.exception("pop3 connection failed peer=%s", connection.peer)
+        finally:
+            self._connections.discard(connection)
+            self._pop3_places.give_back(connection.peer)
+
+    async def _watch_certificate(self) -> None:
+        while True:
+            await asyncio.sleep(CERTIFICATE_SECONDS)
+            self.certificate.reload(only_if_changed=True)

@@ -1,0 +1,175 @@
+"""Between the SMTP dialogue and `mailboxes.services.delivery`: threads, bounds, and outcomes turned into replies."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from django.db import Error as DatabaseError
+
+from mailboxes import errors
+from mailboxes.services import delivery
+
+from ..errors import Overloaded
+from ..threads import Threads, finish
+from . import replies
+from .replies import Refused, Reply
+from .trace import Arrival, trace
+
+log = logging.getLogger("gateway.smtp")
+
+RESOLVE_SECONDS = 15  # one indexed query; then the sender had better come back
+WRITE_SECONDS = 60  # sealing and writing one piece
+COMMIT_SECONDS = 120  # flush and insert; a sender waits ten minutes for this reply (RFC 5321 4.5.3.2.6)
+PIECE_OCTETS = 64 * 1024  # worth a trip to a thread
+
+# The most special class first; whatever is not listed is our own fault and must never bounce.
+_REPLIES: list[tuple[type[Exception], Reply]] = [
+    (errors.UnknownAddress, replies.NO_SUCH_MAILBOX),
+    (errors.MailboxDeleting, replies.NO_SUCH_MAILBOX),
+    (errors.MailboxSuspended, replies.SUSPENDED),
+    (errors.MailboxFull, replies.MAILBOX_FULL),
+    (errors.NetworkNotAllowed, replies.NOT_YOUR_NETWORK),
+    (errors.StoreFull, replies.STORE_FULL),
+    (errors.StoreFailed, replies.TRY_LATER),
+    (DatabaseError, replies.TRY_LATER),
+    (Overloaded, replies.TRY_LATER),
+]
+_EXPECTED = (replies.NO_SUCH_MAILBOX, replies.SUSPENDED, replies.MAILBOX_FULL, replies.NOT_YOUR_NETWORK)
+
+
+def reply_to(error: Exception) -> Reply:
+    """What the sender hears about this. Logs what an operator has to look after."""
+    reply = next((reply for kind, reply in _REPLIES if isinstance(error, kind)), replies.TRY_LATER)
+    if reply not in _EXPECTED:
+        log.error("smtp answered %s %s", reply.code, reply.status, exc_info=error)
+    return reply
+
+
+class Ingress:
+    """Resolves recipients and takes messages, for all connections of one process."""
+
+    def __init__(self, threads: Threads) -> None:
+        self.threads = threads
+        self._unfinished: set[asyncio.Task[None]] = set()
+
+    async def resolve(self, address: str, *, peer: str) -> Any:
+        """The Recipient of this address. Raises Refused."""
+        try:
+            return await self.threads.call(RESOLVE_SECONDS, delivery.resolve, address, peer=peer)
+        except Exception as error:
+            raise Refused(reply_to(error)) from error
+
+    def intake(self, recipients: list[Any], arrival: Arrival) -> "Intake":
+        return Intake(self, list(recipients), arrival)
+
+    def see_to(self, work: Any) -> None:
+        """Run this to its end although the connection that began it is gone."""
+        task = asyncio.ensure_future(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+
+    async def settle(self) -> None:
+        """Wait until nothing that connections left behind is under way."""
+        while self._unfinished:
+            await asyncio.wait(self._unfinished)
+
+
+class Intake:
+    """One message on its way in. Its steps run on threads, strictly one after the other.
+
+    Nothing begins before the first full piece, so that a small message costs one trip to a thread.
+    """
+
+    def __init__(self, ingress: Ingress, recipients: list[Any], arrival: Arrival) -> None:
+        self._ingress = ingress
+        self._recipients = recipients
+        self._arrival = arrival
+        self._pending: list[bytes] = []
+        self._pending_octets = 0
+        self._octets = 0
+        self._delivery: Any = None
+        self._step: Future[Any] | None = None
+        self._over = False
+        self._begun = time.monotonic()
+
+    async def write(self, text: bytes) -> None:
+        """Take a piece of the text. Raises Refused."""
+        self._pending.append(text)
+        self._pending_octets += len(text)
+        if self._pending_octets >= PIECE_OCTETS:
+            await self._do(self._write, WRITE_SECONDS, self._taken())
+
+    async def commit(self, text: bytes) -> None:
+        """Take the last piece; when this returns the message is kept for good. Raises Refused."""
+        self._pending.append(text)
+        await self._do(self._commit, COMMIT_SECONDS, self._taken())
+        self._log()
+
+    def abandon(self) -> None:
+        """Leave nothing behind. Safe at any time, also while a step is running or after the commit."""
+        if not self._over:
+            self._over = True
+            self._pending.clear()
+            if self._step is not None:
+                self._ingress.see_to(self._abort_after(self._step))
+
+    def _taken(self) -> bytes:
+        text = b"".join(self._pending)
+        self._octets += len(text)
+        self._pending.clear()
+        self._pending_octets = 0
+        return text
+
+    async def _do(self, step: Callable[[bytes], None], within: float, text: bytes) -> None:
+        self._step = self._ingress.threads.start(step, text)
+        try:
+            await finish(self._step, within)
+        except Exception as error:
+            raise Refused(reply_to(error)) from error
+
+    async def _abort_after(self, step: "Future[Any]") -> None:
+        # A step that hangs, hangs on a dead database or disk, which have time-outs; one that never began is cancelled.
+        waiting = asyncio.wrap_future(step)
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([waiting])
+        try:
+            await self._ingress.threads.call(COMMIT_SECONDS, self._abort)
+        except Exception:
+            log.exception("smtp could not clean up after an abandoned message")
+
+    # On threads from here.
+
+    def _write(self, text: bytes) -> None:
+        if self._delivery is None:
+            self._delivery = delivery.begin(
+                self._recipients, trace=lambda recipient: trace(self._arrival, recipient.address)
+            )
+        self._delivery.write(text)
+
+    def _commit(self, text: bytes) -> None:
+        self._write(text)
+        self._delivery.commit()
+        self._delivery = None
+
+    def _abort(self) -> None:
+        if self._delivery is not None:
+            self._delivery.abort()
+            self._delivery = None
+
+    def _log(self) -> None:
+        self._over = True
+        seconds = time.monotonic() - self._begun
+        for recipient in self._recipients:
+            log.info(
+                "delivered customer=%s mailbox=%s id=%s octets=%d seconds=%.3f peer=%s protocol=%s",
+                recipient.customer_id,
+                recipient.address,
+                self._arrival.id,
+                self._octets,
+                seconds,
+                self._arrival.peer,
+                self._arrival.protocol,
+            )

@@ -1,0 +1,401 @@
+"""One SMTP connection. What it accepts is decided by the ingress; what it keeps is kept by `mailboxes.services`.
+
+aiosmtpd gives the connection's life: asyncio protocol, switch to TLS, session, envelope and timer. Its dialogue is
+replaced, because left alone it cuts real mail (lines over 1001 octets), holds messages in memory, repeats what a
+client sent, answers without enhanced status and turns our faults into bounces (500). docs/gateway.md has the table.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from aiosmtpd.smtp import SMTP, TLSSetupException
+
+from ..errors import BareLineFeed, ConnectionEnded, EndlessLine, LineTooLong
+from ..lines import LineReader
+from ..peers import peer_address
+from . import grammar, replies
+from .data import DotDecoder
+from .replies import Refused, Reply
+from .trace import Arrival
+
+# The library logs commands at INFO and the text of mail at DEBUG, and a line for every connection besides.
+logging.getLogger("mail.log").setLevel(logging.WARNING)
+log = logging.getLogger("gateway.smtp")
+
+MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8: at least 100
+MAX_ERRORS = 10  # per connection; a real client makes none
+MAX_UNKNOWN = 20  # unknown recipients per connection: enough for a stale list, too few to search addresses
+
+Verb = Callable[[str], Awaitable[Reply | None]]
+
+
+class Times(NamedTuple):
+    """Seconds; the defaults are RFC 5321 4.5.3.2's for a server."""
+
+    command: float = 300
+    data_block: float = 180
+
+
+class Protocol(SMTP):
+    """`ingress` is asked for recipients and takes the text; `admit` says whether a peer may have a connection.
+
+    `announce` gets True when the connection opens and False when it has ended.
+    """
+
+    line_length_limit = 64 * 1024  # asyncio's read-ahead: it stops reading the socket at twice this
+
+    def __init__(
+        self,
+        ingress: Any,
+        *,
+        host: str,
+        max_octets: int,
+        tls_context: ssl.SSLContext | None,
+        implicit_tls: bool,
+        times: Times,
+        admit: Callable[[str], bool],
+        announce: Callable[["Protocol", bool], None],
+    ) -> None:
+        super().__init__(
+            ingress,
+            data_size_limit=max_octets,
+            enable_SMTPUTF8=True,
+            hostname=host,
+            tls_context=None if implicit_tls else tls_context,
+            timeout=times.command,
+            loop=asyncio.get_running_loop(),
+        )
+        self.ingress = ingress
+        self.max_octets = max_octets
+        self.implicit_tls = implicit_tls
+        self.times = times
+        self.peer = ""
+        self.stopping = False
+        self._admit = admit
+        self._announce = announce
+        self._admitted = False
+        self._in_transaction = False
+        self._errors = 0
+        self._unknown = 0
+        self._commands = 0
+        self._sender: grammar.Sender | None = None
+        self._recipients: list[Any] = []
+        self._lines: LineReader | None = None
+        # Only these are commands: the library's own smtp_* methods (AUTH among them) are out of reach.
+        self._verbs: dict[str, Verb] = {
+            "EHLO": self._ehlo,
+            "HELO": self._helo,
+            "STARTTLS": self._starttls,
+            "MAIL": self._mail,
+            "RCPT": self._rcpt,
+            "DATA": self._data,
+            "RSET": self._rset,
+            "NOOP": self._noop,
+            "VRFY": self._vrfy,
+            "HELP": self._help,
+            "QUIT": self._quit,
+            "EXPN": self._not_implemented,
+            "AUTH": self._not_implemented,
+            "BDAT": self._not_implemented,
+            "ETRN": self._not_implemented,
+            "TURN": self._not_implemented,
+        }
+
+    # -- life of the connection
+
+    @property
+    def secure(self) -> bool:
+        return self.implicit_tls or self._tls_protocol is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._original_transport is None:
+            self.peer = peer_address(transport)
+            self._admitted = self._admit(self.peer)
+            self._announce(self, True)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._announce(self, False)
+
+    @property
+    def admitted(self) -> bool:
+        return self._admitted
+
+    def eof_received(self) -> bool | None:
+        """Let the dialogue end by itself: a client may send all it has, close its side and read our replies."""
+        self._reader.feed_eof()
+        return not self.secure
+
+    def _timeout_cb(self) -> None:
+        self._last_words(replies.TIMED_OUT)
+
+    def shut_down(self) -> None:
+        """Close now unless a transaction is under way; that one may end first."""
+        self.stopping = True
+        if not self._in_transaction:
+            self._last_words(replies.SHUTTING_DOWN)
+
+    def _last_words(self, reply: Reply) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self._writer.write(f"{reply}\r\n".encode())
+            self.transport.close()
+
+    def _set_rset_state(self) -> None:
+        super()._set_rset_state()
+        self._sender = None
+        self._recipients = []
+        self._in_transaction = False
+
+    # -- dialogue
+
+    async def push(self, status: Any) -> None:
+        if status == "220 Ready to start TLS":  # the library's own words, the only ones left
+            status = str(replies.READY_FOR_TLS)
+        self._writer.write(f"{status}\r\n".encode())
+        with self._patience(self.times.command):
+            await self._writer.drain()
+
+    @contextlib.contextmanager
+    def _patience(self, seconds: float) -> Iterator[None]:
+        """The library's timer, running only while it is the client's turn: our own work has bounds of its own."""
+        self._reset_timeout(seconds)
+        try:
+            yield
+        finally:
+            if self._timeout_handle is not None:
+                self._timeout_handle.cancel()
+
+    async def _handle_client(self) -> None:
+        self._lines = LineReader(self._reader)
+        try:
+            if not self._admitted:
+                self._last_words(replies.TOO_MANY_CONNECTIONS)
+                return
+            await self.push(f"220 {self.hostname} ESMTP Gatehouse")
+            while self.transport is not None and not self.transport.is_closing():
+                await self._one_command()
+                if self.stopping and not self._in_transaction:
+                    self._last_words(replies.SHUTTING_DOWN)
+        except (ConnectionEnded, ConnectionError, TLSSetupException):
+            pass
+        except EndlessLine:
+            self._last_words(replies.TOO_MANY_ERRORS)
+        finally:
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _one_command(self) -> None:
+        assert self._lines is not None
+        self._commands += 1
+        try:
+            with self._patience(self.times.command):
+                line = await self._lines.line(grammar.LINE_OCTETS)
+            command = grammar.parse_command(line)
+            verb = self._verbs.get(command.verb)
+            if verb is None:
+                raise Refused(replies.UNKNOWN_COMMAND)
+            reply = await verb(command.argument)
+        except EndlessLine:
+            raise
+        except LineTooLong:
+            reply = replies.LINE_TOO_LONG
+        except BareLineFeed:
+            reply = replies.NEEDS_CRLF
+        except Refused as refused:
+            reply = refused.reply
+        except (ConnectionEnded, ConnectionError, TLSSetupException):
+            raise
+        except Exception:
+            log.exception("smtp command failed peer=%s", self.peer)
+            reply = replies.TRY_LATER
+        if reply is None:
+            return
+        if self._commands == 1 and reply.code == 500:
+            # An HTTP request, a TLS greeting on the clear port, noise: whoever opens so does not speak SMTP, and
+            # what follows must not be taken for commands.
+            self._last_words(reply)
+            return
+        await self.push(str(reply))
+        await self._count(reply)
+
+    async def _count(self, reply: Reply) -> None:
+        if reply.code < 500:
+            return
+        if reply == replies.NO_SUCH_MAILBOX:
+            self._unknown += 1
+            if self._unknown >= MAX_UNKNOWN:
+                log.warning("smtp closed peer=%s reason=unknown-recipients", self.peer)
+                self._last_words(replies.TOO_MANY_UNKNOWN)
+            return
+        self._errors += 1
+        if self._errors >= MAX_ERRORS:
+            log.warning("smtp closed peer=%s reason=errors", self.peer)
+            self._last_words(replies.TOO_MANY_ERRORS)
+
+    # -- verbs, RFC 5321 4.1.1 unless said otherwise
+
+    async def _ehlo(self, argument: str) -> None:
+        name = grammar.parse_hello(argument)
+        self._greeted(name, extended=True)
+        lines = [self.hostname, "PIPELINING", f"SIZE {self.max_octets}", "8BITMIME", "SMTPUTF8"]
+        if self.tls_context is not None and not self.secure:
+            lines.append("STARTTLS")
+        lines.append("ENHANCEDSTATUSCODES")
+        await self.push("\r\n".join([f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]))
+
+    async def _helo(self, argument: str) -> None:
+        self._greeted(grammar.parse_hello(argument), extended=False)
+        await self.push(f"250 {self.hostname}")
+
+    def _greeted(self, name: str, *, extended: bool) -> None:
+        assert self.session is not None
+        self._set_rset_state()
+        self.session.host_name = name
+        self.session.extended_smtp = extended
+
+    async def _starttls(self, argument: str) -> Reply | None:
+        """RFC 3207. Whatever came behind the command in clear ends the connection: it could be anyone's."""
+        assert self._lines is not None
+        if argument:
+            return replies.ARGUMENT
+        if self.secure:
+            return replies.ALREADY_SECURE
+        if self.tls_context is None:
+            return replies.NO_TLS
+        if self._lines.has_more:
+            log.warning("smtp closed peer=%s reason=data-behind-starttls", self.peer)
+            self._last_words(replies.TOO_MANY_ERRORS)
+            return None
+        await super().smtp_STARTTLS("")
+        self._lines = LineReader(self._reader)
+        return None
+
+    async def _mail(self, argument: str) -> Reply:
+        assert self.session is not None
+        if not self.session.host_name:
+            return replies.HELLO_FIRST
+        if self._sender is not None:
+            return replies.NESTED_MAIL
+        self._sender = grammar.parse_sender(
+            argument, extended=self.session.extended_smtp, max_octets=self.max_octets
+        )
+        self._in_transaction = True
+        return replies.SENDER_OK
+
+    async def _rcpt(self, argument: str) -> Reply:
+        if self._sender is None:
+            return replies.MAIL_FIRST
+        address = grammar.parse_recipient(argument, smtputf8=self._sender.smtputf8)
+        if len(self._recipients) >= MAX_RECIPIENTS:
+            return replies.TOO_MANY_RECIPIENTS
+        recipient = await self.ingress.resolve(address, peer=self.peer)
+        # A mailbox named twice gets the message once.
+        if all(recipient.mailbox_id != known.mailbox_id for known in self._recipients):
+            self._recipients.append(recipient)
+        return replies.RECIPIENT_OK
+
+    async def _data(self, argument: str) -> Reply:
+        if argument:
+            return replies.ARGUMENT
+        if self._sender is None:
+            return replies.MAIL_FIRST
+        if not self._recipients:
+            return replies.RECIPIENT_FIRST
+        await self.push(str(replies.GO_AHEAD))
+        arrival = self._arrival()
+        intake = self.ingress.intake(self._recipients, arrival)
+        try:
+            return await self._take_text(intake, arrival)
+        except BaseException:
+            # Also when the connection is lost and this task is cancelled: the intake sees to its own end.
+            intake.abandon()
+            raise
+        finally:
+            self._set_rset_state()
+
+    async def _take_text(self, intake: Any, arrival: Arrival) -> Reply:
+        """Read to the end of the text whatever happens, so that no line of it is taken for a command."""
+        assert self._lines is not None
+        decoder, octets = DotDecoder(), 0
+        refusal: Reply | None = None
+        while not decoder.done:
+            with self._patience(self.times.data_block):
+                text = decoder.feed(await self._lines.block())
+            octets += len(text)
+            if octets > 2 * self.max_octets:
+                self._last_words(replies.TOO_LARGE)
+                raise ConnectionEnded
+            problem = self._problem(decoder, octets)
+            if refusal is None and problem is not None:
+                refusal = problem
+                intake.abandon()
+            if refusal is None and not decoder.done:
+                try:
+                    await intake.write(text)
+                except Refused as refused:
+                    refusal = refused.reply
+                    intake.abandon()
+        self._lines.put_back(decoder.rest)
+        if refusal is not None:
+            return refusal
+        try:
+            await intake.commit(text)
+        except Refused:
+            intake.abandon()
+            raise
+        return Reply(250, "2.0.0", f"OK, kept as {arrival.id}")
+
+    def _problem(self, decoder: DotDecoder, octets: int) -> Reply | None:
+        if decoder.bare_lf:
+            return replies.BARE_LINE_FEED
+        return replies.TOO_LARGE if octets > self.max_octets else None
+
+    def _arrival(self) -> Arrival:
+        assert self.session is not None
+        assert self._sender is not None
+        return Arrival(
+            helo=self.session.host_name or "",
+            peer=self.peer,
+            host=self.hostname,
+            extended=self.session.extended_smtp,
+            secure=self.secure,
+            smtputf8=self._sender.smtputf8,
+            sender=self._sender.address,
+            id=secrets.token_hex(8),
+            at=datetime.now(UTC),
+        )
+
+    async def _rset(self, argument: str) -> Reply:
+        if argument:
+            return replies.ARGUMENT
+        self._set_rset_state()
+        return replies.OK
+
+    async def _noop(self, argument: str) -> Reply:
+        return replies.OK
+
+    async def _vrfy(self, argument: str) -> Reply:
+        """The same answer for every address (RFC 5321 7.3); asking for none is an error."""
+        return replies.NO_VERIFICATION if argument else replies.ARGUMENT
+
+    async def _help(self, argument: str) -> Reply:
+        return replies.HELP
+
+    async def _not_implemented(self, argument: str) -> Reply:
+        return replies.NOT_IMPLEMENTED
+
+    async def _quit(self, argument: str) -> Reply | None:
+        if argument:
+            return replies.ARGUMENT
+        with contextlib.suppress(ConnectionError):
+            await self.push(str(replies.BYE))
+        if self.transport is not None:
+            self.transport.close()
+        return None

@@ -1,0 +1,72 @@
+"""Blocking services on threads: bounded in number and in waiting, and with a fresh look at each database connection."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import close_old_connections, connections
+
+from .errors import Overloaded
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FAREWELL_SECONDS = 5  # for threads to close their database connections when the pool stops
+
+
+class Threads:
+    """A pool of threads for one kind of work, so that slow logins can't keep mail waiting.
+
+    Each call begins and ends by dropping database connections that broke or grew old. That is what a request does in
+    a web server, and what lets the gateway go on by itself after PostgreSQL was restarted.
+    """
+
+    def __init__(self, name: str, *, size: int) -> None:
+        self.size = size
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
+
+    def start(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Begin the call; nobody need wait for it."""
+        return self._pool.submit(_with_fresh_connections, function, *args, **kwargs)
+
+    async def call(self, within: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The call's result. Raises what it raises, and Overloaded when `within` seconds were not enough."""
+        return await finish(self.start(function, *args, **kwargs), within)
+
+    def stop(self) -> None:
+        """Wait for what runs, and close every thread's database connection."""
+        together = threading.Barrier(self.size)  # so that each thread gets one of these, not one thread all
+        for _ in range(self.size):
+            self._pool.submit(_close_connections, together)
+        self._pool.shutdown(wait=True, cancel_futures=False)
+
+
+async def finish(future: "Future[T]", within: float) -> T:
+    """Wait for a started call. A call that has not begun by then never will; one that has runs on by itself."""
+    waiting = asyncio.wrap_future(future)
+    waiting.add_done_callback(
+        lambda done: done.cancelled() or done.exception()
+    )  # told below, or nobody cares
+    await asyncio.wait([waiting], timeout=within)
+    if future.done():
+        return future.result()
+    future.cancel()
+    raise Overloaded
+
+
+def _with_fresh_connections(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    close_old_connections()
+    try:
+        return function(*args, **kwargs)
+    finally:
+        close_old_connections()
+
+
+def _close_connections(together: threading.Barrier) -> None:
+    try:
+        together.wait(FAREWELL_SECONDS)
+    except threading.BrokenBarrierError:
+        pass  # a thread hangs in its call; the others close all the same
+    connections.close_all()

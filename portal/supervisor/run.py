@@ -130,7 +130,9 @@ def _steps() -> list[tuple[str, str, tuple[str, ...]]]:
 def _processes() -> dict[str, list[str]]:
     """In the order of their start; the other way round they stop."""
     bind = f"{bracketed(settings.BIND)}:{settings.HTTP_PORT}"
-    celery = [sys.executable, "-m", "celery", "--app", "portal"]
+    # As root the worker warns at length; here it runs what only we have queued, on a socket that only we can reach.
+    unwarned = ("-W", "ignore:You're running the worker with superuser privileges")
+    celery = [sys.executable, *unwarned, "-m", "celery", "--quiet", "--app", "portal"]
     beat_dir = settings.STATE_DIR / "beat"
     beat_dir.mkdir(mode=0o700, exist_ok=True)
     return {

@@ -66,9 +66,14 @@ class GuessLimits:
     def failed(self, login: str, peer: str) -> None:
         """Count one wrong password."""
         keys = self._keys(login, peer)
+        self._hit(self._here, keys)
+        self._ask_redis(lambda shared: self._hit(shared, keys), otherwise=True)
+
+    @staticmethod
+    def _hit(limiter: MovingWindowRateLimiter, keys: list[tuple[RateLimitItem, str]]) -> bool:
         for item, key in keys:
-            self._here.hit(item, key)
-        self._ask_redis(lambda shared: all([shared.hit(item, key) for item, key in keys]), otherwise=True)
+            limiter.hit(item, key)
+        return True
 
     def _keys(self, login: str, peer: str) -> list[tuple[RateLimitItem, str]]:
         # The address and its local part alone name the same mailbox, so they share a count.

@@ -19,9 +19,9 @@ from .peers import Places
 from .pop3.connection import Connection
 from .pop3.connection import Times as Pop3Times
 from .pop3.maildrops import Maildrops
-from .smtp.ingress import Ingress
-from .smtp.protocol import Protocol
-from .smtp.protocol import Times as SmtpTimes
+from .smtp.connection import Times as SmtpTimes
+from .smtp.ingress import Bounds, Ingress
+from .smtp.protocol import Limits, Protocol
 from .threads import Threads
 from .tls import Certificate
 
@@ -60,8 +60,10 @@ class Configuration:
     redis_url: str | None
     max_octets: int
     shared_ports: bool = False  # several processes listen on the same ports
-    smtp_times: SmtpTimes = SmtpTimes()
-    pop3_times: Pop3Times = Pop3Times()
+    smtp_times: SmtpTimes = field(default_factory=SmtpTimes)
+    smtp_limits: Limits = field(default_factory=Limits)
+    smtp_bounds: Bounds = field(default_factory=Bounds)
+    pop3_times: Pop3Times = field(default_factory=Pop3Times)
     smtp_places: tuple[int, int] = (
         1000,
         100,
@@ -97,7 +99,7 @@ class Gateway:
         self._pop3_places = Places(total=configuration.pop3_places[0], per_peer=configuration.pop3_places[1])
         self._delivery = Threads("delivery", size=DELIVERY_THREADS)
         self._collection = Threads("collection", size=COLLECTION_THREADS)
-        self._ingress = Ingress(self._delivery)
+        self._ingress = Ingress(self._delivery, configuration.smtp_bounds)
         self._servers: list[asyncio.Server] = []
         self._protocols: set[Protocol] = set()
         self._connections: set[Connection] = set()
@@ -184,6 +186,7 @@ class Gateway:
             tls_context=self.certificate.context,
             implicit_tls=secure,
             times=self.configuration.smtp_times,
+            limits=self.configuration.smtp_limits,
             admit=self._smtp_places.take,
             announce=self._smtp_came_or_went,
         )

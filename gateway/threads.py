@@ -1,6 +1,7 @@
 """Blocking services on threads: bounded in number and in waiting, and with a fresh look at each database connection."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -65,8 +66,7 @@ def _with_fresh_connections(function: Callable[..., T], *args: Any, **kwargs: An
 
 
 def _close_connections(together: threading.Barrier) -> None:
-    try:
+    # A broken barrier means that a thread hangs in its call; the others close all the same.
+    with contextlib.suppress(threading.BrokenBarrierError):
         together.wait(FAREWELL_SECONDS)
-    except threading.BrokenBarrierError:
-        pass  # a thread hangs in its call; the others close all the same
     connections.close_all()

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import Error as DatabaseError
 
@@ -20,9 +20,6 @@ from .trace import Arrival, trace
 
 log = logging.getLogger("gateway.smtp")
 
-RESOLVE_SECONDS = 15  # one indexed query; then the sender had better come back
-WRITE_SECONDS = 60  # sealing and writing one piece
-COMMIT_SECONDS = 120  # flush and insert; a sender waits ten minutes for this reply (RFC 5321 4.5.3.2.6)
 PIECE_OCTETS = 64 * 1024  # worth a trip to a thread
 
 # The most special class first; whatever is not listed is our own fault and must never bounce.
@@ -40,6 +37,14 @@ _REPLIES: list[tuple[type[Exception], Reply]] = [
 _EXPECTED = (replies.NO_SUCH_MAILBOX, replies.SUSPENDED, replies.MAILBOX_FULL, replies.NOT_YOUR_NETWORK)
 
 
+class Bounds(NamedTuple):
+    """Seconds that a step may take; then the sender had better come back."""
+
+    resolve: float = 15  # one indexed query
+    write: float = 60  # sealing and writing one piece
+    commit: float = 120  # flush and insert; a sender waits ten minutes for this reply (RFC 5321 4.5.3.2.6)
+
+
 def reply_to(error: Exception) -> Reply:
     """What the sender hears about this. Logs what an operator has to look after."""
     reply = next((reply for kind, reply in _REPLIES if isinstance(error, kind)), replies.TRY_LATER)
@@ -51,14 +56,15 @@ def reply_to(error: Exception) -> Reply:
 class Ingress:
     """Resolves recipients and takes messages, for all connections of one process."""
 
-    def __init__(self, threads: Threads) -> None:
+    def __init__(self, threads: Threads, bounds: Bounds) -> None:
         self.threads = threads
+        self.bounds = bounds
         self._unfinished: set[asyncio.Task[None]] = set()
 
     async def resolve(self, address: str, *, peer: str) -> Any:
         """The Recipient of this address. Raises Refused."""
         try:
-            return await self.threads.call(RESOLVE_SECONDS, delivery.resolve, address, peer=peer)
+            return await self.threads.call(self.bounds.resolve, delivery.resolve, address, peer=peer)
         except Exception as error:
             raise Refused(reply_to(error)) from error
 
@@ -100,12 +106,12 @@ class Intake:
         self._pending.append(text)
         self._pending_octets += len(text)
         if self._pending_octets >= PIECE_OCTETS:
-            await self._do(self._write, WRITE_SECONDS, self._taken())
+            await self._do(self._write, self._ingress.bounds.write, self._taken())
 
     async def commit(self, text: bytes) -> None:
         """Take the last piece; when this returns the message is kept for good. Raises Refused."""
         self._pending.append(text)
-        await self._do(self._commit, COMMIT_SECONDS, self._taken())
+        await self._do(self._commit, self._ingress.bounds.commit, self._taken())
         self._log()
 
     def abandon(self) -> None:
@@ -136,7 +142,7 @@ class Intake:
         waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.wait([waiting])
         try:
-            await self._ingress.threads.call(COMMIT_SECONDS, self._abort)
+            await self._ingress.threads.call(self._ingress.bounds.commit, self._abort)
         except Exception:
             log.exception("smtp could not clean up after an abandoned message")
 

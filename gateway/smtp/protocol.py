@@ -1,86 +1,48 @@
-"""One SMTP connection. What it accepts is decided by the ingress; what it keeps is kept by `mailboxes.services`.
+"""The SMTP dialogue. What it accepts is decided by the ingress; what it keeps is kept by `mailboxes.services`.
 
-aiosmtpd gives the connection's life: asyncio protocol, switch to TLS, session, envelope and timer. Its dialogue is
-replaced, because left alone it cuts real mail (lines over 1001 octets), holds messages in memory, repeats what a
-client sent, answers without enhanced status and turns our faults into bounces (500). docs/gateway.md has the table.
+aiosmtpd's own dialogue is replaced, because left alone it cuts real mail (lines over 1001 octets), holds messages in
+memory, repeats what a client sent, answers without enhanced status and turns our faults into bounces (500).
+docs/gateway.md has the table of replies.
 """
 
-import asyncio
 import contextlib
 import logging
 import secrets
-import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from aiosmtpd.smtp import SMTP, TLSSetupException
+from aiosmtpd.smtp import TLSSetupException
 
 from ..errors import BareLineFeed, ConnectionEnded, EndlessLine, LineTooLong
 from ..lines import LineReader
-from ..peers import peer_address
 from . import grammar, replies
+from .connection import Connection
 from .data import DotDecoder
 from .replies import Refused, Reply
 from .trace import Arrival
 
-# The library logs commands at INFO and the text of mail at DEBUG, and a line for every connection besides.
-logging.getLogger("mail.log").setLevel(logging.WARNING)
 log = logging.getLogger("gateway.smtp")
-
-MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8: at least 100
-MAX_ERRORS = 10  # per connection; a real client makes none
-MAX_UNKNOWN = 20  # unknown recipients per connection: enough for a stale list, too few to search addresses
 
 Verb = Callable[[str], Awaitable[Reply | None]]
 
 
-class Times(NamedTuple):
-    """Seconds; the defaults are RFC 5321 4.5.3.2's for a server."""
+class Limits(NamedTuple):
+    """How much one connection may ask of us."""
 
-    command: float = 300
-    data_block: float = 180
+    recipients: int = 100  # RFC 5321 4.5.3.1.8: at least 100
+    errors: int = 10  # a real client makes none
+    unknown: int = 20  # unknown recipients: enough for a stale list, too few to search addresses
 
 
-class Protocol(SMTP):
-    """`ingress` is asked for recipients and takes the text; `admit` says whether a peer may have a connection.
+class Protocol(Connection):
+    """The dialogue. `ingress` is asked for recipients and takes the text (see `ingress.py`)."""
 
-    `announce` gets True when the connection opens and False when it has ended.
-    """
-
-    line_length_limit = 64 * 1024  # asyncio's read-ahead: it stops reading the socket at twice this
-
-    def __init__(
-        self,
-        ingress: Any,
-        *,
-        host: str,
-        max_octets: int,
-        tls_context: ssl.SSLContext | None,
-        implicit_tls: bool,
-        times: Times,
-        admit: Callable[[str], bool],
-        announce: Callable[["Protocol", bool], None],
-    ) -> None:
-        super().__init__(
-            ingress,
-            data_size_limit=max_octets,
-            enable_SMTPUTF8=True,
-            hostname=host,
-            tls_context=None if implicit_tls else tls_context,
-            timeout=times.command,
-            loop=asyncio.get_running_loop(),
-        )
+    def __init__(self, ingress: Any, *, max_octets: int, limits: Limits, **connection: Any) -> None:
+        super().__init__(**connection)
         self.ingress = ingress
         self.max_octets = max_octets
-        self.implicit_tls = implicit_tls
-        self.times = times
-        self.peer = ""
-        self.stopping = False
-        self._admit = admit
-        self._announce = announce
-        self._admitted = False
-        self._in_transaction = False
+        self.limits = limits
         self._errors = 0
         self._unknown = 0
         self._commands = 0
@@ -107,86 +69,29 @@ class Protocol(SMTP):
             "TURN": self._not_implemented,
         }
 
-    # -- life of the connection
-
-    @property
-    def secure(self) -> bool:
-        return self.implicit_tls or self._tls_protocol is not None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._original_transport is None:
-            self.peer = peer_address(transport)
-            self._admitted = self._admit(self.peer)
-            self._announce(self, True)
-        super().connection_made(transport)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        super().connection_lost(error)
-        self._announce(self, False)
-
-    @property
-    def admitted(self) -> bool:
-        return self._admitted
-
-    def eof_received(self) -> bool | None:
-        """Let the dialogue end by itself: a client may send all it has, close its side and read our replies."""
-        self._reader.feed_eof()
-        return not self.secure
-
-    def _timeout_cb(self) -> None:
-        self._last_words(replies.TIMED_OUT)
-
-    def shut_down(self) -> None:
-        """Close now unless a transaction is under way; that one may end first."""
-        self.stopping = True
-        if not self._in_transaction:
-            self._last_words(replies.SHUTTING_DOWN)
-
-    def _last_words(self, reply: Reply) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self._writer.write(f"{reply}\r\n".encode())
-            self.transport.close()
-
     def _set_rset_state(self) -> None:
         super()._set_rset_state()
         self._sender = None
         self._recipients = []
-        self._in_transaction = False
+        self.in_transaction = False
 
     # -- dialogue
-
-    async def push(self, status: Any) -> None:
-        if status == "220 Ready to start TLS":  # the library's own words, the only ones left
-            status = str(replies.READY_FOR_TLS)
-        self._writer.write(f"{status}\r\n".encode())
-        with self._patience(self.times.command):
-            await self._writer.drain()
-
-    @contextlib.contextmanager
-    def _patience(self, seconds: float) -> Iterator[None]:
-        """The library's timer, running only while it is the client's turn: our own work has bounds of its own."""
-        self._reset_timeout(seconds)
-        try:
-            yield
-        finally:
-            if self._timeout_handle is not None:
-                self._timeout_handle.cancel()
 
     async def _handle_client(self) -> None:
         self._lines = LineReader(self._reader)
         try:
-            if not self._admitted:
-                self._last_words(replies.TOO_MANY_CONNECTIONS)
+            if not self.admitted:
+                self.last_words(replies.TOO_MANY_CONNECTIONS)
                 return
             await self.push(f"220 {self.hostname} ESMTP Gatehouse")
             while self.transport is not None and not self.transport.is_closing():
                 await self._one_command()
-                if self.stopping and not self._in_transaction:
-                    self._last_words(replies.SHUTTING_DOWN)
+                if self.stopping and not self.in_transaction:
+                    self.last_words(replies.SHUTTING_DOWN)
         except (ConnectionEnded, ConnectionError, TLSSetupException):
             pass
         except EndlessLine:
-            self._last_words(replies.TOO_MANY_ERRORS)
+            self.last_words(replies.TOO_MANY_ERRORS)
         finally:
             if self.transport is not None:
                 self.transport.close()
@@ -195,7 +100,7 @@ class Protocol(SMTP):
         assert self._lines is not None
         self._commands += 1
         try:
-            with self._patience(self.times.command):
+            with self.patience(self.times.command):
                 line = await self._lines.line(grammar.LINE_OCTETS)
             command = grammar.parse_command(line)
             verb = self._verbs.get(command.verb)
@@ -220,7 +125,7 @@ class Protocol(SMTP):
         if self._commands == 1 and reply.code == 500:
             # An HTTP request, a TLS greeting on the clear port, noise: whoever opens so does not speak SMTP, and
             # what follows must not be taken for commands.
-            self._last_words(reply)
+            self.last_words(reply)
             return
         await self.push(str(reply))
         await self._count(reply)
@@ -230,14 +135,14 @@ class Protocol(SMTP):
             return
         if reply == replies.NO_SUCH_MAILBOX:
             self._unknown += 1
-            if self._unknown >= MAX_UNKNOWN:
+            if self._unknown >= self.limits.unknown:
                 log.warning("smtp closed peer=%s reason=unknown-recipients", self.peer)
-                self._last_words(replies.TOO_MANY_UNKNOWN)
+                self.last_words(replies.TOO_MANY_UNKNOWN)
             return
         self._errors += 1
-        if self._errors >= MAX_ERRORS:
+        if self._errors >= self.limits.errors:
             log.warning("smtp closed peer=%s reason=errors", self.peer)
-            self._last_words(replies.TOO_MANY_ERRORS)
+            self.last_words(replies.TOO_MANY_ERRORS)
 
     # -- verbs, RFC 5321 4.1.1 unless said otherwise
 
@@ -271,7 +176,7 @@ class Protocol(SMTP):
             return replies.NO_TLS
         if self._lines.has_more:
             log.warning("smtp closed peer=%s reason=data-behind-starttls", self.peer)
-            self._last_words(replies.TOO_MANY_ERRORS)
+            self.last_words(replies.DATA_BEHIND_STARTTLS)
             return None
         await super().smtp_STARTTLS("")
         self._lines = LineReader(self._reader)
@@ -286,14 +191,14 @@ class Protocol(SMTP):
         self._sender = grammar.parse_sender(
             argument, extended=self.session.extended_smtp, max_octets=self.max_octets
         )
-        self._in_transaction = True
+        self.in_transaction = True
         return replies.SENDER_OK
 
     async def _rcpt(self, argument: str) -> Reply:
         if self._sender is None:
             return replies.MAIL_FIRST
         address = grammar.parse_recipient(argument, smtputf8=self._sender.smtputf8)
-        if len(self._recipients) >= MAX_RECIPIENTS:
+        if len(self._recipients) >= self.limits.recipients:
             return replies.TOO_MANY_RECIPIENTS
         recipient = await self.ingress.resolve(address, peer=self.peer)
         # A mailbox named twice gets the message once.
@@ -326,11 +231,11 @@ class Protocol(SMTP):
         decoder, octets = DotDecoder(), 0
         refusal: Reply | None = None
         while not decoder.done:
-            with self._patience(self.times.data_block):
+            with self.patience(self.times.data_block):
                 text = decoder.feed(await self._lines.block())
             octets += len(text)
             if octets > 2 * self.max_octets:
-                self._last_words(replies.TOO_LARGE)
+                self.last_words(replies.TOO_LARGE)
                 raise ConnectionEnded
             problem = self._problem(decoder, octets)
             if refusal is None and problem is not None:

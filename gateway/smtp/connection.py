@@ -1,0 +1,115 @@
+"""The life of one SMTP connection: places, time limits, last words. What is said in between is in `protocol.py`.
+
+aiosmtpd gives the asyncio protocol, the switch to TLS, session, envelope and timer.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from aiosmtpd.smtp import SMTP
+
+from ..peers import peer_address
+from . import replies
+from .replies import Reply
+
+# The library logs commands at INFO and the text of mail at DEBUG, and a line for every connection besides.
+logging.getLogger("mail.log").setLevel(logging.WARNING)
+
+LINGER_SECONDS = 30
+
+
+class Times(NamedTuple):
+    """Seconds; the defaults are RFC 5321 4.5.3.2's for a server."""
+
+    command: float = 300
+    data_block: float = 180
+
+
+class Connection(SMTP):
+    """`admit` says whether a peer may have a connection; `announce` gets True when it opens, False when it ended."""
+
+    line_length_limit = 64 * 1024  # asyncio's read-ahead: it stops reading the socket at twice this
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        tls_context: ssl.SSLContext | None,
+        implicit_tls: bool,
+        times: Times,
+        admit: Callable[[str], bool],
+        announce: Callable[["Connection", bool], None],
+    ) -> None:
+        super().__init__(
+            None,  # a handler: the library's hooks are not used
+            enable_SMTPUTF8=True,
+            hostname=host,
+            tls_context=None if implicit_tls else tls_context,
+            timeout=times.command,
+            loop=asyncio.get_running_loop(),
+        )
+        self.implicit_tls = implicit_tls
+        self.times = times
+        self.peer = ""
+        self.admitted = False
+        self.stopping = False
+        self.in_transaction = False  # from MAIL to the reply to its text
+        self._admit = admit
+        self._announce = announce
+
+    @property
+    def secure(self) -> bool:
+        return self.implicit_tls or self._tls_protocol is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._original_transport is None:
+            self.peer = peer_address(transport)
+            self.admitted = self._admit(self.peer)
+            self._announce(self, True)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._announce(self, False)
+
+    def eof_received(self) -> bool | None:
+        """Let the dialogue end by itself: a client may send all it has, close its side and read our replies."""
+        self._reader.feed_eof()
+        return not self.secure
+
+    def _timeout_cb(self) -> None:
+        self.last_words(replies.TIMED_OUT)
+
+    def shut_down(self) -> None:
+        """Close now unless a transaction is under way; that one may end first."""
+        self.stopping = True
+        if not self.in_transaction:
+            self.last_words(replies.SHUTTING_DOWN)
+
+    def last_words(self, reply: Reply) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self._writer.write(f"{reply}\r\n".encode())
+            self.transport.close()
+            # Closing waits for the client to take what is written; one that does not read can't hold its place.
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    async def push(self, status: Any) -> None:
+        if status == "220 Ready to start TLS":  # the library's own words, the only ones left
+            status = str(replies.READY_FOR_TLS)
+        self._writer.write(f"{status}\r\n".encode())
+        with self.patience(self.times.command):
+            await self._writer.drain()
+
+    @contextlib.contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """The library's timer, running only while it is the client's turn: our own work has bounds of its own."""
+        self._reset_timeout(seconds)
+        try:
+            yield
+        finally:
+            if self._timeout_handle is not None:
+                self._timeout_handle.cancel()

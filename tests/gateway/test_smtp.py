@@ -1,0 +1,309 @@
+"""What the SMTP server answers, on real sockets. Replies are written out: they are promises to other people's servers."""
+
+import smtplib
+import socket
+
+import pytest
+
+from gateway.smtp.connection import Times
+from gateway.smtp.protocol import Limits
+from mailboxes import errors
+from tests.gateway.kit import SENDER, without_trace
+
+EHLO_CLEAR = (
+    b"250-gateway.localhost\r\n250-PIPELINING\r\n250-SIZE 157286400\r\n250-8BITMIME\r\n"
+    b"250-SMTPUTF8\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n"
+)
+
+
+def test_the_greeting_and_what_is_offered_before_and_after_tls(gateway):
+    wire = gateway.smtp_wire(hello=False)
+
+    assert wire.reply() == b"220 gateway.localhost ESMTP Gatehouse\r\n"
+    assert wire.ask(b"EHLO client.example") == EHLO_CLEAR
+    assert wire.ask(b"STARTTLS") == b"220 2.0.0 Ready to start TLS\r\n"
+    wire.start_tls(gateway.tls)
+    assert wire.ask(b"MAIL FROM:<a@b.example>") == b"503 5.5.1 Send EHLO or HELO first\r\n"
+    assert wire.ask(b"EHLO client.example") == EHLO_CLEAR.replace(b"250-STARTTLS\r\n", b"")
+    assert wire.ask(b"STARTTLS") == b"503 5.5.1 TLS is already on\r\n"
+
+
+def test_implicit_tls_offers_no_starttls(gateway):
+    wire = gateway.smtp_wire(secure=True, hello=False)
+
+    assert wire.reply().startswith(b"220 ")
+    assert wire.ask(b"EHLO client.example") == EHLO_CLEAR.replace(b"250-STARTTLS\r\n", b"")
+
+
+def test_commands_sent_in_clear_behind_starttls_end_the_connection(gateway):
+    wire = gateway.smtp_wire()
+
+    wire.send(b"STARTTLS\r\nMAIL FROM:<mallory@globex.example>\r\n")
+
+    assert wire.rest() == b"421 4.7.0 Nothing may follow STARTTLS before TLS, closing\r\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        (b"NOOP", b"250 2.0.0 OK\r\n"),
+        (b"NOOP ignored", b"250 2.0.0 OK\r\n"),
+        (b"RSET", b"250 2.0.0 OK\r\n"),
+        (b"RSET now", b"501 5.5.4 Syntax error in parameters\r\n"),
+        (b"HELO client.example", b"250 gateway.localhost\r\n"),
+        (b"EHLO", b"501 5.5.4 Syntax error in parameters\r\n"),
+        (b"VRFY someone", b"252 2.5.0 Will not verify; send mail and see\r\n"),
+        (b"EXPN list", b"502 5.5.1 Command not implemented\r\n"),
+        (b"AUTH PLAIN AGEAYg==", b"502 5.5.1 Command not implemented\r\n"),
+        (b"BDAT 10 LAST", b"502 5.5.1 Command not implemented\r\n"),
+        (b"HELP", b"214 2.0.0 EHLO HELO STARTTLS MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n"),
+        (b"HELO \x1b[31m", b"500 5.5.2 Syntax error\r\n"),
+        (b"QWERTY \xe2\x80\xae", b"500 5.5.1 Command not recognized\r\n"),
+        (b"NOOP\r", b"500 5.5.2 Syntax error\r\n"),
+        (b"NOOP " + b"x" * 3000, b"500 5.5.2 Command line too long\r\n"),
+        (b"MAIL FROM:a b", b"501 5.1.7 Syntax: MAIL FROM:<address>\r\n"),
+        (b"MAIL FROM:<a@b.example> SIZE=157286401", b"552 5.3.4 Message is larger than the limit\r\n"),
+        (
+            b"MAIL FROM:<a@b.example> FUTURERELEASE=1",
+            b"555 5.5.4 Parameter not recognized or not implemented\r\n",
+        ),
+        (b"RCPT TO:<a@b.example>", b"503 5.5.1 Send MAIL first\r\n"),
+        (b"DATA", b"503 5.5.1 Send MAIL first\r\n"),
+        (b"QUIT", b"221 2.0.0 Bye\r\n"),
+    ],
+)
+def test_single_commands(gateway, command, reply):
+    assert gateway.smtp_wire().ask(command) == reply
+
+
+def test_the_order_of_commands_is_kept(gateway, acme_mailbox):
+    wire = gateway.smtp_wire()
+
+    assert wire.ask(b"MAIL FROM:<>") == b"250 2.1.0 Sender OK\r\n"
+    assert wire.ask(b"MAIL FROM:<>") == b"503 5.5.1 Sender already given\r\n"
+    assert wire.ask(b"DATA") == b"503 5.5.1 Send RCPT first\r\n"
+    assert wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode()) == b"250 2.1.5 Recipient OK\r\n"
+    assert wire.ask(b"DATA now") == b"501 5.5.4 Syntax error in parameters\r\n"
+    assert wire.ask(b"RSET") == b"250 2.0.0 OK\r\n"
+    assert wire.ask(b"DATA") == b"503 5.5.1 Send MAIL first\r\n"
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\nMAIL FROM:<a@b.example>\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nEHLO x\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\nEHLO x\r\n",
+        b"\0\0\0\r\nEHLO x\r\n",
+        b"EHLO x\nMAIL FROM:<a@b.example>\n",
+    ],
+)
+def test_who_does_not_open_with_smtp_is_hung_up_on(gateway, opening):
+    wire = gateway.smtp_wire(hello=False)
+    wire.reply()
+
+    wire.send(opening)
+
+    answer = wire.rest()
+    assert answer.startswith(b"500 5.5.")
+    assert answer.count(b"\r\n") == 1
+
+
+def test_too_many_errors_close(gateway):
+    wire = gateway.smtp_wire()
+
+    for _ in range(10):
+        assert wire.ask(b"NONSENSE") == b"500 5.5.1 Command not recognized\r\n"
+
+    assert wire.rest() == b"421 4.7.0 Too many errors, closing\r\n"
+
+
+def test_searching_for_addresses_closes(gateway, acme_mailbox):
+    wire = gateway.smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")
+
+    for number in range(20):
+        assert wire.ask(b"RCPT TO:<mbx-%d@gateway.localhost>" % number) == b"550 5.1.1 No such mailbox\r\n"
+
+    assert wire.rest() == b"421 4.7.0 Too many unknown recipients, closing\r\n"
+
+
+def test_a_recipient_too_many_waits_for_another_transaction(start_gateway, acme_mailbox, make_mailbox):
+    wire = start_gateway(smtp_limits=Limits(recipients=1)).smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")
+
+    assert wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode()) == b"250 2.1.5 Recipient OK\r\n"
+
+    reply = wire.ask(f"RCPT TO:<{make_mailbox('Other').address}>".encode())
+    assert reply == b"452 4.5.3 Too many recipients, send the rest in another transaction\r\n"
+
+
+def test_at_least_a_hundred_recipients_are_taken_by_default():
+    assert Limits().recipients >= 100
+
+
+def test_a_silent_client_is_told_and_closed(start_gateway):
+    wire = start_gateway(smtp_times=Times(command=0.3)).smtp_wire()
+
+    assert wire.rest() == b"421 4.4.2 Waited too long, closing\r\n"
+
+
+def test_a_client_that_stops_in_the_middle_of_data_leaves_nothing(start_gateway, acme_mailbox):
+    gateway = start_gateway(smtp_times=Times(data_block=0.3))
+    wire = gateway.smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")
+    wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode())
+    wire.ask(b"DATA")
+
+    wire.send(b"Subject: half\r\n\r\n" + b"x" * 200_000)
+
+    assert wire.rest() == b"421 4.4.2 Waited too long, closing\r\n"
+    assert gateway.collect(acme_mailbox) == []
+
+
+def test_connections_by_peer_are_limited(start_gateway):
+    gateway = start_gateway(smtp_places=(10, 2))
+    first, second = gateway.smtp_wire(), gateway.smtp_wire()
+
+    refused = gateway.smtp_wire(hello=False).rest()
+
+    assert refused == b"421 4.7.0 Too many connections, please come back later\r\n"
+    assert first.ask(b"QUIT").startswith(b"221")
+    assert first.rest() == b""
+    assert second.ask(b"NOOP").startswith(b"250")
+    assert gateway.smtp_wire().ask(b"NOOP").startswith(b"250")
+
+
+def test_a_message_over_the_limit_is_refused_at_its_end(start_gateway, acme_mailbox):
+    gateway = start_gateway(max_octets=100_000)
+    big = b"Subject: big\r\n\r\n" + b"x" * 100_000 + b"\r\n"
+
+    assert gateway.send(big, acme_mailbox.address) == b"552 5.3.4 Message is larger than the limit\r\n"
+    assert gateway.collect(acme_mailbox) == []
+
+
+def test_a_message_just_at_the_limit_is_kept(start_gateway, acme_mailbox):
+    gateway = start_gateway(max_octets=100_000)
+    text = b"." * 99_998 + b"\r\n"  # one more on the wire: the doubled dot does not count (RFC 1870 5)
+
+    assert gateway.send(text, acme_mailbox.address).startswith(b"250 2.0.0 OK")
+    assert without_trace(gateway.collect(acme_mailbox)[0]) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Subject: x\r\n\r\nline\nline\r\n",
+        b"Subject: x\r\n\r\nend\n.\nMAIL FROM:<mallory@globex.example>\r\n",
+        b"Subject: x\r\n\r\nend\n.\r\nMAIL FROM:<mallory@globex.example>\r\nRCPT TO:<x@y>\r\nDATA\r\nsmuggled\r\n",
+        b"Subject: x\r\n\r\nend\r\n.\nMAIL FROM:<mallory@globex.example>\r\n",
+        b"Subject: x\r\n\r\nend\r\r\n.\n\r\n",
+    ],
+)
+def test_a_bare_line_feed_is_refused_and_ends_nothing(gateway, acme_mailbox, text):
+    wire = gateway.smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")
+    wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode())
+    wire.ask(b"DATA")
+
+    wire.send(text + b".\r\nNOOP\r\n")
+
+    assert wire.reply() == b"550 5.6.11 Message contains bare LF, which must be CRLF; message refused\r\n"
+    assert wire.reply() == b"250 2.0.0 OK\r\n"
+    assert gateway.collect(acme_mailbox) == []
+
+
+def test_bare_carriage_returns_smuggle_nothing(gateway, acme_mailbox):
+    text = b"Subject: x\r\n\r\nend\r.\rMAIL FROM:<mallory@globex.example>\r\n"
+
+    assert gateway.send(text, acme_mailbox.address).startswith(b"250 2.0.0 OK")
+
+    assert [without_trace(message) for message in gateway.collect(acme_mailbox)] == [text]
+
+
+def test_pipelined_transactions_are_answered_in_order(gateway, acme_mailbox):
+    wire = gateway.smtp_wire()
+    one = f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{acme_mailbox.address}>\r\nDATA\r\n".encode()
+
+    wire.send(one + b"Subject: 1\r\n\r\n.\r\n" + one + b"Subject: 2\r\n\r\n.\r\nQUIT\r\n")
+    wire.socket.shutdown(socket.SHUT_WR)
+
+    codes = [line[:3] for line in wire.rest().splitlines()]
+    assert codes == [b"250", b"250", b"354", b"250", b"250", b"250", b"354", b"250", b"221"]
+    assert [without_trace(m)[:10] for m in gateway.collect(acme_mailbox)] == [b"Subject: 1", b"Subject: 2"]
+
+
+def test_the_trace_names_the_session_and_one_recipient_only(gateway, acme_mailbox, make_mailbox):
+    other = make_mailbox("Other")
+    client = gateway.smtp()
+    client.helo("client.example")
+    client.ehlo("client.example")
+
+    client.sendmail(SENDER, [acme_mailbox.address, other.address], b"Subject: both\r\n\r\n")
+
+    for mine, theirs in ((acme_mailbox, other), (other, acme_mailbox)):
+        (message,) = gateway.collect(mine)
+        lines = message.split(b"\r\n")
+        assert lines[0] == b"Return-Path: <journal@acme.example>"
+        assert lines[1] == b"Received: from client.example ([127.0.0.1])"
+        assert lines[2].startswith(b"\tby gateway.localhost with ESMTPS id ")
+        assert lines[3].startswith(f"\tfor <{mine.address}>; ".encode())
+        assert theirs.address.encode() not in message
+
+
+def test_a_recipient_named_twice_gets_the_message_once(gateway, acme_mailbox):
+    reply = gateway.send(b"Subject: once\r\n\r\n", acme_mailbox.address, acme_mailbox.address.upper())
+
+    assert reply.startswith(b"250 2.0.0 OK")
+    assert len(gateway.collect(acme_mailbox)) == 1
+
+
+def test_a_sender_with_smtputf8(gateway, acme_mailbox):
+    wire = gateway.smtp_wire()
+
+    assert wire.ask("MAIL FROM:<jörg@bücher.example> SMTPUTF8".encode()).startswith(b"250 ")
+    assert wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode()).startswith(b"250 ")
+    wire.ask(b"DATA")
+    wire.send("Subject: Grüße\r\n\r\n.\r\n".encode())
+    assert wire.reply().startswith(b"250 ")
+
+    (message,) = gateway.collect(acme_mailbox)
+    assert message.startswith("Return-Path: <jörg@bücher.example>\r\n".encode())
+    assert b"with UTF8SMTP id" in message
+
+
+def test_mail_is_refused_for_now_while_a_mailbox_is_suspended(gateway, acme_mailbox, suspend):
+    suspend(acme_mailbox)
+
+    reply = gateway.send(b"Subject: x\r\n\r\n", acme_mailbox.address)
+
+    assert reply == b"450 4.2.1 Mailbox is suspended, please try again later\r\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "reply"),
+    [
+        (errors.UnknownAddress, "550 5.1.1 No such mailbox"),
+        (errors.MailboxDeleting, "550 5.1.1 No such mailbox"),
+        (errors.MailboxSuspended, "450 4.2.1 Mailbox is suspended, please try again later"),
+        (errors.MailboxFull, "452 4.2.2 Mailbox is full, please try again later"),
+        (errors.NetworkNotAllowed, "550 5.7.1 Mail for this mailbox is not accepted from your network"),
+        (errors.StoreFull, "452 4.3.1 No room for mail at present, please try again later"),
+        (errors.StoreFailed, "451 4.3.0 Please try again later"),
+        (ValueError, "451 4.3.0 Please try again later"),
+        (MemoryError, "451 4.3.0 Please try again later"),
+    ],
+)
+def test_every_outcome_has_its_reply_and_our_own_faults_never_bounce(error, reply):
+    from gateway.smtp.ingress import reply_to
+
+    assert str(reply_to(error.__new__(error))) == reply
+
+
+def test_smtplib_sends_over_every_port(gateway, acme_mailbox):
+    with smtplib.SMTP("127.0.0.1", gateway.ports.smtp) as clear:
+        clear.sendmail(SENDER, [acme_mailbox.address], b"Subject: clear\r\n\r\n")
+    with smtplib.SMTP_SSL("127.0.0.1", gateway.ports.smtps, context=gateway.tls) as secure:
+        secure.sendmail(SENDER, [acme_mailbox.address], b"Subject: secure\r\n\r\n")
+
+    assert len(gateway.collect(acme_mailbox)) == 2

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from .errors import PortTaken
-from .server import _VARIABLES, STOP_SECONDS, Configuration, Gateway
+from .server import PORT_VARIABLES, STOP_SECONDS, Configuration, Gateway
 
 log = logging.getLogger("gateway")
 
@@ -116,10 +116,10 @@ def child_command(arguments: list[str]) -> list[str]:
 
 def _check_ports(configuration: Configuration) -> None:
     """Raises PortTaken: with SO_REUSEPORT a second gateway would quietly take half of the connections."""
-    for port, variable in zip(configuration.ports, _VARIABLES, strict=True):
+    for port, variable in zip(configuration.ports, PORT_VARIABLES.values(), strict=True):
         with socket.socket(socket.AF_INET6 if ":" in configuration.bind else socket.AF_INET) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 trial.bind((configuration.bind, port))
             except OSError as error:
-                raise PortTaken(configuration.bind, port, str(variable)) from error
+                raise PortTaken(configuration.bind, port, variable) from error

@@ -43,9 +43,12 @@ class Ports(NamedTuple):
     pop3s: int
 
 
-_VARIABLES = Ports(
-    "GATEHOUSE_SMTP_PORT", "GATEHOUSE_SMTPS_PORT", "GATEHOUSE_POP3_PORT", "GATEHOUSE_POP3S_PORT"
-)  # type: ignore[arg-type]
+PORT_VARIABLES = {
+    "smtp": "GATEHOUSE_SMTP_PORT",
+    "smtps": "GATEHOUSE_SMTPS_PORT",
+    "pop3": "GATEHOUSE_POP3_PORT",
+    "pop3s": "GATEHOUSE_POP3S_PORT",
+}
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,7 @@ class Gateway:
             async with asyncio.timeout(self.configuration.stop_seconds):
                 await self._quiet()
         for protocol in list(self._protocols):
-            if protocol.transport is not None:
-                protocol.transport.abort()
+            protocol.hang_up()
         for connection in list(self._connections):
             connection.hang_up()
         with contextlib.suppress(TimeoutError):
@@ -172,7 +174,7 @@ class Gateway:
             )
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                raise PortTaken(self.configuration.bind, port, getattr(_VARIABLES, name)) from error
+                raise PortTaken(self.configuration.bind, port, PORT_VARIABLES[name]) from error
             raise
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from django.db import close_old_connections, connections
 
@@ -30,7 +31,7 @@ class Threads:
 
     def start(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Begin the call; nobody need wait for it."""
-        return self._pool.submit(_with_fresh_connections, function, *args, **kwargs)
+        return self._pool.submit(_with_fresh_connections, functools.partial(function, *args, **kwargs))
 
     async def call(self, within: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result. Raises what it raises, and Overloaded when `within` seconds were not enough."""
@@ -57,10 +58,10 @@ async def finish(future: "Future[T]", within: float) -> T:
     raise Overloaded
 
 
-def _with_fresh_connections(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+def _with_fresh_connections(function: Callable[[], T]) -> T:
     close_old_connections()
     try:
-        return function(*args, **kwargs)
+        return function()
     finally:
         close_old_connections()
 

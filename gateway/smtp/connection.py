@@ -95,7 +95,12 @@ class Connection(SMTP):
             self._writer.write(f"{reply}\r\n".encode())
             self.transport.close()
             # Closing waits for the client to take what is written; one that does not read can't hold its place.
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self.loop.call_later(LINGER_SECONDS, self.hang_up)
+
+    def hang_up(self) -> None:
+        """End the connection at once, whatever is still to be written."""
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
 
     async def push(self, status: Any) -> None:
         if status == "220 Ready to start TLS":  # the library's own words, the only ones left

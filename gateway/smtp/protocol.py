@@ -70,7 +70,7 @@ class Protocol(Connection):
         }
 
     def _set_rset_state(self) -> None:
-        super()._set_rset_state()
+        super()._set_rset_state()  # type: ignore[no-untyped-call]
         self._sender = None
         self._recipients = []
         self.in_transaction = False

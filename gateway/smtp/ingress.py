@@ -22,19 +22,21 @@ log = logging.getLogger("gateway.smtp")
 
 PIECE_OCTETS = 64 * 1024  # worth a trip to a thread
 
-# The most special class first; whatever is not listed is our own fault and must never bounce.
-_REPLIES: list[tuple[type[Exception], Reply]] = [
+# What a sender may hear about a mailbox, and what an operator has to look after. Whatever is not listed is a fault of
+# ours, and must never bounce.
+_ANSWERS: list[tuple[type[Exception], Reply]] = [
     (errors.UnknownAddress, replies.NO_SUCH_MAILBOX),
     (errors.MailboxDeleting, replies.NO_SUCH_MAILBOX),
     (errors.MailboxSuspended, replies.SUSPENDED),
     (errors.MailboxFull, replies.MAILBOX_FULL),
     (errors.NetworkNotAllowed, replies.NOT_YOUR_NETWORK),
+]
+_TROUBLES: list[tuple[type[Exception], Reply]] = [
     (errors.StoreFull, replies.STORE_FULL),
     (errors.StoreFailed, replies.TRY_LATER),
     (DatabaseError, replies.TRY_LATER),
     (Overloaded, replies.TRY_LATER),
 ]
-_EXPECTED = (replies.NO_SUCH_MAILBOX, replies.SUSPENDED, replies.MAILBOX_FULL, replies.NOT_YOUR_NETWORK)
 
 
 class Bounds(NamedTuple):
@@ -47,10 +49,22 @@ class Bounds(NamedTuple):
 
 def reply_to(error: Exception) -> Reply:
     """What the sender hears about this. Logs what an operator has to look after."""
-    reply = next((reply for kind, reply in _REPLIES if isinstance(error, kind)), replies.TRY_LATER)
-    if reply not in _EXPECTED:
-        log.error("smtp answered %s %s", reply.code, reply.status, exc_info=error)
-    return reply
+    for kind, reply in _ANSWERS:
+        if isinstance(error, kind):
+            return reply
+    for kind, reply in _TROUBLES:
+        if isinstance(error, kind):
+            # One line, for a database that is down meets every sender.
+            log.error(
+                "mail put off reply=%s error=%s: %s", reply.code, type(error).__name__, _first_line(error)
+            )
+            return reply
+    log.error("mail put off reply=%s", replies.TRY_LATER.code, exc_info=error)
+    return replies.TRY_LATER
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]  # PostgreSQL puts values of rows into the lines that follow
 
 
 class Ingress:

@@ -396,3 +396,24 @@ def test_poplib_collects_by_tls_and_by_stls(gateway, acme_mailbox):
     second.quit()
 
     assert gateway.collect(acme_mailbox) == []
+
+
+def test_the_log_has_a_line_for_each_session_and_never_a_password(gateway, acme_mailbox, caplog):
+    caplog.set_level("DEBUG")
+    gateway.send(b"Subject: canary-subject\r\n\r\ncanary-body\r\n", acme_mailbox.address)
+
+    gateway.collect(acme_mailbox, delete=True)
+    wire = gateway.pop3_wire()
+    wire.ask(b"AUTH PLAIN " + plain(acme_mailbox, "canary-password"))
+    wire.ask(f"USER {acme_mailbox.address}".encode())
+    wire.ask(b"PASS canary-password")
+
+    (line,) = [
+        record.getMessage() for record in caplog.records if record.getMessage().startswith("collected ")
+    ]
+    assert f" mailbox={acme_mailbox.address} " in line
+    assert " retrieved=1 " in line
+    assert " deleted=1 " in line
+    assert line.endswith(" end=quit")
+    assert "canary" not in caplog.text
+    assert acme_mailbox.password not in caplog.text

@@ -307,3 +307,21 @@ def test_smtplib_sends_over_every_port(gateway, acme_mailbox):
         secure.sendmail(SENDER, [acme_mailbox.address], b"Subject: secure\r\n\r\n")
 
     assert len(gateway.collect(acme_mailbox)) == 2
+
+
+def test_the_log_has_a_line_for_each_copy_and_nothing_of_the_mail(
+    gateway, acme_mailbox, make_mailbox, caplog
+):
+    caplog.set_level("DEBUG")
+    other = make_mailbox("Other")
+
+    gateway.send(b"Subject: canary-subject\r\n\r\ncanary-body\r\n", acme_mailbox.address, other.address)
+
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("delivered ")]
+    assert len(lines) == 2
+    for line, mailbox in zip(lines, (acme_mailbox, other), strict=True):
+        assert f" mailbox={mailbox.address} " in line
+        assert " customer=" in line
+        assert " octets=40 " in line
+    assert "canary" not in caplog.text
+    assert SENDER not in caplog.text

@@ -184,7 +184,7 @@ def tls_files_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage
 
 def _secret_key() -> str:
     try:
-        return settings.SECRET_KEY
+        return str(settings.SECRET_KEY)
     except ImproperlyConfigured:  # how Django says that it is empty
         return ""
 

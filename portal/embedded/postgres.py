@@ -151,30 +151,38 @@ def _taken_over(state_dir: Path, data: Path) -> bool:
 
 
 def _launch(programs: Path, state_dir: Path, *, user: str | None, durable: bool) -> Postgres:
-    data = addresses.postgres_dir(state_dir)
     log_path = state_dir / LOG_NAME
-    settings = SETTINGS | ({} if durable else NOT_DURABLE)
-    settings["unix_socket_directories"] = '"{}"'.format(str(data).replace('"', '""'))
-    command = [programs / "postgres", "-D", data, "-p", str(addresses.POSTGRES_PORT)]
-    command += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
     deadline = time.monotonic() + LEFTOVERS_SECONDS
-    with open_log(log_path) as output:
-        while True:
-            # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients that may never leave.
-            process = spawn(
-                command, death_signal=signal.SIGINT, env=_environment(), cwd="/", user=user, output=output
-            )
-            server = Postgres(state_dir, process)
-            wait_until(lambda server=server: not server.is_alive() or _accepts(state_dir), START_SECONDS)
-            if server.is_alive():
-                break
-            # After SIGKILL of an earlier postmaster its last backends go within moments; until then it refuses.
-            if "still in use" not in tail(log_path) or time.monotonic() > deadline:
-                raise failed("PostgreSQL", f"ended at once (status {process.returncode})", log_path)
-            time.sleep(0.2)
+    while True:
+        server = _launch_once(programs, state_dir, user=user, durable=durable)
+        if server.is_alive():
+            break
+        # After SIGKILL of an earlier postmaster its last backends go within moments; until then it refuses.
+        if "still in use" not in tail(log_path) or time.monotonic() > deadline:
+            raise failed("PostgreSQL", "ended at once", log_path)
+        time.sleep(0.2)
     if not _accepts(state_dir):
         server.stop()
         raise failed("PostgreSQL", f"accepted no connection within {START_SECONDS} s", log_path)
+    return server
+
+
+def _launch_once(programs: Path, state_dir: Path, *, user: str | None, durable: bool) -> Postgres:
+    """Start it and wait until it accepts connections or has ended."""
+    data = addresses.postgres_dir(state_dir)
+    settings = SETTINGS | ({} if durable else NOT_DURABLE)
+    settings["unix_socket_directories"] = '"{}"'.format(str(data).replace('"', '""'))
+    command = [
+        *(str(programs / "postgres"), "-D", str(data), "-p", str(addresses.POSTGRES_PORT)),
+        *(argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")),
+    ]
+    with open_log(state_dir / LOG_NAME) as output:
+        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients that may never leave.
+        process = spawn(
+            command, death_signal=signal.SIGINT, env=_environment(), cwd="/", user=user, output=output
+        )
+    server = Postgres(state_dir, process)
+    wait_until(lambda: not server.is_alive() or _accepts(state_dir), START_SECONDS)
     return server
 
 

@@ -129,6 +129,10 @@ class Crew:
         self._wake_writer = wake_writer
         self._selector.register(self._wake, selectors.EVENT_READ)
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._members)
+
     def catch_signals(self) -> None:
         """From now on SIGINT, SIGTERM and SIGHUP ask for an orderly end; a second one asks for a fast one."""
         signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)

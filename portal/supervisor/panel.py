@@ -3,6 +3,7 @@
 import http.client
 import socket
 import ssl
+from collections.abc import Callable
 
 from django.conf import LazySettings
 
@@ -21,7 +22,7 @@ DEMO_PEOPLE = {
 def not_ready(settings: LazySettings) -> list[str]:
     """Which of the doors do not answer yet."""
     bind = settings.BIND
-    doors = {
+    doors: dict[str, Callable[[], bool]] = {
         "web": lambda: _answers_ready(bind, settings.HTTP_PORT, settings.BASE_DOMAIN),
         "SMTP": lambda: _greets(bind, settings.SMTP_PORT, b"220"),
         "SMTP over TLS": lambda: _greets(bind, settings.SMTPS_PORT, b"220", tls=True),

@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from babel.messages.pofile import PoFileError
@@ -23,6 +24,10 @@ from portal.supervisor.statedir import AlreadyRunning, StateDirLock
 READY_SECONDS = 120.0
 PORTS_SECONDS = 15.0  # how long what a killed run left behind may need to end
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM came before everything was up."""
 
 
 class Refused(Exception):
@@ -46,15 +51,18 @@ def run(console: Console | None = None) -> int:
         _wait_for_ports(crew, lock)
         _start(crew)
         _watch(crew)
+    except Interrupted:
+        pass
     except (Refused, EmbeddedServiceError) as error:
-        if not crew.stop_wanted:
+        if not crew.stop_wanted:  # or it failed because it was told to end
             console.shout(str(error))
             crew.exhausted = True
     finally:
-        console.say("Stopping ...")
-        crew.stop()
+        if crew.is_busy:
+            console.say("Stopping ...")
+            crew.stop()
+            console.say(f"Stopped. The data stays in {settings.STATE_DIR}")
         lock.release()
-    console.say("Stopped. The data stays in " + str(settings.STATE_DIR))
     return 1 if crew.exhausted else 0
 
 
@@ -82,23 +90,23 @@ def _start(crew: Crew) -> None:
     state_dir: Path = settings.STATE_DIR
     crew.console.say(f"Gatehouse keeps its data in {state_dir}")
     if settings.DATABASES["default"].get("HOST") == str(addresses.postgres_dir(state_dir)):
-        _say_how_long(
-            crew,
-            "PostgreSQL",
-            lambda: crew.add(EmbeddedMember("postgres", lambda: postgres.start(state_dir))),
-        )
+        with _timed(crew, "PostgreSQL"):
+            crew.add(EmbeddedMember("postgres", lambda: postgres.start(state_dir)))
     if settings.REDIS_URL == addresses.redis_url(state_dir):
-        _say_how_long(
-            crew, "Redis", lambda: crew.add(EmbeddedMember("redis", lambda: redis.start(state_dir)))
-        )
-    _say_how_long(crew, "Secrets, certificate, translations", _prepare_files)
+        with _timed(crew, "Redis"):
+            crew.add(EmbeddedMember("redis", lambda: redis.start(state_dir)))
+    with _timed(crew, "Secrets, certificate, translations"):
+        _prepare_files()
     env = _environment()
     for what, name, arguments in _steps():
-        _say_how_long(crew, what, lambda n=name, a=arguments: _step(crew, n, _manage(*a), env))
-    for name, command in _processes().items():
-        if not crew.stop_wanted:
+        with _timed(crew, what):
+            if not crew.run_step(name, _manage(*arguments), env):
+                raise Refused(f"The step “{name}” failed; its lines above say why.")
+    with _timed(crew, "Web, worker, beat and gateway"):
+        for name, command in _processes().items():
             crew.add(crew.child(name, command, env))
-    _await_ready(crew)
+        _await_ready(crew)
+    panel.show(crew.console, settings)
 
 
 def _prepare_files() -> None:
@@ -155,14 +163,12 @@ def _processes() -> dict[str, list[str]]:
 
 
 def _await_ready(crew: Crew) -> None:
-    """Wait until web and gateway really answer, then show the panel. Raises Refused when they never do."""
+    """Wait until web and gateway really answer. Raises Refused when they never do."""
     deadline = time.monotonic() + READY_SECONDS
-    while not crew.stop_wanted:
+    while closed := panel.not_ready(settings):
         crew.turn(0.3)
-        closed = panel.not_ready(settings)
-        if not closed:
-            panel.show(crew.console, settings)
-            return
+        if crew.stop_wanted:
+            raise Interrupted
         if time.monotonic() > deadline:
             raise Refused(
                 f"Not ready after {READY_SECONDS:.0f} s: {', '.join(closed)}. The lines above say why."
@@ -174,18 +180,15 @@ def _watch(crew: Crew) -> None:
         crew.turn(60)
 
 
-def _step(crew: Crew, name: str, command: list[str], env: dict[str, str]) -> None:
+@contextmanager
+def _timed(crew: Crew, what: str) -> Iterator[None]:
+    """Say how long it took. Raises Interrupted when nobody wants it any more."""
     if crew.stop_wanted:
-        return
-    if not crew.run_step(name, command, env):
-        raise Refused(f"The step “{name}” failed; its lines above say why.")
-
-
-def _say_how_long(crew: Crew, what: str, act: Callable[[], None]) -> None:
-    if crew.stop_wanted:
-        return
+        raise Interrupted
     began = time.monotonic()
-    act()
+    yield
+    if crew.stop_wanted:
+        raise Interrupted
     crew.console.say(f"{what}: {time.monotonic() - began:.1f} s")
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -27,6 +28,20 @@ def start_gateway(committed_db: object, certificates: Certificates) -> Iterator[
 @pytest.fixture
 def gateway(start_gateway: Callable[..., Clients]) -> Clients:
     return start_gateway()
+
+
+@pytest.fixture(scope="session")
+def _talking(certificates: Certificates) -> Iterator[Clients]:
+    with gateway_running(certificates, smtp_places=(1000, 1000), pop3_places=(1000, 1000)) as clients:
+        yield clients
+
+
+@pytest.fixture
+def talking(_talking: Clients) -> Iterator[Clients]:
+    """One gateway for all the dialogues that never get as far as a mailbox, and so need no database of their own."""
+    clients = Clients(_talking.ports, _talking.tls)
+    yield clients
+    clients.close()
 
 
 @pytest.fixture
@@ -69,6 +84,24 @@ def free_ports() -> Callable[[int], list[int]]:
 
 
 @pytest.fixture
+def redis_url(settings) -> str:
+    return settings.REDIS_URL
+
+
+@pytest.fixture
 def process_environment(settings, committed_db: object) -> dict[str, str]:
     """What a process of its own needs in order to work on this test's database and store."""
-    return dict(os.environ)
+    database = connection.settings_dict
+    host, port = quote(str(database["HOST"]), safe=""), f":{database['PORT']}" if database["PORT"] else ""
+    person = ":".join(quote(str(part), safe="") for part in (database["USER"], database["PASSWORD"]) if part)
+    return {
+        **os.environ,
+        "DATABASE_URL": f"postgres://{person}@{host}{port}/{database['NAME']}",
+        "REDIS_URL": settings.REDIS_URL,
+        "GATEHOUSE_STATE_DIR": str(settings.STATE_DIR),
+        "GATEHOUSE_STORE_URL": f"file://{settings.STORE_ROOT}",
+        "GATEHOUSE_BIND": "127.0.0.1",
+        "GATEHOUSE_MAIL_DOMAIN": settings.MAIL_DOMAIN,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "GATEHOUSE_WORKER_KEY": settings.WORKER_KEY,
+    }

@@ -24,40 +24,40 @@ def plain(mailbox, password: str | None = None) -> bytes:
     return base64.b64encode(f"\0{mailbox.address}\0{password or mailbox.password}".encode())
 
 
-def test_capabilities_before_and_after_stls(gateway):
-    wire = gateway.pop3_wire(secure=False)
+def test_capabilities_before_and_after_stls(talking):
+    wire = talking.pop3_wire(secure=False)
 
     assert (
         b"\r\n".join(listing(wire, b"CAPA")) + b"\r\n"
         == CAPABILITIES + b"STLS\r\nIMPLEMENTATION Gatehouse\r\n"
     )
     assert wire.ask(b"STLS") == b"+OK Begin TLS\r\n"
-    wire.start_tls(gateway.tls)
+    wire.start_tls(talking.tls)
     secure = b"\r\n".join(listing(wire, b"CAPA")) + b"\r\n"
     assert secure == CAPABILITIES + b"USER\r\nSASL PLAIN\r\nIMPLEMENTATION Gatehouse\r\n"
     assert wire.ask(b"STLS").startswith(b"-ERR")
 
 
 @pytest.mark.parametrize("command", [b"USER x", b"PASS x", b"AUTH PLAIN", b"AUTH PLAIN AGEAYg=="])
-def test_no_credentials_before_tls(gateway, command):
+def test_no_credentials_before_tls(talking, command):
     assert (
-        gateway.pop3_wire(secure=False).ask(command) == b"-ERR Say STLS first, or use the port with TLS\r\n"
+        talking.pop3_wire(secure=False).ask(command) == b"-ERR Say STLS first, or use the port with TLS\r\n"
     )
 
 
-def test_commands_sent_in_clear_behind_stls_end_the_connection(gateway, acme_mailbox):
-    wire = gateway.pop3_wire(secure=False)
+def test_commands_sent_in_clear_behind_stls_end_the_connection(talking):
+    wire = talking.pop3_wire(secure=False)
 
-    wire.send(f"STLS\r\nUSER {acme_mailbox.address}\r\n".encode())
+    wire.send(b"STLS\r\nUSER mbx-1@gateway.localhost\r\n")
 
     assert wire.rest() == b""
 
 
-def test_a_name_given_before_tls_is_forgotten(gateway, acme_mailbox):
-    wire = gateway.pop3_wire(secure=False)
-    wire.ask(f"USER {acme_mailbox.address}".encode())
+def test_a_name_given_before_tls_is_forgotten(talking):
+    wire = talking.pop3_wire(secure=False)
+    wire.ask(b"USER mbx-1@gateway.localhost")
     wire.ask(b"STLS")
-    wire.start_tls(gateway.tls)
+    wire.start_tls(talking.tls)
 
     assert wire.ask(b"PASS x") == b"-ERR Say USER first\r\n"
 
@@ -148,21 +148,21 @@ def test_the_third_wrong_password_ends_the_connection(gateway, acme_mailbox):
         ([b"QUIT"], b"+OK Bye\r\n"),
     ],
 )
-def test_single_commands_before_login(gateway, dialogue, reply):
-    wire = gateway.pop3_wire()
+def test_single_commands_before_login(talking, dialogue, reply):
+    wire = talking.pop3_wire()
 
     assert [wire.ask(line) for line in dialogue][-1] == reply
 
 
-def test_a_bare_line_feed_ends_no_command(gateway):
-    wire = gateway.pop3_wire()
+def test_a_bare_line_feed_ends_no_command(talking):
+    wire = talking.pop3_wire()
     wire.send(b"NOOP\n")
 
     assert wire.line() == b"-ERR Lines must end with CRLF\r\n"
 
 
-def test_nonsense_without_end_ends_the_connection(gateway):
-    wire = gateway.pop3_wire()
+def test_nonsense_without_end_ends_the_connection(talking):
+    wire = talking.pop3_wire()
     wire.send(b"NONSENSE\r\n" * 30)
 
     assert wire.rest() == b"-ERR Command not recognized\r\n" * 20

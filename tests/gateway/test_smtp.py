@@ -16,27 +16,27 @@ EHLO_CLEAR = (
 )
 
 
-def test_the_greeting_and_what_is_offered_before_and_after_tls(gateway):
-    wire = gateway.smtp_wire(hello=False)
+def test_the_greeting_and_what_is_offered_before_and_after_tls(talking):
+    wire = talking.smtp_wire(hello=False)
 
     assert wire.reply() == b"220 gateway.localhost ESMTP Gatehouse\r\n"
     assert wire.ask(b"EHLO client.example") == EHLO_CLEAR
     assert wire.ask(b"STARTTLS") == b"220 2.0.0 Ready to start TLS\r\n"
-    wire.start_tls(gateway.tls)
+    wire.start_tls(talking.tls)
     assert wire.ask(b"MAIL FROM:<a@b.example>") == b"503 5.5.1 Send EHLO or HELO first\r\n"
     assert wire.ask(b"EHLO client.example") == EHLO_CLEAR.replace(b"250-STARTTLS\r\n", b"")
     assert wire.ask(b"STARTTLS") == b"503 5.5.1 TLS is already on\r\n"
 
 
-def test_implicit_tls_offers_no_starttls(gateway):
-    wire = gateway.smtp_wire(secure=True, hello=False)
+def test_implicit_tls_offers_no_starttls(talking):
+    wire = talking.smtp_wire(secure=True, hello=False)
 
     assert wire.reply().startswith(b"220 ")
     assert wire.ask(b"EHLO client.example") == EHLO_CLEAR.replace(b"250-STARTTLS\r\n", b"")
 
 
-def test_commands_sent_in_clear_behind_starttls_end_the_connection(gateway):
-    wire = gateway.smtp_wire()
+def test_commands_sent_in_clear_behind_starttls_end_the_connection(talking):
+    wire = talking.smtp_wire()
 
     wire.send(b"STARTTLS\r\nMAIL FROM:<mallory@globex.example>\r\n")
 
@@ -72,8 +72,8 @@ def test_commands_sent_in_clear_behind_starttls_end_the_connection(gateway):
         (b"QUIT", b"221 2.0.0 Bye\r\n"),
     ],
 )
-def test_single_commands(gateway, command, reply):
-    assert gateway.smtp_wire().ask(command) == reply
+def test_single_commands(talking, command, reply):
+    assert talking.smtp_wire().ask(command) == reply
 
 
 def test_the_order_of_commands_is_kept(gateway, acme_mailbox):
@@ -98,8 +98,8 @@ def test_the_order_of_commands_is_kept(gateway, acme_mailbox):
         b"EHLO x\nMAIL FROM:<a@b.example>\n",
     ],
 )
-def test_who_does_not_open_with_smtp_is_hung_up_on(gateway, opening):
-    wire = gateway.smtp_wire(hello=False)
+def test_who_does_not_open_with_smtp_is_hung_up_on(talking, opening):
+    wire = talking.smtp_wire(hello=False)
     wire.reply()
 
     wire.send(opening)
@@ -109,8 +109,8 @@ def test_who_does_not_open_with_smtp_is_hung_up_on(gateway, opening):
     assert answer.count(b"\r\n") == 1
 
 
-def test_too_many_errors_close(gateway):
-    wire = gateway.smtp_wire()
+def test_too_many_errors_close(talking):
+    wire = talking.smtp_wire()
 
     for _ in range(10):
         assert wire.ask(b"NONSENSE") == b"500 5.5.1 Command not recognized\r\n"

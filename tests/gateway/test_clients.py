@@ -16,7 +16,14 @@ def run(*command: str, folder, text: str | None = None) -> subprocess.CompletedP
         pytest.skip(f"{command[0]} is not installed")
     environment = {**os.environ, "HOME": str(folder), "FETCHMAILHOME": str(folder), "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
-        command, input=text, capture_output=True, text=True, cwd=folder, env=environment, timeout=30
+        command,
+        check=False,
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+        timeout=30,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done

@@ -53,7 +53,9 @@ def gateway_process(committed_db, certificates, process_environment, tmp_path):
     yield start
     for process in started:
         if process.poll() is None:
-            process.kill()
+            # Whatever stands behind it, too: a tracer that is killed lets go of what it traces.
+            for left in [*psutil.Process(process.pid).children(recursive=True), process]:
+                left.kill()
         process.wait()
         process.stdout.close()
 

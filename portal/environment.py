@@ -1,0 +1,56 @@
+"""Reading the environment strictly: what can't be understood is remembered for `portal.checks`, never guessed at."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """A variable, what is wrong with it, and how to mend it."""
+
+    variable: str
+    what: str
+    hint: str
+
+
+class Environment:
+    """Variables by name, with defaults; `problems` collects those that made no sense, for which the default serves."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.problems: list[Problem] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._variables.get(name, "").strip() or default
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0").lower()
+        if value in ("1", "true", "yes", "on"):
+            return True
+        if value not in ("0", "false", "no", "off"):
+            self.complain(name, f"{value!r} is neither yes nor no.", "Use 1 or 0.")
+        return False
+
+    def number(self, name: str, default: int) -> int:
+        value = self.text(name, str(default))
+        try:
+            return int(value)
+        except ValueError:
+            self.complain(name, f"{value!r} is no whole number.", f"The default is {default}.")
+            return default
+
+    def path(self, name: str, default: Path) -> Path:
+        return Path(self.text(name, str(default))).expanduser().resolve()
+
+    def complain(self, name: str, what: str, hint: str) -> None:
+        self.problems.append(Problem(name, what, hint))
+
+
+def generated_secrets(path: Path) -> dict[str, str]:
+    """What the demo generated for itself, or nothing; an unreadable file counts as nothing and is reported when used."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

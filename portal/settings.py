@@ -1,0 +1,245 @@
+"""Settings, read from the environment once. Everything else asks `django.conf.settings`; docs/settings.md lists the variables."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from portal.embedded.addresses import postgres_url, redis_url
+from portal.environment import Environment, generated_secrets
+
+ROOT = Path(__file__).resolve().parent.parent
+env = Environment(os.environ)
+
+# --- This installation ---------------------------------------------------------------------------------------------
+STATE_DIR = env.path("GATEHOUSE_STATE_DIR", ROOT / ".gatehouse")
+DEMO = env.flag("GATEHOUSE_DEMO")
+DEBUG = env.flag("DEBUG")
+BASE_DOMAIN = env.text("GATEHOUSE_BASE_DOMAIN", "portal.localhost")
+MAIL_DOMAIN = env.text("GATEHOUSE_MAIL_DOMAIN", "gateway.localhost")
+BIND = env.text("GATEHOUSE_BIND", "127.0.0.1")
+HTTP_PORT = env.number("GATEHOUSE_HTTP_PORT", 8000)
+SMTP_PORT = env.number("GATEHOUSE_SMTP_PORT", 2525)
+SMTPS_PORT = env.number("GATEHOUSE_SMTPS_PORT", 2465)
+POP3_PORT = env.number("GATEHOUSE_POP3_PORT", 2110)
+POP3S_PORT = env.number("GATEHOUSE_POP3S_PORT", 2995)
+# Exchange Online sends up to 150 MB.
+MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 1024)
+
+_generated = generated_secrets(STATE_DIR / "secrets.json")
+SECRET_KEY = env.text("SECRET_KEY", _generated.get("SECRET_KEY", ""))
+WORKER_KEY = env.text("GATEHOUSE_WORKER_KEY", _generated.get("GATEHOUSE_WORKER_KEY", ""))
+
+_demo_certificate = STATE_DIR / "tls" / "cert.pem"
+TLS_CERT_FILE = env.text("GATEHOUSE_TLS_CERT_FILE") or None
+TLS_KEY_FILE = env.text("GATEHOUSE_TLS_KEY_FILE") or None
+if not TLS_CERT_FILE and not TLS_KEY_FILE and _demo_certificate.exists():
+    TLS_CERT_FILE, TLS_KEY_FILE = str(_demo_certificate), str(STATE_DIR / "tls" / "key.pem")
+
+STORE_URL = env.text("GATEHOUSE_STORE_URL", f"file://{STATE_DIR / 'store'}")
+STORE_ROOT = Path(unquote(urlsplit(STORE_URL).path) or STATE_DIR / "store")
+
+# --- Database, Redis, tasks ----------------------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL", postgres_url(STATE_DIR))
+try:
+    _database = dj_database_url.parse(DATABASE_URL, engine="django_tenants.postgresql_backend")
+except (ValueError, dj_database_url.ParseError):  # a subclass of ValueError today
+    env.complain("DATABASE_URL", "it is no database URL.", "Use postgresql://user:password@host:5432/database.")
+    _database = dj_database_url.parse(postgres_url(STATE_DIR), engine="django_tenants.postgresql_backend")
+if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+    env.complain("DATABASE_URL", "it names no PostgreSQL.", "Use postgresql://user:password@host:5432/database.")
+DATABASES = {
+    "default": {
+        **_database,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,  # so that a restarted PostgreSQL costs nobody an error page
+        "OPTIONS": {
+            **_database.get("OPTIONS", {}),
+            "connect_timeout": 5,
+            "application_name": "gatehouse",
+            # Nobody waits for ever: neither a browser nor a mail server that holds a message.
+            "options": "-c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=120000",
+        },
+    }
+}
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.text("REDIS_URL", redis_url(STATE_DIR))
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    env.complain("REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket.")
+    REDIS_URL = redis_url(STATE_DIR)
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True  # what became of a job stands in PostgreSQL
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 90  # must stay below the visibility time-out, or a slow task is delivered twice
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 10,
+    "socket_connect_timeout": 3,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "refill spare schemas": {"task": "tenants.tasks.refill_spares", "schedule": 300.0},
+    "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 600.0},
+}
+
+# --- Rooms ---------------------------------------------------------------------------------------------------------
+SHARED_APPS = [
+    "django_tenants",
+    "accounts",
+    "tenants",
+    "gateway",
+    "portal",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "template_partials",
+]
+TENANT_APPS = ["mailboxes"]
+INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
+TENANT_MODEL = "tenants.Customer"
+TENANT_DOMAIN_MODEL = "tenants.Domain"
+PUBLIC_SCHEMA_URLCONF = "portal.urls_base"
+ROOT_URLCONF = "portal.urls_customer"
+
+MIDDLEWARE = [
+    "portal.health.HealthMiddleware",
+    "tenants.middleware.CanonicalHost",
+    "tenants.middleware.HostTenant",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.PersonLanguage",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "tenants.middleware.CustomerGate",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "portal" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+                "tenants.context_processors.frame",
+            ],
+        },
+    }
+]
+
+# --- Sign-in -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # people are made by those who know them; nobody signs up
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+
+# --- Hosts, cookies, headers ---------------------------------------------------------------------------------------
+ALLOWED_HOSTS = ["." + BASE_DOMAIN, "localhost", "127.0.0.1", "[::1]"]
+SECURE_COOKIES = not (DEMO or DEBUG or BASE_DOMAIN.endswith(".localhost"))
+SESSION_COOKIE_DOMAIN = BASE_DOMAIN  # one sign-in for all hosts
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("GATEHOUSE_BEHIND_PROXY") else None
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.flag("GATEHOUSE_BEHIND_PROXY") else 0
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
+SECURE_SSL_REDIRECT = SECURE_COOKIES
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        # Signing in on one host may lead to another, and browsers hold redirects to this list too.
+        "form-action": [SELF, f"{BASE_DOMAIN}:*", f"*.{BASE_DOMAIN}:*"],
+    }
+}
+
+# --- Languages, time -----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("de", _("German"))]
+LOCALE_PATHS = [ROOT / "locale"]
+LANGUAGE_COOKIE_DOMAIN = BASE_DOMAIN
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Static files --------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = STATE_DIR / "static"
+STATICFILES_DIRS = [ROOT / "portal" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nobody uploads anything
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Logs ----------------------------------------------------------------------------------------------------------
+# `mail.log` is aiosmtpd's: at DEBUG it prints mail.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"tenant": {"()": "tenants.logs.TenantFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(schema)s] %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tenant"]}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "mail.log": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+    },
+}
+
+SILENCED_SYSTEM_CHECKS: list[str] = []
+ENVIRONMENT_PROBLEMS = env.problems

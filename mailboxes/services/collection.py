@@ -1,0 +1,184 @@
+"""Mail goes out: who has the password reads what waits, in order of arrival, and deletes it at the end."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+from tenants.models import Customer, DirectoryEntry
+
+from mailboxes import errors
+from mailboxes.models import MaildropLock, Message, TallyChange
+from mailboxes.services.keyring import Keyring, open_keyring, spend_the_time
+from mailboxes.store import store
+from mailboxes.vault import (
+    MessageContext,
+    MistypedPassword,
+    Secret,
+    WrongPassword,
+    new_password,
+    open_sealed,
+    parse_password,
+)
+from tenants import directory
+
+log = logging.getLogger(__name__)
+
+# A session whose process died frees the maildrop after this; living ones renew well before.
+LOCK_TIME = timedelta(minutes=3)
+COLLECTABLE = (DirectoryEntry.Status.ACTIVE, DirectoryEntry.Status.SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class MaildropEntry:
+    """A waiting message as POP3 lists it: unique-id and size in octets."""
+
+    uid: str
+    octets: int
+
+
+def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop":
+    """Open a mailbox's maildrop for one session; `login` is the address or its part before the @.
+
+    Raises BadCredentials, alike and after the same work for an unknown mailbox and for a wrong password;
+    MaildropInUse; vault errors when a lock was altered.
+    """
+    secret, mistyped = _read_password(password)
+    entry = directory.look_up_login(login)
+    if entry is None or mistyped or entry.status not in COLLECTABLE:
+        spend_the_time(secret)
+        raise errors.BadCredentials
+    with tenant_context(entry.customer):
+        try:
+            keyring = open_keyring(entry.customer.pk, entry.mailbox_id, secret)
+        except WrongPassword:
+            raise errors.BadCredentials from None
+        session = uuid4()
+        if not _take_lock(entry.mailbox_id, session):
+            raise errors.MaildropInUse
+        waiting = Message.objects.filter(
+            mailbox_id=entry.mailbox_id, key__in=keyring
+        ).order_by("pk")
+        entries = tuple(
+            MaildropEntry(uid.hex, octets)
+            for uid, octets in waiting.values_list("uid", "octets")
+        )
+    return Maildrop(
+        entry.customer, entry.mailbox_id, entry.address, session, keyring, entries
+    )
+
+
+class Maildrop:
+    """An open maildrop: a snapshot of what waited, in order of arrival."""
+
+    def __init__(
+        self,
+        customer: Customer,
+        mailbox_id: UUID,
+        address: str,
+        session: UUID,
+        keyring: Keyring,
+        entries: tuple[MaildropEntry, ...],
+    ) -> None:
+        self.customer = customer
+        self.mailbox_id = mailbox_id
+        self.address = address
+        self.entries = entries
+        self._session = session
+        self._keyring = keyring
+        self._collected = False
+
+    @property
+    def customer_id(self) -> UUID:
+        return self.customer.pk
+
+    def read(self, index: int) -> Iterator[bytes]:
+        """The message's octets, piece by piece, each verified before it is given out.
+
+        Raises MessageGone, StoreFailed, and while reading any VaultError: what came before it is not the whole message.
+        """
+        uid = UUID(self.entries[index].uid)
+        with tenant_context(self.customer):
+            found = (
+                Message.objects.filter(uid=uid).values_list("key_id", "blob").first()
+            )
+        if found is None or found[0] not in self._keyring:
+            raise errors.MessageGone
+        key_id, blob = found
+        context = MessageContext(self.customer.pk, self.mailbox_id, uid)
+        self._collected = True
+        return open_sealed(store().chunks(blob), self._keyring[key_id], context=context)
+
+    def renew(self) -> None:
+        """Keep the maildrop for another LOCK_TIME. Raises MaildropLost."""
+        with tenant_context(self.customer):
+            if not self._lock().update(expires_at=timezone.now() + LOCK_TIME):
+                raise errors.MaildropLost
+
+    def commit(self, deleted: Iterable[int]) -> None:
+        """The UPDATE state of RFC 1939 section 6: delete these messages for good and leave. Raises MaildropLost: nothing is deleted."""
+        uids = [UUID(self.entries[index].uid) for index in deleted]
+        with tenant_context(self.customer):
+            blobs = self._delete(uids)
+        for blob in blobs:
+            try:
+                store().remove(blob)
+            except errors.StoreFailed:
+                log.exception("a collected message's blob stays behind: %s", blob)
+        self._forget()
+
+    @transaction.atomic(durable=True)
+    def _delete(self, uids: list[UUID]) -> list[str]:
+        released, _ = self._lock().delete()
+        if not released:
+            raise errors.MaildropLost
+        waiting = Message.objects.filter(
+            mailbox_id=self.mailbox_id, uid__in=uids
+        ).select_for_update()
+        gone = list(waiting.values_list("pk", "octets", "blob"))
+        Message.objects.filter(pk__in=[pk for pk, _, _ in gone]).delete()
+        if gone or self._collected:
+            TallyChange.objects.create(
+                mailbox_id=self.mailbox_id,
+                messages=-len(gone),
+                octets=-sum(octets for _, octets, _ in gone),
+                collection_at=timezone.now(),
+            )
+        return [blob for _, _, blob in gone]
+
+    def release(self) -> None:
+        """Leave without deleting anything. May be called more than once."""
+        with tenant_context(self.customer):
+            self._lock().delete()
+        self._forget()
+
+    def _lock(self):  # type: ignore[no-untyped-def]  a queryset of MaildropLock
+        return MaildropLock.objects.filter(pk=self.mailbox_id, session=self._session)
+
+    def _forget(self) -> None:
+        self._keyring = {}
+
+
+def _read_password(password: str | Secret) -> tuple[Secret, bool]:
+    """The password as the vault wants it; a mistyped one becomes another, which opens nothing but costs the same."""
+    text = password.reveal() if isinstance(password, Secret) else password
+    try:
+        return parse_password(text), False
+    except MistypedPassword:
+        return new_password(), True
+
+
+def _take_lock(mailbox_id: UUID, session: UUID) -> bool:
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO mailboxes_maildroplock AS lock (mailbox_id, session, expires_at) VALUES (%s, %s, %s)"
+            " ON CONFLICT (mailbox_id) DO UPDATE"
+            " SET session = excluded.session, expires_at = excluded.expires_at WHERE lock.expires_at < %s",
+            [mailbox_id, session, now + LOCK_TIME, now],
+        )
+        return cursor.rowcount == 1

@@ -1,0 +1,201 @@
+"""Creating a mailbox in two steps, without keeping a secret in between (docs/architecture.md)."""
+
+import secrets
+import string
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from accounts.models import User
+from django.conf import settings
+from django.core import signing
+from django.db import IntegrityError, transaction
+from django_tenants.utils import tenant_context
+from tenants.models import Customer
+
+from mailboxes import errors
+from mailboxes.models import KeyLock, Mailbox, MailboxKey, Tally
+from mailboxes.vault import (
+    LockContext,
+    Secret,
+    generate_key_pair,
+    lock_with_password,
+    new_password,
+)
+from tenants import audit, directory
+
+OFFER_SECONDS = 3600  # time to print the sheet and hand it over, short enough that nobody comes back the next day
+SALT = "gatehouse.mailbox-offer"
+ADDRESS_ALPHABET = string.ascii_lowercase + string.digits
+ADDRESS_LETTERS = 16  # 82 bits: nobody guesses an address, and no two are drawn alike
+NAME_LENGTH, DESCRIPTION_LENGTH = 100, 500
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Step 1: the password, to be shown once, and the signed token that step 2 brings back. Stored nowhere."""
+
+    password: Secret
+    token: str
+    address: str
+
+
+@dataclass(frozen=True)
+class _NewKey:
+    mailbox_id: UUID
+    address: str
+    public_key: bytes
+    lock: bytes
+
+
+def offer(customer: Customer, *, by: User, name: str, description: str = "") -> Offer:
+    """Make password, key pair and address for a mailbox that does not exist yet.
+
+    Raises InvalidName, InvalidDescription, NameTaken.
+    """
+    name, description = _clean(name, description)
+    with tenant_context(customer):
+        _refuse_taken(name)
+    password, key = _new_key(customer)
+    token = signing.dumps(
+        {
+            "customer": str(customer.pk),
+            "by": by.pk,
+            "mailbox": str(key.mailbox_id),
+            "address": key.address,
+            "public_key": b64encode(key.public_key).decode(),
+            "lock": b64encode(key.lock).decode(),
+        },
+        salt=SALT,
+    )
+    return Offer(password, token, key.address)
+
+
+def accept(
+    customer: Customer,
+    token: str,
+    *,
+    by: User,
+    name: str,
+    description: str = "",
+    understood: bool,
+) -> Mailbox:
+    """Step 2: create the mailbox of an offer, once.
+
+    Raises OfferExpired, OfferAltered, AlreadyCreated, NotUnderstood, InvalidName, InvalidDescription, NameTaken;
+    after any of these nothing has changed, and all but the first three leave the offer good for another try.
+    """
+    key = _key_of(token, customer, by)
+    # The directory remembers addresses for ever: an offer can't bring a deleted mailbox back.
+    if directory.look_up(key.address):
+        raise errors.AlreadyCreated(key.mailbox_id)
+    if not understood:
+        raise errors.NotUnderstood
+    name, description = _clean(name, description)
+    return _create(customer, key, name=name, description=description, by=by)
+
+
+def create_mailbox(
+    customer: Customer, *, name: str, description: str = "", by: User | None = None
+) -> tuple[Mailbox, Secret]:
+    """Create a mailbox in one step, for commands. Raises InvalidName, InvalidDescription, NameTaken."""
+    name, description = _clean(name, description)
+    password, key = _new_key(customer)
+    return _create(customer, key, name=name, description=description, by=by), password
+
+
+def _create(
+    customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None
+) -> Mailbox:
+    with tenant_context(customer):
+        _refuse_taken(name)
+        try:
+            return _insert(customer, key, name=name, description=description, by=by)
+        except IntegrityError as error:
+            # Somebody was quicker, by the same offer or with the same name; the constraint says which.
+            constraint = getattr(
+                getattr(error.__cause__, "diag", None), "constraint_name", ""
+            )
+            if constraint == "mailbox_name_unique":
+                raise errors.NameTaken(name=name) from None
+            if constraint == "mailboxes_mailbox_pkey":
+                raise errors.AlreadyCreated(key.mailbox_id) from None
+            raise
+
+
+@transaction.atomic(durable=True)
+def _insert(
+    customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None
+) -> Mailbox:
+    mailbox = Mailbox.objects.create(
+        id=key.mailbox_id,
+        name=name,
+        description=description,
+        address=key.address,
+        created_by_email=by.email if by else "",
+    )
+    Tally.objects.create(mailbox=mailbox)
+    generation = MailboxKey.objects.create(
+        mailbox=mailbox, generation=1, public_key=key.public_key
+    )
+    KeyLock.objects.create(key=generation, kind=KeyLock.Kind.PASSWORD, data=key.lock)
+    directory.publish(
+        address=mailbox.address,
+        customer=customer,
+        mailbox_id=mailbox.pk,
+        status=mailbox.status,
+        public_key=key.public_key,
+        generation=generation.generation,
+    )
+    audit.record(
+        "mailbox.created",
+        by=by,
+        customer=customer,
+        target=("mailbox", str(mailbox.pk), mailbox.name),
+        data={"address": mailbox.address},
+    )
+    return mailbox
+
+
+def _new_key(customer: Customer) -> tuple[Secret, _NewKey]:
+    mailbox_id = uuid4()
+    letters = "".join(secrets.choice(ADDRESS_ALPHABET) for _ in range(ADDRESS_LETTERS))
+    password, pair = new_password(), generate_key_pair()
+    lock = lock_with_password(
+        pair.private, password, context=LockContext(customer.pk, mailbox_id)
+    )
+    return password, _NewKey(
+        mailbox_id, f"mbx-{letters}@{settings.MAIL_DOMAIN}", pair.public, lock
+    )
+
+
+def _key_of(token: str, customer: Customer, by: User) -> _NewKey:
+    try:
+        offered: dict[str, Any] = signing.loads(token, salt=SALT, max_age=OFFER_SECONDS)
+    except signing.SignatureExpired:
+        raise errors.OfferExpired from None
+    except signing.BadSignature:
+        raise errors.OfferAltered from None
+    if (offered["customer"], offered["by"]) != (str(customer.pk), by.pk):
+        raise errors.OfferAltered
+    return _NewKey(
+        UUID(offered["mailbox"]),
+        offered["address"],
+        b64decode(offered["public_key"]),
+        b64decode(offered["lock"]),
+    )
+
+
+def _clean(name: str, description: str) -> tuple[str, str]:
+    name, description = " ".join(name.split(" ")).strip(), description.strip()
+    if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable():
+        raise errors.InvalidName
+    if len(description) > DESCRIPTION_LENGTH or not description.isprintable():
+        raise errors.InvalidDescription
+    return name, description
+
+
+def _refuse_taken(name: str) -> None:
+    if Mailbox.objects.filter(name__iexact=name).exists():
+        raise errors.NameTaken(name=name)

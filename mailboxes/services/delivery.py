@@ -1,0 +1,202 @@
+"""Mail comes in: sealed, flushed to stable storage and committed, in this order; only then did it arrive."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+from tenants.models import Customer, DirectoryEntry
+
+from mailboxes import errors
+from mailboxes.models import Message, TallyChange
+from mailboxes.services import tallies
+from mailboxes.store import BlobStore, Draft, store
+from mailboxes.vault import MessageContext, Sealer
+from tenants import directory
+
+Trace = Callable[["Recipient"], bytes]
+
+
+class Recipient:
+    """A mailbox that takes this mail, and the public key that it is sealed to."""
+
+    def __init__(self, entry: DirectoryEntry) -> None:
+        self.address: str = entry.address
+        self.customer: Customer = entry.customer
+        self.mailbox_id: UUID = entry.mailbox_id
+        self.public_key = bytes(entry.public_key)
+        self.generation: int = entry.generation
+
+    @property
+    def customer_id(self) -> UUID:
+        return self.customer.pk
+
+
+def resolve(address: str, *, peer: str) -> Recipient:
+    """Who this address is, if it takes mail from `peer` (an IP address) now.
+
+    Raises UnknownAddress, MailboxDeleting, MailboxSuspended, NetworkNotAllowed, MailboxFull.
+    """
+    entry = directory.look_up(address)
+    if entry is None or entry.status == DirectoryEntry.Status.RETIRED:
+        raise errors.UnknownAddress
+    if entry.status == DirectoryEntry.Status.DELETING:
+        raise errors.MailboxDeleting
+    if not _is_allowed(peer, entry.customer.allowed_networks):
+        raise errors.NetworkNotAllowed
+    if entry.status == DirectoryEntry.Status.SUSPENDED:
+        raise errors.MailboxSuspended
+    quota = entry.customer.mailbox_quota_octets
+    if quota is not None:
+        with tenant_context(entry.customer):
+            if tallies.of(entry.mailbox_id).waiting_octets >= quota:
+                raise errors.MailboxFull
+    return Recipient(entry)
+
+
+def begin(recipients: Sequence[Recipient], *, trace: Trace) -> "Delivery":
+    """Begin one message to some mailboxes. `trace` gives the octets on top of each copy. Raises StoreFull, StoreFailed."""
+    delivery = Delivery()
+    try:
+        for recipient in recipients:
+            delivery.add(recipient, trace(recipient))
+    except BaseException:
+        delivery.abort()
+        raise
+    return delivery
+
+
+def deliver(
+    recipients: Sequence[Recipient],
+    content: Iterable[bytes],
+    *,
+    trace: Trace = lambda recipient: b"",
+) -> None:
+    """Deliver one message. When this returns it is kept; when it raises, nobody has it."""
+    delivery = begin(recipients, trace=trace)
+    try:
+        for piece in content:
+            delivery.write(piece)
+        delivery.commit()
+    except BaseException:
+        delivery.abort()
+        raise
+
+
+class Delivery:
+    """One message on its way into the store, a sealed copy for each recipient. Memory stays flat."""
+
+    def __init__(self) -> None:
+        self._store = store()
+        self._copies: list[_Copy] = []
+
+    def add(self, recipient: Recipient, top: bytes) -> None:
+        self._copies.append(_Copy(self._store, recipient))
+        self._copies[-1].write(top)
+
+    def write(self, data: bytes) -> None:
+        """More of the message, in pieces of any size. Raises StoreFull, StoreFailed."""
+        for copy in self._copies:
+            copy.write(data)
+
+    def commit(self) -> None:
+        """Make it durable: all blobs first, then the rows, one transaction for each customer.
+
+        Raises StoreFull, StoreFailed, KeyChanged, UnknownAddress, django.db.Error.
+        """
+        for copy in self._copies:
+            copy.keep()
+
+        def customer(copy: _Copy) -> UUID:
+            return copy.recipient.customer_id
+
+        for _, copies in groupby(sorted(self._copies, key=customer), key=customer):
+            _insert(list(copies))
+
+    def abort(self) -> None:
+        """Leave nothing of what was not committed. May be called at any time, more than once."""
+        for copy in self._copies:
+            copy.discard()
+
+
+class _Copy:
+    """One recipient's copy: what is written to it is sealed and goes to its draft."""
+
+    def __init__(self, blobs: BlobStore, recipient: Recipient) -> None:
+        self.recipient = recipient
+        self.uid = uuid4()
+        self.blob = blobs.new_name(recipient.customer_id, recipient.mailbox_id)
+        self.octets = 0
+        self.may_be_committed = False
+        self._draft: Draft = blobs.draft(self.blob)
+        context = MessageContext(recipient.customer_id, recipient.mailbox_id, self.uid)
+        self._sealer = Sealer(recipient.public_key, context=context)
+
+    def write(self, data: bytes) -> None:
+        self.octets += len(data)
+        if sealed := self._sealer.update(data):
+            self._draft.write(sealed)
+
+    def keep(self) -> None:
+        self._draft.write(self._sealer.finish())
+        self._draft.keep()
+
+    def discard(self) -> None:
+        # A COMMIT whose answer was lost may have succeeded: better a blob without a row than a row without its blob.
+        if not self.may_be_committed:
+            with suppress(errors.MailboxError):
+                self._draft.discard()
+
+
+def _insert(copies: "list[_Copy]") -> None:
+    with tenant_context(copies[0].recipient.customer), transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SET LOCAL synchronous_commit = on"
+            )  # whatever the server's default is: 250 follows
+        for copy in copies:
+            mailbox_id = copy.recipient.mailbox_id
+            Message.objects.create(
+                uid=copy.uid,
+                mailbox_id=mailbox_id,
+                key_id=_current_key(mailbox_id, copy.recipient.generation),
+                octets=copy.octets,
+                blob=copy.blob,
+            )
+            TallyChange.objects.create(
+                mailbox_id=mailbox_id,
+                messages=1,
+                octets=copy.octets,
+                mail_at=timezone.now(),
+            )
+        for copy in copies:
+            copy.may_be_committed = True
+
+
+def _current_key(mailbox_id: UUID, generation: int) -> int:
+    """The key that this mail was sealed to, held until COMMIT: nobody retires or destroys it under a mail on its way."""
+    with connection.cursor() as cursor:
+        # Readers of the row don't wait for each other, so deliveries go side by side. Django has no FOR SHARE.
+        cursor.execute(
+            "SELECT id FROM mailboxes_mailboxkey"
+            " WHERE mailbox_id = %s AND generation = %s AND state = 'current' FOR SHARE",
+            [mailbox_id, generation],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise errors.KeyChanged
+    return int(row[0])
+
+
+def _is_allowed(peer: str, networks: Sequence[str]) -> bool:
+    if not networks:
+        return True
+    address = ipaddress.ip_address(peer)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(
+        address in ipaddress.ip_network(network, strict=False) for network in networks
+    )

@@ -1,0 +1,79 @@
+"""The one door to a mailbox, and the list of them."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from accounts.models import User
+from django.conf import settings
+from django.db.models import F, Q
+from django_tenants.utils import tenant_context
+from tenants.models import Customer
+
+from mailboxes.errors import NoSuchMailbox
+from mailboxes.models import Mailbox, MailboxQuerySet
+from tenants import access
+
+SORTABLE = (
+    "name",
+    "status",
+    "waiting",
+    "waiting_octets",
+    "last_mail_at",
+    "last_collection_at",
+)
+
+
+class MailServers(NamedTuple):
+    """What senders and archivers are to be pointed at."""
+
+    host: str
+    smtp_port: int
+    smtps_port: int
+    pop3_port: int
+    pop3s_port: int
+
+
+def mailbox_for(
+    user: User, customer: Customer, pk: UUID, right: access.Right
+) -> Mailbox:
+    """The customer's mailbox, if this person may do `right` there.
+
+    Raises NoSuchMailbox (also for somebody else's), tenants.errors.NotAllowed.
+    """
+    access.require(user, customer, right)
+    with tenant_context(customer):
+        mailbox = Mailbox.objects.filter(pk=pk).first()
+    if mailbox is None:
+        raise NoSuchMailbox
+    return mailbox
+
+
+def list_mailboxes(*, search: str = "", sort: str = "name") -> MailboxQuerySet:
+    """The current customer's mailboxes with their activity; `sort` is one of SORTABLE, with "-" for descending."""
+    found = Mailbox.objects.with_activity()
+    for word in search.split():
+        found = found.filter(
+            Q(name__icontains=word)
+            | Q(description__icontains=word)
+            | Q(address__icontains=word)
+        )
+    field = sort.removeprefix("-")
+    if field not in SORTABLE:
+        field, sort = "name", "name"
+    key = F(field)
+    return found.order_by(
+        key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True),
+        "name",
+        "pk",
+    )
+
+
+def servers() -> MailServers:
+    """The gateway's name and ports, as people type them into other programs."""
+    return MailServers(
+        settings.MAIL_DOMAIN,
+        settings.SMTP_PORT,
+        settings.SMTPS_PORT,
+        settings.POP3_PORT,
+        settings.POP3S_PORT,
+    )

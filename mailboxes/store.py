@@ -1,0 +1,154 @@
+"""The message store: sealed blobs, durable before anyone hears of them. Names say nothing, contents are sealed.
+
+On Django's storage API, so that other back ends can follow; what Django's file storage lacks is durability:
+a blob here is written aside, flushed, renamed into place, and its folder flushed, in this order.
+"""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
+
+from mailboxes.errors import MessageGone, StoreFailed, StoreFull
+
+READ_OCTETS = 256 * 1024
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DRAFT_SUFFIX = ".draft"
+
+
+class BlobStore(FileSystemStorage):
+    """Blobs below one folder, a folder for each customer and mailbox, 256 folders for each mailbox."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(
+            location=root, directory_permissions_mode=0o700, file_permissions_mode=0o600
+        )
+
+    def new_name(self, customer_id: UUID, mailbox_id: UUID) -> str:
+        """A name that tells nothing about the message and is never used twice."""
+        token = secrets.token_hex(16)
+        return f"{customer_id.hex}/{mailbox_id.hex}/{token[:2]}/{token[2:]}"
+
+    def draft(self, name: str) -> "Draft":
+        """Begin a blob. Raises StoreFull, StoreFailed."""
+        return Draft(Path(self.path(name)))
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """A blob's octets, piece by piece. Raises MessageGone at once when it is not there, StoreFailed when it can't be read."""
+        try:
+            file = open(self.path(name), "rb")  # noqa: SIM115  the generator closes it
+        except FileNotFoundError:
+            raise MessageGone from None
+        except OSError as error:
+            raise StoreFailed from error
+        return _pieces(file)
+
+    def remove(self, name: str) -> None:
+        """Remove a blob; one that is gone already is no error. Raises StoreFailed."""
+        try:
+            os.unlink(self.path(name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreFailed from error
+
+
+class Draft:
+    """A blob in the making: `write`, then `keep` (durable when it returns) or `discard`."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._path = target.with_name(target.name + DRAFT_SUFFIX)
+        self._kept = False
+        with _as_store_errors():
+            self._make_folders()
+            self._file: BinaryIO | None = open(
+                self._path, "xb", buffering=0, opener=_private
+            )  # noqa: SIM115
+
+    def write(self, octets: bytes) -> None:
+        """Raises StoreFull, StoreFailed."""
+        view = memoryview(octets)
+        with _as_store_errors():
+            while view:
+                assert self._file is not None, "the draft is closed"
+                view = view[self._file.write(view) :]
+
+    def keep(self) -> None:
+        """Flush the file, put it in place, flush its folder. Raises StoreFull, StoreFailed: then nothing is kept."""
+        assert self._file is not None, "the draft is closed"
+        with _as_store_errors():
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+            os.rename(self._path, self._target)
+            self._kept = True
+            _flush_folder(self._target.parent)
+
+    def discard(self) -> None:
+        """Remove what was written, kept or not; as often as you like."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+        with suppress(OSError):
+            os.unlink(self._target if self._kept else self._path)
+
+    def _make_folders(self) -> None:
+        """The blob's folder, durable: a new folder counts only once its parent has been flushed."""
+        missing = []
+        folder = self._target.parent
+        while not folder.is_dir() and folder != folder.parent:
+            missing.append(folder)
+            folder = folder.parent
+        for folder in reversed(missing):
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+            _flush_folder(folder.parent)
+
+
+def store() -> BlobStore:
+    """The store of this installation."""
+    return BlobStore(settings.STORE_ROOT)
+
+
+class _as_store_errors:  # noqa: N801  reads as a phrase
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, OSError):
+            raise (StoreFull if error.errno in FULL else StoreFailed) from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while True:
+            try:
+                piece = file.read(READ_OCTETS)
+            except OSError as error:
+                raise StoreFailed from error
+            if not piece:
+                return
+            yield piece

@@ -1,0 +1,15 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal import demo
+
+
+class Command(BaseCommand):
+    help = "Make what is missing of the demo's people, customers, mailboxes and mail (part of `demo`)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            demo.ensure()
+        except demo.NotHere as error:
+            raise CommandError(str(error)) from None

@@ -1,0 +1,151 @@
+"""A database for each worker, cloned from one template that holds the cast; `db` rolls back, `committed_db` is for real commits."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection, connections
+from django.test import Client
+from psycopg import sql
+
+from tests.cast import Cast, assemble, customer, present
+
+TEMPLATE = f"cast_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+DATABASE = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}_{os.getppid()}"
+TEMPLATE_LOCK = 4711
+
+
+def _outside() -> psycopg.Connection[Any]:
+    parameters = connection.get_connection_params()
+    known = {key: parameters[key] for key in ("host", "port", "user", "password") if parameters.get(key)}
+    return psycopg.connect(**known, dbname="postgres", autocommit=True)
+
+
+def _use(name: str) -> None:
+    connection.close()
+    for settings_dict in (connection.settings_dict, connections.settings["default"]):
+        settings_dict["NAME"] = name
+
+
+def _clone() -> None:
+    """This worker's database, as new."""
+    connections.close_all()
+    with _outside() as outside:
+        outside.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
+        outside.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(DATABASE), sql.Identifier(TEMPLATE)
+            )
+        )
+    _use(DATABASE)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        with _outside() as outside:
+            outside.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])  # one worker builds, others wait
+            if not outside.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+                building = f"{TEMPLATE}_new"
+                outside.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
+                _use(building)
+                call_command("migrate_schemas", shared=True, verbosity=0)
+                assemble()
+                connection.close()
+                outside.execute(
+                    sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                        sql.Identifier(building), sql.Identifier(TEMPLATE)
+                    )
+                )
+            outside.execute("SELECT pg_advisory_unlock(%s)", [TEMPLATE_LOCK])
+        _clone()
+    yield
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database that other threads and processes see too; the next test gets a new one."""
+    with django_db_blocker.unblock():
+        connection.set_schema_to_public()
+        yield
+        connection.set_schema_to_public()
+        _clone()
+
+
+@pytest.fixture(autouse=True)
+def _clean_slate(settings: Any, tmp_path: Path) -> Iterator[None]:
+    """Each test has a message store of its own, and nobody's guesses count against the next."""
+    settings.STORE_ROOT = tmp_path / "store"
+    settings.STORE_ROOT.mkdir(mode=0o700)
+    cache.clear()
+    yield
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> None:
+    """Whichever database the test works on: `committed_db` if it asks for that, else `db`."""
+    if "committed_db" not in request.fixturenames:
+        request.getfixturevalue("db")
+
+
+@pytest.fixture
+def cast(database: None) -> Cast:
+    return present()
+
+
+@pytest.fixture
+def acme(database: None) -> Any:
+    return customer("acme")
+
+
+@pytest.fixture
+def globex(database: None) -> Any:
+    return customer("globex")
+
+
+@pytest.fixture
+def client_for() -> Callable[..., Client]:
+    """A browser of somebody (or of nobody) on a customer's host, or on the base host."""
+
+    def make(user: Any = None, host: str | None = "acme", **options: Any) -> Client:
+        name = f"{host}.portal.localhost" if host else "portal.localhost"
+        client = Client(headers={"host": name}, **options)
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return make
+
+
+@dataclass
+class OpenMailbox:
+    """A mailbox and the password that only its owner has."""
+
+    mailbox: Any
+    password: str
+
+    @property
+    def address(self) -> str:
+        return str(self.mailbox.address)
+
+
+@pytest.fixture
+def make_mailbox(acme: Any) -> Callable[..., OpenMailbox]:
+    from mailboxes.services import create_mailbox
+
+    def make(name: str = "Office 365 Journal", *, customer: Any = None, **details: Any) -> OpenMailbox:
+        mailbox, password = create_mailbox(customer or acme, name=name, **details)
+        return OpenMailbox(mailbox, password.reveal())
+
+    return make
+
+
+@pytest.fixture
+def acme_mailbox(make_mailbox: Callable[..., OpenMailbox]) -> OpenMailbox:
+    return make_mailbox()

@@ -1,0 +1,49 @@
+"""A pytest plugin: the services and the environment of a test run, made before any settings are read.
+
+The controller starts PostgreSQL and Redis of its own, unless DATABASE_URL and REDIS_URL name others; the workers
+of pytest-xdist inherit them and keep to a database each.
+"""
+
+import base64
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.embedded import postgres, redis
+
+_started: list[Any] = []
+_state_dir: Path | None = None
+
+
+def _prepare() -> None:
+    global _state_dir
+    _state_dir = Path(tempfile.mkdtemp(prefix="gh-test-"))  # short, for sockets live in it
+    os.environ["GATEHOUSE_STATE_DIR"] = str(_state_dir)
+    os.environ["SECRET_KEY"] = secrets.token_urlsafe(48)
+    os.environ["GATEHOUSE_WORKER_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    for name in [name for name in os.environ if name.startswith("GATEHOUSE_") and name.endswith("_PORT")]:
+        del os.environ[name]  # the tests' own ports are the system's choice
+    if "DATABASE_URL" not in os.environ:
+        _started.append(server := postgres.start(_state_dir, durable=False))
+        os.environ["DATABASE_URL"] = server.url
+    if "REDIS_URL" not in os.environ:
+        _started.append(server := redis.start(_state_dir, durable=False))
+        os.environ["REDIS_URL"] = server.url
+
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["REDIS_URL"] += f"?db={int(worker.removeprefix('gw')) + 1}"
+else:
+    _prepare()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    while _started:
+        _started.pop().stop()
+    if _state_dir:
+        shutil.rmtree(_state_dir, ignore_errors=True)

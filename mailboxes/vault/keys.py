@@ -10,6 +10,8 @@ from typing import NoReturn, final
 from mailboxes.vault.errors import BadKey
 from mailboxes.vault.primitives import SEED_OCTETS, key_id, public_of
 
+KEPT_OUT = "A private key is neither copied nor stored; lock it."
+
 
 @final
 class PrivateKey:
@@ -54,7 +56,7 @@ class PrivateKey:
         return f"<PrivateKey {self.key_id.hex()}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("A private key is neither copied nor stored; lock it.")
+        raise TypeError(KEPT_OUT)
 
 
 @dataclass(frozen=True)

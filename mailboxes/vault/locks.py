@@ -108,8 +108,8 @@ def open_key_lock(
 ) -> PrivateKey:
     """The locked key.
 
-    Raises Truncated, BadMagic, UnknownVersion, WrongKind, TrailingData, Tampered, UnknownSuite, WrongCustomer,
-    WrongMailbox, and WrongKey when it was made for another recipient.
+    Raises Truncated, BadMagic, UnknownVersion, WrongKind, TrailingData, Tampered, UnknownSuite,
+    WrongCustomer, WrongMailbox, and WrongKey when it was made for another recipient.
     """
     body = _body(lock, KEY_KINDS[kind], KEY_LOCK_OCTETS, context)
     if body[:KEY_ID_OCTETS] != recipient_private.key_id:
@@ -150,7 +150,7 @@ def _checked(lock: bytes) -> bytes:
 
 
 def _check(lock: bytes) -> bytes:
-    """Tells damage from a wrong password, and before Argon2id is paid for. Not keyed: no defence by itself."""
+    """Tells damage from a wrong password, before Argon2id is paid for. Not keyed: no defence by itself."""
     return hashlib.sha256(lock).digest()[:CHECK_OCTETS]
 
 
@@ -179,7 +179,7 @@ def _body(lock: bytes, wanted_kind: int, wanted_octets: int, context: LockContex
 
 
 def _named(seed: bytes, lock: bytes) -> PrivateKey:
-    """The key, if it is the one that the lock names: whoever knows a public key can lock another one to it."""
+    """The key, if it is the one that the lock names: anyone can lock another one to a public key."""
     private = PrivateKey(seed)
     if private.key_id != _HEAD.unpack_from(lock)[4]:
         raise Tampered

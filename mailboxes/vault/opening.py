@@ -34,10 +34,10 @@ def open_sealed(chunks: Iterable[bytes], private: PrivateKey, *, context: Messag
     """The message in a container that comes in pieces of any size; memory stays flat.
 
     The header is read at the call, which raises BadMagic, UnknownVersion, Truncated, HeaderTampered,
-    UnknownSuite, WrongCustomer, WrongMailbox, WrongMessage or WrongKey. The iterator gives one chunk after the
-    other, each proven, in its place, and raises Truncated, OutOfOrder, MalformedChunk, ChunkTampered or
-    TrailingData. The last chunk comes only when the input has ended there: whoever got all chunks and no error
-    has the whole message and nothing else.
+    UnknownSuite, WrongCustomer, WrongMailbox, WrongMessage or WrongKey. The iterator gives one chunk after
+    the other, each proven, in its place, and raises Truncated, OutOfOrder, MalformedChunk, ChunkTampered or
+    TrailingData. The last chunk comes only when the input has ended there: whoever got all chunks and no
+    error has the whole message and nothing else.
     """
     source = _Source(chunks)
     header = parse_header(bytes(source.take(HEADER_OCTETS)))

@@ -40,6 +40,9 @@ SEALED_KEY_OCTETS: Final = ENCAPSULATION_OCTETS + KEY_OCTETS + TAG_OCTETS  # als
 CONTEXT_TAG_OCTETS: Final = 8
 SALT_OCTETS: Final = 16
 ZERO_NONCE: Final = bytes(12)
+MAX_MEMORY_KIB: Final = 512 * 1024
+MAX_PASSES: Final = 16
+MAX_LANES: Final = 16
 
 _MLKEM_PUBLIC_OCTETS: Final = 1184
 _MLKEM_SEED_OCTETS: Final = 64
@@ -59,9 +62,9 @@ class Cost:
     lanes: int = 4
 
     def __post_init__(self) -> None:
-        lanes_fit = 1 <= self.lanes <= 16
-        memory_fits = 8 * self.lanes <= self.memory_kib <= 512 * 1024
-        if not (lanes_fit and memory_fits and 1 <= self.passes <= 16):
+        lanes_fit = 1 <= self.lanes <= MAX_LANES
+        memory_fits = 8 * self.lanes <= self.memory_kib <= MAX_MEMORY_KIB
+        if not (lanes_fit and memory_fits and 1 <= self.passes <= MAX_PASSES):
             raise CostOutOfBounds
 
 

@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailboxes.vault.container import (
     CHUNK_OCTETS,
-    CHUNK_OVERHEAD,
     FRAME,
     LAST,
     MAX_CHUNKS,
@@ -19,6 +18,9 @@ from mailboxes.vault.container import (
     nonce,
 )
 from mailboxes.vault.primitives import KEY_OCTETS, hpke_seal, key_id
+
+FINISHED = "This container is finished."
+TOO_LONG = "A container holds 2^32 chunks at most."
 
 
 class Sealer:
@@ -33,67 +35,63 @@ class Sealer:
         header, self._digest = make_header(prefix, hpke_seal(content_key, public, binding(prefix, context)))
         self._cipher = AESGCM(content_key)
         self._header = header
-        self._waiting = bytearray()
+        self._waiting = bytearray(CHUNK_OCTETS)  # of a fixed size: growing it costs more than sealing it
+        self._filled = 0
         self._position = 0
         self._finished = False
 
-    def update(self, data: bytes) -> bytes:
+    def update(self, data: bytes | memoryview) -> bytes:
         """Take more of the message; give what is ready of the container, often nothing."""
         if self._finished:
-            raise ValueError("This container is finished.")
+            raise ValueError(FINISHED)
         # A full chunk waits until more follows, because the last one carries a flag and is never empty.
-        if len(self._waiting) + len(data) <= CHUNK_OCTETS:
-            self._waiting += data
-            return self._take_header()
-        return self._take_header() + self._seal_full_chunks(memoryview(data))
+        filled = self._filled + len(data)
+        if filled <= CHUNK_OCTETS:
+            self._waiting[self._filled : filled] = data
+            self._filled = filled
+            return self._take_header() if self._header else b""
+        return b"".join([self._take_header(), *self._full_chunks(memoryview(data))])
 
     def finish(self) -> bytes:
         """The rest of the container. To be called once."""
         if self._finished:
-            raise ValueError("This container is finished.")
+            raise ValueError(FINISHED)
         self._finished = True
-        out = bytearray(CHUNK_OVERHEAD + len(self._waiting))
-        self._seal_into(memoryview(out), self._waiting, LAST)
+        last = self._chunk(memoryview(self._waiting)[: self._filled], LAST)
         self._waiting = bytearray()
-        return self._take_header() + out
+        return b"".join([self._take_header(), *last])
 
     def _take_header(self) -> bytes:
         header, self._header = self._header, b""
         return header
 
-    def _seal_full_chunks(self, data: memoryview) -> bytearray:
+    def _full_chunks(self, data: memoryview) -> Iterator[bytes]:
         """Seal all but the last chunk of what is there, straight out of `data` wherever possible."""
-        count = (len(self._waiting) + len(data) - 1) // CHUNK_OCTETS
-        step = CHUNK_OCTETS + CHUNK_OVERHEAD
-        out = bytearray(count * step)
-        room = memoryview(out)
-        taken = 0
-        for number in range(count):
-            place = room[number * step : (number + 1) * step]
-            if self._waiting:
-                taken = CHUNK_OCTETS - len(self._waiting)
-                self._waiting += data[:taken]
-                self._seal_into(place, self._waiting, MORE)
-                self._waiting = bytearray()
-            else:
-                self._seal_into(place, data[taken : taken + CHUNK_OCTETS], MORE)
-                taken += CHUNK_OCTETS
-        self._waiting += data[taken:]
-        return out
+        if self._filled:
+            missing = CHUNK_OCTETS - self._filled
+            self._waiting[self._filled :] = data[:missing]
+            data = data[missing:]
+            yield from self._chunk(self._waiting, MORE)
+        while len(data) > CHUNK_OCTETS:
+            yield from self._chunk(data[:CHUNK_OCTETS], MORE)
+            data = data[CHUNK_OCTETS:]
+        self._waiting[: len(data)] = data
+        self._filled = len(data)
 
-    def _seal_into(self, place: memoryview, plain: bytearray | memoryview, flag: int) -> None:
+    def _chunk(self, plain: bytearray | memoryview, flag: int) -> tuple[bytes, bytes]:
         if self._position == MAX_CHUNKS:
-            raise ValueError("A container holds 2^32 chunks at most.")
+            raise ValueError(TOO_LONG)
         frame = FRAME.pack(flag, self._position, len(plain))
-        place[: FRAME.size] = frame
-        self._cipher.encrypt_into(nonce(frame), plain, self._digest, place[FRAME.size :])
         self._position += 1
+        return frame, self._cipher.encrypt(nonce(frame), plain, self._digest)
 
 
 def seal(chunks: Iterable[bytes], public: bytes, *, context: MessageContext) -> Iterator[bytes]:
-    """The container of a message that comes in pieces; memory stays flat. Raises BadKey."""
+    """The container of a message that comes in pieces of any size, a chunk at a time. Raises BadKey."""
     sealer = Sealer(public, context=context)
-    for chunk in chunks:
-        if ready := sealer.update(chunk):
-            yield ready
+    for piece in chunks:
+        view = memoryview(piece)
+        for at in range(0, len(view), CHUNK_OCTETS):
+            if ready := sealer.update(view[at : at + CHUNK_OCTETS]):
+                yield ready
     yield sealer.finish()

@@ -3,6 +3,7 @@
 import hmac
 from typing import NoReturn, final
 
+KEPT_OUT = "A secret is neither copied nor stored."
 MASK = "••••••••"
 
 
@@ -39,4 +40,4 @@ class Secret:
         return format(MASK, spec)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("A secret is neither copied nor stored.")
+        raise TypeError(KEPT_OUT)

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class TenantsConfig(AppConfig):
+    """Who serves whom: providers, customers, hosts, memberships, the directory, the audit trail."""
+
+    name = "tenants"
+    verbose_name = _("providers and customers")

@@ -1,0 +1,66 @@
+"""The directory: from an address to customer, mailbox, status and sealing key in one indexed query."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Count
+
+from tenants.errors import AddressTaken
+from tenants.models import Customer, DirectoryEntry
+
+Status = DirectoryEntry.Status
+
+
+def publish(
+    *, address: str, customer: Customer, mailbox_id: UUID, status: str, public_key: bytes, generation: int
+) -> None:
+    """Write or change the mailbox's entry, in the caller's transaction.
+
+    Raises AddressTaken when another mailbox has or had the address, or when this one's is retired already.
+    """
+    values = {
+        "address": address.lower(),
+        "status": status,
+        "public_key": public_key,
+        "generation": generation,
+    }
+    entries = DirectoryEntry.objects.filter(mailbox_id=mailbox_id, customer=customer)
+    if status != Status.RETIRED:
+        entries = entries.exclude(status=Status.RETIRED)
+    try:
+        with transaction.atomic():  # a savepoint, so that the caller's transaction survives a refusal
+            entry = entries.select_for_update(of=("self",)).first()
+            if entry is None:
+                entry = DirectoryEntry(customer=customer, mailbox_id=mailbox_id)
+            for name, value in values.items():
+                setattr(entry, name, value)
+            entry.save()
+    except IntegrityError as error:
+        raise AddressTaken(address=address) from error
+
+
+def look_up(address: str) -> DirectoryEntry | None:
+    """The entry of an address in any letters, with its customer at hand; retired ones too: look at the status."""
+    if "\x00" in address:  # PostgreSQL can't be asked for it
+        return None
+    return DirectoryEntry.objects.select_related("customer").filter(address=address.lower()).first()
+
+
+def look_up_login(login: str) -> DirectoryEntry | None:
+    """As look_up, but the part before the @ alone will do, as archivers send it."""
+    login = login.strip()
+    return look_up(login if "@" in login else f"{login}@{settings.MAIL_DOMAIN}")
+
+
+def count_by_customer(customers: Iterable[Customer]) -> dict[UUID, int]:
+    """How many mailboxes each of the customers has; those without any are missing."""
+    rows = (
+        DirectoryEntry.objects.filter(customer__in=customers)
+        .exclude(status=Status.RETIRED)
+        .order_by()
+        .values("customer_id")
+        .annotate(mailboxes=Count("id"))
+    )
+    return {row["customer_id"]: row["mailboxes"] for row in rows}

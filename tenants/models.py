@@ -1,0 +1,242 @@
+"""Who serves whom, and what the public schema must know of each customer. All of it lives in `public`."""
+
+import uuid
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+from django_tenants.models import DomainMixin, TenantMixin
+
+from tenants import slugs
+from tenants.errors import AppendOnly
+from tenants.networks import validate_networks
+
+
+class Provider(models.Model):
+    """A managed service provider."""
+
+    slug = models.CharField(_("short name"), max_length=slugs.MAX_LENGTH, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("provider")
+        verbose_name_plural = _("providers")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Customer(TenantMixin):
+    """A provider's customer: one schema, one host. Made by services.create_customer, which finds it a schema."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.ForeignKey(
+        Provider, verbose_name=_("provider"), on_delete=models.PROTECT, related_name="customers"
+    )
+    slug = models.CharField(_("short name"), max_length=slugs.MAX_LENGTH, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    allowed_networks = models.JSONField(
+        _("mail only from these networks"),
+        default=list,
+        blank=True,
+        validators=[validate_networks],
+        help_text=_("A list such as [“192.0.2.0/24”]. Empty: mail is taken from everywhere."),
+    )
+    mailbox_quota_octets = models.PositiveBigIntegerField(
+        _("limit for each mailbox"), null=True, blank=True, help_text=_("In octets. Empty: no limit.")
+    )
+
+    auto_create_schema = False
+    auto_drop_schema = False
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def host(self) -> str:
+        """The name under which the console answers, without a port."""
+        return f"{self.slug}.{settings.BASE_DOMAIN}"
+
+
+class Domain(DomainMixin):
+    """A host name that leads to a customer's console."""
+
+    class Meta:
+        verbose_name = _("host name")
+        verbose_name_plural = _("host names")
+
+
+class Membership(models.Model):
+    """A person's role at one provider or at one customer. What it allows stands in tenants.access."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("Owner")
+        OPERATOR = "operator", _("Operator")
+        AUDITOR = "auditor", _("Auditor")
+        ADMIN = "admin", _("Administrator")
+        VIEWER = "viewer", _("Viewer")
+
+    PROVIDER_ROLES = (Role.OWNER, Role.OPERATOR, Role.AUDITOR)
+    CUSTOMER_ROLES = (Role.ADMIN, Role.VIEWER)
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("person"),
+        on_delete=models.CASCADE,
+        related_name="memberships",
+    )
+    provider = models.ForeignKey(
+        Provider,
+        verbose_name=_("provider"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
+    )
+    customer = models.ForeignKey(
+        Customer,
+        verbose_name=_("customer"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="memberships",
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [
+            models.CheckConstraint(
+                name="membership_role_fits_its_place",
+                condition=Q(
+                    provider__isnull=False, customer__isnull=True, role__in=["owner", "operator", "auditor"]
+                )
+                | Q(provider__isnull=True, customer__isnull=False, role__in=["admin", "viewer"]),
+                violation_error_message=_(
+                    "Choose either a provider or a customer, and a role that exists there."
+                ),
+            ),
+            # Both also serve access.rights_of: every request on a customer's host asks it.
+            models.UniqueConstraint(fields=["user", "provider"], name="membership_once_per_provider"),
+            models.UniqueConstraint(fields=["user", "customer"], name="membership_once_per_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_role_display()}, {self.provider or self.customer}"
+
+
+class DirectoryEntry(models.Model):
+    """How the gateway finds a mailbox in one indexed query. Written by tenants.directory in the mailbox's transaction."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        SUSPENDED = "suspended", _("Suspended")
+        DELETING = "deleting", _("Being deleted")
+        RETIRED = "retired", _("Retired")  # stays for ever, so that nobody gets the address again
+
+    address = models.CharField(_("address"), max_length=254, unique=True)
+    customer = models.ForeignKey(
+        Customer, verbose_name=_("customer"), on_delete=models.PROTECT, related_name="directory_entries"
+    )
+    mailbox_id = models.UUIDField(_("mailbox"), unique=True)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices)
+    public_key = models.BinaryField(_("public key"))
+    generation = models.PositiveIntegerField(_("key generation"))
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("directory entry")
+        verbose_name_plural = _("directory")
+        constraints = [
+            # Look-ups lower the address that they are given, so a row in other letters would never be found.
+            models.CheckConstraint(
+                name="directory_address_is_lower_case", condition=Q(address=Lower("address"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    """The trail only grows."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+
+class AuditEvent(models.Model):
+    """Who did what, when, from where. Plain ids and names, so that it outlives what it speaks of.
+
+    A database trigger refuses changes and deletion as well, whoever asks.
+    """
+
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+    actor_id = models.BigIntegerField(_("person's id"), null=True, blank=True)
+    actor_email = models.CharField(_("person"), max_length=254, blank=True)
+    origin = models.CharField(_("from"), max_length=45, blank=True)  # the longest IPv6 address
+    action = models.CharField(_("action"), max_length=60)
+    provider_id = models.BigIntegerField(_("provider's id"), null=True, blank=True)
+    customer_id = models.UUIDField(_("customer's id"), null=True, blank=True)
+    target_type = models.CharField(_("kind of object"), max_length=40, blank=True)
+    target_id = models.CharField(_("object's id"), max_length=64, blank=True)
+    target_name = models.CharField(_("object"), max_length=254, blank=True)
+    data = models.JSONField(_("details"), default=dict, blank=True, encoder=DjangoJSONEncoder)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit trail")
+        ordering = ("-at", "-id")
+        indexes = [
+            models.Index(fields=["-at"], name="audit_by_time"),  # the whole trail, newest first
+            models.Index(
+                fields=["customer_id", "-at"], name="audit_by_customer"
+            ),  # a customer's activity page
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.target_name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        # Without this a new object with a known id would become an UPDATE.
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnly
+
+
+class SpareSchema(models.Model):
+    """A schema that stands migrated and ready for the next customer (tenants.spares)."""
+
+    schema_name = models.CharField(_("schema"), max_length=63, unique=True)
+    # Of the tenant apps' migrations, so that one made by an older release is never handed out.
+    fingerprint = models.CharField(_("fingerprint"), max_length=64)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("spare schema")
+        verbose_name_plural = _("spare schemas")
+
+    def __str__(self) -> str:
+        return self.schema_name

@@ -1,0 +1,109 @@
+"""Providers and their customers."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django_tenants.utils import schema_exists
+
+from tenants import audit, slugs, spares
+from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
+from tenants.models import Customer, Domain, Provider
+from tenants.tasks import refill_spares
+
+
+@transaction.atomic(durable=True)
+def create_provider(slug: str, name: str, *, by: Any = None) -> Provider:
+    """Raises InvalidSlug, InvalidName or SlugTaken."""
+    slugs.check(slug)
+    provider = Provider(slug=slug, name=_checked_name(name))
+    _insert(provider)
+    audit.record("provider.created", by=by, provider=provider, target=provider)
+    return provider
+
+
+@transaction.atomic(durable=True)
+def create_customer(slug: str, name: str, *, provider: Provider, by: Any = None) -> Customer:
+    """A customer with schema and host, all or nothing. Raises InvalidSlug, InvalidName or SlugTaken.
+
+    Call it from the public schema.
+    """
+    slugs.check(slug)
+    customer = Customer(
+        slug=slug, name=_checked_name(name), provider=provider, schema_name=slugs.schema_name(slug)
+    )
+    # The row comes first: of two who want the same name, its unique index lets the second one wait and then lose.
+    _insert(customer)
+    if schema_exists(customer.schema_name):
+        raise SlugTaken(slug=slug)
+    spares.take(customer.schema_name)
+    try:
+        with transaction.atomic():
+            Domain.objects.create(domain=customer.host, tenant=customer, is_primary=True)
+    except IntegrityError as error:
+        raise SlugTaken(slug=slug) from error
+    audit.record("customer.created", by=by, customer=customer, target=customer)
+    # Robust: with Redis down the customer is created all the same; the failure is logged, and beat refills later.
+    transaction.on_commit(_ring_for_refill, robust=True)
+    return customer
+
+
+@transaction.atomic(durable=True)
+def edit_customer(
+    customer: Customer,
+    *,
+    name: str,
+    allowed_networks: list[str],
+    mailbox_quota_octets: int | None,
+    by: Any = None,
+) -> None:
+    """Raises InvalidName, or ValidationError for what is no network. Says in the trail what has changed."""
+    values = {
+        "name": _checked_name(name),
+        "allowed_networks": allowed_networks,
+        "mailbox_quota_octets": mailbox_quota_octets,
+    }
+    current = Customer.objects.select_for_update().get(pk=customer.pk)
+    changed = {field: value for field, value in values.items() if getattr(current, field) != value}
+    for field, value in values.items():
+        setattr(customer, field, value)
+    customer.clean_fields(exclude=[f.name for f in Customer._meta.fields if f.name not in values])
+    if changed:
+        customer.save(update_fields=list(changed))
+        audit.record("customer.changed", by=by, customer=customer, target=customer, data=changed)
+
+
+def provider_by_slug(slug: str) -> Provider:
+    """Raises NoSuchProvider."""
+    try:
+        return Provider.objects.get(slug=slug)
+    except Provider.DoesNotExist:
+        raise NoSuchProvider(slug=slug) from None
+
+
+def customer_by_slug(slug: str) -> Customer:
+    """Raises NoSuchCustomer."""
+    try:
+        return Customer.objects.select_related("provider").get(slug=slug)
+    except Customer.DoesNotExist:
+        raise NoSuchCustomer(slug=slug) from None
+
+
+def _insert(row: Provider | Customer) -> None:
+    if type(row)._default_manager.filter(slug=row.slug).exists():
+        raise SlugTaken(slug=row.slug)
+    try:
+        with transaction.atomic():  # a savepoint: the transaction stays usable when somebody was quicker
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise SlugTaken(slug=row.slug) from error
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise InvalidName
+    return name
+
+
+def _ring_for_refill() -> None:
+    refill_spares.apply_async(retry=False)

@@ -1,0 +1,73 @@
+"""Short names. A customer's one is its host's first label and names its schema, so the rules are those of both."""
+
+import re
+
+from tenants.errors import InvalidSlug
+
+MAX_LENGTH = 40
+SHAPE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])", re.ASCII)
+
+# Names that a browser, a mail server or a person would take for a part of the service itself.
+RESERVED = frozenset(
+    [
+        "admin",
+        "administrator",
+        "api",
+        "app",
+        "assets",
+        "auth",
+        "autoconfig",
+        "autodiscover",
+        "blog",
+        "cdn",
+        "console",
+        "dashboard",
+        "docs",
+        "ftp",
+        "gateway",
+        "health",
+        "help",
+        "host",
+        "imap",
+        "localhost",
+        "login",
+        "mail",
+        "mta-sts",
+        "mx",
+        "ns",
+        "ns1",
+        "ns2",
+        "pop",
+        "pop3",
+        "portal",
+        "postmaster",
+        "public",
+        "root",
+        "security",
+        "sftp",
+        "smtp",
+        "ssl",
+        "sso",
+        "staff",
+        "static",
+        "status",
+        "support",
+        "system",
+        "tls",
+        "webmail",
+        "www",
+    ]
+)
+
+
+def check(slug: str) -> str:
+    """The slug as it is. Raises InvalidSlug unless it may name a provider or customer."""
+    # Labels such as "xn--..." are encoded international names and would be shown as something else.
+    if not SHAPE.fullmatch(slug) or slug in RESERVED or slug[2:4] == "--":
+        raise InvalidSlug(slug=slug)
+    return slug
+
+
+def schema_name(slug: str) -> str:
+    """The schema of the customer with this slug; no two slugs share one, as slugs have no underscores."""
+    return "c_" + slug.replace("-", "_")

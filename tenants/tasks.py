@@ -1,0 +1,11 @@
+"""Background work of the tenants room."""
+
+from celery import shared_task
+
+from tenants import spares
+
+
+@shared_task(ignore_result=True)
+def refill_spares() -> None:
+    """Keep spare schemas ready. Rung after a customer was created, and now and then by beat."""
+    spares.refill()

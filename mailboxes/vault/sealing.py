@@ -35,7 +35,8 @@ class Sealer:
         header, self._digest = make_header(prefix, hpke_seal(content_key, public, binding(prefix, context)))
         self._cipher = AESGCM(content_key)
         self._header = header
-        self._waiting = bytearray(CHUNK_OCTETS)  # of a fixed size: growing it costs more than sealing it
+        self._buffer = bytearray(CHUNK_OCTETS)  # of a fixed size: growing it costs more than sealing it
+        self._whole: bytes | None = None  # instead of the buffer, a whole chunk that came in one piece
         self._filled = 0
         self._position = 0
         self._finished = False
@@ -47,7 +48,10 @@ class Sealer:
         # A full chunk waits until more follows, because the last one carries a flag and is never empty.
         filled = self._filled + len(data)
         if filled <= CHUNK_OCTETS:
-            self._waiting[self._filled : filled] = data
+            if len(data) == CHUNK_OCTETS and isinstance(data, bytes):
+                self._whole = data  # can't change any more, so it needs no copy
+            else:
+                self._buffer[self._filled : filled] = data
             self._filled = filled
             return self._take_header() if self._header else b""
         return b"".join([self._take_header(), *self._full_chunks(memoryview(data))])
@@ -57,8 +61,8 @@ class Sealer:
         if self._finished:
             raise ValueError(FINISHED)
         self._finished = True
-        last = self._chunk(memoryview(self._waiting)[: self._filled], LAST)
-        self._waiting = bytearray()
+        last = self._chunk(self._whole or memoryview(self._buffer)[: self._filled], LAST)
+        self._buffer, self._whole = bytearray(), None
         return b"".join([self._take_header(), *last])
 
     def _take_header(self) -> bytes:
@@ -69,16 +73,20 @@ class Sealer:
         """Seal all but the last chunk of what is there, straight out of `data` wherever possible."""
         if self._filled:
             missing = CHUNK_OCTETS - self._filled
-            self._waiting[self._filled :] = data[:missing]
+            self._buffer[self._filled :] = data[:missing]
             data = data[missing:]
-            yield from self._chunk(self._waiting, MORE)
+            yield from self._chunk(self._whole or self._buffer, MORE)
+            self._whole = None
         while len(data) > CHUNK_OCTETS:
             yield from self._chunk(data[:CHUNK_OCTETS], MORE)
             data = data[CHUNK_OCTETS:]
-        self._waiting[: len(data)] = data
+        if len(data) == CHUNK_OCTETS and isinstance(data.obj, bytes) and len(data.obj) == CHUNK_OCTETS:
+            self._whole = data.obj
+        else:
+            self._buffer[: len(data)] = data
         self._filled = len(data)
 
-    def _chunk(self, plain: bytearray | memoryview, flag: int) -> tuple[bytes, bytes]:
+    def _chunk(self, plain: bytes | bytearray | memoryview, flag: int) -> tuple[bytes, bytes]:
         if self._position == MAX_CHUNKS:
             raise ValueError(TOO_LONG)
         frame = FRAME.pack(flag, self._position, len(plain))
@@ -90,8 +98,14 @@ def seal(chunks: Iterable[bytes], public: bytes, *, context: MessageContext) -> 
     """The container of a message that comes in pieces of any size, a chunk at a time. Raises BadKey."""
     sealer = Sealer(public, context=context)
     for piece in chunks:
-        view = memoryview(piece)
-        for at in range(0, len(view), CHUNK_OCTETS):
-            if ready := sealer.update(view[at : at + CHUNK_OCTETS]):
+        for part in _at_most_a_chunk(piece):
+            if ready := sealer.update(part):
                 yield ready
     yield sealer.finish()
+
+
+def _at_most_a_chunk(piece: bytes) -> Iterable[bytes | memoryview]:
+    if len(piece) <= CHUNK_OCTETS:
+        return (piece,)
+    view = memoryview(piece)
+    return (view[at : at + CHUNK_OCTETS] for at in range(0, len(view), CHUNK_OCTETS))

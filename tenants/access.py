@@ -15,7 +15,7 @@ class Right(StrEnum):
     VIEW_MAILBOXES = "view-mailboxes"
     CREATE_MAILBOX = "create-mailbox"
     EDIT_MAILBOX = "edit-mailbox"
-    RESET_PASSWORD = "reset-password"
+    RESET_PASSWORD = "reset-password"  # noqa: S105 - a right, not a password
     DELETE_MAILBOX = "delete-mailbox"
     VIEW_ACTIVITY = "view-activity"
     MANAGE_PEOPLE = "manage-people"

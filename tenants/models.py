@@ -119,7 +119,7 @@ class Membership(models.Model):
     class Meta:
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
-        constraints = [
+        constraints = (
             models.CheckConstraint(
                 name="membership_role_fits_its_place",
                 condition=Q(
@@ -133,7 +133,7 @@ class Membership(models.Model):
             # Both also serve access.rights_of: every request on a customer's host asks it.
             models.UniqueConstraint(fields=["user", "provider"], name="membership_once_per_provider"),
             models.UniqueConstraint(fields=["user", "customer"], name="membership_once_per_customer"),
-        ]
+        )
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}, {self.provider or self.customer}"
@@ -161,12 +161,12 @@ class DirectoryEntry(models.Model):
     class Meta:
         verbose_name = _("directory entry")
         verbose_name_plural = _("directory")
-        constraints = [
+        constraints = (
             # Look-ups lower the address that they are given, so a row in other letters would never be found.
             models.CheckConstraint(
                 name="directory_address_is_lower_case", condition=Q(address=Lower("address"))
             ),
-        ]
+        )
 
     def __str__(self) -> str:
         return self.address
@@ -206,12 +206,12 @@ class AuditEvent(models.Model):
         verbose_name = _("audit event")
         verbose_name_plural = _("audit trail")
         ordering = ("-at", "-id")
-        indexes = [
+        indexes = (
             models.Index(fields=["-at"], name="audit_by_time"),  # the whole trail, newest first
             models.Index(
                 fields=["customer_id", "-at"], name="audit_by_customer"
             ),  # a customer's activity page
-        ]
+        )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.target_name}"

@@ -1,14 +1,18 @@
 """Providers and their customers."""
 
+import logging
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_exists
+from kombu.exceptions import OperationalError
 
 from tenants import audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
 from tenants.models import Customer, Domain, Provider
 from tenants.tasks import refill_spares
+
+log = logging.getLogger(__name__)
 
 
 @transaction.atomic(durable=True)
@@ -42,7 +46,6 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Any = None)
     except IntegrityError as error:
         raise SlugTaken(slug=slug) from error
     audit.record("customer.created", by=by, customer=customer, target=customer)
-    # Robust: with Redis down the customer is created all the same; the failure is logged, and beat refills later.
     transaction.on_commit(_ring_for_refill, robust=True)
     return customer
 
@@ -106,4 +109,11 @@ def _checked_name(name: str) -> str:
 
 
 def _ring_for_refill() -> None:
-    refill_spares.apply_async(retry=False)
+    """With Redis down this says so and no more: the customer exists, and beat refills within minutes."""
+    try:
+        with refill_spares.app.connection_for_write() as broker:
+            # By default Celery would try for seconds, and somebody waits for this answer.
+            broker.transport_options = {**broker.transport_options, "max_retries": 1, "interval_start": 0.1}
+            refill_spares.apply_async(connection=broker, retry=False)
+    except OperationalError as error:
+        log.error("Spare schemas are refilled later, as the broker does not answer: %s", error)

@@ -3,13 +3,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import psycopg
 import pytest
 from django.db import connection
+from django_tenants.utils import tenant_context
 
+from mailboxes.models import Mailbox, MaildropLock, Message
+from tenants.models import Customer, DirectoryEntry
+from tests.conftest import OpenMailbox
 from tests.gateway.kit import SECONDS, Certificates, Clients, gateway_running
 
 
@@ -61,14 +69,20 @@ def until() -> Callable[[Callable[[], bool]], None]:
 @pytest.fixture
 def other_database(committed_db: object) -> Callable[[str], None]:
     """Runs one statement from outside the test's database."""
-    parameters = connection.get_connection_params()
-    known = {key: parameters[key] for key in ("host", "port", "user", "password") if parameters.get(key)}
+    known = _parameters() | {"dbname": "postgres"}
 
     def execute(statement: str) -> None:
-        with psycopg.connect(**known, dbname="postgres", autocommit=True) as outside:
+        with psycopg.connect(**known, autocommit=True) as outside:
             outside.execute(statement)  # type: ignore[arg-type]
 
     return execute
+
+
+def _parameters() -> dict[str, Any]:
+    parameters = connection.get_connection_params()
+    return {
+        key: parameters[key] for key in ("host", "port", "user", "password", "dbname") if parameters.get(key)
+    }
 
 
 @pytest.fixture
@@ -105,3 +119,64 @@ def process_environment(settings, committed_db: object) -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "GATEHOUSE_WORKER_KEY": settings.WORKER_KEY,
     }
+
+
+@pytest.fixture
+def suspend(acme: Customer) -> Callable[[OpenMailbox], None]:
+    """Puts mail for a mailbox off, as the console does."""
+
+    def put_off(opened: OpenMailbox) -> None:
+        with tenant_context(acme):
+            Mailbox.objects.filter(pk=opened.mailbox.pk).update(status=Mailbox.Status.SUSPENDED)
+        DirectoryEntry.objects.filter(mailbox_id=opened.mailbox.pk).update(
+            status=DirectoryEntry.Status.SUSPENDED
+        )
+
+    return put_off
+
+
+@pytest.fixture
+def blob_of(acme: Customer, settings: Any) -> Callable[[OpenMailbox, str], Path]:
+    """The file of a waiting message, by its unique-id."""
+
+    def find(opened: OpenMailbox, uid: str) -> Path:
+        with tenant_context(acme):
+            return Path(settings.STORE_ROOT) / Message.objects.get(uid=uid, mailbox=opened.mailbox).blob
+
+    return find
+
+
+@pytest.fixture
+def lock_age(acme: Customer) -> Callable[[OpenMailbox], datetime]:
+    """Until when a session holds the maildrop; later with each renewal."""
+
+    def look(opened: OpenMailbox) -> datetime:
+        with tenant_context(acme):
+            return MaildropLock.objects.get(pk=opened.mailbox.pk).expires_at
+
+    return look
+
+
+@pytest.fixture
+def take_over(acme: Customer) -> Callable[[OpenMailbox], None]:
+    """Another session gets the maildrop, as after a pause longer than the lock."""
+
+    def take(opened: OpenMailbox) -> None:
+        with tenant_context(acme):
+            MaildropLock.objects.filter(pk=opened.mailbox.pk).update(session=uuid4())
+
+    return take
+
+
+@pytest.fixture
+def hold_messages(acme: Customer) -> Callable[[OpenMailbox], AbstractContextManager[None]]:
+    """Nobody can add a message meanwhile: the table is locked by somebody else."""
+
+    @contextmanager
+    def hold(opened: OpenMailbox) -> Iterator[None]:
+        with psycopg.connect(**_parameters()) as outside:
+            outside.execute(f'LOCK TABLE "{acme.schema_name}".mailboxes_message IN ACCESS EXCLUSIVE MODE')
+            yield
+            outside.rollback()
+
+    return hold

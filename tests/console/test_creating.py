@@ -1,0 +1,225 @@
+"""The story's first half in a browser without scripts, and each way in which it can go wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from mailboxes.models import Mailbox
+from mailboxes.services import collection
+from tests.cast import Cast
+from tests.console.kit import NEW, Page, Visit
+
+Mailboxes = Callable[[], list[Mailbox]]
+
+
+def test_a_mailbox_is_created_in_two_steps_and_opens_with_the_password_shown(
+    visit: Visit, mailboxes: Mailboxes
+) -> None:
+    page = visit.asks("Office 365 Journal", "All of head office")
+    assert mailboxes() == []
+    answer = visit.confirms(page)
+    [mailbox] = mailboxes()
+    assert (answer.status_code, answer["Location"]) == (302, f"/mailboxes/{mailbox.pk}/")
+    assert (mailbox.name, mailbox.description) == ("Office 365 Journal", "All of head office")
+    assert mailbox.created_by_email == "admin@acme.example"
+    assert mailbox.address in page.text
+    collection.open_maildrop(mailbox.address, page.texts["generated-password"], peer="192.0.2.1").release()
+
+
+def test_the_page_with_the_password_carries_sheet_warning_tick_and_tip(visit: Visit) -> None:
+    page = visit.asks()
+    for text in (
+        "port 2525 with STARTTLS",
+        "port 2465 with TLS from the start",
+        "port 2995 with TLS from the start",
+        "port 2110 with STARTTLS (STLS)",
+        "A lost password can't be recovered.",
+        "this password is shown only now",
+        "I've read and understood the above warning",
+        "Tip for service providers",
+    ):
+        assert text in page.text
+    tick = page.inputs[NEW]["understood"]
+    assert (tick["type"], "required" in tick, tick["data-enables"]) == ("checkbox", True, "#ok")
+
+
+def test_the_button_works_without_scripts(visit: Visit) -> None:
+    visit.asks()
+    assert b" disabled" not in visit.seen[-1].content
+
+
+def test_the_password_is_in_one_response_and_nowhere_else(visit: Visit, mailboxes: Mailboxes) -> None:
+    page = visit.asks()
+    password = page.texts["generated-password"].strip()
+    visit.confirms(page, ticked=False)
+    visit.confirms(page)
+    visit.confirms(page)
+    visit.seen.append(visit.client.get(f"/mailboxes/{mailboxes()[0].pk}/"))
+    assert [password.encode() in response.content for response in visit.seen] == [True, *[False] * 4]
+    assert not any(password in str(value) for value in visit.client.session.values())
+    assert rows_with(password) == []
+    assert rows_with(mailboxes()[0].address) != []  # the search finds what is there
+
+
+def rows_with(text: str) -> list[str]:
+    """The tables, of all schemas, that hold a row with this text."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        found = []
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f"SELECT EXISTS (SELECT 1 FROM {table} AS t WHERE strpos(t::text, %s) > 0)", [text]
+            )
+            if cursor.fetchone()[0]:
+                found.append(table)
+        return found
+
+
+def test_no_answer_of_these_pages_is_kept_or_tells_other_sites(visit: Visit) -> None:
+    page = visit.asks()
+    visit.confirms(page, ticked=False)
+    visit.seen.append(visit.client.get(NEW))
+    for response in visit.seen:
+        assert "no-store" in response["Cache-Control"]
+        assert response["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "two\nlines", "nul\x00"])
+def test_a_name_that_is_none_is_refused_beside_the_field(
+    visit: Visit, mailboxes: Mailboxes, name: str
+) -> None:
+    page = visit.asks(name)
+    assert "generated-password" not in page.texts
+    assert "aria-invalid" in page.inputs[NEW]["name"]
+    assert mailboxes() == []
+
+
+def test_a_taken_name_is_refused_in_step_1(visit: Visit, make_mailbox: Any) -> None:
+    make_mailbox("Office 365 Journal")
+    page = visit.asks("office 365 journal")
+    assert "There is already a mailbox named “office 365 journal”." in page.text
+    assert "generated-password" not in page.texts
+
+
+def test_reloading_step_1_gives_another_password_and_still_no_mailbox(
+    visit: Visit, mailboxes: Mailboxes
+) -> None:
+    first, second = visit.asks(), visit.asks()
+    assert first.texts["generated-password"] != second.texts["generated-password"]
+    assert mailboxes() == []
+
+
+def test_the_server_insists_on_the_tick_and_the_password_stays_valid(
+    visit: Visit, mailboxes: Mailboxes
+) -> None:
+    page = visit.asks("Journal", "with a description")
+    refused = Page(visit.confirms(page, ticked=False))
+    assert "Tick the box to confirm that you have read and understood the warning." in refused.text
+    assert "stays valid" in refused.text
+    assert mailboxes() == []
+    assert visit.confirms(refused).status_code == 302
+    [mailbox] = mailboxes()
+    assert (mailbox.name, mailbox.description) == ("Journal", "with a description")
+    collection.open_maildrop(mailbox.address, page.texts["generated-password"], peer="192.0.2.1").release()
+
+
+def test_a_second_press_of_ok_leads_to_the_same_mailbox(visit: Visit, mailboxes: Mailboxes) -> None:
+    page = visit.asks()
+    first, second = visit.confirms(page), visit.confirms(page)
+    assert second["Location"] == first["Location"]
+    assert len(mailboxes()) == 1
+    landed = Page(visit.client.get(second["Location"]))
+    assert (
+        "This mailbox has been created already. The password that was shown with it is valid." in landed.text
+    )
+
+
+def test_going_back_and_pressing_ok_with_another_name_makes_no_second_mailbox(
+    visit: Visit, mailboxes: Mailboxes
+) -> None:
+    page = visit.asks()
+    visit.confirms(page)
+    assert visit.confirms(page, name="Another").status_code == 302
+    assert [mailbox.name for mailbox in mailboxes()] == ["Office 365 Journal"]
+
+
+def test_an_expired_page_says_so_and_keeps_what_was_typed(
+    visit: Visit, mailboxes: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = visit.asks("Journal", "kept")
+    monkeypatch.setattr("mailboxes.services.creation.OFFER_SECONDS", 0)
+    refused = Page(visit.confirms(page))
+    assert "This page is too old, so no mailbox was created." in refused.text
+    assert refused.sent_by(NEW).items() >= {"name": "Journal", "description": "kept"}.items()
+    assert "token" not in refused.sent_by(NEW)
+    assert mailboxes() == []
+
+
+@pytest.mark.parametrize("alter", [lambda token: token[:-1] + "x", lambda token: token[2:], lambda token: ""])
+def test_an_altered_token_creates_nothing(
+    visit: Visit, mailboxes: Mailboxes, alter: Callable[[str], str]
+) -> None:
+    page = visit.asks()
+    refused = Page(visit.confirms(page, token=alter(page.sent_by(NEW)["token"])))
+    assert "This page was altered or belongs to somebody else" in refused.text
+    assert mailboxes() == []
+
+
+def test_another_persons_token_creates_nothing(
+    visit: Visit, mailboxes: Mailboxes, cast: Cast, client_for: Callable[..., Client]
+) -> None:
+    page = visit.asks()
+    refused = Page(Visit(client_for(cast.owner)).confirms(page))
+    assert "This page was altered or belongs to somebody else" in refused.text
+    assert mailboxes() == []
+
+
+def test_a_token_of_one_customer_creates_nothing_at_another(
+    cast: Cast, mailboxes: Mailboxes, client_for: Callable[..., Client]
+) -> None:
+    page = Visit(client_for(cast.owner, "globex")).asks()
+    refused = Page(Visit(client_for(cast.owner, "acme")).confirms(page))
+    assert "This page was altered or belongs to somebody else" in refused.text
+    assert mailboxes() == []
+
+
+def test_a_name_taken_meanwhile_can_be_changed_and_the_password_stays_valid(
+    visit: Visit, mailboxes: Mailboxes, make_mailbox: Any
+) -> None:
+    page = visit.asks("Journal")
+    make_mailbox("Journal")
+    refused = Page(visit.confirms(page))
+    assert "There is already a mailbox named “Journal”." in refused.text
+    assert refused.inputs[NEW]["name"]["type"] == "text"
+    assert len(mailboxes()) == 1
+    assert visit.confirms(refused, name="Journal 2").status_code == 302
+    mailbox = mailboxes()[1]
+    collection.open_maildrop(mailbox.address, page.texts["generated-password"], peer="192.0.2.1").release()
+
+
+def test_a_viewer_may_look_but_not_create(
+    visit: Visit, mailboxes: Mailboxes, cast: Cast, client_for: Callable[..., Client]
+) -> None:
+    page = visit.asks()
+    viewer = client_for(cast.viewer)
+    assert viewer.get("/mailboxes/").status_code == 200
+    assert "Create mailbox" not in Page(viewer.get("/mailboxes/")).text
+    assert viewer.get(NEW).status_code == 403
+    assert viewer.post(NEW, {"name": "Journal"}).status_code == 403
+    assert Visit(viewer).confirms(page).status_code == 403
+    assert mailboxes() == []
+
+
+def test_the_form_is_refused_when_another_site_sends_it(
+    cast: Cast, client_for: Callable[..., Client]
+) -> None:
+    careful = client_for(cast.admin, enforce_csrf_checks=True)
+    assert careful.post(NEW, {"name": "Journal"}).status_code == 403
+    token = Page(careful.get(NEW)).sent_by(NEW)
+    assert careful.post(NEW, {**token, "name": "Journal"}).status_code == 200

@@ -1,0 +1,121 @@
+"""A mailbox's page: its facts, what comes and goes, and the guide with the real values."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from django.test import Client
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from mailboxes.models import Mailbox, TallyChange
+from mailboxes.services import delivery
+from tests.cast import Cast
+from tests.console.kit import Page
+
+HTMX = {"HX-Request": "true"}
+
+
+def poll(response: Any) -> str | None:
+    found = re.search(r'hx-get="([^"]+)" hx-trigger="every 3s"', response.content.decode())
+    return found and found[1]
+
+
+def test_the_page_holds_the_address_and_the_guide_with_real_values(admin: Client, acme_mailbox: Any) -> None:
+    page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/"))
+    address = acme_mailbox.address
+    values = {
+        "address": address,
+        "m365-address": address,
+        "m365-host": "gateway.localhost",
+        "google-recipient": address,
+        "google-port": "2525",
+        "archiver-host": "gateway.localhost",
+        "archiver-port": "2995",
+        "archiver-stls-port": "2110",
+        "archiver-user": address,
+        "postfix-transport": "gateway.localhost    smtp:[gateway.localhost]:2525",
+        "exchange-database": f'Get-MailboxDatabase | Set-MailboxDatabase -JournalRecipient "{address}"',
+    }
+    assert {key: page.texts[key] for key in values} == values
+    assert f"always_bcc = {address}" in page.texts["postfix-main"]
+    assert "{[gateway.localhost]:2525 = encrypt}" in page.texts["postfix-main"]
+    assert f"{{@example.com = {address}}}" in page.texts["postfix-domain"]
+    assert '-SmartHosts "gateway.localhost" -Port 2525' in page.texts["exchange-connector"]
+    assert "Microsoft 365 delivers to port 25 only" in page.text
+
+
+def test_port_25_needs_no_forwarding(admin: Client, acme_mailbox: Any, settings: Any) -> None:
+    settings.SMTP_PORT = 25
+    page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/"))
+    assert "delivers to port 25 only" not in page.text
+
+
+def test_every_copy_button_has_something_to_copy(admin: Client, acme_mailbox: Any) -> None:
+    response = admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/")
+    targets = re.findall(r'data-copy="#([^"]+)"', response.content.decode())
+    assert len(targets) == len(set(targets)) > 10
+    assert set(targets) <= set(Page(response).texts)
+
+
+def test_the_first_mail_and_the_first_collection_show_live_and_then_the_page_rests(
+    admin: Client, acme: Any, acme_mailbox: Any
+) -> None:
+    url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    response = admin.get(url)
+    assert "No mail received yet" in Page(response).texts["activity"]
+    again = poll(response)
+    assert again is not None
+    assert admin.get(again, headers=HTMX).status_code == 204  # nothing new
+
+    delivery.deliver(
+        [delivery.resolve(acme_mailbox.address, peer="192.0.2.1")],
+        [b"Subject: one\r\n\r\n"],
+        trace=lambda _: b"",
+    )
+    response = admin.get(again, headers=HTMX)
+    assert response.content.strip().startswith(b"<section")
+    assert "First mail received" in Page(response).texts["activity"]
+    assert "1 message" in Page(response).texts["activity"]
+    again = poll(response)
+    assert again is not None
+
+    with tenant_context(acme):
+        TallyChange.objects.create(mailbox_id=acme_mailbox.mailbox.pk, collection_at=timezone.now())
+    response = admin.get(again, headers=HTMX)
+    assert "First collection done" in Page(response).texts["activity"]
+    assert poll(response) is None
+
+
+def test_going_back_in_the_browser_gives_the_whole_page(admin: Client, acme_mailbox: Any) -> None:
+    url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    response = admin.get(url, headers={**HTMX, "HX-History-Restore-Request": "true"})
+    assert b"<html" in response.content
+    assert "HX-Request" in response["Vary"]
+
+
+def test_a_mailbox_in_deletion_is_not_watched(admin: Client, acme: Any, acme_mailbox: Any) -> None:
+    with tenant_context(acme):
+        Mailbox.objects.update(status=Mailbox.Status.DELETING)
+    response = admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/")
+    assert "Being deleted" in Page(response).text
+    assert poll(response) is None
+
+
+def test_a_viewer_sees_it_and_others_get_404(
+    cast: Cast, acme_mailbox: Any, client_for: Callable[..., Client], admin: Client
+) -> None:
+    url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    assert client_for(cast.viewer).get(url).status_code == 200
+    assert client_for(cast.mallory).get(url).status_code == 404
+    assert client_for(cast.mallory, "globex").get(url).status_code == 404
+    assert admin.get(f"/mailboxes/{uuid4()}/").status_code == 404
+
+
+def test_text_of_users_is_never_markup(admin: Client, make_mailbox: Any) -> None:
+    made = make_mailbox("<i>name</i>", description="<script>alert(1)</script>")
+    for url in ("/mailboxes/", f"/mailboxes/{made.mailbox.pk}/"):
+        content = admin.get(url).content
+        assert b"<i>name" not in content
+        assert b"<script>alert" not in content

@@ -1,0 +1,27 @@
+"""What the commands that create something have in common: one JSON object on demand, errors as one line."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tenants.errors import TenantError
+
+
+class CreatingCommand(BaseCommand):
+    """Adds --json and report(); a TenantError raised inside errors_as_one_line() ends the command with status 1."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
+
+    def report(self, facts: dict[str, Any], *, as_json: bool, text: str) -> None:
+        self.stdout.write(json.dumps(facts) if as_json else text)
+
+    @contextmanager
+    def errors_as_one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except TenantError as error:
+            raise CommandError(error.message) from error

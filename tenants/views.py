@@ -1,0 +1,93 @@
+"""The way in: from the base host to where the person works."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from tenants.access import customers_of, providers_of
+from tenants.links import console_url
+from tenants.models import Customer, DirectoryEntry
+
+PER_PAGE = 50
+
+# What ?sort= may say; the primary key makes the order of equals stable over pages.
+SORTS = {
+    "name": ("name", "pk"),
+    "-name": ("-name", "pk"),
+    "mailboxes": ("mailboxes", "name", "pk"),
+    "-mailboxes": ("-mailboxes", "name", "pk"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A customer in the list."""
+
+    customer: Customer
+    url: str
+
+
+@never_cache
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Leads providers' people to their customers, a customer's people to their console, other staff to the admin."""
+    if providers_of(request.user).exists():
+        return redirect("customers")
+    mine = list(customers_of(request.user)[:2])
+    if len(mine) == 1:
+        return redirect(console_url(mine[0], request))
+    if not mine and request.user.is_staff:  # type: ignore[union-attr]  # sign-in is required here
+        return redirect("admin:index")
+    return redirect("customers")
+
+
+@never_cache
+@require_safe
+def customers(request: HttpRequest) -> HttpResponse:
+    """The customers that the person may enter: ?q= searches name and host, ?sort= is one of SORTS, ?page= counts."""
+    # PostgreSQL takes no NUL, and what nobody can type need not be an error.
+    search = request.GET.get("q", "").replace("\x00", "").strip()
+    sort = request.GET.get("sort", "")
+    sort = sort if sort in SORTS else "name"
+    every = customers_of(request.user)
+    found = _counted(every).order_by(*SORTS[sort])
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(slug__icontains=search))
+    page = Paginator(found.select_related("provider"), PER_PAGE).get_page(request.GET.get("page"))
+    context: dict[str, Any] = {
+        "page": page,
+        "rows": [Row(customer, console_url(customer, request)) for customer in page],
+        "search": search,
+        "sort": sort,
+        "columns": [
+            _column(_("Name"), "name", sort),
+            _column(_("Host"), "", sort),
+            _column(_("Mailboxes"), "mailboxes", sort),
+        ],
+        "show_provider": providers_of(request.user).count() > 1,
+        "anything": bool(page.paginator.count) or every.exists(),
+    }
+    return render(request, "tenants/customers.html", context)
+
+
+def _counted(customers: QuerySet[Customer]) -> QuerySet[Customer]:
+    alive = ~Q(directory_entries__status=DirectoryEntry.Status.RETIRED)
+    return customers.annotate(mailboxes=Count("directory_entries", filter=alive))
+
+
+def _column(title: Any, key: str, sort: str) -> dict[str, Any]:
+    """A head cell: its link sorts by it, or the other way round when the list is sorted by it already."""
+    order = {key: "ascending", f"-{key}": "descending"}.get(sort, "") if key else ""
+    return {
+        "title": title,
+        "numeric": key == "mailboxes",
+        "order": order,
+        "link": f"-{key}" if order == "ascending" else key,
+    }

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants.errors import TenantError
 
 
 class CreatingCommand(BaseCommand):
-    """Adds --json and report(); a TenantError raised inside errors_as_one_line() ends the command with status 1."""
+    """Adds --json and report(); a TenantError or ValidationError inside errors_as_one_line() ends the command with status 1."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
@@ -25,3 +26,5 @@ class CreatingCommand(BaseCommand):
             yield
         except TenantError as error:
             raise CommandError(error.message) from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error

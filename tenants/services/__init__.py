@@ -6,12 +6,14 @@ from tenants.services.customers import (
     customer_by_slug,
     edit_customer,
     provider_by_slug,
+    rename_provider,
 )
-from tenants.services.people import add_membership, change_role, create_member, remove_membership
+from tenants.services.people import add_membership, change_role, check_role, create_member, remove_membership
 
 __all__ = [
     "add_membership",
     "change_role",
+    "check_role",
     "create_customer",
     "create_member",
     "create_provider",
@@ -19,4 +21,5 @@ __all__ = [
     "edit_customer",
     "provider_by_slug",
     "remove_membership",
+    "rename_provider",
 ]

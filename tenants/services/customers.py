@@ -26,6 +26,16 @@ def create_provider(slug: str, name: str, *, by: Any = None) -> Provider:
 
 
 @transaction.atomic(durable=True)
+def rename_provider(provider: Provider, *, name: str, by: Any = None) -> None:
+    """Raises InvalidName."""
+    before = Provider.objects.select_for_update().get(pk=provider.pk).name
+    provider.name = _checked_name(name)
+    if provider.name != before:
+        provider.save(update_fields=["name"])
+        audit.record("provider.renamed", by=by, provider=provider, target=provider, data={"before": before})
+
+
+@transaction.atomic(durable=True)
 def create_customer(slug: str, name: str, *, provider: Provider, by: Any = None) -> Customer:
     """A customer with schema and host, all or nothing. Raises InvalidSlug, InvalidName or SlugTaken.
 

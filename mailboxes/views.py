@@ -15,16 +15,28 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.middleware import HtmxDetails
 
+from accounts.models import User
 from mailboxes import errors, services
 from mailboxes.forms import ConfirmForm, MailboxForm
 from mailboxes.models import Mailbox
 from tenants.access import Right, require
 from tenants.errors import NotAllowed
+from tenants.models import Customer
 
 PAGE_LENGTH = 50
 
 View = Callable[..., HttpResponse]
+
+
+class ConsoleRequest(HttpRequest):
+    """A request as it gets here: somebody signed in, on the host of a customer where that person has rights."""
+
+    user: User
+    customer: Customer
+    rights: frozenset[Right]
+    htmx: HtmxDetails
 
 
 def needs(right: Right) -> Callable[[View], View]:
@@ -32,7 +44,7 @@ def needs(right: Right) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 require(request.user, request.customer, right)
             except NotAllowed as error:
@@ -52,7 +64,7 @@ def never_kept(view: View) -> View:
     """
 
     @wraps(view)
-    def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def marked(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         response["Referrer-Policy"] = "same-origin"
@@ -63,7 +75,7 @@ def never_kept(view: View) -> View:
 
 @require_safe
 @needs(Right.VIEW_MAILBOXES)
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: ConsoleRequest) -> HttpResponse:
     """All mailboxes of the customer."""
     search = request.GET.get("q", "").strip()
     sort = request.GET.get("sort", "name")
@@ -81,7 +93,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @needs(Right.CREATE_MAILBOX)
 @never_kept
 @sensitive_post_parameters("token")
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: ConsoleRequest) -> HttpResponse:
     """Create a mailbox in two steps: name it and see its password; confirm, and it exists."""
     if request.method == "POST":
         return _confirm(request) if "token" in request.POST else _offer(request)
@@ -89,25 +101,26 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_variables("offer")
-def _offer(request: HttpRequest) -> HttpResponse:
-    form = MailboxForm(request.POST)
+def _offer(request: ConsoleRequest) -> HttpResponse:
+    form, taken = MailboxForm(request.POST), ""
     if form.is_valid():
         asked = form.cleaned_data
         try:
             offer = services.offer(request.customer, by=request.user, **asked)
         except (errors.InvalidName, errors.NameTaken) as error:
             form.add_error("name", error.message)
+            taken = asked["name"] if isinstance(error, errors.NameTaken) else ""
         except errors.InvalidDescription as error:
             form.add_error("description", error.message)
         else:
             confirm = ConfirmForm(initial={"token": offer.token, **asked})
             context = {"offer": offer, "form": confirm, "servers": services.servers(), **asked}
             return render(request, "mailboxes/password.html", context)
-    return render(request, "mailboxes/new.html", {"form": form})
+    return render(request, "mailboxes/new.html", {"form": form, "taken": taken})
 
 
 @sensitive_variables("form", "brought")
-def _confirm(request: HttpRequest) -> HttpResponse:
+def _confirm(request: ConsoleRequest) -> HttpResponse:
     form = ConfirmForm(request.POST)
     form.is_valid()  # it asks for nothing that could be missing
     brought = {name: form.cleaned_data.get(name, "") for name in ("token", "name", "description")}
@@ -134,7 +147,7 @@ def _confirm(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @vary_on_headers("HX-Request")
-def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """A mailbox: its address, what came and went, and how to set up the senders and the archiver."""
     try:
         mailbox = services.mailbox_for(request.user, request.customer, pk, Right.VIEW_MAILBOXES)

@@ -68,7 +68,7 @@ def rows_with(text: str) -> list[str]:
     """The tables, of all schemas, that hold a row with this text."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
         )
         found = []
@@ -104,6 +104,7 @@ def test_a_taken_name_is_refused_in_step_1(visit: Visit, make_mailbox: Any) -> N
     make_mailbox("Office 365 Journal")
     page = visit.asks("office 365 journal")
     assert "There is already a mailbox named “office 365 journal”." in page.text
+    assert page.links["Show the mailbox “office 365 journal”"] == "/mailboxes/?q=office%20365%20journal"
     assert "generated-password" not in page.texts
 
 

@@ -72,7 +72,7 @@ def stretch(password: str, salt: bytes, cost: Cost) -> AESGCM:
     """The key of a password lock."""
     derived = Argon2id(
         salt=salt, length=KEY_OCTETS, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib
-    ).derive(password.encode())
+    ).derive(password.encode(errors="surrogatepass"))
     return AESGCM(derived)
 
 

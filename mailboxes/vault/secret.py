@@ -28,7 +28,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        return hmac.compare_digest(_octets(self), _octets(other))
 
     def __repr__(self) -> str:
         return f"<Secret {MASK}>"
@@ -41,3 +41,8 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(KEPT_OUT)
+
+
+def _octets(secret: Secret) -> bytes:
+    """Also of what is no Unicode: a client may send anything as a password."""
+    return secret.reveal().encode(errors="surrogatepass")

@@ -19,7 +19,11 @@ HPKE_SUITE = b"HPKE" + bytes.fromhex("647a 0001 0002")
 
 def read_message(container: bytes, seed: bytes, customer: str, mailbox: str, message: str) -> bytes:
     """The mail in a container that is as it should be."""
-    info = b"gatehouse/v1/message" + container[:50] + b"".join(UUID(i).bytes for i in (customer, mailbox, message))
+    info = (
+        b"gatehouse/v1/message"
+        + container[:50]
+        + b"".join(UUID(i).bytes for i in (customer, mailbox, message))
+    )
     content_key = hpke_open(container[50:1218], seed, info)
     digest = hashlib.sha256(container[:1218]).digest()
     mail, at, flag = b"", 1226, 0

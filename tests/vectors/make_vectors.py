@@ -14,7 +14,15 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mailboxes.vault import Cost, LockContext, MessageContext, PrivateKey, lock_to_key, lock_with_password, seal
+from mailboxes.vault import (
+    Cost,
+    LockContext,
+    MessageContext,
+    PrivateKey,
+    lock_to_key,
+    lock_with_password,
+    seal,
+)
 from mailboxes.vault.container import CHUNK_OCTETS, FRAME, HEADER_OCTETS, binding, nonce, parse_header
 from mailboxes.vault.passwords import parse_password
 from mailboxes.vault.primitives import hpke_open
@@ -123,7 +131,9 @@ def bad_headers(containers: dict[str, bytes]) -> Iterable[dict[str, Any]]:
     yield sealed("renamed_to_another_key", "header-tampered", *changes, key="other")
     # The content key of another container under the same key and ids: opens, but proves no chunk here.
     foreign = containers["one-octet"][50:HEADER_OCTETS].hex()
-    yield sealed("header_of_another_container", "chunk-tampered", ["replace", 50, HEADER_OCTETS - 50, foreign])
+    yield sealed(
+        "header_of_another_container", "chunk-tampered", ["replace", 50, HEADER_OCTETS - 50, foreign]
+    )
 
 
 def bad_chunks(three: bytes) -> Iterable[dict[str, Any]]:
@@ -164,7 +174,9 @@ def bad_chunks(three: bytes) -> Iterable[dict[str, Any]]:
     yield sealed("length_huge", "malformed-chunk", ["replace", first + 5, 4, "ffffffff"])
     yield sealed("length_of_last_chunk_smaller", "chunk-tampered", ["replace", last + 5, 4, "00000063"],
                  released=two)  # fmt: skip
-    yield sealed("length_of_last_chunk_larger", "truncated", ["replace", last + 5, 4, "00000065"], released=two)
+    yield sealed(
+        "length_of_last_chunk_larger", "truncated", ["replace", last + 5, 4, "00000065"], released=two
+    )
     # Made with the content key: what a faulty writer, not a thief, could produce.
     empty_last = ["replace", last, end - last, chunk(three, 1, 2, b"")]
     yield sealed("empty_last_chunk", "malformed-chunk", empty_last, released=two)
@@ -178,7 +190,7 @@ def chunk(container: bytes, flag: int, position: int, piece: bytes) -> str:
     """A chunk that proves itself in this container."""
     header = parse_header(container)
     key = hpke_open(header.sealed_key, SEEDS["mailbox"], binding(header.prefix, MESSAGE))
-    assert key is not None  # noqa: S101  made a moment ago
+    assert key is not None
     frame = FRAME.pack(flag, position, len(piece))
     return (frame + AESGCM(key).encrypt(nonce(frame), piece, header.digest)).hex()
 
@@ -217,7 +229,9 @@ def good_locks() -> Iterable[dict[str, Any]]:
 def bad_password_locks() -> Iterable[dict[str, Any]]:
     good = password_lock()
 
-    def case(name: str, ending: str, octets: bytes = good, password: str = PASSWORD, **ids: str) -> dict[str, Any]:
+    def case(
+        name: str, ending: str, octets: bytes = good, password: str = PASSWORD, **ids: str
+    ) -> dict[str, Any]:
         return lock(f"password_{name}", ending, octets, "password", password, **ids)
 
     yield case("wrong", "wrong-password", password=OTHER_PASSWORD)
@@ -248,7 +262,12 @@ def bad_key_locks() -> Iterable[dict[str, Any]]:
     good = lock_to_key(KEYS["mailbox"], KEYS["workers"].public, kind="worker", context=PLACE)
 
     def case(
-        name: str, ending: str, octets: bytes = good, kind: str = "worker", opener: str = "workers", **ids: str
+        name: str,
+        ending: str,
+        octets: bytes = good,
+        kind: str = "worker",
+        opener: str = "workers",
+        **ids: str,
     ) -> dict[str, Any]:
         return lock(f"key_{name}", ending, octets, kind, SEEDS[opener].hex(), **ids)
 

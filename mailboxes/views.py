@@ -108,8 +108,8 @@ def _offer(request: ConsoleRequest) -> HttpResponse:
         try:
             offer = services.offer(request.customer, by=request.user, **asked)
         except (errors.InvalidName, errors.NameTaken) as error:
-            form.add_error("name", error.message)
             taken = asked["name"] if isinstance(error, errors.NameTaken) else ""
+            form.add_error("name", error.message)
         except errors.InvalidDescription as error:
             form.add_error("description", error.message)
         else:

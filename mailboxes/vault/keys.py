@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn, final
 
 from mailboxes.vault.errors import BadKey
-from mailboxes.vault.primitives import SEED_OCTETS, key_id, public_of
+from mailboxes.vault.primitives import SEED_OCTETS, expand, key_id
 
 KEPT_OUT = "A private key is neither copied nor stored; lock it."
 
@@ -17,15 +17,16 @@ KEPT_OUT = "A private key is neither copied nor stored; lock it."
 class PrivateKey:
     """A private key in memory, masked like a secret: no repr, pickle, copy or hash gives it away.
 
-    `public` and `key_id` are its public half and that half's name.
+    `public` and `key_id` are its public half and that half's name; `opener` is for the vault itself, expanded
+    once because a collection opens thousands of messages with one key.
     """
 
-    __slots__ = ("_seed", "key_id", "public")
+    __slots__ = ("_seed", "key_id", "opener", "public")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, seed: bytes) -> None:
         self._seed = bytes(seed)
-        self.public = public_of(self._seed)
+        self.opener, self.public = expand(self._seed)
         self.key_id = key_id(self.public)
 
     @classmethod

@@ -115,7 +115,7 @@ def open_key_lock(
     if body[:KEY_ID_OCTETS] != recipient_private.key_id:
         raise WrongKey
     prefix, sealed = lock[: -CHECK_OCTETS - SEALED_KEY_OCTETS], body[KEY_ID_OCTETS:]
-    seed = hpke_open(sealed, recipient_private.seed(), _binding(prefix, context))
+    seed = hpke_open(sealed, recipient_private.opener, _binding(prefix, context))
     if seed is None:
         raise Tampered
     return _named(seed, lock)

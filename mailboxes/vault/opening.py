@@ -44,7 +44,7 @@ def open_sealed(chunks: Iterable[bytes], private: PrivateKey, *, context: Messag
     compare(header, context)
     if header.key_id != private.key_id:
         raise WrongKey
-    content_key = hpke_open(header.sealed_key, private.seed(), binding(header.prefix, context))
+    content_key = hpke_open(header.sealed_key, private.opener, binding(header.prefix, context))
     if content_key is None:
         raise HeaderTampered
     return _open_chunks(source, AESGCM(content_key), header.digest)

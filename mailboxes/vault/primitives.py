@@ -81,18 +81,26 @@ def hpke_seal(plain: bytes, public: bytes, info: bytes) -> bytes:
     return _SUITE.encrypt(plain, _public_key(public), info=info)
 
 
-def hpke_open(sealed: bytes, seed: bytes, info: bytes) -> bytes | None:
+def hpke_open(sealed: bytes, opener: MLKEM768X25519PrivateKey, info: bytes) -> bytes | None:
     """The plaintext, or None when anything does not fit."""
     try:
-        return _SUITE.decrypt(sealed, _private_key(seed), info=info)
+        return _SUITE.decrypt(sealed, opener, info=info)
     except (InvalidTag, ValueError):
         return None
 
 
-def public_of(seed: bytes) -> bytes:
-    """The public key that belongs to a seed: ML-KEM's, then X25519's. Raises BadKey."""
-    mlkem, x25519 = _halves(seed)
-    return mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+def expand(seed: bytes) -> tuple[MLKEM768X25519PrivateKey, bytes]:
+    """What opens by a seed, and its public key: ML-KEM's, then X25519's. Raises BadKey.
+
+    X-Wing's key expansion: SHAKE256 of the seed gives 64 octets for ML-KEM-768 and 32 for X25519.
+    """
+    if len(seed) != SEED_OCTETS:
+        raise BadKey
+    expanded = hashlib.shake_256(seed).digest(_MLKEM_SEED_OCTETS + 32)
+    mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_OCTETS])
+    x25519 = X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_OCTETS:])
+    public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+    return MLKEM768X25519PrivateKey(mlkem, x25519), public
 
 
 def key_id(public: bytes) -> bytes:
@@ -103,21 +111,6 @@ def key_id(public: bytes) -> bytes:
 def context_tag(what: str, identity: UUID) -> bytes:
     """A short public name for an id, which lets a reader say what does not fit. Secures nothing by itself."""
     return hashlib.sha256(b"gatehouse/v1/" + what.encode() + identity.bytes).digest()[:CONTEXT_TAG_OCTETS]
-
-
-def _private_key(seed: bytes) -> MLKEM768X25519PrivateKey:
-    return MLKEM768X25519PrivateKey(*_halves(seed))
-
-
-def _halves(seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
-    """X-Wing's key expansion: SHAKE256 of the seed gives 64 octets for ML-KEM-768 and 32 for X25519."""
-    if len(seed) != SEED_OCTETS:
-        raise BadKey
-    expanded = hashlib.shake_256(seed).digest(_MLKEM_SEED_OCTETS + 32)
-    return (
-        MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_OCTETS]),
-        X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_OCTETS:]),
-    )
 
 
 @lru_cache(maxsize=256)

@@ -189,7 +189,7 @@ def bad_chunks(three: bytes) -> Iterable[dict[str, Any]]:
 def chunk(container: bytes, flag: int, position: int, piece: bytes) -> str:
     """A chunk that proves itself in this container."""
     header = parse_header(container)
-    key = hpke_open(header.sealed_key, SEEDS["mailbox"], binding(header.prefix, MESSAGE))
+    key = hpke_open(header.sealed_key, KEYS["mailbox"].opener, binding(header.prefix, MESSAGE))
     assert key is not None
     frame = FRAME.pack(flag, position, len(piece))
     return (frame + AESGCM(key).encrypt(nonce(frame), piece, header.digest)).hex()

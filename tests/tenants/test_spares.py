@@ -1,0 +1,136 @@
+"""Spare schemas: taken by renaming, rebuilt after an upgrade, and never missed when there are none."""
+
+import threading
+
+import pytest
+from django.db import connection, connections, transaction
+from django_tenants.utils import schema_exists, tenant_context
+
+from mailboxes.models import Mailbox
+from tenants import services, spares
+from tenants.errors import SlugTaken
+from tenants.models import AuditEvent, Customer, Domain, SpareSchema
+from tenants.tasks import refill_spares
+from tests.cast import provider
+
+
+def oid(schema):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT oid FROM pg_namespace WHERE nspname = %s", [schema])
+        return cursor.fetchone()[0]
+
+
+def works(customer):
+    with tenant_context(customer):
+        return Mailbox.objects.create(name="Journal", address=f"mbx-{customer.slug}@gateway.localhost").pk
+
+
+def test_refilling_builds_what_is_missing_and_no_more(db):
+    assert spares.refill(target=2) == 2
+    assert spares.refill(target=2) == 0
+    assert all(schema_exists(spare.schema_name) for spare in SpareSchema.objects.all())
+    assert connection.schema_name == "public"
+
+
+def test_a_new_customer_takes_a_spare_one_as_it_is(db):
+    spares.refill(target=1)
+    spare = SpareSchema.objects.get()
+    ready = oid(spare.schema_name)
+    umbrella = services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    assert oid("c_umbrella") == ready
+    assert not SpareSchema.objects.exists()
+    assert works(umbrella)
+
+
+def test_with_none_left_the_schema_is_built_on_the_spot(db):
+    SpareSchema.objects.all().delete()
+    umbrella = services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    assert connection.schema_name == "public"
+    assert works(umbrella)
+
+
+def test_a_customer_has_host_schema_and_audit_line(db):
+    who = services.create_customer("big-corp2", "Big Corp", provider=provider("northwind"))
+    assert who.schema_name == "c_big_corp2"
+    assert Domain.objects.get(tenant=who).domain == "big-corp2.portal.localhost"
+    event = AuditEvent.objects.get(action="customer.created", customer_id=who.pk)
+    assert event.provider_id == who.provider_id
+
+
+def test_spare_ones_of_another_release_are_never_handed_out(db):
+    spares.refill(target=1)
+    old = SpareSchema.objects.get()
+    SpareSchema.objects.update(fingerprint="of another release")
+    services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    assert SpareSchema.objects.get() == old
+    assert spares.refill(target=1) == 1
+    assert not schema_exists(old.schema_name)
+    assert SpareSchema.objects.get().fingerprint == spares.fingerprint()
+
+
+def test_a_failure_gives_the_spare_one_back(db):
+    spares.refill(target=1)
+    spare = SpareSchema.objects.get()
+    with pytest.raises(RuntimeError, match="on purpose"), transaction.atomic():
+        spares.take("c_umbrella")
+        raise RuntimeError("on purpose")
+    assert SpareSchema.objects.get() == spare
+    assert schema_exists(spare.schema_name)
+    assert not schema_exists("c_umbrella")
+
+
+def test_customers_created_at_once_each_take_another_spare_one(committed_db):
+    spares.refill(target=2)
+    northwind = provider("northwind")
+    start, failures = threading.Barrier(2), []
+
+    def create(slug):
+        try:
+            start.wait(timeout=30)
+            services.create_customer(slug, slug, provider=northwind)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=create, args=(slug,)) for slug in ("umbrella", "wonka")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failures == []
+    assert not SpareSchema.objects.exists()
+    assert all(works(Customer.objects.get(slug=slug)) for slug in ("umbrella", "wonka"))
+
+
+def test_of_two_with_the_same_name_one_wins(committed_db):
+    northwind = provider("northwind")
+    start, outcomes = threading.Barrier(2), []
+
+    def create():
+        try:
+            start.wait(timeout=30)
+            outcomes.append(services.create_customer("umbrella", "Umbrella", provider=northwind).slug)
+        except SlugTaken as error:
+            outcomes.append(error.code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=create) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(outcomes) == ["slug-taken", "umbrella"]
+
+
+def test_a_broker_that_is_down_costs_a_line_in_the_log(committed_db, settings, caplog):
+    app = refill_spares.app
+    broker = app.conf.broker_url
+    app.conf.broker_url = "redis+socket:///nowhere/redis.sock"
+    try:
+        services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    finally:
+        app.conf.broker_url = broker
+    assert Customer.objects.filter(slug="umbrella").exists()
+    assert "Spare schemas come later" in caplog.text

@@ -1,0 +1,13 @@
+"""Sign-in and one's own settings: the same on every host."""
+
+from allauth.account import views as allauth_views
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("accounts/login/", allauth_views.login, name="account_login"),
+    path("accounts/logout/", allauth_views.logout, name="account_logout"),
+    path("accounts/inactive/", allauth_views.account_inactive, name="account_inactive"),
+    path("settings/", views.own_settings, name="settings"),
+]

@@ -1,0 +1,24 @@
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts import services
+from accounts.forms import SettingsForm
+from accounts.models import User
+
+
+@require_http_methods(["GET", "POST"])
+def own_settings(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    assert isinstance(user, User)  # the middleware asks everybody to sign in
+    form = SettingsForm(request.POST or None, initial={"name": user.name, "language": user.language})
+    if form.is_valid():
+        services.save_settings(user, **form.cleaned_data)
+        # The message is worded in the language just chosen, as the page that shows it.
+        with translation.override(user.language or translation.get_language()):
+            messages.success(request, _("Your settings are saved."))
+        return redirect("settings")
+    return render(request, "accounts/settings.html", {"form": form})

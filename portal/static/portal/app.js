@@ -1,0 +1,45 @@
+// Small helps on top of pages that work without them.
+"use strict";
+
+const find = (element, attribute) => document.querySelector(element.getAttribute(attribute));
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    const source = find(copy, "data-copy");
+    const before = copy.textContent;
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      copy.textContent = "✓ " + before;
+    } catch {
+      window.getSelection().selectAllChildren(source); // then Ctrl-C does it
+    }
+    setTimeout(() => { copy.textContent = before; }, 2000);
+  }
+  if (event.target.closest("[data-print]")) window.print();
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// A checkbox that a button waits for. Only the script disables the button: without it the server insists.
+for (const box of document.querySelectorAll("[data-enables]")) {
+  const button = find(box, "data-enables");
+  const follow = () => { button.disabled = !box.checked; };
+  box.addEventListener("change", follow);
+  window.addEventListener("pageshow", follow);
+  follow();
+}
+
+// Nobody finds a password by pressing Back.
+window.addEventListener("pagehide", () => {
+  for (const secret of document.querySelectorAll("[data-wipe]")) secret.textContent = "";
+});

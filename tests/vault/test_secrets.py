@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import itertools
 import json
 import logging
 import pickle
@@ -45,6 +46,17 @@ def test_any_two_swapped_symbols_are_noticed(places: tuple[int, int]) -> None:
     signs[one], signs[two] = signs[two], signs[one]
     with pytest.raises(vault.MistypedPassword):
         vault.parse_password("".join(signs))
+
+
+@pytest.mark.parametrize("places", [(0, 1), (3, 21), (32, 33)])
+def test_any_two_wrong_symbols_are_noticed(places: tuple[int, int]) -> None:
+    right = [SHOWN[at] for at in places]
+    signs = list(SHOWN)
+    for symbols in itertools.product(ALPHABET, repeat=2):
+        signs[places[0]], signs[places[1]] = symbols
+        if list(symbols) != right:
+            with pytest.raises(vault.MistypedPassword):
+                vault.parse_password("".join(signs))
 
 
 @given(text=st.text(max_size=60))

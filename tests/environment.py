@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from portal.embedded import postgres, redis
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"  # before `portal` is imported, which would name its own
+
+from portal.embedded import postgres, redis  # noqa: E402
 
 _started: list[Any] = []
 _state_dir: Path | None = None

@@ -1,0 +1,139 @@
+"""The commands, as a terminal and a script see them: exit status, one JSON object, one clear line."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from accounts.models import User
+from tenants.models import AuditEvent, Customer, Provider
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def manage(committed_db, cast):
+    """Runs manage.py in a process of its own on this test's database."""
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + connection.settings_dict["NAME"]).geturl()
+
+    def run(*args, stdin=""):
+        return subprocess.run(
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": url},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_from_nothing_to_a_person_with_a_customer(manage):
+    made = manage("create_provider", "tailspin", "--name", "Tailspin", "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout) == {"slug": "tailspin", "name": "Tailspin"}
+
+    made = manage("create_customer", "toys", "--provider", "tailspin", "--name", "Wingtip Toys", "--json")
+    assert made.returncode == 0, made.stderr
+    toys = Customer.objects.get(slug="toys")
+    assert json.loads(made.stdout) == {
+        "id": str(toys.pk),
+        "slug": "toys",
+        "name": "Wingtip Toys",
+        "provider": "tailspin",
+        "host": "toys.portal.localhost",
+    }
+
+    made = manage("create_user", "Boss@Toys.example", "--customer", "toys", "--role", "admin", "--json")
+    assert made.returncode == 0, made.stderr
+    person = json.loads(made.stdout)
+    boss = User.objects.get(email="boss@toys.example")
+    assert (person["email"], person["role"], person["customer"]) == ("boss@toys.example", "admin", "toys")
+    assert boss.check_password(person["password"])
+    assert boss.memberships.get().customer == toys
+    assert person["password"] not in str(list(AuditEvent.objects.values()))
+
+
+def test_a_password_from_standard_input_is_never_printed(manage):
+    made = manage(
+        "create_user",
+        "new@northwind.example",
+        "--provider=northwind",
+        "--role=operator",
+        "--password-stdin",
+        "--json",
+        stdin="  a pass phrase with blanks \n",
+    )
+    assert made.returncode == 0, made.stderr
+    assert "phrase" not in made.stdout + made.stderr
+    assert json.loads(made.stdout)["password"] is None
+    assert User.objects.get(email="new@northwind.example").check_password("  a pass phrase with blanks ")
+
+
+def test_platform_staff_needs_no_role(manage):
+    made = manage("create_user", "root@gatehouse.example", "--staff")
+    assert made.returncode == 0, made.stderr
+    person = User.objects.get(email="root@gatehouse.example")
+    assert person.is_staff
+    assert person.check_password(made.stdout.strip().rsplit(" ", 1)[1])
+
+
+@pytest.mark.parametrize(
+    ("args", "stdin", "says"),
+    [
+        (["create_provider", "northwind", "--name=X"], "", "is taken"),
+        (["create_provider", "www", "--name=X"], "", "can't be used"),
+        (["create_provider", "x-y", "--name= "], "", "Type a name"),
+        (["create_customer", "new", "--provider=nobody", "--name=X"], "", "no provider"),
+        (["create_customer", "acme", "--provider=northwind", "--name=X"], "", "is taken"),
+        (["create_user", "a@b.example", "--customer=nobody", "--role=admin"], "", "no customer"),
+        (["create_user", "a@b.example", "--customer=acme", "--role=owner"], "", "admin, viewer"),
+        (["create_user", "a@b.example", "--customer=acme"], "", "--role"),
+        (["create_user", "a@b.example", "--staff", "--role=owner"], "", "no role"),
+        (["create_user", "no address", "--staff"], "", "valid"),
+        (["create_user", "admin@acme.example", "--customer=acme", "--role=viewer"], "", "already exists"),
+        (["create_user", "a@b.example", "--staff", "--password-stdin"], "", "standard input"),
+    ],
+)
+def test_what_can_not_be_is_refused_in_one_line(db, cast, monkeypatch, args, stdin, says):  # noqa: PLR0917 - by name
+    monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+    before = (
+        Provider.objects.count(),
+        Customer.objects.count(),
+        User.objects.count(),
+        AuditEvent.objects.count(),
+    )
+    with pytest.raises(CommandError) as refusal:
+        call_command(*args)
+    assert says in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    after = (
+        Provider.objects.count(),
+        Customer.objects.count(),
+        User.objects.count(),
+        AuditEvent.objects.count(),
+    )
+    assert after == before
+
+
+def test_a_refusal_ends_with_status_one_on_standard_error(manage):
+    made = manage("create_provider", "northwind", "--name", "Again", "--json")
+    assert (made.returncode, made.stdout) == (1, "")
+    assert made.stderr.strip().splitlines()[-1].endswith("Choose another short name.")
+    assert "Traceback" not in made.stderr
+
+
+def test_every_place_but_one_is_a_mistake(manage):
+    assert manage("create_user", "a@b.example", "--role", "admin").returncode == 2
+    both = ("--customer", "acme", "--provider", "northwind")
+    assert manage("create_user", "a@b.example", "--role", "admin", *both).returncode == 2

@@ -1,0 +1,104 @@
+"""The base host: everybody lands where they work; operators find their customers."""
+
+import re
+import uuid
+
+import pytest
+
+from tenants import directory
+from tenants.models import Customer
+from tenants.services import add_membership
+from tests.cast import provider
+
+
+@pytest.fixture
+def visit(client_for):
+    def get(user, path, **data):
+        return client_for(user, host=None).get(path, data, headers={"host": "portal.localhost:8000"})
+
+    return get
+
+
+def names(answer):
+    return re.findall(r"<td>\s*([\w -]+?)\s*</td>\s*<td class=\"mono\">", answer.content.decode())
+
+
+@pytest.mark.parametrize(
+    ("who", "where"),
+    [
+        ("owner", "/customers/"),
+        ("auditor", "/customers/"),
+        ("admin", "http://acme.portal.localhost:8000/mailboxes/"),
+        ("viewer", "http://acme.portal.localhost:8000/mailboxes/"),
+        ("staff", "/admin/"),
+        ("stranger", "/customers/"),
+    ],
+)
+def test_home_leads_everybody_to_their_work(cast, visit, who, where):
+    answer = visit(getattr(cast, who), "/")
+    assert (answer.status_code, answer["Location"]) == (302, where)
+
+
+def test_home_asks_who_works_for_two_customers_which(cast, globex, visit):
+    add_membership(cast.admin, customer=globex, role="viewer")
+    assert visit(cast.admin, "/")["Location"] == "/customers/"
+    assert names(visit(cast.admin, "/customers/")) == ["Acme", "Globex"]
+
+
+def test_the_list_shows_name_host_mailboxes_and_link(cast, acme, visit):
+    for number, status in enumerate(["active", "suspended", "retired"]):
+        directory.publish(
+            address=f"mbx-{number}@gateway.localhost",
+            customer=acme,
+            mailbox_id=uuid.uuid4(),
+            status=status,
+            public_key=b"",
+            generation=1,
+        )
+    page = visit(cast.owner, "/customers/").content.decode()
+    row = page[page.index("acme.portal.localhost</td>") :].split("</tr>")[0]
+    assert '<td class="num">2</td>' in row
+    assert 'href="http://acme.portal.localhost:8000/mailboxes/"' in row
+    assert "Initech" not in page  # another provider's
+
+
+def test_the_list_searches_name_and_host(cast, visit):
+    assert names(visit(cast.owner, "/customers/", q="ACM")) == ["Acme"]
+    assert names(visit(cast.owner, "/customers/", q="initech")) == []
+    assert visit(cast.owner, "/customers/", q="\x00").status_code == 200
+    assert "&lt;script&gt;" in visit(cast.owner, "/customers/", q="<script>").content.decode()
+
+
+def test_the_list_sorts_and_keeps_the_search(cast, visit):
+    assert names(visit(cast.owner, "/customers/", sort="-name")) == ["Globex", "Acme"]
+    assert names(visit(cast.owner, "/customers/", sort="nonsense")) == ["Acme", "Globex"]
+    page = visit(cast.owner, "/customers/", q="o", sort="mailboxes").content.decode()
+    assert 'aria-sort="ascending"' in page
+    assert "?q=o&amp;sort=-mailboxes" in page
+
+
+def test_fifty_customers_make_a_page(cast, visit):
+    northwind = provider("northwind")
+    # The list asks no schema, so these have none.
+    Customer.objects.bulk_create(
+        Customer(slug=f"shop-{n:02}", name=f"Shop {n:02}", schema_name=f"c_shop_{n:02}", provider=northwind)
+        for n in range(49)
+    )
+    assert len(names(visit(cast.owner, "/customers/"))) == 50
+    assert names(visit(cast.owner, "/customers/", page="2")) == ["Shop 48"]
+    assert names(visit(cast.owner, "/customers/", page="x"))[0] == "Acme"
+    assert names(visit(cast.owner, "/customers/", page="99")) == ["Shop 48"]
+
+
+def test_who_has_no_customers_is_told_what_to_do(cast, visit):
+    assert "Ask your administrator" in visit(cast.stranger, "/customers/").content.decode()
+    assert "/admin/" in visit(cast.staff, "/customers/").content.decode()
+
+
+def test_the_base_host_has_no_mailboxes(cast, visit):
+    assert visit(cast.admin, "/mailboxes/").status_code == 404
+
+
+def test_the_administration_is_on_the_base_host_only(cast, client_for, visit):
+    assert visit(cast.staff, "/admin/").status_code == 200
+    assert client_for(cast.owner).get("/admin/").status_code == 404

@@ -17,7 +17,7 @@ from tenants.errors import InvalidRole, InvalidSlug
 from tenants.models import AuditEvent, Customer, DirectoryEntry, Domain, Membership, Provider, SpareSchema
 
 
-class ThroughServices(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class ThroughServices(admin.ModelAdmin):
     """Forms whose act is a service with a transaction of its own, which the admin would otherwise enclose in its."""
 
     def changeform_view(
@@ -27,15 +27,15 @@ class ThroughServices(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return self._changeform_view(request, object_id, form_url, extra_context)
+        return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return self._delete_view(request, object_id, extra_context)
+        return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnly(admin.ModelAdmin):
     """To look at. Nobody adds, changes or deletes here, superusers included."""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
@@ -48,7 +48,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class SlugForm(forms.ModelForm):  # type: ignore[type-arg]
+class SlugForm(forms.ModelForm):
     """Says beside the field what is wrong with a short name or a name."""
 
     def clean_slug(self) -> str:
@@ -89,7 +89,7 @@ class ProviderAdmin(PlacedAdmin):
             _become(obj, services.create_provider(obj.slug, obj.name, by=request.user))
 
 
-class DomainInline(admin.TabularInline):  # type: ignore[type-arg]
+class DomainInline(admin.TabularInline):
     model = Domain
     fields = readonly_fields = ("domain", "is_primary")
     can_delete = False
@@ -137,7 +137,7 @@ class DomainAdmin(ReadOnly):
     search_fields = ("domain",)
 
 
-class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
+class MembershipForm(forms.ModelForm):
     """Says beside the role that it does not exist at that place; the model's rule can't, once the place is fixed."""
 
     def clean(self) -> dict[str, Any] | None:
@@ -169,8 +169,10 @@ class MembershipAdmin(ThroughServices):
         if change:
             services.change_role(obj, role=obj.role, by=request.user)
         else:
-            place = {"provider": obj.provider, "customer": obj.customer}
-            _become(obj, services.add_membership(obj.user, role=obj.role, by=request.user, **place))
+            saved = services.add_membership(
+                obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=request.user
+            )
+            _become(obj, saved)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         services.remove_membership(obj, by=request.user)

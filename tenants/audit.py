@@ -27,10 +27,7 @@ def record(
     `target` is a saved object or (type, id, name). `data` is plain JSON and never holds a secret.
     """
     kind, pk, name = _describe(target)
-    if provider is None and customer is not None:
-        provider_id = customer.provider_id
-    else:
-        provider_id = provider.pk if provider else None
+    provider_id = provider.pk if provider else customer.provider_id if customer else None
     return AuditEvent.objects.create(
         action=action,
         actor_id=by.pk if by else None,

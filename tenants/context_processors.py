@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from tenants.access import customers_of
+from tenants.access import Right, customers_of
 from tenants.links import base_url, console_url
 
 SWITCHER_LENGTH = 20  # more are found through the list of customers
@@ -17,7 +17,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     A stranger on a customer's host sees no customer at all: its name is no public knowledge.
     `customers_to_switch` holds up to 20 of name, url and current; `customers_url` leads to all of them.
     """
-    rights = getattr(request, "rights", frozenset())
+    rights: frozenset[Right] = getattr(request, "rights", frozenset())
     # An error page may be rendered before it is known who asks, or for a host that is none of ours.
     known = getattr(request, "user", None) is not None
     return {

@@ -1,12 +1,17 @@
 """From a host to a customer, and into the customer's schema: only after it is known that the person may go there."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponseNotFound, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponseNotFound,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 from django.urls import set_urlconf
@@ -15,6 +20,7 @@ from django_tenants.utils import tenant_context
 from tenants import audit
 from tenants.access import rights_of
 from tenants.models import Customer, Domain
+from tenants.schemas import leave_for_public
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -48,14 +54,14 @@ class HostTenant:
         name, _ = _host(request)
         if name is None:  # no host of ours, not even a label below it: nothing to say in our frame
             return HttpResponseNotFound("Not Found", content_type="text/plain")
-        connection.set_schema_to_public()
+        leave_for_public()
         origin = audit.origin.set(client_address(request))
         try:
             _lead(request, name)
             return self.get_response(request)
         finally:
             audit.origin.reset(origin)
-            connection.set_schema_to_public()
+            leave_for_public()
 
 
 class CustomerGate:
@@ -82,8 +88,8 @@ class CustomerGate:
             raise Http404
         with tenant_context(customer):
             response = self.get_response(request)
-        if getattr(response, "streaming", False):
-            response.streaming_content = _inside(customer, response.streaming_content)
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = _inside(customer, cast(Iterable[Any], response.streaming_content))
         return response
 
 
@@ -123,7 +129,7 @@ def _customer_at(host: str) -> Customer | None:
     return domain.tenant if domain else None
 
 
-def _inside(customer: Customer, chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _inside(customer: Customer, chunks: Iterable[Any]) -> Iterator[Any]:
     """Each chunk is made inside the schema; between two of them the connection is in public, should nobody go on."""
     iterator = iter(chunks)
     while True:

@@ -1,4 +1,7 @@
-"""Who serves whom, and what the public schema must know of each customer. All of it lives in `public`."""
+"""Who serves whom, and what the public schema must know of each customer. All of it lives in `public`.
+
+django-tenants has no types: its mixins are models already, and `models.Model` beside them tells the type checker.
+"""
 
 import uuid
 from typing import Any, NoReturn
@@ -32,7 +35,7 @@ class Provider(models.Model):
         return self.name
 
 
-class Customer(TenantMixin):
+class Customer(TenantMixin, models.Model):
     """A provider's customer: one schema, one host. Made by services.create_customer, which finds it a schema."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -70,12 +73,15 @@ class Customer(TenantMixin):
         return f"{self.slug}.{settings.BASE_DOMAIN}"
 
 
-class Domain(DomainMixin):
+class Domain(DomainMixin, models.Model):
     """A host name that leads to a customer's console."""
 
     class Meta:
         verbose_name = _("host name")
         verbose_name_plural = _("host names")
+
+    def __str__(self) -> str:
+        return self.domain
 
 
 class Membership(models.Model):

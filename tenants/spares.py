@@ -18,6 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import app_labels, quote_schema_name
 
 from tenants.models import SpareSchema
+from tenants.schemas import leave_for_public
 
 # Any number will do, as long as nothing else in this database locks it: "spares" on a telephone keypad.
 REFILL_LOCK = 772737
@@ -99,7 +100,7 @@ def _build(schema_name: str) -> None:
         call_command("migrate_schemas", schema_name=schema_name, tenant=True, interactive=False, verbosity=0)
     finally:
         # The command forgets this when a migration fails.
-        connection.set_schema_to_public()
+        leave_for_public()
 
 
 def _execute(sql: str) -> None:

@@ -43,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
     mine = list(customers_of(request.user)[:2])
     if len(mine) == 1:
         return redirect(console_url(mine[0], request))
-    if not mine and request.user.is_staff:  # type: ignore[union-attr]  # sign-in is required here
+    if not mine and request.user.is_staff:
         return redirect("admin:index")
     return redirect("customers")
 

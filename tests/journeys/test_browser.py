@@ -1,0 +1,158 @@
+"""The whole story as people see it, in a real browser, with real mail."""
+
+import poplib
+import re
+import smtplib
+from contextlib import suppress
+
+import pytest
+from playwright.sync_api import Error
+
+from tests.cast import PASSWORD
+from tests.gateway.kit import SECONDS, without_trace
+
+MAIL = (
+    b"Subject: Invoice 4711\r\nFrom: lena@acme.example\r\n\r\nByte for byte: \xff \x00 and a long "
+    + b"x" * 2000
+    + b"\r\n"
+)
+
+pytestmark = pytest.mark.usefixtures("gateway")
+
+
+def creates_a_mailbox(visitor, name="Office 365 Journal"):
+    """Two steps; gives the password that was shown and the address of the mailbox's page."""
+    page = visitor.page
+    page.get_by_role("link", name="Create mailbox").first.click()
+    page.fill("[name=name]", name)
+    page.get_by_role("button", name="OK").click()
+    password = page.inner_text("#generated-password").strip()
+    page.check("[name=understood]")
+    page.click("#ok")
+    address = page.inner_text("#address").strip()
+    return password, address
+
+
+def test_an_operator_creates_a_mailbox_and_sees_mail_come_and_go(visit, gateway, cast):
+    def story(visitor):
+        page = visitor.page
+        page.goto(f"http://localhost:{visitor.port}/")
+        assert page.url.startswith(visitor.url("/accounts/login/"))
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        assert page.url == visitor.url("/customers/")
+        page.get_by_role("row", name=re.compile("Acme")).get_by_role("link").first.click()
+        assert page.url == visitor.url("/mailboxes/", "acme")
+        visitor.sees("No mailbox yet")
+
+        page.get_by_role("link", name="Create mailbox").first.click()
+        page.fill("[name=name]", "Office 365 Journal")
+        page.get_by_role("button", name="OK").click()
+        password = page.inner_text("#generated-password").strip()
+        assert len(password) > 25
+        assert page.is_disabled("#ok")
+        page.get_by_label("I've read and understood the above warning").check()
+        assert page.is_enabled("#ok")
+        page.click("#ok")
+        address = page.inner_text("#address").strip()
+        visitor.sees("No mail received yet")
+
+        with smtplib.SMTP("127.0.0.1", gateway.ports.smtp, timeout=SECONDS) as sender:
+            sender.starttls(context=gateway.tls)
+            assert sender.sendmail("lena@acme.example", [address], MAIL) == {}
+        visitor.sees("First mail received")  # by itself
+        visitor.sees("Not collected yet")
+
+        archiver = poplib.POP3_SSL("127.0.0.1", gateway.ports.pop3s, context=gateway.tls, timeout=SECONDS)
+        archiver.user(address)
+        archiver.pass_(password)
+        collected = b"".join(line + b"\r\n" for line in archiver.retr(1)[1])
+        archiver.dele(1)
+        archiver.quit()
+        visitor.sees("First collection done")
+        page.wait_for_function("!document.querySelector('#activity').hasAttribute('hx-get')")  # and rests
+
+        page.get_by_role("link", name="Mailboxes").first.click()
+        visitor.sees(address)
+        return collected, visitor.complaints, visitor.foreign
+
+    collected, complaints, foreign = visit(story)
+    assert without_trace(collected) == MAIL
+    assert complaints == []
+    assert foreign == []
+
+
+def test_it_all_works_without_javascript(visit, cast, acme):
+    def story(visitor):
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        assert visitor.page.url == visitor.url("/mailboxes/", "acme")  # an admin of one customer lands there
+        password, address = creates_a_mailbox(visitor)
+        visitor.page.goto(visitor.url("/mailboxes/", "acme"))
+        visitor.sees(address)
+        return password
+
+    assert len(visit(story, java_script_enabled=False)) > 25
+
+
+def test_it_all_works_from_the_keyboard(visit, cast):
+    def story(visitor):
+        page, keys = visitor.page, visitor.page.keyboard
+
+        def tab_to(selector):
+            for _ in range(40):
+                if page.evaluate("s => document.activeElement.matches(s)", selector):
+                    return
+                keys.press("Tab")
+            raise AssertionError(f"Tab does not reach {selector}")
+
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        tab_to("a.button.primary")
+        keys.press("Enter")
+        page.wait_for_selector("[name=name]")
+        tab_to("[name=name]")
+        keys.type("By keyboard")
+        keys.press("Enter")
+        page.wait_for_selector("#generated-password")
+        tab_to("[name=understood]")
+        keys.press("Space")
+        tab_to("#ok")
+        keys.press("Enter")
+        visitor.sees("By keyboard")
+        return page.inner_text("#address")
+
+    assert visit(story).startswith("mbx-")
+
+
+def test_nobody_finds_the_password_by_going_back(visit, cast):
+    def story(visitor):
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        password, _ = creates_a_mailbox(visitor)
+        with suppress(Error):  # the browser asks whether to send the form again; its page has no password either
+            visitor.page.go_back()
+        return password, visitor.page.content()
+
+    password, page = visit(story)
+    assert password not in page
+
+
+def test_signing_out_on_one_host_ends_all(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        page.goto(visitor.url("/mailboxes/", "acme"))
+        page.click(".person summary")
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_selector("[name=login]")
+        page.goto(visitor.url("/customers/"))
+        return page.url
+
+    assert "/accounts/login/" in visit(story)
+
+
+def test_mallory_of_globex_finds_nothing_at_acme(visit, cast):
+    def story(visitor):
+        visitor.signs_in(cast.mallory.email, PASSWORD)
+        return visitor.page.goto(visitor.url("/mailboxes/", "acme")).status, visitor.page.content()
+
+    status, page = visit(story)
+    assert status == 404
+    assert "Acme" not in page

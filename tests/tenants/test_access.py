@@ -25,7 +25,7 @@ NOTHING = frozenset()
         ("stranger", NOTHING, NOTHING),
     ],
 )
-def test_rights_of_everybody(cast, acme, globex, person, at_acme, at_globex):  # noqa: PLR0917 - by name
+def test_rights_of_everybody(cast, acme, globex, person, at_acme, at_globex):
     user = getattr(cast, person)
     assert rights_of(user, acme) == at_acme
     assert rights_of(user, globex) == at_globex

@@ -105,7 +105,7 @@ def test_platform_staff_needs_no_role(manage):
         (["create_user", "a@b.example", "--staff", "--password-stdin"], "", "standard input"),
     ],
 )
-def test_what_can_not_be_is_refused_in_one_line(db, cast, monkeypatch, args, stdin, says):  # noqa: PLR0917 - by name
+def test_what_can_not_be_is_refused_in_one_line(db, cast, monkeypatch, args, stdin, says):
     monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
     before = (
         Provider.objects.count(),

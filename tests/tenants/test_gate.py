@@ -129,7 +129,7 @@ def test_a_page_runs_in_its_customers_schema_and_leaves_it(cast, client_for, pro
 
 
 @pytest.mark.parametrize(("page", "error"), [("/crash/", RuntimeError), ("/broken/", DatabaseError)])
-def test_a_page_that_fails_leaves_no_schema_behind(committed_db, cast, client_for, probe, page, error):  # noqa: PLR0917 - by name
+def test_a_page_that_fails_leaves_no_schema_behind(committed_db, cast, client_for, probe, page, error):
     with pytest.raises(error):
         client_for(cast.admin).get(page)
     assert (connection.schema_name, search_path()) == ("public", "public")

@@ -126,4 +126,4 @@ def _ring_for_refill() -> None:
             broker.transport_options = {**broker.transport_options, "max_retries": 1, "interval_start": 0.1}
             refill_spares.apply_async(connection=broker, retry=False)
     except OperationalError as error:
-        log.error("Spare schemas come later, as the broker does not answer: %s", error)  # noqa: TRY400 - one line
+        log.error("Spare schemas come later, as the broker does not answer: %s", error)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from accounts.services import create_person
 from django.db import IntegrityError, transaction
 
+from accounts.services import create_person
 from tenants import audit
 from tenants.errors import AlreadyMember, InvalidRole
 from tenants.models import Customer, Membership, Provider

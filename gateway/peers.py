@@ -4,7 +4,7 @@ import ipaddress
 from collections import Counter
 from typing import Any
 
-UNKNOWN = "0.0.0.0"  # never bound to: the name of a peer that hung up before it could be asked
+UNKNOWN = "0.0.0.0"  # noqa: S104  never bound to: the name of a peer that hung up before it could be asked
 
 
 def peer_address(transport: Any) -> str:

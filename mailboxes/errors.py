@@ -47,9 +47,7 @@ class NameTaken(MailboxError):
 
 class NotUnderstood(MailboxError):
     code = "not-understood"
-    template = _(
-        "Tick the box to confirm that you have read and understood the warning."
-    )
+    template = _("Tick the box to confirm that you have read and understood the warning.")
 
 
 class OfferExpired(MailboxError):
@@ -61,18 +59,14 @@ class OfferExpired(MailboxError):
 
 class OfferAltered(MailboxError):
     code = "offer-altered"
-    template = _(
-        "This page was altered or belongs to somebody else, so no mailbox was created. Start again."
-    )
+    template = _("This page was altered or belongs to somebody else, so no mailbox was created. Start again.")
 
 
 class AlreadyCreated(MailboxError):
     """The same offer came twice. `mailbox_id` is the mailbox that it made."""
 
     code = "already-created"
-    template = _(
-        "This mailbox has been created already. The password that was shown with it is valid."
-    )
+    template = _("This mailbox has been created already. The password that was shown with it is valid.")
 
     def __init__(self, mailbox_id: UUID) -> None:
         super().__init__()

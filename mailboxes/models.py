@@ -16,22 +16,14 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
         """Annotate waiting, waiting_octets, last_mail_at and last_collection_at: folded counters plus what came since."""
 
         def since(field: str, combine: type[models.Aggregate]) -> models.Subquery:
-            changes = TallyChange.objects.filter(
-                mailbox=models.OuterRef("pk")
-            ).order_by()
-            return models.Subquery(
-                changes.values("mailbox").annotate(all=combine(field)).values("all")
-            )
+            changes = TallyChange.objects.filter(mailbox=models.OuterRef("pk")).order_by()
+            return models.Subquery(changes.values("mailbox").annotate(all=combine(field)).values("all"))
 
         return self.annotate(
-            waiting=Coalesce("tally__messages", 0)
-            + Coalesce(since("messages", Sum), 0),
-            waiting_octets=Coalesce("tally__octets", 0)
-            + Coalesce(since("octets", Sum), 0),
+            waiting=Coalesce("tally__messages", 0) + Coalesce(since("messages", Sum), 0),
+            waiting_octets=Coalesce("tally__octets", 0) + Coalesce(since("octets", Sum), 0),
             last_mail_at=Greatest("tally__last_mail_at", since("mail_at", Max)),
-            last_collection_at=Greatest(
-                "tally__last_collection_at", since("collection_at", Max)
-            ),
+            last_collection_at=Greatest("tally__last_collection_at", since("collection_at", Max)),
         )
 
 
@@ -46,9 +38,7 @@ class Mailbox(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=100)
     description = models.CharField(_("description"), max_length=500, blank=True)
-    status = models.CharField(
-        _("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE
-    )
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
     address = models.CharField(_("address"), max_length=254, unique=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     created_by_email = models.CharField(_("created by"), max_length=254, blank=True)
@@ -58,9 +48,7 @@ class Mailbox(models.Model):
     class Meta:
         verbose_name = _("mailbox")
         verbose_name_plural = _("mailboxes")
-        constraints = [
-            models.UniqueConstraint(Lower("name"), name="mailbox_name_unique")
-        ]
+        constraints = [models.UniqueConstraint(Lower("name"), name="mailbox_name_unique")]
 
     def __str__(self) -> str:
         return self.name
@@ -76,19 +64,13 @@ class MailboxKey(models.Model):
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="keys")
     generation = models.PositiveIntegerField()
     public_key = models.BinaryField()
-    state = models.CharField(
-        max_length=10, choices=State.choices, default=State.CURRENT
-    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.CURRENT)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                "mailbox", "generation", name="mailbox_key_generation_unique"
-            ),
-            models.UniqueConstraint(
-                "mailbox", condition=Q(state="current"), name="mailbox_key_one_current"
-            ),
+            models.UniqueConstraint("mailbox", "generation", name="mailbox_key_generation_unique"),
+            models.UniqueConstraint("mailbox", condition=Q(state="current"), name="mailbox_key_one_current"),
         ]
 
     def __str__(self) -> str:
@@ -99,7 +81,7 @@ class KeyLock(models.Model):
     """A private key, locked in one way (docs/formats/locks.md). Without its last lock a key is gone."""
 
     class Kind(models.TextChoices):
-        PASSWORD = "password"
+        PASSWORD = "password"  # noqa: S105  a kind of lock
         SUCCESSOR = "successor"
         WORKER = "worker"
         RECOVERY = "recovery"
@@ -128,18 +110,10 @@ class Message(models.Model):
     """A sealed message that waits. The row never exists without its blob (docs/invariants.md)."""
 
     id = models.BigAutoField(primary_key=True)  # the order of arrival
-    uid = models.UUIDField(
-        unique=True
-    )  # what POP3 calls it, for ever; bound into the sealed container
-    mailbox = models.ForeignKey(
-        Mailbox, on_delete=models.CASCADE, related_name="messages", db_index=False
-    )
-    key = models.ForeignKey(
-        MailboxKey, on_delete=models.PROTECT, related_name="messages"
-    )
-    octets = (
-        models.PositiveBigIntegerField()
-    )  # as it will be collected, trace fields included
+    uid = models.UUIDField(unique=True)  # what POP3 calls it, for ever; bound into the sealed container
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="messages", db_index=False)
+    key = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages")
+    octets = models.PositiveBigIntegerField()  # as it will be collected, trace fields included
     blob = models.CharField(max_length=200, unique=True)
     received_at = models.DateTimeField(auto_now_add=True)
 
@@ -169,9 +143,7 @@ class Tally(models.Model):
 class TallyChange(models.Model):
     """One change of the counters. Deliveries only ever insert here, so that no row of theirs is hot."""
 
-    mailbox = models.ForeignKey(
-        Mailbox, on_delete=models.CASCADE
-    )  # its index serves lists and folds
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)  # its index serves lists and folds
     messages = models.IntegerField(default=0)
     octets = models.BigIntegerField(default=0)
     mail_at = models.DateTimeField(null=True)

@@ -8,9 +8,10 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 from uuid import UUID
 
 from django.conf import settings
@@ -27,9 +28,7 @@ class BlobStore(FileSystemStorage):
     """Blobs below one folder, a folder for each customer and mailbox, 256 folders for each mailbox."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__(
-            location=root, directory_permissions_mode=0o700, file_permissions_mode=0o600
-        )
+        super().__init__(location=root, directory_permissions_mode=0o700, file_permissions_mode=0o600)
 
     def new_name(self, customer_id: UUID, mailbox_id: UUID) -> str:
         """A name that tells nothing about the message and is never used twice."""
@@ -43,7 +42,7 @@ class BlobStore(FileSystemStorage):
     def chunks(self, name: str) -> Iterator[bytes]:
         """A blob's octets, piece by piece. Raises MessageGone at once when it is not there, StoreFailed when it can't be read."""
         try:
-            file = open(self.path(name), "rb")  # noqa: SIM115  the generator closes it
+            file = Path(self.path(name)).open("rb", buffering=0)  # noqa: SIM115  the generator closes it
         except FileNotFoundError:
             raise MessageGone from None
         except OSError as error:
@@ -53,7 +52,7 @@ class BlobStore(FileSystemStorage):
     def remove(self, name: str) -> None:
         """Remove a blob; one that is gone already is no error. Raises StoreFailed."""
         try:
-            os.unlink(self.path(name))
+            Path(self.path(name)).unlink()
         except FileNotFoundError:
             return
         except OSError as error:
@@ -68,10 +67,11 @@ class Draft:
         self._path = target.with_name(target.name + DRAFT_SUFFIX)
         self._kept = False
         with _as_store_errors():
-            self._make_folders()
-            self._file: BinaryIO | None = open(
-                self._path, "xb", buffering=0, opener=_private
-            )  # noqa: SIM115
+            try:
+                self._file: FileIO | None = self._open()
+            except FileNotFoundError:
+                _make_durably.cache_clear()  # somebody tidied up behind our back
+                self._file = self._open()
 
     def write(self, octets: bytes) -> None:
         """Raises StoreFull, StoreFailed."""
@@ -88,7 +88,7 @@ class Draft:
             os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
-            os.rename(self._path, self._target)
+            self._path.rename(self._target)
             self._kept = True
             _flush_folder(self._target.parent)
 
@@ -99,19 +99,12 @@ class Draft:
                 self._file.close()
             self._file = None
         with suppress(OSError):
-            os.unlink(self._target if self._kept else self._path)
+            (self._target if self._kept else self._path).unlink()
 
-    def _make_folders(self) -> None:
-        """The blob's folder, durable: a new folder counts only once its parent has been flushed."""
-        missing = []
-        folder = self._target.parent
-        while not folder.is_dir() and folder != folder.parent:
-            missing.append(folder)
-            folder = folder.parent
-        for folder in reversed(missing):
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-            _flush_folder(folder.parent)
+    def _open(self) -> FileIO:
+        for folder in reversed(self._target.parents[:3]):  # customer, mailbox, shard
+            _make_durably(folder)
+        return FileIO(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def store() -> BlobStore:
@@ -119,19 +112,22 @@ def store() -> BlobStore:
     return BlobStore(settings.STORE_ROOT)
 
 
-class _as_store_errors:  # noqa: N801  reads as a phrase
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: object, error: BaseException | None, trace: object
-    ) -> None:
-        if isinstance(error, OSError):
-            raise (StoreFull if error.errno in FULL else StoreFailed) from error
+@contextmanager
+def _as_store_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise (StoreFull if error.errno in FULL else StoreFailed) from error
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+@lru_cache(maxsize=65536)
+def _make_durably(folder: Path) -> None:
+    """A folder outlives a power cut only once its parent has been flushed.
+
+    Each process flushes for itself, the first time it writes there: whoever else made the folder may not have yet.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _flush_folder(folder.parent)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -142,7 +138,7 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def _pieces(file: FileIO) -> Iterator[bytes]:
     with file:
         while True:
             try:

@@ -5,19 +5,19 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from accounts.models import User
-from accounts.services import create_person
 from django.conf import settings
 from django.utils import timezone
 from django_tenants.utils import tenant_context
-from tenants.models import Customer, Provider
-from tenants.services import add_membership, create_customer, create_provider
 
+from accounts.models import User
+from accounts.services import create_person
 from mailboxes.models import Mailbox
 from mailboxes.services import create_mailbox, delivery
 from portal.network import is_loopback
+from portal.supervisor.panel import DEMO_PASSWORD
+from tenants.models import Customer, Provider
+from tenants.services import add_membership, create_customer, create_provider
 
-PASSWORD = "gatehouse-demo"  # noqa: S105  public on purpose, and refused beyond loopback
 OPERATOR, ADMIN, STAFF = "operator@northwind.example", "admin@acme.example", "staff@gatehouse.example"
 CUSTOMERS = {"acme": "Acme", "globex": "Globex", "initech": "Initech"}
 MAILBOXES = {
@@ -59,7 +59,7 @@ def ensure() -> None:
 def _newcomer(email: str, name: str, *, staff: bool = False) -> User | None:
     if User.objects.filter(email=email).exists():
         return None
-    user, _ = create_person(email, name=name, password=PASSWORD, staff=staff)
+    user, _ = create_person(email, name=name, password=DEMO_PASSWORD, staff=staff)
     return user
 
 

@@ -47,10 +47,14 @@ DATABASE_URL = env.text("DATABASE_URL", postgres_url(STATE_DIR))
 try:
     _database = dj_database_url.parse(DATABASE_URL, engine="django_tenants.postgresql_backend")
 except (ValueError, dj_database_url.ParseError):  # a subclass of ValueError today
-    env.complain("DATABASE_URL", "it is no database URL.", "Use postgresql://user:password@host:5432/database.")
+    env.complain(
+        "DATABASE_URL", "it is no database URL.", "Use postgresql://user:password@host:5432/database."
+    )
     _database = dj_database_url.parse(postgres_url(STATE_DIR), engine="django_tenants.postgresql_backend")
 if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
-    env.complain("DATABASE_URL", "it names no PostgreSQL.", "Use postgresql://user:password@host:5432/database.")
+    env.complain(
+        "DATABASE_URL", "it names no PostgreSQL.", "Use postgresql://user:password@host:5432/database."
+    )
 DATABASES = {
     "default": {
         **_database,
@@ -70,7 +74,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL", redis_url(STATE_DIR))
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
-    env.complain("REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket.")
+    env.complain(
+        "REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket."
+    )
     REDIS_URL = redis_url(STATE_DIR)
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 

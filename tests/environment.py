@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"  # before `portal` is imported, which would name its own
+os.environ["DJANGO_SETTINGS_MODULE"] = (
+    "tests.settings"  # before `portal` is imported, which would name its own
+)
 
-from portal.embedded import postgres, redis  # noqa: E402
+from portal.embedded import postgres, redis
 
 _started: list[Any] = []
 _state_dir: Path | None = None

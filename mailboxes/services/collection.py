@@ -7,9 +7,9 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_tenants.utils import tenant_context
-from tenants.models import Customer, DirectoryEntry
 
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
@@ -25,6 +25,7 @@ from mailboxes.vault import (
     parse_password,
 )
 from tenants import directory
+from tenants.models import Customer, DirectoryEntry
 
 log = logging.getLogger(__name__)
 
@@ -60,16 +61,11 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop
         session = uuid4()
         if not _take_lock(entry.mailbox_id, session):
             raise errors.MaildropInUse
-        waiting = Message.objects.filter(
-            mailbox_id=entry.mailbox_id, key__in=keyring
-        ).order_by("pk")
+        waiting = Message.objects.filter(mailbox_id=entry.mailbox_id, key__in=keyring).order_by("pk")
         entries = tuple(
-            MaildropEntry(uid.hex, octets)
-            for uid, octets in waiting.values_list("uid", "octets")
+            MaildropEntry(uid.hex, octets) for uid, octets in waiting.values_list("uid", "octets")
         )
-    return Maildrop(
-        entry.customer, entry.mailbox_id, entry.address, session, keyring, entries
-    )
+    return Maildrop(entry.customer, entry.mailbox_id, entry.address, session, keyring, entries)
 
 
 class Maildrop:
@@ -103,9 +99,7 @@ class Maildrop:
         """
         uid = UUID(self.entries[index].uid)
         with tenant_context(self.customer):
-            found = (
-                Message.objects.filter(uid=uid).values_list("key_id", "blob").first()
-            )
+            found = Message.objects.filter(uid=uid).values_list("key_id", "blob").first()
         if found is None or found[0] not in self._keyring:
             raise errors.MessageGone
         key_id, blob = found
@@ -136,9 +130,7 @@ class Maildrop:
         released, _ = self._lock().delete()
         if not released:
             raise errors.MaildropLost
-        waiting = Message.objects.filter(
-            mailbox_id=self.mailbox_id, uid__in=uids
-        ).select_for_update()
+        waiting = Message.objects.filter(mailbox_id=self.mailbox_id, uid__in=uids).select_for_update()
         gone = list(waiting.values_list("pk", "octets", "blob"))
         Message.objects.filter(pk__in=[pk for pk, _, _ in gone]).delete()
         if gone or self._collected:
@@ -156,7 +148,7 @@ class Maildrop:
             self._lock().delete()
         self._forget()
 
-    def _lock(self):  # type: ignore[no-untyped-def]  a queryset of MaildropLock
+    def _lock(self) -> "QuerySet[MaildropLock]":
         return MaildropLock.objects.filter(pk=self.mailbox_id, session=self._session)
 
     def _forget(self) -> None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from accounts.models import User
 from django.conf import settings
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
-from tenants.models import Customer
 
+from accounts.models import User
 from mailboxes import errors
 from mailboxes.models import KeyLock, Mailbox, MailboxKey, Tally
 from mailboxes.vault import (
@@ -24,8 +23,11 @@ from mailboxes.vault import (
     new_password,
 )
 from tenants import audit, directory
+from tenants.models import Customer
 
-OFFER_SECONDS = 3600  # time to print the sheet and hand it over, short enough that nobody comes back the next day
+OFFER_SECONDS = (
+    3600  # time to print the sheet and hand it over, short enough that nobody comes back the next day
+)
 SALT = "gatehouse.mailbox-offer"
 ADDRESS_ALPHABET = string.ascii_lowercase + string.digits
 ADDRESS_LETTERS = 16  # 82 bits: nobody guesses an address, and no two are drawn alike
@@ -105,18 +107,14 @@ def create_mailbox(
     return _create(customer, key, name=name, description=description, by=by), password
 
 
-def _create(
-    customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None
-) -> Mailbox:
+def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None) -> Mailbox:
     with tenant_context(customer):
         _refuse_taken(name)
         try:
             return _insert(customer, key, name=name, description=description, by=by)
         except IntegrityError as error:
             # Somebody was quicker, by the same offer or with the same name; the constraint says which.
-            constraint = getattr(
-                getattr(error.__cause__, "diag", None), "constraint_name", ""
-            )
+            constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
             if constraint == "mailbox_name_unique":
                 raise errors.NameTaken(name=name) from None
             if constraint == "mailboxes_mailbox_pkey":
@@ -125,9 +123,7 @@ def _create(
 
 
 @transaction.atomic(durable=True)
-def _insert(
-    customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None
-) -> Mailbox:
+def _insert(customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None) -> Mailbox:
     mailbox = Mailbox.objects.create(
         id=key.mailbox_id,
         name=name,
@@ -136,9 +132,7 @@ def _insert(
         created_by_email=by.email if by else "",
     )
     Tally.objects.create(mailbox=mailbox)
-    generation = MailboxKey.objects.create(
-        mailbox=mailbox, generation=1, public_key=key.public_key
-    )
+    generation = MailboxKey.objects.create(mailbox=mailbox, generation=1, public_key=key.public_key)
     KeyLock.objects.create(key=generation, kind=KeyLock.Kind.PASSWORD, data=key.lock)
     directory.publish(
         address=mailbox.address,
@@ -162,12 +156,8 @@ def _new_key(customer: Customer) -> tuple[Secret, _NewKey]:
     mailbox_id = uuid4()
     letters = "".join(secrets.choice(ADDRESS_ALPHABET) for _ in range(ADDRESS_LETTERS))
     password, pair = new_password(), generate_key_pair()
-    lock = lock_with_password(
-        pair.private, password, context=LockContext(customer.pk, mailbox_id)
-    )
-    return password, _NewKey(
-        mailbox_id, f"mbx-{letters}@{settings.MAIL_DOMAIN}", pair.public, lock
-    )
+    lock = lock_with_password(pair.private, password, context=LockContext(customer.pk, mailbox_id))
+    return password, _NewKey(mailbox_id, f"mbx-{letters}@{settings.MAIL_DOMAIN}", pair.public, lock)
 
 
 def _key_of(token: str, customer: Customer, by: User) -> _NewKey:

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
-from tenants.models import Customer, DirectoryEntry
 
 from mailboxes import errors
 from mailboxes.models import Message, TallyChange
@@ -17,6 +16,7 @@ from mailboxes.services import tallies
 from mailboxes.store import BlobStore, Draft, store
 from mailboxes.vault import MessageContext, Sealer
 from tenants import directory
+from tenants.models import Customer, DirectoryEntry
 
 Trace = Callable[["Recipient"], bytes]
 
@@ -197,6 +197,4 @@ def _is_allowed(peer: str, networks: Sequence[str]) -> bool:
         return True
     address = ipaddress.ip_address(peer)
     address = getattr(address, "ipv4_mapped", None) or address
-    return any(
-        address in ipaddress.ip_network(network, strict=False) for network in networks
-    )
+    return any(address in ipaddress.ip_network(network, strict=False) for network in networks)

@@ -3,15 +3,15 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from accounts.models import User
 from django.conf import settings
 from django.db.models import F, Q
 from django_tenants.utils import tenant_context
-from tenants.models import Customer
 
+from accounts.models import User
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Mailbox, MailboxQuerySet
 from tenants import access
+from tenants.models import Customer
 
 SORTABLE = (
     "name",
@@ -33,9 +33,7 @@ class MailServers(NamedTuple):
     pop3s_port: int
 
 
-def mailbox_for(
-    user: User, customer: Customer, pk: UUID, right: access.Right
-) -> Mailbox:
+def mailbox_for(user: User, customer: Customer, pk: UUID, right: access.Right) -> Mailbox:
     """The customer's mailbox, if this person may do `right` there.
 
     Raises NoSuchMailbox (also for somebody else's), tenants.errors.NotAllowed.
@@ -53,9 +51,7 @@ def list_mailboxes(*, search: str = "", sort: str = "name") -> MailboxQuerySet:
     found = Mailbox.objects.with_activity()
     for word in search.split():
         found = found.filter(
-            Q(name__icontains=word)
-            | Q(description__icontains=word)
-            | Q(address__icontains=word)
+            Q(name__icontains=word) | Q(description__icontains=word) | Q(address__icontains=word)
         )
     field = sort.removeprefix("-")
     if field not in SORTABLE:

@@ -22,28 +22,20 @@ def open_keyring(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyri
     Runs in the customer's schema. Raises WrongPassword; Tampered when a lock was altered.
     """
     context = LockContext(customer_id, mailbox_id)
-    keys = list(
-        MailboxKey.objects.filter(mailbox_id=mailbox_id).order_by("-generation")
-    )
+    keys = list(MailboxKey.objects.filter(mailbox_id=mailbox_id).order_by("-generation"))
     locks = {
         (lock.key_id, lock.kind): bytes(lock.data)
-        for lock in KeyLock.objects.filter(
-            key__in=keys, kind__in=["password", "successor"]
-        )
+        for lock in KeyLock.objects.filter(key__in=keys, kind__in=["password", "successor"])
     }
     current = next((key for key in keys if key.state == MailboxKey.State.CURRENT), None)
     if current is None or (current.pk, "password") not in locks:
         spend_the_time(password)
         raise WrongPassword
-    private = open_password_lock(
-        locks[current.pk, "password"], password, context=context
-    )
+    private = open_password_lock(locks[current.pk, "password"], password, context=context)
     keyring = {current.pk: private}
     for key in keys:
         if key.generation < current.generation and (key.pk, "successor") in locks:
-            private = open_key_lock(
-                locks[key.pk, "successor"], private, kind="successor", context=context
-            )
+            private = open_key_lock(locks[key.pk, "successor"], private, kind="successor", context=context)
             keyring[key.pk] = private
         elif key.generation < current.generation:
             break  # locked mail: the chain ends where a password was lost

@@ -11,7 +11,7 @@ from portal.network import bracketed
 from portal.supervisor.console import Console
 
 PROBE_SECONDS = 3.0
-DEMO_PASSWORD = "gatehouse-demo"  # public on purpose, and only on loopback
+DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105  public on purpose, and only on loopback
 DEMO_PEOPLE = {
     "operator@northwind.example": "operator, owner at the provider Northwind IT",
     "admin@acme.example": "administrator of the customer Acme",

@@ -92,7 +92,7 @@ def _start(crew: Crew) -> None:
     if settings.DATABASES["default"].get("HOST") == str(addresses.postgres_dir(state_dir)):
         with _timed(crew, "PostgreSQL"):
             crew.add(EmbeddedMember("postgres", lambda: postgres.start(state_dir)))
-    if settings.REDIS_URL == addresses.redis_url(state_dir):
+    if addresses.redis_url(state_dir) == settings.REDIS_URL:
         with _timed(crew, "Redis"):
             crew.add(EmbeddedMember("redis", lambda: redis.start(state_dir)))
     with _timed(crew, "Secrets, certificate, translations"):

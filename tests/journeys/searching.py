@@ -7,7 +7,7 @@ import quopri
 import re
 import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,14 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 
 from portal.embedded import postgres
+
+READERS: dict[bytes, Callable[[Any, bytes], list[bytes]]] = {
+    b"string": lambda client, key: [client.get(key)],
+    b"list": lambda client, key: client.lrange(key, 0, -1),
+    b"hash": lambda client, key: [piece for pair in client.hgetall(key).items() for piece in pair],
+    b"set": lambda client, key: list(client.smembers(key)),
+    b"zset": lambda client, key: client.zrange(key, 0, -1),
+}
 
 
 def forms(secret: bytes) -> dict[str, bytes]:
@@ -77,15 +85,7 @@ def redis_content(client: Any) -> bytes:
     """All keys and values, compressed ones opened."""
     pieces = []
     for key in client.scan_iter():
-        kind = client.type(key)
-        values = {
-            b"string": lambda: [client.get(key)],
-            b"list": lambda: client.lrange(key, 0, -1),
-            b"hash": lambda: [piece for pair in client.hgetall(key).items() for piece in pair],
-            b"set": lambda: list(client.smembers(key)),
-            b"zset": lambda: client.zrange(key, 0, -1),
-        }[kind]()
-        pieces += [key, *values]
+        pieces += [key, *READERS[client.type(key)](client, key)]
     return b"\n".join(piece for value in pieces for piece in _opened(value))
 
 

@@ -9,8 +9,16 @@ from django_tenants.utils import tenant_context
 from mailboxes import errors
 from mailboxes.models import KeyLock, Mailbox, MailboxKey, MaildropLock, Message, Tally, TallyChange
 from mailboxes.services import activity, collection, delivery, tallies
-from mailboxes.vault import Secret, VaultError, generate_key_pair, lock_to_key, lock_with_password
-from mailboxes.vault import LockContext, new_password, open_password_lock
+from mailboxes.vault import (
+    LockContext,
+    Secret,
+    VaultError,
+    generate_key_pair,
+    lock_to_key,
+    lock_with_password,
+    new_password,
+    open_password_lock,
+)
 from tenants.models import DirectoryEntry
 
 PEER = "192.0.2.7"

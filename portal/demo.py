@@ -15,6 +15,7 @@ from mailboxes.models import Mailbox
 from mailboxes.services import create_mailbox, delivery
 from portal.network import is_loopback
 from portal.supervisor.panel import DEMO_PASSWORD
+from tenants import spares
 from tenants.models import Customer, Provider
 from tenants.services import add_membership, create_customer, create_provider
 
@@ -54,6 +55,7 @@ def ensure() -> None:
     if (admin := _newcomer(ADMIN, "Adam Admin")) is not None:
         add_membership(admin, customer=Customer.objects.get(slug="acme"), role="admin")
     _newcomer(STAFF, "Stefanie Staff", staff=True)
+    spares.refill()  # so that the visitor's own first customer appears in a blink
 
 
 def _newcomer(email: str, name: str, *, staff: bool = False) -> User | None:

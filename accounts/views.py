@@ -17,8 +17,9 @@ def own_settings(request: HttpRequest) -> HttpResponse:
     form = SettingsForm(request.POST or None, initial={"name": user.name, "language": user.language})
     if form.is_valid():
         services.save_settings(user, **form.cleaned_data)
-        # The message is worded in the language just chosen, as the page that shows it.
-        with translation.override(user.language or translation.get_language()):
+        # The message is worded in the language just chosen, as the page that shows it. Without a choice that is
+        # the browser's: the active one may still be the choice given up just now.
+        with translation.override(user.language or translation.get_language_from_request(request)):
             messages.success(request, _("Your settings are saved."))
         return redirect("settings")
     return render(request, "accounts/settings.html", {"form": form})

@@ -12,9 +12,7 @@ from portal.health import HealthMiddleware
 
 
 @pytest.fixture
-def store(settings, tmp_path):
-    settings.STORE_ROOT = tmp_path / "store"
-    settings.STORE_ROOT.mkdir()
+def store(settings):
     return settings.STORE_ROOT
 
 

@@ -130,7 +130,7 @@ def ready(environment: dict[str, str]) -> dict:
 
 def mailboxes(state_dir: Path) -> int:
     with psycopg.connect(addresses.postgres_url(state_dir)) as connection:
-        return connection.execute("SELECT count(*) FROM acme.mailboxes_mailbox").fetchone()[0]
+        return connection.execute("SELECT count(*) FROM c_acme.mailboxes_mailbox").fetchone()[0]
 
 
 @pytest.mark.timeout(400)

@@ -1,38 +1,32 @@
-"""The vault: passwords, keys, locks and sealed messages. Octets in, octets out; no Django, no settings, no clock.
+"""Passwords, keys, locks and sealed messages: octets in, octets out.
 
-    password = new_password()                                       shown once, kept nowhere
-    public, private = generate_key_pair()                           public: everyone may have it
-    lock = lock_with_password(private, password, context=mailbox)   the only form in which `private` is stored
-    container = seal(chunks, public, context=message)               needs no secret
-    private = open_password_lock(lock, password, context=mailbox)   knowing the password is having the key
-    chunks = open_sealed(container, private, context=message)       streaming, each chunk proved before it comes out
-
-What is promised: without the password, or the private key of another lock, octets of a lock or a sealed message tell
-nothing but their length, customer, mailbox, message and key; and nothing changed, cut, reordered or moved to another
-place is ever taken for the original. What is not: that a message came from a certain sender (whoever has the
-public key can seal), or that secrets vanish from the memory of a running Python process.
-
-Formats: `docs/formats/`. Errors: the tree in `errors.py`, all below VaultError.
+A mailbox's password opens a lock; in the lock is a private key; the key opens the mailbox's messages. No part
+of it knows Django, a clock or a setting. Formats: docs/formats/. Everything that is refused is a VaultError.
 """
 
-from .container import read_header, sealed_size
-from .context import LockContext, MessageContext
-from .errors import (
-    AlreadyFinished,
+from mailboxes.vault.container import (
+    CHUNK_OCTETS,
+    HEADER_OCTETS,
+    MessageContext,
+    read_header,
+    sealed_size,
+)
+from mailboxes.vault.errors import (
+    BadKey,
+    BadMagic,
+    ChunkTampered,
+    CostOutOfBounds,
     Damaged,
-    InvalidKey,
-    KeyWiped,
-    MessageTooLong,
+    HeaderTampered,
+    MalformedChunk,
     MistypedPassword,
-    NotALock,
-    NotSealed,
-    Reordered,
+    OutOfOrder,
     Tampered,
     TrailingData,
     Truncated,
     UnknownSuite,
     UnknownVersion,
-    UnreasonableCost,
+    Unreadable,
     VaultError,
     WrongContext,
     WrongCustomer,
@@ -42,38 +36,38 @@ from .errors import (
     WrongMessage,
     WrongPassword,
 )
-from .keys import KeyPair, PrivateKey, generate_key_pair, key_id
-from .locks import (
-    KeyLockKind,
+from mailboxes.vault.keys import KeyPair, PrivateKey, generate_key_pair
+from mailboxes.vault.locks import (
+    LockContext,
     decoy_password_lock,
     lock_to_key,
     lock_with_password,
     open_key_lock,
     open_password_lock,
 )
-from .opening import open_sealed
-from .passwords import new_password, parse_password
-from .primitives import DEFAULT_COST, PasswordCost
-from .sealing import Sealer, seal
-from .secret import Secret
+from mailboxes.vault.opening import open_sealed
+from mailboxes.vault.passwords import new_password, parse_password
+from mailboxes.vault.primitives import Cost, key_id
+from mailboxes.vault.sealing import Sealer, seal
+from mailboxes.vault.secret import Secret
 
 __all__ = [
-    "DEFAULT_COST",
-    "AlreadyFinished",
+    "CHUNK_OCTETS",
+    "HEADER_OCTETS",
+    "BadKey",
+    "BadMagic",
+    "ChunkTampered",
+    "Cost",
+    "CostOutOfBounds",
     "Damaged",
-    "InvalidKey",
-    "KeyLockKind",
+    "HeaderTampered",
     "KeyPair",
-    "KeyWiped",
     "LockContext",
+    "MalformedChunk",
     "MessageContext",
-    "MessageTooLong",
     "MistypedPassword",
-    "NotALock",
-    "NotSealed",
-    "PasswordCost",
+    "OutOfOrder",
     "PrivateKey",
-    "Reordered",
     "Sealer",
     "Secret",
     "Tampered",
@@ -81,7 +75,7 @@ __all__ = [
     "Truncated",
     "UnknownSuite",
     "UnknownVersion",
-    "UnreasonableCost",
+    "Unreadable",
     "VaultError",
     "WrongContext",
     "WrongCustomer",

@@ -1,104 +1,126 @@
-"""The layout of a sealed message, which sealing and opening share: `docs/formats/sealed-message.md`.
+"""The layout of a sealed message, shared by sealing and opening. Format: docs/formats/sealed-message.md."""
 
-header   magic || version || suite || key id || customer || mailbox || message || encapsulated key || content key
-chunk    frame || sealed octets        frame = position || last? || length
-"""
-
-from __future__ import annotations
-
+import hashlib
 import struct
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from uuid import UUID
 
-from .context import ID_OCTETS
-from .errors import NotSealed, Tampered, Truncated, UnknownSuite, UnknownVersion
-from .keys import KEY_ID_OCTETS
-from .primitives import ENCAPSULATED_OCTETS, KEY_OCTETS, TAG_OCTETS
+from mailboxes.vault.errors import (
+    BadMagic,
+    HeaderTampered,
+    Truncated,
+    UnknownSuite,
+    UnknownVersion,
+    WrongCustomer,
+    WrongMailbox,
+    WrongMessage,
+)
+from mailboxes.vault.primitives import SEALED_KEY_OCTETS, SUITE_ID, TAG_OCTETS, context_tag
 
-MAGIC = b"GHSEAL\r\n"  # the line end shows a transfer that "repaired" line ends
-VERSION = 1
-SUITE = 1
+MAGIC: Final = b"GATESEAL"
+VERSION: Final = 1
+CHUNK_OCTETS: Final = (
+    64 * 1024
+)  # large enough to hide the cost of a call, small enough to hold by the thousand
+CHECK_OCTETS: Final = 8
+MORE, LAST = 0, 1
 
-CHUNK_OCTETS = 64 * 1024  # large enough that framing costs 0.04 %, small enough that memory never matters
-MAX_POSITION = 2**32 - 1
+PREFIX: Final = struct.Struct(">8sBB16s8s8s8s")  # magic, version, suite, key id, customer, mailbox, message
+FRAME: Final = struct.Struct(">BII")  # flag, position, octets of plaintext
+HEADER_OCTETS: Final = PREFIX.size + SEALED_KEY_OCTETS + CHECK_OCTETS
+CHUNK_OVERHEAD: Final = FRAME.size + TAG_OCTETS
+MAX_CHUNKS: Final = 2**32  # 256 TiB
 
-KEY_LABEL = b"gatehouse/sealed-message/1/content-key"
-CHUNKS_LABEL = b"gatehouse/sealed-message/1/chunks"
-
-_NAMES = struct.Struct(f">8sBB{KEY_ID_OCTETS}s{3 * ID_OCTETS}s")
-_FRAME = struct.Struct(">II")  # position; then last? in the top octet and the length in the other three
-_LAST = 1 << 24
-
-NAMES_OCTETS = _NAMES.size
-HEADER_OCTETS = _NAMES.size + ENCAPSULATED_OCTETS + KEY_OCTETS + TAG_OCTETS
-FRAME_OCTETS = _FRAME.size
+_LABEL: Final = b"gatehouse/v1/message"
 
 
-class Names(NamedTuple):
-    """The part of the header that says what this is and whose."""
+@dataclass(frozen=True)
+class MessageContext:
+    """Which message this is. A container opens in the context in which it was sealed and in no other."""
 
+    customer: UUID
+    mailbox: UUID
+    message: UUID
+
+
+class Header(NamedTuple):
+    """A header whose check value matches; what it says is proven only once its content key has opened."""
+
+    prefix: bytes
+    sealed_key: bytes
     key_id: bytes
-    context: bytes
+    digest: bytes
 
 
-class Frame(NamedTuple):
-    """What precedes each chunk, and is its nonce."""
+def make_prefix(key_id: bytes, context: MessageContext) -> bytes:
+    """The part of the header that can be read without any key."""
+    return PREFIX.pack(MAGIC, VERSION, SUITE_ID, key_id, *_tags(context))
 
-    position: int
-    last: bool
-    length: int
+
+def make_header(prefix: bytes, sealed_key: bytes) -> tuple[bytes, bytes]:
+    """A whole header, and its digest, which every chunk vouches for."""
+    digest = hashlib.sha256(prefix + sealed_key).digest()
+    return prefix + sealed_key + digest[:CHECK_OCTETS], digest
+
+
+def binding(prefix: bytes, context: MessageContext) -> bytes:
+    """HPKE's `info` for the content key: every octet before it, and the full ids."""
+    return _LABEL + prefix + context.customer.bytes + context.mailbox.bytes + context.message.bytes
+
+
+def nonce(frame: bytes) -> bytes:
+    """A chunk's frame is its nonce. It holds the position, so it is used once under a container's key."""
+    return frame.rjust(12, b"\0")
+
+
+def parse_header(octets: bytes) -> Header:
+    """Raises BadMagic, Truncated, UnknownVersion, HeaderTampered, UnknownSuite, in this order."""
+    if not octets.startswith(MAGIC[: len(octets)]):
+        raise BadMagic
+    if len(octets) <= len(MAGIC):
+        raise Truncated
+    if octets[len(MAGIC)] != VERSION:  # before the length: another version's header may be shorter
+        raise UnknownVersion
+    if len(octets) < HEADER_OCTETS:
+        raise Truncated
+    _, _, suite, key_id, *_ = PREFIX.unpack_from(octets)
+    prefix, sealed_key = octets[: PREFIX.size], octets[PREFIX.size : HEADER_OCTETS - CHECK_OCTETS]
+    whole, digest = make_header(prefix, sealed_key)
+    if whole != octets[:HEADER_OCTETS]:
+        raise HeaderTampered
+    if suite != SUITE_ID:
+        raise UnknownSuite
+    return Header(prefix, sealed_key, key_id, digest)
+
+
+def compare(header: Header, context: MessageContext) -> None:
+    """Raises WrongCustomer, WrongMailbox or WrongMessage when the header names another one."""
+    found = PREFIX.unpack(header.prefix)[4:]
+    errors = WrongCustomer, WrongMailbox, WrongMessage
+    for there, wanted, error in zip(found, _tags(context), errors, strict=True):
+        if there != wanted:
+            raise error
+
+
+def read_header(first_octets: bytes) -> bytes:
+    """The id of the key that opens a container, from its first `HEADER_OCTETS` octets (more do no harm).
+
+    Not proven yet: use it to choose a key. Raises BadMagic, Truncated, UnknownVersion, HeaderTampered,
+    UnknownSuite.
+    """
+    return parse_header(first_octets).key_id
 
 
 def sealed_size(plain_octets: int) -> int:
-    """How many octets a message of that many octets has once it is sealed."""
+    """The exact size of a container for so many octets of plaintext."""
     chunks = max(1, -(-plain_octets // CHUNK_OCTETS))
-    return HEADER_OCTETS + chunks * (FRAME_OCTETS + TAG_OCTETS) + plain_octets
+    return HEADER_OCTETS + chunks * CHUNK_OVERHEAD + plain_octets
 
 
-def read_header(first: bytes) -> bytes:
-    """The id of the key that opens this container, from its first octets (26 suffice, more do no harm).
-
-    Nothing is authenticated yet: it tells which key to fetch. Raises NotSealed, UnknownVersion, UnknownSuite, Truncated.
-    """
-    _require_known(first)
-    start = len(MAGIC) + 2
-    if len(first) < start + KEY_ID_OCTETS:
-        raise Truncated
-    return bytes(first[start : start + KEY_ID_OCTETS])
-
-
-def pack_names(key_id: bytes, context: bytes) -> bytes:
-    return _NAMES.pack(MAGIC, VERSION, SUITE, key_id, context)
-
-
-def read_names(header: bytes) -> Names:
-    """Raises NotSealed, UnknownVersion, UnknownSuite; Truncated unless `header` is a whole one."""
-    _require_known(header)
-    if len(header) < HEADER_OCTETS:
-        raise Truncated
-    return Names(*_NAMES.unpack_from(header)[3:])
-
-
-def _require_known(first: bytes) -> None:
-    """As far as there are octets, they must be ours; so a short piece of something else isn't called truncated."""
-    if first[: len(MAGIC)] != MAGIC[: len(first)]:
-        raise NotSealed
-    if len(first) > len(MAGIC) and first[len(MAGIC)] != VERSION:
-        raise UnknownVersion
-    if len(first) > len(MAGIC) + 1 and first[len(MAGIC) + 1] != SUITE:
-        raise UnknownSuite
-
-
-def pack_frame(position: int, *, last: bool, length: int) -> bytes:
-    return _FRAME.pack(position, length | _LAST if last else length)
-
-
-def read_frame(octets: bytes) -> Frame:
-    """Raises Tampered for a frame that no sealer writes."""
-    position, rest = _FRAME.unpack(octets)
-    flag, length = rest >> 24, rest & (_LAST - 1)
-    frame = Frame(position, flag == 1, length)
-    if flag > 1 or length > CHUNK_OCTETS or (not frame.last and length != CHUNK_OCTETS):
-        raise Tampered
-    if length == 0 and position != 0:  # only the empty message has an empty chunk
-        raise Tampered
-    return frame
+def _tags(context: MessageContext) -> tuple[bytes, bytes, bytes]:
+    return (
+        context_tag("customer", context.customer),
+        context_tag("mailbox", context.mailbox),
+        context_tag("message", context.message),
+    )

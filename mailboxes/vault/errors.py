@@ -1,144 +1,146 @@
-"""Everything that the vault raises. Neither a message nor an attribute ever holds a secret or a piece of the input.
+"""What can be wrong with a container, a lock or a password: one class and one stable code for each.
 
-    VaultError
-      MistypedPassword        the text cannot be a password: characters missing, foreign or mixed up
-      WrongPassword           a well-formed password, but not the one of this lock
-      WrongKey                made for another key
-      InvalidKey              these octets are no public or private key
-      KeyWiped                a private key was used after it had been wiped
-      WrongContext            sound, but made for somebody or something else
-        WrongCustomer, WrongMailbox, WrongMessage, WrongKind
-      NotSealed, NotALock     the first octets belong to no such format
-      UnknownVersion          of a later release, to be read with that release
-        UnknownSuite
-      UnreasonableCost        the lock asks for more memory or time than any lock of ours
-      Damaged                 was ours, and is no longer what we wrote
-        Tampered, Reordered, Truncated, TrailingData
-      AlreadyFinished         a sealer was used after `finish`
-      MessageTooLong          more octets than positions can count
-
-`code` is stable and meant for programs; the text is for logs. Faces have their own, translated words.
+The vault knows no languages; whoever shows an error to a person words it by its `code`. No error carries
+anything of the password, the key or the message that it is about.
 """
 
 
 class VaultError(Exception):
-    """The vault refused. Raised without arguments, so that no secret can travel in one."""
+    """Anything that the vault refuses. `code` is stable and safe to log."""
 
-    code = "vault"
-    text = "The vault refused."
+    code = "vault-error"
 
     def __init__(self) -> None:
-        super().__init__()
-
-    def __str__(self) -> str:
-        return self.text
+        super().__init__(self.code)
 
 
 class MistypedPassword(VaultError):
+    """Not a password that was ever handed out: a wrong length, a foreign character or a failed check."""
+
     code = "mistyped-password"
-    text = "This cannot be a mailbox password: characters are missing, foreign or mixed up."
 
 
 class WrongPassword(VaultError):
+    """The lock is whole, and this password does not open it."""
+
     code = "wrong-password"
-    text = "The password does not open this lock."
+
+
+class BadKey(VaultError):
+    """These octets are no key: a seed has 32 octets, a public key 1216."""
+
+    code = "bad-key"
 
 
 class WrongKey(VaultError):
+    """Made for another key, for instance for another generation of the same mailbox."""
+
     code = "wrong-key"
-    text = "Made for another key."
 
 
-class InvalidKey(VaultError):
-    code = "invalid-key"
-    text = "These octets are no key."
+class Unreadable(VaultError):
+    """Not something that this version can read at all."""
+
+    code = "unreadable"
 
 
-class KeyWiped(VaultError):
-    code = "key-wiped"
-    text = "The private key has been wiped."
+class BadMagic(Unreadable):
+    """Does not begin as a container or a lock does: another kind of file."""
+
+    code = "bad-magic"
+
+
+class UnknownVersion(Unreadable):
+    """Written by a later release."""
+
+    code = "unknown-version"
+
+
+class UnknownSuite(Unreadable):
+    """Uses algorithms that this release does not know."""
+
+    code = "unknown-suite"
+
+
+class WrongKind(Unreadable):
+    """A lock of another kind than the one asked for."""
+
+    code = "wrong-kind"
+
+
+class CostOutOfBounds(Unreadable):
+    """Argon2id parameters below or above what a reader may be made to work with."""
+
+    code = "cost-out-of-bounds"
 
 
 class WrongContext(VaultError):
+    """Genuine, but belongs elsewhere: someone moved or mixed up stored objects."""
+
     code = "wrong-context"
-    text = "Made for something else."
 
 
 class WrongCustomer(WrongContext):
+    """Belongs to another customer."""
+
     code = "wrong-customer"
-    text = "Made for another customer."
 
 
 class WrongMailbox(WrongContext):
+    """Belongs to another mailbox of this customer."""
+
     code = "wrong-mailbox"
-    text = "Made for another mailbox."
 
 
 class WrongMessage(WrongContext):
+    """Belongs to another message of this mailbox."""
+
     code = "wrong-message"
-    text = "Made for another message."
-
-
-class WrongKind(WrongContext):
-    code = "wrong-kind"
-    text = "A lock of another kind."
-
-
-class NotSealed(VaultError):
-    code = "not-sealed"
-    text = "Not a sealed message."
-
-
-class NotALock(VaultError):
-    code = "not-a-lock"
-    text = "Not a lock."
-
-
-class UnknownVersion(VaultError):
-    code = "unknown-version"
-    text = "Written in a version of the format that this release does not know."
-
-
-class UnknownSuite(UnknownVersion):
-    code = "unknown-suite"
-    text = "Sealed with algorithms that this release does not know."
-
-
-class UnreasonableCost(VaultError):
-    code = "unreasonable-cost"
-    text = "The lock asks for an unreasonable amount of memory or time."
 
 
 class Damaged(VaultError):
+    """Not what was written."""
+
     code = "damaged"
-    text = "Damaged."
-
-
-class Tampered(Damaged):
-    code = "tampered"
-    text = "Octets have been changed."
-
-
-class Reordered(Damaged):
-    code = "reordered"
-    text = "Chunks are missing, repeated or out of their order."
 
 
 class Truncated(Damaged):
+    """Ends too early."""
+
     code = "truncated"
-    text = "The end is missing."
 
 
 class TrailingData(Damaged):
+    """Goes on after its end."""
+
     code = "trailing-data"
-    text = "Octets follow after the end."
 
 
-class AlreadyFinished(VaultError):
-    code = "already-finished"
-    text = "This message has been sealed already."
+class OutOfOrder(Damaged):
+    """A chunk stands where another one belongs: moved, repeated or left out."""
+
+    code = "out-of-order"
 
 
-class MessageTooLong(VaultError):
-    code = "message-too-long"
-    text = "The message is longer than the format can hold."
+class MalformedChunk(Damaged):
+    """A chunk's frame that no writer makes: a length or a flag that can't be."""
+
+    code = "malformed-chunk"
+
+
+class Tampered(Damaged):
+    """An authentication tag or a check value does not match."""
+
+    code = "tampered"
+
+
+class HeaderTampered(Tampered):
+    """The header, or the content key in it, is not what was written."""
+
+    code = "header-tampered"
+
+
+class ChunkTampered(Tampered):
+    """A chunk of the message is not what was written."""
+
+    code = "chunk-tampered"

@@ -1,192 +1,186 @@
-"""Locks: the only places where a private key exists at rest. Who can open one has the key.
-
-A lock names the key inside it, the customer and the mailbox; all of that is authenticated with it, so a lock moved to
-another row opens nothing there. Layouts, octet by octet: `docs/formats/locks.md`.
-"""
-
-from __future__ import annotations
+"""Locks: the only form in which a private key is stored. Format: docs/formats/locks.md."""
 
 import hashlib
 import secrets
 import struct
-import uuid
-from enum import IntEnum
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Final, Literal
+from uuid import UUID, uuid4
 
-from .context import LockContext
-from .errors import (
-    InvalidKey,
-    NotALock,
+from cryptography.exceptions import InvalidTag
+
+from mailboxes.vault.errors import (
+    BadMagic,
     Tampered,
     TrailingData,
     Truncated,
+    UnknownSuite,
     UnknownVersion,
+    WrongCustomer,
     WrongKey,
     WrongKind,
+    WrongMailbox,
     WrongPassword,
 )
-from .keys import KEY_ID_OCTETS, PrivateKey, key_id, load_public
-from .passwords import password_octets
-from .primitives import (
-    DEFAULT_COST,
-    ENCAPSULATED_OCTETS,
-    KEY_OCTETS,
+from mailboxes.vault.keys import PrivateKey
+from mailboxes.vault.primitives import (
+    KEY_ID_OCTETS,
     SALT_OCTETS,
+    SEALED_KEY_OCTETS,
+    SEED_OCTETS,
+    SUITE_ID,
     TAG_OCTETS,
-    PasswordCipher,
-    PasswordCost,
-    open_with_key,
-    seal_to_key,
+    ZERO_NONCE,
+    Cost,
+    context_tag,
+    hpke_open,
+    hpke_seal,
+    key_id,
+    stretch,
 )
-from .secret import Secret
+from mailboxes.vault.secret import Secret
 
 KeyLockKind = Literal["successor", "worker", "recovery"]
 
-MAGIC = b"GHLOCK\r\n"  # the line end shows a transfer that "repaired" line ends
-VERSION = 1
+MAGIC: Final = b"GATELOCK"
+VERSION: Final = 1
+PASSWORD_KIND: Final = 1
+KEY_KINDS: Final[dict[str, int]] = {"successor": 2, "worker": 3, "recovery": 4}
+CHECK_OCTETS: Final = 8
 
-_HEAD = struct.Struct(">8sBB16s32s")  # magic, version, kind, id of the locked key, customer || mailbox
-_COST = struct.Struct(">IIB")
-_SEALED_SEED_OCTETS = KEY_OCTETS + TAG_OCTETS
-_CHECKSUM_OCTETS = 16
-_PASSWORD_LOCK_OCTETS = _HEAD.size + _COST.size + SALT_OCTETS + _SEALED_SEED_OCTETS + _CHECKSUM_OCTETS
-_KEY_LOCK_OCTETS = _HEAD.size + KEY_ID_OCTETS + ENCAPSULATED_OCTETS + _SEALED_SEED_OCTETS
-
-_KEY_LOCK_LABEL = b"gatehouse/lock/1"
-_PASSWORD_LOCK_LABEL = b"gatehouse/password-lock/1"
-_CHECKSUM_LABEL = b"gatehouse/lock-checksum/1"
-
-
-class _Kind(IntEnum):
-    PASSWORD = 1
-    SUCCESSOR = 2
-    WORKER = 3
-    RECOVERY = 4
+_HEAD: Final = struct.Struct(">8sBBB16s8s8s")  # magic, version, kind, suite, key id, customer, mailbox
+_COST: Final = struct.Struct(">IIB")  # memory in KiB, passes, lanes
+_PASSWORD_BODY: Final = _COST.size + SALT_OCTETS + SEED_OCTETS + TAG_OCTETS
+_KEY_BODY: Final = KEY_ID_OCTETS + SEALED_KEY_OCTETS
+PASSWORD_LOCK_OCTETS: Final = _HEAD.size + _PASSWORD_BODY + CHECK_OCTETS
+KEY_LOCK_OCTETS: Final = _HEAD.size + _KEY_BODY + CHECK_OCTETS
+_LABEL: Final = b"gatehouse/v1/lock"
+DEFAULT_COST: Final = Cost()
 
 
-class _Head(NamedTuple):
-    kind: _Kind
-    key_id: bytes
-    context: bytes
+@dataclass(frozen=True)
+class LockContext:
+    """Where a locked key belongs. A lock opens in the context in which it was made and in no other."""
+
+    customer: UUID
+    mailbox: UUID
 
 
 def lock_with_password(
-    private: PrivateKey, password: Secret, *, context: LockContext, cost: PasswordCost = DEFAULT_COST
+    private: PrivateKey, password: Secret, *, context: LockContext, cost: Cost = DEFAULT_COST
 ) -> bytes:
-    """A lock of 147 octets that this password opens. Raises MistypedPassword, UnreasonableCost."""
-    bound = _head(_Kind.PASSWORD, private.key_id, context) + _COST.pack(*cost.check())
-    bound += secrets.token_bytes(SALT_OCTETS)
-    cipher = _cipher_of(password, bound)
-    sealed = cipher.seal(private.reveal(), bound=_PASSWORD_LOCK_LABEL + bound)
-    return bound + sealed + _checksum(bound + sealed)
+    """A lock that this password opens, at this cost for every guess. 124 octets."""
+    salt = secrets.token_bytes(SALT_OCTETS)
+    prefix = _head(PASSWORD_KIND, private.key_id, context) + _pack(cost) + salt
+    key = stretch(password.reveal(), salt, cost)
+    return _checked(prefix + key.encrypt(ZERO_NONCE, private.seed(), _binding(prefix, context)))
 
 
 def open_password_lock(lock: bytes, password: Secret, *, context: LockContext) -> PrivateKey:
-    """The private key inside.
+    """The locked key.
 
-    Raises NotALock, UnknownVersion, WrongKind, Truncated, TrailingData or Tampered for octets that cannot be a lock
-    of ours, UnreasonableCost and MistypedPassword, all of them before any cost; then WrongPassword, and, for a
-    lock that the password opens, WrongCustomer and WrongMailbox.
+    Raises WrongPassword at the full cost of a guess; before that, and cheaply, Truncated, BadMagic,
+    UnknownVersion, WrongKind, TrailingData, Tampered, UnknownSuite, WrongCustomer, WrongMailbox and
+    CostOutOfBounds. An attacker who rewrites a lock on purpose may also get WrongPassword.
     """
-    head = _read_head(lock)
-    if head.kind is not _Kind.PASSWORD:
-        raise WrongKind
-    _require_length(lock, _PASSWORD_LOCK_OCTETS)
-    # Tells rot on a disk from a wrong password. It needs no key, so it proves nothing against an attacker, who can
-    # make the password seem wrong but not the lock open.
-    if _checksum(lock[:-_CHECKSUM_OCTETS]) != lock[-_CHECKSUM_OCTETS:]:
-        raise Tampered
-    bound = lock[: _HEAD.size + _COST.size + SALT_OCTETS]
-    sealed = lock[len(bound) : -_CHECKSUM_OCTETS]
-    cipher = _cipher_of(password, bound)
+    body = _body(lock, PASSWORD_KIND, PASSWORD_LOCK_OCTETS, context)
+    cost = Cost(*_COST.unpack_from(body))
+    salt = body[_COST.size : _COST.size + SALT_OCTETS]
+    prefix, sealed = lock[: -CHECK_OCTETS - SEED_OCTETS - TAG_OCTETS], body[_COST.size + SALT_OCTETS :]
+    key = stretch(password.reveal(), salt, cost)
     try:
-        seed = cipher.open(sealed, bound=_PASSWORD_LOCK_LABEL + bound)
-    except Tampered:
+        seed = key.decrypt(ZERO_NONCE, sealed, _binding(prefix, context))
+    except InvalidTag:
         raise WrongPassword from None
-    return _unlocked(seed, head, context)
-
-
-def decoy_password_lock(*, cost: PasswordCost = DEFAULT_COST) -> tuple[bytes, LockContext]:
-    """A lock that no password opens, and its context: trying it costs what trying a real one costs.
-
-    For a login name that doesn't exist, so that the answer takes as long as that to a wrong password.
-    """
-    context = LockContext(customer=uuid.uuid4(), mailbox=uuid.uuid4())
-    lock = _head(_Kind.PASSWORD, secrets.token_bytes(KEY_ID_OCTETS), context) + _COST.pack(*cost.check())
-    lock += secrets.token_bytes(SALT_OCTETS + _SEALED_SEED_OCTETS)
-    return lock + _checksum(lock), context
+    return _named(seed, lock)
 
 
 def lock_to_key(
     private: PrivateKey, recipient_public: bytes, *, kind: KeyLockKind, context: LockContext
 ) -> bytes:
-    """A lock of 1242 octets that the owner of `recipient_public` opens. Raises InvalidKey."""
-    bound = _head(_Kind[kind.upper()], private.key_id, context) + key_id(recipient_public)
-    return bound + seal_to_key(private.reveal(), load_public(recipient_public), info=_KEY_LOCK_LABEL + bound)
+    """A lock that the recipient's private key opens, as this kind only. 1235 octets. Raises BadKey."""
+    prefix = _head(KEY_KINDS[kind], private.key_id, context) + key_id(recipient_public)
+    return _checked(prefix + hpke_seal(private.seed(), recipient_public, _binding(prefix, context)))
 
 
 def open_key_lock(
     lock: bytes, recipient_private: PrivateKey, *, kind: KeyLockKind, context: LockContext
 ) -> PrivateKey:
-    """The private key inside.
+    """The locked key.
 
-    Raises NotALock, UnknownVersion, Truncated, TrailingData or Tampered for octets that are no lock of ours, WrongKey
-    if it was made for another recipient, and, for a sound lock, WrongKind, WrongCustomer and WrongMailbox.
+    Raises Truncated, BadMagic, UnknownVersion, WrongKind, TrailingData, Tampered, UnknownSuite,
+    WrongCustomer, WrongMailbox, and WrongKey when it was made for another recipient.
     """
-    head = _read_head(lock)
-    if head.kind is _Kind.PASSWORD:
-        raise WrongKind
-    _require_length(lock, _KEY_LOCK_OCTETS)
-    bound = lock[: _HEAD.size + KEY_ID_OCTETS]
-    if bound[_HEAD.size :] != recipient_private.key_id:
+    body = _body(lock, KEY_KINDS[kind], KEY_LOCK_OCTETS, context)
+    if body[:KEY_ID_OCTETS] != recipient_private.key_id:
         raise WrongKey
-    seed = open_with_key(lock[len(bound) :], recipient_private.opener, info=_KEY_LOCK_LABEL + bound)
-    if head.kind is not _Kind[kind.upper()]:
-        raise WrongKind
-    return _unlocked(seed, head, context)
+    prefix, sealed = lock[: -CHECK_OCTETS - SEALED_KEY_OCTETS], body[KEY_ID_OCTETS:]
+    seed = hpke_open(sealed, recipient_private.opener, _binding(prefix, context))
+    if seed is None:
+        raise Tampered
+    return _named(seed, lock)
 
 
-def _head(kind: _Kind, locked_key_id: bytes, context: LockContext) -> bytes:
-    return _HEAD.pack(MAGIC, VERSION, kind, locked_key_id, context.to_bytes())
+def decoy_password_lock(*, cost: Cost = DEFAULT_COST) -> tuple[bytes, LockContext]:
+    """A lock without a key in it, and its context: every password is wrong, and takes as long to be so.
+
+    For logins that name no mailbox, so that they can't be told from wrong passwords.
+    """
+    context = LockContext(uuid4(), uuid4())
+    body = _pack(cost) + secrets.token_bytes(SALT_OCTETS + SEED_OCTETS + TAG_OCTETS)
+    return _checked(_head(PASSWORD_KIND, secrets.token_bytes(KEY_ID_OCTETS), context) + body), context
 
 
-def _read_head(lock: bytes) -> _Head:
-    if lock[: len(MAGIC)] != MAGIC[: len(lock)]:
-        raise NotALock
-    if len(lock) > len(MAGIC) and lock[len(MAGIC)] != VERSION:
-        raise UnknownVersion
+def _head(kind: int, locked: bytes, context: LockContext) -> bytes:
+    customer, mailbox = context_tag("customer", context.customer), context_tag("mailbox", context.mailbox)
+    return _HEAD.pack(MAGIC, VERSION, kind, SUITE_ID, locked, customer, mailbox)
+
+
+def _pack(cost: Cost) -> bytes:
+    return _COST.pack(cost.memory_kib, cost.passes, cost.lanes)
+
+
+def _binding(prefix: bytes, context: LockContext) -> bytes:
+    """What the seal vouches for besides the key: every octet before it, and the full ids."""
+    return _LABEL + prefix + context.customer.bytes + context.mailbox.bytes
+
+
+def _checked(lock: bytes) -> bytes:
+    return lock + _check(lock)
+
+
+def _check(lock: bytes) -> bytes:
+    """Tells damage from a wrong password, before Argon2id is paid for. Not keyed: no defence by itself."""
+    return hashlib.sha256(lock).digest()[:CHECK_OCTETS]
+
+
+def _body(lock: bytes, wanted_kind: int, wanted_octets: int, context: LockContext) -> bytes:
+    """What follows the head, when all that can be compared without a key is as it should be."""
+    if not lock.startswith(MAGIC[: len(lock)]):
+        raise BadMagic
     if len(lock) < _HEAD.size:
         raise Truncated
-    _, _, kind, locked_key_id, context = _HEAD.unpack_from(lock)
-    try:
-        return _Head(_Kind(kind), locked_key_id, context)
-    except ValueError:
-        raise Tampered from None  # version 1 has no such kind
+    _, version, kind, suite, _, customer, mailbox = _HEAD.unpack_from(lock)
+    if version != VERSION:
+        raise UnknownVersion
+    if kind != wanted_kind:
+        raise WrongKind
+    if len(lock) != wanted_octets:
+        raise Truncated if len(lock) < wanted_octets else TrailingData
+    if _check(lock[:-CHECK_OCTETS]) != lock[-CHECK_OCTETS:]:
+        raise Tampered
+    if suite != SUITE_ID:
+        raise UnknownSuite
+    if customer != context_tag("customer", context.customer):
+        raise WrongCustomer
+    if mailbox != context_tag("mailbox", context.mailbox):
+        raise WrongMailbox
+    return lock[_HEAD.size : -CHECK_OCTETS]
 
 
-def _require_length(lock: bytes, octets: int) -> None:
-    if len(lock) < octets:
-        raise Truncated
-    if len(lock) > octets:
-        raise TrailingData
-
-
-def _cipher_of(password: Secret, bound: bytes) -> PasswordCipher:
-    cost = PasswordCost(*_COST.unpack_from(bound, _HEAD.size)).check()
-    return PasswordCipher(password_octets(password), salt=bound[-SALT_OCTETS:], cost=cost)
-
-
-def _checksum(octets: bytes) -> bytes:
-    return hashlib.sha256(_CHECKSUM_LABEL + octets).digest()[:_CHECKSUM_OCTETS]
-
-
-def _unlocked(seed: bytes, head: _Head, context: LockContext) -> PrivateKey:
-    """The key of an authentic lock, if it is the key that the lock names, in the place where the lock belongs."""
-    context.expect(head.context)
-    try:
-        private = PrivateKey(seed)
-    except InvalidKey:
-        raise Tampered from None
-    if private.key_id != head.key_id:
+def _named(seed: bytes, lock: bytes) -> PrivateKey:
+    """The key, if it is the one that the lock names: anyone can lock another one to a public key."""
+    private = PrivateKey(seed)
+    if private.key_id != _HEAD.unpack_from(lock)[4]:
         raise Tampered
     return private

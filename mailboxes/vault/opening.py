@@ -1,98 +1,108 @@
-"""Opening: container octets in, plain octets out, each chunk only after it has proved genuine."""
-
-from __future__ import annotations
+"""Opening a sealed message, releasing only what is proven."""
 
 from collections.abc import Iterable, Iterator
 
-from .container import (
-    CHUNKS_LABEL,
-    FRAME_OCTETS,
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mailboxes.vault.container import (
+    CHUNK_OCTETS,
+    FRAME,
     HEADER_OCTETS,
-    KEY_LABEL,
-    NAMES_OCTETS,
-    read_frame,
-    read_names,
+    LAST,
+    MORE,
+    MessageContext,
+    binding,
+    compare,
+    nonce,
+    parse_header,
 )
-from .context import MessageContext
-from .errors import Reordered, TrailingData, Truncated, WrongKey
-from .keys import PrivateKey
-from .primitives import TAG_OCTETS, ChunkCipher, open_with_key
+from mailboxes.vault.errors import (
+    ChunkTampered,
+    HeaderTampered,
+    MalformedChunk,
+    OutOfOrder,
+    TrailingData,
+    Truncated,
+    WrongKey,
+)
+from mailboxes.vault.keys import PrivateKey
+from mailboxes.vault.primitives import TAG_OCTETS, hpke_open
 
 
 def open_sealed(chunks: Iterable[bytes], private: PrivateKey, *, context: MessageContext) -> Iterator[bytes]:
-    """The message, chunk by chunk; pieces of the container may have any size, memory stays flat.
+    """The message in a container that comes in pieces of any size; memory stays flat.
 
-    What was yielded is genuine and in its place, but only a normal end says that it was the whole message. The last
-    chunk is held back until the container has proved to end there.
-
-    Raises, before anything is yielded: NotSealed, UnknownVersion, UnknownSuite, WrongKey, Tampered (a changed
-    header), WrongCustomer, WrongMailbox, WrongMessage. At any chunk: Tampered, Reordered, Truncated. In place of the
-    last chunk: TrailingData.
+    The header is read at the call, which raises BadMagic, UnknownVersion, Truncated, HeaderTampered,
+    UnknownSuite, WrongCustomer, WrongMailbox, WrongMessage or WrongKey. The iterator gives one chunk after
+    the other, each proven, in its place, and raises Truncated, OutOfOrder, MalformedChunk, ChunkTampered or
+    TrailingData. The last chunk comes only when the input has ended there: whoever got all chunks and no
+    error has the whole message and nothing else.
     """
     source = _Source(chunks)
-    cipher = _cipher_of(source.take_up_to(HEADER_OCTETS), private, context)
-    position = 0
-    while True:
-        frame_octets = bytes(source.take(FRAME_OCTETS))
-        frame = read_frame(frame_octets)
-        plain = cipher.open(frame_octets, source.take(frame.length + TAG_OCTETS))
-        if frame.position != position:
-            raise Reordered  # genuine, in another place
-        if frame.last:
-            break
-        yield plain
-        position += 1
-    if not source.is_at_its_end():
-        raise TrailingData
-    if plain:
-        yield plain
-
-
-def _cipher_of(header: bytes, private: PrivateKey, context: MessageContext) -> ChunkCipher:
-    names = read_names(header)
-    if names.key_id != private.key_id:
+    header = parse_header(bytes(source.take(HEADER_OCTETS)))
+    compare(header, context)
+    if header.key_id != private.key_id:
         raise WrongKey
-    # With the ids that the header claims: if it opens, they are genuine, and a difference is a mix-up, no damage.
-    info = KEY_LABEL + header[:NAMES_OCTETS]
-    content_key = open_with_key(header[NAMES_OCTETS:], private.opener, info=info)
-    context.expect(names.context)
-    return ChunkCipher(content_key, info=CHUNKS_LABEL + header)
+    content_key = hpke_open(header.sealed_key, private.opener, binding(header.prefix, context))
+    if content_key is None:
+        raise HeaderTampered
+    return _open_chunks(source, AESGCM(content_key), header.digest)
+
+
+def _open_chunks(source: "_Source", cipher: AESGCM, digest: bytes) -> Iterator[bytes]:
+    position, flag = 0, MORE
+    while flag == MORE:
+        flag, frame, octets = _read_frame(source, position)
+        sealed = source.take(octets + TAG_OCTETS)
+        if len(sealed) < octets + TAG_OCTETS:
+            raise Truncated
+        try:
+            plain = cipher.decrypt(nonce(frame), sealed, digest)
+        except InvalidTag:
+            raise ChunkTampered from None
+        if flag == LAST and source.take(1):
+            raise TrailingData
+        if plain:
+            yield plain
+        position += 1
+
+
+def _read_frame(source: "_Source", wanted_position: int) -> tuple[int, bytes, int]:
+    """A chunk's flag, frame and length. Nothing here is proven, so nothing is believed beyond its bounds."""
+    frame = bytes(source.take(FRAME.size))
+    if len(frame) < FRAME.size:
+        raise Truncated
+    flag, position, octets = FRAME.unpack(frame)
+    if flag not in (MORE, LAST) or octets > CHUNK_OCTETS:
+        raise MalformedChunk
+    if position != wanted_position:
+        raise OutOfOrder
+    if flag == MORE and octets != CHUNK_OCTETS:
+        raise MalformedChunk
+    if flag == LAST and not octets and position:
+        raise MalformedChunk
+    return flag, frame, octets
 
 
 class _Source:
-    """Takes exact numbers of octets from pieces of any size, copying only where a piece ends in between."""
+    """Pieces of any size, taken as runs of exact length without copying where a piece holds the whole run."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
-        self._piece = memoryview(b"")
+        self._rest = memoryview(b"")
 
-    def take(self, octets: int) -> bytearray | memoryview:
-        """Exactly that many. Raises Truncated."""
-        taken = self._take(octets)
-        if len(taken) < octets:
-            raise Truncated
-        return taken
-
-    def take_up_to(self, octets: int) -> bytes:
-        """That many, or what is left."""
-        return bytes(self._take(octets))
-
-    def is_at_its_end(self) -> bool:
-        return not len(self._take(1))
-
-    def _take(self, octets: int) -> bytearray | memoryview:
-        if len(self._piece) >= octets:
-            return self._cut(octets)
-        taken = bytearray()
-        while len(taken) < octets:
-            if not self._piece:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    break
-                self._piece = memoryview(piece)
-            taken += self._cut(min(octets - len(taken), len(self._piece)))
-        return taken
-
-    def _cut(self, octets: int) -> memoryview:
-        cut, self._piece = self._piece[:octets], self._piece[octets:]
-        return cut
+    def take(self, octets: int) -> memoryview | bytearray:
+        """So many octets; fewer only when the input has ended."""
+        if len(self._rest) >= octets:
+            taken, self._rest = self._rest[:octets], self._rest[octets:]
+            return taken
+        run = bytearray(self._rest)
+        self._rest = memoryview(b"")
+        for piece in self._pieces:
+            missing = octets - len(run)
+            run += memoryview(piece)[:missing]
+            if len(piece) >= missing:
+                self._rest = memoryview(piece)[missing:]
+                break
+        return run

@@ -1,127 +1,127 @@
-"""The cryptography that the vault is made of, and why no nonce can repeat.
+"""The three primitives under everything, each in the one way in which it is used here.
 
-- `seal_to_key` is HPKE in its single-shot base mode (RFC 9180): each call encapsulates anew, so each call has its own
-  key, used once, with the nonce that HPKE derives beside it.
-- `ChunkCipher` is AES-256-GCM with the chunk's frame as nonce. Its key comes from a content key drawn for this one
-  message, and a frame holds the chunk's position, which only ever grows.
-- `PasswordCipher` is AES-256-GCM under an Argon2id key. Every lock has its own random salt, so its key encrypts
-  exactly once, and a constant nonce is safe.
+- HPKE (RFC 9180), single shot, base mode, with the hybrid KEM X-Wing (ML-KEM-768 and X25519), HKDF-SHA256 and
+  AES-256-GCM. Each call makes a fresh encapsulation, so no nonce of its key is ever used twice.
+- AES-256-GCM (NIST SP 800-38D) with 12-octet nonces. Keys are random per container, with the chunk's frame as
+  nonce, which holds the chunk's position; or from Argon2id with a fresh salt, used once with the zero nonce.
+- Argon2id (RFC 9106), version 0x13, for passwords.
 """
 
-from __future__ import annotations
-
-from typing import NamedTuple
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hpke import (
+    AEAD,
+    KDF,
+    KEM,
+    MLKEM768X25519PrivateKey,
+    MLKEM768X25519PublicKey,
+    Suite,
+)
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from .errors import InvalidKey, Tampered, UnreasonableCost
+from mailboxes.vault.errors import BadKey, CostOutOfBounds
 
-Octets = bytes | bytearray | memoryview
+SUITE_ID: Final = 1  # the one suite so far: all of the above
+KEY_OCTETS: Final = 32
+TAG_OCTETS: Final = 16
+SEED_OCTETS: Final = 32
+PUBLIC_OCTETS: Final = 1184 + 32
+KEY_ID_OCTETS: Final = 16
+ENCAPSULATION_OCTETS: Final = 1088 + 32
+SEALED_KEY_OCTETS: Final = ENCAPSULATION_OCTETS + KEY_OCTETS + TAG_OCTETS  # also of a seed: just as long
+CONTEXT_TAG_OCTETS: Final = 8
+SALT_OCTETS: Final = 16
+ZERO_NONCE: Final = bytes(12)
+MAX_MEMORY_KIB: Final = 512 * 1024
+MAX_PASSES: Final = 16
+MAX_LANES: Final = 16
 
-TAG_OCTETS = 16
-KEY_OCTETS = 32
-ENCAPSULATED_OCTETS = 1120
-SALT_OCTETS = 16
-
-# X-Wing (ML-KEM-768 with X25519): who records today's mail cannot open it with tomorrow's quantum computer, nor
-# with a flaw in the young half of the pair.
-_SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-_ONLY_NONCE = bytes(12)
-_FRAME_PADDING = bytes(4)
+_MLKEM_PUBLIC_OCTETS: Final = 1184
+_MLKEM_SEED_OCTETS: Final = 64
+_SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
-def seal_to_key(plain: bytes | bytearray, public: hpke.MLKEM768X25519PublicKey, *, info: bytes) -> bytes:
-    """Encapsulated key || sealed octets. Raises InvalidKey if the key is one that nobody can use."""
+@dataclass(frozen=True)
+class Cost:
+    """What one guess of a password costs: Argon2id's memory in KiB, passes and lanes.
+
+    The default is the second recommendation of RFC 9106. Raises CostOutOfBounds outside of what a reader
+    accepts: the upper bounds keep a forged lock from taking the machine down.
+    """
+
+    memory_kib: int = 64 * 1024
+    passes: int = 3
+    lanes: int = 4
+
+    def __post_init__(self) -> None:
+        lanes_fit = 1 <= self.lanes <= MAX_LANES
+        memory_fits = 8 * self.lanes <= self.memory_kib <= MAX_MEMORY_KIB
+        if not (lanes_fit and memory_fits and 1 <= self.passes <= MAX_PASSES):
+            raise CostOutOfBounds
+
+
+def stretch(password: str, salt: bytes, cost: Cost) -> AESGCM:
+    """The key of a password lock."""
+    derived = Argon2id(
+        salt=salt, length=KEY_OCTETS, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib
+    ).derive(password.encode(errors="surrogatepass"))
+    return AESGCM(derived)
+
+
+def hpke_seal(plain: bytes, public: bytes, info: bytes) -> bytes:
+    """Encapsulation and ciphertext in one. Raises BadKey."""
+    return _SUITE.encrypt(plain, _public_key(public), info=info)
+
+
+def hpke_open(sealed: bytes, opener: MLKEM768X25519PrivateKey, info: bytes) -> bytes | None:
+    """The plaintext, or None when anything does not fit."""
     try:
-        return _SUITE.encrypt(plain, public, info)
-    except ValueError:  # the X25519 half is a point of low order
-        raise InvalidKey from None
-
-
-def open_with_key(sealed: bytes, private: hpke.MLKEM768X25519PrivateKey, *, info: bytes) -> bytes:
-    """What `seal_to_key` sealed. Raises Tampered if key, octets or `info` are not those of the sealing."""
-    try:
-        return _SUITE.decrypt(sealed, private, info)
+        return _SUITE.decrypt(sealed, opener, info=info)
     except (InvalidTag, ValueError):
-        raise Tampered from None
+        return None
 
 
-class ChunkCipher:
-    """The chunks of one message. The frame, eight octets that never repeat under one key, is the nonce."""
+def expand(seed: bytes) -> tuple[MLKEM768X25519PrivateKey, bytes]:
+    """What opens by a seed, and its public key: ML-KEM's, then X25519's. Raises BadKey.
 
-    __slots__ = ("_aead",)
-
-    def __init__(self, content_key: bytes | bytearray, *, info: bytes) -> None:
-        key = bytearray(KEY_OCTETS)
-        HKDF(hashes.SHA256(), KEY_OCTETS, salt=None, info=info).derive_into(content_key, key)
-        self._aead = AESGCM(key)
-        wipe(key)
-
-    def seal(self, frame: bytes, plain: Octets) -> bytes:
-        return self._aead.encrypt(_FRAME_PADDING + frame, plain, None)
-
-    def open(self, frame: bytes, sealed: Octets) -> bytes:
-        """Raises Tampered unless frame and octets are those of the sealing."""
-        try:
-            return self._aead.decrypt(_FRAME_PADDING + frame, sealed, None)
-        except InvalidTag:
-            raise Tampered from None
+    X-Wing's key expansion: SHAKE256 of the seed gives 64 octets for ML-KEM-768 and 32 for X25519.
+    """
+    if len(seed) != SEED_OCTETS:
+        raise BadKey
+    expanded = hashlib.shake_256(seed).digest(_MLKEM_SEED_OCTETS + 32)
+    mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_OCTETS])
+    x25519 = X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_OCTETS:])
+    public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+    return MLKEM768X25519PrivateKey(mlkem, x25519), public
 
 
-class PasswordCost(NamedTuple):
-    """What one try at a password costs (Argon2id, RFC 9106)."""
-
-    memory_kib: int
-    iterations: int
-    lanes: int
-
-    def check(self) -> PasswordCost:
-        """Itself. Raises UnreasonableCost before anything is spent on a lock that would exhaust the machine."""
-        if (
-            1 <= self.lanes <= 16
-            and 8 * self.lanes <= self.memory_kib <= 512 * 1024
-            and 1 <= self.iterations <= 32
-            and self.memory_kib * self.iterations <= 2 * 1024 * 1024
-        ):
-            return self
-        raise UnreasonableCost
+def key_id(public: bytes) -> bytes:
+    """The 16 octets by which containers and locks name a key."""
+    return hashlib.sha256(b"gatehouse/v1/key-id" + public).digest()[:KEY_ID_OCTETS]
 
 
-# RFC 9106's second recommendation. Passwords have 130 random bits, so this is a second wall, not the first.
-DEFAULT_COST = PasswordCost(memory_kib=64 * 1024, iterations=3, lanes=4)
+def context_tag(what: str, identity: UUID) -> bytes:
+    """A short public name for an id, which lets a reader say what does not fit. Secures nothing by itself."""
+    return hashlib.sha256(b"gatehouse/v1/" + what.encode() + identity.bytes).digest()[:CONTEXT_TAG_OCTETS]
 
 
-class PasswordCipher:
-    """The cipher of one password lock. Its key encrypts once, so its nonce may be constant."""
-
-    __slots__ = ("_aead",)
-
-    def __init__(self, password: bytes, *, salt: bytes, cost: PasswordCost) -> None:
-        """Spends the cost. Raises UnreasonableCost instead if it is out of bounds."""
-        memory_kib, iterations, lanes = cost.check()
-        key = bytearray(KEY_OCTETS)
-        derivation = Argon2id(
-            salt=salt, length=KEY_OCTETS, memory_cost=memory_kib, iterations=iterations, lanes=lanes
+@lru_cache(maxsize=256)
+def _public_key(public: bytes) -> MLKEM768X25519PublicKey:
+    """Kept for the keys in use: a journal mailbox takes thousands of mails under one key."""
+    if len(public) != PUBLIC_OCTETS:
+        raise BadKey
+    try:
+        return MLKEM768X25519PublicKey(
+            MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_PUBLIC_OCTETS]),
+            X25519PublicKey.from_public_bytes(public[_MLKEM_PUBLIC_OCTETS:]),
         )
-        derivation.derive_into(password, key)
-        self._aead = AESGCM(key)
-        wipe(key)
-
-    def seal(self, plain: bytes, *, bound: bytes) -> bytes:
-        return self._aead.encrypt(_ONLY_NONCE, plain, bound)
-
-    def open(self, sealed: bytes, *, bound: bytes) -> bytes:
-        """Raises Tampered unless password, octets and `bound` are those of the sealing."""
-        try:
-            return self._aead.decrypt(_ONLY_NONCE, sealed, bound)
-        except InvalidTag:
-            raise Tampered from None
-
-
-def wipe(octets: bytearray) -> None:
-    """Overwrite in place. Copies that Python or a library made on the way remain; `bytes` cannot be wiped at all."""
-    octets[:] = bytes(len(octets))
+    except ValueError:
+        raise BadKey from None

@@ -1,94 +1,111 @@
-"""Sealing: plain octets in, container octets out, never more than one chunk in memory."""
-
-from __future__ import annotations
+"""Sealing a message to a mailbox's public key, as it arrives."""
 
 import secrets
 from collections.abc import Iterable, Iterator
 
-from .container import (
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mailboxes.vault.container import (
     CHUNK_OCTETS,
-    CHUNKS_LABEL,
-    KEY_LABEL,
-    MAX_POSITION,
-    pack_frame,
-    pack_names,
+    FRAME,
+    LAST,
+    MAX_CHUNKS,
+    MORE,
+    MessageContext,
+    binding,
+    make_header,
+    make_prefix,
+    nonce,
 )
-from .context import MessageContext
-from .errors import AlreadyFinished, MessageTooLong
-from .keys import key_id, load_public
-from .primitives import KEY_OCTETS, ChunkCipher, seal_to_key, wipe
+from mailboxes.vault.primitives import KEY_OCTETS, hpke_seal, key_id
+
+FINISHED = "This container is finished."
+TOO_LONG = "A container holds 2^32 chunks at most."
 
 
 class Sealer:
-    """Seals one message to a public key. What `update` and `finish` return, joined in order, is the container.
+    """Makes one container. Feed `update` any sizes; what it and `finish` return, in order, is the container.
 
-    Octets may come in pieces of any size. Raises InvalidKey.
+    Holds at most one chunk of plaintext. Not safe for two threads at once. Raises BadKey when made.
     """
 
     def __init__(self, public: bytes, *, context: MessageContext) -> None:
-        names = pack_names(key_id(public), context.to_bytes())
-        content_key = bytearray(secrets.token_bytes(KEY_OCTETS))
-        header = names + seal_to_key(content_key, load_public(public), info=KEY_LABEL + names)
-        self._cipher: ChunkCipher | None = ChunkCipher(content_key, info=CHUNKS_LABEL + header)
-        wipe(content_key)
-        self._ready = [header]  # octets of the container not yet returned
-        self._pending = bytearray()  # plain octets not yet sealed, at most one chunk between two calls
+        content_key = secrets.token_bytes(KEY_OCTETS)
+        prefix = make_prefix(key_id(public), context)
+        header, self._digest = make_header(prefix, hpke_seal(content_key, public, binding(prefix, context)))
+        self._cipher = AESGCM(content_key)
+        self._header = header
+        self._buffer = bytearray(CHUNK_OCTETS)  # of a fixed size: growing it costs more than sealing it
+        self._whole: bytes | None = None  # instead of the buffer, a whole chunk that came in one piece
+        self._filled = 0
         self._position = 0
+        self._finished = False
 
-    def update(self, data: bytes | bytearray | memoryview) -> bytes:
-        """The next octets of the container, possibly none. Raises AlreadyFinished, MessageTooLong.
-
-        A full chunk waits until more arrives: only then is it known not to be the last.
-        """
-        if self._cipher is None:
-            raise AlreadyFinished
-        pending = self._pending
-        if len(pending) + len(data) <= CHUNK_OCTETS:
-            pending += data
-        else:
-            self._seal_all_but_the_last(memoryview(data))
-        return self._take()
+    def update(self, data: bytes | memoryview) -> bytes:
+        """Take more of the message; give what is ready of the container, often nothing."""
+        if self._finished:
+            raise ValueError(FINISHED)
+        # A full chunk waits until more follows, because the last one carries a flag and is never empty.
+        filled = self._filled + len(data)
+        if filled <= CHUNK_OCTETS:
+            if len(data) == CHUNK_OCTETS and isinstance(data, bytes):
+                self._whole = data  # can't change any more, so it needs no copy
+            else:
+                self._buffer[self._filled : filled] = data
+            self._filled = filled
+            return self._take_header() if self._header else b""
+        return b"".join([self._take_header(), *self._full_chunks(memoryview(data))])
 
     def finish(self) -> bytes:
-        """The rest of the container. Raises AlreadyFinished, MessageTooLong."""
-        if self._cipher is None:
-            raise AlreadyFinished
-        self._seal(self._pending, last=True)
-        wipe(self._pending)
-        self._cipher = None
-        return self._take()
+        """The rest of the container. To be called once."""
+        if self._finished:
+            raise ValueError(FINISHED)
+        self._finished = True
+        last = self._chunk(self._whole or memoryview(self._buffer)[: self._filled], LAST)
+        self._buffer, self._whole = bytearray(), None
+        return b"".join([self._take_header(), *last])
 
-    def _seal_all_but_the_last(self, data: memoryview) -> None:
-        start = 0
-        if self._pending:
-            start = CHUNK_OCTETS - len(self._pending)
-            self._pending += data[:start]
-            self._seal(self._pending, last=False)
-            self._pending.clear()
-        # Straight from the caller's memory: a copy of each chunk would cost as much as its encryption.
-        while len(data) - start > CHUNK_OCTETS:
-            self._seal(data[start : start + CHUNK_OCTETS], last=False)
-            start += CHUNK_OCTETS
-        self._pending += data[start:]
+    def _take_header(self) -> bytes:
+        header, self._header = self._header, b""
+        return header
 
-    def _seal(self, plain: bytearray | memoryview, *, last: bool) -> None:
-        if self._position > MAX_POSITION:
-            raise MessageTooLong
-        assert self._cipher is not None
-        frame = pack_frame(self._position, last=last, length=len(plain))
-        self._ready += (frame, self._cipher.seal(frame, plain))
+    def _full_chunks(self, data: memoryview) -> Iterator[bytes]:
+        """Seal all but the last chunk of what is there, straight out of `data` wherever possible."""
+        if self._filled:
+            missing = CHUNK_OCTETS - self._filled
+            self._buffer[self._filled :] = data[:missing]
+            data = data[missing:]
+            yield from self._chunk(self._whole or self._buffer, MORE)
+            self._whole = None
+        while len(data) > CHUNK_OCTETS:
+            yield from self._chunk(data[:CHUNK_OCTETS], MORE)
+            data = data[CHUNK_OCTETS:]
+        if len(data) == CHUNK_OCTETS and isinstance(data.obj, bytes) and len(data.obj) == CHUNK_OCTETS:
+            self._whole = data.obj
+        else:
+            self._buffer[: len(data)] = data
+        self._filled = len(data)
+
+    def _chunk(self, plain: bytes | bytearray | memoryview, flag: int) -> tuple[bytes, bytes]:
+        if self._position == MAX_CHUNKS:
+            raise ValueError(TOO_LONG)
+        frame = FRAME.pack(flag, self._position, len(plain))
         self._position += 1
-
-    def _take(self) -> bytes:
-        taken = b"".join(self._ready)
-        self._ready.clear()
-        return taken
+        return frame, self._cipher.encrypt(nonce(frame), plain, self._digest)
 
 
 def seal(chunks: Iterable[bytes], public: bytes, *, context: MessageContext) -> Iterator[bytes]:
-    """The container of one message, piece by piece; memory stays flat. Raises InvalidKey, MessageTooLong."""
+    """The container of a message that comes in pieces of any size, a chunk at a time. Raises BadKey."""
     sealer = Sealer(public, context=context)
-    for chunk in chunks:
-        if sealed := sealer.update(chunk):
-            yield sealed
+    for piece in chunks:
+        for part in _at_most_a_chunk(piece):
+            if ready := sealer.update(part):
+                yield ready
     yield sealer.finish()
+
+
+def _at_most_a_chunk(piece: bytes) -> Iterable[bytes | memoryview]:
+    if len(piece) <= CHUNK_OCTETS:
+        return (piece,)
+    view = memoryview(piece)
+    return (view[at : at + CHUNK_OCTETS] for at in range(0, len(view), CHUNK_OCTETS))

@@ -1,42 +1,37 @@
-"""A secret hides itself: whoever prints, logs, formats or serialises it gets a mask or an error, never the text."""
-
-from __future__ import annotations
+"""A text that hides itself wherever objects are printed, logged, compared or stored."""
 
 import hmac
-from typing import Any, NoReturn, final
+from typing import NoReturn, final
 
-MASK = "********"
+KEPT_OUT = "A secret is neither copied nor stored."
+MASK = "••••••••"
 
 
 @final
 class Secret:
-    """A text that is shown only where somebody asks for it by name, with `reveal`.
+    """A password in memory. Only `reveal` gives it away; everything else shows a mask or refuses.
 
-    Python can neither wipe a `str` nor say where copies of it lie, so this keeps a secret out of logs, error pages
-    and queues; it does not keep it out of the memory of a running process.
+    Equality takes the same time wherever two secrets differ. There is no hash, so that it can't become a key
+    of a cache, and no way into pickle, copies or JSON (TypeError).
     """
 
-    __slots__ = ("__text",)
-    __text: str
+    __slots__ = ("_text",)
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, text: str) -> None:
-        object.__setattr__(self, "_Secret__text", text)
+        self._text = text
 
     def reveal(self) -> str:
-        """The text itself. Every call is a place to look at in a review."""
-        return self.__text
+        """The text itself. Pass it on, never keep it."""
+        return self._text
 
     def __eq__(self, other: object) -> bool:
-        """Compare in constant time for texts of one length. A plain `str` never equals a secret."""
         if not isinstance(other, Secret):
             return NotImplemented
         return hmac.compare_digest(_octets(self), _octets(other))
 
-    # A hash would make secrets keys of dictionaries, whose look-up compares in its own time.
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
-        return f"Secret({MASK!r})"
+        return f"<Secret {MASK}>"
 
     def __str__(self) -> str:
         return MASK
@@ -44,24 +39,10 @@ class Secret:
     def __format__(self, spec: str) -> str:
         return format(MASK, spec)
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("a secret does not change")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("a secret does not change")
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
-        return self
-
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is not to be serialised")
-
-    def __getstate__(self) -> NoReturn:
-        raise TypeError("a secret is not to be serialised")
+        raise TypeError(KEPT_OUT)
 
 
 def _octets(secret: Secret) -> bytes:
-    return secret.reveal().encode("utf-8", "surrogatepass")
+    """Also of what is no Unicode: a client may send anything as a password."""
+    return secret.reveal().encode(errors="surrogatepass")

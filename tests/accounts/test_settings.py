@@ -11,7 +11,7 @@ HOSTS = ["acme", None]
 
 
 def language_of(page):
-    return re.search(r'<html lang="([^"]*)" dir="([^"]*)"', page.content.decode())[1]
+    return re.search(r'<html lang="([^"]*)"\s+dir="([^"]*)"', page.content.decode())[1]
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -42,7 +42,9 @@ def signed_in(client):
 
 
 def refusal(response):
-    return re.findall(r'<div class="notice error" role="alert">(.*?)</div>', response.content.decode(), re.S)
+    return re.findall(
+        r'<div class="notice error"\s+role="alert">(.*?)</div>', response.content.decode(), re.S
+    )
 
 
 # --- In ---
@@ -85,7 +87,7 @@ def test_who_is_nobody_yet_signs_in_first_and_comes_back(cast, client_for, host)
     assert answer.status_code == 302
     assert answer["Location"].startswith(LOGIN + "?next=/")
     page = client.get(answer["Location"]).content.decode()
-    hidden = re.search(r'<input type="hidden" name="next" value="([^"]*)"', page)
+    hidden = re.search(r'<input type="hidden"\s+name="next"\s+value="([^"]*)"', page)
     assert hidden and hidden[1] == path
     assert sign_in(client, ADMIN, next=hidden[1])["Location"] == path
 

@@ -1,0 +1,34 @@
+"""Run all benchmarks and print one table: `make bench`. docs/benchmarks.md says what the ratios mean."""
+
+import sys
+import time
+
+from benchmarks import accepting, collecting, sealing
+from benchmarks.installation import installed, serving
+from benchmarks.measure import table
+
+
+def main() -> None:
+    began = time.monotonic()
+    _say("Sealing and opening ...")
+    results = sealing.measure()
+    _say("Starting PostgreSQL, Redis and the gateway in a temporary folder ...")
+    with (
+        installed() as installation,
+        serving("manage.py", "gateway", log=installation.folder / "gateway.log") as ports,
+    ):
+        smtp, _smtps, _pop3, pop3s = ports
+        _say("Accepting mail by SMTP ...")
+        results += accepting.measure(installation, smtp)
+        _say("Collecting it by POP3S ...")
+        results += collecting.measure(installation, pop3s)
+    print(table(results))
+    _say(f"Medians of three, in {time.monotonic() - began:.0f} s.")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

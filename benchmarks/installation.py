@@ -1,0 +1,116 @@
+"""An installation for the time of the run: embedded services that do flush, a mailbox, processes that serve."""
+
+import base64
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+from portal import certificate
+from portal.embedded import postgres, redis
+
+STOP_SECONDS = 30
+PORT_NAMES = ("SMTP", "SMTPS", "POP3", "POP3S")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where it is, and the one mailbox in it."""
+
+    folder: Path
+    address: str
+    password: str
+
+
+@contextlib.contextmanager
+def installed() -> Iterator[Installation]:
+    """Set up in a new temporary folder, which TMPDIR moves to another disk; everything is gone at the end.
+
+    Settings are read once per process, so this comes before all else that needs them.
+    """
+    for name in [name for name in os.environ if name.startswith("GATEHOUSE_")]:
+        del os.environ[name]
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    folder = Path(tempfile.mkdtemp(prefix="gh-bench-"))  # short, for sockets live in it
+    try:
+        with _services(folder):
+            try:
+                yield _mailbox(folder)
+            finally:
+                connections.close_all()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _services(folder: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        database = postgres.start(folder, durable=True)
+        stack.callback(database.stop)
+        cache = redis.start(folder, durable=True)
+        stack.callback(cache.stop)
+        os.environ.update(
+            {
+                "DATABASE_URL": database.url,
+                "REDIS_URL": cache.url,
+                "GATEHOUSE_STATE_DIR": str(folder),
+                "SECRET_KEY": secrets.token_urlsafe(48),
+                "GATEHOUSE_WORKER_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                **{f"GATEHOUSE_{name}_PORT": "0" for name in PORT_NAMES},
+            }
+        )
+        certificate.ensure(folder, base_domain="portal.localhost", mail_domain="gateway.localhost")
+        yield
+
+
+def _mailbox(folder: Path) -> Installation:
+    django.setup()
+    # These bring models, which need the settings and so the services that have just been started.
+    from mailboxes.services import create_mailbox  # noqa: PLC0415
+    from tenants.services import create_customer, create_provider  # noqa: PLC0415
+
+    settings.STORE_ROOT.mkdir(mode=0o700, exist_ok=True)
+    call_command("migrate_schemas", shared=True, verbosity=0)
+    customer = create_customer("acme", "Acme", provider=create_provider("northwind", "Northwind IT"))
+    mailbox, password = create_mailbox(customer, name="Journal")
+    return Installation(folder, mailbox.address, password.reveal())
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, log: Path) -> Iterator[list[int]]:
+    """Another Python process that prints the ports it listens on; it gets SIGTERM at the end.
+
+    Processes of their own, because client and server in one interpreter would wait for each other.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=output, text=True
+        )
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            ports = [int(number) for number in re.findall(r"\b\d+\b", line)]
+            if not ports:
+                raise RuntimeError(f"{arguments} did not start:\n{log.read_text()}")
+            yield ports
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            assert process.stdout
+            process.stdout.close()

@@ -78,7 +78,10 @@ def stretch(password: str, salt: bytes, cost: Cost) -> AESGCM:
 
 def hpke_seal(plain: bytes, public: bytes, info: bytes) -> bytes:
     """Encapsulation and ciphertext in one. Raises BadKey."""
-    return _SUITE.encrypt(plain, _public_key(public), info=info)
+    try:
+        return _SUITE.encrypt(plain, _public_key(public), info=info)
+    except ValueError:  # of the right length, but its X25519 half is a point of low order: no secret to share
+        raise BadKey from None
 
 
 def hpke_open(sealed: bytes, opener: MLKEM768X25519PrivateKey, info: bytes) -> bytes | None:

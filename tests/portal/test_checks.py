@@ -90,7 +90,9 @@ def test_ports_to_be_chosen_may_be_the_same(right):
     assert found() == []
 
 
-@pytest.mark.parametrize("key", [secrets.new_worker_key(), KEY, KEY.rstrip("=")], ids=["new", "padded", "bare"])
+@pytest.mark.parametrize(
+    "key", [secrets.new_worker_key(), KEY, KEY.rstrip("=")], ids=["new", "padded", "bare"]
+)
 def test_both_alphabets_of_base64_are_understood(right, key):
     right.WORKER_KEY = key
     assert found() == []

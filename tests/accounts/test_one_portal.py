@@ -1,4 +1,4 @@
-"""Signing in and out: one session for all hosts, one count of wrong guesses, and no way out to a stranger's site."""
+"""One portal on many hosts: one session, one count of wrong guesses, and no way out to a stranger's site."""
 
 import re
 

@@ -1,7 +1,6 @@
 """What a customer's schema holds. Nothing here refers to a row in `public` by foreign key (docs/invariants.md)."""
 
 import uuid
-from typing import Any
 
 from django.db import models
 from django.db.models import Max, Q, Sum
@@ -162,8 +161,3 @@ class MaildropLock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session} until {self.expires_at}"
-
-
-def latest(*values: Any) -> Any:
-    """The latest of some instants, of which any may be missing."""
-    return max((value for value in values if value is not None), default=None)

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Max, Min, Sum
 
-from mailboxes.models import Mailbox, Tally, TallyChange, latest
+from mailboxes.models import Mailbox, Tally, TallyChange
 
 FOLD = """
 WITH changes AS (
@@ -59,10 +59,15 @@ def of(mailbox_id: UUID) -> Activity:
         waiting=tally.messages + since["messages"],
         waiting_octets=tally.octets + since["octets"],
         first_mail_at=tally.first_mail_at or since["first_mail"],
-        last_mail_at=latest(tally.last_mail_at, since["last_mail"]),
+        last_mail_at=_latest(tally.last_mail_at, since["last_mail"]),
         first_collection_at=tally.first_collection_at or since["first_collection"],
-        last_collection_at=latest(tally.last_collection_at, since["last_collection"]),
+        last_collection_at=_latest(tally.last_collection_at, since["last_collection"]),
     )
+
+
+def _latest(*instants: datetime | None) -> datetime | None:
+    """The latest of some instants, of which any may be missing."""
+    return max((instant for instant in instants if instant is not None), default=None)
 
 
 def activity(mailbox: Mailbox) -> Activity:

@@ -123,7 +123,7 @@ def process_environment(settings, committed_db: object) -> dict[str, str]:
 
 @pytest.fixture
 def suspend(acme: Customer) -> Callable[[OpenMailbox], None]:
-    """Puts mail for a mailbox off, as the console does."""
+    """From now on mail for this mailbox is put off."""
 
     def put_off(opened: OpenMailbox) -> None:
         with tenant_context(acme):

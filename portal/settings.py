@@ -104,12 +104,12 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Rooms ---------------------------------------------------------------------------------------------------------
 SHARED_APPS = [
+    "django.contrib.admin",  # before django_tenants, whose own templates of it have styles in their elements
     "django_tenants",
     "accounts",
     "tenants",
     "gateway",
     "portal",
-    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

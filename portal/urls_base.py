@@ -1,11 +1,17 @@
 """The base host: sign-in, the operators' console, Django's admin for platform staff."""
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 
 # One sign-in, with its limits, for staff too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_header = admin.site.site_title = _("Gatehouse administration")
+# Rights come from memberships, and a person has one address: what the libraries bring for both leads nowhere here.
+admin.site.unregister([EmailAddress, Group])
 
 urlpatterns = [
     path("", include("accounts.urls")),

@@ -6,12 +6,14 @@ import json
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.network import is_loopback
@@ -180,6 +182,27 @@ def tls_files_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage
         if variable not in named
     ]
     return found
+
+
+@register(Tags.database)
+def redis_answers(
+    app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Asks a server like the database's checks, so it runs with them: `manage.py check --database default`."""
+    if not databases:
+        return []
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        return [
+            Error(
+                f"Redis cannot be used: {error}",
+                hint="Start it, or correct REDIS_URL.",
+                id="gatehouse.E017",
+            )
+        ]
+    return []
 
 
 def _secret_key() -> str:

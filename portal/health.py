@@ -47,8 +47,11 @@ def _answer(request: HttpRequest, parts: dict[str, Callable[[], None]]) -> HttpR
 def _state(name: str, probe: Callable[[], None]) -> str:
     try:
         probe()
-    except Exception:  # whatever it is, the part does not work and the others are still worth knowing
-        log.exception("Not ready: %s", name)
+    except (
+        Exception
+    ) as error:  # whatever it is, the part does not work and the others are still worth knowing
+        # One line: probes come every few seconds for as long as it lasts.
+        log.error("Not ready: %s: %s: %s", name, type(error).__name__, " ".join(str(error).split()))
         return "unavailable"
     return "ok"
 

@@ -25,15 +25,29 @@ def sessions_are_our_own(
 ) -> list[CheckMessage]:
     """Runs with `manage.py check --database default` and before migrations."""
     return [
-        Error(
-            f"The database {alias!r} is reached through a pooler that hands sessions around between transactions, "
-            "so that one customer's queries would run in another customer's schema.",
-            hint="Connect to PostgreSQL directly, or use session pooling (PgBouncer: pool_mode = session).",
-            id="gatehouse.E015",
-        )
+        message
         for alias in databases or ()
-        if connections[alias].vendor == "postgresql" and sessions_are_shared(connections[alias])
+        if connections[alias].vendor == "postgresql" and (message := _complaint(alias))
     ]
+
+
+def _complaint(alias: str) -> CheckMessage | None:
+    try:
+        shared = sessions_are_shared(connections[alias])
+    except psycopg.OperationalError as error:
+        return Error(
+            f"The database {alias!r} cannot be reached: {str(error).splitlines()[0]}",
+            hint="Start it, or correct DATABASE_URL.",
+            id="gatehouse.E016",
+        )
+    if not shared:
+        return None
+    return Error(
+        f"The database {alias!r} is reached through a pooler that hands sessions around between transactions, so "
+        "that one customer's queries would run in another customer's schema.",
+        hint="Connect to PostgreSQL directly, or use session pooling (PgBouncer: pool_mode = session).",
+        id="gatehouse.E015",
+    )
 
 
 def sessions_are_shared(wrapper: BaseDatabaseWrapper) -> bool:

@@ -98,10 +98,9 @@ def _start(crew: Crew) -> None:
     with _timed(crew, "Secrets, certificate, translations"):
         _prepare_files()
     env = _environment()
-    for what, name, arguments in _steps():
-        with _timed(crew, what):
-            if not crew.run_step(name, _manage(*arguments), env):
-                raise Refused(f"The step “{name}” failed; its lines above say why.")
+    with _timed(crew, "Preparation"):
+        if not crew.run_step("prepare", _manage("prepare_demo"), env):
+            raise Refused("The preparation failed; its lines above say why.")
     with _timed(crew, "Web, worker, beat and gateway"):
         for name, command in _processes().items():
             crew.add(crew.child(name, command, env))
@@ -119,20 +118,6 @@ def _prepare_files() -> None:
         private_dir(settings.STORE_ROOT)
     except (OSError, ValueError, PoFileError) as error:
         raise Refused(str(error)) from error
-
-
-def _steps() -> list[tuple[str, str, tuple[str, ...]]]:
-    collect = "manifest" in settings.STORAGES["staticfiles"]["BACKEND"].lower()
-    return [
-        ("Settings checked", "check", ("check", "--database", "default")),
-        ("Database up to date", "migrate", ("migrate_schemas", "--verbosity", "0")),
-        *(
-            [("Static files", "static", ("collectstatic", "--noinput", "--verbosity", "0"))]
-            if collect
-            else []
-        ),
-        ("Demo data", "demo", ("seed_demo",)),
-    ]
 
 
 def _processes() -> dict[str, list[str]]:

@@ -136,3 +136,11 @@ def test_shortcuts_of_the_demo_are_refused_as_soon_as_others_can_reach_it(right,
 def test_a_key_that_may_not_be_read_is_found(right):
     right.TLS_KEY_FILE.chmod(0)
     assert found() == ["gatehouse.E013"]
+
+
+def test_redis_is_asked_with_the_databases_and_only_then(settings, tmp_path):
+    assert checks.redis_answers(None, databases=["default"]) == []
+
+    settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
+    assert [message.id for message in checks.redis_answers(None, databases=["default"])] == ["gatehouse.E017"]
+    assert checks.redis_answers(None) == []

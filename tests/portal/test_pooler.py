@@ -11,6 +11,7 @@ import dj_database_url
 import pytest
 from django.db.utils import ConnectionHandler
 
+from portal import pooler
 from portal.embedded import addresses, postgres
 from portal.embedded.process import answers, wait_until
 from portal.pooler import sessions_are_shared
@@ -75,5 +76,21 @@ def test_session_pooling_is_fine(pooled):
     assert not sessions_are_shared(connection_to(pooled("session")))
 
 
-def test_transaction_pooling_is_found(pooled):
-    assert sessions_are_shared(connection_to(pooled("transaction")))
+def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(monkeypatch, tmp_path):
+    nowhere = f"postgresql://somebody@{quote(str(tmp_path), safe='')}:5432/gatehouse"
+    handler = ConnectionHandler({"default": dj_database_url.parse(nowhere)})
+    monkeypatch.setattr(pooler, "connections", handler)
+
+    (message,) = pooler.sessions_are_our_own(None, databases=["default"])
+    assert message.id == "gatehouse.E016"
+    assert "DATABASE_URL" in message.hint
+    assert pooler.sessions_are_our_own(None) == []
+
+
+def test_transaction_pooling_is_a_complaint(monkeypatch, pooled):
+    handler = ConnectionHandler({"default": dj_database_url.parse(pooled("transaction"))})
+    monkeypatch.setattr(pooler, "connections", handler)
+
+    (message,) = pooler.sessions_are_our_own(None, databases=["default"])
+    assert message.id == "gatehouse.E015"
+    assert "pool_mode = session" in message.hint

@@ -177,11 +177,14 @@ def test_the_whole_life_of_the_demo(demo, environment, state_dir):
     third.ends(signal.SIGKILL)
     assert wait_until(lambda: running(family) == {}, 60), running(family)
 
-    # And what was killed starts again.
+    # What was killed starts again; a wish to stop is heard in the middle of a start, too.
     fourth = demo()
-    fourth.waits_for(PANEL)
+    fourth.waits_for("Database up to date")
     assert mailboxes(state_dir) == kept
+    family = fourth.processes()
     assert fourth.ends(signal.SIGINT) == 0
+    assert PANEL not in fourth.said
+    assert running(family) == {}
     assert took < START_SECONDS / 2
 
 

@@ -39,7 +39,7 @@ TLS_KEY_FILE = env.text("GATEHOUSE_TLS_KEY_FILE") or None
 if not TLS_CERT_FILE and not TLS_KEY_FILE and _demo_certificate.exists():
     TLS_CERT_FILE, TLS_KEY_FILE = str(_demo_certificate), str(STATE_DIR / "tls" / "key.pem")
 
-STORE_URL = env.text("GATEHOUSE_STORE_URL", f"file://{STATE_DIR / 'store'}")
+STORE_URL = env.text("GATEHOUSE_STORE_URL", (STATE_DIR / "store").as_uri())
 STORE_ROOT = Path(unquote(urlsplit(STORE_URL).path) or STATE_DIR / "store")
 
 # --- Database, Redis, tasks ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test import Client
+from django.utils import translation
 from psycopg import sql
 
 from tests.cast import Cast, assemble, customer, present
@@ -80,10 +81,11 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 
 @pytest.fixture(autouse=True)
 def _clean_slate(settings: Any, tmp_path: Path) -> Iterator[None]:
-    """Each test has a message store of its own, and nobody's guesses count against the next."""
+    """Each test has a message store of its own, and neither guesses nor the language of the one before."""
     settings.STORE_ROOT = tmp_path / "store"
     settings.STORE_ROOT.mkdir(mode=0o700)
     cache.clear()
+    translation.activate(settings.LANGUAGE_CODE)  # the last request's stays active on its thread
     yield
 
 

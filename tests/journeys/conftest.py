@@ -54,7 +54,7 @@ class Visitor:
         self.port = port
         self.complaints: list[str] = []
         self.foreign: list[str] = []
-        self.context = browser.new_context(locale="en-GB", **options)
+        self.context = browser.new_context(**{"locale": "en-GB"} | options)
         self.context.set_default_timeout(SECONDS * 1000)
         self.page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

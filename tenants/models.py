@@ -50,7 +50,7 @@ class Customer(TenantMixin, models.Model):
         default=list,
         blank=True,
         validators=[validate_networks],
-        help_text=_("A list such as [“192.0.2.0/24”]. Empty: mail is taken from everywhere."),
+        help_text=_('A list such as ["192.0.2.0/24"]. Empty: mail is taken from everywhere.'),
     )
     mailbox_quota_octets = models.PositiveBigIntegerField(
         _("limit for each mailbox"), null=True, blank=True, help_text=_("In octets. Empty: no limit.")

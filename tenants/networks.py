@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 def validate_networks(value: Any) -> None:
     """Raises ValidationError unless it is a list of networks such as "192.0.2.0/24" or "2001:db8::/32"."""
     if not isinstance(value, list) or not all(isinstance(network, str) for network in value):
-        raise ValidationError(_("Type a list of networks, such as [“192.0.2.0/24”]."), code="networks")
+        raise ValidationError(_('Type a list of networks, such as ["192.0.2.0/24"].'), code="networks")
     for network in value:
         try:
             ip_network(network)

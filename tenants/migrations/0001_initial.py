@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('slug', models.CharField(max_length=40, unique=True, verbose_name='short name')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('allowed_networks', models.JSONField(blank=True, default=list, help_text='A list such as [“192.0.2.0/24”]. Empty: mail is taken from everywhere.', validators=[tenants.networks.validate_networks], verbose_name='mail only from these networks')),
+                ('allowed_networks', models.JSONField(blank=True, default=list, help_text='A list such as ["192.0.2.0/24"]. Empty: mail is taken from everywhere.', validators=[tenants.networks.validate_networks], verbose_name='mail only from these networks')),
                 ('mailbox_quota_octets', models.PositiveBigIntegerField(blank=True, help_text='In octets. Empty: no limit.', null=True, verbose_name='limit for each mailbox')),
             ],
             options={

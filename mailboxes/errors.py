@@ -1,27 +1,16 @@
 """What can go wrong with mailboxes. Services raise; each face (form, command, SMTP, POP3) words it once."""
 
-from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import Refusal
 
-class MailboxError(Exception):
-    """Base of all. `code` is stable; `message` is translated and says what to do."""
+
+class MailboxError(Refusal):
+    """Base of all in this room."""
 
     code = "mailbox-error"
-    template: Any = _("That did not work.")
-
-    def __init__(self, **details: Any) -> None:
-        self.details = details
-        super().__init__(self.code)
-
-    @property
-    def message(self) -> str:
-        return str(self.template) % self.details
-
-    def __str__(self) -> str:
-        return self.message
 
 
 # --- Finding and creating ---

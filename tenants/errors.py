@@ -7,27 +7,15 @@ TenantError
     AppendOnly
 """
 
-from typing import Any
-
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import Refusal
 
-class TenantError(Exception):
-    """Base of all. `code` is stable; `message` is translated and says what to do."""
+
+class TenantError(Refusal):
+    """Base of all in this room."""
 
     code = "tenant-error"
-    template: Any = _("That did not work.")
-
-    def __init__(self, **details: Any) -> None:
-        self.details = details
-        super().__init__(self.code)
-
-    @property
-    def message(self) -> str:
-        return str(self.template) % self.details
-
-    def __str__(self) -> str:
-        return self.message
 
 
 # --- Providers and customers ---

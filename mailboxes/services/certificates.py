@@ -1,0 +1,296 @@
+"""Deletion certificates: what was deleted, when and for whom, signed (docs/formats/deletion-certificate.md).
+
+A certificate is the data of the audit event of the deletion, so it outlives the mailbox and can't be changed.
+"""
+
+import binascii
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.utils.encoding import force_bytes
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from mailboxes.errors import MailboxError, NoSuchCertificate
+from mailboxes.models import Mailbox
+from tenants.models import AuditEvent, Customer
+
+ACTION = "mailbox.deleted"
+FORMAT = "gatehouse/v1/deletion-certificate"
+KEY_INFO = b"gatehouse/v1/certificate-key"
+
+# Each certificate states these as they were when it was issued. Pages translate the sentences that they know.
+NOT_COVERED = (
+    gettext_noop("Backups of the database and of the message store that were made before the deletion."),
+    gettext_noop("Mail that an archiver collected before the deletion, wherever it went from there."),
+    gettext_noop("Mail that waits in the queues of senders and was never accepted here."),
+    gettext_noop("The mail system's own copies of the mail."),
+)
+
+_TEXT, _NUMBER = str, int
+FACTS: dict[str, type] = {
+    "format": _TEXT,
+    "provider": _TEXT,
+    "customer": _TEXT,
+    "mailbox": dict,
+    "requested_by": _TEXT,
+    "requested_at": _TEXT,
+    "finished_at": _TEXT,
+    "messages": _NUMBER,
+    "octets": _NUMBER,
+    "keys": list,
+    "not_covered": list,
+}
+PARTS: dict[str, type] = {"certificate": dict, "signature": _TEXT, "public_key": _TEXT}
+MAILBOX_FACTS: dict[str, type] = {"id": _TEXT, "name": _TEXT, "address": _TEXT}
+
+
+class CertificateInvalid(MailboxError):
+    """Base of all reasons."""
+
+    code = "certificate-invalid"
+    template = _("This is no valid deletion certificate.")
+
+
+class CertificateUnreadable(CertificateInvalid):
+    code = "certificate-unreadable"
+    template = _("This is no deletion certificate: it can't be read as JSON.")
+
+
+class CertificateIncomplete(CertificateInvalid):
+    """A field is missing, of the wrong kind, there twice, or outside of what is signed."""
+
+    code = "certificate-incomplete"
+    template = _("This is no whole deletion certificate: “%(field)s” is missing or not as it should be.")
+
+
+class CertificateForged(CertificateInvalid):
+    code = "certificate-forged"
+    template = _("The signature does not fit: the certificate was altered, or never issued.")
+
+
+class CertificateForeign(CertificateInvalid):
+    code = "certificate-foreign"
+    template = _(
+        "The certificate is intact, but was signed by another installation, or with a key that is no longer known here."
+    )
+
+
+class PublicKeyInvalid(CertificateInvalid):
+    """What the caller trusts is no key, so nothing can be said of the certificate."""
+
+    code = "public-key-invalid"
+    template = _("The public key has to be the 32 octets of an Ed25519 key in base64.")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was certified. `valid` says whether the signature is one of this installation, or of the key asked for."""
+
+    facts: dict[str, Any]
+    signature: str
+    public_key: str
+    valid: bool
+
+    def as_json(self) -> str:
+        """As people download it, and as `verify_certificate` reads it."""
+        whole = {"certificate": self.facts, "signature": self.signature, "public_key": self.public_key}
+        return json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+# --- Issuing ---
+def facts_of(
+    *,
+    customer: Customer,
+    mailbox: Mailbox,
+    requested_by: str,
+    requested_at: datetime,
+    finished_at: datetime,
+    messages: int,
+    octets: int,
+    fingerprints: Iterable[str],
+) -> dict[str, Any]:
+    """What a certificate states. To be asked while the mailbox still has its id; `requested_by` is "" for the system."""
+    return {
+        "format": FORMAT,
+        "provider": customer.provider.name,
+        "customer": customer.name,
+        "mailbox": {"id": str(mailbox.pk), "name": mailbox.name, "address": mailbox.address},
+        "requested_by": requested_by,
+        "requested_at": _in_utc(requested_at),
+        "finished_at": _in_utc(finished_at),
+        "messages": messages,
+        "octets": octets,
+        "keys": list(fingerprints),
+        "not_covered": list(NOT_COVERED),
+    }
+
+
+def sign(facts: dict[str, Any]) -> dict[str, Any]:
+    """The whole certificate, to be kept as the data of an audit event ACTION whose target is the mailbox."""
+    key = _signing_key(settings.SECRET_KEY)
+    return {
+        "certificate": facts,
+        "signature": _to_text(key.sign(signed_octets(facts))),
+        "public_key": _to_text(key.public_key().public_bytes_raw()),
+    }
+
+
+def signed_octets(facts: dict[str, Any]) -> bytes:
+    """The octets that the signature is of: what they are, and the facts in their one canonical form.
+
+    The database and every mail program may reorder and indent JSON, so the signature is not of the text as it lies
+    there. The form is unambiguous because the facts hold only texts, whole numbers, lists and objects: no fractions,
+    which each language writes in its own way.
+    """
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"{FORMAT}\n{canonical}".encode()
+
+
+# --- Finding ---
+def certificates(customer: Customer) -> list[Certificate]:
+    """Those of all deleted mailboxes of a customer, newest first."""
+    return [_from_event(event) for event in _events(customer)]
+
+
+def certificate_of(customer: Customer, mailbox_id: UUID) -> Certificate:
+    """The one of a deleted mailbox. Raises NoSuchCertificate."""
+    event = _events(customer).filter(target_type="mailbox", target_id=str(mailbox_id)).first()
+    if event is None:
+        raise NoSuchCertificate
+    return _from_event(event)
+
+
+def _events(customer: Customer) -> Any:
+    return AuditEvent.objects.filter(customer_id=customer.pk, action=ACTION, data__has_key="certificate")
+
+
+def _from_event(event: AuditEvent) -> Certificate:
+    """The certificate in an audit event; it is only valid where it belongs."""
+    parts = event.data
+    try:
+        certificate = _verified(parts, _own_keys())
+    except CertificateInvalid:
+        return Certificate(
+            parts["certificate"], parts.get("signature", ""), parts.get("public_key", ""), valid=False
+        )
+    belongs = certificate.facts["mailbox"]["id"] == event.target_id
+    return Certificate(certificate.facts, certificate.signature, certificate.public_key, valid=belongs)
+
+
+# --- Verifying ---
+def verify_certificate(text: str, public_key: str | None = None) -> Certificate:
+    """The certificate in this JSON text, if this installation signed it, or the owner of `public_key` (base64).
+
+    Raises CertificateUnreadable, CertificateIncomplete, CertificateForged, CertificateForeign, PublicKeyInvalid, all
+    of them CertificateInvalid.
+    """
+    if public_key is None:
+        trusted = _own_keys()
+    elif (octets := _to_octets(public_key.strip(), 32)) is not None:
+        trusted = [octets]
+    else:
+        raise PublicKeyInvalid
+    try:
+        parts = json.loads(
+            text, object_pairs_hook=_without_doubles, parse_float=_no_number, parse_constant=_no_number
+        )
+    except (ValueError, RecursionError):
+        raise CertificateUnreadable from None
+    return _verified(parts, trusted)
+
+
+def _verified(parts: Any, trusted: list[bytes]) -> Certificate:
+    _check_fields(parts, PARTS)
+    facts = parts["certificate"]
+    _check_facts(facts)
+    signature, signer = _to_octets(parts["signature"], 64), _to_octets(parts["public_key"], 32)
+    if signature is None:
+        raise CertificateIncomplete(field="signature")
+    if signer is None:
+        raise CertificateIncomplete(field="public_key")
+    try:
+        Ed25519PublicKey.from_public_bytes(signer).verify(signature, signed_octets(facts))
+    except (
+        InvalidSignature,
+        ValueError,
+    ):  # a text that is no Unicode, or a key that is no point of the curve
+        raise CertificateForged from None
+    if signer not in trusted:
+        raise CertificateForeign
+    return Certificate(facts, parts["signature"], parts["public_key"], valid=True)
+
+
+def _check_facts(facts: dict[str, Any]) -> None:
+    _check_fields(facts, FACTS)
+    _check_fields(facts["mailbox"], MAILBOX_FACTS)
+    if facts["format"] != FORMAT:
+        raise CertificateIncomplete(field="format")
+    for field in ("keys", "not_covered"):
+        if not all(isinstance(item, str) for item in facts[field]):
+            raise CertificateIncomplete(field=field)
+
+
+def _check_fields(found: Any, wanted: dict[str, type]) -> None:
+    """Exactly these fields, each of its kind: what a reader does not expect could be taken for something certified."""
+    if not isinstance(found, dict):
+        raise CertificateIncomplete(field=next(iter(wanted)))
+    for field, kind in wanted.items():
+        if type(found.get(field)) is not kind:  # True is an int, too
+            raise CertificateIncomplete(field=field)
+    for field in found:
+        if field not in wanted:
+            raise CertificateIncomplete(field=field)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Of a field that is there twice one would be verified and the other read."""
+    found: dict[str, Any] = {}
+    for field, value in pairs:
+        if field in found:
+            raise CertificateIncomplete(field=field)
+        found[field] = value
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise CertificateIncomplete(field=text)
+
+
+# --- Keys ---
+def _signing_key(secret: str | bytes) -> Ed25519PrivateKey:
+    seed = HKDF(SHA256(), length=32, salt=None, info=KEY_INFO).derive(force_bytes(secret))
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def _own_keys() -> list[bytes]:
+    """The public keys of this installation: of today's SECRET_KEY and of those that it had before."""
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [_signing_key(secret).public_key().public_bytes_raw() for secret in secrets]
+
+
+def _to_text(octets: bytes) -> str:
+    return b64encode(octets).decode()
+
+
+def _to_octets(text: str, length: int) -> bytes | None:
+    try:
+        octets = b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return octets if len(octets) == length else None
+
+
+def _in_utc(moment: datetime) -> str:
+    """ISO 8601, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,9 +1,12 @@
-"""Forms parse and word errors; whether a name is free and a box ticked is for the services to say."""
+"""Forms parse and word errors; whether a name is free, a box ticked or a password right is for the services to say."""
 
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from mailboxes.models import Mailbox
 
 
 class MailboxForm(forms.Form):
@@ -24,19 +27,112 @@ class MailboxForm(forms.Form):
     )
 
 
-class ConfirmForm(forms.Form):
-    """Step 2: what step 1 signed comes back, hidden, with name, description and the tick.
+class EditForm(MailboxForm):
+    """Name, description, and whether the mailbox takes mail."""
+
+    status = forms.ChoiceField(
+        label=_("Status"),
+        choices=[
+            (Mailbox.Status.ACTIVE, _("Active: new mail is taken in")),
+            (
+                Mailbox.Status.SUSPENDED,
+                _("Suspended: new mail is put off, waiting mail can still be collected"),
+            ),
+        ],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(
+        label=_("Reason for the suspension"),
+        max_length=500,
+        required=False,
+        help_text=_("Optional. It is shown on the mailbox's page and counts only for a suspended mailbox."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class UnderstoodForm(forms.Form):
+    """Step 2 of showing a password: what step 1 signed comes back, hidden, with the tick.
 
     Nothing is required here: each refusal is the service's, with its own message.
     """
 
     token = forms.CharField(required=False, widget=forms.HiddenInput)
+    understood = forms.BooleanField(required=False)
+
+
+class ConfirmForm(UnderstoodForm):
+    """Step 2 of creating a mailbox: name and description travel along."""
+
     name = forms.CharField(label=_("Name"), required=False, widget=forms.HiddenInput)
     description = forms.CharField(label=_("Description"), required=False, widget=forms.HiddenInput)
-    understood = forms.BooleanField(required=False)
 
     def ask_again(self, field: str, message: Any) -> None:
         """Show a field that travelled hidden, with what is wrong with it."""
         attrs = {"maxlength": MailboxForm.base_fields[field].max_length, "autocomplete": "off"}  # type: ignore[attr-defined]
         self.fields[field].widget = forms.TextInput(attrs=attrs)
         self.add_error(field, message)
+
+
+def _password(**attrs: Any) -> forms.PasswordInput:
+    """Where a mailbox's password is typed. It is never rendered back, and no browser is to remember it."""
+    return forms.PasswordInput(
+        render_value=False, attrs={"autocomplete": "off", "spellcheck": "false", **attrs}
+    )
+
+
+class ResetForm(forms.Form):
+    """Step 1 of resetting a password: the current one, or what becomes of the mail that only it opens."""
+
+    current_password = forms.CharField(
+        label=_("Current password"),
+        required=False,
+        help_text=_("Small or capital letters, with or without dashes: all the same."),
+        widget=_password(autofocus=True),
+    )
+    locked_mail = forms.ChoiceField(
+        label=_("What is to become of the mail that waits?"),
+        required=False,
+        choices=[("keep", ""), ("delete", "")],
+        widget=forms.RadioSelect,
+    )
+
+    def tell(self, *, waiting: int) -> None:
+        """Word the choices: what each does to the messages that wait."""
+        keep = ngettext(
+            "Keep it: %(waiting)d message stays locked until somebody unlocks it with the old password.",
+            "Keep it: %(waiting)d messages stay locked until somebody unlocks them with the old password.",
+            waiting,
+        )
+        delete = ngettext(
+            "Delete it: %(waiting)d message is deleted for good.",
+            "Delete it: %(waiting)d messages are deleted for good.",
+            waiting,
+        )
+        field: Any = self.fields["locked_mail"]
+        field.choices = [("keep", keep % {"waiting": waiting}), ("delete", delete % {"waiting": waiting})]
+
+
+class UnlockForm(forms.Form):
+    """An earlier password."""
+
+    password = forms.CharField(
+        label=_("Earlier password"),
+        help_text=_("The one that was valid when the mail came in."),
+        widget=_password(autofocus=True),
+    )
+
+
+class RetryForm(forms.Form):
+    """Trying a job again; some need the mailbox's password for that."""
+
+    password = forms.CharField(label=_("Password of the mailbox"), required=False, widget=_password())
+
+
+class DeleteForm(forms.Form):
+    """The mailbox's name, typed by hand: nobody deletes one by a slip of the mouse."""
+
+    confirmed_name = forms.CharField(
+        label=_("Type the name of the mailbox to confirm"),
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )

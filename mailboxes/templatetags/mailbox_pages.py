@@ -1,15 +1,22 @@
 """What the console's templates need beyond Django's own tags."""
 
+from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import ngettext
 
-from mailboxes.models import Mailbox
+from mailboxes import services
+from mailboxes.models import Job, Mailbox
 
 register = template.Library()
 
 # Colour only supports the text beside it.
 TONES = {Mailbox.Status.ACTIVE: "ok", Mailbox.Status.SUSPENDED: "warn", Mailbox.Status.DELETING: "muted"}
+JOB_TONES = {Job.State.DONE: "ok", Job.State.FAILED: "bad", Job.State.WAITING: "warn"}
+
+MINUTE, HOUR = 60, 3600  # seconds
 
 
 @register.inclusion_tag("mailboxes/column.html", takes_context=True)
@@ -25,10 +32,45 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
     query = context["request"].GET.copy()
     query["sort"] = following
     query.pop("page", None)
-    return {"label": label, "query": query.urlencode(), "order": order, "kind": kind}
+    return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
 
 
 @register.filter
 def tone(status: str) -> str:
     """The badge class of a mailbox's status."""
     return TONES.get(Mailbox.Status(status), "muted")
+
+
+@register.filter
+def job_tone(state: str) -> str:
+    """The badge class of a job's state."""
+    return JOB_TONES.get(Job.State(state), "muted")
+
+
+@register.filter
+def progress(job: Job) -> services.Progress:
+    """How a job gets on."""
+    return services.progress(job)
+
+
+@register.filter
+def time_left(seconds: int) -> str:
+    """An estimate as people say it: the longer, the less exact."""
+    if seconds < MINUTE:
+        count = max(seconds, 1)
+        return ngettext("about %(count)d second left", "about %(count)d seconds left", count) % {
+            "count": count
+        }
+    if seconds < 2 * HOUR:
+        count = round(seconds / MINUTE)
+        return ngettext("about %(count)d minute left", "about %(count)d minutes left", count) % {
+            "count": count
+        }
+    count = round(seconds / HOUR)
+    return ngettext("about %(count)d hour left", "about %(count)d hours left", count) % {"count": count}
+
+
+@register.filter
+def instant(text: str) -> datetime | None:
+    """A moment as certificates write it."""
+    return parse_datetime(text)

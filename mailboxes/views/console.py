@@ -1,0 +1,104 @@
+"""The list of mailboxes, and a mailbox's page."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from mailboxes import services
+from mailboxes.models import Job, Mailbox
+from mailboxes.views.guards import ConsoleRequest, find_mailbox, needs
+from mailboxes.views.jobs import job_context
+from tenants.access import Right
+
+PAGE_LENGTH = 50
+# Exchange Online keeps a mail for about a day. By then half of that is over, and others have bounced warnings.
+LONG_SUSPENSION = timedelta(hours=12)
+
+
+@require_safe
+@needs(Right.VIEW_MAILBOXES)
+@vary_on_headers("HX-Request")
+def index(request: ConsoleRequest) -> HttpResponse:
+    """All mailboxes of the customer. While a job runs on one of them, the table fetches itself again."""
+    search = request.GET.get("q", "").strip()
+    sort = request.GET.get("sort", "name")
+    mailboxes = services.list_mailboxes(search=search, sort=sort)
+    page = Paginator(mailboxes, PAGE_LENGTH).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "q": search,
+        "sort": sort,
+        "watching": any(mailbox.live_job for mailbox in page.object_list),
+        "may_create": Right.CREATE_MAILBOX in request.rights,
+    }
+    response = render(request, "mailboxes/list.html", context)
+    if request.htmx and not page.paginator.count:
+        response["HX-Refresh"] = (
+            "true"  # the last one is gone: there is no table to put in the old one's place
+        )
+    return response
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """A mailbox: its address, how it is, what came and went, and how to set up the senders and the archiver."""
+    mailbox = find_mailbox(request, pk, Right.VIEW_MAILBOXES)
+    activity = services.activity(mailbox)
+    context: dict[str, Any] = {
+        "mailbox": mailbox,
+        "activity": activity,
+        "seen_activity": _fingerprint(mailbox, activity),
+        "awaiting": _awaits_news(mailbox, activity),
+    }
+    if request.htmx and not request.htmx.history_restore_request:
+        # Nothing new: leave the page alone, so that a screen reader does not repeat it every few seconds.
+        if request.GET.get("seen") == context["seen_activity"]:
+            return HttpResponse(status=204)
+        return render(request, "mailboxes/detail.html#activity", context)
+    jobs = services.jobs_of(mailbox)
+    if shown := _worth_showing(jobs):
+        context |= job_context(request, shown)
+    deleting = mailbox.status == Mailbox.Status.DELETING
+    context |= {
+        "jobs": jobs,
+        "deleting": deleting,
+        "long_suspension": _suspended_for_long(mailbox),
+        "may_edit": Right.EDIT_MAILBOX in request.rights and not deleting,
+        "may_reset": Right.RESET_PASSWORD in request.rights and not deleting,
+        "may_delete": Right.DELETE_MAILBOX in request.rights and not deleting,
+        "servers": services.servers(),
+        "mail_domain": mailbox.address.partition("@")[2],
+    }
+    return render(request, "mailboxes/detail.html", context)
+
+
+def _fingerprint(mailbox: Mailbox, activity: services.Activity) -> str:
+    """Short text that differs when anything that the page shows differs."""
+    return f"{crc32(repr((mailbox.status, activity)).encode()):08x}"
+
+
+def _awaits_news(mailbox: Mailbox, activity: services.Activity) -> bool:
+    """Whether the page still watches: until the first mail has come and the first collection has been made."""
+    if mailbox.status == Mailbox.Status.DELETING:
+        return False
+    return activity.first_mail_at is None or activity.first_collection_at is None
+
+
+def _worth_showing(jobs: list[Job]) -> Job | None:
+    """The job that belongs on the mailbox's page: one that goes on, or the last one if it needs somebody."""
+    if jobs and (jobs[0].is_live or jobs[0].state == Job.State.FAILED):
+        return jobs[0]
+    return None
+
+
+def _suspended_for_long(mailbox: Mailbox) -> bool:
+    return mailbox.suspended_at is not None and timezone.now() - mailbox.suspended_at > LONG_SUSPENSION

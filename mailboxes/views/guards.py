@@ -1,0 +1,85 @@
+"""Who gets through to a page of the console, and what no cache may keep."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django_htmx.middleware import HtmxDetails
+
+from accounts.models import User
+from mailboxes import errors, services
+from mailboxes.models import Mailbox
+from tenants.access import Right, require
+from tenants.errors import NotAllowed
+from tenants.models import Customer
+
+View = Callable[..., HttpResponse]
+
+# Somebody else deleted the mailbox between the finding and the doing.
+OVERTAKEN = (errors.NoSuchMailbox, errors.MailboxDeleting)
+
+
+class ConsoleRequest(HttpRequest):
+    """A request as it gets here: somebody signed in, on the host of a customer where that person has rights."""
+
+    user: User
+    customer: Customer
+    rights: frozenset[Right]
+    htmx: HtmxDetails
+
+
+def needs(right: Right) -> Callable[[View], View]:
+    """Let in who has the right; everybody else who may look at this customer gets the 403 page."""
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                require(request.user, request.customer, right)
+            except NotAllowed as error:
+                raise PermissionDenied(str(error)) from error
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def never_kept(view: View) -> View:
+    """For pages that may hold a password: no cache keeps them, and no other site learns that they were open.
+
+    The referrer policy is "same-origin", not "no-referrer": with that, browsers send "Origin: null" with the page's
+    own form, which the protection against forged requests must refuse. The page's address says nothing secret.
+    """
+
+    @wraps(view)
+    def marked(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        response["Referrer-Policy"] = "same-origin"
+        return response
+
+    return marked
+
+
+def find_mailbox(request: ConsoleRequest, pk: UUID, right: Right) -> Mailbox:
+    """The mailbox on whose page this person may do `right`. Raises what gives the 403 page or the 404 page."""
+    try:
+        return services.mailbox_for(request.user, request.customer, pk, right)
+    except errors.NoSuchMailbox as error:
+        raise Http404(error.message) from error
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+
+
+def to_the_mailbox(request: ConsoleRequest, pk: UUID, refusal: errors.MailboxError) -> HttpResponse:
+    """Back to the mailbox's page, which shows how things stand, with what could not be done. 404 if it is gone."""
+    if isinstance(refusal, errors.NoSuchMailbox):
+        raise Http404(refusal.message)
+    messages.info(request, refusal.message)
+    return redirect("mailboxes:detail", pk=pk)

@@ -1,0 +1,108 @@
+"""A job's page: how it gets on, what is wrong with it, and trying again."""
+
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
+
+from mailboxes import errors, services
+from mailboxes.forms import RetryForm
+from mailboxes.models import Job
+from mailboxes.views.guards import ConsoleRequest, never_kept
+from tenants.access import Right
+from tenants.errors import NotAllowed
+
+# Who may start such a job may let it go on.
+RIGHT_OF = {
+    Job.Kind.REENCRYPTION: Right.RESET_PASSWORD,
+    Job.Kind.CLEARING: Right.DELETE_MAILBOX,
+    Job.Kind.DELETION: Right.DELETE_MAILBOX,
+}
+SAID_EVERY = 25  # percent: more often would drown out whatever else a screen reader has to say
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_kept
+@sensitive_post_parameters("password")
+@vary_on_headers("HX-Request")
+def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """How a job gets on. The part that changes asks for itself until the job is over; a POST tries again."""
+    found = _find_job(request, pk, Right.VIEW_MAILBOXES)
+    if request.method == "POST":
+        _find_job(request, pk, RIGHT_OF[Job.Kind(found.kind)])
+        return _retry(request, found)
+    context = job_context(request, found)
+    if request.htmx and not request.htmx.history_restore_request:
+        # Nothing new: leave the page alone, and what somebody is typing there.
+        if request.GET.get("seen") == context["seen"]:
+            return HttpResponse(status=204)
+        context["announce"] = request.GET.get("said") != context["said"]
+        return render(request, "mailboxes/progress.html", context)
+    return render(request, "mailboxes/job.html", context)
+
+
+@sensitive_variables("form")
+def _retry(request: ConsoleRequest, found: Job) -> HttpResponse:
+    form = RetryForm(request.POST)
+    form.is_valid()  # it asks for nothing that could be missing
+    try:
+        password = form.cleaned_data.get("password", "")
+        again = services.retry(request.customer, found, by=request.user, password=password)
+    except (errors.NothingToRetry, errors.NothingToUnlock) as error:
+        messages.info(request, error.message)
+        return redirect("mailboxes:job", pk=found.pk)
+    except (
+        errors.PasswordNeeded,
+        errors.PasswordMistyped,
+        errors.WrongCurrentPassword,
+        errors.TooManyGuesses,
+    ) as error:
+        form.add_error("password", error.message)
+        return render(request, "mailboxes/job.html", job_context(request, found, form))
+    messages.success(request, _("The job goes on."))
+    return redirect("mailboxes:job", pk=again.pk)
+
+
+@sensitive_variables("form")
+def job_context(request: ConsoleRequest, found: Job, form: RetryForm | None = None) -> dict[str, Any]:
+    """What mailboxes/progress.html shows of a job, on its own page and on the mailbox's."""
+    progress = services.progress(found)
+    allowed = RIGHT_OF[Job.Kind(found.kind)] in request.rights
+    shown = (found.state, progress.done, progress.total, progress.trouble, progress.next_try_at)
+    return {
+        "job": found,
+        "progress": progress,
+        "seen": f"{crc32(repr(shown).encode()):08x}",
+        "said": f"{found.state}-{progress.percent // SAID_EVERY}-{found.error}",
+        "may_retry": allowed and progress.may_retry,
+        "retry_form": form or RetryForm(),
+        "certificate_of": _certified(request, found),
+    }
+
+
+def _certified(request: ConsoleRequest, found: Job) -> str | None:
+    """The id by which a finished deletion's certificate is found; the job no longer knows its mailbox."""
+    if found.kind != Job.Kind.DELETION or found.state != Job.State.DONE:
+        return None
+    for certificate in services.certificates(request.customer):
+        mailbox = certificate.facts["mailbox"]
+        if mailbox["address"] == found.mailbox_address:  # no two mailboxes ever have the same
+            return str(mailbox["id"])
+    return None
+
+
+def _find_job(request: ConsoleRequest, pk: UUID, right: Right) -> Job:
+    try:
+        return services.job_for(request.user, request.customer, pk, right)
+    except errors.NoSuchJob as error:
+        raise Http404(error.message) from error
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error

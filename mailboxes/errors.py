@@ -62,15 +62,105 @@ class AlreadyCreated(MailboxError):
         self.mailbox_id = mailbox_id
 
 
+# --- Changing ---
+class MailboxDeleting(MailboxError):
+    code = "mailbox-deleting"
+    template = _("This mailbox is being deleted.")
+
+
+class InvalidReason(MailboxError):
+    code = "invalid-reason"
+    template = _("The reason may have up to 500 characters, without line breaks.")
+
+
+class UnknownStatus(MailboxError):
+    code = "unknown-status"
+    template = _("Choose whether the mailbox is active or suspended.")
+
+
+# --- Passwords ---
+class PasswordMistyped(MailboxError):
+    """Its check characters don't fit, so it can't be any mailbox's password."""
+
+    code = "password-mistyped"
+    template = _("This password was mistyped: its check characters don't match. Compare it with your copy.")
+
+
+class WrongCurrentPassword(MailboxError):
+    code = "wrong-current-password"
+    template = _("This is a well-formed password, but not the one of this mailbox. Nothing was changed.")
+
+
+class TooManyGuesses(MailboxError):
+    code = "too-many-guesses"
+    template = _(
+        "There were too many wrong passwords for this mailbox. Wait %(minutes)s minutes, then try again."
+    )
+
+
+class LockedMailUndecided(MailboxError):
+    code = "locked-mail-undecided"
+    template = _(
+        "Without the current password the waiting mail stays locked. Choose whether to keep or to delete it."
+    )
+
+
+class OfferOutdated(MailboxError):
+    code = "offer-outdated"
+    template = _(
+        "The keys of this mailbox have changed since this page was made, so nothing was reset. Start again; you will "
+        "get another password."
+    )
+
+
+class AlreadyReset(MailboxError):
+    """The same offer came twice."""
+
+    code = "already-reset"
+    template = _("The password has been reset already. The one that was shown with this page is valid.")
+
+
+class NothingToUnlock(MailboxError):
+    code = "nothing-to-unlock"
+    template = _("There is no mail in this mailbox that this password would unlock.")
+
+
+# --- Deleting ---
+class StillActive(MailboxError):
+    code = "still-active"
+    template = _("“%(name)s” is still active. Suspend it, then delete it.")
+
+
+class NameNotConfirmed(MailboxError):
+    code = "name-not-confirmed"
+    template = _("Type the mailbox's name exactly as it is shown to confirm the deletion.")
+
+
+class NoSuchCertificate(MailboxError):
+    code = "no-such-certificate"
+    template = _("There is no such deletion certificate.")
+
+
+# --- Jobs ---
+class NoSuchJob(MailboxError):
+    code = "no-such-job"
+    template = _("There is no such job.")
+
+
+class NothingToRetry(MailboxError):
+    code = "nothing-to-retry"
+    template = _("This job can't be tried again.")
+
+
+class PasswordNeeded(MailboxError):
+    code = "password-needed"
+    template = _("Type the mailbox's password, so that the job can go on.")
+
+
 # --- Delivery ---
 class UnknownAddress(MailboxError):
     code = "unknown-address"
     template = _("There is no mailbox with this address.")
-
-
-class MailboxDeleting(MailboxError):
-    code = "mailbox-deleting"
-    template = _("This mailbox is being deleted.")
 
 
 class MailboxSuspended(MailboxError):

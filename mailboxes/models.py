@@ -5,7 +5,10 @@ import uuid
 from django.db import models
 from django.db.models import Max, Q, Sum
 from django.db.models.functions import Coalesce, Greatest, Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from mailboxes.vault import key_id
 
 
 class MailboxQuerySet(models.QuerySet["Mailbox"]):
@@ -25,6 +28,16 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
             last_collection_at=Greatest("tally__last_collection_at", since("collection_at", Max)),
         )
 
+    def with_locked_mail(self) -> "MailboxQuerySet":
+        """Annotate locked: messages that only an earlier password opens."""
+        keys = MailboxKey.objects.filter(mailbox=models.OuterRef("pk"), state=MailboxKey.State.LOCKED)
+
+        def summed(related: str) -> models.Subquery:
+            rows = keys.order_by().values("mailbox").annotate(all=Sum(f"{related}__messages"))
+            return models.Subquery(rows.values("all"))
+
+        return self.annotate(locked=Coalesce(summed("tally"), 0) + Coalesce(summed("changes"), 0))
+
 
 class Mailbox(models.Model):
     """A gateway mailbox: an address that takes mail and a maildrop that gives it back to who has the password."""
@@ -41,6 +54,9 @@ class Mailbox(models.Model):
     address = models.CharField(_("address"), max_length=254, unique=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     created_by_email = models.CharField(_("created by"), max_length=254, blank=True)
+    suspended_at = models.DateTimeField(_("suspended since"), null=True, blank=True)
+    suspended_by_email = models.CharField(_("suspended by"), max_length=254, blank=True)
+    suspension_reason = models.CharField(_("reason"), max_length=500, blank=True)
 
     objects = MailboxQuerySet.as_manager()
 
@@ -52,13 +68,21 @@ class Mailbox(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def live_job(self) -> "Job | None":
+        """The job to show in a list; `services.list_mailboxes` has fetched it."""
+        live: list[Job] = getattr(self, "live_jobs", None) or list(self.jobs.live().order_by("-created_at"))
+        return live[0] if live else None
+
 
 class MailboxKey(models.Model):
     """One generation of a mailbox's key pair. The private half exists only inside its locks."""
 
     class State(models.TextChoices):
         CURRENT = "current"  # new mail is sealed to it
-        RETIRED = "retired"  # still opens what waits
+        RETIRED = "retired"  # the current password still opens it; its mail is being re-encrypted
+        LOCKED = "locked"  # only an earlier password opens it
+        DESTROYED = "destroyed"  # its locks are gone, and its mail is being removed
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="keys")
     generation = models.PositiveIntegerField()
@@ -75,6 +99,11 @@ class MailboxKey(models.Model):
     def __str__(self) -> str:
         return f"{self.mailbox_id} generation {self.generation}"
 
+    @property
+    def fingerprint(self) -> str:
+        """The public key's name in hexadecimal, as sealed messages and certificates state it."""
+        return key_id(bytes(self.public_key)).hex()
+
 
 class KeyLock(models.Model):
     """A private key, locked in one way (docs/formats/locks.md). Without its last lock a key is gone."""
@@ -88,17 +117,21 @@ class KeyLock(models.Model):
     key = models.ForeignKey(MailboxKey, on_delete=models.CASCADE, related_name="locks")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     data = models.BinaryField()
+    # The later generation whose private key opens a successor lock. It can't go while it is needed.
+    opener = models.ForeignKey(
+        MailboxKey, on_delete=models.PROTECT, null=True, blank=True, related_name="opens"
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                "key",
-                condition=Q(kind="password"),
-                name="key_lock_one_password",
-                violation_error_code="locked",
-            )
+            models.UniqueConstraint("key", "kind", name="key_lock_one_of_a_kind"),
+            models.CheckConstraint(
+                name="key_lock_successor_has_opener",
+                condition=Q(kind="successor", opener__isnull=False)
+                | (~Q(kind="successor") & Q(opener__isnull=True)),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -111,14 +144,21 @@ class Message(models.Model):
     id = models.BigAutoField(primary_key=True)  # the order of arrival
     uid = models.UUIDField(unique=True)  # what POP3 calls it, for ever; bound into the sealed container
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="messages", db_index=False)
-    key = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages")
+    key = models.ForeignKey(MailboxKey, on_delete=models.PROTECT, related_name="messages", db_index=False)
     octets = models.PositiveBigIntegerField()  # as it will be collected, trace fields included
     blob = models.CharField(max_length=200, unique=True)
     received_at = models.DateTimeField(auto_now_add=True)
+    damaged_at = models.DateTimeField(null=True, blank=True)  # when its blob was found missing or altered
 
     class Meta:
-        # The maildrop in order of arrival, at each sign-in of an archiver.
-        indexes = [models.Index("mailbox", "id", name="message_maildrop")]
+        indexes = [
+            # The maildrop in order of arrival, at each sign-in of an archiver.
+            models.Index("mailbox", "id", name="message_maildrop"),
+            # What is left of a key's mail, for each step of its re-encryption.
+            models.Index("key", "id", name="message_of_key"),
+            # The few damaged ones, for the mailbox's page.
+            models.Index("mailbox", name="message_damaged", condition=Q(damaged_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.uid.hex
@@ -134,6 +174,18 @@ class Tally(models.Model):
     last_mail_at = models.DateTimeField(null=True)
     first_collection_at = models.DateTimeField(null=True)
     last_collection_at = models.DateTimeField(null=True)
+    put_off = models.BigIntegerField(default=0)  # attempts to deliver that a suspension refused
+
+    def __str__(self) -> str:
+        return f"{self.messages} messages"
+
+
+class KeyTally(models.Model):
+    """How much of the mail is sealed to one key, as of the last fold."""
+
+    key = models.OneToOneField(MailboxKey, on_delete=models.CASCADE, primary_key=True, related_name="tally")
+    messages = models.BigIntegerField(default=0)
+    octets = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.messages} messages"
@@ -143,10 +195,12 @@ class TallyChange(models.Model):
     """One change of the counters. Deliveries only ever insert here, so that no row of theirs is hot."""
 
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE)  # its index serves lists and folds
+    key = models.ForeignKey(MailboxKey, on_delete=models.SET_NULL, null=True, related_name="changes")
     messages = models.IntegerField(default=0)
     octets = models.BigIntegerField(default=0)
     mail_at = models.DateTimeField(null=True)
     collection_at = models.DateTimeField(null=True)
+    put_off = models.IntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.messages:+d} messages"
@@ -161,3 +215,70 @@ class MaildropLock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session} until {self.expires_at}"
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Questions about jobs."""
+
+    def live(self) -> "JobQuerySet":
+        """Those that somebody or something still works on."""
+        return self.filter(state__in=Job.LIVE)
+
+
+class Job(models.Model):
+    """Long work on a mailbox. This row is the truth; Celery only works on it (docs/jobs.md).
+
+    It outlives its mailbox, whose name and address it therefore keeps.
+    """
+
+    class Kind(models.TextChoices):
+        REENCRYPTION = "re-encryption", _("Re-encryption")
+        DELETION = "deletion", _("Deletion of the mailbox")
+        CLEARING = "locked-mail-deletion", _("Deletion of locked mail")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Waiting for its turn")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        WAITING = "waiting-for-password", _("Waiting for the password")
+
+    WORKABLE = (State.QUEUED, State.RUNNING)
+    LIVE = (State.QUEUED, State.RUNNING, State.WAITING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=30, choices=Kind.choices)
+    state = models.CharField(max_length=30, choices=State.choices, default=State.QUEUED)
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.SET_NULL, null=True, related_name="jobs")
+    mailbox_name = models.CharField(max_length=100)
+    mailbox_address = models.CharField(max_length=254)
+    total = models.BigIntegerField(default=0)  # messages
+    done = models.BigIntegerField(default=0)
+    octets = models.BigIntegerField(default=0)  # of the mail that is done
+    error = models.CharField(max_length=40, blank=True)  # a code of services.jobs.TROUBLES
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    paused_until = models.DateTimeField(null=True, blank=True)  # after a failure
+    wake_at = models.DateTimeField(default=timezone.now)  # no sign of life by then: beat rings again
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by_email = models.CharField(max_length=254, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "mailbox",
+                "kind",
+                condition=Q(state__in=["queued", "running", "waiting-for-password"]),
+                name="job_one_live_of_a_kind",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.mailbox_address}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE

@@ -7,7 +7,9 @@ a blob here is written aside, flushed, renamed into place, and its folder flushe
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import FileIO
@@ -15,6 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage
 
 from mailboxes.errors import MessageGone, StoreFailed, StoreFull
@@ -30,10 +33,15 @@ class BlobStore(FileSystemStorage):
     def __init__(self, root: Path) -> None:
         super().__init__(location=root, directory_permissions_mode=0o700, file_permissions_mode=0o600)
 
-    def new_name(self, customer_id: UUID, mailbox_id: UUID) -> str:
-        """A name that tells nothing about the message and is never used twice."""
-        token = secrets.token_hex(16)
-        return f"{customer_id.hex}/{mailbox_id.hex}/{token[:2]}/{token[2:]}"
+    def new_name(self, customer_id: UUID, mailbox_id: UUID, shard: str = "") -> str:
+        """A name that tells nothing about the message and is never used twice.
+
+        Blobs that are kept together may share a shard (`new_shard`), so that one folder has to be flushed.
+        """
+        return f"{customer_id.hex}/{mailbox_id.hex}/{shard or self.new_shard()}/{secrets.token_hex(15)}"
+
+    def new_shard(self) -> str:
+        return secrets.token_hex(1)
 
     def draft(self, name: str) -> "Draft":
         """Begin a blob. Raises StoreFull, StoreFailed."""
@@ -55,6 +63,52 @@ class BlobStore(FileSystemStorage):
             Path(self.path(name)).unlink()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise StoreFailed from error
+
+    def remove_mailbox(self, customer_id: UUID, mailbox_id: UUID) -> None:
+        """Remove a mailbox's folder with whatever is in it. Raises StoreFailed."""
+        folder = Path(self.path(f"{customer_id.hex}/{mailbox_id.hex}"))
+        if not folder.exists():
+            return
+        try:
+            shutil.rmtree(folder)
+            _flush_folder(folder.parent)
+        except OSError as error:
+            raise StoreFailed from error
+
+    def folders(self, within: str = "") -> list[str]:
+        """The names of the folders in a folder, sorted; none when it is not there. Raises StoreFailed."""
+        return self._names(within, lambda entry: entry.is_dir(follow_symlinks=False))
+
+    def files(self, within: str) -> list[str]:
+        """The names of the files in a folder, sorted; none when it is not there. Raises StoreFailed."""
+        return self._names(within, lambda entry: entry.is_file(follow_symlinks=False))
+
+    def look_at(self, name: str) -> os.stat_result | None:
+        """What the file system knows of a file; None when there is no such file in the store. Raises StoreFailed."""
+        try:
+            found = Path(self.path(name)).lstat()
+        except (FileNotFoundError, NotADirectoryError, SuspiciousFileOperation):
+            return None
+        except OSError as error:
+            raise StoreFailed from error
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder if it is empty; a draft that is about to be written there makes it again. Raises StoreFailed."""
+        try:
+            Path(self.path(name)).rmdir()
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST}:
+                raise StoreFailed from error
+
+    def _names(self, within: str, wanted: Callable[["os.DirEntry[str]"], bool]) -> list[str]:
+        try:
+            with os.scandir(self.path(within)) as entries:
+                return sorted(entry.name for entry in entries if wanted(entry))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
         except OSError as error:
             raise StoreFailed from error
 
@@ -83,14 +137,22 @@ class Draft:
 
     def keep(self) -> None:
         """Flush the file, put it in place, flush its folder. Raises StoreFull, StoreFailed: then nothing is kept."""
+        keep_all([self])
+
+    def flush(self) -> None:
+        """Raises StoreFull, StoreFailed."""
         assert self._file is not None, "the draft is closed"
         with _as_store_errors():
             os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
+
+    def put_in_place(self) -> Path:
+        """Rename it, and return the folder that has to be flushed."""
+        with _as_store_errors():
             self._path.rename(self._target)
             self._kept = True
-            _flush_folder(self._target.parent)
+        return self._target.parent
 
     def discard(self) -> None:
         """Remove what was written, kept or not; as often as you like."""
@@ -105,6 +167,16 @@ class Draft:
         for folder in reversed(self._target.parents[:3]):  # customer, mailbox, shard
             _make_durably(folder)
         return FileIO(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def keep_all(drafts: Sequence[Draft]) -> None:
+    """Flush each file, put all in place, flush their folders once. Raises StoreFull, StoreFailed: then discard them."""
+    for draft in drafts:
+        draft.flush()
+    folders = {draft.put_in_place() for draft in drafts}
+    with _as_store_errors():
+        for folder in folders:
+            _flush_folder(folder)
 
 
 def store() -> BlobStore:

@@ -31,6 +31,7 @@ MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 102
 
 _generated = generated_secrets(STATE_DIR / "secrets.json")
 SECRET_KEY = env.text("SECRET_KEY", _generated.get("SECRET_KEY", ""))
+WORKER_PUBLIC_KEY = env.text("GATEHOUSE_WORKER_PUBLIC_KEY")
 WORKER_KEY = env.text("GATEHOUSE_WORKER_KEY", _generated.get("GATEHOUSE_WORKER_KEY", ""))
 
 _demo_certificate = STATE_DIR / "tls" / "cert.pem"
@@ -99,8 +100,14 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "refill spare schemas": {"task": "tenants.tasks.refill_spares", "schedule": 300.0},
-    "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 600.0},
+    "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 120.0},
+    "ring stalled jobs": {"task": "mailboxes.tasks.ring_stalled_jobs", "schedule": 5.0},
+    "tidy message stores": {"task": "mailboxes.tasks.tidy_all_stores", "schedule": 86400.0},
 }
+# A job is worked on in slices, so that a long one lets others in between.
+JOB_SLICE_SECONDS = 2.0
+JOB_SLICES_AT_ONCE = 4  # of one job, however many workers there are
+JOB_SILENCE_SECONDS = 15.0  # after a job's last sign of life beat rings for it again
 
 # --- Rooms ---------------------------------------------------------------------------------------------------------
 SHARED_APPS = [

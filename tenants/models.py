@@ -178,6 +178,20 @@ class DirectoryEntry(models.Model):
         return self.address
 
 
+class OpenJob(models.Model):
+    """A customer's job that is not over: where beat looks, so that it need not ask every schema."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="open_jobs")
+    job_id = models.UUIDField(unique=True)
+
+    class Meta:
+        verbose_name = _("open job")
+        verbose_name_plural = _("open jobs")
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.job_id}"
+
+
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """The trail only grows."""
 

@@ -117,6 +117,10 @@ class OpenMaildrop:
             first = await self._call(STEP_SECONDS, pieces.take)
         except errors.MessageGone:
             raise Refused("Message is gone") from None
+        except errors.MaildropLost:
+            log.warning("maildrop lost in a session mailbox=%s", self._maildrop.address)
+            self._on_lost()
+            raise Refused("This session has ended, please sign in again", "SYS/TEMP") from None
         except Exception as error:
             self._alarm(index, error)
             permanent = not isinstance(error, Overloaded | OSError | DatabaseError)

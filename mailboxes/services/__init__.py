@@ -1,25 +1,63 @@
 """The front door: what people and programs do with mailboxes. Delivery and collection are modules of their own."""
 
+from mailboxes.services.certificates import (
+    Certificate,
+    CertificateInvalid,
+    certificate_of,
+    certificates,
+    verify_certificate,
+)
 from mailboxes.services.creation import Offer, accept, create_mailbox, offer
+from mailboxes.services.deletion import Losses, losses, start_deletion
 from mailboxes.services.finding import (
     SORTABLE,
     MailServers,
     list_mailboxes,
+    mailbox_by_address,
     mailbox_for,
     servers,
 )
+from mailboxes.services.jobs import Progress, find_job, job_for, jobs_of, progress
+from mailboxes.services.lifecycle import activate_mailbox, edit_mailbox, suspend_mailbox
+from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
+from mailboxes.services.removal import delete_locked_mail
+from mailboxes.services.retrying import retry
 from mailboxes.services.tallies import Activity, activity
 
 __all__ = [
     "SORTABLE",
     "Activity",
+    "Certificate",
+    "CertificateInvalid",
+    "Losses",
     "MailServers",
     "Offer",
+    "Progress",
+    "ResetOffer",
     "accept",
+    "accept_reset",
+    "activate_mailbox",
     "activity",
+    "certificate_of",
+    "certificates",
     "create_mailbox",
+    "delete_locked_mail",
+    "edit_mailbox",
+    "find_job",
+    "job_for",
+    "jobs_of",
     "list_mailboxes",
+    "losses",
+    "mailbox_by_address",
     "mailbox_for",
     "offer",
+    "offer_reset",
+    "progress",
+    "reset_password",
+    "retry",
     "servers",
+    "start_deletion",
+    "suspend_mailbox",
+    "unlock",
+    "verify_certificate",
 ]

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.encoding import force_bytes
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -149,7 +150,7 @@ def sign(facts: dict[str, Any]) -> dict[str, Any]:
 def signed_octets(facts: dict[str, Any]) -> bytes:
     """The octets that the signature is of: what they are, and the facts in their one canonical form.
 
-    The database and every mail program may reorder and indent JSON, so the signature is not of the text as it lies
+    The database and every JSON program may reorder and indent JSON, so the signature is not of the text as it lies
     there. The form is unambiguous because the facts hold only texts, whole numbers, lists and objects: no fractions,
     which each language writes in its own way.
     """
@@ -160,7 +161,8 @@ def signed_octets(facts: dict[str, Any]) -> bytes:
 # --- Finding ---
 def certificates(customer: Customer) -> list[Certificate]:
     """Those of all deleted mailboxes of a customer, newest first."""
-    return [_from_event(event) for event in _events(customer)]
+    trusted = _own_keys()
+    return [_from_event(event, trusted) for event in _events(customer)]
 
 
 def certificate_of(customer: Customer, mailbox_id: UUID) -> Certificate:
@@ -168,18 +170,18 @@ def certificate_of(customer: Customer, mailbox_id: UUID) -> Certificate:
     event = _events(customer).filter(target_type="mailbox", target_id=str(mailbox_id)).first()
     if event is None:
         raise NoSuchCertificate
-    return _from_event(event)
+    return _from_event(event, _own_keys())
 
 
-def _events(customer: Customer) -> Any:
+def _events(customer: Customer) -> "QuerySet[AuditEvent]":
     return AuditEvent.objects.filter(customer_id=customer.pk, action=ACTION, data__has_key="certificate")
 
 
-def _from_event(event: AuditEvent) -> Certificate:
+def _from_event(event: AuditEvent, trusted: list[bytes]) -> Certificate:
     """The certificate in an audit event; it is only valid where it belongs."""
     parts = event.data
     try:
-        certificate = _verified(parts, _own_keys())
+        certificate = _verified(parts, trusted)
     except CertificateInvalid:
         return Certificate(
             parts["certificate"], parts.get("signature", ""), parts.get("public_key", ""), valid=False

@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -95,17 +95,34 @@ class Maildrop:
     def read(self, index: int) -> Iterator[bytes]:
         """The message's octets, piece by piece, each verified before it is given out.
 
-        Raises MessageGone, StoreFailed, and while reading any VaultError: what came before it is not the whole message.
+        Raises MaildropLost, MessageGone, StoreFailed, and while reading any VaultError: what came before it is not
+        the whole message.
         """
         uid = UUID(self.entries[index].uid)
-        with tenant_context(self.customer):
-            found = Message.objects.filter(uid=uid).values_list("key_id", "blob").first()
-        if found is None or found[0] not in self._keyring:
-            raise errors.MessageGone
-        key_id, blob = found
+        key_id, chunks = self._find(uid)
         context = MessageContext(self.customer.pk, self.mailbox_id, uid)
         self._collected = True
-        return open_sealed(store().chunks(blob), self._keyring[key_id], context=context)
+        return open_sealed(chunks, self._keyring[key_id], context=context)
+
+    def _find(self, uid: UUID) -> tuple[int, Iterator[bytes]]:
+        """Where the message lies now, and what lies there. Raises MaildropLost, MessageGone, StoreFailed."""
+        looked_at = None
+        while True:
+            with tenant_context(self.customer):
+                # A reset or a deletion ends the session: from that moment the password that opened it reads nothing.
+                waiting = Message.objects.filter(uid=uid).annotate(ours=Exists(self._lock()))
+                found = waiting.values_list("key_id", "blob", "ours").first()
+            if found is None:
+                raise errors.MessageGone
+            key_id, blob, ours = found
+            if not ours:
+                raise errors.MaildropLost
+            if key_id not in self._keyring or blob == looked_at:
+                raise errors.MessageGone
+            try:
+                return key_id, store().chunks(blob)
+            except errors.MessageGone:
+                looked_at = blob  # unless re-encryption has put it elsewhere a moment ago, it is really gone
 
     def renew(self) -> None:
         """Keep the maildrop for another LOCK_TIME. Raises MaildropLost."""
@@ -131,16 +148,18 @@ class Maildrop:
         if not released:
             raise errors.MaildropLost
         waiting = Message.objects.filter(mailbox_id=self.mailbox_id, uid__in=uids).select_for_update()
-        gone = list(waiting.values_list("pk", "octets", "blob"))
-        Message.objects.filter(pk__in=[pk for pk, _, _ in gone]).delete()
-        if gone or self._collected:
+        gone = list(waiting.values_list("pk", "key_id", "octets", "blob"))
+        Message.objects.filter(pk__in=[pk for pk, *_ in gone]).delete()
+        by_key: dict[int, list[int]] = {}
+        for _, key_id, octets, _ in gone:
+            by_key.setdefault(key_id, []).append(octets)
+        for key_id, sizes in by_key.items():
             TallyChange.objects.create(
-                mailbox_id=self.mailbox_id,
-                messages=-len(gone),
-                octets=-sum(octets for _, octets, _ in gone),
-                collection_at=timezone.now(),
+                mailbox_id=self.mailbox_id, key_id=key_id, messages=-len(sizes), octets=-sum(sizes)
             )
-        return [blob for _, _, blob in gone]
+        if gone or self._collected:
+            TallyChange.objects.create(mailbox_id=self.mailbox_id, collection_at=timezone.now())
+        return [blob for *_, blob in gone]
 
     def release(self) -> None:
         """Leave without deleting anything. May be called more than once."""

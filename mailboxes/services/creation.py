@@ -2,19 +2,18 @@
 
 import secrets
 import string
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core import signing
 from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from mailboxes import errors
 from mailboxes.models import KeyLock, Mailbox, MailboxKey, Tally
+from mailboxes.services import offers
+from mailboxes.services.naming import clean_description, clean_name, refuse_taken
 from mailboxes.vault import (
     LockContext,
     Secret,
@@ -25,13 +24,9 @@ from mailboxes.vault import (
 from tenants import audit, directory
 from tenants.models import Customer
 
-OFFER_SECONDS = (
-    3600  # time to print the sheet and hand it over, short enough that nobody comes back the next day
-)
 SALT = "gatehouse.mailbox-offer"
 ADDRESS_ALPHABET = string.ascii_lowercase + string.digits
 ADDRESS_LETTERS = 16  # 82 bits: nobody guesses an address, and no two are drawn alike
-NAME_LENGTH, DESCRIPTION_LENGTH = 100, 500
 
 
 @dataclass(frozen=True)
@@ -56,20 +51,18 @@ def offer(customer: Customer, *, by: User, name: str, description: str = "") -> 
 
     Raises InvalidName, InvalidDescription, NameTaken.
     """
-    name, description = _clean(name, description)
+    name, description = clean_name(name), clean_description(description)
     with tenant_context(customer):
-        _refuse_taken(name)
+        refuse_taken(name)
     password, key = _new_key(customer)
-    token = signing.dumps(
-        {
-            "customer": str(customer.pk),
-            "by": by.pk,
-            "mailbox": str(key.mailbox_id),
-            "address": key.address,
-            "public_key": b64encode(key.public_key).decode(),
-            "lock": b64encode(key.lock).decode(),
-        },
-        salt=SALT,
+    token = offers.sign(
+        SALT,
+        customer,
+        by,
+        mailbox=str(key.mailbox_id),
+        address=key.address,
+        public_key=offers.to_text(key.public_key),
+        lock=offers.to_text(key.lock),
     )
     return Offer(password, token, key.address)
 
@@ -94,7 +87,7 @@ def accept(
         raise errors.AlreadyCreated(key.mailbox_id)
     if not understood:
         raise errors.NotUnderstood
-    name, description = _clean(name, description)
+    name, description = clean_name(name), clean_description(description)
     return _create(customer, key, name=name, description=description, by=by)
 
 
@@ -102,14 +95,14 @@ def create_mailbox(
     customer: Customer, *, name: str, description: str = "", by: User | None = None
 ) -> tuple[Mailbox, Secret]:
     """Create a mailbox in one step, for commands. Raises InvalidName, InvalidDescription, NameTaken."""
-    name, description = _clean(name, description)
+    name, description = clean_name(name), clean_description(description)
     password, key = _new_key(customer)
     return _create(customer, key, name=name, description=description, by=by), password
 
 
 def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None) -> Mailbox:
     with tenant_context(customer):
-        _refuse_taken(name)
+        refuse_taken(name)
         try:
             return _insert(customer, key, name=name, description=description, by=by)
         except IntegrityError as error:
@@ -161,31 +154,10 @@ def _new_key(customer: Customer) -> tuple[Secret, _NewKey]:
 
 
 def _key_of(token: str, customer: Customer, by: User) -> _NewKey:
-    try:
-        offered: dict[str, Any] = signing.loads(token, salt=SALT, max_age=OFFER_SECONDS)
-    except signing.SignatureExpired:
-        raise errors.OfferExpired from None
-    except signing.BadSignature:
-        raise errors.OfferAltered from None
-    if (offered["customer"], offered["by"]) != (str(customer.pk), by.pk):
-        raise errors.OfferAltered
+    offered = offers.read(SALT, token, customer, by)
     return _NewKey(
         UUID(offered["mailbox"]),
         offered["address"],
-        b64decode(offered["public_key"]),
-        b64decode(offered["lock"]),
+        offers.to_octets(offered["public_key"]),
+        offers.to_octets(offered["lock"]),
     )
-
-
-def _clean(name: str, description: str) -> tuple[str, str]:
-    name, description = " ".join(name.split(" ")).strip(), description.strip()
-    if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable():
-        raise errors.InvalidName
-    if len(description) > DESCRIPTION_LENGTH or not description.isprintable():
-        raise errors.InvalidDescription
-    return name, description
-
-
-def _refuse_taken(name: str) -> None:
-    if Mailbox.objects.filter(name__iexact=name).exists():
-        raise errors.NameTaken(name=name)

@@ -1,22 +1,26 @@
 """Mail comes in: sealed, flushed to stable storage and committed, in this order; only then did it arrive."""
 
 import ipaddress
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.models import Message, TallyChange
 from mailboxes.services import tallies
+from mailboxes.services.keyring import hold_current
 from mailboxes.store import BlobStore, Draft, store
 from mailboxes.vault import MessageContext, Sealer
 from tenants import directory
 from tenants.models import Customer, DirectoryEntry
+
+log = logging.getLogger(__name__)
 
 Trace = Callable[["Recipient"], bytes]
 
@@ -49,6 +53,7 @@ def resolve(address: str, *, peer: str) -> Recipient:
     if not _is_allowed(peer, entry.customer.allowed_networks):
         raise errors.NetworkNotAllowed
     if entry.status == DirectoryEntry.Status.SUSPENDED:
+        _count_put_off(entry)
         raise errors.MailboxSuspended
     quota = entry.customer.mailbox_quota_octets
     if quota is not None:
@@ -160,15 +165,17 @@ def _insert(copies: "list[_Copy]") -> None:
             )  # whatever the server's default is: 250 follows
         for copy in copies:
             mailbox_id = copy.recipient.mailbox_id
+            key_id = hold_current(mailbox_id, copy.recipient.generation)
             Message.objects.create(
                 uid=copy.uid,
                 mailbox_id=mailbox_id,
-                key_id=_current_key(mailbox_id, copy.recipient.generation),
+                key_id=key_id,
                 octets=copy.octets,
                 blob=copy.blob,
             )
             TallyChange.objects.create(
                 mailbox_id=mailbox_id,
+                key_id=key_id,
                 messages=1,
                 octets=copy.octets,
                 mail_at=timezone.now(),
@@ -177,19 +184,13 @@ def _insert(copies: "list[_Copy]") -> None:
             copy.may_be_committed = True
 
 
-def _current_key(mailbox_id: UUID, generation: int) -> int:
-    """The key that this mail was sealed to, held until COMMIT: nobody retires or destroys it under a mail on its way."""
-    with connection.cursor() as cursor:
-        # Readers of the row don't wait for each other, so deliveries go side by side. Django has no FOR SHARE.
-        cursor.execute(
-            "SELECT id FROM mailboxes_mailboxkey"
-            " WHERE mailbox_id = %s AND generation = %s AND state = 'current' FOR SHARE",
-            [mailbox_id, generation],
-        )
-        row = cursor.fetchone()
-    if row is None:
-        raise errors.KeyChanged
-    return int(row[0])
+def _count_put_off(entry: DirectoryEntry) -> None:
+    """Who suspended the mailbox should see what that keeps away. The answer does not wait for it to succeed."""
+    try:
+        with tenant_context(entry.customer):
+            TallyChange.objects.create(mailbox_id=entry.mailbox_id, put_off=1)
+    except DatabaseError:
+        log.exception("a refused delivery was not counted mailbox=%s", entry.address)
 
 
 def _is_allowed(peer: str, networks: Sequence[str]) -> bool:

@@ -4,12 +4,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Prefetch, Q
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from mailboxes.errors import NoSuchMailbox
-from mailboxes.models import Mailbox, MailboxQuerySet
+from mailboxes.models import Job, Mailbox, MailboxQuerySet
 from tenants import access
 from tenants.models import Customer
 
@@ -46,9 +46,22 @@ def mailbox_for(user: User, customer: Customer, pk: UUID, right: access.Right) -
     return mailbox
 
 
+def mailbox_by_address(customer: Customer, address: str) -> Mailbox:
+    """For commands. Raises NoSuchMailbox."""
+    with tenant_context(customer):
+        mailbox = Mailbox.objects.filter(address=address.strip().lower()).first()
+    if mailbox is None:
+        raise NoSuchMailbox
+    return mailbox
+
+
 def list_mailboxes(*, search: str = "", sort: str = "name") -> MailboxQuerySet:
     """The current customer's mailboxes with their activity; `sort` is one of SORTABLE, with "-" for descending."""
-    found = Mailbox.objects.with_activity()
+    found = (
+        Mailbox.objects.with_activity()
+        .with_locked_mail()
+        .prefetch_related(Prefetch("jobs", Job.objects.live().order_by("-created_at"), to_attr="live_jobs"))
+    )
     for word in search.split():
         found = found.filter(
             Q(name__icontains=word) | Q(description__icontains=word) | Q(address__icontains=word)

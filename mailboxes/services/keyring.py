@@ -1,8 +1,12 @@
-"""From a password to every private key that it opens."""
+"""From a password to the private keys that it opens, and the rows that keep them locked."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
-from mailboxes.models import KeyLock, MailboxKey
+from django.db import connection
+
+from mailboxes import errors
+from mailboxes.models import KeyLock, KeyTally, Mailbox, MailboxKey, TallyChange
 from mailboxes.vault import (
     LockContext,
     PrivateKey,
@@ -17,29 +21,40 @@ Keyring = dict[int, PrivateKey]  # by the primary key of MailboxKey
 
 
 def open_keyring(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyring:
-    """The current private key by its password lock, and each earlier one by the lock that its successor opens.
+    """The current private key by its password lock, and each retired one by the lock that it opens.
 
     Runs in the customer's schema. Raises WrongPassword; Tampered when a lock was altered.
     """
-    context = LockContext(customer_id, mailbox_id)
-    keys = list(MailboxKey.objects.filter(mailbox_id=mailbox_id).order_by("-generation"))
-    locks = {
-        (lock.key_id, lock.kind): bytes(lock.data)
-        for lock in KeyLock.objects.filter(key__in=keys, kind__in=["password", "successor"])
-    }
-    current = next((key for key in keys if key.state == MailboxKey.State.CURRENT), None)
-    if current is None or (current.pk, "password") not in locks:
+    locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id)
+    lock = locks.filter(key__state=MailboxKey.State.CURRENT, kind=KeyLock.Kind.PASSWORD).first()
+    if lock is None:
         spend_the_time(password)
         raise WrongPassword
-    private = open_password_lock(locks[current.pk, "password"], password, context=context)
-    keyring = {current.pk: private}
-    for key in keys:
-        if key.generation < current.generation and (key.pk, "successor") in locks:
-            private = open_key_lock(locks[key.pk, "successor"], private, kind="successor", context=context)
-            keyring[key.pk] = private
-        elif key.generation < current.generation:
-            break  # locked mail: the chain ends where a password was lost
-    return keyring
+    return _open_from(lock, password, LockContext(customer_id, mailbox_id))
+
+
+def open_locked(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyring:
+    """The private keys of locked mail that an earlier password opens: its own key's, and those before it.
+
+    Runs in the customer's schema. Raises WrongPassword; Tampered when a lock was altered.
+    """
+    locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id, kind=KeyLock.Kind.PASSWORD)
+    for lock in locks.filter(key__state=MailboxKey.State.LOCKED).order_by("-key__generation"):
+        try:
+            return _open_from(lock, password, LockContext(customer_id, mailbox_id))
+        except WrongPassword:
+            continue
+    raise WrongPassword
+
+
+def _open_from(lock: KeyLock, password: Secret, context: LockContext) -> Keyring:
+    """The key in a password lock, and those whose successor lock it opens (each reset links them all to the newest)."""
+    private = open_password_lock(bytes(lock.data), password, context=context)
+    earlier = KeyLock.objects.filter(opener_id=lock.key_id, kind=KeyLock.Kind.SUCCESSOR)
+    return {lock.key_id: private} | {
+        key_id: open_key_lock(bytes(data), private, kind="successor", context=context)
+        for key_id, data in earlier.values_list("key_id", "data")
+    }
 
 
 def spend_the_time(password: Secret) -> None:
@@ -49,3 +64,55 @@ def spend_the_time(password: Secret) -> None:
         open_password_lock(lock, password, context=context)
     except WrongPassword:
         return
+
+
+def hold_current(mailbox_id: UUID, generation: int) -> int:
+    """The current key, if it is this generation, held until COMMIT: nobody retires or destroys it meanwhile.
+
+    Returns its primary key. Raises KeyChanged.
+    """
+    with connection.cursor() as cursor:
+        # Readers of the row don't wait for each other, so deliveries go side by side. Django has no FOR SHARE.
+        cursor.execute(
+            "SELECT id FROM mailboxes_mailboxkey"
+            " WHERE mailbox_id = %s AND generation = %s AND state = 'current' FOR SHARE",
+            [mailbox_id, generation],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise errors.KeyChanged
+    return int(row[0])
+
+
+def hold_mailbox(mailbox_id: UUID) -> Mailbox:
+    """The mailbox's row, held until COMMIT: whoever changes its keys, status or jobs does it alone.
+
+    Deliveries don't wait for it. Raises NoSuchMailbox, MailboxDeleting.
+    """
+    mailbox = Mailbox.objects.select_for_update(no_key=True).filter(pk=mailbox_id).first()
+    if mailbox is None:
+        raise errors.NoSuchMailbox
+    if mailbox.status == Mailbox.Status.DELETING:
+        raise errors.MailboxDeleting
+    return mailbox
+
+
+def destroy_locks(keys: Iterable[int]) -> None:
+    """From the caller's COMMIT on nobody opens these keys any more: their mail is lost for good."""
+    KeyLock.objects.filter(key__in=list(keys)).delete()
+
+
+def drop_empty(mailbox_id: UUID, *states: str) -> None:
+    """Remove keys in these states that no message needs, with all their locks; in the caller's transaction.
+
+    One that opens another key stays as long as that one does.
+    """
+    keys = MailboxKey.objects.filter(mailbox_id=mailbox_id, state__in=states).order_by("generation")
+    for key in keys:  # the eldest first, because a later one may be there for it only
+        if key.messages.exists() or key.opens.exists():
+            continue
+        # In this order: a fold at this moment either has these changes or finds them without the key.
+        TallyChange.objects.filter(key=key).update(key=None)
+        KeyTally.objects.filter(key=key).delete()
+        KeyLock.objects.filter(key=key).delete()
+        MailboxKey.objects.filter(pk=key.pk).delete()

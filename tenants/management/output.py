@@ -1,4 +1,4 @@
-"""What the commands that create something have in common: one JSON object on demand, errors as one line."""
+"""What our commands have in common: one JSON object on demand, errors as one line."""
 
 import json
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.errors import TenantError
+from accounts.errors import Refusal
 
 
-class CreatingCommand(BaseCommand):
-    """Adds --json and report(); a TenantError or ValidationError inside errors_as_one_line() ends the command with status 1."""
+class ScriptableCommand(BaseCommand):
+    """Adds --json and report(); a Refusal or ValidationError inside errors_as_one_line() ends the command with status 1."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
@@ -24,7 +24,7 @@ class CreatingCommand(BaseCommand):
     def errors_as_one_line(self) -> Iterator[None]:
         try:
             yield
-        except TenantError as error:
+        except Refusal as error:
             raise CommandError(error.message) from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error

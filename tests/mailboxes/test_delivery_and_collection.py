@@ -7,17 +7,11 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from mailboxes import errors
-from mailboxes.models import KeyLock, Mailbox, MailboxKey, MaildropLock, Message, Tally, TallyChange
+from mailboxes.models import Mailbox, MailboxKey, MaildropLock, Message, Tally, TallyChange
 from mailboxes.services import activity, collection, delivery, tallies
 from mailboxes.vault import (
-    LockContext,
-    Secret,
     VaultError,
-    generate_key_pair,
-    lock_to_key,
-    lock_with_password,
     new_password,
-    open_password_lock,
 )
 from tenants.models import DirectoryEntry
 
@@ -146,35 +140,6 @@ def test_unique_ids_stay_the_same(receives, opened):
     first = opened()
     first.release()
     assert opened().entries == first.entries
-
-
-def test_an_earlier_key_opens_through_its_successor(receives, opened, acme, acme_mailbox):
-    """What waits under the old key is read with the new password, as after a reset."""
-    receives(b"before")
-    password, pair = new_password(), generate_key_pair()
-    with tenant_context(acme):
-        old = MailboxKey.objects.get(mailbox=acme_mailbox.mailbox)
-        context = LockContext(acme.pk, acme_mailbox.mailbox.pk)
-        lock = KeyLock.objects.get(key=old)
-        private = open_password_lock(bytes(lock.data), Secret(acme_mailbox.password), context=context)
-        lock.delete()
-        MailboxKey.objects.filter(pk=old.pk).update(state="retired")
-        new = MailboxKey.objects.create(mailbox=acme_mailbox.mailbox, generation=2, public_key=pair.public)
-        KeyLock.objects.create(
-            key=old,
-            kind="successor",
-            data=lock_to_key(private, pair.public, kind="successor", context=context),
-        )
-        KeyLock.objects.create(
-            key=new, kind="password", data=lock_with_password(pair.private, password, context=context)
-        )
-    DirectoryEntry.objects.filter(mailbox_id=acme_mailbox.mailbox.pk).update(
-        public_key=pair.public, generation=2
-    )
-    receives(b"after")
-    assert everything_in(opened(password.reveal())) == [b"before", b"after"]
-    with pytest.raises(errors.BadCredentials):
-        opened(acme_mailbox.password)
 
 
 def test_mail_sealed_to_a_key_that_was_replaced_meanwhile_is_refused_for_now(acme, acme_mailbox, settings):

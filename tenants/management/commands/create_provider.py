@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tenants import services
-from tenants.management.output import CreatingCommand
+from tenants.management.output import ScriptableCommand
 
 
-class Command(CreatingCommand):
+class Command(ScriptableCommand):
     help = "Create a provider."
 
     def add_arguments(self, parser: CommandParser) -> None:

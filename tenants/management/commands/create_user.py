@@ -6,13 +6,13 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from tenants import services
-from tenants.management.output import CreatingCommand
+from tenants.management.output import ScriptableCommand
 from tenants.models import Membership
 
 STAFF = "staff"  # what --role may say with --staff: there are no roles among platform staff
 
 
-class Command(CreatingCommand):
+class Command(ScriptableCommand):
     help = (
         "Create a person with a role at a provider or customer, or platform staff. "
         "Without --password-stdin a random password is printed, this once."

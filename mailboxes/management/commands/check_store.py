@@ -1,0 +1,95 @@
+"""`manage.py check_store acme`"""
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from mailboxes.errors import StoreFailed
+from mailboxes.services.janitor import StoreReport, check_store
+from tenants.management.output import ScriptableCommand
+from tenants.models import Customer
+
+
+class Command(ScriptableCommand):
+    help = (
+        "Compare messages and blobs and change nothing. Ends with status 1 when a blob is missing or has the wrong "
+        "size; files that no message needs are told too, but are no error: they are removed once a day."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "customer",
+            metavar="CUSTOMER",
+            nargs="?",
+            help="the customer's slug, such as acme; without it, all",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        customers = Customer.objects.order_by("slug")
+        if slug := options["customer"]:
+            customers = customers.filter(slug=slug)
+            if not customers:
+                raise CommandError(f"There is no customer {slug!r}.")
+        reports = []
+        for customer in customers:
+            try:
+                reports.append(check_store(customer))
+            except StoreFailed as error:
+                raise CommandError(
+                    f"{customer.slug}: {error.message} {error.__cause__ or ''}".strip()
+                ) from error
+            if not options["json"]:
+                self._print(reports[-1])
+        ok = all(report.ok for report in reports)
+        if options["json"]:
+            self.stdout.write(json.dumps({"customers": [_plain(report) for report in reports], "ok": ok}))
+        if not ok:
+            broken = sum(len(report.missing) + len(report.wrong_size) for report in reports)
+            raise CommandError(
+                f"{broken} messages can't be read: their blobs are missing or have the wrong size."
+            )
+
+    def _print(self, report: StoreReport) -> None:
+        for missing in report.missing:
+            self.stdout.write(f"MISSING     {missing.mailbox_address} {missing.uid.hex} {missing.blob}")
+        for wrong in report.wrong_size:
+            size = f"{wrong.octets} octets instead of {wrong.expected}"
+            self.stdout.write(f"WRONG SIZE  {wrong.mailbox_address} {wrong.uid.hex} {wrong.blob}: {size}")
+        for orphan in report.orphans:
+            hours = orphan.age_seconds // 3600
+            self.stdout.write(f"ORPHAN      {orphan.name}: {orphan.octets} octets, {hours} hours old")
+        counts = (
+            f"{report.messages} messages, {report.blobs} files, {len(report.missing)} missing, "
+            f"{len(report.wrong_size)} of the wrong size, {len(report.orphans)} orphans, {report.young} too young to tell"
+        )
+        self.stdout.write(f"{report.customer}: {'ok' if report.ok else 'DAMAGED'}: {counts}")
+
+
+def _plain(report: StoreReport) -> dict[str, Any]:
+    return {
+        "customer": report.customer,
+        "ok": report.ok,
+        "messages": report.messages,
+        "blobs": report.blobs,
+        "missing": [
+            {"mailbox": missing.mailbox_address, "uid": missing.uid.hex, "blob": missing.blob}
+            for missing in report.missing
+        ],
+        "wrong_size": [
+            {
+                "mailbox": wrong.mailbox_address,
+                "uid": wrong.uid.hex,
+                "blob": wrong.blob,
+                "octets": wrong.octets,
+                "expected": wrong.expected,
+            }
+            for wrong in report.wrong_size
+        ],
+        "orphans": [
+            {"name": orphan.name, "age_seconds": orphan.age_seconds, "octets": orphan.octets}
+            for orphan in report.orphans
+        ],
+        "young": report.young,
+    }

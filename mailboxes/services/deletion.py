@@ -1,0 +1,118 @@
+"""Deleting a mailbox: its keys go at once, its storage in slices, its certificate stays (docs/jobs.md)."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from mailboxes import errors
+from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock, Message
+from mailboxes.services import jobs, tallies
+from mailboxes.services.certificates import ACTION, facts_of, sign
+from mailboxes.services.keyring import hold_mailbox
+from tenants import audit, directory
+from tenants.models import Customer, DirectoryEntry
+
+
+class Losses(NamedTuple):
+    """What is lost when a mailbox is deleted now: messages and octets, `locked` ones among them, the oldest of `since`."""
+
+    messages: int
+    octets: int
+    locked: int
+    since: datetime | None
+
+
+def losses(customer: Customer, mailbox: Mailbox) -> Losses:
+    """What would be lost."""
+    with tenant_context(customer):
+        now = tallies.of(mailbox.pk)
+        oldest = Message.objects.filter(mailbox=mailbox).order_by("pk").values_list("received_at", flat=True)
+        return Losses(now.waiting, now.waiting_octets, now.locked, oldest.first())
+
+
+def start_deletion(
+    customer: Customer, mailbox: Mailbox, *, by: User | None, confirmed_name: str | None = None
+) -> Job:
+    """Destroy every lock of every key: when this returns nobody reads the mail any more, whatever else happens.
+
+    `confirmed_name` is the mailbox's name as a person typed it; None when no person was asked. Raises StillActive,
+    NameNotConfirmed, NoSuchMailbox, MailboxDeleting.
+    """
+    with tenant_context(customer), transaction.atomic(durable=True):
+        found = hold_mailbox(mailbox.pk)
+        if found.status != Mailbox.Status.SUSPENDED:
+            raise errors.StillActive(name=found.name)
+        if confirmed_name is not None and confirmed_name.strip() != found.name:
+            raise errors.NameNotConfirmed
+        keys = MailboxKey.objects.filter(mailbox=found)
+        generation = keys.get(state=MailboxKey.State.CURRENT).generation
+        keys.update(state=MailboxKey.State.DESTROYED)  # waits for deliveries that are being committed
+        KeyLock.objects.filter(key__mailbox=found).delete()
+        MaildropLock.objects.filter(mailbox=found).delete()
+        found.status = Mailbox.Status.DELETING
+        found.save(update_fields=["status"])
+        _publish(customer, found, DirectoryEntry.Status.DELETING, generation)
+        jobs.close_all(found, "mailbox-deleted", Job.Kind.REENCRYPTION, Job.Kind.CLEARING)
+        lost = tallies.of(found.pk)
+        job = jobs.open_job(customer, found, Job.Kind.DELETION, total=lost.waiting, by=by)
+        audit.record(
+            "mailbox.deletion_started",
+            by=by,
+            customer=customer,
+            target=("mailbox", str(found.pk), found.name),
+            data={
+                "messages": lost.waiting,
+                "octets": lost.waiting_octets,
+                "keys": [key.fingerprint for key in keys.order_by("generation")],
+                "job": str(job.pk),
+            },
+        )
+        return job
+
+
+@transaction.atomic(durable=True)
+def finish_deletion(customer: Customer, job: Job) -> bool:
+    """The last step, when storage is free: rows, address and certificate. Whether it is done. In the customer's schema."""
+    held = Mailbox.objects.select_for_update(no_key=True)
+    mailbox = held.filter(jobs=job.pk).first()
+    if mailbox is None or Message.objects.filter(mailbox=mailbox).exists():
+        return mailbox is None
+    keys = list(MailboxKey.objects.filter(mailbox=mailbox).order_by("generation"))
+    job = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    facts = facts_of(
+        customer=customer,
+        mailbox=mailbox,
+        requested_by=job.created_by_email,
+        requested_at=job.created_at,
+        finished_at=timezone.now(),
+        messages=job.done,
+        octets=job.octets,
+        fingerprints=[key.fingerprint for key in keys],
+    )
+    audit.record(
+        ACTION,
+        customer=customer,
+        target=("mailbox", str(mailbox.pk), mailbox.name),
+        data=sign(facts),
+    )
+    _publish(customer, mailbox, DirectoryEntry.Status.RETIRED, keys[-1].generation)
+    jobs.close(job, Job.State.DONE)
+    Job.objects.filter(pk=job.pk).update(mailbox=None)
+    mailbox.delete()
+    return True
+
+
+def _publish(customer: Customer, mailbox: Mailbox, status: str, generation: int) -> None:
+    """The address stays in the directory for ever, so that nobody gets it again; its key does not."""
+    directory.publish(
+        address=mailbox.address,
+        customer=customer,
+        mailbox_id=mailbox.pk,
+        status=status,
+        public_key=b"",
+        generation=generation,
+    )

@@ -1,0 +1,285 @@
+"""Jobs: opened and closed in the transaction of the act that they belong to, and how they get on (docs/jobs.md)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy, ngettext
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from mailboxes import errors
+from mailboxes.models import Job, KeyLock, Mailbox, Message
+from tenants import access
+from tenants.models import Customer, OpenJob
+
+TASK = "mailboxes.tasks.work_job"
+FIRST_PAUSE, LONGEST_PAUSE = 2, 300  # seconds between attempts after a failure
+ATTEMPTS = 24  # in a row: an hour and a half, in which somebody may make room on the disk
+
+# What can be wrong with a job, and what to do about it, by Job.error.
+TROUBLES: dict[str, tuple[Any, Any]] = {
+    "store-full": (
+        gettext_lazy("The message store is full."),
+        gettext_lazy("Free space there. Nothing is lost; the job goes on by itself."),
+    ),
+    "store-failed": (
+        gettext_lazy("The message store did not take or give what it was asked for."),
+        gettext_lazy("Look at the workers' log and at the disk. Nothing is lost; the job goes on by itself."),
+    ),
+    "database-failed": (
+        gettext_lazy("The database did not answer."),
+        gettext_lazy("Look at the workers' log. Nothing is lost; the job goes on by itself."),
+    ),
+    "worker-key": (
+        gettext_lazy("The workers can't open what was locked for them."),
+        gettext_lazy(
+            "Give the workers the GATEHOUSE_WORKER_KEY that belongs to the key of the web processes. Nothing is lost; "
+            "the job goes on by itself."
+        ),
+    ),
+    "unforeseen": (
+        gettext_lazy("Something went wrong that was not foreseen."),
+        gettext_lazy("Look at the workers' log, or send it to whoever looks after the software."),
+    ),
+    "unreadable": (
+        gettext_lazy("Some messages can't be read: their files are missing or were altered."),
+        gettext_lazy(
+            "Everything else is done. Restore these files from a backup (“manage.py check_store” names them), then try "
+            "again. Until then they stay as they are, under the earlier key."
+        ),
+    ),
+    "no-lock": (
+        gettext_lazy("The workers' access to the earlier key has ended."),
+        gettext_lazy("Type the mailbox's current password, and the job goes on where it stopped."),
+    ),
+    "password-lost": (
+        gettext_lazy("The password was reset again, without the current one, while this job ran."),
+        gettext_lazy("What was left is locked now; the earlier password unlocks it on the mailbox's page."),
+    ),
+    "mailbox-deleted": (
+        gettext_lazy("The mailbox was deleted while this job ran."),
+        gettext_lazy("There is nothing to do."),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a job gets on, in words and numbers for people. `rate` is in messages a second."""
+
+    job: Job
+    done: int
+    total: int
+    percent: int
+    rate: float | None
+    seconds_left: int | None
+    trouble: str
+    advice: str
+    next_try_at: datetime | None
+    may_retry: bool
+    needs_password: bool
+
+
+# --- Opening, going on, closing: in the caller's transaction, in the customer's schema ---
+def open_job(customer: Customer, mailbox: Mailbox, kind: str, *, total: int, by: User | None) -> Job:
+    """A new job, for which the bell rings as soon as the caller's transaction is committed."""
+    job = Job.objects.create(
+        kind=kind,
+        mailbox=mailbox,
+        mailbox_name=mailbox.name,
+        mailbox_address=mailbox.address,
+        total=total,
+        wake_at=_later(),
+        created_by_email=by.email if by else "",
+    )
+    OpenJob.objects.create(customer=customer, job_id=job.pk)
+    _ring_after_commit(customer, job)
+    return job
+
+
+def go_on(customer: Customer, job: Job, *, more: int = 0) -> Job:
+    """Work on it again, or from now on with `more` messages."""
+    Job.objects.filter(pk=job.pk).update(
+        state=Job.State.QUEUED,
+        total=F("total") + more,
+        error="",
+        failures=0,
+        paused_until=None,
+        wake_at=_later(),
+        finished_at=None,
+    )
+    OpenJob.objects.get_or_create(customer=customer, job_id=job.pk)
+    job.refresh_from_db()
+    _ring_after_commit(customer, job)
+    return job
+
+
+def close(job: Job, state: str, error: str = "") -> None:
+    """The job is over, or waits for a person. Worker locks of its mailbox go with it, whatever the outcome."""
+    if job.mailbox_id:
+        wipe_worker_locks(job.mailbox_id)
+    over: dict[str, Any] = {} if state == Job.State.WAITING else {"finished_at": timezone.now()}
+    if state == Job.State.DONE:
+        over["done"] = over["total"] = Greatest(
+            "done", "total"
+        )  # what was collected meanwhile needed no work
+    Job.objects.filter(pk=job.pk).update(state=state, error=error, failures=0, paused_until=None, **over)
+    OpenJob.objects.filter(job_id=job.pk).delete()
+
+
+def close_all(mailbox: Mailbox, error: str, *kinds: str) -> None:
+    """Something overtook the mailbox's live jobs of these kinds."""
+    for job in mailbox.jobs.live().filter(kind__in=kinds):
+        close(job, Job.State.FAILED, error)
+
+
+def wipe_worker_locks(mailbox_id: UUID) -> None:
+    KeyLock.objects.filter(key__mailbox_id=mailbox_id, kind=KeyLock.Kind.WORKER).delete()
+
+
+def _later() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.JOB_SILENCE_SECONDS)
+
+
+def sign_of_life() -> dict[str, Any]:
+    """What an update of a job that is being worked on brings along."""
+    return {
+        "state": Job.State.RUNNING,
+        "wake_at": _later(),
+        "error": "",
+        "failures": 0,
+        "paused_until": None,
+        "started_at": Coalesce("started_at", timezone.now()),
+    }
+
+
+def note_failure(job: Job, error: str) -> None:
+    """A slice failed. Try again after a pause that grows, and give up after ATTEMPTS in a row."""
+    Job.objects.filter(pk=job.pk).update(failures=F("failures") + 1, error=error)
+    job.refresh_from_db()
+    if job.failures >= ATTEMPTS:
+        close(job, Job.State.FAILED, error)
+        return
+    until = timezone.now() + timedelta(seconds=min(FIRST_PAUSE * 2 ** (job.failures - 1), LONGEST_PAUSE))
+    Job.objects.filter(pk=job.pk).update(paused_until=until, wake_at=until)
+
+
+# --- The bell ---
+def ring(schema: str, job_id: UUID) -> None:
+    """Ask for a slice of work. If nobody hears it, beat rings again."""
+    current_app.send_task(TASK, args=[schema, str(job_id)])
+
+
+def _ring_after_commit(customer: Customer, job: Job) -> None:
+    schema, job_id = customer.schema_name, job.pk
+
+    def ring_all() -> None:
+        for _number in range(settings.JOB_SLICES_AT_ONCE):
+            ring(schema, job_id)
+
+    # Robust: without Redis the act is done all the same, and beat rings later.
+    transaction.on_commit(ring_all, robust=True)
+
+
+def ring_stalled() -> int:
+    """Ring for every job from which nothing was heard for too long; returns for how many. Starts in `public`."""
+    rung = 0
+    for open_job in OpenJob.objects.select_related("customer"):
+        with tenant_context(open_job.customer):
+            # The update is the claim: of two beats one rings.
+            stalled = Job.objects.filter(
+                pk=open_job.job_id, state__in=Job.WORKABLE, wake_at__lt=timezone.now()
+            ).update(wake_at=_later())
+        if stalled:
+            ring(open_job.customer.schema_name, open_job.job_id)
+            rung += 1
+    return rung
+
+
+# --- Looking ---
+def job_for(
+    user: User, customer: Customer, pk: UUID, right: access.Right = access.Right.VIEW_MAILBOXES
+) -> Job:
+    """The one door to a job. Raises NoSuchJob, also for another customer's; tenants.errors.NotAllowed."""
+    access.require(user, customer, right)
+    return find_job(customer, pk)
+
+
+def find_job(customer: Customer, pk: UUID) -> Job:
+    """For commands. Raises NoSuchJob."""
+    with tenant_context(customer):
+        job = Job.objects.select_related("mailbox").filter(pk=pk).first()
+    if job is None:
+        raise errors.NoSuchJob
+    return job
+
+
+def jobs_of(mailbox: Mailbox) -> list[Job]:
+    """Its jobs, the live ones first, then the newest; in the customer's schema."""
+    jobs = list(mailbox.jobs.order_by("-created_at")[:20])
+    return sorted(jobs, key=lambda job: not job.is_live)
+
+
+def progress(job: Job) -> Progress:
+    """How the job gets on, as of the row at hand."""
+    trouble, advice = (str(text) for text in TROUBLES.get(job.error, ("", "")))
+    if job.error == "unreadable" and job.total > job.done:
+        left = job.total - job.done
+        trouble = ngettext(
+            "%(left)d message can't be read: its file is missing or was altered.",
+            "%(left)d messages can't be read: their files are missing or were altered.",
+            left,
+        ) % {"left": left}
+    rate = _rate(job)
+    return Progress(
+        job=job,
+        done=job.done,
+        total=job.total,
+        percent=100 if job.state == Job.State.DONE else _percent(job),
+        rate=rate,
+        seconds_left=ceil((job.total - job.done) / rate) if rate and job.state == Job.State.RUNNING else None,
+        trouble=trouble,
+        advice=advice,
+        next_try_at=job.paused_until if job.state in Job.WORKABLE else None,
+        may_retry=may_retry(job),
+        needs_password=needs_password(job),
+    )
+
+
+def _rate(job: Job) -> float | None:
+    end = job.finished_at or (timezone.now() if job.state == Job.State.RUNNING else None)
+    if not (job.started_at and job.done and end and end > job.started_at):
+        return None
+    return job.done / (end - job.started_at).total_seconds()
+
+
+def _percent(job: Job) -> int:
+    return min(99, job.done * 100 // job.total) if job.total else 0
+
+
+def may_retry(job: Job) -> bool:
+    """Whether a person can let it go on: it failed, waits for a password, or pauses after trouble."""
+    if job.mailbox_id is None or job.error in ("password-lost", "mailbox-deleted"):
+        return False
+    pausing = job.state in Job.WORKABLE and job.failures > 0
+    return pausing or job.state in (Job.State.FAILED, Job.State.WAITING)
+
+
+def needs_password(job: Job) -> bool:
+    """Whether that takes the mailbox's password: the workers have no access to its earlier keys any more."""
+    stopped = job.state in (Job.State.WAITING, Job.State.FAILED)
+    return job.kind == Job.Kind.REENCRYPTION and stopped and may_retry(job)
+
+
+def forgive_damage(mailbox_id: UUID) -> None:
+    """Look at messages again that could not be read: their files may have been restored."""
+    Message.objects.filter(mailbox_id=mailbox_id, damaged_at__isnull=False).update(damaged_at=None)

@@ -1,0 +1,150 @@
+"""Editing, suspending and activating: what a mailbox is called and whether it takes mail."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from mailboxes import errors
+from mailboxes.models import Mailbox, MailboxKey
+from mailboxes.services import tallies
+from mailboxes.services.keyring import hold_mailbox
+from mailboxes.services.naming import clean_description, clean_name, clean_reason, refuse_taken
+from tenants import audit, directory
+from tenants.models import Customer
+
+CHOICES = (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED)
+
+
+def edit_mailbox(
+    customer: Customer,
+    mailbox: Mailbox,
+    *,
+    by: User | None,
+    name: str,
+    description: str,
+    status: str | None = None,
+    reason: str = "",
+) -> Mailbox:
+    """Change name, description and status (None: as it is) in one go; `reason` belongs to a suspension.
+
+    Raises InvalidName, InvalidDescription, InvalidReason, UnknownStatus, NameTaken, NoSuchMailbox, MailboxDeleting;
+    then nothing has changed.
+    """
+    wanted = {"name": clean_name(name), "description": clean_description(description)}
+    return _change(customer, mailbox, wanted, status=status, reason=clean_reason(reason), by=by)
+
+
+def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: User | None, reason: str = "") -> Mailbox:
+    """From now on new mail is put off (450); what waits can still be collected.
+
+    Raises InvalidReason, NoSuchMailbox, MailboxDeleting.
+    """
+    status = Mailbox.Status.SUSPENDED
+    return _change(customer, mailbox, {}, status=status, reason=clean_reason(reason), by=by)
+
+
+def activate_mailbox(customer: Customer, mailbox: Mailbox, *, by: User | None) -> Mailbox:
+    """From now on new mail is taken again. Raises NoSuchMailbox, MailboxDeleting."""
+    return _change(customer, mailbox, {}, status=Mailbox.Status.ACTIVE, reason="", by=by)
+
+
+def _change(
+    customer: Customer,
+    mailbox: Mailbox,
+    wanted: dict[str, str],
+    *,
+    status: str | None,
+    reason: str,
+    by: User | None,
+) -> Mailbox:
+    if status is not None and status not in CHOICES:
+        raise errors.UnknownStatus
+    with tenant_context(customer):
+        if "name" in wanted:
+            refuse_taken(wanted["name"], but=mailbox.pk)
+        try:
+            return _write(customer, mailbox, wanted, status=status, reason=reason, by=by)
+        except IntegrityError as error:
+            constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
+            if constraint == "mailbox_name_unique":
+                raise errors.NameTaken(name=wanted["name"]) from None
+            raise
+
+
+@transaction.atomic(durable=True)
+def _write(
+    customer: Customer,
+    mailbox: Mailbox,
+    wanted: dict[str, str],
+    *,
+    status: str | None,
+    reason: str,
+    by: User | None,
+) -> Mailbox:
+    found = hold_mailbox(mailbox.pk)
+    values: dict[str, Any] = dict(wanted)
+    if status is not None and (status != found.status or reason != found.suspension_reason):
+        values |= _suspension(found, reason, by) if status == Mailbox.Status.SUSPENDED else _activity()
+    before = {name: getattr(found, name) for name in values}
+    changed = {name for name, value in values.items() if value != before[name]}
+    if not changed:
+        return found
+    for name in changed:
+        setattr(found, name, values[name])
+    found.save(update_fields=changed)
+    if "status" in changed:
+        _publish(customer, found)
+        if found.status == Mailbox.Status.SUSPENDED:
+            tallies.forget_put_off(found.pk)
+    audit.record(
+        _action(changed, found),
+        by=by,
+        customer=customer,
+        target=("mailbox", str(found.pk), found.name),
+        data={
+            "before": {name: before[name] for name in sorted(changed)},
+            "after": {name: values[name] for name in sorted(changed)},
+        },
+    )
+    return found
+
+
+def _suspension(mailbox: Mailbox, reason: str, by: User | None) -> dict[str, Any]:
+    if mailbox.status == Mailbox.Status.SUSPENDED:  # since when and by whom stays as it was
+        return {"suspension_reason": reason}
+    return {
+        "status": Mailbox.Status.SUSPENDED,
+        "suspended_at": timezone.now(),
+        "suspended_by_email": by.email if by else "",
+        "suspension_reason": reason,
+    }
+
+
+def _activity() -> dict[str, Any]:
+    return {
+        "status": Mailbox.Status.ACTIVE,
+        "suspended_at": None,
+        "suspended_by_email": "",
+        "suspension_reason": "",
+    }
+
+
+def _action(changed: set[str], mailbox: Mailbox) -> str:
+    if "status" not in changed:
+        return "mailbox.edited"
+    return "mailbox.suspended" if mailbox.status == Mailbox.Status.SUSPENDED else "mailbox.activated"
+
+
+def _publish(customer: Customer, mailbox: Mailbox) -> None:
+    key = MailboxKey.objects.get(mailbox=mailbox, state=MailboxKey.State.CURRENT)
+    directory.publish(
+        address=mailbox.address,
+        customer=customer,
+        mailbox_id=mailbox.pk,
+        status=mailbox.status,
+        public_key=bytes(key.public_key),
+        generation=key.generation,
+    )

@@ -1,0 +1,42 @@
+"""Offers: what the first step made and signed travels in the form, and the second step brings it back. Stored nowhere."""
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+from django.core import signing
+
+from accounts.models import User
+from mailboxes import errors
+from tenants.models import Customer
+
+OFFER_SECONDS = (
+    3600  # time to print the sheet and hand it over, short enough that nobody comes back the next day
+)
+
+
+def sign(salt: str, customer: Customer, by: User | None, **offered: Any) -> str:
+    """A token that only this person can bring back, at this customer, within OFFER_SECONDS."""
+    who = {"customer": str(customer.pk), "by": by.pk if by else None}
+    return signing.dumps({**offered, **who}, salt=salt)
+
+
+def read(salt: str, token: str, customer: Customer, by: User | None) -> dict[str, Any]:
+    """What was signed. Raises OfferExpired, OfferAltered."""
+    try:
+        offered: dict[str, Any] = signing.loads(token, salt=salt, max_age=OFFER_SECONDS)
+    except signing.SignatureExpired:
+        raise errors.OfferExpired from None
+    except signing.BadSignature:
+        raise errors.OfferAltered from None
+    if (offered["customer"], offered["by"]) != (str(customer.pk), by.pk if by else None):
+        raise errors.OfferAltered
+    return offered
+
+
+def to_text(octets: bytes) -> str:
+    """Octets as a token can carry them."""
+    return b64encode(octets).decode()
+
+
+def to_octets(text: str) -> bytes:
+    return b64decode(text)

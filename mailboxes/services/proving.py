@@ -1,0 +1,55 @@
+"""Proving that one knows a mailbox's password: told apart when mistyped, counted when wrong, always written down."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from mailboxes import errors
+from mailboxes.services.keyring import Keyring, hold_mailbox
+from mailboxes.vault import MistypedPassword, Secret, WrongPassword, parse_password
+from tenants import audit
+from tenants.models import AuditEvent, Customer
+
+GUESSES, GUESS_MINUTES = 10, 15  # wrong ones for one mailbox, whoever makes them
+REFUSED = "mailbox.password_refused"
+
+Opener = Callable[[UUID, UUID, Secret], Keyring]
+
+
+def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *, by: User | None) -> Keyring:
+    """The keys that `opener` opens with the password as it was typed. Runs in the customer's schema.
+
+    Raises PasswordMistyped, WrongCurrentPassword, TooManyGuesses, NoSuchMailbox, MailboxDeleting.
+    """
+    refusal: type[errors.MailboxError] = errors.WrongCurrentPassword
+    # Committed also when the password is refused: a guess that leaves no trace would not count.
+    with transaction.atomic(durable=True):
+        mailbox = hold_mailbox(mailbox_id)  # one guess after the other
+        if _refused_lately(customer, mailbox_id) >= GUESSES:
+            raise errors.TooManyGuesses(minutes=GUESS_MINUTES)
+        try:
+            return opener(customer.pk, mailbox_id, parse_password(password))
+        except MistypedPassword:
+            refusal = errors.PasswordMistyped
+        except WrongPassword:
+            pass
+        audit.record(
+            REFUSED,
+            by=by,
+            customer=customer,
+            target=("mailbox", str(mailbox_id), mailbox.name),
+            data={"mistyped": refusal is errors.PasswordMistyped},
+        )
+    raise refusal
+
+
+def _refused_lately(customer: Customer, mailbox_id: UUID) -> int:
+    """Asked of the audit trail, so that it holds over hosts, processes and restarts."""
+    since = timezone.now() - timedelta(minutes=GUESS_MINUTES)
+    return AuditEvent.objects.filter(
+        customer_id=customer.pk, at__gte=since, action=REFUSED, target_id=str(mailbox_id)
+    ).count()

@@ -1,0 +1,60 @@
+"""Destroying keys: from that moment their mail is lost for good, and only its storage is left to be freed."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from mailboxes import errors
+from mailboxes.models import Job, Mailbox, MailboxKey, TallyChange
+from mailboxes.services import jobs, tallies
+from mailboxes.services.keyring import destroy_locks, drop_empty, hold_mailbox
+from tenants import audit
+from tenants.models import Customer
+
+
+def doom(customer: Customer, mailbox: Mailbox, keys: Iterable[int], *, by: User | None) -> Job | None:
+    """Destroy these keys, whose mail no password is to open any more, and have their storage freed.
+
+    In the caller's transaction, with the mailbox held. The job, or None when they had no mail.
+    """
+    doomed = MailboxKey.objects.filter(pk__in=list(keys))
+    destroy_locks(doomed.values_list("pk", flat=True))
+    total = 0
+    for key in doomed:
+        amount = tallies.sealed_to(MailboxKey.objects.filter(pk=key.pk))
+        TallyChange.objects.create(mailbox=mailbox, key=key, messages=-amount.messages, octets=-amount.octets)
+        total += amount.messages
+    doomed.update(state=MailboxKey.State.DESTROYED)
+    drop_empty(mailbox.pk, MailboxKey.State.DESTROYED)
+    if not MailboxKey.objects.filter(mailbox=mailbox, state=MailboxKey.State.DESTROYED).exists():
+        return None
+    job = mailbox.jobs.live().filter(kind=Job.Kind.CLEARING).first()
+    if job:
+        return jobs.go_on(customer, job, more=total)
+    return jobs.open_job(customer, mailbox, Job.Kind.CLEARING, total=total, by=by)
+
+
+def delete_locked_mail(customer: Customer, mailbox: Mailbox, *, by: User | None) -> Job | None:
+    """Give up mail that only an earlier password opens. Raises NothingToUnlock, NoSuchMailbox, MailboxDeleting."""
+    with tenant_context(customer), transaction.atomic(durable=True):
+        found = hold_mailbox(mailbox.pk)
+        locked = MailboxKey.objects.filter(mailbox=found, state=MailboxKey.State.LOCKED)
+        keys = list(locked.values_list("pk", flat=True))
+        if not keys:
+            raise errors.NothingToUnlock
+        amount = tallies.sealed_to(locked)
+        job = doom(customer, found, keys, by=by)
+        audit.record(
+            "mailbox.locked_mail_deleted",
+            by=by,
+            customer=customer,
+            target=("mailbox", str(found.pk), found.name),
+            data={
+                "messages": amount.messages,
+                "octets": amount.octets,
+                "job": str(job.pk) if job else None,
+            },
+        )
+        return job

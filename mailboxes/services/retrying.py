@@ -1,0 +1,37 @@
+"""Letting a job go on that has stopped."""
+
+from django.db import transaction
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from mailboxes import errors
+from mailboxes.models import Job
+from mailboxes.services import jobs
+from mailboxes.services.passwords import unlock
+from tenants import audit
+from tenants.models import Customer
+
+
+def retry(customer: Customer, job: Job, *, by: User | None, password: str = "") -> Job:
+    """Let a failed, pausing or waiting job go on now.
+
+    Raises NothingToRetry; PasswordNeeded when the workers have lost their access to the keys, and then what
+    `unlock` raises.
+    """
+    job = jobs.find_job(customer, job.pk)
+    if not jobs.may_retry(job) or job.mailbox is None:
+        raise errors.NothingToRetry
+    if jobs.needs_password(job):
+        if not password.strip():
+            raise errors.PasswordNeeded
+        return unlock(customer, job.mailbox, password, by=by) or jobs.find_job(customer, job.pk)
+    with tenant_context(customer), transaction.atomic(durable=True):
+        job = jobs.go_on(customer, job)
+        audit.record(
+            "job.retried",
+            by=by,
+            customer=customer,
+            target=("mailbox", str(job.mailbox_id), job.mailbox_name),
+            data={"job": str(job.pk), "kind": job.kind},
+        )
+    return job

@@ -1,0 +1,179 @@
+"""Re-encryption: each message is opened with its key and sealed to the current one; then its row moves over."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from mailboxes import errors
+from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
+from mailboxes.services import jobs, worker_keys
+from mailboxes.services.keyring import drop_empty, hold_current, hold_mailbox
+from mailboxes.store import Draft, keep_all, store
+from mailboxes.vault import (
+    LockContext,
+    MessageContext,
+    PrivateKey,
+    Sealer,
+    VaultError,
+    open_key_lock,
+    open_sealed,
+)
+from tenants.models import Customer
+
+log = logging.getLogger(__name__)
+
+# One transaction holds so many messages, so long; an archiver that wants to delete one of them waits for it.
+BATCH = 32
+BATCH_OCTETS = 16 * 1024 * 1024
+
+State = MailboxKey.State
+
+
+@dataclass
+class _Moved:
+    """A message under its new key, written and not yet in place."""
+
+    message: Message
+    blob: str
+    draft: Draft
+
+
+def step(customer: Customer, job: Job) -> bool:
+    """Move a batch to the current key, or finish. Raises StoreFull, StoreFailed."""
+    if not Job.objects.filter(pk=job.pk, state__in=Job.WORKABLE).exists():
+        return False  # a deletion or a reset without the password has overtaken it
+    for key, private in _sources(customer, job):
+        try:
+            if _move_batch(customer, job, key, private):
+                return True
+        except errors.KeyChanged:
+            return True  # reset again meanwhile: go on with the newest key
+    with suppress(errors.NoSuchMailbox, errors.MailboxDeleting):  # whose deletion has closed this job
+        _finish(job)
+    return False
+
+
+def _sources(customer: Customer, job: Job) -> Iterator[tuple[MailboxKey, PrivateKey]]:
+    """The retired keys that the workers have access to."""
+    locks = KeyLock.objects.filter(
+        key__mailbox=job.mailbox_id,
+        key__state=State.RETIRED,
+        kind=KeyLock.Kind.WORKER,
+        expires_at__gt=timezone.now(),
+    )
+    for lock in locks.select_related("key").order_by("key__generation"):
+        context = LockContext(customer.pk, lock.key.mailbox_id)
+        yield (
+            lock.key,
+            open_key_lock(bytes(lock.data), worker_keys.private_key(), kind="worker", context=context),
+        )
+
+
+def _move_batch(customer: Customer, job: Job, key: MailboxKey, private: PrivateKey) -> int:
+    """How many messages of this key were dealt with. Raises KeyChanged, StoreFull, StoreFailed: then none was."""
+    target = MailboxKey.objects.filter(mailbox=key.mailbox_id, state=State.CURRENT).first()
+    if target is None:
+        raise errors.KeyChanged
+    with ExitStack() as undo, transaction.atomic(durable=True):
+        # The old blobs go after COMMIT, so COMMIT has to be on the disk by then.
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = on")
+        claimed = _claim(key)
+        if not claimed:
+            return 0
+        moved = list(_reseal(customer, claimed, private, bytes(target.public_key), undo))
+        keep_all([one.draft for one in moved])
+        _write_down(job, key, hold_current(key.mailbox_id, target.generation), moved)
+        undo.pop_all()  # an unanswered COMMIT may have succeeded: better an orphan than a row without its blob
+    for blob in [one.message.blob for one in moved]:
+        try:
+            store().remove(blob)
+        except errors.StoreFailed:
+            log.exception("a re-encrypted message's old blob stays behind: %s", blob)
+    return len(claimed)
+
+
+def _claim(key: MailboxKey) -> list[Message]:
+    waiting = Message.objects.filter(key=key, damaged_at=None).order_by("pk")
+    claimed: list[Message] = []
+    octets = 0
+    for message in waiting.select_for_update(skip_locked=True)[:BATCH]:
+        octets += message.octets
+        if claimed and octets > BATCH_OCTETS:
+            break  # the others are free again with the end of this transaction
+        claimed.append(message)
+    return claimed
+
+
+def _reseal(
+    customer: Customer, claimed: list[Message], private: PrivateKey, public: bytes, undo: ExitStack
+) -> Iterator[_Moved]:
+    """Each message sealed anew; one that can't be read is marked and left alone."""
+    blobs = store()
+    shard = blobs.new_shard()
+    for message in claimed:
+        context = MessageContext(customer.pk, message.mailbox_id, message.uid)
+        blob = blobs.new_name(customer.pk, message.mailbox_id, shard)
+        draft = blobs.draft(blob)
+        undo.callback(draft.discard)
+        try:
+            sealer = Sealer(public, context=context)
+            for piece in open_sealed(blobs.chunks(message.blob), private, context=context):
+                draft.write(sealer.update(piece))
+            draft.write(sealer.finish())
+        except (VaultError, errors.MessageGone) as error:
+            # The row is held, so nobody has moved or deleted the message: its blob is missing or not what was sealed.
+            log.error(
+                "message cannot be re-encrypted customer=%s mailbox=%s message=%s error=%s",
+                customer.slug,
+                message.mailbox_id,
+                message.uid.hex,
+                type(error).__name__,
+            )
+            draft.discard()
+            Message.objects.filter(pk=message.pk).update(damaged_at=timezone.now())
+            continue
+        yield _Moved(message, blob, draft)
+
+
+def _write_down(job: Job, key: MailboxKey, target_id: int, moved: list[_Moved]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE mailboxes_message SET key_id = %s, blob = %s WHERE id = %s",
+            [(target_id, one.blob, one.message.pk) for one in moved],
+        )
+    octets = sum(one.message.octets for one in moved)
+    for key_id, sign in ((key.pk, -1), (target_id, 1)):
+        TallyChange.objects.create(
+            mailbox_id=key.mailbox_id, key_id=key_id, messages=sign * len(moved), octets=sign * octets
+        )
+    # Last, because slices that work side by side wait for each other here until COMMIT.
+    Job.objects.filter(pk=job.pk).update(
+        done=F("done") + len(moved), octets=F("octets") + octets, **jobs.sign_of_life()
+    )
+
+
+@transaction.atomic(durable=True)
+def _finish(job: Job) -> None:
+    """Destroy what no message needs any more, and close the job if nothing is left that workers can do."""
+    assert job.mailbox_id, "a mailbox that is deleted ends this job"
+    mailbox = hold_mailbox(job.mailbox_id)
+    job = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    if job.state not in Job.WORKABLE:
+        return
+    drop_empty(mailbox.pk, State.RETIRED)
+    left = Message.objects.filter(key__mailbox=mailbox, key__state=State.RETIRED)
+    usable = KeyLock.objects.filter(kind=KeyLock.Kind.WORKER, expires_at__gt=timezone.now())
+    if not left.exists():
+        jobs.close(job, Job.State.DONE)
+    elif left.filter(damaged_at=None).exclude(key__in=usable.values("key")).exists():
+        if not left.filter(damaged_at=None, key__in=usable.values("key")).exists():
+            jobs.close(job, Job.State.WAITING, "no-lock")
+    elif not left.filter(damaged_at=None).exists():
+        jobs.close(job, Job.State.FAILED, "unreadable")
+    # Otherwise other slices are at the rest, and the last of them gets here again.

@@ -1,0 +1,76 @@
+"""A mailbox that can be filled, emptied and worked on, all in the test's own thread."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django_tenants.utils import tenant_context
+
+from mailboxes.models import Job, KeyLock, MailboxKey, Message
+from mailboxes.services import collection, delivery
+from mailboxes.work.slices import work_slice
+from tests.conftest import OpenMailbox
+
+PEER = "192.0.2.7"
+
+
+@pytest.fixture
+def fill(acme_mailbox: OpenMailbox) -> Callable[..., None]:
+    """Mail comes in."""
+
+    def deliver(*mails: bytes, to: OpenMailbox = acme_mailbox) -> None:
+        for mail in mails:
+            delivery.deliver([delivery.resolve(to.address, peer=PEER)], [mail])
+
+    return deliver
+
+
+@pytest.fixture
+def collect(acme_mailbox: OpenMailbox) -> Callable[..., list[bytes]]:
+    """What an archiver gets with this password."""
+
+    def read(password: Any, *, of: OpenMailbox = acme_mailbox) -> list[bytes]:
+        maildrop = collection.open_maildrop(of.address, password, peer=PEER)
+        try:
+            return [b"".join(maildrop.read(index)) for index in range(len(maildrop.entries))]
+        finally:
+            maildrop.release()
+
+    return read
+
+
+@pytest.fixture
+def work(acme: Any) -> Callable[[Job], Job]:
+    """Workers do what the job asks for, to its end or until it pauses."""
+
+    def to_the_end(job: Job) -> Job:
+        while work_slice(acme, job.pk):
+            pass
+        with tenant_context(acme):
+            return Job.objects.get(pk=job.pk)
+
+    return to_the_end
+
+
+@pytest.fixture
+def in_acme(acme: Any) -> Iterator[None]:
+    with tenant_context(acme):
+        yield
+
+
+@pytest.fixture
+def keys(acme: Any, acme_mailbox: OpenMailbox) -> Callable[[], dict[int, tuple[str, list[str], int]]]:
+    """State, kinds of locks and number of messages of each generation."""
+
+    def look() -> dict[int, tuple[str, list[str], int]]:
+        with tenant_context(acme):
+            return {
+                key.generation: (
+                    key.state,
+                    sorted(KeyLock.objects.filter(key=key).values_list("kind", flat=True)),
+                    Message.objects.filter(key=key).count(),
+                )
+                for key in MailboxKey.objects.filter(mailbox=acme_mailbox.mailbox).order_by("generation")
+            }
+
+    return look

@@ -9,6 +9,7 @@ from mailboxes.errors import StoreFailed
 from mailboxes.services.janitor import StoreReport, check_store
 from tenants.management.output import ScriptableCommand
 from tenants.models import Customer
+from tenants.services import customer_by_slug
 
 
 class Command(ScriptableCommand):
@@ -27,21 +28,18 @@ class Command(ScriptableCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        customers = Customer.objects.order_by("slug")
-        if slug := options["customer"]:
-            customers = customers.filter(slug=slug)
-            if not customers:
-                raise CommandError(f"There is no customer {slug!r}.")
+        with self.errors_as_one_line():
+            slug = options["customer"]
+            customers = [customer_by_slug(slug)] if slug else Customer.objects.order_by("slug")
         reports = []
         for customer in customers:
             try:
-                reports.append(check_store(customer))
+                report = check_store(customer)
             except StoreFailed as error:
-                raise CommandError(
-                    f"{customer.slug}: {error.message} {error.__cause__ or ''}".strip()
-                ) from error
+                raise CommandError(f"{customer.slug}: {error.message} ({error.__cause__})") from error
+            reports.append(report)
             if not options["json"]:
-                self._print(reports[-1])
+                self._print(report)
         ok = all(report.ok for report in reports)
         if options["json"]:
             self.stdout.write(json.dumps({"customers": [_plain(report) for report in reports], "ok": ok}))

@@ -112,9 +112,13 @@ def unlock(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("That password fits: the mail that it opens is unlocked."))
             return _to_the_job(mailbox, job)
+    activity = services.activity(mailbox)
+    if form.is_bound and not activity.locked:  # the button was pressed twice, or somebody was quicker
+        messages.info(request, _("No mail is locked any more."))
+        return _to_the_job(mailbox, next((job for job in services.jobs_of(mailbox) if job.is_live), None))
     context = {
         "mailbox": mailbox,
-        "activity": services.activity(mailbox),
+        "activity": activity,
         "form": form,
         "may_delete": Right.DELETE_MAILBOX in request.rights,
     }

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from mailboxes.models import Mailbox
 from mailboxes.services import collection
 from tests.cast import Cast
-from tests.console.kit import NEW, Page, Visit
+from tests.console.kit import NEW, Page, Visit, rows_with
 
 Mailboxes = Callable[[], list[Mailbox]]
 
@@ -62,23 +61,6 @@ def test_the_password_is_in_one_response_and_nowhere_else(visit: Visit, mailboxe
     assert not any(password in str(value) for value in visit.client.session.values())
     assert rows_with(password) == []
     assert rows_with(mailboxes()[0].address) != []  # the search finds what is there
-
-
-def rows_with(text: str) -> list[str]:
-    """The tables, of all schemas, that hold a row with this text."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        )
-        found = []
-        for (table,) in cursor.fetchall():
-            cursor.execute(
-                f"SELECT EXISTS (SELECT 1 FROM {table} AS t WHERE strpos(t::text, %s) > 0)", [text]
-            )
-            if cursor.fetchone()[0]:
-                found.append(table)
-        return found
 
 
 def test_no_answer_of_these_pages_is_kept_or_tells_other_sites(visit: Visit) -> None:

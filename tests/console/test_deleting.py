@@ -1,0 +1,200 @@
+"""Deleting a mailbox, and the certificate that stays."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from mailboxes import errors, services
+from mailboxes.models import Job, Mailbox
+from tests.cast import Cast
+from tests.conftest import OpenMailbox
+from tests.console.kit import Page
+
+Jobs = Callable[[], list[Job]]
+NAME = "Office 365 Journal"
+
+
+@pytest.fixture
+def url(acme_mailbox: OpenMailbox) -> str:
+    return f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+
+
+@pytest.fixture
+def suspended(acme: Any, acme_mailbox: OpenMailbox, fill: Any) -> None:
+    """A suspended mailbox with two messages, one of them locked."""
+    fill(b"x" * 3000)
+    services.reset_password(acme, acme_mailbox.mailbox, by=None, locked_mail="keep")
+    fill(b"y" * 1000)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+
+
+@pytest.fixture
+def deleted(suspended: None, admin: Client, url: str, work: Any) -> str:
+    """The certificate's page of a mailbox that is gone."""
+    admin.post(f"{url}delete/", {"confirmed_name": NAME})
+    work()
+    return f"/mailboxes/deleted/{url.split('/')[2]}/"
+
+
+def test_an_active_mailbox_is_to_be_suspended_first(
+    admin: Client, url: str, mailboxes: Callable[[], list[Mailbox]]
+) -> None:
+    page = Page(admin.get(f"{url}delete/"))
+    assert page.links["Suspend it"] == f"{url}edit/"
+    assert f"{url}delete/" not in page.inputs
+    refused = Page(admin.post(f"{url}delete/", {"confirmed_name": NAME}))
+    assert "“Office 365 Journal” is still active. Suspend it, then delete it." in refused.text
+    assert [mailbox.status for mailbox in mailboxes()] == ["active"]
+
+
+@pytest.mark.usefixtures("suspended")
+def test_the_page_says_what_is_lost(admin: Client, url: str, acme_mailbox: OpenMailbox) -> None:
+    page = Page(admin.get(f"{url}delete/"))
+    for words in (
+        "2 messages are lost (3.9 KB).",
+        f"The oldest came in at {timezone.now():%Y-%m-%d}",
+        "1 of them is locked",
+        "all keys of this mailbox are destroyed at once",
+        "nobody can bring its mail back",
+        acme_mailbox.address,
+        "is never given out again",
+        "backups, are not covered",
+        NAME,
+    ):
+        assert words in page.text
+    assert page.sent_by(f"{url}delete/")["confirmed_name"] == "", "the name is to be typed by hand"
+
+
+@pytest.mark.usefixtures("suspended")
+@pytest.mark.parametrize("typed", ["", "office 365 journal", "Office 365", "mbx"])
+def test_another_name_deletes_nothing(
+    admin: Client, url: str, typed: str, jobs: Jobs, mailboxes: Callable[[], list[Mailbox]]
+) -> None:
+    page = Page(admin.post(f"{url}delete/", {"confirmed_name": typed}))
+    assert "Type the mailbox's name exactly as it is shown" in page.texts["id_confirmed_name_error"]
+    assert "aria-invalid" in page.inputs[f"{url}delete/"]["confirmed_name"]
+    assert jobs() == []
+    assert [mailbox.status for mailbox in mailboxes()] == ["suspended"]
+
+
+@pytest.mark.usefixtures("suspended")
+def test_from_ok_on_nobody_reads_it_and_the_job_frees_the_storage(
+    admin: Client,
+    url: str,
+    acme_mailbox: OpenMailbox,
+    collect: Any,
+    fill: Any,
+    jobs: Jobs,
+    work: Any,
+    mailboxes: Callable[[], list[Mailbox]],
+    settings: Any,
+) -> None:
+    answer = admin.post(f"{url}delete/", {"confirmed_name": NAME})
+    [job] = jobs()
+    assert (answer.status_code, answer["Location"]) == (302, f"/mailboxes/jobs/{job.pk}/")
+    with pytest.raises(errors.BadCredentials):
+        collect(acme_mailbox.password)
+    with pytest.raises(errors.MailboxDeleting):
+        fill(b"late")
+    meanwhile = Page(admin.get(url))
+    assert "This mailbox is being deleted." in meanwhile.text
+    assert "Send mail here" not in meanwhile.text
+    assert not {"Edit", "Reset password", "Delete"} & meanwhile.links.keys()
+    assert "0 of 2 messages" in meanwhile.texts["progress"]
+    work()
+    assert mailboxes() == []
+    assert [path for path in settings.STORE_ROOT.rglob("*") if path.is_file()] == []
+    done = Page(admin.get(answer["Location"]))
+    assert "The mailbox and its mail are deleted" in done.text
+    assert NAME in done.text
+    assert done.links["Show the deletion certificate"] == f"/mailboxes/deleted/{url.split('/')[2]}/"
+    assert admin.get(url).status_code == 404
+
+
+@pytest.mark.usefixtures("suspended")
+def test_a_second_press_of_the_button_leads_to_the_same_job_or_to_the_certificate(
+    admin: Client, url: str, jobs: Jobs, work: Any
+) -> None:
+    first, second = (admin.post(f"{url}delete/", {"confirmed_name": NAME}) for _press in range(2))
+    assert second["Location"] == first["Location"]
+    assert "This mailbox is being deleted." in Page(admin.get(second["Location"])).text
+    assert len(jobs()) == 1
+    work()
+    third = admin.post(f"{url}delete/", {"confirmed_name": NAME})
+    assert third["Location"] == f"/mailboxes/deleted/{url.split('/')[2]}/"
+
+
+# --- What remains ---
+def test_nothing_deleted_yet(admin: Client) -> None:
+    assert Page(admin.get("/mailboxes/")).links["Deleted mailboxes"] == "/mailboxes/deleted/"
+    assert "No mailbox has been deleted" in Page(admin.get("/mailboxes/deleted/")).text
+
+
+def test_the_deleted_are_listed_and_found(admin: Client, deleted: str, acme_mailbox: OpenMailbox) -> None:
+    page = Page(admin.get("/mailboxes/deleted/"))
+    for words in (NAME, acme_mailbox.address, "admin@acme.example", f"{timezone.now():%Y-%m-%d}"):
+        assert words in page.text
+    assert page.links[f": {NAME}"] == deleted
+    for query in (
+        "q=OFFICE",
+        f"q={acme_mailbox.address}",
+        "sort=name",
+        "sort=-octets",
+        "sort=nonsense",
+        "page=9",
+    ):
+        assert acme_mailbox.address in Page(admin.get(f"/mailboxes/deleted/?{query}")).text
+    nothing = admin.get("/mailboxes/deleted/", {"q": "<b>Zug"})
+    assert "No deleted mailbox has “<b>Zug”" in Page(nothing).text
+    assert b"<b>Zug" not in nothing.content
+
+
+def test_the_certificate_states_everything_and_can_be_printed(
+    admin: Client, deleted: str, acme_mailbox: OpenMailbox
+) -> None:
+    response = admin.get(deleted)
+    page = Page(response)
+    for words in (
+        "Northwind IT",
+        "Acme",
+        NAME,
+        acme_mailbox.address,
+        str(acme_mailbox.mailbox.pk),
+        "admin@acme.example",
+        "2 messages, 4000 octets",
+        "What this certificate does not cover",
+        "Backups of the database",
+    ):
+        assert words in page.text
+    assert "was altered" not in page.text
+    assert b"data-print" in response.content
+
+
+def test_the_certificate_as_json_is_the_one_that_is_verified(
+    admin: Client, deleted: str, acme_mailbox: OpenMailbox
+) -> None:
+    link = Page(admin.get(deleted)).links["Download as JSON"]
+    response = admin.get(link)
+    assert response["Content-Type"] == "application/json"
+    assert response["Content-Disposition"].startswith("attachment; filename=")
+    assert json.loads(response.content)["certificate"]["mailbox"]["address"] == acme_mailbox.address
+    assert services.verify_certificate(response.content.decode()).valid
+    fingerprints = Page(admin.get(deleted)).text
+    assert all(key in fingerprints for key in json.loads(response.content)["certificate"]["keys"])
+
+
+def test_a_viewer_sees_certificates_and_other_customers_do_not(
+    deleted: str, cast: Cast, client_for: Callable[..., Client], admin: Client
+) -> None:
+    for path in ("/mailboxes/deleted/", deleted, f"{deleted}certificate.json"):
+        assert client_for(cast.viewer).get(path).status_code == 200
+        assert client_for(cast.mallory).get(path).status_code == 404
+    for path in (deleted, f"{deleted}certificate.json"):
+        assert client_for(cast.mallory, "globex").get(path).status_code == 404
+    assert NAME not in Page(client_for(cast.mallory, "globex").get("/mailboxes/deleted/")).text
+    assert admin.get(f"/mailboxes/deleted/{uuid4()}/").status_code == 404

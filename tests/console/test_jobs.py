@@ -1,0 +1,278 @@
+"""A job's page and what the other pages show of it: live while it runs, quiet when it is over."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from mailboxes import services
+from mailboxes.models import Job, KeyLock
+from mailboxes.vault import new_password
+from tests.cast import Cast
+from tests.conftest import OpenMailbox
+from tests.console.kit import Page
+
+HTMX = {"HX-Request": "true"}
+
+
+def poll(response: Any, every: str = "2s") -> str | None:
+    found = re.search(rf'hx-get="([^"]+)"\s+hx-trigger="every {every}"', response.content.decode())
+    return found and found[1].replace("&amp;", "&")
+
+
+@pytest.fixture
+def current(acme: Any, acme_mailbox: OpenMailbox, fill: Any, cast: Cast) -> str:
+    """The password after a reset, whose re-encryption of three messages waits for a worker."""
+    fill(b"one", b"two", b"three")
+    password, _job = services.reset_password(
+        acme, acme_mailbox.mailbox, by=cast.admin, current_password=acme_mailbox.password
+    )
+    return password.reveal()
+
+
+@pytest.fixture
+def url(current: str, jobs: Callable[[], list[Job]]) -> str:
+    return f"/mailboxes/jobs/{jobs()[0].pk}/"
+
+
+@pytest.fixture
+def change(acme: Any) -> Callable[..., None]:
+    """The job's row, as a worker somewhere would leave it."""
+
+    def write(**values: Any) -> None:
+        with tenant_context(acme):
+            Job.objects.update(**values)
+
+    return write
+
+
+# --- Live ---
+def test_the_page_says_what_is_done_for_whom_and_how_far_it_is(
+    admin: Client, url: str, acme_mailbox: OpenMailbox, change: Callable[..., None]
+) -> None:
+    change(state="running", done=1, started_at=timezone.now() - timedelta(seconds=2))
+    response = admin.get(url)
+    page = Page(response)
+    for words in (
+        "Re-encryption",
+        "Office 365 Journal",
+        acme_mailbox.address,
+        "admin@acme.example",
+        "Running",
+        "1 of 3 messages",
+        "a second",
+        "seconds left",
+        "You can close this page",
+    ):
+        assert words in page.text
+    assert re.search(
+        r'<progress max="3"\s+value="1"\s+aria-label="Re-encryption">33%', response.content.decode()
+    )
+    assert page.links["Reload to see how it gets on"] == url
+    assert page.links["Office 365 Journal"] == f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+
+
+def test_the_live_part_asks_for_itself_and_stops_when_the_job_is_done(
+    admin: Client, url: str, change: Callable[..., None], work: Callable[[], None]
+) -> None:
+    again = poll(admin.get(url))
+    assert again is not None
+    assert again.startswith(url)
+    assert admin.get(again, headers=HTMX).status_code == 204, "nothing new"
+    change(state="running", done=1)
+    response = admin.get(again, headers=HTMX)
+    assert b"<html" not in response.content
+    assert "1 of 3 messages" in Page(response).texts["progress"]
+    again = poll(response)
+    assert again is not None
+    work()
+    response = admin.get(again, headers=HTMX)
+    assert "All waiting mail is sealed to the current key" in Page(response).texts["progress"]
+    assert poll(response) is None
+    assert poll(admin.get(url)) is None
+
+
+def test_a_screen_reader_hears_of_it_now_and_then(
+    admin: Client, url: str, change: Callable[..., None]
+) -> None:
+    response = admin.get(url)
+    assert re.search(
+        r'id="progress-said"[^>]*role="status"[^>]*aria-live="polite"', response.content.decode()
+    )
+    again = poll(response)
+    change(state="running", total=100, done=1)
+    said = admin.get(again, headers=HTMX)
+    assert "Re-encryption: Running, 1%" in Page(said).texts["progress-said"]
+    change(done=20)
+    silent = admin.get(poll(said), headers=HTMX)
+    assert "progress-said" not in Page(silent).texts
+    change(done=50)
+    assert "50%" in Page(admin.get(poll(silent), headers=HTMX)).texts["progress-said"]
+
+
+def test_going_back_in_the_browser_gives_the_whole_page(admin: Client, url: str) -> None:
+    response = admin.get(url, headers={**HTMX, "HX-History-Restore-Request": "true"})
+    assert b"<html" in response.content
+    assert "HX-Request" in response["Vary"]
+
+
+def test_the_mailboxs_page_shows_it_while_it_runs(
+    admin: Client, url: str, acme_mailbox: OpenMailbox, work: Callable[[], None]
+) -> None:
+    mailbox_url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    response = admin.get(mailbox_url)
+    assert "0 of 3 messages" in Page(response).texts["progress"]
+    assert (poll(response) or "").startswith(url)
+    work()
+    page = Page(admin.get(mailbox_url))
+    assert "progress" not in page.texts
+    assert page.links["Re-encryption"] == url
+
+
+def test_the_list_shows_a_bar_and_watches_while_a_job_runs(
+    admin: Client, url: str, change: Callable[..., None], work: Callable[[], None]
+) -> None:
+    change(state="running", done=1)
+    response = admin.get("/mailboxes/?q=mbx&sort=-name")
+    assert Page(response).links["Re-encryption 33%"] == url
+    again = poll(response, "3s")
+    assert again == "/mailboxes/?q=mbx&sort=-name"
+    assert b'hx-select="#mailboxes"' in response.content
+    work()
+    response = admin.get(again, headers=HTMX)
+    assert poll(response, "3s") is None
+    assert "Re-encryption" not in Page(response).text
+
+
+def test_a_list_without_jobs_rests(admin: Client, acme_mailbox: OpenMailbox) -> None:
+    assert b"hx-get" not in admin.get("/mailboxes/").content
+
+
+def test_when_the_last_mailbox_of_a_watched_list_is_gone_the_page_starts_anew(admin: Client) -> None:
+    assert admin.get("/mailboxes/", headers=HTMX)["HX-Refresh"] == "true"
+
+
+# --- In trouble ---
+def test_a_job_that_pauses_says_why_when_it_goes_on_and_can_be_tried_at_once(
+    admin: Client, url: str, change: Callable[..., None], jobs: Any, work: Callable[[], None]
+) -> None:
+    later = timezone.now() + timedelta(minutes=4)
+    change(state="running", failures=5, error="store-full", paused_until=later)
+    page = Page(admin.get(url))
+    for words in ("The message store is full.", "Nothing is lost", f"{later:%H:%M:%S}", "Try now"):
+        assert words in page.text
+    assert "password" not in page.inputs[url]
+    assert "Needs attention" in Page(admin.get("/mailboxes/")).text
+    work()
+    assert jobs()[0].state != "done", "it still pauses"
+    answer = admin.post(url)
+    assert (answer.status_code, answer["Location"]) == (302, url)
+    assert "The job goes on." in Page(admin.get(url)).text
+    work()
+    assert jobs()[0].state == "done"
+
+
+def test_a_job_whose_access_to_the_keys_has_expired_asks_for_the_password(
+    admin: Client,
+    url: str,
+    acme: Any,
+    acme_mailbox: OpenMailbox,
+    current: str,
+    collect: Any,
+    jobs: Any,
+    work: Callable[[], None],
+) -> None:
+    with tenant_context(acme):
+        KeyLock.objects.filter(kind="worker").update(expires_at=timezone.now() - timedelta(seconds=1))
+    work()
+    assert jobs()[0].state == "waiting-for-password"
+    page = Page(admin.get(url))
+    assert "Waiting for the password" in page.text
+    assert page.inputs[url]["password"]["type"] == "password"
+    refusals = {
+        "": "Type the mailbox's password, so that the job can go on.",
+        current + "X": "This password was mistyped",
+        new_password().reveal(): "but not the one of this mailbox",
+    }
+    for typed, refusal in refusals.items():
+        answer = admin.post(url, {"password": typed})
+        assert refusal in Page(answer).texts["id_password_error"]
+        assert not typed or typed not in answer.content.decode()
+        assert "no-store" in answer["Cache-Control"]
+    assert admin.post(url, {"password": current})["Location"] == url
+    work()
+    assert jobs()[0].state == "done"
+    assert collect(current) == [b"one", b"two", b"three"]
+
+
+def test_a_password_that_is_being_typed_survives_the_polling(
+    admin: Client, url: str, change: Callable[..., None]
+) -> None:
+    change(state="waiting-for-password", error="no-lock", started_at=timezone.now(), done=1)
+    again = poll(admin.get(url))
+    assert admin.get(again, headers=HTMX).status_code == 204
+
+
+def test_unreadable_messages_fail_the_job_which_says_so_and_goes_on_once_they_are_restored(
+    admin: Client,
+    url: str,
+    acme_mailbox: OpenMailbox,
+    current: str,
+    collect: Any,
+    jobs: Any,
+    work: Callable[[], None],
+    settings: Any,
+) -> None:
+    blob = next(path for path in settings.STORE_ROOT.rglob("*") if path.is_file())
+    kept = blob.read_bytes()
+    blob.unlink()
+    work()
+    assert jobs()[0].state == "failed"
+    page = Page(admin.get(url))
+    assert "1 message can't be read: its file is missing or was altered." in page.texts["progress"]
+    assert "check_store" in page.texts["progress"]
+    assert "Retry" in page.text or "Go on" in page.text
+    mailbox_page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/"))
+    assert "1 message can't be read: its file is missing or was altered." in mailbox_page.text
+    assert "manage.py check_store" in mailbox_page.text
+    assert "progress" in mailbox_page.texts, "the mailbox's page shows what needs somebody"
+    blob.write_bytes(kept)
+    assert admin.post(url, {"password": current}).status_code == 302
+    work()
+    assert [job.state for job in jobs()][-1] == "done"
+    assert collect(current) == [b"one", b"two", b"three"]
+
+
+def test_a_job_that_is_done_can_not_be_tried_again(admin: Client, url: str, work: Callable[[], None]) -> None:
+    work()
+    assert url not in Page(admin.get(url)).inputs
+    assert admin.post(url)["Location"] == url
+    assert "This job can't be tried again." in Page(admin.get(url)).text
+
+
+# --- Who may ---
+def test_a_viewer_watches_but_does_not_touch(
+    cast: Cast, client_for: Callable[..., Client], url: str, change: Callable[..., None], current: str
+) -> None:
+    change(state="failed", error="unforeseen")
+    for person in (cast.viewer, cast.auditor):
+        client = client_for(person)
+        page = Page(client.get(url))
+        assert "Ask an administrator" in page.text
+        assert url not in page.inputs
+        assert client.post(url, {"password": current}).status_code == 403
+
+
+def test_others_find_no_job(
+    cast: Cast, client_for: Callable[..., Client], url: str, admin: Client, current: str
+) -> None:
+    assert client_for(cast.mallory).get(url).status_code == 404
+    assert client_for(cast.mallory, "globex").get(url).status_code == 404
+    assert client_for(cast.mallory, "globex").post(url, {"password": current}).status_code == 404
+    assert admin.get(f"/mailboxes/jobs/{uuid4()}/").status_code == 404

@@ -22,6 +22,10 @@ def main() -> None:
         results += accepting.measure(installation, smtp)
         _say("Collecting it by POP3S ...")
         results += collecting.measure(installation, pop3s)
+        _say("Re-encrypting and deleting it by workers ...")
+        from benchmarks import jobs  # noqa: PLC0415  it brings models, which need the settings
+
+        results += jobs.measure(installation)
     print(table(results))
     _say(f"Medians of three, in {time.monotonic() - began:.0f} s.")
 

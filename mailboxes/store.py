@@ -45,7 +45,7 @@ class BlobStore(FileSystemStorage):
 
     def draft(self, name: str) -> "Draft":
         """Begin a blob. Raises StoreFull, StoreFailed."""
-        return Draft(Path(self.path(name)))
+        return Draft(name, Path(self.path(name)))
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """A blob's octets, piece by piece. Raises MessageGone at once when it is not there, StoreFailed when it can't be read."""
@@ -116,7 +116,8 @@ class BlobStore(FileSystemStorage):
 class Draft:
     """A blob in the making: `write`, then `keep` (durable when it returns) or `discard`."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, name: str, target: Path) -> None:
+        self.name = name
         self._target = target
         self._path = target.with_name(target.name + DRAFT_SUFFIX)
         self._kept = False
@@ -137,7 +138,8 @@ class Draft:
 
     def keep(self) -> None:
         """Flush the file, put it in place, flush its folder. Raises StoreFull, StoreFailed: then nothing is kept."""
-        keep_all([self])
+        self.flush()
+        put_in_place([self])
 
     def flush(self) -> None:
         """Raises StoreFull, StoreFailed."""
@@ -147,8 +149,8 @@ class Draft:
             self._file.close()
             self._file = None
 
-    def put_in_place(self) -> Path:
-        """Rename it, and return the folder that has to be flushed."""
+    def rename(self) -> Path:
+        """Put it in place once it is flushed, and return the folder that has to be flushed. Raises StoreFailed."""
         with _as_store_errors():
             self._path.rename(self._target)
             self._kept = True
@@ -169,11 +171,9 @@ class Draft:
         return FileIO(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def keep_all(drafts: Sequence[Draft]) -> None:
-    """Flush each file, put all in place, flush their folders once. Raises StoreFull, StoreFailed: then discard them."""
-    for draft in drafts:
-        draft.flush()
-    folders = {draft.put_in_place() for draft in drafts}
+def put_in_place(drafts: Sequence[Draft]) -> None:
+    """Put flushed drafts in place and flush their folders once. Raises StoreFull, StoreFailed: then discard them."""
+    folders = {draft.rename() for draft in drafts}
     with _as_store_errors():
         for folder in folders:
             _flush_folder(folder)

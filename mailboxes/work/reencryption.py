@@ -10,10 +10,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from mailboxes import errors
+from mailboxes.batch import Batch, remove_all
 from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
 from mailboxes.services import jobs, worker_keys
 from mailboxes.services.keyring import drop_empty, hold_current, hold_mailbox
-from mailboxes.store import Draft, keep_all, store
+from mailboxes.store import store
 from mailboxes.vault import (
     LockContext,
     MessageContext,
@@ -36,11 +37,10 @@ State = MailboxKey.State
 
 @dataclass
 class _Moved:
-    """A message under its new key, written and not yet in place."""
+    """A message, and the blob that holds it under the new key."""
 
     message: Message
     blob: str
-    draft: Draft
 
 
 def step(customer: Customer, job: Job) -> bool:
@@ -79,22 +79,23 @@ def _move_batch(customer: Customer, job: Job, key: MailboxKey, private: PrivateK
     target = MailboxKey.objects.filter(mailbox=key.mailbox_id, state=State.CURRENT).first()
     if target is None:
         raise errors.KeyChanged
+    batch = Batch(customer.pk, key.mailbox_id)
     with ExitStack() as undo, transaction.atomic(durable=True):
+        undo.callback(batch.discard)
         # The old blobs go after COMMIT, so COMMIT has to be on the disk by then.
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = on")
         claimed = _claim(key)
         if not claimed:
             return 0
-        moved = list(_reseal(customer, claimed, private, bytes(target.public_key), undo))
-        keep_all([one.draft for one in moved])
+        moved = list(_reseal(customer, claimed, private, bytes(target.public_key), batch))
+        batch.keep()
         _write_down(job, key, hold_current(key.mailbox_id, target.generation), moved)
         undo.pop_all()  # an unanswered COMMIT may have succeeded: better an orphan than a row without its blob
-    for blob in [one.message.blob for one in moved]:
-        try:
-            store().remove(blob)
-        except errors.StoreFailed:
-            log.exception("a re-encrypted message's old blob stays behind: %s", blob)
+    try:
+        remove_all(one.message.blob for one in moved)
+    except errors.StoreFailed:
+        log.exception("old blobs of re-encrypted messages stay behind mailbox=%s", key.mailbox_id)
     return len(claimed)
 
 
@@ -111,19 +112,15 @@ def _claim(key: MailboxKey) -> list[Message]:
 
 
 def _reseal(
-    customer: Customer, claimed: list[Message], private: PrivateKey, public: bytes, undo: ExitStack
+    customer: Customer, claimed: list[Message], private: PrivateKey, public: bytes, batch: Batch
 ) -> Iterator[_Moved]:
     """Each message sealed anew; one that can't be read is marked and left alone."""
-    blobs = store()
-    shard = blobs.new_shard()
     for message in claimed:
         context = MessageContext(customer.pk, message.mailbox_id, message.uid)
-        blob = blobs.new_name(customer.pk, message.mailbox_id, shard)
-        draft = blobs.draft(blob)
-        undo.callback(draft.discard)
+        draft = batch.draft()
         try:
             sealer = Sealer(public, context=context)
-            for piece in open_sealed(blobs.chunks(message.blob), private, context=context):
+            for piece in open_sealed(store().chunks(message.blob), private, context=context):
                 draft.write(sealer.update(piece))
             draft.write(sealer.finish())
         except (VaultError, errors.MessageGone) as error:
@@ -135,10 +132,11 @@ def _reseal(
                 message.uid.hex,
                 type(error).__name__,
             )
-            draft.discard()
+            batch.drop(draft)
             Message.objects.filter(pk=message.pk).update(damaged_at=timezone.now())
             continue
-        yield _Moved(message, blob, draft)
+        batch.finish(draft)
+        yield _Moved(message, draft.name)
 
 
 def _write_down(job: Job, key: MailboxKey, target_id: int, moved: list[_Moved]) -> None:

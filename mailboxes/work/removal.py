@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from mailboxes.batch import remove_all
 from mailboxes.models import Job, MailboxKey, Message
 from mailboxes.services import jobs
 from mailboxes.services.deletion import finish_deletion
@@ -46,9 +47,7 @@ def _remove(job: Job, messages: QuerySet[Message]) -> int:
     )
     if not claimed:
         return 0
-    blobs = store()
-    for _, blob, _ in claimed:
-        blobs.remove(blob)
+    remove_all(blob for _, blob, _ in claimed)
     Message.objects.filter(pk__in=[pk for pk, *_ in claimed]).delete()
     Job.objects.filter(pk=job.pk).update(
         done=F("done") + len(claimed),

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench lock catalogs
+.PHONY: help run test soak lint bench lock catalogs
 .SUFFIXES:
 
 # Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
@@ -19,6 +19,9 @@ run: .venv/base.stamp ## start everything (embedded services, demo data, all pro
 
 test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/portal -k health" narrows it)
 	$(PY) -m pytest -n 2 $(TESTS)
+
+soak: .venv/dev.stamp catalogs ## break jobs for long: more kills, more mail, more resets (about half an hour)
+	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking $(TESTS)
 
 lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrations and catalogs
 	.venv/bin/ruff format --check .

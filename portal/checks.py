@@ -16,10 +16,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
+from mailboxes.vault import PrivateKey
 from portal.network import is_loopback
 from portal.secrets import FILE_NAME, WORKER_KEY_OCTETS
 
 TAG = "gatehouse"
+PUBLIC_KEY_OCTETS = 1216
 PORTS = ("HTTP_PORT", "SMTP_PORT", "SMTPS_PORT", "POP3_PORT", "POP3S_PORT")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -52,10 +54,18 @@ def workers_have_a_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         "Set GATEHOUSE_WORKER_KEY to 32 random octets in base64, for example from `openssl rand -base64 32`. "
         "Keep it: what is locked to it opens with nothing else."
     )
-    if not settings.WORKER_KEY:
+    if not settings.WORKER_KEY and not settings.WORKER_PUBLIC_KEY:
         return [Error("Workers cannot open job secrets: they have no key.", hint=hint, id="gatehouse.E003")]
-    if not _is_worker_key(settings.WORKER_KEY):
+    if settings.WORKER_KEY and not _is_worker_key(settings.WORKER_KEY):
         return [Error("The workers' key is not one.", hint=hint, id="gatehouse.E004")]
+    if settings.WORKER_PUBLIC_KEY and not _is_worker_public_key(settings.WORKER_PUBLIC_KEY):
+        return [
+            Error(
+                "The workers' public key is not one, or not the one that belongs to GATEHOUSE_WORKER_KEY.",
+                hint="Set GATEHOUSE_WORKER_PUBLIC_KEY to what `manage.py worker_public_key` prints where the workers run.",
+                id="gatehouse.E018",
+            )
+        ]
     return []
 
 
@@ -220,6 +230,17 @@ def _is_worker_key(text: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return len(octets) == WORKER_KEY_OCTETS
+
+
+def _is_worker_public_key(text: str) -> bool:
+    """Of the right length, and, where the private half is at hand, its other half."""
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    if settings.WORKER_KEY:
+        return octets == PrivateKey.from_text(settings.WORKER_KEY).public
+    return len(octets) == PUBLIC_KEY_OCTETS
 
 
 def _secrets_are_generated() -> bool:

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from mailboxes.vault import PrivateKey
 from portal import certificate, checks, secrets
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -19,7 +20,7 @@ def right(settings, tmp_path):
     folder = tmp_path / "tls"
     certificate.ensure(tmp_path, base_domain="portal.example.com", mail_domain="gateway.example.com")
     settings.ENVIRONMENT_PROBLEMS = []
-    settings.SECRET_KEY, settings.WORKER_KEY = "s3cret", KEY
+    settings.SECRET_KEY, settings.WORKER_KEY, settings.WORKER_PUBLIC_KEY = "s3cret", KEY, ""
     settings.HTTP_PORT, settings.SMTP_PORT, settings.SMTPS_PORT = 80, 25, 465
     settings.POP3_PORT, settings.POP3S_PORT = 110, 995
     settings.BASE_DOMAIN, settings.MAIL_DOMAIN = "portal.example.com", "gateway.example.com"
@@ -60,6 +61,8 @@ def test_right_settings_have_nothing_to_complain_about(right):
         ("WORKER_KEY", "", "E003"),
         ("WORKER_KEY", "not base64!", "E004"),
         ("WORKER_KEY", base64.b64encode(bytes(31)).decode(), "E004"),
+        ("WORKER_PUBLIC_KEY", "not base64!", "E018"),
+        ("WORKER_PUBLIC_KEY", base64.b64encode(bytes(1216)).decode(), "E018"),
         ("SMTP_PORT", 65536, "E005"),
         ("POP3_PORT", 25, "E006"),
         ("BASE_DOMAIN", "localhost", "E007"),
@@ -95,6 +98,13 @@ def test_ports_to_be_chosen_may_be_the_same(right):
 )
 def test_both_alphabets_of_base64_are_understood(right, key):
     right.WORKER_KEY = key
+    assert found() == []
+
+
+def test_without_the_private_half_the_public_one_will_do(right):
+    right.WORKER_PUBLIC_KEY = base64.b64encode(PrivateKey.from_text(KEY).public).decode()
+    assert found() == []
+    right.WORKER_KEY = ""
     assert found() == []
 
 

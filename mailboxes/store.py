@@ -69,13 +69,14 @@ class BlobStore(FileSystemStorage):
     def remove_mailbox(self, customer_id: UUID, mailbox_id: UUID) -> None:
         """Remove a mailbox's folder with whatever is in it. Raises StoreFailed."""
         folder = Path(self.path(f"{customer_id.hex}/{mailbox_id.hex}"))
-        if not folder.exists():
-            return
-        try:
-            shutil.rmtree(folder)
-            _flush_folder(folder.parent)
-        except OSError as error:
-            raise StoreFailed from error
+        while folder.exists():
+            try:
+                shutil.rmtree(folder)
+                _flush_folder(folder.parent)
+            except FileNotFoundError:  # somebody else is at it, too
+                continue
+            except OSError as error:
+                raise StoreFailed from error
 
     def folders(self, within: str = "") -> list[str]:
         """The names of the folders in a folder, sorted; none when it is not there. Raises StoreFailed."""

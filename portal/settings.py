@@ -101,7 +101,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "refill spare schemas": {"task": "tenants.tasks.refill_spares", "schedule": 300.0},
     "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 120.0},
-    "ring stalled jobs": {"task": "mailboxes.tasks.ring_stalled_jobs", "schedule": 5.0},
+    # One that workers could not take in time is replaced by the next.
+    "ring stalled jobs": {
+        "task": "mailboxes.tasks.ring_stalled_jobs",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
     "tidy message stores": {"task": "mailboxes.tasks.tidy_all_stores", "schedule": 86400.0},
 }
 # A job is worked on in slices, so that a long one lets others in between.
@@ -251,6 +256,9 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # Each slice of each job would be two lines; what jobs come to is told by mailboxes.services.jobs.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
         "mail.log": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

@@ -1,5 +1,6 @@
 """Jobs: opened and closed in the transaction of the act that they belong to, and how they get on (docs/jobs.md)."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -20,6 +21,8 @@ from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox, Message
 from tenants import access
 from tenants.models import Customer, OpenJob
+
+log = logging.getLogger(__name__)
 
 TASK = "mailboxes.tasks.work_job"
 FIRST_PAUSE, LONGEST_PAUSE = 2, 300  # seconds between attempts after a failure
@@ -102,6 +105,7 @@ def open_job(customer: Customer, mailbox: Mailbox, kind: str, *, total: int, by:
         created_by_email=by.email if by else "",
     )
     OpenJob.objects.create(customer=customer, job_id=job.pk)
+    log.info("job begun job=%s kind=%s mailbox=%s messages=%s", job.pk, kind, mailbox.address, total)
     _ring_after_commit(customer, job)
     return job
 
@@ -134,6 +138,8 @@ def close(job: Job, state: str, error: str = "") -> None:
         )  # what was collected meanwhile needed no work
     Job.objects.filter(pk=job.pk).update(state=state, error=error, failures=0, paused_until=None, **over)
     OpenJob.objects.filter(job_id=job.pk).delete()
+    level = logging.INFO if state == Job.State.DONE else logging.WARNING
+    log.log(level, "job ended job=%s kind=%s state=%s error=%s", job.pk, job.kind, state, error or "none")
 
 
 def close_all(mailbox: Mailbox, error: str, *kinds: str) -> None:
@@ -164,13 +170,15 @@ def sign_of_life() -> dict[str, Any]:
 
 def note_failure(job: Job, error: str) -> None:
     """A slice failed. Try again after a pause that grows, and give up after ATTEMPTS in a row."""
-    Job.objects.filter(pk=job.pk).update(failures=F("failures") + 1, error=error)
+    workable = Job.objects.filter(pk=job.pk, state__in=Job.WORKABLE)
+    if not workable.update(failures=F("failures") + 1, error=error):
+        return  # somebody has closed it meanwhile
     job.refresh_from_db()
     if job.failures >= ATTEMPTS:
         close(job, Job.State.FAILED, error)
         return
     until = timezone.now() + timedelta(seconds=min(FIRST_PAUSE * 2 ** (job.failures - 1), LONGEST_PAUSE))
-    Job.objects.filter(pk=job.pk).update(paused_until=until, wake_at=until)
+    workable.update(paused_until=until, wake_at=until)
 
 
 # --- The bell ---

@@ -29,7 +29,6 @@ from tests.mailboxes.conftest import PEER
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = [b"Subject: one\r\n\r\n1\r\n", bytes(range(256)) * 500]
-NOBODY = "mbx-0000000000000000@gateway.localhost"
 WRONG = new_password().reveal() + "\n"  # well-formed, and no mailbox's
 
 
@@ -236,7 +235,7 @@ def test_an_unlock_that_can_not_be_changes_nothing(refused, run, fill, address, 
     assert "not the one of this mailbox" in refused(*unlock, "--password-stdin", stdin=WRONG)
 
 
-# --- Suspending, activating ---
+# --- Suspending, activating, deleting ---
 def test_a_mailbox_is_suspended_with_a_reason_and_activated(facts, run, refused, acme, address):
     assert "500" in refused("suspend_mailbox", "acme", address, "--reason", "x" * 501)
     expected = {"address": address, "status": "suspended"}
@@ -251,7 +250,6 @@ def test_a_mailbox_is_suspended_with_a_reason_and_activated(facts, run, refused,
     assert run("suspend_mailbox", "acme", address) == "Office 365 Journal is suspended.\n"
 
 
-# --- Deleting ---
 def test_an_active_mailbox_is_not_deleted(refused, fill, collect, acme_mailbox):
     fill(*MAILS)
     for options in ([], ["--wait"], ["--json"]):
@@ -329,7 +327,7 @@ def test_a_mailbox_that_is_not_the_customers_is_no_mailbox(refused, verb, globex
     command = f"{verb}_mailbox_password" if verb == "reset" else f"{verb}_mailbox"
     options = ["--password-stdin"] if verb == "unlock" else []
     for customer, whose, says in (
-        ("acme", NOBODY, "There is no such mailbox."),
+        ("acme", "mbx-0000000000000000@gateway.localhost", "There is no such mailbox."),
         ("acme", make_mailbox(customer=globex).address, "There is no such mailbox."),
         ("nobody", address, "There is no customer “nobody”."),
     ):

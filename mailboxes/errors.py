@@ -42,13 +42,13 @@ class NotUnderstood(MailboxError):
 class OfferExpired(MailboxError):
     code = "offer-expired"
     template = _(
-        "This page is too old, so no mailbox was created. Start again; you will get another password."
+        "This page is too old, so nothing was done. Start again; you will get another password."
     )
 
 
 class OfferAltered(MailboxError):
     code = "offer-altered"
-    template = _("This page was altered or belongs to somebody else, so no mailbox was created. Start again.")
+    template = _("This page was altered or belongs to somebody else, so nothing was done. Start again.")
 
 
 class AlreadyCreated(MailboxError):

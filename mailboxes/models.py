@@ -1,6 +1,7 @@
 """What a customer's schema holds. Nothing here refers to a row in `public` by foreign key (docs/invariants.md)."""
 
 import uuid
+from collections.abc import Iterable
 
 from django.db import models
 from django.db.models import Max, Q, Sum
@@ -71,8 +72,8 @@ class Mailbox(models.Model):
     @property
     def live_job(self) -> "Job | None":
         """The job to show in a list; `services.list_mailboxes` has fetched it."""
-        live: list[Job] = getattr(self, "live_jobs", None) or list(self.jobs.live().order_by("-created_at"))
-        return live[0] if live else None
+        live: Iterable[Job] = getattr(self, "live_jobs", self.jobs.live().order_by("-created_at"))
+        return next(iter(live), None)
 
 
 class MailboxKey(models.Model):
@@ -228,7 +229,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 class Job(models.Model):
     """Long work on a mailbox. This row is the truth; Celery only works on it (docs/jobs.md).
 
-    It outlives its mailbox, whose name and address it therefore keeps.
+    It outlives its mailbox, whose id, name and address it therefore keeps.
     """
 
     class Kind(models.TextChoices):
@@ -250,6 +251,7 @@ class Job(models.Model):
     kind = models.CharField(max_length=30, choices=Kind.choices)
     state = models.CharField(max_length=30, choices=State.choices, default=State.QUEUED)
     mailbox = models.ForeignKey(Mailbox, on_delete=models.SET_NULL, null=True, related_name="jobs")
+    mailbox_uuid = models.UUIDField()
     mailbox_name = models.CharField(max_length=100)
     mailbox_address = models.CharField(max_length=254)
     total = models.BigIntegerField(default=0)  # messages

@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('re-encryption', 'Re-encryption'), ('deletion', 'Deletion of the mailbox'), ('locked-mail-deletion', 'Deletion of locked mail')], max_length=30)),
                 ('state', models.CharField(choices=[('queued', 'Waiting for its turn'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('waiting-for-password', 'Waiting for the password')], default='queued', max_length=30)),
+                ('mailbox_uuid', models.UUIDField()),
                 ('mailbox_name', models.CharField(max_length=100)),
                 ('mailbox_address', models.CharField(max_length=254)),
                 ('total', models.BigIntegerField(default=0)),

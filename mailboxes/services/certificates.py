@@ -223,10 +223,7 @@ def _verified(parts: Any, trusted: list[bytes]) -> Certificate:
         raise CertificateIncomplete(field="public_key")
     try:
         Ed25519PublicKey.from_public_bytes(signer).verify(signature, signed_octets(facts))
-    except (
-        InvalidSignature,
-        ValueError,
-    ):  # a text that is no Unicode, or a key that is no point of the curve
+    except (InvalidSignature, ValueError):  # such as a text that is no Unicode
         raise CertificateForged from None
     if signer not in trusted:
         raise CertificateForeign

@@ -212,14 +212,14 @@ def tidy_mailbox(
 def _shards(customer: Customer, mailbox_hex: str, first: int = 0) -> Iterator[tuple[int, _Findings]]:
     """The findings of each shard of a mailbox that holds anything; memory is bounded by FEW rows or a shard's."""
     folder = f"{customer.pk.hex}/{mailbox_hex}"
-    all_rows = _rows(Message.objects.filter(blob__startswith=f"{folder}/")[: FEW + 1])
-    are_few = len(all_rows) <= FEW
+    first_rows = _rows(Message.objects.filter(blob__startswith=f"{folder}/")[: FEW + 1])
+    are_few = len(first_rows) <= FEW
+    by_shard: dict[str, list[_Row]] = {}
+    for row in first_rows if are_few else ():
+        by_shard.setdefault(row.blob[: len(f"{folder}/xx/")], []).append(row)
     for number in range(first, len(SHARDS)):
         shard = f"{folder}/{SHARDS[number]}/"
-        if are_few:
-            rows = [row for row in all_rows if row.blob.startswith(shard)]
-        else:
-            rows = _rows(Message.objects.filter(blob__startswith=shard))
+        rows = by_shard.get(shard, []) if are_few else _rows(Message.objects.filter(blob__startswith=shard))
         names = [shard + name for name in store().files(shard)]
         if rows or names:
             # Others than this mailbox's are strays, wherever their blobs lie.

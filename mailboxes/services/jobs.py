@@ -98,6 +98,7 @@ def open_job(customer: Customer, mailbox: Mailbox, kind: str, *, total: int, by:
     job = Job.objects.create(
         kind=kind,
         mailbox=mailbox,
+        mailbox_uuid=mailbox.pk,
         mailbox_name=mailbox.name,
         mailbox_address=mailbox.address,
         total=total,

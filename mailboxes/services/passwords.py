@@ -182,7 +182,7 @@ def _make(
         if current_password.strip():
             keyring, locked_mail = prove(customer, mailbox.pk, current_password, open_keyring, by=by), ""
         elif locked_mail not in (KEEP, DELETE):
-            if tallies.of(mailbox.pk).waiting:
+            if _readable(mailbox):
                 raise errors.LockedMailUndecided
             locked_mail = KEEP
         if mailbox.status == Mailbox.Status.DELETING:
@@ -190,8 +190,7 @@ def _make(
         current = MailboxKey.objects.filter(mailbox=mailbox, state=State.CURRENT).first()
         if current is None:
             raise errors.MailboxDeleting
-        open_keys = MailboxKey.objects.filter(mailbox=mailbox, state__in=[State.CURRENT, State.RETIRED])
-        waiting = tallies.sealed_to(open_keys).messages
+        waiting = _readable(mailbox)
     context = LockContext(customer.pk, mailbox.pk)
     password, pair = new_password(), generate_key_pair()
     key = _NewKey(
@@ -209,6 +208,12 @@ def _make(
         },
     )
     return password, key, waiting
+
+
+def _readable(mailbox: Mailbox) -> int:
+    """How many messages the current password opens."""
+    open_keys = MailboxKey.objects.filter(mailbox=mailbox, state__in=[State.CURRENT, State.RETIRED])
+    return tallies.sealed_to(open_keys).messages
 
 
 @transaction.atomic(durable=True)

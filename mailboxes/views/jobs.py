@@ -84,19 +84,12 @@ def job_context(request: ConsoleRequest, found: Job, form: RetryForm | None = No
         "said": f"{found.state}-{progress.percent // SAID_EVERY}-{found.error}",
         "may_retry": allowed and progress.may_retry,
         "retry_form": form or RetryForm(),
-        "certificate_of": _certified(request, found),
+        "certificate_of": found.mailbox_uuid if _is_certified(found) else None,
     }
 
 
-def _certified(request: ConsoleRequest, found: Job) -> str | None:
-    """The id by which a finished deletion's certificate is found; the job no longer knows its mailbox."""
-    if found.kind != Job.Kind.DELETION or found.state != Job.State.DONE:
-        return None
-    for certificate in services.certificates(request.customer):
-        mailbox = certificate.facts["mailbox"]
-        if mailbox["address"] == found.mailbox_address:  # no two mailboxes ever have the same
-            return str(mailbox["id"])
-    return None
+def _is_certified(found: Job) -> bool:
+    return found.kind == Job.Kind.DELETION and found.state == Job.State.DONE
 
 
 def _find_job(request: ConsoleRequest, pk: UUID, right: Right) -> Job:

@@ -50,13 +50,19 @@ def tidy_all_stores() -> None:
 
 @shared_task
 def tidy_store(schema: str) -> None:
-    for folder in janitor.mailbox_folders(_customer(schema)):
+    customer = _customer(schema)
+    with schema_context(schema):
+        jobs.wipe_expired_locks()
+    for folder in janitor.mailbox_folders(customer):
         tidy_mailbox.delay(schema, folder)
 
 
 @shared_task
-def tidy_mailbox(schema: str, folder: str) -> None:
-    janitor.tidy_mailbox(_customer(schema), folder)
+def tidy_mailbox(schema: str, folder: str, first_shard: int = 0) -> None:
+    """As much as there is time for, and ring for the rest."""
+    done = janitor.tidy_mailbox(_customer(schema), folder, first_shard=first_shard)
+    if done.next_shard is not None:
+        tidy_mailbox.delay(schema, folder, done.next_shard)
 
 
 def _customer(schema: str) -> Customer:

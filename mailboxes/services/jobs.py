@@ -153,6 +153,11 @@ def wipe_worker_locks(mailbox_id: UUID) -> None:
     KeyLock.objects.filter(key__mailbox_id=mailbox_id, kind=KeyLock.Kind.WORKER).delete()
 
 
+def wipe_expired_locks() -> None:
+    """What no worker has used in its time goes even when no worker works; in the customer's schema."""
+    KeyLock.objects.filter(kind=KeyLock.Kind.WORKER, expires_at__lte=timezone.now()).delete()
+
+
 def _later() -> datetime:
     return timezone.now() + timedelta(seconds=settings.JOB_SILENCE_SECONDS)
 

@@ -7,6 +7,7 @@ from django_tenants.utils import tenant_context
 from mailboxes import errors, services
 from mailboxes.models import Job, KeyLock, Message
 from mailboxes.services import collection
+from mailboxes.tasks import tidy_store
 from mailboxes.vault import new_password
 from tenants.models import AuditEvent
 from tests.mailboxes.conftest import PEER
@@ -340,3 +341,19 @@ def test_one_job_at_a_time(fill, reset, acme_mailbox, acme):
         new, _ = reset(new)
     with tenant_context(acme):
         assert Job.objects.count() == 1
+
+
+def test_worker_locks_end_even_when_no_worker_works(fill, reset, acme, acme_mailbox, keys):
+    fill(b"one")
+    reset(acme_mailbox.password)
+    with tenant_context(acme):
+        KeyLock.objects.filter(kind="worker").update(expires_at=timezone.now() - timedelta(seconds=1))
+    tidy_store(acme.schema_name)
+    assert keys()[1] == ("retired", ["successor"], 1)
+
+
+def test_an_unlocked_mailbox_asks_for_no_decision_about_mail_that_was_locked_already(fill, reset, collect):
+    fill(b"one")
+    reset(locked_mail="keep")
+    new, job = reset()
+    assert (collect(new), job) == ([], None)

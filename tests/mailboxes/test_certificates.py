@@ -224,10 +224,10 @@ def test_what_is_not_signed_can_not_be_slipped_in(text):
 
 
 @pytest.mark.parametrize("field", ["signature", "public_key"])
-@pytest.mark.parametrize("wrong", ["", "AAAA", "no base64!", "é", "A" * 87])
+@pytest.mark.parametrize("wrong", ["", "AAAA", "no base64!", "é", "A" * 87, "with a line feed"])
 def test_a_signature_or_key_that_is_none_is_named(text, field, wrong):
     parts = json.loads(text)
-    parts[field] = wrong
+    parts[field] = "\n" + parts[field] if wrong == "with a line feed" else wrong
     with pytest.raises(CertificateIncomplete) as refused:
         verify_certificate(json.dumps(parts))
     assert field in refused.value.message

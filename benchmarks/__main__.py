@@ -23,9 +23,11 @@ def main() -> None:
         _say("Collecting it by POP3S ...")
         results += collecting.measure(installation, pop3s)
         _say("Re-encrypting and deleting it by workers ...")
-        from benchmarks import jobs  # noqa: PLC0415  it brings models, which need the settings
+        from benchmarks import jobs, requests  # noqa: PLC0415  they bring models, which need the settings
 
         results += jobs.measure(installation)
+        _say("Asking for pages and acts with few messages and with many ...")
+        results += requests.measure()
     print(table(results))
     _say(f"Medians of three, in {time.monotonic() - began:.0f} s.")
 

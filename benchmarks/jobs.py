@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from django_tenants.utils import tenant_context
 
 from benchmarks.installation import Installation
-from benchmarks.mailbox import filled, listed
+from benchmarks.mailbox import filled
 from benchmarks.measure import ROUNDS, Result, compare
 from benchmarks.messages import OCTETS, message
 from mailboxes import services
@@ -25,13 +25,12 @@ from mailboxes.vault import MessageContext, PrivateKey, Secret, generate_key_pai
 from tenants.models import Customer
 
 MESSAGES = 5_000
-FEW, MANY = 10, 100_000
 DEADLINE = 600.0
 POLL_SECONDS = 0.01
 
 
 def measure(installation: Installation) -> list[Result]:
-    """Re-encryption by one worker and by two, deletion, and the request that makes a mailbox unreadable."""
+    """Re-encryption by one worker and by two, and deletion."""
     customer = Customer.objects.get(slug="acme")
     mailbox, password = filled(customer, "Re-encryption", (message(number) for number in range(MESSAGES)))
     bare = _Bare(installation.folder / "bare")
@@ -52,7 +51,7 @@ def measure(installation: Installation) -> list[Result]:
             run.reset_and_wait()
             seconds.append(time.perf_counter() - began)
     two = Result("the same, two workers", "messages/s", MESSAGES / median(seconds), one.ours, "one worker")
-    return [one, two, _deletion(installation, customer, mailbox), *_requests(customer)]
+    return [one, two, _deletion(installation, customer, mailbox)]
 
 
 class _Resets:
@@ -112,8 +111,8 @@ def _deletion(installation: Installation, customer: Customer, mailbox: Mailbox) 
             ]
         services.suspend_mailbox(customer, mailbox, by=None)
         with workers(1, installation.folder / "worker.log"):
-            seconds[0].append(_timed(lambda mailbox=mailbox: _delete(customer, mailbox)))
-        seconds[1].append(_timed(lambda names=names: [os.unlink(name) for name in names]))  # noqa: PTH108
+            seconds[0].append(timed(lambda mailbox=mailbox: _delete(customer, mailbox)))
+        seconds[1].append(timed(lambda names=names: [os.unlink(name) for name in names]))  # noqa: PTH108
         shutil.rmtree(copy)
     return Result(
         f"deletion of {MESSAGES:,}, one worker",
@@ -126,39 +125,6 @@ def _deletion(installation: Installation, customer: Customer, mailbox: Mailbox) 
 
 def _delete(customer: Customer, mailbox: Mailbox) -> None:
     done(customer, services.start_deletion(customer, mailbox, by=None).pk)
-
-
-def _requests(customer: Customer) -> list[Result]:
-    """What a person waits for, with few messages and with many: the requests do not look at messages."""
-    results = []
-    for what, act in (("deletion", _start_deletion), ("reset without the password", _lock_out)):
-        act(customer, listed(customer, f"{what}, first", FEW))
-        seconds = {
-            messages: median(
-                _timed(lambda mailbox=mailbox, act=act: act(customer, mailbox))
-                for mailbox in [listed(customer, f"{what}, {messages}, {n}", messages) for n in range(ROUNDS)]
-            )
-            for messages in (FEW, MANY)
-        }
-        results.append(
-            Result(
-                f"request: {what}, {MANY:,} messages",
-                "requests/s",
-                1 / seconds[MANY],
-                1 / seconds[FEW],
-                f"the same with {FEW}",
-            )
-        )
-    return results
-
-
-def _start_deletion(customer: Customer, mailbox: Mailbox) -> None:
-    services.suspend_mailbox(customer, mailbox, by=None)
-    services.start_deletion(customer, mailbox, by=None)
-
-
-def _lock_out(customer: Customer, mailbox: Mailbox) -> None:
-    services.reset_password(customer, mailbox, by=None, locked_mail="keep")
 
 
 def done(customer: Customer, job_id: UUID) -> None:
@@ -192,7 +158,7 @@ def workers(number: int, log: Path) -> Iterator[None]:
             process.wait(60)
 
 
-def _timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

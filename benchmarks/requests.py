@@ -1,0 +1,80 @@
+"""What a person waits for, with few messages in the mailbox and with many: requests do not look at messages."""
+
+from collections.abc import Callable
+from statistics import median
+
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+from django_tenants.utils import tenant_context
+
+from accounts.services import create_person
+from benchmarks.jobs import timed
+from benchmarks.mailbox import listed
+from benchmarks.measure import Result
+from mailboxes import services
+from mailboxes.models import Job, Mailbox
+from mailboxes.services import jobs
+from tenants.models import Customer
+from tenants.services import add_membership
+
+FEW, MANY = 10, 100_000
+ROUNDS = 5
+
+
+def measure() -> list[Result]:
+    """The requests that make a mailbox unreadable, and the pages that are looked at meanwhile."""
+    call_command("collectstatic", interactive=False, verbosity=0)  # pages name their style sheet by its hash
+    customer = Customer.objects.get(slug="acme")
+    browser = _browser(customer)
+
+    def job_page(mailbox: Mailbox) -> None:
+        with tenant_context(customer):
+            job = mailbox.jobs.first() or jobs.open_job(
+                customer, mailbox, Job.Kind.REENCRYPTION, total=MANY, by=None
+            )
+        _see(browser, f"/mailboxes/jobs/{job.pk}/")
+
+    acts: list[tuple[str, Callable[[Mailbox], object]]] = [
+        ("list page", lambda mailbox: _see(browser, f"/mailboxes/?q={mailbox.address}")),
+        ("mailbox page", lambda mailbox: _see(browser, f"/mailboxes/{mailbox.pk}/")),
+        ("job page", job_page),
+        ("reset", lambda mailbox: services.reset_password(customer, mailbox, by=None, locked_mail="keep")),
+        ("deletion", lambda mailbox: services.start_deletion(customer, mailbox, by=None)),
+    ]
+    few = [listed(customer, f"few {number}", FEW) for number in range(ROUNDS)]
+    many = [listed(customer, f"many {number}", MANY) for number in range(ROUNDS)]
+    results = []
+    for what, act in acts:
+        if what == "deletion":
+            for mailbox in few + many:
+                services.suspend_mailbox(customer, mailbox, by=None)
+        # In turn, so that a machine that slows down meanwhile slows both.
+        pairs = [
+            (timed(lambda m=a, act=act: act(m)), timed(lambda m=b, act=act: act(m)))
+            for a, b in zip(few, many, strict=True)
+        ]
+        results.append(
+            Result(
+                f"request: {what}, {MANY:,} messages",
+                "requests/s",
+                1 / median(seconds for _, seconds in pairs),
+                1 / median(seconds for seconds, _ in pairs),
+                f"the same with {FEW}",
+            )
+        )
+    return results
+
+
+def _browser(customer: Customer) -> Client:
+    person, _ = create_person("bench@acme.example", name="Bench", password="only-for-this-run")
+    add_membership(person, customer=customer, role="admin")
+    browser = Client(headers={"host": f"{customer.slug}.{settings.BASE_DOMAIN}"})
+    browser.force_login(person)
+    return browser
+
+
+def _see(browser: Client, path: str) -> None:
+    answer = browser.get(path)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{path} answered {answer.status_code}")

@@ -41,9 +41,7 @@ class NotUnderstood(MailboxError):
 
 class OfferExpired(MailboxError):
     code = "offer-expired"
-    template = _(
-        "This page is too old, so nothing was done. Start again; you will get another password."
-    )
+    template = _("This page is too old, so nothing was done. Start again; you will get another password.")
 
 
 class OfferAltered(MailboxError):

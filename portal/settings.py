@@ -31,6 +31,8 @@ MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 102
 
 _generated = generated_secrets(STATE_DIR / "secrets.json")
 SECRET_KEY = env.text("SECRET_KEY", _generated.get("SECRET_KEY", ""))
+# Earlier ones, separated by spaces: what they have signed, deletion certificates above all, stays valid.
+SECRET_KEY_FALLBACKS = env.text("SECRET_KEY_FALLBACKS").split()
 WORKER_PUBLIC_KEY = env.text("GATEHOUSE_WORKER_PUBLIC_KEY")
 WORKER_KEY = env.text("GATEHOUSE_WORKER_KEY", _generated.get("GATEHOUSE_WORKER_KEY", ""))
 

@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
-from mailboxes.services.keyring import Keyring, open_keyring, spend_the_time
+from mailboxes.services.keyring import Keyring, hold_keys, open_keyring, spend_the_time
 from mailboxes.store import store
 from mailboxes.vault import (
     MessageContext,
@@ -59,8 +59,13 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop
         except WrongPassword:
             raise errors.BadCredentials from None
         session = uuid4()
-        if not _take_lock(entry.mailbox_id, session):
-            raise errors.MaildropInUse
+        with transaction.atomic():
+            # Held until the lock is there: a reset or a deletion either comes first, and this password opens nothing
+            # any more, or it finds the session and ends it.
+            if not hold_keys(keyring):
+                raise errors.BadCredentials
+            if not _take_lock(entry.mailbox_id, session):
+                raise errors.MaildropInUse
         waiting = Message.objects.filter(mailbox_id=entry.mailbox_id, key__in=keyring).order_by("pk")
         entries = tuple(
             MaildropEntry(uid.hex, octets) for uid, octets in waiting.values_list("uid", "octets")

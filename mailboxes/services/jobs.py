@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
@@ -177,8 +178,10 @@ def sign_of_life() -> dict[str, Any]:
 def note_failure(job: Job, error: str) -> None:
     """A slice failed. Try again after a pause that grows, and give up after ATTEMPTS in a row."""
     workable = Job.objects.filter(pk=job.pk, state__in=Job.WORKABLE)
-    if not workable.update(failures=F("failures") + 1, error=error):
-        return  # somebody has closed it meanwhile
+    # Slices that fail side by side are one failure; and somebody may have closed the job meanwhile.
+    running = workable.filter(Q(paused_until=None) | Q(paused_until__lt=timezone.now()))
+    if not running.update(failures=F("failures") + 1, error=error, paused_until=_later()):
+        return
     job.refresh_from_db()
     if job.failures >= ATTEMPTS:
         close(job, Job.State.FAILED, error)
@@ -193,15 +196,15 @@ def ring(schema: str, job_id: UUID) -> None:
     current_app.send_task(TASK, args=[schema, str(job_id)])
 
 
+def ring_all(schema: str, job_id: UUID) -> None:
+    """Ask for as many slices side by side as a job may have; each rings for its next."""
+    for _number in range(settings.JOB_SLICES_AT_ONCE):
+        ring(schema, job_id)
+
+
 def _ring_after_commit(customer: Customer, job: Job) -> None:
-    schema, job_id = customer.schema_name, job.pk
-
-    def ring_all() -> None:
-        for _number in range(settings.JOB_SLICES_AT_ONCE):
-            ring(schema, job_id)
-
     # Robust: without Redis the act is done all the same, and beat rings later.
-    transaction.on_commit(ring_all, robust=True)
+    transaction.on_commit(partial(ring_all, customer.schema_name, job.pk), robust=True)
 
 
 def ring_stalled() -> int:
@@ -214,7 +217,7 @@ def ring_stalled() -> int:
                 pk=open_job.job_id, state__in=Job.WORKABLE, wake_at__lt=timezone.now()
             ).update(wake_at=_later())
         if stalled:
-            ring(open_job.customer.schema_name, open_job.job_id)
+            ring_all(open_job.customer.schema_name, open_job.job_id)
             rung += 1
     return rung
 

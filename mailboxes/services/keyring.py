@@ -84,6 +84,16 @@ def hold_current(mailbox_id: UUID, generation: int) -> int:
     return int(row[0])
 
 
+def hold_keys(keyring: Keyring) -> bool:
+    """Whether the current key is among these, held until COMMIT."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM mailboxes_mailboxkey WHERE id = ANY(%s) AND state = 'current' FOR SHARE",
+            [list(keyring)],
+        )
+        return cursor.fetchone() is not None
+
+
 def hold_mailbox(mailbox_id: UUID) -> Mailbox:
     """The mailbox's row, held until COMMIT: whoever changes its keys, status or jobs does it alone.
 

@@ -1,0 +1,128 @@
+"""What happens in the moment in which a reset or a deletion commits; needs transactions of several connections."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.db import connection, connections
+from django_tenants.utils import tenant_context
+
+from mailboxes import errors, services
+from mailboxes.models import MailboxKey, Message
+from mailboxes.services import collection, delivery
+from tests.mailboxes.conftest import PEER
+
+
+@pytest.fixture
+def outside(committed_db, acme):
+    """A transaction of somebody else in Acme's schema, open until the block ends."""
+    known = connection.get_connection_params()
+    parameters = {
+        name: known[name] for name in ("host", "port", "user", "password", "dbname") if known.get(name)
+    }
+
+    @contextmanager
+    def begin():
+        with psycopg.connect(**parameters) as other:
+            other.execute(f'SET search_path = "{acme.schema_name}"')
+            yield other
+
+    return begin
+
+
+@pytest.fixture
+def in_background():
+    """Runs something on a thread of its own; `join` gives what it returned or raised."""
+    started = []
+
+    def start(function):
+        outcome = []
+
+        def run() -> None:
+            try:
+                outcome.append(function())
+            except Exception as error:
+                outcome.append(error)
+            finally:
+                connections.close_all()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        started.append(thread)
+
+        def join():
+            thread.join(30)
+            return outcome[0]
+
+        return join
+
+    yield start
+    for thread in started:
+        thread.join(30)
+
+
+def wait_until_somebody_waits(other) -> None:
+    deadline = time.monotonic() + 20
+    pause = threading.Event()
+    while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+        assert time.monotonic() < deadline, "nobody waited for this transaction"
+        pause.wait(0.02)
+
+
+def test_who_signs_in_while_a_reset_commits_is_refused(outside, in_background, acme_mailbox):
+    with outside() as reset:
+        reset.execute("UPDATE mailboxes_mailboxkey SET state = 'retired'")
+        signing_in = in_background(
+            lambda: collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
+        )
+        wait_until_somebody_waits(reset)
+        reset.commit()
+    assert isinstance(signing_in(), errors.BadCredentials)
+
+
+def test_a_reset_waits_for_mail_that_is_being_committed_and_counts_it(
+    outside, in_background, acme, acme_mailbox
+):
+    with outside() as arriving:
+        # As a delivery does between its row and its COMMIT.
+        arriving.execute("SELECT id FROM mailboxes_mailboxkey FOR SHARE")
+        resetting = in_background(
+            lambda: services.reset_password(
+                acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+            )
+        )
+        wait_until_somebody_waits(arriving)
+        arriving.execute(
+            "INSERT INTO mailboxes_message (uid, mailbox_id, key_id, octets, blob, received_at)"
+            " SELECT gen_random_uuid(), mailbox_id, id, 1, 'x', now() FROM mailboxes_mailboxkey"
+        )
+        arriving.execute(
+            "INSERT INTO mailboxes_tallychange (mailbox_id, key_id, messages, octets, put_off)"
+            " SELECT mailbox_id, id, 1, 1, 0 FROM mailboxes_mailboxkey"
+        )
+        arriving.commit()
+    _, job = resetting()
+    assert job is not None
+    assert job.total == 1
+    with tenant_context(acme):
+        assert MailboxKey.objects.filter(state="retired", messages__isnull=False).exists()
+
+
+def test_mail_in_the_moment_of_a_deletion_is_refused_and_leaves_nothing(
+    outside, in_background, acme, acme_mailbox, settings
+):
+    on_its_way = delivery.begin(
+        [delivery.resolve(acme_mailbox.address, peer=PEER)], trace=lambda recipient: b""
+    )
+    with outside() as deletion:
+        deletion.execute("UPDATE mailboxes_mailboxkey SET state = 'destroyed'")
+        delivering = in_background(on_its_way.commit)
+        wait_until_somebody_waits(deletion)
+        deletion.commit()
+    assert isinstance(delivering(), errors.KeyChanged)
+    on_its_way.abort()
+    with tenant_context(acme):
+        assert not Message.objects.exists()
+    assert [path for path in settings.STORE_ROOT.rglob("*") if path.is_file()] == []

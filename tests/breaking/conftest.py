@@ -1,0 +1,102 @@
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+
+from portal.embedded import addresses
+from tests.breaking.kit import Box
+from tests.breaking.services import Disk, Server
+from tests.breaking.workers import Bell, Workers
+from tests.cast import assemble
+from tests.gateway.kit import Certificates, Clients, gateway_running
+
+
+@pytest.fixture
+def bell(settings: Any) -> Bell:
+    """Redis, where nothing rings yet: the test before may have left something."""
+    bell = Bell()
+    bell.flush()
+    return bell
+
+
+@pytest.fixture
+def workers(committed_db: None, bell: Bell, tmp_path: Path) -> Iterator[Workers]:
+    """Starts workers; whatever is left of them is killed before their database goes."""
+    with _workers(tmp_path) as workers:
+        yield workers
+
+
+@contextmanager
+def _workers(folder: Path) -> Iterator[Workers]:
+    workers = Workers(folder)
+    try:
+        yield workers
+    finally:
+        workers.kill_all()
+        sys.stdout.write(workers.last_words())  # pytest shows it when the test has failed
+        Bell().flush()
+
+
+@pytest.fixture
+def box(committed_db: None, acme: Any) -> Box:
+    return Box(acme)
+
+
+@pytest.fixture
+def gateway(committed_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    with gateway_running(Certificates(tmp_path_factory.mktemp("tls"))) as clients:
+        yield clients
+
+
+@pytest.fixture
+def server(django_db_setup: None, django_db_blocker: Any, bell: Bell) -> Iterator[Server]:
+    """A PostgreSQL of this test's own, with the cast in it, because the others' must go on."""
+    suite = deepcopy(connection.settings_dict)
+    state_dir = Path(tempfile.mkdtemp(prefix="gh-"))  # short, for a socket lives in it
+    server = Server(state_dir)
+    own = {
+        "HOST": str(addresses.postgres_dir(state_dir)),
+        "PORT": str(addresses.POSTGRES_PORT),
+        "NAME": addresses.POSTGRES_DATABASE,
+        "USER": addresses.POSTGRES_ROLE,
+        "PASSWORD": "",
+    }
+    with django_db_blocker.unblock():
+        try:
+            _go_to(own)
+            call_command("migrate_schemas", shared=True, verbosity=0)
+            assemble()
+            yield server
+        finally:
+            _go_to(suite)
+            server.stop()
+            shutil.rmtree(state_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def own_workers(server: Server, tmp_path: Path) -> Iterator[Workers]:
+    """Workers on the `server` of the test."""
+    with _workers(tmp_path) as workers:
+        yield workers
+
+
+def _go_to(database: dict[str, Any]) -> None:
+    """From now on this process uses this database."""
+    connections.close_all()
+    for known in (connection.settings_dict, connections.settings["default"]):
+        known |= {name: database[name] for name in ("HOST", "PORT", "NAME", "USER", "PASSWORD")}
+
+
+@pytest.fixture
+def small_disk(settings: Any, tmp_path: Path, bell: Bell) -> Iterator[Disk]:
+    """A message store on a disk that can be filled: a small file system of its own, or a limit for the workers."""
+    with Disk.mounted_on(settings.STORE_ROOT) as disk:
+        yield disk

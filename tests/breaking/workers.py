@@ -1,0 +1,147 @@
+"""Real Celery workers, with beat inside, in processes that can be killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+import redis
+from django.conf import settings
+from django.db import connection
+
+from portal.embedded.process import spawn
+from tests.breaking.kit import until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+QUEUE = "celery"
+
+
+class Worker:
+    """One worker with two pool processes and perhaps beat: a process group of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self.log = log
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def await_ready(self) -> None:
+        until(lambda: "ready." in self.words(), "the worker is ready")
+
+    def words(self) -> str:
+        """All that it has said so far."""
+        return self.log.read_text(errors="replace")
+
+    def tasks(self, name: str) -> int:
+        """How many tasks of this name it was sent so far, those sent again among them."""
+        return len(re.findall(rf"Task mailboxes\.tasks\.{name}\[\S+\] received", self.words()))
+
+    def family(self) -> list[psutil.Process]:
+        """The worker and all its children."""
+        head = psutil.Process(self._process.pid)
+        return [head, *head.children(recursive=True)]
+
+    def kill(self) -> None:
+        """SIGKILL to all of it at once."""
+        if self.is_alive():
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+class Workers:
+    """The workers of one test, on the database, Redis and store that it uses at that moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._marks = folder / "kills"
+        self._marks.mkdir()
+        self._started: list[Worker] = []
+
+    def start(self, *, beat: bool = True, **behaviour: object) -> Worker:
+        """`behaviour` is what worker_settings and disk read: `disk_ms=4`, `kill_at="rename:3"`, ..."""
+        number = len(self._started)
+        # As root it warns at length; here it runs what only we have queued.
+        unwarned = ("-W", "ignore:You're running the worker with superuser privileges")
+        command = [
+            *(sys.executable, *unwarned, "-m", "celery", "--quiet", "--app", "portal"),
+            *("worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            *("--hostname", f"worker{number}@localhost"),
+            *(("--beat", "--schedule", str(self._folder / f"beat{number}")) if beat else ()),
+        ]
+        environment = {
+            **environment_of_processes(),
+            "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
+            "PYTHONUNBUFFERED": "1",
+            "BREAKING_KILL_MARKS": str(self._marks),
+            **{f"BREAKING_{name.upper()}": str(value) for name, value in behaviour.items()},
+        }
+        log = self._folder / f"worker{number}.log"
+        with log.open("ab") as output:
+            process = spawn(command, env=environment, cwd=ROOT, output=output)
+        self._started.append(Worker(process, log))
+        return self._started[-1]
+
+    def kills(self) -> set[str]:
+        """At which points of `kill_at` a process was killed."""
+        return {mark.name for mark in self._marks.iterdir()}
+
+    def kill_all(self) -> None:
+        for worker in self._started:
+            worker.kill()
+
+    def last_words(self) -> str:
+        """The end of what each has said, without the heartbeats of beat."""
+        said = [
+            (
+                worker.log.name,
+                [line for line in worker.words().splitlines() if "ring_stalled_jobs" not in line],
+            )
+            for worker in self._started
+        ]
+        return "\n".join(f"--- {name}\n" + "\n".join(lines[-60:]) for name, lines in said)
+
+
+class Bell:
+    """This test's own Redis database, looked at from outside."""
+
+    def __init__(self) -> None:
+        self.redis = redis.Redis.from_url(settings.REDIS_URL)
+
+    def flush(self) -> None:
+        self.redis.flushdb()
+
+    def is_silent(self) -> bool:
+        """Nothing is queued, and nothing is being worked on."""
+        return not self.redis.llen(QUEUE) and not self.redis.hlen("unacked")
+
+    def everything(self) -> bytes:
+        """All keys and values, for looking for what must not be there."""
+        found = []
+        for key in self.redis.scan_iter():
+            found.append(key)
+            found.append(self.redis.dump(key) or b"")
+        return b"\n".join(found)
+
+
+def environment_of_processes() -> dict[str, str]:
+    """What a process of its own needs in order to work on this test's database, Redis and store."""
+    database: dict[str, Any] = connection.settings_dict
+    host = quote(str(database["HOST"]), safe="") + (f":{database['PORT']}" if database["PORT"] else "")
+    person = ":".join(quote(str(part), safe="") for part in (database["USER"], database["PASSWORD"]) if part)
+    return {
+        **os.environ,
+        "DATABASE_URL": f"postgres://{person}@{host}/{database['NAME']}",
+        "REDIS_URL": settings.REDIS_URL,
+        "GATEHOUSE_STATE_DIR": str(settings.STATE_DIR),
+        "GATEHOUSE_STORE_URL": f"file://{settings.STORE_ROOT}",
+        "GATEHOUSE_MAIL_DOMAIN": settings.MAIL_DOMAIN,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "GATEHOUSE_WORKER_KEY": settings.WORKER_KEY,
+    }

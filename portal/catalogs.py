@@ -22,6 +22,7 @@ ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
 # Babel's names for gettext (`_` among them), and Django's own.
 KEYWORDS = DEFAULT_KEYWORDS | {
     "gettext_lazy": None,
+    "gettext_noop": None,
     "ngettext_lazy": (1, 2),
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext_lazy": ((1, "c"), 2, 3),

@@ -72,7 +72,9 @@ class CertificateIncomplete(CertificateInvalid):
     """A field is missing, of the wrong kind, there twice, or outside of what is signed."""
 
     code = "certificate-incomplete"
-    template = _("This is no whole deletion certificate: “%(field)s” is missing or not as it should be.")
+    template = _(
+        "This is not a complete deletion certificate: “%(field)s” is missing or not as it should be."
+    )
 
 
 class CertificateForged(CertificateInvalid):

@@ -33,15 +33,21 @@ ATTEMPTS = 24  # in a row: an hour and a half, in which somebody may make room o
 TROUBLES: dict[str, tuple[Any, Any]] = {
     "store-full": (
         gettext_lazy("The message store is full."),
-        gettext_lazy("Free space there. Nothing is lost; the job goes on by itself."),
+        gettext_lazy(
+            "Ask the platform's staff to free space there. Nothing is lost; the job goes on by itself."
+        ),
     ),
     "store-failed": (
         gettext_lazy("The message store did not take or give what it was asked for."),
-        gettext_lazy("Look at the workers' log and at the disk. Nothing is lost; the job goes on by itself."),
+        gettext_lazy(
+            "Ask the platform's staff to look at the workers' log and at the disk. Nothing is lost; the job goes on by itself."
+        ),
     ),
     "database-failed": (
         gettext_lazy("The database did not answer."),
-        gettext_lazy("Look at the workers' log. Nothing is lost; the job goes on by itself."),
+        gettext_lazy(
+            "Ask the platform's staff to look at the workers' log. Nothing is lost; the job goes on by itself."
+        ),
     ),
     "worker-key": (
         gettext_lazy("The workers can't open what was locked for them."),
@@ -52,7 +58,9 @@ TROUBLES: dict[str, tuple[Any, Any]] = {
     ),
     "unforeseen": (
         gettext_lazy("Something went wrong that was not foreseen."),
-        gettext_lazy("Look at the workers' log, or send it to whoever looks after the software."),
+        gettext_lazy(
+            "Ask the platform's staff to look at the workers' log. Nothing is lost; try again when they have."
+        ),
     ),
     "unreadable": (
         gettext_lazy("Some messages can't be read: their files are missing or were altered."),

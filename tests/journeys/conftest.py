@@ -1,15 +1,21 @@
 import os
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.db import connection
 
+from tests.breaking.workers import Workers
 from tests.gateway.kit import Certificates, Clients, gateway_running
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -44,6 +50,58 @@ def web_port(committed_db: None) -> Iterator[int]:
     thread.join()
 
 
+@pytest.fixture
+def worker(committed_db: None, tmp_path: Path, settings: Any) -> Iterator[None]:
+    """A worker and beat in processes of their own; jobs wait until it has started."""
+    settings.JOB_SILENCE_SECONDS = 1.0  # as there: soon enough beat rings for a job that nobody could work on
+    workers = Workers(tmp_path)
+    workers.start()
+    yield
+    workers.kill_all()
+    sys.stdout.write(workers.last_words())  # shown when the test has failed
+
+
+@pytest.fixture
+def hold(acme: Any) -> Iterator[Callable[[int, int], Callable[[], None]]]:
+    """Holds some of Acme's messages, counted in order of arrival, as an archiver does that is deleting them.
+
+    Workers pass these by until the returned function lets go: so a job stands where a test wants it.
+    """
+    parameters = connection.get_connection_params()
+    known = {
+        key: parameters[key] for key in ("host", "port", "user", "password", "dbname") if parameters.get(key)
+    }
+    table = f'"{acme.schema_name}".mailboxes_message'
+    with ExitStack() as stack:
+
+        def begin(first: int, count: int) -> Callable[[], None]:
+            outside = stack.enter_context(psycopg.connect(**known))
+            outside.execute(
+                f"SELECT FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id OFFSET %s LIMIT %s) FOR UPDATE",
+                [first, count],
+            )
+            return outside.rollback
+
+        yield begin
+
+
+@pytest.fixture
+def meanwhile() -> Callable[[Callable[[], Any]], Any]:
+    """Does something with Django's database in the middle of a visitor's part, whose own thread must not."""
+
+    def do(act: Callable[[], Any]) -> Any:
+        def alone() -> Any:
+            try:
+                return act()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(alone).result()
+
+    return do
+
+
 class Visitor:
     """A person at a browser: pages, and everything that a page should not have done.
 
@@ -71,6 +129,14 @@ class Visitor:
         self.page.fill("[name=password]", password)
         self.page.press("[name=password]", "Enter")
         self.page.wait_for_selector(".person")
+
+    def tabs_to(self, selector: str) -> None:
+        """Go there as people do who have no mouse."""
+        for _ in range(60):
+            if self.page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not reach {selector}")
 
     def sees(self, text: str) -> None:
         self.page.get_by_text(text).first.wait_for(state="visible")

@@ -120,13 +120,12 @@ def test_a_suspended_mailbox_puts_mail_off_and_tells_people_so_until_it_is_activ
         told = page.inner_text(".notice:has-text('This mailbox is suspended')")
         for words in (
             "it takes no mail.",
-            "Since:",
-            "UTC, admin@acme.example.",
             "Reason: The archiver moves house",
             "2 attempts to deliver have been put off since then.",
             "Exchange Online gives up after about a day",
         ):
             assert words in told
+        assert re.search(r"Since: \d{4}-\d\d-\d\d \d\d:\d\d UTC, admin@acme\.example\.", told)
 
         page.get_by_role("link", name="Edit").click()
         page.check("[name=status][value=active]")

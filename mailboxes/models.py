@@ -257,7 +257,7 @@ class Job(models.Model):
     total = models.BigIntegerField(default=0)  # messages
     done = models.BigIntegerField(default=0)
     octets = models.BigIntegerField(default=0)  # of the mail that is done
-    error = models.CharField(max_length=40, blank=True)  # a code of services.jobs.TROUBLES
+    error = models.CharField(max_length=40, blank=True)  # a code of services.progress.TROUBLES
     failures = models.PositiveIntegerField(default=0)  # in a row
     paused_until = models.DateTimeField(null=True, blank=True)  # after a failure
     wake_at = models.DateTimeField(default=timezone.now)  # no sign of life by then: beat rings again

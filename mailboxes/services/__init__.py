@@ -17,9 +17,10 @@ from mailboxes.services.finding import (
     mailbox_for,
     servers,
 )
-from mailboxes.services.jobs import Progress, find_job, job_for, jobs_of, progress
+from mailboxes.services.jobs import find_job, job_for, jobs_of
 from mailboxes.services.lifecycle import activate_mailbox, edit_mailbox, suspend_mailbox
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
+from mailboxes.services.progress import Progress, progress
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
 from mailboxes.services.tallies import Activity, activity

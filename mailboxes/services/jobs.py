@@ -1,10 +1,8 @@
 """Jobs: opened and closed in the transaction of the act that they belong to, and how they get on (docs/jobs.md)."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +12,6 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
-from django.utils.translation import gettext_lazy, ngettext
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
@@ -28,77 +25,6 @@ log = logging.getLogger(__name__)
 TASK = "mailboxes.tasks.work_job"
 FIRST_PAUSE, LONGEST_PAUSE = 2, 300  # seconds between attempts after a failure
 ATTEMPTS = 24  # in a row: an hour and a half, in which somebody may make room on the disk
-
-# What can be wrong with a job, and what to do about it, by Job.error.
-TROUBLES: dict[str, tuple[Any, Any]] = {
-    "store-full": (
-        gettext_lazy("The message store is full."),
-        gettext_lazy(
-            "Ask the platform's staff to free space there. Nothing is lost; the job goes on by itself."
-        ),
-    ),
-    "store-failed": (
-        gettext_lazy("The message store did not take or give what it was asked for."),
-        gettext_lazy(
-            "Ask the platform's staff to look at the workers' log and at the disk. Nothing is lost; the job goes on by itself."
-        ),
-    ),
-    "database-failed": (
-        gettext_lazy("The database did not answer."),
-        gettext_lazy(
-            "Ask the platform's staff to look at the workers' log. Nothing is lost; the job goes on by itself."
-        ),
-    ),
-    "worker-key": (
-        gettext_lazy("The workers can't open what was locked for them."),
-        gettext_lazy(
-            "Give the workers the GATEHOUSE_WORKER_KEY that belongs to the key of the web processes. Nothing is lost; "
-            "the job goes on by itself."
-        ),
-    ),
-    "unforeseen": (
-        gettext_lazy("Something went wrong that was not foreseen."),
-        gettext_lazy(
-            "Ask the platform's staff to look at the workers' log. Nothing is lost; try again when they have."
-        ),
-    ),
-    "unreadable": (
-        gettext_lazy("Some messages can't be read: their files are missing or were altered."),
-        gettext_lazy(
-            "Everything else is done. Restore these files from a backup (“manage.py check_store” names them), then try "
-            "again. Until then they stay as they are, under the earlier key."
-        ),
-    ),
-    "no-lock": (
-        gettext_lazy("The workers' access to the earlier key has ended."),
-        gettext_lazy("Type the mailbox's current password, and the job goes on where it stopped."),
-    ),
-    "password-lost": (
-        gettext_lazy("The password was reset again, without the current one, while this job ran."),
-        gettext_lazy("What was left is locked now; the earlier password unlocks it on the mailbox's page."),
-    ),
-    "mailbox-deleted": (
-        gettext_lazy("The mailbox was deleted while this job ran."),
-        gettext_lazy("There is nothing to do."),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How a job gets on, in words and numbers for people. `rate` is in messages a second."""
-
-    job: Job
-    done: int
-    total: int
-    percent: int
-    rate: float | None
-    seconds_left: int | None
-    trouble: str
-    advice: str
-    next_try_at: datetime | None
-    may_retry: bool
-    needs_password: bool
 
 
 # --- Opening, going on, closing: in the caller's transaction, in the customer's schema ---
@@ -138,8 +64,8 @@ def go_on(customer: Customer, job: Job, *, more: int = 0) -> Job:
 
 
 def close(job: Job, state: str, error: str = "") -> None:
-    """The job is over, or waits for a person. Worker locks of its mailbox go with it, whatever the outcome."""
-    if job.mailbox_id:
+    """The job is over, or waits for a person. A re-encryption's worker locks go with it, whatever the outcome."""
+    if job.mailbox_id and job.kind == Job.Kind.REENCRYPTION:
         wipe_worker_locks(job.mailbox_id)
     over: dict[str, Any] = {} if state == Job.State.WAITING else {"finished_at": timezone.now()}
     if state == Job.State.DONE:
@@ -153,9 +79,11 @@ def close(job: Job, state: str, error: str = "") -> None:
 
 
 def close_all(mailbox: Mailbox, error: str, *kinds: str) -> None:
-    """Something overtook the mailbox's live jobs of these kinds."""
-    for job in mailbox.jobs.live().filter(kind__in=kinds):
+    """Something has overtaken the mailbox's jobs of these kinds: live ones end, failed ones can't be taken up again."""
+    mine = mailbox.jobs.filter(kind__in=kinds)
+    for job in mine.live():
         close(job, Job.State.FAILED, error)
+    mine.filter(state=Job.State.FAILED).update(error=error)
 
 
 def wipe_worker_locks(mailbox_id: UUID) -> None:
@@ -252,43 +180,6 @@ def jobs_of(mailbox: Mailbox) -> list[Job]:
     """Its jobs, the live ones first, then the newest; in the customer's schema."""
     jobs = list(mailbox.jobs.order_by("-created_at")[:20])
     return sorted(jobs, key=lambda job: not job.is_live)
-
-
-def progress(job: Job) -> Progress:
-    """How the job gets on, as of the row at hand."""
-    trouble, advice = (str(text) for text in TROUBLES.get(job.error, ("", "")))
-    if job.error == "unreadable" and job.total > job.done:
-        left = job.total - job.done
-        trouble = ngettext(
-            "%(left)d message can't be read: its file is missing or was altered.",
-            "%(left)d messages can't be read: their files are missing or were altered.",
-            left,
-        ) % {"left": left}
-    rate = _rate(job)
-    return Progress(
-        job=job,
-        done=job.done,
-        total=job.total,
-        percent=100 if job.state == Job.State.DONE else _percent(job),
-        rate=rate,
-        seconds_left=ceil((job.total - job.done) / rate) if rate and job.state == Job.State.RUNNING else None,
-        trouble=trouble,
-        advice=advice,
-        next_try_at=job.paused_until if job.state in Job.WORKABLE else None,
-        may_retry=may_retry(job),
-        needs_password=needs_password(job),
-    )
-
-
-def _rate(job: Job) -> float | None:
-    end = job.finished_at or (timezone.now() if job.state == Job.State.RUNNING else None)
-    if not (job.started_at and job.done and end and end > job.started_at):
-        return None
-    return job.done / (end - job.started_at).total_seconds()
-
-
-def _percent(job: Job) -> int:
-    return min(99, job.done * 100 // job.total) if job.total else 0
 
 
 def may_retry(job: Job) -> bool:

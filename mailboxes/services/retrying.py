@@ -7,6 +7,7 @@ from accounts.models import User
 from mailboxes import errors
 from mailboxes.models import Job
 from mailboxes.services import jobs
+from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.passwords import unlock
 from tenants import audit
 from tenants.models import Customer
@@ -15,8 +16,8 @@ from tenants.models import Customer
 def retry(customer: Customer, job: Job, *, by: User | None, password: str = "") -> Job:
     """Let a failed, pausing or waiting job go on now.
 
-    Raises NothingToRetry; PasswordNeeded when the workers have lost their access to the keys, and then what
-    `unlock` raises.
+    Raises NothingToRetry; NoSuchMailbox, MailboxDeleting; PasswordNeeded when the workers have lost their access to the
+    keys, and then what `unlock` raises.
     """
     job = jobs.find_job(customer, job.pk)
     if not jobs.may_retry(job) or job.mailbox is None:
@@ -26,6 +27,8 @@ def retry(customer: Customer, job: Job, *, by: User | None, password: str = "") 
             raise errors.PasswordNeeded
         return unlock(customer, job.mailbox, password, by=by) or jobs.find_job(customer, job.pk)
     with tenant_context(customer), transaction.atomic(durable=True):
+        if job.kind != Job.Kind.DELETION:
+            hold_mailbox(job.mailbox.pk)  # which a deletion may have overtaken
         job = jobs.go_on(customer, job)
         audit.record(
             "job.retried",

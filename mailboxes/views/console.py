@@ -6,7 +6,7 @@ from uuid import UUID
 from zlib import crc32
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
-from mailboxes.views.guards import ConsoleRequest, find_mailbox, needs
+from mailboxes.views.guards import ConsoleRequest, find_mailbox, needs, to_the_certificate
 from mailboxes.views.jobs import job_context
 from tenants.access import Right
 
@@ -51,7 +51,10 @@ def index(request: ConsoleRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """A mailbox: its address, how it is, what came and went, and how to set up the senders and the archiver."""
-    mailbox = find_mailbox(request, pk, Right.VIEW_MAILBOXES)
+    try:
+        mailbox = find_mailbox(request, pk, Right.VIEW_MAILBOXES)
+    except Http404:
+        return to_the_certificate(request, pk)  # links to a mailbox outlive it
     activity = services.activity(mailbox)
     context: dict[str, Any] = {
         "mailbox": mailbox,

@@ -12,7 +12,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from mailboxes import errors, services
 from mailboxes.forms import DeleteForm
 from mailboxes.models import Job, Mailbox
-from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, find_mailbox, needs, to_the_mailbox
+from mailboxes.views.guards import (
+    OVERTAKEN,
+    ConsoleRequest,
+    find_certificate,
+    find_mailbox,
+    needs,
+    to_the_certificate,
+    to_the_mailbox,
+)
 from tenants.access import Right
 
 PAGE_LENGTH = 50
@@ -26,7 +34,7 @@ def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         mailbox = find_mailbox(request, pk, Right.DELETE_MAILBOX)
     except Http404:
         # A small mailbox may be gone before the second press of the button arrives.
-        return _to_the_certificate(request, pk)
+        return to_the_certificate(request, pk)
     if mailbox.status == Mailbox.Status.DELETING:
         return _to_the_deletion(request, mailbox)
     form = DeleteForm(request.POST if request.method == "POST" else None)
@@ -36,7 +44,7 @@ def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         except errors.MailboxDeleting:
             return _to_the_deletion(request, mailbox)
         except errors.NoSuchMailbox:
-            return _to_the_certificate(request, pk)
+            return to_the_certificate(request, pk)
         except errors.NameNotConfirmed as error:
             form.add_error("confirmed_name", error.message)
         except errors.StillActive as error:
@@ -63,12 +71,6 @@ def _to_the_deletion(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
         if job.kind == Job.Kind.DELETION:
             return redirect("mailboxes:job", pk=job.pk)
     return redirect("mailboxes:detail", pk=mailbox.pk)
-
-
-def _to_the_certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    _find_certificate(request, pk)
-    messages.info(request, _("This mailbox has been deleted."))
-    return redirect("mailboxes:certificate", pk=pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -128,7 +130,7 @@ def _matches(certificate: services.Certificate, search: str) -> bool:
 @needs(Right.VIEW_MAILBOXES)
 def certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """A deletion's certificate, to read and to print."""
-    found = _find_certificate(request, pk)
+    found = find_certificate(request, pk)
     return render(
         request, "mailboxes/certificate.html", {"certificate": found, "facts": found.facts, "pk": pk}
     )
@@ -138,14 +140,7 @@ def certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 @needs(Right.VIEW_MAILBOXES)
 def certificate_json(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """The same for programs, and for `manage.py` to verify."""
-    found = _find_certificate(request, pk)
+    found = find_certificate(request, pk)
     name = f"deletion-{pk}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(found.as_json(), content_type="application/json", headers=headers)
-
-
-def _find_certificate(request: ConsoleRequest, pk: UUID) -> services.Certificate:
-    try:
-        return services.certificate_of(request.customer, pk)
-    except errors.NoSuchCertificate as error:
-        raise Http404(error.message) from error

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
@@ -83,3 +84,18 @@ def to_the_mailbox(request: ConsoleRequest, pk: UUID, refusal: errors.MailboxErr
         raise Http404(refusal.message)
     messages.info(request, refusal.message)
     return redirect("mailboxes:detail", pk=pk)
+
+
+def find_certificate(request: ConsoleRequest, pk: UUID) -> services.Certificate:
+    """The certificate of the deleted mailbox. Raises what gives the 404 page."""
+    try:
+        return services.certificate_of(request.customer, pk)
+    except errors.NoSuchCertificate as error:
+        raise Http404(error.message) from error
+
+
+def to_the_certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """From a mailbox that was deleted to what is left of it. 404 if there never was one."""
+    find_certificate(request, pk)
+    messages.info(request, _("This mailbox has been deleted."))
+    return redirect("mailboxes:certificate", pk=pk)

@@ -16,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from mailboxes import errors, services
 from mailboxes.forms import RetryForm
 from mailboxes.models import Job
-from mailboxes.views.guards import ConsoleRequest, never_kept
+from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, never_kept
 from tenants.access import Right
 from tenants.errors import NotAllowed
 
@@ -56,7 +56,7 @@ def _retry(request: ConsoleRequest, found: Job) -> HttpResponse:
     try:
         password = form.cleaned_data.get("password", "")
         again = services.retry(request.customer, found, by=request.user, password=password)
-    except (errors.NothingToRetry, errors.NothingToUnlock) as error:
+    except (errors.NothingToRetry, errors.NothingToUnlock, *OVERTAKEN) as error:
         messages.info(request, error.message)
         return redirect("mailboxes:job", pk=found.pk)
     except (

@@ -7,7 +7,7 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from mailboxes.models import Job, KeyLock, MailboxKey, Message
-from mailboxes.services import collection, delivery
+from mailboxes.services import collection, delivery, find_job
 from mailboxes.work.slices import work_slice
 from tests.conftest import OpenMailbox
 
@@ -46,8 +46,7 @@ def work(acme: Any) -> Callable[[Job], Job]:
     def to_the_end(job: Job) -> Job:
         while work_slice(acme, job.pk):
             pass
-        with tenant_context(acme):
-            return Job.objects.get(pk=job.pk)
+        return find_job(acme, job.pk)
 
     return to_the_end
 

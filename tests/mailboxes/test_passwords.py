@@ -357,3 +357,27 @@ def test_an_unlocked_mailbox_asks_for_no_decision_about_mail_that_was_locked_alr
     reset(locked_mail="keep")
     new, job = reset()
     assert (collect(new), job) == ([], None)
+
+
+def test_clearing_locked_mail_does_not_stop_a_reencryption(fill, reset, collect, work):
+    fill(b"one")
+    second, clearing = reset(locked_mail="delete")
+    fill(b"two")
+    third, reencryption = reset(second)
+    assert work(clearing).state == "done"
+    assert work(reencryption).state == "done"
+    assert collect(third) == [b"two"]
+
+
+def test_a_failed_job_of_a_mailbox_that_is_being_deleted_is_over(fill, reset, work, acme, acme_mailbox):
+    fill(b"one")
+    _, job = reset(acme_mailbox.password)
+    with tenant_context(acme):
+        KeyLock.objects.filter(kind="worker").delete()
+    job = work(job)
+    assert services.progress(job).may_retry
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=None)
+    assert not services.progress(services.find_job(acme, job.pk)).may_retry
+    with pytest.raises(errors.NothingToRetry):
+        services.retry(acme, job, by=None, password="whatever")

@@ -15,6 +15,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.stdout.write(base64.b64encode(worker_keys.public_key()).decode())
+            self.stdout.write(base64.b64encode(worker_keys.private_key().public).decode())
         except BadKey:
             raise CommandError("Set GATEHOUSE_WORKER_KEY first.") from None

@@ -1,0 +1,122 @@
+"""How a job gets on, for people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from mailboxes.models import Job
+from mailboxes.services import jobs
+
+# What can be wrong with a job, and what to do about it, by Job.error.
+TROUBLES: dict[str, tuple[Any, Any]] = {
+    "store-full": (
+        gettext_lazy("The message store is full."),
+        gettext_lazy("Ask the platform's staff to free space there."),
+    ),
+    "store-failed": (
+        gettext_lazy("The message store did not take or give what it was asked for."),
+        gettext_lazy("Ask the platform's staff to look at the workers' log and at the disk."),
+    ),
+    "database-failed": (
+        gettext_lazy("The database did not answer."),
+        gettext_lazy("Ask the platform's staff to look at the workers' log."),
+    ),
+    "worker-key": (
+        gettext_lazy("The workers can't open what was locked for them."),
+        gettext_lazy(
+            "Ask the platform's staff to give the workers the GATEHOUSE_WORKER_KEY that belongs to the key of the web "
+            "processes."
+        ),
+    ),
+    "unforeseen": (
+        gettext_lazy("Something went wrong that was not foreseen."),
+        gettext_lazy("Ask the platform's staff to look at the workers' log."),
+    ),
+    "unreadable": (
+        gettext_lazy("Some messages can't be read: their files are missing or were altered."),
+        gettext_lazy(
+            "Everything else is done. Restore these files from a backup (“manage.py check_store” names them), then try "
+            "again. Until then they stay as they are, under the earlier key."
+        ),
+    ),
+    "no-lock": (
+        gettext_lazy("The workers' access to the earlier key has ended."),
+        gettext_lazy("Type the mailbox's current password, and the job goes on where it stopped."),
+    ),
+    "password-lost": (
+        gettext_lazy("The password was reset again, without the current one, while this job ran."),
+        gettext_lazy("What was left is locked now; the earlier password unlocks it on the mailbox's page."),
+    ),
+    "mailbox-deleted": (
+        gettext_lazy("The mailbox was deleted while this job ran."),
+        gettext_lazy("There is nothing to do."),
+    ),
+}
+
+# These may pass by themselves; the job is tried again until somebody has to look after it.
+PASSING = {"store-full", "store-failed", "database-failed", "worker-key", "unforeseen"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a job gets on, in words and numbers for people. `rate` is in messages a second."""
+
+    job: Job
+    done: int
+    total: int
+    percent: int
+    rate: float | None
+    seconds_left: int | None
+    trouble: str
+    advice: str
+    next_try_at: datetime | None
+    may_retry: bool
+    needs_password: bool
+
+
+def progress(job: Job) -> Progress:
+    """How the job gets on, as of the row at hand."""
+    trouble, advice = (str(text) for text in TROUBLES.get(job.error, ("", "")))
+    if job.error == "unreadable" and job.total > job.done:
+        left = job.total - job.done
+        trouble = ngettext(
+            "%(left)d message can't be read: its file is missing or was altered.",
+            "%(left)d messages can't be read: their files are missing or were altered.",
+            left,
+        ) % {"left": left}
+    if job.error in PASSING:
+        advice += " " + (
+            _("Nothing is lost; the job goes on by itself.")
+            if job.state in Job.WORKABLE
+            else _("Nothing is lost; when that is done, try again.")
+        )
+    rate = _rate(job)
+    return Progress(
+        job=job,
+        done=job.done,
+        total=job.total,
+        percent=100 if job.state == Job.State.DONE else _percent(job),
+        rate=rate,
+        seconds_left=ceil((job.total - job.done) / rate) if rate and job.state == Job.State.RUNNING else None,
+        trouble=trouble,
+        advice=advice,
+        next_try_at=job.paused_until if job.state in Job.WORKABLE else None,
+        may_retry=jobs.may_retry(job),
+        needs_password=jobs.needs_password(job),
+    )
+
+
+def _rate(job: Job) -> float | None:
+    end = job.finished_at or (timezone.now() if job.state == Job.State.RUNNING else None)
+    if not (job.started_at and job.done and end and end > job.started_at):
+        return None
+    return job.done / (end - job.started_at).total_seconds()
+
+
+def _percent(job: Job) -> int:
+    return min(99, job.done * 100 // job.total) if job.total else 0

@@ -25,6 +25,11 @@ class Provider(models.Model):
     slug = models.CharField(_("short name"), max_length=slugs.MAX_LENGTH, unique=True)
     name = models.CharField(_("name"), max_length=200)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    require_second_factor = models.BooleanField(
+        _("second factor required"),
+        default=False,
+        help_text=_("Of its own people, and of its customers' people."),
+    )
 
     class Meta:
         verbose_name = _("provider")
@@ -120,6 +125,13 @@ class Membership(models.Model):
         related_name="memberships",
     )
     role = models.CharField(_("role"), max_length=10, choices=Role.choices)
+    customers = models.ManyToManyField(
+        Customer,
+        verbose_name=_("only these customers"),
+        blank=True,
+        related_name="limited_memberships",
+        help_text=_("For operators and auditors of a provider. Empty: all of its customers."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -143,6 +155,69 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}, {self.provider or self.customer}"
+
+
+class Invitation(models.Model):
+    """A way in for one e-mail address, once, until it expires. Only a hash of what the link holds is kept."""
+
+    email = models.EmailField(_("e-mail address"))
+    provider = models.ForeignKey(
+        Provider, on_delete=models.CASCADE, null=True, blank=True, related_name="invitations"
+    )
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, null=True, blank=True, related_name="invitations"
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Membership.Role.choices)
+    customers = models.ManyToManyField(Customer, blank=True, related_name="limited_invitations")
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by_email = models.CharField(_("invited by"), max_length=254, blank=True)
+    created_at = models.DateTimeField(_("invited"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("valid until"))
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints = (
+            models.CheckConstraint(
+                name="invitation_role_fits_its_place",
+                condition=Q(
+                    provider__isnull=False, customer__isnull=True, role__in=["owner", "operator", "auditor"]
+                )
+                | Q(provider__isnull=True, customer__isnull=False, role__in=["admin", "viewer"]),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class IdentityProvider(models.Model):
+    """Where a provider's people, and its customers' people, sign in instead: OpenID Connect or Microsoft Entra ID.
+
+    The client's id and secret stand in allauth's SocialApp.
+    """
+
+    class Kind(models.TextChoices):
+        OPENID_CONNECT = "oidc", "OpenID Connect"
+        ENTRA_ID = "entra", "Microsoft Entra ID"
+
+    provider = models.OneToOneField(
+        Provider, on_delete=models.CASCADE, related_name="identity_provider", verbose_name=_("provider")
+    )
+    app = models.OneToOneField("socialaccount.SocialApp", on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    # Whose addresses it speaks for. Without this it could sign in anybody by naming their address.
+    email_domains = models.JSONField(_("e-mail domains"), default=list)
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("identity provider")
+        verbose_name_plural = _("identity providers")
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.get_kind_display()}"
 
 
 class DirectoryEntry(models.Model):

@@ -3,12 +3,21 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from tenants.access import Right, customers_of, providers_of, require, rights_of
+from tenants.access import (
+    CUSTOMER_RIGHTS,
+    PROVIDER_RIGHTS,
+    Right,
+    customers_of,
+    provider_rights_of,
+    providers_of,
+    require,
+    rights_of,
+)
 from tenants.errors import NotAllowed
 from tenants.services import change_role, remove_membership
 
-EVERYTHING = frozenset(Right)
-LOOKING = frozenset({Right.VIEW_MAILBOXES, Right.VIEW_ACTIVITY})
+EVERYTHING = CUSTOMER_RIGHTS
+LOOKING = frozenset({Right.VIEW_MAILBOXES, Right.VIEW_ACTIVITY, Right.VIEW_PEOPLE})
 NOTHING = frozenset()
 
 
@@ -34,6 +43,21 @@ def test_rights_of_everybody(cast, acme, globex, person, at_acme, at_globex):
 def test_operators_do_all_but_manage_people(cast, acme):
     change_role(cast.owner.memberships.get(), role="operator")
     assert rights_of(cast.owner, acme) == EVERYTHING - {Right.MANAGE_PEOPLE}
+
+
+def test_what_a_providers_people_may_there(cast, acme):
+    assert provider_rights_of(cast.owner, acme.provider) == PROVIDER_RIGHTS
+    assert provider_rights_of(cast.auditor, acme.provider) == {Right.VIEW_TEAM, Right.VIEW_TEAM_ACTIVITY}
+    for person in (cast.admin, cast.rival, cast.staff, cast.stranger):
+        assert provider_rights_of(person, acme.provider) == NOTHING
+
+
+def test_an_operator_limited_to_some_customers_does_not_know_of_the_others(cast, acme, globex):
+    membership = cast.auditor.memberships.get()
+    membership.customers.add(globex)
+    assert rights_of(cast.auditor, acme) == NOTHING
+    assert rights_of(cast.auditor, globex) == LOOKING
+    assert list(customers_of(cast.auditor)) == [globex]
 
 
 def test_nobody_in_particular_may_nothing(acme):

@@ -270,6 +270,12 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [ROOT / "locale"]
 LANGUAGE_COOKIE_DOMAIN = BASE_DOMAIN
+ROSETTA_ACCESS_CONTROL_FUNCTION = "portal.translators.may_translate"
+ROSETTA_SHOW_AT_ADMIN_PANEL = True
+ROSETTA_MESSAGES_PER_PAGE = 25
+ROSETTA_POFILE_WRAP_WIDTH = (
+    0  # as `makemessages --no-wrap` writes them, so that nothing but the texts differs
+)
 USE_TZ = True
 TIME_ZONE = "UTC"
 

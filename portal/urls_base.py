@@ -17,4 +17,5 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("tenants.urls")),
     path("admin/", admin.site.urls),
+    path("rosetta/", include("rosetta.urls")),
 ]

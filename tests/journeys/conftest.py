@@ -14,7 +14,11 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection
+from django_tenants.utils import tenant_context
 
+from mailboxes import services
+from mailboxes.models import Job
+from mailboxes.work.slices import work_slice
 from tests.breaking.workers import Workers
 from tests.gateway.kit import Certificates, Clients, gateway_running
 
@@ -174,3 +178,45 @@ def visit(web_port: int) -> Iterator[Callable[..., Any]]:
         yield run
         thread.submit(browser.close).result()
         thread.submit(driver.stop).result()
+
+
+@pytest.fixture
+def life(acme, cast, gateway, make_mailbox, meanwhile):
+    """A mailbox with mail and a name that knows no spaces, and what happens to it while somebody looks on."""
+    name = "Rechtsabteilungsjournalpostfachnachfolger-" * 2
+    opened = make_mailbox(name, description="Vorratsdatenspeicherungsverantwortlichkeit " * 3)
+
+    class Life:
+        url = f"/mailboxes/{opened.mailbox.pk}/"
+
+        def __init__(self):
+            self.name, self.password = name, opened.password
+
+        def receives_mail(self):
+            assert gateway.send(b"Subject: 1\r\n\r\nHello.\r\n", opened.address).startswith(b"250 ")
+
+        def is_reset(self, **how):
+            password, job = meanwhile(
+                lambda: services.reset_password(acme, opened.mailbox, by=cast.admin, **how)
+            )
+            self.password = password.reveal()
+            return job and f"/mailboxes/jobs/{job.pk}/"
+
+        def job_is(self, **values):
+            def write():
+                with tenant_context(acme):
+                    Job.objects.update(**values)
+
+            meanwhile(write)
+
+        def is_worked_on(self):
+            def work():
+                with tenant_context(acme):
+                    jobs = list(Job.objects.values_list("pk", flat=True))
+                for job in jobs:
+                    while work_slice(acme, job):
+                        pass
+
+            meanwhile(work)
+
+    return Life()

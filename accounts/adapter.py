@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts import devices, notices
+from accounts.models import User
 
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
@@ -18,6 +21,33 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
+        """The end of every way of signing in. Tells the person of a device that was never seen with them."""
+        known = devices.is_known(request, user)
+        response = super().post_login(request, user, **options)
+        devices.remember(request, response, user)
+        if not known:
+            notices.announce(notices.NEW_DEVICE, user, request)
+        return response
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Of a change to the account, always to the address that we know: by a worker, in the person's language.
+
+        What the library gives with it has to be plain text; other values become it.
+        """
+        details = {name: str(value) for name, value in (context or {}).items()}
+        notices.announce(template_prefix, user, self.request, **details)
+
+    def format_email_subject(self, subject: str) -> str:
+        # By default the host is part of it, which whoever makes the request can name.
+        return subject
 
     def is_safe_url(self, url: str) -> bool:
         """A path, or the base host, a host below it, or this one, with or without a port. Never raises.

@@ -7,3 +7,6 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("people")
+
+    def ready(self) -> None:
+        from accounts import signals  # noqa: F401, PLC0415 - its receivers need the models

@@ -21,3 +21,34 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class AccountError(Refusal):
+    """What a person can't do with their own account."""
+
+
+class SamePassword(AccountError):
+    code = "same-password"
+    template = _("That is the password that you have now. Choose another one.")
+
+
+class PasswordOfferExpired(AccountError):
+    code = "password-offer-expired"
+    template = _("That password was shown too long ago and was not saved. Your old password is still valid.")
+
+
+class PasswordOfferAltered(AccountError):
+    code = "password-offer-altered"
+    template = _("This page can't be used any more, and nothing was saved. Your old password is still valid.")
+
+
+class PasswordOfferOutdated(AccountError):
+    code = "password-offer-outdated"
+    template = _(
+        "Your password has been changed since that page was opened. The one that it showed is not valid."
+    )
+
+
+class NoSuchSession(AccountError):
+    code = "no-such-session"
+    template = _("This session has ended already.")

@@ -1,22 +1,131 @@
+"""What people say about themselves and their passwords."""
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
+
+from accounts import services
+from accounts.models import User
+from accounts.zones import zones_by_region
+
+PASSWORD_LETTERS_MAX = 1024  # far more than anybody types, and little to hash
+
+
+class InOwnWords(forms.Select):
+    """Each language is written and read aloud as itself."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if value:
+            option["attrs"]["lang"] = value
+        return option
 
 
 class SettingsForm(forms.Form):
-    """What a person may say about themselves."""
+    """What a person may say about themselves. What is not sent stays as it is."""
 
     name = forms.CharField(label=_("Name"), max_length=100, required=False)
-    language = forms.ChoiceField(label=_("Language"), required=False)
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        widget=InOwnWords,
+        help_text=_("The console changes at once when you pick another one."),
+    )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"), required=False, help_text=_("All times are shown as on the clocks there.")
+    )
+    theme = forms.ChoiceField(label=_("Appearance"), choices=User.Theme.choices, required=False)
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        current = {name: getattr(user, name) for name in self.base_fields}
+        if data is not None:
+            data = {**current, **data.dict()}
+        super().__init__(data, initial=current)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
+        self.fields["language"].widget.attrs["data-submits"] = ""
         # Each language by its own name, or who picked a wrong one never finds back.
         self.fields["language"].choices = [  # type: ignore[attr-defined]
             ("", _("As in the browser")),
-            *((code, OWN_NAMES.get(code, code)) for code, _name in settings.LANGUAGES),
+            *((code, own_name(code)) for code, _name in settings.LANGUAGES),
         ]
+        self.fields["time_zone"].choices = [("", _("UTC (universal time)")), *zones_by_region()]  # type: ignore[attr-defined]
+
+    def clean_theme(self) -> str:
+        return self.cleaned_data["theme"] or User.Theme.SYSTEM
 
 
-OWN_NAMES = {"en": "English", "de": "Deutsch"}
+def own_name(code: str) -> str:
+    """A language's name in that language, as a title."""
+    try:
+        name = str(get_language_info(code)["name_local"])
+    except KeyError:
+        return code
+    return name[:1].upper() + name[1:]
+
+
+class CurrentPasswordForm(forms.Form):
+    """Asks for the password that the person has now: whoever finds an open desk doesn't know it.
+
+    Wrong ones count together with those at the sign-in, so that this page gives no further guesses.
+    """
+
+    current_password = forms.CharField(
+        label=_("Current password"),
+        strip=False,
+        max_length=PASSWORD_LETTERS_MAX,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, data: Any = None, *, request: HttpRequest) -> None:
+        super().__init__(data)
+        self.request = request
+
+    def clean_current_password(self) -> str:
+        password: str = self.cleaned_data["current_password"]
+        user = self.request.user
+        assert isinstance(user, User)
+        known = get_adapter().authenticate(self.request, email=user.email, password=password)
+        if known is None or known.pk != user.pk:
+            raise ValidationError(_("This is not your current password."), code="wrong-password")
+        return password
+
+
+class ChosenPasswordForm(CurrentPasswordForm):
+    """Asks for a password of one's own, twice. How strong it has to be is decided by the services."""
+
+    new_password = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        max_length=PASSWORD_LETTERS_MAX,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    new_password_again = forms.CharField(
+        label=_("New password, once more"),
+        strip=False,
+        max_length=PASSWORD_LETTERS_MAX,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        once, again = cleaned.get("new_password"), cleaned.get("new_password_again")
+        if once and again and once != again:
+            self.add_error("new_password_again", _("The two new passwords differ."))
+        return cleaned
+
+
+class ForgottenPasswordForm(forms.Form):
+    """Asks for the address of who forgot the password. Whether anybody has it is not looked up here."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+
+    def save(self, request: HttpRequest) -> None:
+        services.ask_for_reset(self.cleaned_data["email"])

@@ -39,6 +39,27 @@ for (const box of document.querySelectorAll("[data-enables]")) {
   follow();
 }
 
+// A choice that counts at once. With the keyboard people pass by others on the way to theirs: there it counts with
+// Enter or on leaving the field. Without the script the form's button sends it.
+for (const choice of document.querySelectorAll("[data-submits]")) {
+  let settled = choice.value;
+  let typing = false;
+  const submit = () => {
+    if (choice.value === settled) return;
+    settled = choice.value;
+    choice.form.action += "#" + choice.id; // the next page shows what was changed, and goes on there
+    choice.form.requestSubmit();
+  };
+  choice.addEventListener("keydown", (event) => {
+    typing = event.key !== "Enter";
+    if (!typing) submit();
+  });
+  choice.addEventListener("pointerdown", () => { typing = false; });
+  choice.addEventListener("change", () => { if (!typing) submit(); });
+  choice.addEventListener("blur", submit);
+  if (window.location.hash === "#" + choice.id) choice.focus();
+}
+
 // Nobody finds a password by pressing Back.
 window.addEventListener("pagehide", () => {
   for (const secret of document.querySelectorAll("[data-wipe]")) secret.textContent = "";

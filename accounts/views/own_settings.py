@@ -1,3 +1,5 @@
+"""What people say about themselves."""
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,11 +12,11 @@ from accounts.forms import SettingsForm
 from accounts.models import User
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def own_settings(request: HttpRequest) -> HttpResponse:
     user = request.user
     assert isinstance(user, User)  # the middleware asks everybody to sign in
-    form = SettingsForm(request.POST or None, initial={"name": user.name, "language": user.language})
+    form = SettingsForm(request.POST if request.method == "POST" else None, user=user)
     if form.is_valid():
         services.save_settings(user, **form.cleaned_data)
         # The message is worded in the language just chosen, as the page that shows it. Without a choice that is

@@ -1,4 +1,4 @@
-"""What is done to people, whoever asks for it."""
+"""Making people, and what they say about themselves."""
 
 import secrets
 import string
@@ -11,6 +11,11 @@ PASSWORD_ALPHABET = string.ascii_letters + string.digits
 PASSWORD_LETTERS = 24  # 142 bits: long, for nobody is asked to remember it
 
 
+def new_password() -> str:
+    """A strong random password for a person."""
+    return "".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(PASSWORD_LETTERS))
+
+
 @transaction.atomic
 def create_person(
     email: str, *, name: str = "", password: str | None = None, staff: bool = False
@@ -21,7 +26,7 @@ def create_person(
     """
     generated = None
     if password is None:
-        password = generated = "".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(PASSWORD_LETTERS))
+        password = generated = new_password()
     user = User(email=email.strip().lower(), name=name, is_staff=staff, is_superuser=staff)
     user.set_password(password)
     user.full_clean()
@@ -29,7 +34,7 @@ def create_person(
     return user, generated
 
 
-def save_settings(user: User, *, name: str, language: str) -> None:
-    """A person's own name and language ("" is the browser's)."""
-    user.name, user.language = name, language
-    user.save(update_fields=["name", "language"])
+def save_settings(user: User, *, name: str, language: str, time_zone: str, theme: str) -> None:
+    """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme."""
+    user.name, user.language, user.time_zone, user.theme = name, language, time_zone, theme
+    user.save(update_fields=["name", "language", "time_zone", "theme"])

@@ -1,0 +1,123 @@
+"""Devices: what a browser says about itself, in words, and whether this person has been seen with it.
+
+A sign-in counts as from a *known* device when either holds:
+- the browser brings the cookie that an earlier sign-in of this person left there (it lasts 400 days and is void after
+  a change of password, so that whoever knew the old one is a stranger again);
+- an earlier session of this person, not yet forgotten, came from the same kind of browser and system *and* the same
+  network: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one.
+Everything else is *new*, a person's very first sign-in too.
+"""
+
+import ipaddress
+from typing import NamedTuple
+
+from allauth.account.adapter import get_adapter
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+
+COOKIE = "device"
+COOKIE_SECONDS = 400 * 24 * 3600  # browsers keep none longer
+PEOPLE_PER_DEVICE = 8  # who share one browser: more would only make the cookie long
+SALT = "accounts.device"
+USER_AGENT_LETTERS = 200
+
+# In this order: each of the later names stands in what the earlier ones say too.
+BROWSERS = (
+    ("Edg", "Microsoft Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("Chromium", "Chromium"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+    ("curl/", "curl"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+class Family(NamedTuple):
+    """The kind of browser and system, whatever their versions; "" for what is not recognised."""
+
+    browser: str
+    system: str
+
+
+def family(user_agent: str) -> Family:
+    browser = next((name for sign, name in BROWSERS if sign in user_agent), "")
+    return Family(browser, next((name for sign, name in SYSTEMS if sign in user_agent), ""))
+
+
+def describe(user_agent: str) -> str:
+    """The device in words. Only names of ours: what a stranger's browser says of itself gets into no mail."""
+    browser, system = family(user_agent)
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system or _("an unknown device")
+
+
+def address_of(request: HttpRequest) -> str:
+    """The network address of who asks, as far as our own proxies vouch for it."""
+    return str(get_adapter().get_client_ip(request))
+
+
+def user_agent_of(request: HttpRequest) -> str:
+    return request.headers.get("User-Agent", "")[:USER_AGENT_LETTERS]
+
+
+def network(address: str) -> str:
+    """The network that an address belongs to, as long as people keep the same one for days."""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
+
+
+def is_known(request: HttpRequest, user: User) -> bool:
+    """Whether this person has been seen with this device. To be asked before the new session is written down."""
+    mark = _mark(user)
+    if any(constant_time_compare(mark, known) for known in _marks(request)):
+        return True
+    here = family(user_agent_of(request)), network(address_of(request))
+    earlier = UserSession.objects.filter(user=user).values_list("user_agent", "ip")
+    return any((family(user_agent), network(ip)) == here for user_agent, ip in earlier)
+
+
+def remember(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
+    """Leave the cookie by which this person's next sign-in from here is known, beside those of others."""
+    mark = _mark(user)
+    others = [known for known in _marks(request) if known != mark]
+    response.set_signed_cookie(
+        COOKIE,
+        ".".join([mark, *others][:PEOPLE_PER_DEVICE]),
+        salt=SALT,
+        max_age=COOKIE_SECONDS,
+        domain=settings.SESSION_COOKIE_DOMAIN,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _marks(request: HttpRequest) -> list[str]:
+    cookie = request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=COOKIE_SECONDS)
+    return cookie.split(".") if cookie else []
+
+
+def _mark(user: User) -> str:
+    return salted_hmac(SALT, f"{user.pk}:{user.password}", algorithm="sha256").hexdigest()[:32]

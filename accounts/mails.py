@@ -1,0 +1,46 @@
+"""Mails to people: plain text, in their language, with times as on their clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.text import wrap
+
+from accounts.links import portal_url
+from accounts.models import User
+from accounts.zones import zone_of
+
+COLUMNS = 72  # what plain text is read best at; addresses of pages are never broken
+
+
+@contextmanager
+def speaking_to(user: User) -> Iterator[None]:
+    """What is rendered inside is in that person's language and time zone, whoever acts."""
+    with translation.override(user.language or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
+        yield
+
+
+def compose(user: User, template: str, context: dict[str, Any]) -> EmailMessage:
+    """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`."""
+    with speaking_to(user):
+        known = {
+            "user": user,
+            "portal_url": portal_url(),
+            "sessions_url": portal_url("/settings/sessions/"),
+            "password_url": portal_url("/settings/password/"),
+            "forgotten_url": portal_url("/accounts/password/reset/"),
+            **context,
+        }
+        subject = " ".join(render_to_string(f"{template}_subject.txt", known).split())
+        text = wrap(render_to_string(f"{template}_message.txt", known).strip(), COLUMNS) + "\n"
+    # So that no absence note answers it.
+    return EmailMessage(subject, text, to=[user.email], headers={"Auto-Submitted": "auto-generated"})
+
+
+def send(user: User, template: str, context: dict[str, Any]) -> None:
+    """Raises OSError or smtplib.SMTPException when the mail server does not take it."""
+    compose(user, template, context).send()

@@ -1,0 +1,29 @@
+"""What is done to people, whoever asks for it: the front door of this room."""
+
+from accounts.services.forgotten import ask_for_reset, mail_reset_link
+from accounts.services.passwords import (
+    OFFER_SECONDS,
+    PasswordOffer,
+    accept_password,
+    choose_password,
+    offer_password,
+)
+from accounts.services.people import create_person, new_password, save_settings
+from accounts.services.sessions import end_all_sessions, end_other_sessions, session_of, sessions_of
+
+__all__ = [
+    "OFFER_SECONDS",
+    "PasswordOffer",
+    "accept_password",
+    "ask_for_reset",
+    "choose_password",
+    "create_person",
+    "end_all_sessions",
+    "end_other_sessions",
+    "mail_reset_link",
+    "new_password",
+    "offer_password",
+    "save_settings",
+    "session_of",
+    "sessions_of",
+]

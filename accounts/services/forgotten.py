@@ -1,0 +1,46 @@
+"""The way back for who forgot the password: a link by mail, to whom the account belongs and to nobody else."""
+
+import logging
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.urls import reverse
+
+from accounts import mails, tasks
+from accounts.links import portal_url
+from accounts.models import User
+
+log = logging.getLogger(__name__)
+
+
+def ask_for_reset(email: str) -> None:
+    """Somebody says to have forgotten the password of this address.
+
+    The same is done for every address, known or not, and the rest in a worker: neither the answer nor the time that
+    it takes tells who has an account here.
+    """
+    tasks.mail_reset_link.delay(email)
+
+
+def mail_reset_link(email: str) -> None:
+    """Send the link, which works once and for PASSWORD_RESET_TIMEOUT seconds.
+
+    Nothing is sent for an address that nobody here has, a closed account, or a person who has no password because
+    they sign in through an identity provider: a password would be a way around it. The mail goes to the address
+    that we know, not to the one that was typed, however alike they look.
+    """
+    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    if user is None or not user.has_usable_password():
+        log.info("a forgotten password was reported for an address without one")
+        return
+    path = reverse(
+        "account_reset_password_from_key",
+        urlconf=settings.PUBLIC_SCHEMA_URLCONF,
+        kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
+    )
+    mails.send(
+        user,
+        "account/email/password_reset_key",
+        {"link": portal_url(path), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60},
+    )

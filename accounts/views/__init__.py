@@ -1,0 +1,8 @@
+"""One's own pages, the same on every host: settings, password, sessions, and the way back for who forgot."""
+
+from accounts.views.forgotten import forgotten_password
+from accounts.views.own_password import choose_own_password, own_password
+from accounts.views.own_settings import own_settings
+from accounts.views.sessions import sessions
+
+__all__ = ["choose_own_password", "forgotten_password", "own_password", "own_settings", "sessions"]

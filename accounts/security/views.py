@@ -1,0 +1,132 @@
+"""Setting up, using and removing second factors: allauth's views in our frame, with what they leave open closed."""
+
+from typing import Any
+
+from allauth.account.utils import get_next_redirect_url
+from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView
+from allauth.mfa.webauthn.internal.auth import begin_registration
+from allauth.mfa.webauthn.views import (
+    AddWebAuthnView,
+    EditWebAuthnView,
+    LoginWebAuthnView,
+    ReauthenticateWebAuthnView,
+    RemoveWebAuthnView,
+)
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.views.decorators.http import require_safe
+
+from accounts import second_factor
+from accounts.security import forms
+from accounts.services.sessions import end_other_sessions
+
+
+@require_safe
+def security(request: HttpRequest) -> HttpResponse:
+    """What is set up, with ways to add and remove. Also the page for who must set one up before anything opens."""
+    return render(request, "accounts/security.html", {"factors": second_factor.overview_of(request.user)})
+
+
+class _FirstFactor:
+    """Who signed in elsewhere has shown a password only: with the first factor that no longer suffices."""
+
+    request: HttpRequest
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        first = not second_factor.has_second_factor(self.request.user)
+        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        if first:
+            user: Any = self.request.user
+            end_other_sessions(user, keep=self.request.session.session_key)
+        return response
+
+
+class ActivateApp(_FirstFactor, ActivateTOTPView):
+    form_class = forms.ActivateAppForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        secret = context["form"].secret
+        context["secret_in_groups"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+        return context
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        self.request.session.pop(forms.PENDING_SECRET, None)
+        # A code counts once, and this one has counted now.
+        Authenticator.objects.get(
+            user_id=self.request.user.pk, type=Authenticator.Type.TOTP
+        ).wrap().validate_code(form.cleaned_data["code"])
+        return response
+
+
+class AddPasskey(_FirstFactor, AddWebAuthnView):
+    form_class = forms.AddPasskeyForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        context["js_data"] = {"creation_options": begin_registration(self.request.user, True)}
+        return context
+
+
+class RenamePasskey(EditWebAuthnView):
+    form_class = forms.RenamePasskeyForm
+    success_url = reverse_lazy("security")
+
+
+class RemovePasskey(RemoveWebAuthnView):
+    success_url = reverse_lazy("security")
+
+
+class SignInWithPasskey(LoginWebAuthnView):
+    """A page of its own, too: for who came by a link, and for what to say when the passkey is refused."""
+
+    form_class = forms.SignInPasskeyForm
+    template_name = "mfa/webauthn/login.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.headers.get("Accept") == "application/json":
+            return super().get(request, *args, **kwargs)
+        return self.render_to_response(self.get_context_data())
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"next": get_next_redirect_url(self.request)}
+
+
+class SecondStep(AuthenticateView):
+    webauthn_form_class = forms.SecondStepPasskeyForm
+
+
+class ConfirmWithPasskey(ReauthenticateWebAuthnView):
+    form_class = forms.ConfirmPasskeyForm
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form))
+
+
+class RecoveryCodes(ViewRecoveryCodesView):
+    """Shows the codes that are left, to who has just confirmed that it is them."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().get(request, *args, **kwargs)
+        except ValidationError as error:  # the key to them is lost: new ones help
+            messages.error(request, error.messages[0])
+            return redirect("mfa_generate_recovery_codes")
+
+
+class NewRecoveryCodes(GenerateRecoveryCodesView):
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # The parent's count reads the old codes, which may be the very thing that no longer works.
+        context = super(GenerateRecoveryCodesView, self).get_context_data(**kwargs)
+        context["unused_code_count"] = second_factor.overview_of(self.request.user).codes_left
+        return context

@@ -2,7 +2,11 @@
 
 TenantError
     InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer
-    InvalidRole, AlreadyMember, NotAllowed
+    InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
+    NotAllowed, MoreThanOwn, LastOwner, OwnSecondFactorMissing
+    InvitationError
+        AlreadyInvited, NoSuchInvitation, SentJustNow, MailNotSent
+        InvitationUsed, InvitationWithdrawn, InvitationExpired, SignInFirst, ForSomebodyElse
     AddressTaken
     AppendOnly
 """
@@ -61,6 +65,104 @@ class AlreadyMember(TenantError):
 class NotAllowed(TenantError):
     code = "not-allowed"
     template = _("Your role does not allow this. Ask an administrator of the customer or of the provider.")
+
+
+class InvalidLimit(TenantError):
+    code = "invalid-limit"
+    template = _(
+        "Choose at least one customer of this provider, or all. Only operators and auditors can be limited."
+    )
+
+
+class NoSuchMember(TenantError):
+    code = "no-such-member"
+    template = _("This person has no role here any more.")
+
+
+class NoSuchPerson(TenantError):
+    code = "no-such-person"
+    template = _("There is no person with the address %(email)s.")
+
+
+class PersonIsSwitchedOff(TenantError):
+    code = "person-switched-off"
+    template = _("The account of %(email)s is switched off. Switch it on in the administration first.")
+
+
+class MoreThanOwn(TenantError):
+    """Also when somebody would raise themselves."""
+
+    code = "more-than-own"
+    template = _("You can't give or take a role that allows more than your own.")
+
+
+class LastOwner(TenantError):
+    code = "last-owner"
+    template = _("This is the last owner. Make somebody else an owner first.")
+
+
+class OwnSecondFactorMissing(TenantError):
+    code = "own-second-factor-missing"
+    template = _(
+        "You have no second factor yourself, so you would lock yourself out. "
+        "Set one up under “Security” first, then require it of everybody."
+    )
+
+
+# --- Invitations ---
+class InvitationError(TenantError):
+    """Base of what can go wrong between inviting and accepting."""
+
+    code = "invitation-error"
+
+
+class AlreadyInvited(InvitationError):
+    code = "already-invited"
+    template = _("%(email)s has been invited already. Send that invitation again, or withdraw it.")
+
+
+class NoSuchInvitation(InvitationError):
+    code = "no-such-invitation"
+    template = _("This invitation is not open any more.")
+
+
+class SentJustNow(InvitationError):
+    """Each mail's link ends the one before: two in a row would leave a dead one on top of somebody's inbox."""
+
+    code = "sent-just-now"
+    template = _("The invitation was sent less than a minute ago. Wait a moment before you send it again.")
+
+
+class MailNotSent(InvitationError):
+    """The invitation is there all the same."""
+
+    code = "mail-not-sent"
+    template = _("The invitation is saved, but its e-mail could not be sent. Send it again in a few minutes.")
+
+
+class InvitationUsed(InvitationError):
+    code = "invitation-used"
+    template = _("This invitation has been used already.")
+
+
+class InvitationWithdrawn(InvitationError):
+    code = "invitation-withdrawn"
+    template = _("This invitation has been withdrawn.")
+
+
+class InvitationExpired(InvitationError):
+    code = "invitation-expired"
+    template = _("This invitation has expired.")
+
+
+class SignInFirst(InvitationError):
+    code = "sign-in-first"
+    template = _("There is an account for %(email)s. Sign in with it to accept the invitation.")
+
+
+class ForSomebodyElse(InvitationError):
+    code = "for-somebody-else"
+    template = _("This invitation is for another person than the one who is signed in.")
 
 
 # --- Directory ---

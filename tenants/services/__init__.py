@@ -1,5 +1,6 @@
 """The room's front door: one function per verb, each one transaction with its audit line."""
 
+from tenants.services.authority import check_role, givable_roles, may_manage
 from tenants.services.customers import (
     create_customer,
     create_provider,
@@ -8,18 +9,58 @@ from tenants.services.customers import (
     provider_by_slug,
     rename_provider,
 )
-from tenants.services.people import add_membership, change_role, check_role, create_member, remove_membership
+from tenants.services.invitations import (
+    accept_invitation,
+    accept_invitation_as_newcomer,
+    check_open,
+    find_invitation,
+    hash_of,
+    invite,
+    invitee,
+    send_invitation_again,
+    withdraw_invitation,
+)
+from tenants.services.people import (
+    add_membership,
+    change_member,
+    change_role,
+    create_member,
+    remove_member,
+    remove_membership,
+)
+from tenants.services.policy import set_security_policy
+from tenants.services.rescue import WayIn, let_in
+from tenants.services.roster import invited, member, members
 
 __all__ = [
+    "WayIn",
+    "accept_invitation",
+    "accept_invitation_as_newcomer",
     "add_membership",
+    "change_member",
     "change_role",
+    "check_open",
     "check_role",
     "create_customer",
     "create_member",
     "create_provider",
     "customer_by_slug",
     "edit_customer",
+    "find_invitation",
+    "givable_roles",
+    "hash_of",
+    "invite",
+    "invited",
+    "invitee",
+    "let_in",
+    "may_manage",
+    "member",
+    "members",
     "provider_by_slug",
+    "remove_member",
     "remove_membership",
     "rename_provider",
+    "send_invitation_again",
+    "set_security_policy",
+    "withdraw_invitation",
 ]

@@ -1,13 +1,30 @@
-"""Who has which role where."""
+"""Who has which role where.
 
+Two kinds of verbs. add_membership, change_role and remove_membership are for commands and the administration, whose
+door has asked already who comes. change_member and remove_member are a person's acts: they ask for that person's right.
+"""
+
+from collections.abc import Collection
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from accounts.services import create_person
 from tenants import audit
-from tenants.errors import AlreadyMember, InvalidRole
-from tenants.models import Customer, Membership, Provider
+from tenants.access import ROLE_RIGHTS, Right
+from tenants.errors import AlreadyMember, LastOwner, NoSuchMember
+from tenants.models import Customer, Invitation, Membership, Provider
+from tenants.services.authority import (
+    Place,
+    check_authority,
+    check_limit,
+    check_role,
+    lock,
+    place_of,
+    placed,
+)
 
 
 @transaction.atomic(durable=True)
@@ -20,24 +37,50 @@ def add_membership(
     by: Any = None,
 ) -> Membership:
     """Give the person a role at the provider or at the customer. Raises InvalidRole or AlreadyMember."""
-    return _add(user, role=role, provider=provider, customer=customer, by=by)
+    return enrol(user, role=role, provider=provider, customer=customer, by=by)
 
 
 @transaction.atomic(durable=True)
 def change_role(membership: Membership, *, role: str, by: Any = None) -> None:
-    """From the person's next request on. Raises InvalidRole."""
-    check_role(role, provider=membership.provider, customer=membership.customer)
-    before = Membership.objects.select_for_update().get(pk=membership.pk).role
+    """From the person's next request on. Raises InvalidRole, LastOwner (but the system itself, `by` None, may)."""
+    lock(place_of(membership))
+    current = Membership.objects.get(pk=membership.pk)
+    limit = None if role == Membership.Role.OWNER else _limit_of(current)  # an owner's reach has no limit
+    assign(current, role=role, customers=limit, by=by)
     membership.role = role
-    membership.save(update_fields=["role"])
-    _record("membership.changed", membership, by=by, role=role, before=before)
 
 
 @transaction.atomic(durable=True)
 def remove_membership(membership: Membership, *, by: Any = None) -> None:
-    """Take the role away, from the person's next request on."""
-    _record("membership.removed", membership, by=by, role=membership.role)
-    membership.delete()
+    """Take the role away, from the person's next request on. Raises LastOwner (but the system itself may)."""
+    lock(place_of(membership))
+    _remove(membership, by=by)
+
+
+@transaction.atomic(durable=True)
+def change_member(
+    place: Place, pk: int, *, role: str, customers: Collection[Customer] | None = None, by: Any
+) -> Membership:
+    """`by` changes somebody's role and reach there (None: all customers), from that person's next request on.
+
+    Raises NoSuchMember, NotAllowed, MoreThanOwn, InvalidRole, InvalidLimit, LastOwner.
+    """
+    lock(place)
+    membership = _member(place, pk)
+    check_role(role, **placed(place))
+    check_authority(by, place, membership.role, role, customers=customers)
+    assign(membership, role=role, customers=customers, by=by)
+    return membership
+
+
+@transaction.atomic(durable=True)
+def remove_member(place: Place, pk: int, *, by: Any) -> Membership:
+    """`by` takes somebody's role there away. Raises NoSuchMember, NotAllowed, MoreThanOwn, LastOwner."""
+    lock(place)
+    membership = _member(place, pk)
+    check_authority(by, place, membership.role, customers=_limit_of(membership))
+    _remove(membership, by=by)
+    return membership
 
 
 @transaction.atomic(durable=True)
@@ -63,33 +106,115 @@ def create_member(
         "person.created", by=by, provider=provider, customer=customer, target=user, data={"staff": staff}
     )
     if not staff:
-        _add(user, role=role, provider=provider, customer=customer, by=by)
+        enrol(user, role=role, provider=provider, customer=customer, by=by)
     return user, generated
 
 
-def check_role(role: str, *, provider: Provider | None, customer: Customer | None) -> None:
-    """Raises InvalidRole unless it is one of that place, ValueError unless exactly one place is given."""
-    if (provider is None) == (customer is None):
-        raise ValueError("A role is held either at a provider or at a customer.")
-    choices = Membership.PROVIDER_ROLES if provider else Membership.CUSTOMER_ROLES
-    if role not in choices:
-        raise InvalidRole(role=role, choices=", ".join(choices))
-
-
-def _add(
-    user: Any, *, role: str, provider: Provider | None, customer: Customer | None, by: Any
+def enrol(
+    user: Any,
+    *,
+    role: str,
+    provider: Provider | None,
+    customer: Customer | None,
+    customers: Collection[Customer] = (),
+    by: Any,
 ) -> Membership:
+    """add_membership inside another act's transaction; `customers` is a checked limit, and empty means all."""
     check_role(role, provider=provider, customer=customer)
     try:
         with transaction.atomic():
             membership = Membership.objects.create(user=user, role=role, provider=provider, customer=customer)
     except IntegrityError as error:
         raise AlreadyMember(email=user.email) from error
-    _record("membership.added", membership, by=by, role=role)
+    membership.customers.set(customers)
+    _record("membership.added", membership, by=by, role=role, **_named(customers))
     return membership
 
 
-def _record(action: str, membership: Membership, *, by: Any, **data: str) -> None:
+def assign(membership: Membership, *, role: str, customers: Collection[Customer] | None, by: Any) -> None:
+    """change_role inside another act's transaction, under its lock of the place. Raises the same, and InvalidLimit."""
+    place = place_of(membership)
+    check_role(role, **placed(place))
+    limit = check_limit(place, role, customers)
+    before, limit_before = membership.role, _limit_of(membership) or []
+    if role != Membership.Role.OWNER:
+        _leave_an_owner(membership, by=by)
+    membership.role = role
+    membership.save(update_fields=["role"])
+    membership.customers.set(limit)
+    _record(
+        "membership.changed",
+        membership,
+        by=by,
+        role=role,
+        before=before,
+        **_named(limit),
+        **_named(limit_before, "customers_before"),
+    )
+    if not ROLE_RIGHTS[role] & {Right.MANAGE_TEAM, Right.MANAGE_PEOPLE}:
+        _withdraw_invitations_of(membership, by=by)
+
+
+def _member(place: Place, pk: int) -> Membership:
+    membership = Membership.objects.select_related("user").filter(pk=pk, **placed(place)).first()
+    if membership is None:
+        raise NoSuchMember
+    return membership
+
+
+def _remove(membership: Membership, *, by: Any) -> None:
+    _leave_an_owner(membership, by=by)
+    _record(
+        "membership.removed", membership, by=by, role=membership.role, **_named(_limit_of(membership) or [])
+    )
+    _withdraw_invitations_of(membership, by=by)
+    membership.delete()
+
+
+def _leave_an_owner(membership: Membership, *, by: Any) -> None:
+    """A provider without an owner who can sign in would need the server's command to be managed again.
+
+    Who stands at that server (`by` is None) may, for they can put it right.
+    """
+    if by is None or membership.role != Membership.Role.OWNER:
+        return
+    owners = Membership.objects.filter(
+        provider=membership.provider, role=Membership.Role.OWNER, user__is_active=True
+    )
+    if not owners.exclude(pk=membership.pk).exists():
+        raise LastOwner
+
+
+def _withdraw_invitations_of(membership: Membership, *, by: Any) -> None:
+    """Who loses the right to invite must not come back through a link that they sent to themselves before."""
+    place = place_of(membership)
+    here = (
+        Q(provider=place) | Q(customer__provider=place) if isinstance(place, Provider) else Q(customer=place)
+    )
+    open_ones = Invitation.objects.filter(
+        here, invited_by_email=membership.user.email, accepted_at=None, withdrawn_at=None
+    )
+    for invitation in open_ones.select_for_update(of=("self",)).order_by("pk"):
+        invitation.withdrawn_at = timezone.now()
+        invitation.save(update_fields=["withdrawn_at"])
+        audit.record(
+            "invitation.withdrawn",
+            by=by,
+            **placed(place_of(invitation)),
+            target=invitation,
+            data={"role": invitation.role},
+        )
+
+
+def _limit_of(membership: Membership) -> list[Customer] | None:
+    return list(membership.customers.order_by("slug")) or None
+
+
+def _named(customers: Collection[Customer], key: str = "customers") -> dict[str, list[str]]:
+    return {key: [customer.slug for customer in customers]} if customers else {}
+
+
+def _record(action: str, membership: Membership, *, by: Any, **data: Any) -> None:
     audit.record(
         action,
         by=by,

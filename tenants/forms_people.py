@@ -1,0 +1,92 @@
+"""Forms for people and their roles. They parse; what is allowed is for the services to say."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import Customer, Membership, Provider
+
+ALL, SOME = "all", "some"
+
+# What a role means, in a line.
+MEANINGS = {
+    Membership.Role.OWNER: _("Owner: everything, with people and security"),
+    Membership.Role.OPERATOR: _("Operator: customers and their mailboxes"),
+    Membership.Role.AUDITOR: _("Auditor: may look at everything, changes nothing"),
+    Membership.Role.ADMIN: _("Administrator: mailboxes and people of this customer"),
+    Membership.Role.VIEWER: _("Viewer: may look at everything, changes nothing"),
+}
+
+
+class RoleForm(forms.Form):
+    """A role, and at a provider also the customers to which it is limited."""
+
+    role = forms.ChoiceField(label=_("Role"), widget=forms.RadioSelect)
+    reach = forms.ChoiceField(
+        label=_("Customers"),
+        choices=[(ALL, _("All customers, those to come too")), (SOME, _("Only these customers:"))],
+        widget=forms.RadioSelect,
+        help_text=_("Only operators and auditors can be limited."),
+    )
+    customers = forms.ModelMultipleChoiceField(
+        label=_("Only these customers"),
+        queryset=Customer.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(
+        self, *args: Any, place: Provider | Customer, roles: Iterable[Membership.Role], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = [(role.value, MEANINGS[role]) for role in roles]  # type: ignore[attr-defined]
+        if isinstance(place, Provider):
+            self.fields["customers"].queryset = place.customers.order_by("name")  # type: ignore[attr-defined]
+        else:
+            del self.fields["reach"], self.fields["customers"]
+
+    def clean(self) -> dict[str, Any]:
+        """An empty choice must not pass for "all customers"."""
+        data = super().clean() or {}
+        if data.get("reach") == SOME:
+            if data.get("role") == Membership.Role.OWNER:
+                self.add_error("reach", _("An owner is responsible for all customers. Choose another role."))
+            elif not data.get("customers") and "customers" not in self.errors:
+                self.add_error("customers", _("Choose at least one customer."))
+        return data
+
+    @property
+    def limit(self) -> list[Customer] | None:
+        """The customers chosen; None is all."""
+        return list(self.cleaned_data["customers"]) if self.cleaned_data.get("reach") == SOME else None
+
+
+class InviteForm(RoleForm):
+    """Whom to ask in, and as what."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        help_text=_("The invitation is for this address alone, and works for seven days."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "autofocus": True}),
+    )
+    field_order = ("email", "role", "reach", "customers")
+
+
+class NewcomerForm(forms.Form):
+    """What we ask of who accepts an invitation and is new here."""
+
+    name = forms.CharField(
+        label=_("Your name"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Choose a password"),
+        strip=False,
+        max_length=1024,
+        help_text=_("At least 12 characters; a few words that nobody would guess are best."),
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+    )

@@ -1,0 +1,269 @@
+"""Invitations: a way in for one e-mail address, once, for a week.
+
+The link's secret exists in the e-mail alone. We keep its hash, so neither the database nor a backup of it lets anybody
+in, and sending an invitation again means a new link.
+"""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from accounts import mails
+from accounts.links import portal_url
+from accounts.models import User
+from accounts.services import create_person
+from tenants import audit
+from tenants.errors import (
+    AlreadyInvited,
+    AlreadyMember,
+    ForSomebodyElse,
+    InvitationExpired,
+    InvitationUsed,
+    InvitationWithdrawn,
+    MailNotSent,
+    NoSuchInvitation,
+    SentJustNow,
+    SignInFirst,
+)
+from tenants.models import Customer, Invitation, Membership
+from tenants.services.authority import (
+    Place,
+    check_authority,
+    check_limit,
+    check_role,
+    lock,
+    place_of,
+    placed,
+)
+from tenants.services.people import enrol
+
+log = logging.getLogger(__name__)
+
+LIFETIME = timedelta(days=7)
+SECRET_OCTETS = 32
+PAUSE = timedelta(minutes=1)  # between two mails of one invitation
+
+
+def invite(
+    place: Place, email: str, *, role: str, customers: Collection[Customer] | None = None, by: Any
+) -> Invitation:
+    """Ask somebody in by e-mail. `customers` limits an operator or auditor of a provider; None means all.
+
+    Raises ValidationError for what is no address, NotAllowed, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember,
+    AlreadyInvited, and MailNotSent: then the invitation stands and can be sent again.
+    """
+    email = email.strip().lower()
+    validate_email(email)
+    secret = _new_secret()
+    with transaction.atomic(durable=True):
+        lock(place)
+        check_role(role, **placed(place))
+        check_authority(by, place, role, customers=customers)
+        limit = check_limit(place, role, customers)
+        if Membership.objects.filter(user__email=email, **placed(place)).exists():
+            raise AlreadyMember(email=email)
+        _clear_expired(place, email, by=by)
+        invitation = Invitation.objects.create(
+            email=email,
+            **placed(place),
+            role=role,
+            token_hash=hash_of(secret),
+            invited_by_email=by.email,
+            expires_at=timezone.now() + LIFETIME,
+        )
+        invitation.customers.set(limit)
+        _record("invitation.created", invitation, by=by)
+    _send(invitation, secret, by=by)
+    return invitation
+
+
+def send_invitation_again(place: Place, pk: int, *, by: Any) -> Invitation:
+    """A new link and another week; the old link is dead. Whoever sends it stands for it from now on.
+
+    Raises NoSuchInvitation, NotAllowed, MoreThanOwn, AlreadyMember, SentJustNow, MailNotSent.
+    """
+    secret = _new_secret()
+    with transaction.atomic(durable=True):
+        lock(place)
+        invitation = _open_one(place, pk)
+        check_authority(by, place, invitation.role, customers=list(invitation.customers.all()) or None)
+        if Membership.objects.filter(user__email=invitation.email, **placed(place)).exists():
+            raise AlreadyMember(email=invitation.email)
+        now = timezone.now()
+        if now - (invitation.expires_at - LIFETIME) < PAUSE:
+            raise SentJustNow
+        invitation.token_hash = hash_of(secret)
+        invitation.expires_at = now + LIFETIME
+        invitation.invited_by_email = by.email
+        invitation.save(update_fields=["token_hash", "expires_at", "invited_by_email"])
+        _record("invitation.resent", invitation, by=by)
+    _send(invitation, secret, by=by)
+    return invitation
+
+
+@transaction.atomic(durable=True)
+def withdraw_invitation(place: Place, pk: int, *, by: Any) -> Invitation:
+    """The link is dead at once. Raises NoSuchInvitation, NotAllowed, MoreThanOwn."""
+    lock(place)
+    invitation = _open_one(place, pk)
+    check_authority(by, place, invitation.role, customers=list(invitation.customers.all()) or None)
+    _withdraw(invitation, by=by)
+    return invitation
+
+
+def find_invitation(token_hash: str) -> Invitation:
+    """The invitation that a link leads to, in whatever state. Raises NoSuchInvitation."""
+    found = Invitation.objects.select_related("provider", "customer").filter(token_hash=token_hash).first()
+    if found is None:
+        raise NoSuchInvitation
+    return found
+
+
+def check_open(invitation: Invitation) -> None:
+    """Raises InvitationUsed, InvitationWithdrawn or InvitationExpired unless it can still be accepted."""
+    if invitation.accepted_at is not None:
+        raise InvitationUsed
+    if invitation.withdrawn_at is not None:
+        raise InvitationWithdrawn
+    if invitation.expires_at <= timezone.now():
+        raise InvitationExpired
+
+
+def invitee(invitation: Invitation) -> User | None:
+    """Who has the invited address already."""
+    return User.objects.filter(email=invitation.email).first()
+
+
+@transaction.atomic(durable=True)
+def accept_invitation(invitation: Invitation, *, by: User) -> Membership:
+    """The person with that address takes the role.
+
+    Raises ForSomebodyElse, AlreadyMember, NoSuchInvitation (a newer link exists) or what check_open does.
+    """
+    invitation = _take(invitation)
+    if by.email != invitation.email:
+        raise ForSomebodyElse
+    return _join(invitation, by)
+
+
+@transaction.atomic(durable=True)
+def accept_invitation_as_newcomer(invitation: Invitation, *, name: str, password: str) -> User:
+    """Makes the person and gives the role. Having the link proves the address.
+
+    Raises SignInFirst when that person exists, ValidationError for a weak password, and what accept_invitation does.
+    """
+    invitation = _take(invitation)
+    validate_password(password, User(email=invitation.email, name=name))
+    if invitee(invitation) is not None:
+        raise SignInFirst(email=invitation.email)
+    try:
+        with transaction.atomic():
+            user, _none = create_person(invitation.email, name=name, password=password)
+    except IntegrityError as error:  # by another invitation, in this moment
+        raise SignInFirst(email=invitation.email) from error
+    audit.record(
+        "person.created", by=user, **placed(place_of(invitation)), target=user, data={"staff": False}
+    )
+    _join(invitation, user)
+    return user
+
+
+def hash_of(secret: str) -> str:
+    """What is kept of a link's secret. It is random and long, so a plain hash gives nothing away."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(SECRET_OCTETS)
+
+
+def _open_one(place: Place, pk: int) -> Invitation:
+    """Expired ones too: they can be sent again or withdrawn."""
+    waiting = Invitation.objects.filter(pk=pk, accepted_at=None, withdrawn_at=None, **placed(place))
+    invitation = waiting.select_for_update(of=("self",)).first()
+    if invitation is None:
+        raise NoSuchInvitation
+    return invitation
+
+
+def _clear_expired(place: Place, email: str, *, by: Any) -> None:
+    """Raises AlreadyInvited when one is still good."""
+    waiting = Invitation.objects.filter(email=email, accepted_at=None, withdrawn_at=None, **placed(place))
+    for invitation in waiting.select_for_update(of=("self",)):
+        if invitation.expires_at > timezone.now():
+            raise AlreadyInvited(email=email)
+        _withdraw(invitation, by=by)
+
+
+def _withdraw(invitation: Invitation, *, by: Any) -> None:
+    invitation.withdrawn_at = timezone.now()
+    invitation.save(update_fields=["withdrawn_at"])
+    _record("invitation.withdrawn", invitation, by=by)
+
+
+def _take(invitation: Invitation) -> Invitation:
+    """The row as it is now, held until the end. Only the newest link counts."""
+    lock(place_of(invitation))
+    same = Invitation.objects.filter(pk=invitation.pk, token_hash=invitation.token_hash)
+    current = same.select_for_update(of=("self",)).first()
+    if current is None:
+        raise NoSuchInvitation
+    check_open(current)
+    return current
+
+
+def _join(invitation: Invitation, user: User) -> Membership:
+    membership = enrol(
+        user,
+        role=invitation.role,
+        **placed(place_of(invitation)),
+        customers=list(invitation.customers.order_by("slug")),
+        by=user,
+    )
+    invitation.accepted_at = timezone.now()
+    invitation.save(update_fields=["accepted_at"])
+    _record("invitation.accepted", invitation, by=user)
+    return membership
+
+
+def _record(action: str, invitation: Invitation, *, by: Any) -> None:
+    data: dict[str, Any] = {"role": invitation.role}
+    if customers := list(invitation.customers.order_by("slug").values_list("slug", flat=True)):
+        data["customers"] = customers
+    if action in ("invitation.created", "invitation.resent"):
+        data["expires_at"] = invitation.expires_at
+    if action == "invitation.accepted":
+        data["invited_by"] = invitation.invited_by_email
+    audit.record(action, by=by, **placed(place_of(invitation)), target=invitation, data=data)
+
+
+def _send(invitation: Invitation, secret: str, *, by: Any) -> None:
+    """In the reader's language, or for newcomers in that of who invites them. After the commit, never before.
+
+    Whichever host that person is on, the link leads to the base host.
+    """
+    known = invitee(invitation)
+    reader = known or User(email=invitation.email, language=translation.get_language() or "")
+    path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
+    context = {
+        "invitation": invitation,
+        "place": place_of(invitation),
+        "by": by,
+        "known": known is not None,
+        "link": portal_url(path),
+    }
+    try:
+        mails.send(reader, "tenants/email/invitation", context)
+    except OSError as error:  # smtplib's errors are of this kind too
+        log.error("An invitation could not be sent: %s", error)
+        raise MailNotSent from error

@@ -1,0 +1,72 @@
+"""The way back in for who is locked out, from the server's command line."""
+
+from dataclasses import dataclass
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from accounts.links import portal_url
+from accounts.models import User
+from tenants import audit
+from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
+from tenants.models import Membership, Provider
+from tenants.services.authority import lock
+from tenants.services.people import assign, enrol
+
+
+@dataclass(frozen=True)
+class WayIn:
+    """What has been done for the person, and the link that sets a new password, once."""
+
+    user: User
+    link: str
+    factors_removed: int
+
+
+@transaction.atomic(durable=True)
+def let_in(email: str, *, remove_second_factor: bool = False, owner_of: Provider | None = None) -> WayIn:
+    """Make a link with which the person sets a new password; on demand also remove what else stands in the way.
+
+    The link works until the password changes or the person signs in, for PASSWORD_RESET_TIMEOUT seconds at most.
+    Raises NoSuchPerson, PersonIsSwitchedOff.
+    """
+    user = User.objects.filter(email=email.strip().lower()).first()
+    if user is None:
+        raise NoSuchPerson(email=email)
+    if not user.is_active:
+        raise PersonIsSwitchedOff(email=user.email)
+    removed = 0
+    if remove_second_factor:
+        removed, _by_model = Authenticator.objects.filter(user=user).delete()
+    if owner_of is not None:
+        _make_owner(user, owner_of)
+    audit.record(
+        "person.let-in",
+        provider=owner_of,
+        target=user,
+        data={"second_factors_removed": removed, "owner_of": owner_of.slug if owner_of else None},
+    )
+    return WayIn(user, _reset_link(user), removed)
+
+
+def _make_owner(user: User, provider: Provider) -> None:
+    lock(provider)
+    membership = Membership.objects.filter(user=user, provider=provider).first()
+    if membership is None:
+        enrol(user, role=Membership.Role.OWNER, provider=provider, customer=None, by=None)
+    elif membership.role != Membership.Role.OWNER:
+        assign(membership, role=Membership.Role.OWNER, customers=None, by=None)
+
+
+def _reset_link(user: User) -> str:
+    """The one that allauth would send by e-mail."""
+    path = reverse(
+        "account_reset_password_from_key",
+        kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
+        urlconf=settings.PUBLIC_SCHEMA_URLCONF,
+    )
+    return portal_url(path)

@@ -1,0 +1,56 @@
+"""The lists of people: who is there, and who has been asked to come."""
+
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
+
+from accounts.second_factor import FACTORS
+from tenants.errors import NoSuchMember
+from tenants.models import Invitation, Membership
+from tenants.services.authority import Place, placed
+
+# What ?sort= may say: whoever has no name is sorted by address.
+SORTABLE: dict[str, Any] = {
+    "name": Lower(Coalesce(NullIf("user__name", Value("")), "user__email")),
+    "email": F("user__email"),
+    "role": F("role"),
+    "second_factor": F("has_second_factor"),
+    "last_login": F("user__last_login"),
+}
+
+
+def members(place: Place, *, search: str = "", sort: str = "name") -> QuerySet[Membership]:
+    """Who has a role there, with `has_second_factor`; `sort` is one of SORTABLE, with "-" for descending."""
+    factors = Authenticator.objects.filter(user=OuterRef("user"), type__in=FACTORS)
+    found = (
+        Membership.objects.filter(**placed(place))
+        .select_related("user")
+        .prefetch_related("customers")
+        .annotate(has_second_factor=Exists(factors))
+    )
+    for word in search.split():
+        found = found.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+    field = sort.removeprefix("-")
+    if field not in SORTABLE:
+        field = sort = "name"
+    key = SORTABLE[field]
+    order = key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True)
+    return found.order_by(order, "user__email", "pk")
+
+
+def member(place: Place, pk: int) -> Membership:
+    """One of them. Raises NoSuchMember, also for somebody of another place."""
+    found = members(place).filter(pk=pk).first()
+    if found is None:
+        raise NoSuchMember
+    return found
+
+
+def invited(place: Place, *, search: str = "") -> QuerySet[Invitation]:
+    """Who has been asked and is not there yet, the newest first; expired ones stay, so that somebody sees to them."""
+    found = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, **placed(place))
+    for word in search.split():
+        found = found.filter(email__icontains=word)
+    return found.prefetch_related("customers").order_by("-expires_at", "pk")

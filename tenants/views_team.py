@@ -1,0 +1,102 @@
+"""Team: a provider's own people, whom it invites, and what it demands of everybody's sign-in. On the base host."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from tenants import errors, services, views_members
+from tenants.access import Right, provider_rights_of, providers_of, require_at_provider
+from tenants.models import Provider
+from tenants.views_members import Desk
+
+
+@never_cache
+@require_safe
+def team(request: HttpRequest) -> HttpResponse:
+    """The people of one provider; ?provider= says which, if somebody works for several."""
+    desk = _desk(request, Right.VIEW_TEAM)
+    more = {
+        "provider": desk.place,
+        "providers": _mine(request),
+        "may_set_security": Right.SET_SECURITY in provider_rights_of(request.user, _provider(desk)),
+        "security_url": desk.url("security"),
+    }
+    return views_members.index(request, desk, "tenants/team.html", more)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def invite(request: HttpRequest) -> HttpResponse:
+    return views_members.invite(request, _desk(request, Right.MANAGE_TEAM))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def member(request: HttpRequest, pk: int) -> HttpResponse:
+    return views_members.member(request, _desk(request, Right.MANAGE_TEAM), pk)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: HttpRequest, pk: int) -> HttpResponse:
+    return views_members.remove(request, _desk(request, Right.MANAGE_TEAM), pk)
+
+
+@require_POST
+def send_again(request: HttpRequest, pk: int) -> HttpResponse:
+    return views_members.send_again(request, _desk(request, Right.MANAGE_TEAM), pk)
+
+
+@require_POST
+def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    return views_members.withdraw(request, _desk(request, Right.MANAGE_TEAM), pk)
+
+
+@require_POST
+def security(request: HttpRequest) -> HttpResponse:
+    """Demand a second factor of everybody, or no longer."""
+    desk = _desk(request, Right.SET_SECURITY)
+    required = request.POST.get("require_second_factor") == "on"
+    try:
+        services.set_security_policy(_provider(desk), require_second_factor=required, by=request.user)
+    except errors.NotAllowed as error:
+        raise PermissionDenied(error.message) from error
+    except errors.TenantError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request,
+            _("From now on everybody needs a second factor.")
+            if required
+            else _("A second factor is no longer required."),
+        )
+    return redirect(desk.home)
+
+
+def _mine(request: HttpRequest) -> list[Provider]:
+    return list(providers_of(request.user).order_by("name", "pk"))
+
+
+def _provider(desk: Desk) -> Provider:
+    assert isinstance(desk.place, Provider)
+    return desk.place
+
+
+def _desk(request: HttpRequest, right: Right) -> Desk:
+    """404 for who has no role at that provider, or for one that does not exist; 403 without the right."""
+    mine = _mine(request)
+    asked = request.GET.get("provider")
+    found: Any = next((provider for provider in mine if asked in (None, provider.slug)), None)
+    if found is None:
+        raise Http404
+    try:
+        require_at_provider(request.user, found, right)
+    except errors.NotAllowed as error:
+        raise PermissionDenied(error.message) from error
+    return Desk(found, request.user, "team", found.slug if len(mine) > 1 else "")

@@ -1,0 +1,81 @@
+"""The activity as a file for spreadsheets."""
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from tenants.activity import Asked, Entry, Trail, read_all
+
+# Spreadsheets run what begins so as a formula (the last four are what they take for the first four).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+BYTE_ORDER_MARK = "\ufeff"  # else Excel takes UTF-8 for something older
+
+
+def lines(trail: Trail, asked: Asked) -> Iterator[str]:
+    """The whole file in pieces, in the language and time zone in which it was asked for."""
+    language, zone = translation.get_language(), timezone.get_current_timezone()
+    batches = read_all(trail, asked)
+    across = bool(trail.providers)
+    # Whoever serves the pieces may do other things between two of them.
+    with translation.override(language):
+        head = _written([_head(across)])
+    yield BYTE_ORDER_MARK + head
+    while True:
+        with translation.override(language), timezone.override(zone):
+            batch = next(batches, None)
+            if batch is None:
+                return
+            piece = _written(_row(entry, across) for entry in batch)
+        yield piece
+
+
+def harmless(cell: str) -> str:
+    """The text, with a mark before it that keeps spreadsheets from taking it for a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _head(across: bool) -> list[str]:
+    customer = [_("Provider"), _("Customer")] if across else []
+    return [
+        _("Time"),
+        *customer,
+        _("Person"),
+        _("E-mail address"),
+        _("Belongs to"),
+        _("From"),
+        _("What"),
+        _("Details"),
+        _("Action"),
+        _("ID of the object"),
+    ]
+
+
+def _row(entry: Entry, across: bool) -> list[str]:
+    event = entry.event
+    customer = [_name(entry.provider), _name(entry.customer)] if across else []
+    return [
+        timezone.localtime(event.at).isoformat(sep=" ", timespec="seconds"),
+        *customer,
+        entry.who.name,
+        entry.who.email,
+        str(entry.who.side.label) if entry.who.side else "",
+        event.origin,
+        entry.sentence,
+        "\n".join(detail.plain for detail in entry.details),
+        event.action,
+        event.target_id,
+    ]
+
+
+def _name(place: Any) -> str:
+    return place.name if place else ""
+
+
+def _written(rows: Any) -> str:
+    out = StringIO()
+    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
+    return out.getvalue()

@@ -1,0 +1,323 @@
+"""The audit trail in words: one table from each action to its sentence, and how the details of an act are shown.
+
+A new action needs a line in WORDINGS, and its details a label in LABELS; what has neither is shown by its bare name.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import TextChoices
+from django.template.defaultfilters import filesizeformat
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import is_aware, localtime
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import AuditEvent, Membership
+
+Text = str | Promise
+
+
+class Kind(TextChoices):
+    """By what people look for an act."""
+
+    MAILBOXES = "mailboxes", _("Mailboxes")
+    PASSWORDS = "passwords", _("Passwords and locked mail")
+    JOBS = "jobs", _("Jobs")
+    PEOPLE = "people", _("People and roles")
+    SIGN_IN = "sign-in", _("Sign-in and security")
+    SETTINGS = "settings", _("Settings")
+    OTHER = "other", _("Other")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What is said of an action. Places: `object` and the keys of the event's data, both as people read them."""
+
+    kind: Kind
+    sentence: Text
+    automatic: bool = False  # the last step of an act that somebody asked for earlier: nobody does it by hand
+
+
+WORDINGS: dict[str, Wording] = {
+    "mailbox.created": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was created.")),
+    "mailbox.edited": Wording(Kind.MAILBOXES, _("The details of the mailbox “%(object)s” were changed.")),
+    "mailbox.suspended": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was suspended.")),
+    "mailbox.activated": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was activated.")),
+    "mailbox.deletion_started": Wording(
+        Kind.MAILBOXES, _("The deletion of the mailbox “%(object)s” began, and all its keys were destroyed.")
+    ),
+    "mailbox.deleted": Wording(
+        Kind.MAILBOXES,
+        _("The mailbox “%(object)s” was deleted completely, and its certificate was issued."),
+        automatic=True,
+    ),
+    "mailbox.password_reset": Wording(
+        Kind.PASSWORDS, _("The password of the mailbox “%(object)s” was reset.")
+    ),
+    "mailbox.password_refused": Wording(
+        Kind.PASSWORDS, _("A wrong current password was typed for the mailbox “%(object)s”.")
+    ),
+    "mailbox.unlocked": Wording(
+        Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was unlocked with an earlier password.")
+    ),
+    "mailbox.locked_mail_deleted": Wording(
+        Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was deleted.")
+    ),
+    "job.retried": Wording(
+        Kind.JOBS, _("A job of the mailbox “%(object)s” that had failed was started again.")
+    ),
+    "job.resumed": Wording(
+        Kind.JOBS, _("A job of the mailbox “%(object)s” went on after its password was typed.")
+    ),
+    "person.created": Wording(Kind.PEOPLE, _("The account of %(object)s was created.")),
+    "membership.added": Wording(Kind.PEOPLE, _("%(object)s was given the role “%(role)s”.")),
+    "membership.changed": Wording(
+        Kind.PEOPLE, _("The role of %(object)s was changed and is “%(role)s” now.")
+    ),
+    "membership.removed": Wording(Kind.PEOPLE, _("The role “%(role)s” was taken from %(object)s.")),
+    "invitation.created": Wording(Kind.PEOPLE, _("%(object)s was invited with the role “%(role)s”.")),
+    "invitation.resent": Wording(
+        Kind.PEOPLE, _("The invitation of %(object)s with the role “%(role)s” was sent again.")
+    ),
+    "invitation.withdrawn": Wording(
+        Kind.PEOPLE, _("The invitation of %(object)s with the role “%(role)s” was withdrawn.")
+    ),
+    "invitation.accepted": Wording(
+        Kind.PEOPLE, _("%(object)s accepted the invitation with the role “%(role)s”.")
+    ),
+    "person.let-in": Wording(Kind.SIGN_IN, _("%(object)s, who was locked out, was let in again.")),
+    "provider.security-changed": Wording(
+        Kind.SIGN_IN, _("The rules for signing in at “%(object)s” were changed.")
+    ),
+    "identity_provider.set_up": Wording(
+        Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was set up.")
+    ),
+    "identity_provider.changed": Wording(
+        Kind.SIGN_IN, _("The settings of the identity provider “%(object)s” were changed.")
+    ),
+    "identity_provider.switched_on": Wording(
+        Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was switched on.")
+    ),
+    "identity_provider.switched_off": Wording(
+        Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was switched off.")
+    ),
+    "identity_provider.person_forgotten": Wording(
+        Kind.SIGN_IN, _("The account of %(object)s at the identity provider was forgotten.")
+    ),
+    "person.signed_in_by_identity_provider": Wording(
+        Kind.SIGN_IN, _("%(object)s signed in by the identity provider.")
+    ),
+    "provider.created": Wording(Kind.SETTINGS, _("The provider “%(object)s” was created.")),
+    "provider.renamed": Wording(Kind.SETTINGS, _("The provider was renamed to “%(object)s”.")),
+    "customer.created": Wording(Kind.SETTINGS, _("The customer “%(object)s” was created.")),
+    "customer.changed": Wording(Kind.SETTINGS, _("The settings of the customer “%(object)s” were changed.")),
+}
+
+LABELS: dict[str, Text] = {
+    "active": _("Active"),
+    "address": _("Address"),
+    "before": _("Before"),
+    "allowed_networks": _("Mail only from these networks"),
+    "client_id": _("Client ID"),
+    "client_secret_changed": _("New client secret"),
+    "customers": _("Only these customers"),
+    "description": _("Description"),
+    "email_domains": _("E-mail domains"),
+    "expires_at": _("Valid until"),
+    "fingerprint": _("Fingerprint of the new key"),
+    "generation": _("Key generation"),
+    "invited_by": _("Invited by"),
+    "issuer": _("Address of the identity provider"),
+    "job": _("Job ID"),
+    "keys": _("Fingerprints of the destroyed keys"),
+    "kind": _("Kind"),
+    "locked_mail": _("Mail under the lost password"),
+    "mailbox_quota_octets": _("Limit for each mailbox"),
+    "messages": _("Messages"),
+    "mistyped": _("Was mistyped, by its check characters"),
+    "name": _("Name"),
+    "octets": _("Size"),
+    "owner_of": _("Made owner of"),
+    "reason": _("Reason"),
+    "require_second_factor": _("Second factor required"),
+    "role": _("Role"),
+    "second_factors_removed": _("Second factors removed"),
+    "staff": _("Platform staff"),
+    "status": _("Status"),
+    "suspended_at": _("Suspended since"),
+    "suspended_by_email": _("Suspended by"),
+    "suspension_reason": _("Reason"),
+    "with_current_password": _("With the current password"),
+}
+
+VALUES: dict[str, dict[str, Text]] = {
+    "role": dict(Membership.Role.choices),
+    "status": {"active": _("Active"), "suspended": _("Suspended"), "deleting": _("Being deleted")},
+    "locked_mail": {"keep": _("Kept"), "delete": _("Deleted")},
+    "kind": {
+        "re-encryption": _("Re-encryption"),
+        "deletion": _("Deletion of the mailbox"),
+        "locked-mail-deletion": _("Deletion of locked mail"),
+        "oidc": "OpenID Connect",
+        "entra": "Microsoft Entra ID",
+    },
+}
+
+NOTHING: dict[str, Text] = {"customers": _("all")}  # what it means when nothing is named
+
+# Of which part of an act's details a single "before" speaks.
+CHANGED = {"membership.changed": "role", "provider.security-changed": "require_second_factor"}
+
+MISSING = "\N{EN DASH}"  # in the place of what an old event does not tell
+
+SIZES = {"octets", "mailbox_quota_octets"}
+CODES = {
+    "address",
+    "client_id",
+    "email_domains",
+    "issuer",
+    "fingerprint",
+    "generation",
+    "job",
+    "keys",
+    "allowed_networks",
+}
+# A certificate has a page of its own; these facts of it say enough here.
+CERTIFIED = ("messages", "octets", "keys")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One line about an act: a value, or for changes what it was before and after."""
+
+    label: str
+    value: str = ""
+    before: str | None = None
+    code: bool = False  # something to copy, not to read
+
+    @property
+    def plain(self) -> str:
+        """As a file shows it."""
+        if self.before is None:
+            return f"{self.label}: {self.value}"
+        change = _now("%(field)s: %(before)s before, %(after)s after")
+        return change % {"field": self.label, "before": self.before, "after": self.value}
+
+
+def actions_of(kind: Kind) -> list[str]:
+    """The names of the actions of that kind. Kind.OTHER is all that is not in the table."""
+    return [action for action, wording in WORDINGS.items() if wording.kind == kind]
+
+
+def is_automatic(event: AuditEvent) -> bool:
+    """Whether the system takes this step alone."""
+    return event.action in WORDINGS and WORDINGS[event.action].automatic
+
+
+def sentence(event: AuditEvent) -> str:
+    """What happened, as plain text."""
+    return str(_template(event)) % _places(event)
+
+
+def sentence_html(event: AuditEvent, link: str = "") -> SafeString:
+    """What happened, with the object as a link. Names keep their own writing direction."""
+    places: dict[str, SafeString] = defaultdict(lambda: SafeString(MISSING))
+    for key, value in _places(event).items():
+        places[key] = format_html("<bdi>{}</bdi>", value)
+    if link:
+        places["object"] = format_html('<a href="{}">{}</a>', link, places["object"])
+    return mark_safe(escape(str(_template(event))) % places)  # noqa: S308 - each part has been escaped
+
+
+def details(event: AuditEvent, customers: Collection[str] | None = None) -> list[Detail]:
+    """What else was written down of the act. Of customers only those with these short names are named."""
+    data = dict(event.data)
+    certificate = data.pop("certificate", None)
+    if isinstance(certificate, dict):
+        data = {key: certificate.get(key) for key in CERTIFIED}
+    if customers is not None:
+        data |= {
+            key: _only(customers, data[key])
+            for key in ("customers", "customers_before")
+            if isinstance(data.get(key), list)
+        }
+    changes = [
+        Detail(_label(key), shown(key, after), before=shown(key, before), code=key in CODES)
+        for key, before, after in _take_changes(event.action, data)
+        if before != after
+    ]
+    return changes + [
+        Detail(_label(key), shown(key, value), code=key in CODES)
+        for key, value in data.items()
+        if value is not None
+    ]
+
+
+def shown(key: str, value: Any) -> str:
+    """A value of the trail as people read it."""
+    if value is None or value in ("", [], {}):
+        return str(NOTHING.get(key) or _now("none"))
+    if isinstance(value, bool):
+        return _now("yes") if value else _now("no")
+    if isinstance(value, list):
+        return ", ".join(shown(key, each) for each in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{_label(each)}: {shown(each, part)}" for each, part in value.items())
+    if isinstance(value, int):
+        return filesizeformat(value) if key in SIZES else number_format(value)
+    if key.endswith("_at") and (moment := _moment(value)):
+        return f"{moment:%Y-%m-%d %H:%M}"
+    return str(VALUES.get(key, {}).get(value, value))
+
+
+def _template(event: AuditEvent) -> Text:
+    if event.action in WORDINGS:
+        return WORDINGS[event.action].sentence
+    return "%(action)s: “%(object)s”" if event.target_name else "%(action)s"
+
+
+def _places(event: AuditEvent) -> dict[str, str]:
+    """An old event may lack what the sentence of today names."""
+    places: dict[str, str] = defaultdict(lambda: MISSING)
+    places |= {key: shown(key, value) for key, value in event.data.items() if not isinstance(value, dict)}
+    return places | {"object": event.target_name or MISSING, "action": event.action}
+
+
+def _take_changes(action: str, data: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Field, before and after, out of the ways in which events tell of changes."""
+    before, after = data.pop("before", None), data.pop("after", None)
+    if isinstance(after, dict):
+        earlier = before if isinstance(before, dict) else {}
+        yield from ((key, earlier.get(key), value) for key, value in after.items())
+    elif CHANGED.get(action) in data:
+        yield CHANGED[action], before, data.pop(CHANGED[action])
+    elif before is not None:
+        data["before"] = before
+    for key in [key for key in data if key.endswith("_before")]:
+        field = key.removesuffix("_before")
+        yield field, data.pop(key), data.pop(field, None)
+
+
+def _only(known: Collection[str], slugs: list[Any]) -> list[Any]:
+    named = [slug for slug in slugs if slug in known]
+    return named if len(named) == len(slugs) else [*named, _now("others")]
+
+
+def _label(key: str) -> str:
+    return str(LABELS.get(key, key))
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = parse_datetime(str(value))
+    except ValueError:
+        return None
+    return localtime(moment) if moment and is_aware(moment) else moment

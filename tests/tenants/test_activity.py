@@ -1,0 +1,332 @@
+"""What was done, told to those whom it concerns: on a customer's host, and to a provider's people."""
+
+import re
+from datetime import timedelta
+from unittest.mock import ANY
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from mailboxes import services
+from mailboxes.work.slices import work_slice
+from tenants import activity, audit
+from tenants.models import Customer
+from tenants.services import add_membership, remove_membership
+from tests.cast import customer, provider
+
+
+@pytest.fixture
+def read(client_for):
+    """What a page of activity says, as text."""
+
+    def get(user, host="acme", **question):
+        answer = client_for(user, host).get("/activity/", question)
+        assert answer.status_code == 200
+        return " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode()).split())
+
+    return get
+
+
+def told(user, **question):
+    """The sentences that somebody of a provider reads."""
+    trail = activity.activity_for(user)
+    return [entry.sentence for entry in activity.read(trail, activity.Asked(**question)).entries]
+
+
+def told_at(place, user, **question):
+    trail = activity.activity_at(place, by=user)
+    return [entry.sentence for entry in activity.read(trail, activity.Asked(**question)).entries]
+
+
+# --- A customer's host ---
+def test_a_customer_sees_what_the_providers_people_do_to_its_mailboxes(cast, acme, acme_mailbox, read):
+    services.edit_mailbox(acme, acme_mailbox.mailbox, name="Journal", description="", by=cast.owner)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=cast.owner)
+    for person in (cast.admin, cast.viewer):
+        page = read(person)
+        assert "The mailbox “ Journal ” was suspended." in page
+        assert "The details of the mailbox “ Journal ” were changed." in page
+        assert "Before: Office 365 Journal After: Journal" in page
+        assert "Owner operator@northwind.example Of the provider" in page
+
+
+def test_it_tells_from_where(cast, client_for):
+    client_for(cast.admin).post("/settings/", {"language": "en"})
+    token = audit.origin.set("192.0.2.77")
+    try:
+        audit.record("customer.changed", by=cast.admin, customer=customer("acme"), target=customer("acme"))
+    finally:
+        audit.origin.reset(token)
+    assert "192.0.2.77" in client_for(cast.viewer).get("/activity/").content.decode()
+
+
+def test_nothing_of_other_customers_or_of_the_provider_itself_is_there(cast, acme, globex, make_mailbox):
+    make_mailbox("Secret project", customer=globex)
+    audit.record("provider.renamed", by=cast.owner, provider=acme.provider, target=acme.provider)
+    sentences = " ".join(told_at(acme, cast.admin))
+    assert "Secret project" not in sentences
+    assert "provider" not in sentences
+
+
+@pytest.mark.parametrize("page", ["/activity/", "/activity/activity.csv"])
+@pytest.mark.parametrize("who", ["mallory", "rival", "staff", "stranger"])
+def test_strangers_find_no_such_page(cast, client_for, who, page):
+    assert client_for(getattr(cast, who)).get(page).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["/activity/", "/activity/activity.csv"])
+def test_forms_are_not_taken(cast, client_for, page):
+    assert client_for(cast.admin).post(page).status_code == 405
+
+
+def test_a_mailbox_is_linked_and_a_deleted_one_leads_to_its_certificate(cast, client_for, acme, acme_mailbox):
+    where = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    assert f'<a href="{where}">' in client_for(cast.admin).get("/activity/").content.decode()
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=cast.admin)
+    job = services.start_deletion(acme, acme_mailbox.mailbox, by=cast.admin)
+    while work_slice(acme, job.pk):
+        pass
+    page = client_for(cast.admin).get("/activity/").content.decode()
+    certificate = f"/mailboxes/deleted/{acme_mailbox.mailbox.pk}/"
+    assert f'<a href="{where}">' not in page
+    assert f'<a href="{certificate}">' in page
+    assert client_for(cast.admin).get(certificate).status_code == 200
+
+
+def test_names_are_never_taken_for_markup(cast, client_for, make_mailbox):
+    make_mailbox("<script>alert(1)</script>", description="%(role)s %s")
+    page = client_for(cast.admin).get("/activity/").content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+# --- Who ---
+def sides(place, user):
+    trail = activity.activity_at(place, by=user)
+    return {
+        entry.who.name: entry.who.side for entry in activity.read(trail, activity.Asked(text="probe")).entries
+    }
+
+
+def test_everybody_is_told_with_where_they_belong(cast, acme):
+    for person in (cast.owner, cast.auditor, cast.admin, cast.staff, cast.stranger, None):
+        audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
+    assert sides(acme, cast.admin) == {
+        "Owner": activity.Side.PROVIDER,
+        "Auditor": activity.Side.PROVIDER,
+        "Admin": activity.Side.CUSTOMER,
+        "Staff": activity.Side.STAFF,
+        "Stranger": activity.Side.UNKNOWN,
+        "Platform staff, on the command line": None,
+    }
+
+
+def test_who_has_left_is_still_told_with_where_they_belonged(cast, acme):
+    for person in (cast.auditor, cast.viewer):
+        audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
+        remove_membership(person.memberships.get())
+    assert sides(acme, cast.admin) == {
+        "Auditor": activity.Side.FORMER_PROVIDER,
+        "Viewer": activity.Side.FORMER_CUSTOMER,
+    }
+
+
+def test_an_account_that_is_gone_keeps_its_address_in_the_trail(cast, acme):
+    audit.record("probe.acted", by=cast.viewer, customer=acme, target=("probe", 1, "probe"))
+    email = cast.viewer.email
+    cast.viewer.delete()
+    assert list(sides(acme, cast.admin)) == [email]
+
+
+def test_without_a_person_the_system_is_told_from_the_command_line_and_from_the_anonymous(acme, cast):
+    audit.record("mailbox.deleted", customer=acme, target=("mailbox", "x", "probe 1"))
+    token = audit.origin.set("192.0.2.1")
+    try:
+        audit.record("mailbox.edited", customer=acme, target=("mailbox", "x", "probe 2"))
+    finally:
+        audit.origin.reset(token)
+    audit.record("mailbox.edited", customer=acme, target=("mailbox", "x", "probe 3"))
+    assert list(sides(acme, cast.admin)) == [
+        "Platform staff, on the command line",
+        "Somebody who was not signed in",
+        "The system",
+    ]
+
+
+# --- The operators' host ---
+def test_a_providers_people_see_their_own_team_and_all_their_customers(cast, acme, globex, make_mailbox):
+    make_mailbox("Acme's", customer=acme)
+    make_mailbox("Globex's", customer=globex)
+    make_mailbox("Initech's", customer=customer("initech"))
+    for person in (cast.owner, cast.auditor):
+        sentences = told(person)
+        assert "The mailbox “Acme's” was created." in sentences
+        assert "The mailbox “Globex's” was created." in sentences
+        assert "auditor@northwind.example was given the role “Auditor”." in sentences
+        assert "The mailbox “Initech's” was created." not in sentences
+        assert "operator@fabrikam.example was given the role “Owner”." not in sentences
+
+
+def test_a_limited_operator_sees_only_their_customers(cast, acme, globex, make_mailbox):
+    membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator")
+    membership.customers.add(globex)
+    make_mailbox("Acme's", customer=acme)
+    make_mailbox("Globex's", customer=globex)
+    sentences = told(cast.stranger)
+    assert "The mailbox “Globex's” was created." in sentences
+    assert not [sentence for sentence in sentences if "Acme" in sentence]
+
+
+def test_the_page_leads_to_the_customers_own_pages(cast, client_for, acme_mailbox):
+    page = client_for(cast.owner, None).get("/activity/").content.decode()
+    host = "http://acme.portal.localhost"
+    assert f'<a href="{host}/mailboxes/{acme_mailbox.mailbox.pk}/">' in page
+    assert f'<a href="{host}/activity/">Acme</a>' in page
+
+
+@pytest.mark.parametrize("page", ["/activity/", "/activity/activity.csv"])
+@pytest.mark.parametrize("who", ["admin", "viewer", "mallory", "staff", "stranger"])
+def test_who_is_of_no_provider_finds_no_such_page(cast, client_for, who, page):
+    assert client_for(getattr(cast, who), None).get(page).status_code == 404
+
+
+# --- Looking for something ---
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("archive", ["The mailbox “Archive” was created."]),
+        ("operator@north", ["The mailbox “Archive” was created."]),  # by address
+        ("OWNER", ["The mailbox “Archive” was created."]),  # by name
+        ("no such thing", []),
+        ("\x00", ANY),
+        ("%", []),
+    ],
+)
+def test_acts_are_found_by_person_and_by_object(cast, acme, make_mailbox, text, found):
+    make_mailbox("Journal", by=cast.admin)
+    make_mailbox("Archive", by=cast.owner)
+    assert told_at(acme, cast.viewer, text=text.replace("\x00", "")) == found
+
+
+def test_a_mailbox_is_found_by_its_address(cast, acme, make_mailbox):
+    make_mailbox("Journal")
+    address = make_mailbox("Archive").address
+    assert told_at(acme, cast.viewer, text=address) == ["The mailbox “Archive” was created."]
+
+
+def test_operators_find_all_of_a_customer_by_its_name(cast, acme, globex, make_mailbox):
+    make_mailbox("Ours", customer=acme)
+    make_mailbox("Theirs", customer=globex)
+    assert "The mailbox “Theirs” was created." in told(cast.owner, text="globex")
+    assert "The mailbox “Ours” was created." not in told(cast.owner, text="globex")
+
+
+def test_acts_are_found_by_kind(cast, acme, acme_mailbox):
+    audit.record("probe.acted", customer=acme, target=("probe", 1, "probe"))
+    assert told_at(acme, cast.admin, kind="mailboxes") == ["The mailbox “Office 365 Journal” was created."]
+    assert told_at(acme, cast.admin, kind="other") == ["probe.acted: “probe”"]
+    assert told_at(acme, cast.admin, kind="jobs") == []
+    assert len(told_at(acme, cast.admin, kind="people")) == 2
+
+
+def test_acts_are_found_by_day(cast, acme, acme_mailbox):
+    today = timezone.localdate()
+    everything = told_at(acme, cast.admin)
+    assert told_at(acme, cast.admin, since=today, until=today) == everything
+    assert told_at(acme, cast.admin, since=today + timedelta(days=1)) == []
+    assert told_at(acme, cast.admin, until=today - timedelta(days=1)) == []
+
+
+def test_days_are_those_of_the_readers_time_zone(acme):
+    event = audit.record("probe.acted", customer=acme, target=("probe", 1, "probe"))
+    for name in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # a day and more apart
+        with timezone.override(name):
+            day = timezone.localdate(event.at)
+            trail = activity.Trail(Customer.objects.filter(pk=acme.pk), activity.Q(customer_id=acme.pk))
+            found = activity.search(trail, activity.Asked(text="probe", since=day, until=day))
+            assert found.count() == 1
+            other = day + timedelta(days=1)
+            assert not activity.search(trail, activity.Asked(text="probe", since=other)).exists()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"since": "yesterday"},
+        {"until": "9999-12-31"},
+        {"since": "0001-01-01"},
+        {"kind": "nonsense"},
+        {"q": "\x00"},
+        {"q": "x" * 1000},
+        {"before": "x"},
+        {"before": "9" * 40},
+        {"after": "-1"},
+        {"after": "٣"},
+    ],
+)
+@pytest.mark.parametrize("page", ["/activity/", "/activity/activity.csv"])
+def test_questions_that_nobody_can_answer_are_no_errors(cast, client_for, acme_mailbox, page, question):
+    assert client_for(cast.admin).get(page, question).status_code == 200
+    assert client_for(cast.owner, None).get(page, question).status_code == 200
+
+
+def test_it_is_said_when_nothing_was_found(cast, acme_mailbox, read):
+    assert "Nothing found" in read(cast.admin, q="no such thing")
+    assert "Nothing found" not in read(cast.admin)
+
+
+# --- Pages ---
+def test_pages_stay_in_place_while_more_happens(cast, acme, client_for):
+    for number in range(2 * activity.PAGE_LENGTH + 5):
+        audit.record("probe.acted", customer=acme, target=("probe", number, f"no. {number:03}"))
+    client = client_for(cast.admin)
+
+    def visit(link=""):
+        page = client.get(f"/activity/{link or '?q=no.'}").content.decode().replace("&amp;", "&")
+        links = {
+            rel: re.search(rf'rel="{rel}"\s+href="([^"]*)"', page)[1]
+            for rel in ("prev", "next")
+            if f'rel="{rel}"' in page
+        }
+        return re.findall(r"no\. (\d+)</bdi>", page), links
+
+    first, links = visit()
+    assert (first[0], first[-1], links.keys()) == ("104", "055", {"next"})
+    audit.record("probe.acted", customer=acme, target=("probe", 1, "no. 105"))
+    second, links = visit(links["next"])
+    assert (second[0], second[-1], links.keys()) == ("054", "005", {"prev", "next"})
+    last, links = visit(links["next"])
+    assert (last, links.keys()) == (["004", "003", "002", "001", "000"], {"prev"})
+    assert visit(links["prev"])[0] == second
+    first, links = visit(visit(visit(visit()[1]["next"])[1]["next"])[1]["prev"])
+    assert first == second[1:] + ["004"] or first[0] == "055"
+
+
+def test_an_event_of_another_customer_is_no_place_to_go_on_from(cast, acme, globex, acme_mailbox):
+    foreign = audit.record("probe.acted", customer=globex)
+    audit.record("probe.acted", customer=acme, target=("probe", 1, "later"))
+    trail = activity.activity_at(acme, by=cast.admin)
+    newest = activity.read(trail, activity.Asked())
+    assert activity.read(trail, activity.Asked(), before=str(foreign.pk)) == newest
+
+
+def test_a_page_asks_the_database_no_more_with_more_on_it(cast, acme, client_for):
+    def acts(times):
+        for number in range(times):
+            person = (cast.owner, cast.admin, cast.stranger, None)[number % 4]
+            audit.record("mailbox.edited", by=person, customer=acme, target=("mailbox", number, "x"))
+
+    def asks(client):
+        with CaptureQueriesContext(connection) as queries:
+            client.get("/activity/", {"q": "x"})
+        return len(queries)
+
+    acts(4)
+    clients = [client_for(cast.admin), client_for(cast.owner, None)]
+    for client in clients:
+        asks(client)  # the first visit also notes the session
+    few = [asks(client) for client in clients]
+    acts(activity.PAGE_LENGTH - 4)
+    assert [asks(client) for client in clients] == few

@@ -1,0 +1,145 @@
+"""What was done, in words and as a file: every act has its sentence, and no cell of the file is a formula."""
+
+import ast
+import csv
+import re
+from io import StringIO
+from pathlib import Path
+from unittest.mock import ANY
+
+import pytest
+
+from tenants import activity, activity_csv, activity_words, audit
+from tenants.models import AuditEvent
+from tenants.services import add_membership, change_role, edit_customer
+from tests.cast import provider
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
+
+
+@pytest.fixture
+def download(client_for):
+    def get(user, host="acme", **question):
+        answer = client_for(user, host).get("/activity/activity.csv", question)
+        assert answer.status_code == 200
+        assert answer["Content-Type"] == "text/csv; charset=utf-8"
+        text = b"".join(answer.streaming_content).decode("utf-8-sig")
+        return list(csv.DictReader(StringIO(text)))
+
+    return get
+
+
+# --- The file ---
+def test_the_file_holds_what_the_page_shows(cast, acme, make_mailbox, download):
+    make_mailbox("Journal", by=cast.admin)
+    make_mailbox("Archive", by=cast.owner)
+    (row,) = download(cast.viewer, q="journal")
+    assert row == {
+        "Time": ANY,
+        "Person": "Admin",
+        "E-mail address": "admin@acme.example",
+        "Belongs to": "Of the customer",
+        "From": "",
+        "What": "The mailbox “Journal” was created.",
+        "Details": ANY,
+        "Action": "mailbox.created",
+        "ID of the object": ANY,
+    }
+    (row,) = download(cast.owner, host=None, q="journal")
+    assert (row["Customer"], row["Provider"]) == ("Acme", "Northwind IT")
+
+
+def test_the_file_is_whole_however_long_it_is(cast, acme, download, monkeypatch):
+    monkeypatch.setattr(activity, "BATCH_LENGTH", 7)
+    for number in range(20):
+        audit.record("probe.acted", customer=acme, target=("probe", number, f"no. {number:02}"))
+    rows = download(cast.admin, q="no.")
+    assert [row["ID of the object"] for row in rows] == [str(number) for number in range(19, -1, -1)]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
+def test_no_cell_is_taken_for_a_formula(cast, acme, name):
+    assert activity_csv.harmless(name) == f"'{name}"
+    assert activity_csv.harmless("a=1") == "a=1"
+    audit.record(name, customer=acme, target=("probe", name, name), data={name: name})
+    trail = activity.activity_at(acme, by=cast.admin)
+    text = "".join(activity_csv.lines(trail, activity.Asked(kind="other")))
+    cells = [cell for row in csv.reader(StringIO(text.removeprefix("\ufeff"), newline="")) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d"))]
+
+
+# --- Words ---
+def test_a_change_is_told_with_what_was_before(cast, acme):
+    change_role(cast.viewer.memberships.get(), role="admin", by=cast.admin)
+    edit_customer(acme, name="Acme Ltd", allowed_networks=[], mailbox_quota_octets=2048, by=cast.owner)
+    trail = activity.activity_at(acme, by=cast.admin)
+    changed, role = activity.read(trail, activity.Asked()).entries[:2]
+    assert role.sentence == "The role of viewer@acme.example was changed and is “Administrator” now."
+    assert [detail.plain for detail in role.details] == ["Role: Viewer before, Administrator after"]
+    assert [detail.plain for detail in changed.details] == [
+        "Name: Acme Ltd",
+        "Limit for each mailbox: 2.0\N{NO-BREAK SPACE}KB",
+    ]
+
+
+def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, globex):
+    membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator")
+    membership.customers.add(globex)
+    audit.record(
+        "membership.changed",
+        provider=membership.provider,
+        target=cast.auditor,
+        data={
+            "role": "auditor",
+            "before": "auditor",
+            "customers": ["acme", "globex"],
+            "customers_before": [],
+        },
+    )
+
+    def newest(user):
+        trail = activity.activity_for(user)
+        (entry,) = activity.read(trail, activity.Asked(text="auditor@")).entries[:1]
+        return [detail.plain for detail in entry.details]
+
+    assert newest(cast.owner) == ["Only these customers: all before, acme, globex after"]
+    assert newest(cast.stranger) == ["Only these customers: all before, globex, others after"]
+
+
+@pytest.mark.parametrize("action", activity_words.WORDINGS)
+def test_every_sentence_can_be_told_of_an_event_without_details(action):
+    event = AuditEvent(action=action, target_name="Journal")
+    assert "%(" not in activity_words.sentence(event)
+    assert activity_words.sentence_html(event, "/x/").count("Journal") == activity_words.sentence(
+        event
+    ).count("Journal")
+
+
+def test_an_action_that_nobody_has_worded_shows_its_name(acme):
+    assert activity_words.sentence(AuditEvent(action="moon.landed")) == "moon.landed"
+    assert activity_words.sentence(AuditEvent(action="moon.landed", target_name="Eagle")) == (
+        "moon.landed: “Eagle”"
+    )
+
+
+def recorded_actions():
+    """Each text in the rooms' code that names an action: what audit.record is given, and what looks like one."""
+    kinds = {action.partition(".")[0] for action in activity_words.WORDINGS}
+    for path in (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("audit.record", "_record")):
+                given = node.args[0] if node.args else None
+                if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                    yield given.value
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                name = re.fullmatch(r"([a-z_]+)\.[a-z_-]+", node.value)
+                if name and name[1] in kinds:
+                    yield node.value
+
+
+def test_every_action_that_the_code_writes_down_has_a_sentence():
+    found = set(recorded_actions())
+    assert found >= {"mailbox.deleted", "mailbox.suspended", "membership.added"}  # it does look
+    assert found - activity_words.WORDINGS.keys() == set()
+    assert activity_words.WORDINGS.keys() - found == set()

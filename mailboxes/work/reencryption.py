@@ -6,7 +6,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from mailboxes import errors
@@ -150,10 +149,7 @@ def _write_down(job: Job, key: MailboxKey, target_id: int, moved: list[_Moved]) 
         TallyChange.objects.create(
             mailbox_id=key.mailbox_id, key_id=key_id, messages=sign * len(moved), octets=sign * octets
         )
-    # Last, because slices that work side by side wait for each other here until COMMIT.
-    Job.objects.filter(pk=job.pk).update(
-        done=F("done") + len(moved), octets=F("octets") + octets, **jobs.sign_of_life()
-    )
+    jobs.count_done(job, len(moved), octets)
 
 
 @transaction.atomic(durable=True)

@@ -1,7 +1,7 @@
 """Freeing storage. The keys are gone already, so these blobs are noise; they go before their rows."""
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from mailboxes.batch import remove_all
 from mailboxes.models import Job, MailboxKey, Message
@@ -49,11 +49,7 @@ def _remove(job: Job, messages: QuerySet[Message]) -> int:
         return 0
     remove_all(blob for _, blob, _ in claimed)
     Message.objects.filter(pk__in=[pk for pk, *_ in claimed]).delete()
-    Job.objects.filter(pk=job.pk).update(
-        done=F("done") + len(claimed),
-        octets=F("octets") + sum(octets for *_, octets in claimed),
-        **jobs.sign_of_life(),
-    )
+    jobs.count_done(job, len(claimed), sum(octets for *_, octets in claimed))
     return len(claimed)
 
 

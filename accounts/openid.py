@@ -1,0 +1,206 @@
+"""An identity provider's word, checked: OpenID Connect Core and Discovery, where allauth leaves it to the provider.
+
+allauth speaks the protocol (state, PKCE, code for token). Added here: the nonce, the issuer that the configuration must
+name, signature and age of the ID token, one subject in both statements, and an address that is confirmed.
+"""
+
+import logging
+import secrets
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import jwt
+import requests
+from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.http import HttpRequest
+
+from accounts.openid_errors import BadToken, Incomplete, NoConfiguration, OtherIssuer
+from accounts.outbound import OutboundSession, check_scheme
+
+log = logging.getLogger(__name__)
+
+CONFIGURATION = "/.well-known/openid-configuration"
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+# By a key that only the identity provider has: never "none", never one that we know too.
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+CLOCK_SECONDS = 60  # that the two clocks may differ
+SUBJECT_LENGTH = 191  # as long as allauth's column; OpenID allows 255, and nobody uses them
+SECOND_FACTOR = "mfa"  # RFC 8176
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the identity provider says of the person."""
+
+    subject: str
+    email: str  # lower case
+    email_is_confirmed: bool
+    second_factor: bool
+    nonce: str
+
+
+def discover(issuer: str) -> dict[str, Any]:
+    """The issuer's configuration, with every address in it that matters. Raises ProviderFault's kinds."""
+    url = issuer.rstrip("/") + CONFIGURATION
+    check_scheme(url)
+    with OutboundSession() as session:
+        document = _json(session.get(url), url)
+    named = str(document.get("issuer", ""))
+    if named.rstrip("/") != issuer.rstrip("/"):
+        raise OtherIssuer(issuer=named[:200])
+    for name in ENDPOINTS:
+        _endpoint(document, name)
+    return document
+
+
+def _endpoint(document: dict[str, Any], name: str) -> str:
+    url = document.get(name)
+    if not isinstance(url, str):
+        raise Incomplete(name=name)
+    check_scheme(url)
+    return url
+
+
+def _json(response: requests.Response, url: str) -> dict[str, Any]:
+    try:
+        found = response.json() if response.status_code == HTTPStatus.OK else None
+    except requests.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise NoConfiguration(url=url, status=response.status_code)
+    return found
+
+
+@dataclass
+class Beginning:
+    """What one sign-in is bound to, in the session here and in the token there."""
+
+    hint: str
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    def parameters(self) -> dict[str, str]:
+        return {"nonce": self.nonce, "login_hint": self.hint}
+
+
+class OpenIDAdapter(OpenIDConnectOAuth2Adapter):
+    """allauth's talk with the identity provider, over our session and with our checks."""
+
+    @property
+    def openid_config(self) -> dict[str, Any]:
+        if not hasattr(self, "_openid_config"):
+            self._openid_config = discover(self.get_provider().app.settings["server_url"])
+        return self._openid_config
+
+    def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> SocialLogin:
+        """Raises BadToken, or what discover() raises. The result's `statement` is a Statement."""
+        claims = self._id_token(app, kwargs["response"].get("id_token"))
+        # In the code flow the address may stand there alone (OpenID Connect Core, 5.4).
+        if "email" not in claims and self.openid_config.get("userinfo_endpoint"):
+            claims = self._with_userinfo(claims, token.token)
+        login = self.get_provider().sociallogin_from_response(request, {"sub": claims["sub"]})
+        login.statement = _statement(claims, app.settings.get("tenant"))
+        return login
+
+    def _id_token(self, app: Any, token: Any) -> dict[str, Any]:
+        if not isinstance(token, str):
+            raise BadToken(why="there is no ID token")
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._key_of(token),
+                algorithms=ALGORITHMS,
+                audience=app.client_id,
+                issuer=self.openid_config["issuer"],
+                leeway=CLOCK_SECONDS,
+                options={"require": ["iss", "sub", "aud", "exp", "iat"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            # The error's name says enough; its text may quote the token.
+            raise BadToken(why=type(error).__name__) from None
+        if claims.get("azp", app.client_id) != app.client_id:
+            raise BadToken(why="it was made for another client")
+        if (app.settings.get("tenant") or None) not in (None, claims.get("tid")):
+            raise BadToken(why="it is from another directory")
+        if not 1 <= len(claims["sub"]) <= SUBJECT_LENGTH or not claims["sub"].isprintable():
+            raise BadToken(why="its subject can't be used")
+        return claims
+
+    def _key_of(self, token: str) -> jwt.PyJWK:
+        url = _endpoint(self.openid_config, "jwks_uri")
+        with OutboundSession() as session:
+            keys = jwt.PyJWKSet.from_dict(_json(session.get(url), url)).keys
+        wanted = jwt.get_unverified_header(token).get("kid")
+        fitting = [key for key in keys if key.key_id == wanted] if wanted else keys
+        if len(fitting) != 1:
+            raise BadToken(why="its key is unknown")
+        return fitting[0]
+
+    def _with_userinfo(self, claims: dict[str, Any], access_token: str) -> dict[str, Any]:
+        url = _endpoint(self.openid_config, "userinfo_endpoint")
+        with OutboundSession() as session:
+            more = _json(session.get(url, headers={"Authorization": f"Bearer {access_token}"}), url)
+        if more.get("sub") != claims["sub"]:
+            raise BadToken(why="two statements speak of two people")
+        return {**more, **claims}
+
+
+class OrganizationProvider(OpenIDConnectProvider):
+    """Of allauth's provider class: with PKCE, and storing nothing of what the identity provider says but the subject."""
+
+    pkce_enabled_default = True
+    oauth2_adapter_class = OpenIDAdapter
+
+    def get_default_scope(self) -> list[str]:
+        return ["openid", "email"]
+
+    def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def authorization_url(self, request: HttpRequest, *, next_url: str | None, hint: str) -> str:
+        """Where to send the browser, with state, nonce and PKCE challenge, whose halves stay in the session.
+
+        Raises ProviderFault's kinds or requests.RequestException.
+        """
+        beginning = Beginning(hint)
+        answer = self.redirect(
+            request, "login", next_url, auth_params=beginning.parameters(), nonce=beginning.nonce
+        )
+        return str(answer["Location"])
+
+
+def _statement(claims: dict[str, Any], tenant: str | None) -> Statement:
+    email = str(claims.get("email") or "").strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        email = ""
+    methods = claims.get("amr")
+    return Statement(
+        subject=claims["sub"],
+        email=email,
+        email_is_confirmed=bool(email) and (_confirmed_by_directory if tenant else _confirmed)(claims),
+        second_factor=isinstance(methods, list) and SECOND_FACTOR in methods,
+        nonce=str(claims.get("nonce", "")),
+    )
+
+
+def _confirmed(claims: dict[str, Any]) -> bool:
+    return claims.get("email_verified") in (True, "true")  # some services write it as text
+
+
+def _confirmed_by_directory(claims: dict[str, Any]) -> bool:
+    """Entra ID never says email_verified: within a directory its administrators set the addresses.
+
+    Guests bring theirs from outside (the claim `idp` names where they come from), and `xms_edov`, where it is asked
+    for, says whether the domain is the directory's own.
+    """
+    if claims.get("idp", claims["iss"]) != claims["iss"]:
+        return False
+    return all(
+        claims.get(name, True) in (True, 1, "1", "true", "True") for name in ("email_verified", "xms_edov")
+    )

@@ -1,0 +1,134 @@
+"""Why a sign-in by an identity provider did not succeed.
+
+OpenIDRefusal
+    ProviderFault (the identity provider, or how it was set up; its owner is told in detail by "Check")
+        NotEncrypted, PrivateNetwork, Unreachable, LeadsElsewhere, AnswersTooMuch
+        NoConfiguration, OtherIssuer, Incomplete
+        BadToken
+    NoOrganization
+    Unknown, Unconfirmed, OtherAccount, Cancelled, NotOurs
+"""
+
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import Refusal
+
+
+class OpenIDRefusal(Refusal):
+    """Base of all here. `status` is that of the page which says so."""
+
+    code = "openid-refusal"
+    status = 403
+
+
+# --- The identity provider ---
+class ProviderFault(OpenIDRefusal, OAuth2Error):
+    """An OAuth2Error too, so that allauth ends the sign-in instead of failing."""
+
+    code = "identity-provider-fault"
+    status = 502
+
+
+class NotEncrypted(ProviderFault):
+    code = "not-encrypted"
+    template = _("“%(url)s” can't be used. Type an address that begins with https://.")
+
+
+class PrivateNetwork(ProviderFault):
+    code = "private-network"
+    template = _(
+        "“%(host)s” leads into a private network, which the portal does not enter. "
+        "If it should, ask the platform's staff to allow that network."
+    )
+
+
+class Unreachable(ProviderFault):
+    code = "unreachable"
+    template = _(
+        "“%(host)s” does not answer, or not with a certificate that can be trusted. "
+        "Check the address, and whether the service is running."
+    )
+
+
+class LeadsElsewhere(ProviderFault):
+    code = "leads-elsewhere"
+    template = _("“%(url)s” leads on to another address. Type the one at which the service itself answers.")
+
+
+class AnswersTooMuch(ProviderFault):
+    code = "answers-too-much"
+    template = _("“%(host)s” answers too much or too slowly. Check the address.")
+
+
+class NoConfiguration(ProviderFault):
+    code = "no-configuration"
+    template = _(
+        "At “%(url)s” there is no OpenID Connect configuration (HTTP status %(status)s). "
+        "Check the issuer's address or the directory's tenant ID."
+    )
+
+
+class OtherIssuer(ProviderFault):
+    code = "other-issuer"
+    template = _("The service there calls itself “%(issuer)s”. Type exactly this as the issuer.")
+
+
+class Incomplete(ProviderFault):
+    code = "incomplete"
+    template = _("The service's configuration lacks “%(name)s”, or has no usable address there.")
+
+
+class BadToken(ProviderFault):
+    """The identity provider's statement can't be believed: signature, issuer, audience, age, nonce or subject."""
+
+    code = "bad-token"
+    template = _("The identity provider's statement is not valid: %(why)s.")
+
+
+# --- The person ---
+class NoOrganization(OpenIDRefusal):
+    code = "no-organization"
+    template = _(
+        "No organization signs in here with addresses at “%(domain)s”. Check the address, or sign in by password."
+    )
+
+
+class Unknown(OpenIDRefusal):
+    """One answer for whoever may not enter, so that nobody learns which addresses exist."""
+
+    code = "unknown-person"
+    template = _(
+        "Your organization knows you, but with this address you can't enter the portal. "
+        "Ask your administrator for an invitation."
+    )
+
+
+class Unconfirmed(OpenIDRefusal):
+    code = "unconfirmed-address"
+    template = _(
+        "Your organization has not confirmed that the e-mail address is yours, so it can't sign you in here. "
+        "Ask its administrator to confirm your address."
+    )
+
+
+class OtherAccount(OpenIDRefusal):
+    """The address came with another account of the organization's than at earlier times."""
+
+    code = "other-account"
+    template = _(
+        "You have signed in before with another account of your organization. Use that one, "
+        "or ask an owner of the provider to forget it."
+    )
+
+
+class Cancelled(OpenIDRefusal):
+    code = "cancelled"
+    template = _("You left your organization's sign-in before it was done.")
+
+
+class NotOurs(OpenIDRefusal):
+    """No sign-in was under way in this browser, or it began too long ago."""
+
+    code = "not-under-way"
+    template = _("This sign-in is over or was not begun in this browser. Begin anew.")

@@ -1,0 +1,72 @@
+"""What an owner types about the identity provider."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from tenants.identity import CLIENT_ID_LENGTH, Configuration, domains_from
+from tenants.models import IdentityProvider
+
+SECRET_LENGTH = 500
+
+
+class IdentityProviderForm(forms.Form):
+    """The secret goes in and never comes out again."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=IdentityProvider.Kind.choices)
+    issuer = forms.CharField(
+        label=_("Issuer"),
+        max_length=500,
+        required=False,
+        help_text=_("For OpenID Connect: its address, such as https://sign-in.northwind.example."),
+    )
+    tenant = forms.CharField(
+        label=_("Tenant ID"),
+        max_length=64,
+        required=False,
+        help_text=_(
+            "For Microsoft Entra ID: the directory's ID. Guests of the directory can't sign in with it."
+        ),
+    )
+    client_id = forms.CharField(label=_("Client ID"), max_length=CLIENT_ID_LENGTH)
+    client_secret = forms.CharField(
+        label=_("Client secret"), max_length=SECRET_LENGTH, required=False, widget=forms.PasswordInput
+    )
+    email_domains = forms.CharField(
+        label=_("E-mail domains"),
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "One on each line. It signs in people with addresses there, and nobody else; "
+            "of each domain at least one person must be yours already."
+        ),
+    )
+
+    def __init__(self, data: Any, *, saved: Configuration | None) -> None:
+        initial = vars(saved) | {"email_domains": "\n".join(saved.email_domains)} if saved else None
+        super().__init__(data, initial=initial)
+        for name in ("issuer", "tenant", "client_id", "email_domains"):
+            self.fields[name].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
+        self.fields["client_secret"].widget.attrs["autocomplete"] = "off"
+        self.fields["client_secret"].help_text = (
+            _("Leave it empty to keep the saved one, which is never shown.")
+            if saved
+            else _("It is stored encrypted and never shown again.")
+        )
+
+    def configuration(self) -> Configuration:
+        data = self.cleaned_data
+        return Configuration(
+            kind=data["kind"],
+            issuer=data["issuer"],
+            tenant=data["tenant"],
+            client_id=data["client_id"],
+            email_domains=domains_from(data["email_domains"]),
+        )
+
+
+class ForgetForm(forms.Form):
+    """Who comes with another account from now on."""
+
+    email = forms.EmailField(label=_("E-mail address"))

@@ -1,0 +1,231 @@
+"""A provider's identity provider: set up, change, switch on or off, forget a person's account there.
+
+The client's id and secret stand in allauth's SocialApp; the secret is encrypted, is never read back by anything but a
+sign-in, and belongs to the address that it was typed for.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.socialaccount.models import SocialAccount, SocialApp
+from django.core.exceptions import ValidationError
+from django.core.validators import DomainNameValidator
+from django.db import connection, transaction
+
+from accounts.client_secrets import seal
+from accounts.openid import discover
+from accounts.outbound import check_scheme
+from accounts.social import SEALED_SECRET
+from tenants import audit
+from tenants.access import Right, require_at_provider
+from tenants.identity_errors import (
+    AlreadySetUp,
+    DomainTaken,
+    InvalidClient,
+    InvalidDomain,
+    InvalidTenant,
+    NobodyThere,
+    NotConnected,
+    SecretNeeded,
+)
+from tenants.identity_gate import people_of
+from tenants.models import IdentityProvider, Provider
+
+ENTRA_HOST = "https://login.microsoftonline.com"
+CLIENT_ID_LENGTH = 191  # allauth's column
+DOMAINS_LOCK = 0x6964656E  # "iden": one transaction at a time may claim domains
+APP_KIND = "openid_connect"  # allauth's name for it
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What an owner types. Of issuer and tenant only the one that belongs to the kind counts."""
+
+    kind: str
+    issuer: str
+    tenant: str
+    client_id: str
+    email_domains: tuple[str, ...]
+
+    @property
+    def server_url(self) -> str:
+        """Raises InvalidTenant, or NotEncrypted (accounts.openid_errors)."""
+        if self.kind == IdentityProvider.Kind.ENTRA_ID:
+            return f"{ENTRA_HOST}/{self.directory}/v2.0"
+        check_scheme(self.issuer)
+        return self.issuer.rstrip("/")
+
+    @property
+    def directory(self) -> str:
+        """The tenant ID, or nothing for OpenID Connect. Raises InvalidTenant."""
+        if self.kind != IdentityProvider.Kind.ENTRA_ID:
+            return ""
+        try:
+            return str(uuid.UUID(self.tenant))
+        except ValueError:
+            raise InvalidTenant from None
+
+
+def of(provider: Provider) -> IdentityProvider | None:
+    return IdentityProvider.objects.select_related("app", "provider").filter(provider=provider).first()
+
+
+def configuration_of(identity_provider: IdentityProvider) -> Configuration:
+    """As it was saved. Without the secret, which nobody gets to see."""
+    app = identity_provider.app
+    return Configuration(
+        kind=identity_provider.kind,
+        issuer="" if identity_provider.kind == IdentityProvider.Kind.ENTRA_ID else app.settings["server_url"],
+        tenant=app.settings.get("tenant", ""),
+        client_id=app.client_id,
+        email_domains=tuple(identity_provider.email_domains),
+    )
+
+
+def check(configuration: Configuration) -> str:
+    """Ask the identity provider for its configuration; where it sends people to sign in.
+
+    Raises InvalidTenant, or what accounts.openid.discover does.
+    """
+    return str(discover(configuration.server_url)["authorization_endpoint"])
+
+
+@transaction.atomic(durable=True)
+def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by: Any) -> IdentityProvider:
+    """Switched on at once. Raises NotAllowed, NotEncrypted, or what stands in tenants.identity_errors."""
+    _begin(provider, wanted, by)
+    if IdentityProvider.objects.filter(provider=provider).exists():
+        raise AlreadySetUp
+    if not client_secret:
+        raise SecretNeeded
+    app = SocialApp(provider=APP_KIND, provider_id=provider.slug, name=provider.name[:40])
+    _describe(app, wanted, seal(client_secret, provider_id=provider.slug))
+    app.save()
+    made = IdentityProvider.objects.create(
+        provider=provider,
+        app=app,
+        kind=wanted.kind,
+        email_domains=list(wanted.email_domains),
+    )
+    audit.record(
+        "identity_provider.set_up",
+        by=by,
+        provider=provider,
+        target=made,
+        data=_told(wanted, wanted.server_url),
+    )
+    return made
+
+
+@transaction.atomic(durable=True)
+def change(
+    identity_provider: IdentityProvider, wanted: Configuration, *, client_secret: str, by: Any
+) -> None:
+    """An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
+    forgotten too, for another service may give their names to others. Raises what set_up() does.
+    """
+    provider = identity_provider.provider
+    _begin(provider, wanted, by)
+    current = IdentityProvider.objects.select_for_update().select_related("app").get(pk=identity_provider.pk)
+    app, before = current.app, configuration_of(current)
+    moved = (app.settings["server_url"], app.client_id) != (wanted.server_url, wanted.client_id)
+    if moved and not client_secret:
+        raise SecretNeeded
+    sealed = (
+        seal(client_secret, provider_id=app.provider_id) if client_secret else app.settings[SEALED_SECRET]
+    )
+    _describe(app, wanted, sealed)
+    app.save()
+    current.kind, current.email_domains = wanted.kind, list(wanted.email_domains)
+    current.save(update_fields=["kind", "email_domains"])
+    if moved:
+        SocialAccount.objects.filter(provider=app.provider_id).delete()
+    if client_secret or wanted != before:
+        audit.record(
+            "identity_provider.changed",
+            by=by,
+            provider=provider,
+            target=current,
+            data=_told(wanted, wanted.server_url) | {"client_secret_changed": bool(client_secret)},
+        )
+
+
+@transaction.atomic(durable=True)
+def switch(identity_provider: IdentityProvider, *, active: bool, by: Any) -> None:
+    """On or off, for the next sign-in; sessions stay. Raises NotAllowed, or DomainTaken and NobodyThere for on."""
+    provider = identity_provider.provider
+    current = IdentityProvider.objects.select_related("app").get(pk=identity_provider.pk)
+    if active:
+        _begin(provider, configuration_of(current), by)
+    else:
+        require_at_provider(by, provider, Right.SET_SECURITY)
+    if IdentityProvider.objects.filter(pk=current.pk, active=not active).update(active=active):
+        action = "identity_provider.switched_on" if active else "identity_provider.switched_off"
+        audit.record(action, by=by, provider=provider, target=current)
+
+
+@transaction.atomic(durable=True)
+def forget(identity_provider: IdentityProvider, *, email: str, by: Any) -> None:
+    """The person's next sign-in may come with another account there. Raises NotAllowed or NotConnected."""
+    provider = identity_provider.provider
+    require_at_provider(by, provider, Right.SET_SECURITY)
+    known = SocialAccount.objects.filter(
+        provider=identity_provider.app.provider_id, user__email=email.strip().lower()
+    )
+    account = known.select_related("user").first()
+    if account is None:
+        raise NotConnected(email=email)
+    audit.record("identity_provider.person_forgotten", by=by, provider=provider, target=account.user)
+    account.delete()
+
+
+def connected(identity_provider: IdentityProvider) -> int:
+    """How many people have signed in by it."""
+    return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
+
+
+def _begin(provider: Provider, wanted: Configuration, by: Any) -> None:
+    require_at_provider(by, provider, Right.SET_SECURITY)
+    _ = wanted.server_url  # raises for what is none
+    if not 1 <= len(wanted.client_id) <= CLIENT_ID_LENGTH or not wanted.client_id.isprintable():
+        raise InvalidClient
+    _check_domains(provider, wanted.email_domains)
+
+
+def _check_domains(provider: Provider, domains: tuple[str, ...]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DOMAINS_LOCK])
+    for domain in domains or ("",):
+        try:
+            DomainNameValidator()(domain)
+        except ValidationError:
+            raise InvalidDomain(domain=domain) from None
+        if not people_of(provider).filter(email__iendswith=f"@{domain}").exists():
+            raise NobodyThere(domain=domain)
+        others = IdentityProvider.objects.exclude(provider=provider).filter(active=True)
+        if others.filter(email_domains__contains=[domain]).exists():
+            raise DomainTaken(domain=domain)
+
+
+def domains_from(text: str) -> tuple[str, ...]:
+    """Each once, in lower case: as people type them, on lines or with commas, with or without an @ before."""
+    words = (word.removeprefix("@").lower() for word in re.split(r"[\s,;]+", text))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _describe(app: SocialApp, wanted: Configuration, sealed: str) -> None:
+    app.client_id = wanted.client_id
+    app.settings = {"server_url": wanted.server_url, SEALED_SECRET: sealed}
+    if wanted.directory:
+        app.settings["tenant"] = wanted.directory
+
+
+def _told(wanted: Configuration, server_url: str) -> dict[str, Any]:
+    return {
+        "kind": str(wanted.kind),
+        "issuer": server_url,
+        "client_id": wanted.client_id,
+        "email_domains": list(wanted.email_domains),
+    }

@@ -1,0 +1,82 @@
+"""What can go wrong when a provider sets up its identity provider.
+
+IdentityProviderError
+    AlreadySetUp
+    InvalidTenant, InvalidClient, SecretNeeded
+    InvalidDomain, NobodyThere, DomainTaken
+    NotConnected
+"""
+
+from django.utils.translation import gettext_lazy as _
+
+from tenants.errors import TenantError
+
+
+class IdentityProviderError(TenantError):
+    """Base of all here. `field` is the form's field that it is about."""
+
+    code = "identity-provider-error"
+    field: str | None = None
+
+
+class AlreadySetUp(IdentityProviderError):
+    code = "identity-provider-set-up"
+    template = _("An identity provider has been set up meanwhile. Load the page again to change it.")
+
+
+class InvalidTenant(IdentityProviderError):
+    code = "invalid-tenant"
+    field = "tenant"
+    template = _(
+        "Type the directory's tenant ID, such as 9f2c5a1e-7d1b-4c0a-8a55-0d6d5c1f3b7a. "
+        "“common” and the like would let in people of every directory."
+    )
+
+
+class InvalidClient(IdentityProviderError):
+    code = "invalid-client"
+    field = "client_id"
+    template = _("Type the client ID that the identity provider shows, of up to 191 characters.")
+
+
+class SecretNeeded(IdentityProviderError):
+    """So that nobody reads the saved one by naming another address to send it to."""
+
+    code = "client-secret-needed"
+    field = "client_secret"
+    template = _(
+        "Type the client secret: it is kept only for the address and client ID that it was typed for."
+    )
+
+
+class InvalidDomain(IdentityProviderError):
+    code = "invalid-domain"
+    field = "email_domains"
+    template = _(
+        "“%(domain)s” is no e-mail domain. Type domains such as northwind.example, one on each line."
+    )
+
+
+class NobodyThere(IdentityProviderError):
+    """A domain is proved by a person who took up an invitation that was sent there."""
+
+    code = "nobody-at-domain"
+    field = "email_domains"
+    template = _(
+        "None of your people has an address at “%(domain)s”. Invite one first: that shows that the domain is "
+        "yours or your customer's. People who also work for another provider don't count."
+    )
+
+
+class DomainTaken(IdentityProviderError):
+    code = "domain-taken"
+    field = "email_domains"
+    template = _(
+        "Another provider's identity provider speaks for “%(domain)s”. If that is wrong, ask the platform's staff."
+    )
+
+
+class NotConnected(IdentityProviderError):
+    code = "not-connected"
+    field = "email"
+    template = _("“%(email)s” has not signed in by this identity provider yet.")

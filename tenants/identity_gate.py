@@ -1,0 +1,58 @@
+"""Whose addresses an identity provider speaks for: what accounts.social asks through settings.SOCIAL_GATE."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from tenants import audit
+from tenants.models import IdentityProvider, Membership, Provider
+
+
+class Gate:
+    """An identity provider signs in its own provider's people and its customers', at its own domains, if switched on."""
+
+    def provider_for(self, email: str) -> str | None:
+        """By the domain alone, so that nobody learns whether the address exists."""
+        found = IdentityProvider.objects.filter(active=True, email_domains__contains=[domain_of(email)])
+        return found.values_list("app__provider_id", flat=True).order_by("pk").first()
+
+    def admits(self, user: Any, provider_id: str) -> bool:
+        found = IdentityProvider.objects.filter(active=True, app__provider_id=provider_id).first()
+        return (
+            found is not None
+            and domain_of(user.email) in found.email_domains
+            and people_of(found.provider).filter(pk=user.pk).exists()
+        )
+
+    def signed_in(self, user: Any, provider_id: str) -> None:
+        found = (
+            IdentityProvider.objects.select_related("provider").filter(app__provider_id=provider_id).first()
+        )
+        audit.record(
+            "person.signed_in_by_identity_provider",
+            by=user,
+            provider=found.provider if found else None,
+            target=user,
+        )
+
+
+def people_of(provider: Provider) -> QuerySet[Any]:
+    """Those whose every role is at this provider or its customers.
+
+    Not platform staff, and nobody who works for two: a provider's identity provider could be made to say anything, and
+    what it says must open nothing that isn't this provider's.
+    """
+    roles = Membership.objects.filter(user=OuterRef("pk"))
+    here = Q(provider=provider.pk) | Q(customer__provider=provider.pk)
+    return get_user_model().objects.filter(
+        Exists(roles.filter(here)),
+        ~Exists(roles.exclude(here)),
+        is_active=True,
+        is_staff=False,
+        is_superuser=False,
+    )
+
+
+def domain_of(email: str) -> str:
+    return email.rpartition("@")[2].lower()

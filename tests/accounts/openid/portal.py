@@ -1,0 +1,91 @@
+"""Our portal as the tests of sign-in by OpenID Connect use it. A plugin: fixtures for whoever imports them."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from tenants import identity
+from tests.accounts.openid.kit import CLIENT_ID, CLIENT_SECRET, START, OpenIDProvider, callback
+from tests.cast import provider
+
+
+def configuration(openid: OpenIDProvider, *domains: str, **more: Any) -> identity.Configuration:
+    return identity.Configuration(
+        **{
+            "kind": "oidc",
+            "issuer": openid.issuer,
+            "tenant": "",
+            "client_id": CLIENT_ID,
+            "email_domains": domains,
+        }
+        | more
+    )
+
+
+@pytest.fixture(scope="session")
+def openid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenIDProvider]:
+    running = OpenIDProvider(tmp_path_factory.mktemp("openid"))
+    running.knows_client(callback("northwind"), callback("fabrikam"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def playground(settings: Any) -> None:
+    """HTTP on loopback is used nowhere else."""
+    settings.DEMO = True
+    settings.SOCIAL_GATE = "tenants.identity_gate.Gate"
+
+
+@pytest.fixture
+def northwinds(playground: None, cast: Any, openid: OpenIDProvider) -> Any:
+    """Northwind's identity provider, which speaks for Northwind's and Acme's domains."""
+    wanted = configuration(openid, "northwind.example", "acme.example")
+    return identity.set_up(provider("northwind"), wanted, client_secret=CLIENT_SECRET, by=cast.owner)
+
+
+@pytest.fixture
+def fabrikams(playground: None, cast: Any, openid: OpenIDProvider) -> Any:
+    wanted = configuration(openid, "fabrikam.example")
+    return identity.set_up(provider("fabrikam"), wanted, client_secret=CLIENT_SECRET, by=cast.rival)
+
+
+class Visit:
+    """One browser's way through our sign-in and theirs."""
+
+    def __init__(self, client: Client, openid: OpenIDProvider) -> None:
+        self.client, self.openid = client, openid
+
+    def start(self, email: str, next_url: str = "") -> Any:
+        return self.client.post(START, {"login": email, "next": next_url})
+
+    def authorization(self, email: str, next_url: str = "") -> str:
+        """Where the page after our form leads."""
+        answer = self.start(email, next_url)
+        assert answer.status_code == 200, answer
+        url = answer["Refresh"].removeprefix("0; url=")
+        link = re.search(r'href="(http[^"]+)" rel="noreferrer"', answer.content.decode())
+        assert link
+        assert unescape(link[1]) == url
+        return url
+
+    def back(self, url: str) -> Any:
+        parts = urlsplit(url)
+        return self.client.get(f"{parts.path}?{parts.query}")
+
+    def signs_in(self, email: str, *, there_as: str = "", next_url: str = "") -> Any:
+        return self.back(self.openid.signs_in(self.authorization(email, next_url), there_as or email))
+
+    @property
+    def is_signed_in(self) -> bool:
+        return "_auth_user_id" in self.client.session
+
+
+@pytest.fixture
+def visit(client_for: Callable[..., Client], openid: OpenIDProvider) -> Callable[..., Visit]:
+    return lambda host=None: Visit(client_for(host=host), openid)

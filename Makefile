@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint bench lock catalogs
+.PHONY: help run test soak screenshots lint bench lock catalogs
 .SUFFIXES:
 
 # Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
@@ -11,7 +11,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
 help: ## list the targets (this is what a bare `make` does)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The recipe is one plain command, so that make starts it without a shell and passes SIGTERM on to it.
 run: .venv/base.stamp ## start everything (embedded services, demo data, all processes); Ctrl-C stops it
@@ -22,6 +22,9 @@ test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/portal 
 
 soak: .venv/dev.stamp catalogs ## break jobs for long: more kills, more mail, more resets (about half an hour)
 	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking $(TESTS)
+
+screenshots: .venv/dev.stamp catalogs ## write a picture of every page at three widths to docs/screenshots/
+	$(PY) -m pytest tests/journeys/screenshots.py
 
 lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrations and catalogs
 	.venv/bin/ruff format --check .

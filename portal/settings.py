@@ -167,6 +167,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "tenants.middleware.CustomerGate",
+    "tenants.second_factor.SecondFactorGate",
 ]
 TEMPLATES = [
     {
@@ -215,6 +216,7 @@ SOCIALACCOUNT_ADAPTER = "accounts.social.SocialAccountAdapter"
 SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # tenants decides whose addresses an identity provider speaks for
 SOCIALACCOUNT_STORE_TOKENS = False
+SOCIAL_GATE = "tenants.identity_gate.Gate"
 
 # --- E-mail --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")
@@ -273,9 +275,7 @@ LANGUAGE_COOKIE_DOMAIN = BASE_DOMAIN
 ROSETTA_ACCESS_CONTROL_FUNCTION = "portal.translators.may_translate"
 ROSETTA_SHOW_AT_ADMIN_PANEL = True
 ROSETTA_MESSAGES_PER_PAGE = 25
-ROSETTA_POFILE_WRAP_WIDTH = (
-    0  # as `makemessages --no-wrap` writes them, so that nothing but the texts differs
-)
+ROSETTA_POFILE_WRAP_WIDTH = 0  # as `makemessages --no-wrap` does, so that only the texts differ
 USE_TZ = True
 TIME_ZONE = "UTC"
 

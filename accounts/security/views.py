@@ -71,8 +71,8 @@ class AddPasskey(_FirstFactor, AddWebAuthnView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
-        context["js_data"] = {"creation_options": begin_registration(self.request.user, True)}
-        return context
+        options = begin_registration(self.request.user, True)
+        return context | {"js_data": {"creation_options": options}} | kwargs
 
 
 class RenamePasskey(EditWebAuthnView):
@@ -111,6 +111,9 @@ class ConfirmWithPasskey(ReauthenticateWebAuthnView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | kwargs  # the parent forgets the form that was refused
 
 
 class RecoveryCodes(ViewRecoveryCodesView):

@@ -1,0 +1,439 @@
+"""An authenticator app and recovery codes: on all hosts alike, each code once, no secret in clear anywhere."""
+
+import json
+import re
+from urllib.parse import unquote
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from django.contrib.sessions.models import Session
+from django.core import serializers
+
+from accounts import second_factor
+from accounts.models import User
+from tenants.models import Provider
+from tests.accounts.factors import (
+    ACTIVATE,
+    ADD_PASSKEY,
+    CODE,
+    CODES,
+    CONFIRM,
+    LOGIN,
+    SECURITY,
+    Clock,
+    asked_to_confirm,
+    confirms,
+    is_signed_in,
+    sets_up_an_app,
+    shown_codes,
+    shown_secret,
+    sign_in,
+)
+from tests.cast import PASSWORD
+
+HOSTS = pytest.mark.parametrize("host", [None, "acme"])
+GENERATE = f"{CODES}generate/"
+DOWNLOAD = f"{CODES}download/"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
+    return clock
+
+
+@pytest.fixture
+def with_app(cast, client_for, clock):
+    """Acme's admin with an authenticator app; gives the app's secret."""
+    return sets_up_an_app(client_for(cast.admin), clock)
+
+
+@pytest.fixture
+def codes(with_app, cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    return shown_codes(client.get(CODES).content.decode())
+
+
+def half_way(client_for, cast, host="acme", **more):
+    """Somebody who has given the right password and is asked for the code."""
+    client = client_for(host=host)
+    assert sign_in(client, cast.admin.email, **more)["Location"] == CODE
+    return client
+
+
+# --- An authenticator app ---
+@HOSTS
+def test_with_an_app_the_password_alone_no_longer_signs_in(with_app, cast, client_for, clock, host):
+    client = half_way(client_for, cast, host)
+    assert not is_signed_in(client)
+    assert client.get("/settings/")["Location"].startswith(LOGIN)
+    assert client.get(CODE).status_code == 200
+    assert client.post(CODE, {"code": clock.code(with_app)})["Location"] == "/"
+    assert is_signed_in(client)
+    assert client.get("/settings/").status_code == 200
+
+
+def test_signing_in_leads_on_to_where_the_person_wanted_to_go(with_app, cast, client_for, clock):
+    client = half_way(client_for, cast, next="/settings/")
+    assert client.post(CODE, {"code": clock.code(with_app)})["Location"] == "/settings/"
+
+
+def test_a_code_begun_on_one_host_can_be_given_on_another(with_app, cast, client_for, clock):
+    client = half_way(client_for, cast, "acme")
+    base = client_for(host=None)
+    base.cookies = client.cookies
+    base.post(CODE, {"code": clock.code(with_app)})
+    assert is_signed_in(base)
+
+
+def test_the_code_page_is_nobodys_without_the_password(with_app, client_for, clock):
+    client = client_for()
+    assert client.get(CODE)["Location"] == LOGIN
+    assert client.post(CODE, {"code": clock.code(with_app)})["Location"] == LOGIN
+    assert not is_signed_in(client)
+
+
+def test_a_wrong_code_is_refused_and_the_next_right_one_taken(with_app, cast, client_for, clock):
+    client = half_way(client_for, cast)
+    wrong = f"{(int(clock.code(with_app)) + 1) % 1_000_000:06}"
+    page = client.post(CODE, {"code": wrong}).content.decode()
+    assert "This code is wrong" in page
+    assert not is_signed_in(client)
+    client.post(CODE, {"code": clock.code(with_app)})
+    assert is_signed_in(client)
+
+
+def test_a_code_counts_once_on_all_hosts(with_app, cast, client_for, clock):
+    first, second = half_way(client_for, cast, None), half_way(client_for, cast, "acme")
+    code = clock.code(with_app)
+    first.post(CODE, {"code": code})
+    second.post(CODE, {"code": code})
+    assert is_signed_in(first)
+    assert not is_signed_in(second)
+    clock.tick()
+    second.post(CODE, {"code": clock.code(with_app)})
+    assert is_signed_in(second)
+
+
+def test_the_code_that_switched_the_app_on_signs_nobody_in(cast, client_for, clock):
+    client = client_for(cast.admin)
+    confirms(client)
+    code = clock.code(shown_secret(client.get(ACTIVATE).content.decode()))
+    client.post(ACTIVATE, {"code": code})
+    thief = half_way(client_for, cast)
+    thief.post(CODE, {"code": code})
+    assert not is_signed_in(thief)
+
+
+def test_an_old_code_is_worth_nothing(with_app, cast, client_for, clock):
+    old = clock.code(with_app)
+    clock.tick()
+    client = half_way(client_for, cast)
+    client.post(CODE, {"code": old})
+    assert not is_signed_in(client)
+
+
+def test_guesses_at_codes_count_across_hosts_and_sessions(with_app, cast, client_for, clock):
+    for host in ("acme", None, "globex", "initech", "acme"):
+        half_way(client_for, cast, host).post(CODE, {"code": "nonsense"})
+    client = half_way(client_for, cast, None)
+    page = client.post(CODE, {"code": clock.code(with_app)}).content.decode()
+    assert "Too many" in page
+    assert not is_signed_in(client)
+
+
+def test_setting_up_takes_a_code_of_the_app(cast, client_for, clock):
+    client = client_for(cast.admin)
+    confirms(client)
+    secret = shown_secret(client.get(ACTIVATE).content.decode())
+    assert "This code is wrong" in client.post(ACTIVATE, {"code": "nonsense"}).content.decode()
+    assert not second_factor.has_second_factor(cast.admin)
+    client.post(ACTIVATE, {"code": clock.code(secret)})
+    assert second_factor.has_second_factor(cast.admin)
+
+
+def test_a_page_loaded_twice_shows_one_secret(cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    first, second = (client.get(ACTIVATE).content.decode() for _ in range(2))
+    assert shown_secret(first) == shown_secret(second)
+    assert shown_secret(first) != shown_secret(_another(client_for, cast.viewer))
+
+
+def _another(client_for, user):
+    client = client_for(user)
+    confirms(client)
+    return client.get(ACTIVATE).content.decode()
+
+
+def test_the_picture_can_be_shown_under_the_policy_and_on_dark_ground(cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    answer = client.get(ACTIVATE)
+    assert 'src="data:image/svg+xml;base64,' in answer.content.decode()
+    assert "<rect" in answer.context["totp_svg"] or "fill" in answer.context["totp_svg"]
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_removing_the_app_makes_the_password_suffice_again(with_app, cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    assert client.get("/accounts/2fa/totp/deactivate/").status_code == 200
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert not Authenticator.objects.filter(user=cast.admin).exists()  # recovery codes go too
+    again = client_for()
+    assert sign_in(again, cast.admin.email)["Location"] == "/"
+
+
+def test_the_first_factor_ends_sessions_that_took_a_password_only(cast, client_for, clock):
+    elsewhere, here = client_for(host=None), client_for()
+    for client in (elsewhere, here):
+        sign_in(client, cast.admin.email)
+    sets_up_an_app(here, clock)
+    assert here.get(SECURITY).status_code == 200
+    assert elsewhere.get(SECURITY)["Location"].startswith(LOGIN)
+
+
+def test_a_closed_account_is_not_opened_by_its_code(with_app, cast, client_for, clock):
+    client = half_way(client_for, cast)
+    User.objects.filter(pk=cast.admin.pk).update(is_active=False)
+    client.post(CODE, {"code": clock.code(with_app)})
+    assert client.get("/settings/")["Location"].startswith(LOGIN)
+
+
+# --- Recovery codes ---
+def test_a_recovery_code_signs_in_once(codes, cast, client_for):
+    assert len(codes) == 10
+    first, second, third = (half_way(client_for, cast) for _ in range(3))
+    first.post(CODE, {"code": codes[0]})
+    second.post(CODE, {"code": codes[0]})
+    third.post(CODE, {"code": codes[1].replace(" ", "")})
+    assert [is_signed_in(client) for client in (first, second, third)] == [True, False, True]
+    assert second_factor.overview_of(cast.admin).codes_left == 8
+
+
+def test_the_security_page_counts_the_codes_that_are_left_and_warns_in_time(codes, cast, client_for):
+    assert "10 codes left" in client_for(cast.admin).get(SECURITY).content.decode()
+    for code in codes[:8]:
+        half_way(client_for, cast).post(CODE, {"code": code})
+    page = client_for(cast.admin).get(SECURITY).content.decode()
+    assert "2 codes left" in page
+    assert "Make new ones in time." in page
+
+
+def test_new_codes_end_the_old_ones(codes, cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    assert "10 codes that you have left stop working" in client.get(GENERATE).content.decode()
+    assert client.post(GENERATE)["Location"] == CODES
+    new = shown_codes(client.get(CODES).content.decode())
+    assert not set(new) & set(codes)
+    old = half_way(client_for, cast)
+    old.post(CODE, {"code": codes[0]})
+    assert not is_signed_in(old)
+
+
+def test_the_codes_can_be_downloaded_as_text(codes, cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    answer = client.get(DOWNLOAD)
+    assert answer["Content-Type"].startswith("text/plain")
+    assert "no-store" in answer["Cache-Control"]
+    assert [line for line in answer.content.decode().splitlines() if line[:1].isdigit()] == codes
+    assert "no-store" in client.get(CODES)["Cache-Control"]
+
+
+def test_nobody_has_recovery_codes_without_a_factor_that_they_stand_in_for(cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    assert client.get(CODES).status_code == 404
+    assert "Set one of them up first" in client.post(GENERATE).content.decode()
+    assert not Authenticator.objects.exists()
+
+
+# --- It is you ---
+@HOSTS
+@pytest.mark.parametrize("path", [ACTIVATE, ADD_PASSKEY, GENERATE])
+def test_sensitive_pages_ask_for_the_password_once_more(cast, client_for, host, path):
+    user = cast.admin if host else cast.owner
+    client = client_for(host=host)
+    sign_in(client, user.email)
+    asked = client.get(path)["Location"]
+    assert asked == asked_to_confirm(path)
+    assert "Confirm that it is you" in client.get(asked).content.decode()
+    assert client.post(CONFIRM, {"password": "wrong-password-here", "next": path}).status_code == 200
+    assert client.get(path).status_code == 302
+    assert confirms(client, next=path)["Location"] == path
+    assert client.get(path).status_code == 200
+
+
+def test_what_was_sent_before_confirming_is_done_afterwards(with_app, cast, client_for):
+    client = client_for(cast.admin)
+    asked = client.post("/accounts/2fa/totp/deactivate/")["Location"]
+    assert second_factor.has_second_factor(cast.admin)
+    confirms(client, next=unquote(asked.partition("next=")[2]))
+    assert not second_factor.has_second_factor(cast.admin)
+
+
+def test_a_code_confirms_too(with_app, cast, client_for, clock):
+    client = client_for(cast.admin)
+    path = "/accounts/2fa/reauthenticate/"
+    page = client.get(asked_to_confirm(GENERATE)).content.decode()
+    assert asked_to_confirm(GENERATE).replace(CONFIRM, path) in page
+    assert "This code is wrong" in client.post(path, {"code": "1"}).content.decode()
+    assert client.post(path, {"code": clock.code(with_app), "next": GENERATE})["Location"] == GENERATE
+    assert client.get(GENERATE).status_code == 200
+
+
+# --- Secrets ---
+def test_no_secret_stands_in_the_database(cast, client_for, clock):
+    client = client_for(cast.admin)
+    confirms(client)
+    secret = shown_secret(client.get(ACTIVATE).content.decode())
+    pending = json.dumps([session.get_decoded() for session in Session.objects.all()])
+    assert secret not in pending
+    client.post(ACTIVATE, {"code": clock.code(secret)})
+    codes = shown_codes(client.get(CODES).content.decode())
+    rows = serializers.serialize("json", Authenticator.objects.all())
+    sessions = json.dumps([session.get_decoded() for session in Session.objects.all()])
+    for kept in (rows, sessions):
+        assert secret not in kept
+        assert secret.lower() not in kept.lower()
+        assert not any(code.replace(" ", "") in kept for code in codes)
+    # And the search would find them: another portal's key makes nothing of the rows.
+    assert re.findall(r'"secret": "gAAAA', rows)
+    assert re.findall(r'"seed": "gAAAA', rows)
+
+
+def test_an_earlier_secret_key_still_opens_what_it_sealed(with_app, cast, client_for, clock, settings):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key, as long as it should be, and then some more"
+    client = half_way(client_for, cast)
+    client.post(CODE, {"code": clock.code(with_app)})
+    assert is_signed_in(client)
+
+
+def test_with_the_key_lost_codes_are_refused_and_new_ones_can_be_made(
+    with_app, cast, client_for, clock, settings
+):
+    settings.SECRET_KEY = "another key, as long as it should be, and then some more"
+    client = half_way(client_for, cast)
+    for code in (clock.code(with_app), clock.code("")):
+        page = client.post(CODE, {"code": code}).content.decode()
+        assert "Tell your administrator." in page
+    assert not is_signed_in(client)
+    client = client_for(cast.admin)
+    confirms(client)
+    assert client.get(SECURITY).status_code == 200
+    assert client.get(CODES)["Location"] == GENERATE
+    client.post(GENERATE)
+    assert len(shown_codes(client.get(CODES).content.decode())) == 10
+
+
+# --- Who has one ---
+def test_a_list_of_people_tells_who_has_a_second_factor(with_app, cast):
+    assert second_factor.has_second_factor(cast.admin)
+    assert not second_factor.has_second_factor(cast.viewer)
+    assert second_factor.with_second_factor([cast.admin, cast.viewer]) == {cast.admin.pk}
+
+
+def test_people_are_told_by_mail_in_their_language_and_no_mail_has_a_secret(cast, client_for, clock, post):
+    User.objects.filter(pk=cast.admin.pk).update(language="en")
+    client = client_for(cast.admin)
+    with post.of() as mails:
+        secret = sets_up_an_app(client, clock)
+        codes = shown_codes(client.get(CODES).content.decode())
+        client.post(GENERATE)
+        client.post("/accounts/2fa/totp/deactivate/")
+    assert {mail.subject for mail in mails} == {
+        "An authenticator app was added to your account",
+        "New recovery codes were made for your account",
+        "The authenticator app was removed from your account",
+    }
+    for mail in mails:
+        assert mail.to == [cast.admin.email]
+        assert "127.0.0.1" in mail.body
+        assert "http" in mail.body
+        assert not any(word in mail.body for word in [secret, *codes])
+
+
+# --- Required ---
+@pytest.fixture
+def required(cast):
+    Provider.objects.filter(slug="northwind").update(require_second_factor=True)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(
+    "path", ["/", "/mailboxes/", "/mailboxes/new/", "/settings/", "/people/", "/activity/"]
+)
+@pytest.mark.usefixtures("required")
+def test_nothing_else_opens_before_a_required_factor_is_there(cast, client_for, method, path):
+    answer = getattr(client_for(cast.admin), method)(path, {"name": "Journal"})
+    assert (answer.status_code, answer["Location"]) == (302, SECURITY)
+
+
+@pytest.mark.parametrize("path", ["/", "/customers/", "/settings/", "/team/", "/admin/"])
+@pytest.mark.usefixtures("required")
+def test_the_same_holds_for_the_providers_people(cast, client_for, path):
+    for person in (cast.owner, cast.auditor):
+        answer = client_for(person, host=None).get(path)
+        assert (answer.status_code, answer["Location"]) == (302, SECURITY)
+    assert client_for(cast.owner).get("/mailboxes/")["Location"] == SECURITY
+
+
+@pytest.mark.usefixtures("required")
+def test_htmx_leaves_the_page_instead_of_putting_another_into_it(cast, client_for):
+    answer = client_for(cast.admin).post("/mailboxes/", headers={"hx-request": "true"})
+    assert (answer["HX-Redirect"], answer.content) == (SECURITY, b"")
+
+
+@pytest.mark.usefixtures("required")
+def test_the_page_says_who_requires_it_and_lets_people_add_one_or_leave(cast, client_for, clock):
+    client = client_for()
+    sign_in(client, cast.admin.email)
+    page = client.get(SECURITY).content.decode()
+    assert "Northwind IT requires a second factor" in page
+    for path in (ACTIVATE, ADD_PASSKEY):
+        assert client.get(path)["Location"] == asked_to_confirm(path)
+    assert client.get(CONFIRM).status_code == 200
+    sets_up_an_app(client, clock)
+    assert "requires a second factor" not in client.get(SECURITY).content.decode()
+    assert client.get("/mailboxes/").status_code == 200
+    other = client_for(cast.viewer)
+    assert other.post("/accounts/logout/")["Location"] == LOGIN
+    assert not is_signed_in(other)
+
+
+@pytest.mark.usefixtures("required")
+def test_who_removes_the_last_factor_is_asked_for_another(with_app, cast, client_for):
+    client = client_for(cast.admin)
+    assert client.get("/mailboxes/").status_code == 200
+    confirms(client)
+    client.post("/accounts/2fa/totp/deactivate/")
+    assert client.get("/mailboxes/")["Location"] == SECURITY
+
+
+@pytest.mark.usefixtures("required")
+def test_the_requirement_is_that_providers_alone(cast, client_for):
+    assert client_for(cast.rival, host=None).get("/customers/").status_code == 200
+    assert client_for(cast.rival, host="initech").get("/mailboxes/").status_code == 200
+    assert client_for(cast.staff, host=None).get("/admin/").status_code == 200
+
+
+@pytest.mark.usefixtures("required")
+def test_strangers_on_a_customers_host_learn_nothing_of_it(cast, client_for):
+    for path in ("/mailboxes/", SECURITY, "/no/such/page/"):
+        assert client_for(cast.mallory, host="acme").get(path).status_code == 404
+    assert client_for(host="acme").get("/mailboxes/")["Location"].startswith(LOGIN)
+
+
+@pytest.mark.usefixtures("required")
+def test_the_password_is_not_asked_for_what_is_shut(cast, client_for):
+    client = client_for(cast.admin)
+    assert confirms(client, next="/mailboxes/")["Location"] == "/mailboxes/"
+    assert client.get("/mailboxes/")["Location"] == SECURITY
+    assert PASSWORD not in client.get(SECURITY).content.decode()

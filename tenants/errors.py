@@ -5,7 +5,7 @@ TenantError
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
     NotAllowed, MoreThanOwn, LastOwner, OwnSecondFactorMissing
     InvitationError
-        AlreadyInvited, NoSuchInvitation, SentJustNow, MailNotSent
+        AlreadyInvited, TooManyInvitations, NoSuchInvitation, SentJustNow, MailNotSent
         InvitationUsed, InvitationWithdrawn, InvitationExpired, SignInFirst, ForSomebodyElse
     AddressTaken
     AppendOnly
@@ -119,6 +119,13 @@ class InvitationError(TenantError):
 class AlreadyInvited(InvitationError):
     code = "already-invited"
     template = _("%(email)s has been invited already. Send that invitation again, or withdraw it.")
+
+
+class TooManyInvitations(InvitationError):
+    """The portal is no way to send mail to the whole world."""
+
+    code = "too-many-invitations"
+    template = _("Many invitations have been sent from here within an hour. Send the next ones later.")
 
 
 class NoSuchInvitation(InvitationError):

@@ -74,7 +74,6 @@ def _known(request: HttpRequest, found: Invitation) -> HttpResponse:
         except errors.AlreadyMember as error:
             context["refusal"] = error
         else:
-            del request.session[SESSION_KEY]
             messages.success(
                 request, _("Welcome. You now have a role at %(place)s.") % {"place": context["place"]}
             )
@@ -93,7 +92,6 @@ def _newcomer(request: HttpRequest, found: Invitation) -> HttpResponse:
         except ValidationError as error:
             form.add_error("password", error.messages)  # the name's length is the form's own rule
         else:
-            del request.session[SESSION_KEY]
             messages.success(request, _("Your account is ready. Sign in with it now."))
             return redirect("account_login")
     return render(request, "tenants/invitation_new.html", _context(found) | {"form": form})

@@ -1,6 +1,7 @@
 """What the pages Team and People have in common: the list, inviting, changing, removing."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,7 +47,7 @@ class Desk:
     prefix: str
     query: str = ""  # tells one provider from another in every link
 
-    @property
+    @cached_property  # each row of the list asks
     def may_manage(self) -> bool:
         return services.may_manage(self.user, self.place)
 

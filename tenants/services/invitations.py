@@ -34,6 +34,7 @@ from tenants.errors import (
     NoSuchInvitation,
     SentJustNow,
     SignInFirst,
+    TooManyInvitations,
 )
 from tenants.models import Customer, Invitation, Membership
 from tenants.services.authority import (
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 LIFETIME = timedelta(days=7)
 SECRET_OCTETS = 32
 PAUSE = timedelta(minutes=1)  # between two mails of one invitation
+MOST_IN_AN_HOUR = 50  # from one provider or customer
 
 
 def invite(
@@ -60,7 +62,7 @@ def invite(
     """Ask somebody in by e-mail. `customers` limits an operator or auditor of a provider; None means all.
 
     Raises ValidationError for what is no address, NotAllowed, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember,
-    AlreadyInvited, and MailNotSent: then the invitation stands and can be sent again.
+    AlreadyInvited, TooManyInvitations, and MailNotSent: then the invitation stands and can be sent again.
     """
     email = email.strip().lower()
     validate_email(email)
@@ -73,6 +75,9 @@ def invite(
         if Membership.objects.filter(user__email=email, **placed(place)).exists():
             raise AlreadyMember(email=email)
         _clear_expired(place, email, by=by)
+        an_hour_ago = timezone.now() + LIFETIME - timedelta(hours=1)
+        if Invitation.objects.filter(expires_at__gt=an_hour_ago, **placed(place)).count() >= MOST_IN_AN_HOUR:
+            raise TooManyInvitations
         invitation = Invitation.objects.create(
             email=email,
             **placed(place),

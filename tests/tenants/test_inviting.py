@@ -1,0 +1,164 @@
+"""Inviting: who may ask whom in, as what, how often, and what happens when two do it at once."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from tenants import errors, services
+from tenants.models import AuditEvent, Invitation, Membership
+from tests.cast import provider
+from tests.tenants.kit import at_once
+
+NEW = "newcomer@northwind.example"
+PHRASE = "seven long words nobody has heard"
+
+
+@pytest.fixture
+def northwind(database):
+    return provider("northwind")
+
+
+@pytest.fixture
+def invite(cast, northwind):
+    def act(email=NEW, *, place=None, role="operator", by=None, **details):
+        return services.invite(place or northwind, email, role=role, by=by or cast.owner, **details)
+
+    return act
+
+
+def age(invitation, **delta):
+    Invitation.objects.filter(pk=invitation.pk).update(expires_at=invitation.expires_at - timedelta(**delta))
+
+
+# --- Refusals ---
+@pytest.mark.parametrize(
+    "email", ["", "nobody", "a@b", "a b@c.example", "x\x00@y.example", "a@b.example\nBcc: c@d.example"]
+)
+def test_what_is_no_address_is_refused(invite, email, mailoutbox):
+    with pytest.raises(ValidationError):
+        invite(email)
+    assert not mailoutbox
+
+
+def test_an_address_is_the_same_in_capital_letters(cast, invite):
+    invite(f" {NEW.upper()} ")
+    assert Invitation.objects.get().email == NEW
+    with pytest.raises(errors.AlreadyInvited):
+        invite(NEW)
+    with pytest.raises(errors.AlreadyMember):
+        invite(cast.auditor.email.title())
+
+
+def test_an_expired_invitation_gives_way_to_a_new_one(invite):
+    first = invite()
+    age(first, days=7)
+    second = invite(role="auditor")
+    first.refresh_from_db()
+    assert first.withdrawn_at is not None
+    assert second.withdrawn_at is None
+
+
+@pytest.mark.parametrize("who", ["auditor", "admin", "rival", "staff"])
+def test_only_owners_invite_into_a_team(cast, northwind, invite, who):
+    invitation = invite()
+    by = getattr(cast, who)
+    age(invitation, minutes=5)
+    for act in (
+        lambda: services.invite(northwind, "x@y.example", role="auditor", by=by),
+        lambda: services.send_invitation_again(northwind, invitation.pk, by=by),
+        lambda: services.withdraw_invitation(northwind, invitation.pk, by=by),
+    ):
+        with pytest.raises(errors.NotAllowed):
+            act()
+    assert Invitation.objects.count() == 1
+
+
+@pytest.mark.parametrize("who", ["auditor", "viewer", "mallory", "rival", "staff"])
+def test_only_administrators_and_the_providers_owners_invite_into_a_customer(cast, acme, who):
+    with pytest.raises(errors.NotAllowed):
+        services.invite(acme, "x@y.example", role="viewer", by=getattr(cast, who))
+
+
+def test_invitations_of_other_places_are_not_found(cast, northwind, acme, globex, invite):
+    invitation = invite(place=globex, role="viewer")
+    for place in (northwind, acme, provider("fabrikam")):
+        for act in (services.send_invitation_again, services.withdraw_invitation):
+            with pytest.raises(errors.NoSuchInvitation):
+                act(place, invitation.pk, by=cast.owner)
+
+
+def test_limits_that_make_no_sense_are_refused(cast, invite, acme):
+    for role, limit in [("owner", [acme]), ("operator", [])]:
+        with pytest.raises(errors.InvalidLimit):
+            invite(role=role, customers=limit)
+    with pytest.raises(errors.InvalidLimit):
+        invite(place=acme, role="viewer", customers=[acme])
+    with pytest.raises(errors.InvalidRole):
+        invite(place=acme, role="owner")
+
+
+def test_the_portal_sends_no_bulk_mail(cast, invite):
+    for number in range(50):
+        invite(f"p{number}@northwind.example")
+    with pytest.raises(errors.TooManyInvitations):
+        invite()
+    Invitation.objects.update(expires_at=timezone.now() + timedelta(days=6))
+    invite()
+
+
+def test_the_trail_tells_an_invitations_whole_life(cast, northwind, invite):
+    invitation = invite()
+    age(invitation, minutes=5)
+    services.send_invitation_again(northwind, invitation.pk, by=cast.owner)
+    services.withdraw_invitation(northwind, invitation.pk, by=cast.owner)
+    with pytest.raises(errors.NoSuchInvitation):
+        services.withdraw_invitation(northwind, invitation.pk, by=cast.owner)
+    events = AuditEvent.objects.filter(target_type="invitation", target_name=NEW).order_by("id")
+    assert [event.action for event in events] == [
+        "invitation.created",
+        "invitation.resent",
+        "invitation.withdrawn",
+    ]
+    assert {event.actor_email for event in events} == {cast.owner.email}
+    assert {event.provider_id for event in events} == {northwind.pk}
+
+
+# --- At once ---
+def test_of_two_who_accept_at_once_one_wins(committed_db, invite):
+    invitation = invite()
+    outcomes = at_once(
+        *[lambda: services.accept_invitation_as_newcomer(invitation, name="N", password=PHRASE)] * 2
+    )
+    assert outcomes == ["done", "invitation-used"]
+    assert Membership.objects.filter(user__email=NEW).count() == 1
+
+
+def test_two_invitations_accepted_at_once_make_one_person(committed_db, cast, invite, acme):
+    first = invite()
+    second = invite(place=acme, role="viewer")
+    outcomes = at_once(
+        *[
+            lambda one=one: services.accept_invitation_as_newcomer(one, name="N", password=PHRASE)
+            for one in (first, second)
+        ]
+    )
+    assert outcomes == ["done", "sign-in-first"]
+
+
+def test_of_two_invitations_of_one_address_at_once_one_is_sent(committed_db, cast, northwind, mailoutbox):
+    outcomes = at_once(*[lambda: services.invite(northwind, NEW, role="auditor", by=cast.owner)] * 2)
+    assert outcomes == ["already-invited", "done"]
+    assert len(mailoutbox) == 1
+
+
+def test_withdrawing_and_accepting_at_once_end_in_one_of_both(committed_db, cast, northwind, invite):
+    invitation = invite()
+    outcomes = at_once(
+        lambda: services.withdraw_invitation(northwind, invitation.pk, by=cast.owner),
+        lambda: services.accept_invitation_as_newcomer(invitation, name="N", password=PHRASE),
+    )
+    assert outcomes in (["done", "invitation-withdrawn"], ["done", "no-such-invitation"])
+    invitation.refresh_from_db()
+    assert (invitation.accepted_at is None) != (invitation.withdrawn_at is None)

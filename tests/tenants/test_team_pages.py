@@ -1,0 +1,299 @@
+"""Team and People: the pages as people use them, and as others try to."""
+
+import re
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.services import create_person
+from tenants import services
+from tenants.models import Invitation, Membership
+from tests.cast import customer, provider
+from tests.tenants.kit import text
+
+TEAM, PEOPLE = "/team/", "/people/"
+
+
+@pytest.fixture
+def northwind(database):
+    return provider("northwind")
+
+
+@pytest.fixture
+def team(client_for):
+    """A browser on the base host."""
+    return lambda user: client_for(user, host=None)
+
+
+def names(answer):
+    """Who stands in the list, in its order."""
+    table = text(answer).split('<h2 id="invited">')[0]
+    return re.findall(r'<div class="muted mono">(.*?)</div>', table)
+
+
+def row_of(answer, email):
+    (row,) = (row for row in text(answer).split("<tr>") if email in row and "<td" in row)
+    return row
+
+
+# --- The list ---
+def test_the_list_shows_role_last_sign_in_second_factor_and_reach(cast, team, northwind, acme):
+    Authenticator.objects.create(user=cast.auditor, type=Authenticator.Type.WEBAUTHN, data={})
+    cast.auditor.memberships.get().customers.add(acme)
+    page = team(cast.owner).get(TEAM)
+    mine, other = row_of(page, cast.owner.email), row_of(page, cast.auditor.email)
+    assert "(you)" in mine
+    assert ">no<" in mine
+    assert ">all<" in mine
+    assert "<time" in mine  # signed in just now
+    assert ">yes<" in other
+    assert "Auditor" in other
+    assert "never" in other
+    assert "Acme" in other
+    assert cast.rival.email not in text(page)
+    assert cast.admin.email not in text(page)
+
+
+def test_people_shows_the_customers_people_only(cast, client_for):
+    page = client_for(cast.admin).get(PEOPLE)
+    assert names(page) == [cast.admin.email, cast.viewer.email]
+    assert "Northwind IT, serves you" in text(page)
+    assert names(client_for(cast.owner).get(PEOPLE)) == names(page)
+
+
+def test_the_invited_stand_below_with_expiry_until_they_come(cast, team, northwind):
+    invitation = services.invite(northwind, "soon@northwind.example", role="auditor", by=cast.owner)
+    page = team(cast.owner).get(TEAM)
+    assert "soon@northwind.example" in row_of(page, "soon@northwind.example")
+    assert f"{invitation.expires_at:%Y-%m-%d %H:%M}" in text(page)
+    assert "Expired" not in text(page)
+    Invitation.objects.update(expires_at=invitation.created_at)
+    assert "Expired" in text(team(cast.owner).get(TEAM))
+    services.withdraw_invitation(northwind, invitation.pk, by=cast.owner)
+    assert "soon@northwind.example" not in text(team(cast.owner).get(TEAM))
+
+
+def test_the_list_searches_sorts_and_pages(cast, team, northwind):
+    for number in range(50):
+        user, _ = create_person(f"p{number:02}@northwind.example", name=f"Person {number:02}")
+        Membership.objects.create(user=user, provider=northwind, role="operator")
+    client = team(cast.owner)
+    assert len(names(client.get(TEAM))) == 50
+    assert len(names(client.get(TEAM, {"page": 2}))) == 2
+    assert names(client.get(TEAM, {"q": "person 07"})) == ["p07@northwind.example"]
+    assert names(client.get(TEAM, {"q": "P07@NORTH"})) == ["p07@northwind.example"]
+    assert names(client.get(TEAM, {"sort": "-email"}))[0] == "p49@northwind.example"
+    assert names(client.get(TEAM, {"sort": "-last_login"}))[0] == cast.owner.email
+    assert names(client.get(TEAM, {"sort": "nonsense"}))[0] == cast.auditor.email
+    nobody = client.get(TEAM, {"q": "<script>"})
+    assert "Nobody found" in text(nobody)
+    assert "<script>”" not in text(nobody)
+    assert client.get(TEAM, {"q": "\x00", "page": "x", "invited": "x"}).status_code == 200
+
+
+def test_the_invited_have_pages_too(cast, team, northwind):
+    Invitation.objects.bulk_create(
+        Invitation(
+            email=f"i{n:02}@northwind.example",
+            provider=northwind,
+            role="auditor",
+            token_hash=f"{n:064}",
+            expires_at=cast.owner.date_joined,
+        )
+        for n in range(51)
+    )
+    client = team(cast.owner)
+    assert text(client.get(TEAM)).count("@northwind.example</span>") == 50
+    assert text(client.get(TEAM, {"invited": 2})).count("@northwind.example</span>") == 1
+    assert text(client.get(TEAM, {"q": "i07"})).count("@northwind.example</span>") == 1
+
+
+def test_the_number_of_queries_does_not_grow_with_the_people(cast, team, northwind):
+    client = team(cast.owner)
+    client.get(TEAM)
+    with CaptureQueriesContext(connection) as few:
+        client.get(TEAM)
+    for number in range(20):
+        user, _ = create_person(f"p{number}@northwind.example")
+        Membership.objects.create(user=user, provider=northwind, role="operator")
+    with CaptureQueriesContext(connection) as many:
+        client.get(TEAM)
+    assert len(many) == len(few)
+
+
+# --- Several providers ---
+def test_who_works_for_several_providers_picks_one(cast, team, northwind):
+    fabrikam = provider("fabrikam")
+    services.add_membership(cast.owner, provider=fabrikam, role="auditor")
+    client = team(cast.owner)
+    assert "Team of Fabrikam Services" in text(client.get(TEAM))
+    page = text(client.get(TEAM, {"provider": "northwind"}))
+    assert "Team of Northwind IT" in page
+    assert "/team/invite/?provider=northwind" in page
+    assert client.get("/team/invite/?provider=fabrikam").status_code == 403
+    form = {"email": "x@y.example", "role": "auditor", "reach": "all"}
+    answer = client.post("/team/invite/?provider=northwind", form)
+    assert answer["Location"] == "/team/?provider=northwind"
+    assert Invitation.objects.get().provider == northwind
+    rival = cast.rival.memberships.get()
+    assert client.get(f"/team/{rival.pk}/?provider=northwind").status_code == 404
+
+
+def test_providers_that_are_not_mine_do_not_exist(cast, team):
+    client = team(cast.owner)
+    for slug in ("fabrikam", "nobody", "", "\x00"):
+        assert client.get(TEAM, {"provider": slug}).status_code == 404
+
+
+# --- Inviting ---
+def test_an_owner_invites_an_operator_for_some_customers(cast, team, northwind, acme, mailoutbox):
+    client = team(cast.owner)
+    page = client.get("/team/invite/")
+    assert "Initech" not in text(page)
+    answer = client.post(
+        "/team/invite/",
+        {"email": "New@Northwind.example", "role": "operator", "reach": "some", "customers": [str(acme.pk)]},
+    )
+    assert answer["Location"] == TEAM
+    invitation = Invitation.objects.get()
+    assert (invitation.provider, invitation.role) == (northwind, "operator")
+    assert list(invitation.customers.all()) == [acme]
+    assert mailoutbox[0].to == ["new@northwind.example"]
+    assert "new@northwind.example has been invited." in text(client.get(TEAM))
+
+
+def test_an_administrator_invites_into_the_own_customer(cast, client_for, acme, mailoutbox):
+    client = client_for(cast.admin)
+    assert client.post("/people/invite/", {"email": "v@acme.example", "role": "viewer"})["Location"] == PEOPLE
+    invitation = Invitation.objects.get()
+    assert (invitation.customer, invitation.provider) == (acme, None)
+    assert "Your role there will be: Viewer." in " ".join(mailoutbox[0].body.split())
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"email": "nobody"}, "email"),
+        ({"email": ""}, "email"),
+        ({"email": "auditor@northwind.example"}, "email"),
+        ({"role": "admin"}, "role"),
+        ({"role": ""}, "role"),
+        ({"reach": ""}, "reach"),
+        ({"reach": "some"}, "customers"),
+        ({"reach": "some", "customers": ["not-a-customer"]}, "customers"),
+        ({"reach": "some", "role": "owner"}, "reach"),
+    ],
+)
+def test_what_can_not_be_is_said_beside_its_field(cast, team, mailoutbox, form, field):
+    whole = {"email": "new@northwind.example", "role": "operator", "reach": "all"} | form
+    answer = team(cast.owner).post("/team/invite/", whole)
+    assert answer.status_code == 200
+    assert list(answer.context["form"].errors) == [field]
+    assert not Invitation.objects.exists()
+    assert not mailoutbox
+
+
+def test_another_providers_customer_is_no_choice(cast, team):
+    form = {
+        "email": "n@northwind.example",
+        "role": "operator",
+        "reach": "some",
+        "customers": [str(customer("initech").pk)],
+    }
+    assert list(team(cast.owner).post("/team/invite/", form).context["form"].errors) == ["customers"]
+
+
+def test_a_second_click_invites_nobody_twice(cast, team, mailoutbox):
+    form = {"email": "new@northwind.example", "role": "operator", "reach": "all"}
+    client = team(cast.owner)
+    client.post("/team/invite/", form)
+    assert "has been invited already" in text(client.post("/team/invite/", form))
+    assert len(mailoutbox) == 1
+
+
+def test_a_mail_server_that_is_down_is_said(cast, team, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    client = team(cast.owner)
+    client.post("/team/invite/", {"email": "n@northwind.example", "role": "operator", "reach": "all"})
+    assert "could not be sent" in text(client.get(TEAM))
+
+
+def test_an_invitation_is_sent_again_and_withdrawn_from_the_list(cast, client_for, acme, mailoutbox):
+    invitation = services.invite(acme, "v@acme.example", role="viewer", by=cast.admin)
+    client = client_for(cast.admin)
+    again, withdraw = (f"/people/invitations/{invitation.pk}/{verb}/" for verb in ("again", "withdraw"))
+    client.post(again)
+    assert "less than a minute ago" in text(client.get(PEOPLE))
+    Invitation.objects.update(expires_at=invitation.created_at)
+    client.post(again)
+    assert "was sent again" in text(client.get(PEOPLE))
+    assert len(mailoutbox) == 2
+    assert client.get(withdraw).status_code == 405
+    client.post(withdraw)
+    assert "is withdrawn" in text(client.get(PEOPLE))
+    assert client.post(withdraw).status_code == 404
+
+
+# --- Changing and removing ---
+def test_an_owner_changes_role_and_reach(cast, team, acme):
+    membership = cast.auditor.memberships.get()
+    client = team(cast.owner)
+    page = f"/team/{membership.pk}/"
+    assert client.get(page).context["form"].initial["reach"] == "all"
+    form = {"role": "operator", "reach": "some", "customers": [str(acme.pk)]}
+    assert client.post(page, form)["Location"] == TEAM
+    membership.refresh_from_db()
+    assert (membership.role, list(membership.customers.all())) == ("operator", [acme])
+    assert client.get(page).context["form"].initial["customers"] == [acme]
+
+
+def test_an_empty_choice_of_customers_does_not_mean_all(cast, team, acme):
+    membership = cast.auditor.memberships.get()
+    membership.customers.add(acme)
+    team(cast.owner).post(f"/team/{membership.pk}/", {"role": "operator", "reach": "some"})
+    assert list(membership.customers.all()) == [acme]
+
+
+def test_removing_asks_first_and_ends_access_at_the_next_request(cast, client_for):
+    viewer, admin = client_for(cast.viewer), client_for(cast.admin)
+    page = f"/people/{cast.viewer.memberships.get().pk}/remove/"
+    assert "loses access with the next click" in text(admin.get(page))
+    assert viewer.get("/mailboxes/").status_code == 200
+    assert admin.post(page)["Location"] == PEOPLE
+    assert viewer.get("/mailboxes/").status_code == 404
+    second_click = admin.post(page)
+    assert second_click.status_code == 404
+    assert "has been removed" in text(second_click)  # so that it does not look like a failure
+
+
+def test_who_leaves_lands_where_they_still_may_be(cast, client_for):
+    admin = client_for(cast.admin)
+    page = f"/people/{cast.admin.memberships.get().pk}/remove/"
+    assert "This is you" in text(admin.get(page))
+    assert admin.post(page)["Location"] == "http://portal.localhost/"
+
+
+def test_the_last_owner_is_told_why_they_stay(cast, team):
+    membership = cast.owner.memberships.get()
+    client = team(cast.owner)
+    changed = client.post(f"/team/{membership.pk}/", {"role": "auditor", "reach": "all"})
+    assert "This is the last owner" in text(changed)
+    assert "This is the last owner" in text(client.post(f"/team/{membership.pk}/remove/"))
+    assert cast.owner.memberships.get().role == "owner"
+
+
+# --- The security policy ---
+def test_an_owner_with_a_second_factor_requires_it_of_everybody(cast, team):
+    client = team(cast.owner)
+    client.post("/team/security/", {"require_second_factor": "on"})
+    assert "You have no second factor yourself" in text(client.get(TEAM))
+    assert not provider("northwind").require_second_factor
+    Authenticator.objects.create(user=cast.owner, type=Authenticator.Type.TOTP, data={})
+    assert client.post("/team/security/", {"require_second_factor": "on"})["Location"] == TEAM
+    assert provider("northwind").require_second_factor
+    assert "No longer require a second factor" in text(client.get(TEAM))
+    client.post("/team/security/", {"require_second_factor": "off"})
+    assert not provider("northwind").require_second_factor

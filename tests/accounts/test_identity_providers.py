@@ -31,10 +31,10 @@ def is_refused(answer, visitor, words, status=403):
 
 # --- In ---
 def test_people_sign_in_with_their_organization_and_are_signed_in_on_customers_hosts_too(
-    northwinds, openid, visit
+    northwinds, openid, way_in
 ):
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     answer = visitor.signs_in(OWNER, next_url="http://acme.portal.localhost/mailboxes/")
     assert (answer.status_code, answer["Location"]) == (302, "http://acme.portal.localhost/mailboxes/")
     assert answer.cookies["sessionid"]["domain"] == "portal.localhost"
@@ -42,45 +42,45 @@ def test_people_sign_in_with_their_organization_and_are_signed_in_on_customers_h
     assert visitor.client.get("/mailboxes/", headers={"host": "acme.portal.localhost"}).status_code == 200
 
 
-def test_a_customers_people_sign_in_with_their_providers_identity_provider(northwinds, openid, visit):
+def test_a_customers_people_sign_in_with_their_providers_identity_provider(northwinds, openid, way_in):
     openid.knows(ADMIN)
-    visitor = visit()
+    visitor = way_in()
     visitor.signs_in(ADMIN)
     assert visitor.client.get("/mailboxes/", headers={"host": "acme.portal.localhost"}).status_code == 200
 
 
-def test_a_customers_host_leads_to_the_base_host_and_back(northwinds, visit):
-    answer = visit("acme").client.get(START, {"next": "/mailboxes/?q=x"})
+def test_a_customers_host_leads_to_the_base_host_and_back(northwinds, way_in):
+    answer = way_in("acme").client.get(START, {"next": "/mailboxes/?q=x"})
     there = urlsplit(answer["Location"])
     assert (there.netloc, there.path) == ("portal.localhost", START)
     assert parse_qs(there.query) == {"next": ["http://acme.portal.localhost/mailboxes/?q=x"]}
 
 
-def test_an_address_that_only_userinfo_tells_will_do(northwinds, openid, visit):
+def test_an_address_that_only_userinfo_tells_will_do(northwinds, openid, way_in):
     openid.knows(OWNER, address_in_userinfo_only=True)
-    visitor = visit()
+    visitor = way_in()
     visitor.signs_in(OWNER)
     assert visitor.is_signed_in
 
 
-def test_the_identity_provider_is_asked_with_state_nonce_pkce_and_the_address(northwinds, visit):
-    asked = parse_qs(urlsplit(visit().authorization(OWNER)).query)
+def test_the_identity_provider_is_asked_with_state_nonce_pkce_and_the_address(northwinds, way_in):
+    asked = parse_qs(urlsplit(way_in().authorization(OWNER)).query)
     assert asked["redirect_uri"] == [callback("northwind")]
     assert asked["code_challenge_method"] == ["S256"]
     assert asked["login_hint"] == [OWNER]
     assert {"state", "nonce", "code_challenge"} <= set(asked)
 
 
-def test_a_sign_in_stands_in_the_audit_trail(northwinds, openid, visit, cast):
+def test_a_sign_in_stands_in_the_audit_trail(northwinds, openid, way_in, cast):
     openid.knows(OWNER)
-    visit().signs_in(OWNER)
+    way_in().signs_in(OWNER)
     event = AuditEvent.objects.filter(action="person.signed_in_by_identity_provider").get()
     assert (event.actor_id, event.provider_id) == (cast.owner.pk, provider("northwind").pk)
 
 
-def test_nothing_but_the_subject_is_kept(northwinds, openid, visit):
+def test_nothing_but_the_subject_is_kept(northwinds, openid, way_in):
     openid.knows(OWNER, id_token={"department": "Payroll"})
-    visit().signs_in(OWNER)
+    way_in().signs_in(OWNER)
     account = SocialAccount.objects.get()
     assert (account.user.email, account.provider, account.extra_data) == (OWNER, "northwind", {})
 
@@ -89,99 +89,99 @@ def test_nothing_but_the_subject_is_kept(northwinds, openid, visit):
 @pytest.mark.parametrize(
     "email", ["nobody@northwind.example", "stranger@nowhere.example", "mallory@globex.example"]
 )
-def test_who_is_unknown_or_of_a_foreign_domain_gets_one_answer(northwinds, openid, visit, email):
+def test_who_is_unknown_or_of_a_foreign_domain_gets_one_answer(northwinds, openid, way_in, email):
     openid.knows(email)
-    visitor = visit()
+    visitor = way_in()
     answer = visitor.signs_in(OWNER, there_as=email)
     assert is_refused(answer, visitor, "Ask your administrator for an invitation")
     assert not SocialAccount.objects.exists()
 
 
-def test_who_has_lost_the_role_or_is_switched_off_gets_the_same_answer(northwinds, openid, visit, cast):
+def test_who_has_lost_the_role_or_is_switched_off_gets_the_same_answer(northwinds, openid, way_in, cast):
     openid.knows(ADMIN)
     remove_membership(cast.admin.memberships.get())
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(ADMIN), visitor, "Ask your administrator for an invitation")
     openid.knows(OWNER)
     User.objects.filter(email=OWNER).update(is_active=False)
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(OWNER), visitor, "Ask your administrator for an invitation")
 
 
-def test_a_rivals_identity_provider_signs_in_nobody_of_northwind(fabrikams, openid, visit):
+def test_a_rivals_identity_provider_signs_in_nobody_of_northwind(fabrikams, openid, way_in):
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     answer = visitor.signs_in("operator@fabrikam.example", there_as=OWNER)
     assert is_refused(answer, visitor, "Ask your administrator for an invitation")
 
 
-def test_not_even_who_works_for_both(northwinds, fabrikams, openid, visit, cast):
+def test_not_even_who_works_for_both(northwinds, fabrikams, openid, way_in, cast):
     """Fabrikam may say what it likes of them; Northwind's customers must not depend on that."""
     add_membership(cast.rival, provider=provider("northwind"), role="operator")
     openid.knows(cast.rival.email)
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(cast.rival.email), visitor, "Ask your administrator for an invitation")
 
 
-def test_platform_staff_sign_in_by_password(northwinds, openid, visit, cast):
+def test_platform_staff_sign_in_by_password(northwinds, openid, way_in, cast):
     User.objects.filter(email=OWNER).update(is_staff=True)
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(OWNER), visitor, "Ask your administrator for an invitation")
 
 
-def test_without_a_gate_nobody_is_let_in(northwinds, openid, visit, settings):
+def test_without_a_gate_nobody_is_let_in(northwinds, openid, way_in, settings):
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     url = openid.signs_in(visitor.authorization(OWNER), OWNER)
     settings.SOCIAL_GATE = None
     assert is_refused(visitor.back(url), visitor, "Ask your administrator for an invitation")
 
 
 @pytest.mark.parametrize("said", [False, None, "no", 0])
-def test_an_address_that_is_not_confirmed_is_refused(northwinds, openid, visit, said):
+def test_an_address_that_is_not_confirmed_is_refused(northwinds, openid, way_in, said):
     openid.knows(OWNER, id_token={"email_verified": said})
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(OWNER), visitor, "has not confirmed")
 
 
-def test_an_address_of_which_nobody_says_that_it_is_confirmed_is_refused(northwinds, openid, visit):
+def test_an_address_of_which_nobody_says_that_it_is_confirmed_is_refused(northwinds, openid, way_in):
     openid.knows(OWNER, id_token_without=["email_verified"])
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(OWNER), visitor, "has not confirmed")
 
 
-def test_no_address_is_refused(northwinds, openid, visit):
+def test_no_address_is_refused(northwinds, openid, way_in):
     openid.knows(OWNER, id_token={"email": "\x00@northwind.example"})
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(OWNER), visitor, "has not confirmed")
 
 
 # --- One account there ---
-def test_the_account_used_first_is_the_only_one_until_an_owner_forgets_it(northwinds, openid, visit, cast):
+def test_the_account_used_first_is_the_only_one_until_an_owner_forgets_it(northwinds, openid, way_in, cast):
     openid.knows(ADMIN, sub="first")
-    visit().signs_in(ADMIN)
+    way_in().signs_in(ADMIN)
     openid.knows(ADMIN, sub="second")
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in(ADMIN), visitor, "with another account")
     identity.forget(northwinds, email=ADMIN, by=cast.owner)
     visitor.signs_in(ADMIN)
     assert visitor.is_signed_in
 
 
-def test_an_account_there_is_one_person_here(northwinds, openid, visit):
+def test_an_account_there_is_one_person_here(northwinds, openid, way_in):
     openid.knows(ADMIN, sub="shared")
-    visit().signs_in(ADMIN)
+    way_in().signs_in(ADMIN)
     openid.knows(ADMIN)
     openid.knows("viewer@acme.example", sub="shared")
-    visitor = visit()
+    visitor = way_in()
     assert is_refused(visitor.signs_in("viewer@acme.example"), visitor, "with another account")
 
 
-def test_two_identity_providers_may_use_the_same_names(northwinds, fabrikams, openid, visit):
+def test_two_identity_providers_may_use_the_same_names(northwinds, fabrikams, openid, way_in):
     for email in (OWNER, "operator@fabrikam.example"):
         openid.knows(email, sub="one")
-        visitor = visit()
+        visitor = way_in()
         visitor.signs_in(email)
         assert visitor.is_signed_in
         openid.knows(email)  # two people of one service can't share a name
@@ -206,9 +206,9 @@ def test_two_identity_providers_may_use_the_same_names(northwinds, fabrikams, op
     ],
     ids=lambda said: json.dumps(said)[:60],
 )
-def test_a_statement_that_is_not_for_us_now_is_refused(northwinds, openid, visit, said):
+def test_a_statement_that_is_not_for_us_now_is_refused(northwinds, openid, way_in, said):
     openid.knows(OWNER, **said)
-    visitor = visit()
+    visitor = way_in()
     answer = visitor.signs_in(OWNER)
     assert answer.status_code in (403, 502)
     assert "does not work at present" in page(answer)
@@ -216,19 +216,19 @@ def test_a_statement_that_is_not_for_us_now_is_refused(northwinds, openid, visit
     assert not SocialAccount.objects.exists()
 
 
-def test_a_little_difference_of_the_clocks_is_borne(northwinds, openid, visit):
+def test_a_little_difference_of_the_clocks_is_borne(northwinds, openid, way_in):
     openid.knows(OWNER, age=20)
-    visitor = visit()
+    visitor = way_in()
     visitor.signs_in(OWNER)
     assert visitor.is_signed_in
 
 
-def test_a_statement_signed_by_somebody_else_is_refused(northwinds, openid, visit, tmp_path):
+def test_a_statement_signed_by_somebody_else_is_refused(northwinds, openid, way_in, tmp_path):
     """The address of the keys is taken from the configuration; here a second provider has keys of its own."""
     from tests.accounts.openid.kit import OpenIDProvider
 
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     url = openid.signs_in(visitor.authorization(OWNER), OWNER)
     other = OpenIDProvider(tmp_path / "other")
     try:
@@ -240,31 +240,31 @@ def test_a_statement_signed_by_somebody_else_is_refused(northwinds, openid, visi
         other.stop()
 
 
-def test_a_sign_in_that_another_browser_began_is_refused(northwinds, openid, visit):
+def test_a_sign_in_that_another_browser_began_is_refused(northwinds, openid, way_in):
     openid.knows(OWNER)
-    url = openid.signs_in(visit().authorization(OWNER), OWNER)
-    visitor = visit()
+    url = openid.signs_in(way_in().authorization(OWNER), OWNER)
+    visitor = way_in()
     assert is_refused(visitor.back(url), visitor, "was not begun in this browser")
 
 
-def test_a_sign_in_works_once(northwinds, openid, visit):
+def test_a_sign_in_works_once(northwinds, openid, way_in):
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     url = openid.signs_in(visitor.authorization(OWNER), OWNER)
     visitor.back(url)
     visitor.client.logout()
     assert is_refused(visitor.back(url), visitor, "was not begun in this browser")
 
 
-def test_a_code_of_one_identity_provider_is_none_at_another(northwinds, fabrikams, openid, visit):
+def test_a_code_of_one_identity_provider_is_none_at_another(northwinds, fabrikams, openid, way_in):
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     url = openid.signs_in(visitor.authorization(OWNER), OWNER).replace("northwind/login", "fabrikam/login")
     assert is_refused(visitor.back(url), visitor, "was not begun in this browser")
 
 
-def test_who_leaves_there_is_told_so_here(northwinds, visit):
-    visitor = visit()
+def test_who_leaves_there_is_told_so_here(northwinds, way_in):
+    visitor = way_in()
     state = parse_qs(urlsplit(visitor.authorization(OWNER)).query)["state"][0]
     back = callback("northwind") + "?" + urlencode({"error": "access_denied", "state": state})
     assert is_refused(visitor.back(back), visitor, "You left your organization")
@@ -272,63 +272,67 @@ def test_who_leaves_there_is_told_so_here(northwinds, visit):
 
 @pytest.mark.parametrize("slug", ["northwind", "fabrikam", "nowhere"])
 @pytest.mark.parametrize("query", ["", "?code=x&state=y", "?error=server_error", "?code=%00&state=%00"])
-def test_the_callback_tells_nobody_which_providers_have_one(northwinds, visit, slug, query):
-    visitor = visit()
+def test_the_callback_tells_nobody_which_providers_have_one(northwinds, way_in, slug, query):
+    visitor = way_in()
     assert is_refused(visitor.back(callback(slug) + query), visitor, "was not begun in this browser")
 
 
-def test_the_callback_answers_at_the_base_host_only(northwinds, visit):
-    assert visit("acme").back(callback("northwind")).status_code == 404
+def test_the_callback_answers_at_the_base_host_only(northwinds, way_in):
+    assert way_in("acme").back(callback("northwind")).status_code == 404
 
 
 # --- Beginning ---
-def test_an_address_without_an_identity_provider_is_told_so_whether_or_not_somebody_has_it(northwinds, visit):
-    answers = [visit().start(email) for email in ("mallory@globex.example", "nobody@globex.example")]
+def test_an_address_without_an_identity_provider_is_told_so_whether_or_not_somebody_has_it(
+    northwinds, way_in
+):
+    answers = [way_in().start(email) for email in ("mallory@globex.example", "nobody@globex.example")]
     for answer in answers:
         assert answer.status_code == 200
         assert "Refresh" not in answer
         assert "No organization signs in here with addresses at “globex.example”" in page(answer)
 
 
-def test_an_address_at_a_known_domain_leads_on_whether_or_not_somebody_has_it(northwinds, visit):
-    assert visit().authorization("nobody@northwind.example").startswith(northwinds.app.settings["server_url"])
+def test_an_address_at_a_known_domain_leads_on_whether_or_not_somebody_has_it(northwinds, way_in):
+    assert (
+        way_in().authorization("nobody@northwind.example").startswith(northwinds.app.settings["server_url"])
+    )
 
 
-def test_switched_off_it_begins_nothing_and_ends_nothing(northwinds, openid, visit, cast):
+def test_switched_off_it_begins_nothing_and_ends_nothing(northwinds, openid, way_in, cast):
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     url = openid.signs_in(visitor.authorization(OWNER), OWNER)
     identity.switch(northwinds, active=False, by=cast.owner)
     assert is_refused(visitor.back(url), visitor, "Ask your administrator for an invitation")
-    assert "No organization signs in here" in page(visit().start(OWNER))
+    assert "No organization signs in here" in page(way_in().start(OWNER))
     identity.switch(northwinds, active=True, by=cast.owner)
     visitor.signs_in(OWNER)
     assert visitor.is_signed_in
 
 
-def test_a_service_that_does_not_answer_breaks_no_page(northwinds, visit):
+def test_a_service_that_does_not_answer_breaks_no_page(northwinds, way_in):
     northwinds.app.settings["server_url"] = "http://127.0.0.1:9"
     northwinds.app.save()
-    assert "does not work at present" in page(visit().start(OWNER))
+    assert "does not work at present" in page(way_in().start(OWNER))
 
 
-def test_a_client_secret_that_can_no_longer_be_read_breaks_no_page(northwinds, openid, visit, settings):
+def test_a_client_secret_that_can_no_longer_be_read_breaks_no_page(northwinds, openid, way_in, settings):
     openid.knows(OWNER)
-    visitor = visit()
+    visitor = way_in()
     northwinds.app.settings["sealed_secret"] = "of another SECRET_KEY"
     northwinds.app.save()
     assert is_refused(visitor.signs_in(OWNER), visitor, "does not work at present", 502)
 
 
 @pytest.mark.parametrize("target", ["http://evil.example/", "//evil.example/", "javascript:alert(1)"])
-def test_signing_in_there_never_leads_to_a_stranger(northwinds, openid, visit, target):
+def test_signing_in_there_never_leads_to_a_stranger(northwinds, openid, way_in, target):
     openid.knows(OWNER)
-    assert visit().signs_in(OWNER, next_url=target)["Location"] == "/"
+    assert way_in().signs_in(OWNER, next_url=target)["Location"] == "/"
 
 
-def test_beginning_is_limited_as_other_sign_ins_are(northwinds, visit, settings):
+def test_beginning_is_limited_as_other_sign_ins_are(northwinds, way_in, settings):
     settings.ACCOUNT_RATE_LIMITS = {"login": "2/m/ip"}
-    assert [visit().start(OWNER).status_code for _ in range(3)] == [200, 200, 429]
+    assert [way_in().start(OWNER).status_code for _ in range(3)] == [200, 200, 429]
 
 
 # --- The second factor ---
@@ -338,30 +342,30 @@ def with_an_app(user):
     TOTP.activate(user, generate_totp_secret())
 
 
-def test_who_has_a_second_factor_here_is_asked_for_it(northwinds, openid, visit, cast):
+def test_who_has_a_second_factor_here_is_asked_for_it(northwinds, openid, way_in, cast):
     with_an_app(cast.admin)
     openid.knows(ADMIN)
-    visitor = visit()
+    visitor = way_in()
     answer = visitor.signs_in(ADMIN)
     assert answer["Location"] == "/accounts/2fa/authenticate/"
     assert not visitor.is_signed_in
     assert not AuditEvent.objects.filter(action="person.signed_in_by_identity_provider").exists()
 
 
-def test_unless_the_identity_provider_says_that_it_asked_for_one(northwinds, openid, visit, cast):
+def test_unless_the_identity_provider_says_that_it_asked_for_one(northwinds, openid, way_in, cast):
     with_an_app(cast.admin)
     openid.knows(ADMIN, id_token={"amr": ["pwd", "mfa"]})
-    visitor = visit()
+    visitor = way_in()
     visitor.signs_in(ADMIN)
     assert visitor.is_signed_in
 
 
 # --- Secrets ---
-def test_neither_database_nor_logs_hold_what_was_exchanged(northwinds, openid, visit, caplog, cast):
+def test_neither_database_nor_logs_hold_what_was_exchanged(northwinds, openid, way_in, caplog, cast):
     with_an_app(cast.admin)
     openid.knows(ADMIN)
     caplog.set_level(logging.DEBUG)
-    visitor = visit()
+    visitor = way_in()
     url = openid.signs_in(visitor.authorization(ADMIN), ADMIN)
     code = parse_qs(urlsplit(url).query)["code"][0]
     visitor.back(url)

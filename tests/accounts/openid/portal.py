@@ -39,7 +39,6 @@ def openid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenIDProvider]
 def playground(settings: Any) -> None:
     """HTTP on loopback is used nowhere else."""
     settings.DEMO = True
-    settings.SOCIAL_GATE = "tenants.identity_gate.Gate"
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def fabrikams(playground: None, cast: Any, openid: OpenIDProvider) -> Any:
     return identity.set_up(provider("fabrikam"), wanted, client_secret=CLIENT_SECRET, by=cast.rival)
 
 
-class Visit:
+class WayIn:
     """One browser's way through our sign-in and theirs."""
 
     def __init__(self, client: Client, openid: OpenIDProvider) -> None:
@@ -87,5 +86,5 @@ class Visit:
 
 
 @pytest.fixture
-def visit(client_for: Callable[..., Client], openid: OpenIDProvider) -> Callable[..., Visit]:
-    return lambda host=None: Visit(client_for(host=host), openid)
+def way_in(client_for: Callable[..., Client], openid: OpenIDProvider) -> Callable[..., WayIn]:
+    return lambda host=None: WayIn(client_for(host=host), openid)

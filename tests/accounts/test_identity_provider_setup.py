@@ -1,0 +1,350 @@
+"""An owner sets up where their people sign in: whose domains it may speak for, and what never comes out again."""
+
+import json
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import trustme
+from allauth.socialaccount.models import SocialAccount, SocialApp
+
+from accounts import openid_errors
+from accounts.client_secrets import open_sealed
+from accounts.openid import discover
+from accounts.services import create_person
+from tenants import identity, identity_errors
+from tenants.errors import NotAllowed
+from tenants.models import AuditEvent, IdentityProvider
+from tenants.services import add_membership
+from tests.accounts.openid.kit import CLIENT_SECRET, callback
+from tests.cast import provider
+
+pytest_plugins = ["tests.accounts.openid.portal"]
+
+PAGE = "/team/identity-provider/"
+TENANT = "9f2c5a1e-7d1b-4c0a-8a55-0d6d5c1f3b7a"
+
+
+@pytest.fixture
+def typed(openid, playground):
+    return {
+        "kind": "oidc",
+        "issuer": openid.issuer,
+        "tenant": "",
+        "client_id": "gatehouse",
+        "client_secret": CLIENT_SECRET,
+        "email_domains": "northwind.example\n@Acme.example",
+    }
+
+
+def page(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def wanted(openid, *domains, **more):
+    from tests.accounts.openid.portal import configuration
+
+    return configuration(openid, *(domains or ("northwind.example",)), **more)
+
+
+# --- The page ---
+def test_an_owner_sets_it_up_and_it_works(typed, cast, client_for, openid, way_in):
+    client = client_for(cast.owner, host=None)
+    assert callback("northwind") in page(client.get(PAGE))
+    assert client.post(PAGE, typed)["Location"] == PAGE
+    assert "The identity provider is saved." in page(client.get(PAGE))
+    openid.knows("admin@acme.example")
+    visitor = way_in()
+    visitor.signs_in("admin@acme.example")
+    assert visitor.is_signed_in
+    assert "1 person has signed in with it" in page(client.get(PAGE))
+
+
+def test_the_secret_is_encrypted_and_comes_out_nowhere(typed, cast, client_for):
+    client = client_for(cast.owner, host=None)
+    client.post(PAGE, typed)
+    app = SocialApp.objects.get()
+    assert CLIENT_SECRET not in json.dumps([app.secret, app.key, app.settings])
+    assert open_sealed(app.settings["sealed_secret"], provider_id="northwind") == CLIENT_SECRET
+    assert CLIENT_SECRET not in client.get(PAGE).content.decode()
+    assert CLIENT_SECRET not in client.post(PAGE, typed | {"email_domains": ""}).content.decode()
+    assert CLIENT_SECRET not in json.dumps(list(AuditEvent.objects.values()), default=str)
+
+
+def test_an_empty_secret_keeps_the_saved_one(typed, cast, client_for):
+    client = client_for(cast.owner, host=None)
+    client.post(PAGE, typed)
+    client.post(PAGE, typed | {"client_secret": "", "email_domains": "northwind.example"})
+    app = SocialApp.objects.get()
+    assert open_sealed(app.settings["sealed_secret"], provider_id="northwind") == CLIENT_SECRET
+    assert IdentityProvider.objects.get().email_domains == ["northwind.example"]
+
+
+def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):
+    answer = client_for(cast.owner, host=None).post(PAGE, typed | {"check": "1"})
+    assert "The service answers. People will sign in at 127.0.0.1." in page(answer)
+    assert not IdentityProvider.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/nowhere", "there is no OpenID Connect configuration (HTTP status 404)"),
+        ("/another", "The service there calls itself"),
+        ("/moved", "leads on to another address"),
+        ("/endless", "answers too much or too slowly"),
+    ],
+)
+def test_check_says_what_ails_the_service(typed, cast, client_for, path, words):
+    answer = client_for(cast.owner, host=None).post(
+        PAGE, typed | {"issuer": typed["issuer"] + path, "check": "1"}
+    )
+    assert words in page(answer)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["", "sign-in.example", "ftp://sign-in.example", "file:///etc/passwd", "https://", "https://[::1"],
+)
+def test_what_is_no_address_is_refused(typed, cast, client_for, issuer):
+    for button in ({}, {"check": "1"}):
+        answer = client_for(cast.owner, host=None).post(PAGE, typed | {"issuer": issuer} | button)
+        assert "Type an address that begins with https://" in page(answer)
+
+
+@pytest.mark.parametrize(
+    "tenant", ["", "common", "organizations", "consumers", "northwind.example", TENANT + "0"]
+)
+def test_entra_id_takes_one_directory_and_never_all_of_them(typed, cast, client_for, tenant):
+    answer = client_for(cast.owner, host=None).post(PAGE, typed | {"kind": "entra", "tenant": tenant})
+    assert "Type the directory&#x27;s tenant ID" in page(answer)
+
+
+def test_entra_id_is_set_up_by_its_tenant_id(typed, cast, client_for):
+    client_for(cast.owner, host=None).post(PAGE, typed | {"kind": "entra", "tenant": TENANT.upper()})
+    app = SocialApp.objects.get()
+    assert app.settings["server_url"] == f"https://login.microsoftonline.com/{TENANT}/v2.0"
+    assert app.settings["tenant"] == TENANT
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("auditor", 403), ("admin", 404), ("mallory", 404), ("stranger", 404), ("staff", 404), (None, 302)],
+)
+def test_only_owners_get_there(typed, cast, client_for, who, status):
+    client = client_for(getattr(cast, who) if who else None, host=None)
+    assert client.get(PAGE).status_code == status
+    assert client.post(PAGE, typed).status_code == status
+    for path in ("switch/", "forget/"):
+        assert client.post(PAGE + path).status_code == status
+    assert not IdentityProvider.objects.exists()
+
+
+def test_a_rivals_owner_does_not_get_there_either(northwinds, cast, client_for):
+    client = client_for(cast.rival, host=None)
+    assert client.get(PAGE + "?provider=northwind").status_code == 404
+    assert client.post(PAGE + "switch/?provider=northwind", {"active": "off"}).status_code == 404
+    assert client.post(PAGE + "switch/", {"active": "off"}).status_code == 404
+    northwinds.refresh_from_db()
+    assert northwinds.active
+
+
+def test_it_is_switched_off_and_on_by_buttons(northwinds, cast, client_for):
+    client = client_for(cast.owner, host=None)
+    for button, active in (("off", False), ("off", False), ("on", True)):
+        assert client.post(PAGE + "switch/", {"active": button}, follow=True).status_code == 200
+        northwinds.refresh_from_db()
+        assert northwinds.active is active
+    actions = AuditEvent.objects.filter(action__startswith="identity_provider.switched").order_by("pk")
+    assert [event.action.rpartition("_")[2] for event in actions] == ["off", "on"]
+
+
+def test_forgetting_who_never_came_says_so(northwinds, cast, client_for):
+    answer = client_for(cast.owner, host=None).post(PAGE + "forget/", {"email": "admin@acme.example"})
+    assert "has not signed in by this identity provider yet" in page(answer)
+
+
+# --- Rules ---
+def test_the_services_ask_for_the_right_themselves(northwinds, cast, openid):
+    for act in (
+        lambda: identity.set_up(provider("northwind"), wanted(openid), client_secret="x", by=cast.auditor),
+        lambda: identity.change(northwinds, wanted(openid), client_secret="", by=cast.auditor),
+        lambda: identity.switch(northwinds, active=False, by=cast.rival),
+        lambda: identity.switch(northwinds, active=True, by=cast.rival),
+        lambda: identity.forget(northwinds, email="admin@acme.example", by=cast.rival),
+    ):
+        with pytest.raises(NotAllowed):
+            act()
+
+
+def test_a_provider_has_one(northwinds, cast, openid):
+    with pytest.raises(identity_errors.AlreadySetUp):
+        identity.set_up(provider("northwind"), wanted(openid), client_secret="x", by=cast.owner)
+
+
+@pytest.mark.parametrize("more", [{"issuer": "https://evil.example"}, {"client_id": "another"}])
+def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts(
+    northwinds, cast, openid, way_in, more
+):
+    openid.knows("admin@acme.example")
+    way_in().signs_in("admin@acme.example")
+    with pytest.raises(identity_errors.SecretNeeded):
+        identity.change(northwinds, wanted(openid, **more), client_secret="", by=cast.owner)
+    assert SocialAccount.objects.exists()
+    identity.change(northwinds, wanted(openid, **more), client_secret="x", by=cast.owner)
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_change_says_in_the_trail_what_holds_now(northwinds, cast, openid):
+    identity.change(northwinds, wanted(openid, "acme.example"), client_secret="", by=cast.owner)
+    event = AuditEvent.objects.filter(action="identity_provider.changed").get()
+    assert event.data["email_domains"] == ["acme.example"]
+    assert event.data["client_secret_changed"] is False
+
+
+def test_saving_what_is_saved_says_nothing(northwinds, cast):
+    identity.change(northwinds, identity.configuration_of(northwinds), client_secret="", by=cast.owner)
+    assert not AuditEvent.objects.filter(action="identity_provider.changed").exists()
+
+
+@pytest.mark.parametrize(
+    "domain", ["", "northwind", "north wind.example", "*.example", "x\x00.example", "-.example"]
+)
+def test_what_is_no_domain_is_refused(cast, openid, playground, domain):
+    with pytest.raises(identity_errors.InvalidDomain):
+        identity.set_up(provider("northwind"), wanted(openid, domain), client_secret="x", by=cast.owner)
+
+
+@pytest.mark.parametrize(
+    "domain", ["microsoft.example", "fabrikam.example", "gatehouse.example", "thwind.example"]
+)
+def test_a_domain_needs_somebody_of_ours_there(cast, openid, playground, domain):
+    with pytest.raises(identity_errors.NobodyThere):
+        identity.set_up(provider("northwind"), wanted(openid, domain), client_secret="x", by=cast.owner)
+
+
+def test_who_works_for_two_proves_no_domain(cast, openid, playground):
+    add_membership(cast.owner, provider=provider("fabrikam"), role="auditor")
+    with pytest.raises(identity_errors.NobodyThere):
+        identity.set_up(
+            provider("fabrikam"), wanted(openid, "northwind.example"), client_secret="x", by=cast.rival
+        )
+
+
+def test_a_domain_belongs_to_one_provider_while_it_is_switched_on(northwinds, cast, openid):
+    theirs, _ = create_person("temp@northwind.example")
+    add_membership(theirs, provider=provider("fabrikam"), role="operator")
+    claim = wanted(openid, "northwind.example")
+    with pytest.raises(identity_errors.DomainTaken):
+        identity.set_up(provider("fabrikam"), claim, client_secret="x", by=cast.rival)
+    identity.switch(northwinds, active=False, by=cast.owner)
+    identity.set_up(provider("fabrikam"), claim, client_secret="x", by=cast.rival)
+    with pytest.raises(identity_errors.DomainTaken):
+        identity.switch(northwinds, active=True, by=cast.owner)
+
+
+def test_it_can_be_switched_off_when_its_domains_are_no_longer_proved(northwinds, cast):
+    cast.admin.memberships.all().delete()
+    cast.viewer.memberships.all().delete()
+    identity.switch(northwinds, active=False, by=cast.owner)
+    northwinds.refresh_from_db()
+    assert not northwinds.active
+
+
+# --- Entra ID's way of saying things, by the same process ---
+@pytest.fixture
+def entra(northwinds, openid):
+    northwinds.app.settings["tenant"] = TENANT
+    northwinds.app.save()
+    return northwinds
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"tid": TENANT}, ""),
+        ({"tid": TENANT, "xms_edov": True, "amr": ["mfa"]}, ""),
+        ({"tid": TENANT, "xms_edov": False}, "has not confirmed"),
+        ({"tid": TENANT, "xms_edov": "0"}, "has not confirmed"),
+        ({"tid": TENANT, "email_verified": False}, "has not confirmed"),
+        ({"tid": TENANT, "idp": "https://sts.windows.net/another/"}, "has not confirmed"),
+        ({"tid": TENANT.replace("9", "8")}, "does not work at present"),
+        ({}, "does not work at present"),
+    ],
+    ids=lambda value: json.dumps(value)[:70] if isinstance(value, dict) else "",
+)
+def test_a_directory_speaks_for_its_own_members_and_not_for_guests(entra, openid, way_in, claims, words):
+    without = [] if "email_verified" in claims else ["email_verified"]
+    openid.knows("operator@northwind.example", id_token=claims, id_token_without=without)
+    visitor = way_in()
+    answer = visitor.signs_in("operator@northwind.example")
+    assert visitor.is_signed_in is (not words)
+    assert words in page(answer)
+
+
+# --- Going out ---
+class Configuration(BaseHTTPRequestHandler):
+    def do_GET(self):
+        issuer = f"https://localhost:{self.server.server_address[1]}"
+        names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        body = json.dumps({"issuer": issuer} | dict.fromkeys(names, issuer) | self.server.more).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format, *args):
+        """Nothing to tell."""
+
+
+@pytest.fixture
+def secured(settings, tmp_path):
+    """A service by HTTPS in a private network."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    settings.IDENTITY_PROVIDER_CA_FILE = str(tmp_path / "ca.pem")
+    settings.IDENTITY_PROVIDER_NETWORKS = ["127.0.0.0/8", "::1/128"]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Configuration)
+    server.more = {}
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    server.issuer = f"https://localhost:{server.server_address[1]}"
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_outside_the_demo_it_goes_by_https(secured, openid):
+    assert discover(secured.issuer)["issuer"] == secured.issuer
+    with pytest.raises(openid_errors.NotEncrypted):
+        discover(openid.issuer)
+
+
+def test_private_networks_are_entered_only_where_the_platform_says_so(secured, settings):
+    settings.IDENTITY_PROVIDER_NETWORKS = ["10.0.0.0/8"]
+    with pytest.raises(openid_errors.PrivateNetwork):
+        discover(secured.issuer)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(secured, settings):
+    settings.IDENTITY_PROVIDER_CA_FILE = ""
+    with pytest.raises(openid_errors.Unreachable):
+        discover(secured.issuer)
+
+
+@pytest.mark.parametrize("url", [7, None, "", "javascript:alert(1)", "http://localhost/", "//localhost/"])
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_every_address_that_the_service_names_is_held_to_the_same(secured, name, url):
+    secured.more = {name: url}
+    with pytest.raises((openid_errors.Incomplete, openid_errors.NotEncrypted)):
+        discover(secured.issuer)
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_no_proxy_of_the_environment_is_asked(secured, monkeypatch, variable):
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    assert discover(secured.issuer)["issuer"] == secured.issuer

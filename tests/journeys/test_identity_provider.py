@@ -1,0 +1,89 @@
+"""Signing in with one's organization in a browser: from a customer's host to the service and back, under our policy."""
+
+import re
+
+import pytest
+
+from tests.accounts.openid.kit import CLIENT_SECRET, callback
+from tests.accounts.openid.kit import PASSWORD as THEIR_PASSWORD
+from tests.cast import PASSWORD
+
+pytest_plugins = ["tests.accounts.openid.portal"]
+
+ADMIN = "admin@acme.example"
+
+
+@pytest.fixture
+def organization(openid, playground, web_port):
+    """The service knows our portal at its port of today."""
+    here = f"portal.localhost:{web_port}"
+    openid.knows_client(callback("northwind"), callback("fabrikam"), callback("northwind", here))
+    openid.knows(ADMIN)
+    return openid
+
+
+def sets_it_up(visitor, organization, callback_url):
+    page = visitor.page
+    page.goto(visitor.url("/team/identity-provider/"))
+    assert page.inner_text("#callback-url") == callback_url
+    page.fill("[name=issuer]", organization.issuer)
+    page.fill("[name=client_id]", "gatehouse")
+    page.fill("[name=client_secret]", CLIENT_SECRET)
+    page.fill("[name=email_domains]", "acme.example")
+    page.click("[name=check]")
+    visitor.sees("The service answers.")
+    page.fill("[name=client_secret]", CLIENT_SECRET)
+    page.get_by_role("button", name="Save").click()
+    visitor.sees("The identity provider is saved.")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_an_owner_sets_it_up_and_a_customers_admin_signs_in_with_it(
+    organization, visit, cast, web_port, scripts
+):
+    def owner(visitor):
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        sets_it_up(visitor, organization, callback("northwind", f"portal.localhost:{web_port}"))
+        return visitor.complaints, visitor.foreign
+
+    def admin(visitor):
+        page = visitor.page
+        page.goto(visitor.url("/mailboxes/", "acme"))
+        page.get_by_role("link", name="Sign in with your organization").click()
+        assert page.url.startswith(visitor.url("/accounts/organization/"))
+        page.fill("[name=login]", ADMIN)
+        page.press("[name=login]", "Enter")
+        page.get_by_role("heading", name="The organization's own sign-in").wait_for()
+        page.fill("[name=username]", ADMIN)
+        page.fill("[name=password]", THEIR_PASSWORD)
+        page.press("[name=password]", "Enter")
+        page.wait_for_selector(".person")
+        return page.url, visitor.complaints, visitor.foreign
+
+    assert visit(owner, java_script_enabled=scripts) == ([], [])
+    url, complaints, foreign = visit(admin, java_script_enabled=scripts)
+    assert re.fullmatch(rf"http://acme\.portal\.localhost:{web_port}/mailboxes/", url)
+    assert complaints == []
+    assert {request.startswith(organization.issuer) for request in foreign} == {True}
+
+
+def test_leading_on_needs_the_page_between(organization, visit, northwinds):
+    """Why the form's answer is no redirect: form-action would hold it back. If browsers change, so may we."""
+
+    def story(visitor):
+        page = visitor.page
+        page.route(
+            re.compile(r"/accounts/organization/"),
+            lambda route: (
+                route.fulfill(status=302, headers={"Location": organization.issuer})
+                if route.request.method == "POST"
+                else route.continue_()
+            ),
+        )
+        page.goto(visitor.url("/accounts/organization/"))
+        page.fill("[name=login]", ADMIN)
+        with page.expect_event("console"):
+            page.press("[name=login]", "Enter")
+        return visitor.complaints
+
+    assert "form-action" in " ".join(visit(story))

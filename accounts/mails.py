@@ -1,5 +1,6 @@
 """Mails to people: plain text, in their language, with times as on their clock."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from accounts.models import User
 from accounts.zones import zone_of
 
 COLUMNS = 72  # what plain text is read best at; addresses of pages are never broken
+GAP = re.compile(r"(?:[ \t]*\n){3,}")  # what blocks of templates leave between paragraphs
 
 
 @contextmanager
@@ -36,9 +38,11 @@ def compose(user: User, template: str, context: dict[str, Any]) -> EmailMessage:
             **context,
         }
         subject = " ".join(render_to_string(f"{template}_subject.txt", known).split())
-        text = wrap(render_to_string(f"{template}_message.txt", known).strip(), COLUMNS) + "\n"
+        text = GAP.sub("\n\n", render_to_string(f"{template}_message.txt", known).strip())
     # So that no absence note answers it.
-    return EmailMessage(subject, text, to=[user.email], headers={"Auto-Submitted": "auto-generated"})
+    return EmailMessage(
+        subject, wrap(text, COLUMNS) + "\n", to=[user.email], headers={"Auto-Submitted": "auto-generated"}
+    )
 
 
 def send(user: User, template: str, context: dict[str, Any]) -> None:

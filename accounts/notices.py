@@ -1,7 +1,5 @@
 """Notices: a person hears by mail of what happened with their account, so that a stranger's doing is noticed."""
 
-from functools import partial
-
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -18,13 +16,15 @@ def announce(template: str, user: User, request: HttpRequest, **details: str) ->
 
     Never fails: without Redis the act is done all the same, and a line in the log says that nobody was told.
     """
-    ring = partial(
-        tasks.mail_notice.delay,
-        template,
-        user.pk,
-        at=timezone.now().isoformat(),
-        ip=address_of(request),
-        user_agent=user_agent_of(request),
-        details=details,
-    )
+    facts = {
+        "at": timezone.now().isoformat(),
+        "ip": address_of(request),
+        "user_agent": user_agent_of(request),
+        "details": details,
+    }
+
+    # A function with a name, for Django looks it up when it has to say which one failed.
+    def ring() -> None:
+        tasks.mail_notice.delay(template, user.pk, **facts)
+
     transaction.on_commit(ring, robust=True)

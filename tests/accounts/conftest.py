@@ -24,7 +24,9 @@ class Post:
 
 
 @pytest.fixture
-def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any, monkeypatch: Any) -> Post:
-    monkeypatch.setattr(current_app.conf, "task_always_eager", True)
-    monkeypatch.setattr(current_app.conf, "task_eager_propagates", True)
-    return Post(mailoutbox, django_capture_on_commit_callbacks)
+def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Iterator[Post]:
+    conf = current_app.conf
+    before = conf.task_always_eager, conf.task_eager_propagates
+    conf.task_always_eager = conf.task_eager_propagates = True
+    yield Post(mailoutbox, django_capture_on_commit_callbacks)
+    conf.task_always_eager, conf.task_eager_propagates = before

@@ -1,8 +1,14 @@
-"""What people say about themselves: name and language."""
+"""What people say about themselves: name, language, time zone and theme."""
+
+import re
+from datetime import UTC, datetime
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
+from mailboxes.models import Mailbox
+from tests.cast import PASSWORD
 
 SETTINGS = "/settings/"
 
@@ -68,3 +74,115 @@ def test_no_page_of_the_frame_needs_another_host_or_inline_code(cast, client_for
     policy = page["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "default-src 'self'" in policy
+
+
+# --- Language ---
+def test_each_language_stands_in_the_list_by_its_own_name_and_is_read_as_itself(cast, client_for):
+    page = client_for(cast.admin).get(SETTINGS, headers={"accept-language": "de"}).content.decode()
+    assert re.search(r'<option value="de" lang="de"[^>]*>Deutsch</option>', page)
+    assert re.search(r'<option value="en" lang="en"[^>]*>English</option>', page)
+
+
+def test_what_is_not_sent_stays_as_it_is(cast, client_for):
+    client = client_for(cast.admin)
+    save(client, name="Ada", time_zone="Europe/Berlin", theme="dark")
+    client.post(SETTINGS, {"language": "de"})
+    person = User.objects.get(pk=cast.admin.pk)
+    assert (person.name, person.language) == ("Ada", "de")
+    assert (person.time_zone, person.theme) == ("Europe/Berlin", "dark")
+
+
+def test_the_choice_of_one_person_does_not_reach_another(cast, client_for):
+    save(client_for(cast.admin), language="de", time_zone="Asia/Tokyo", theme="dark")
+    page = client_for(cast.viewer).get(SETTINGS)
+    assert '<html lang="en"' in page.content.decode()
+    assert "data-theme" not in page.content.decode()
+
+
+# --- Time zone ---
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("", "2026-07-01 22:30 UTC"),
+        ("Europe/Berlin", "2026-07-02 00:30 CEST"),
+        ("America/Argentina/Buenos_Aires", "2026-07-01 19:30 -03"),
+        ("Asia/Kolkata", "2026-07-02 04:00 IST"),
+    ],
+)
+def test_times_are_those_of_the_persons_clock_with_its_name(
+    cast, client_for, make_mailbox, acme, zone, shown
+):
+    from django_tenants.utils import tenant_context
+
+    mailbox = make_mailbox().mailbox
+    with tenant_context(acme):
+        Mailbox.objects.filter(pk=mailbox.pk).update(created_at=datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
+    client = client_for(cast.admin)
+    save(client, time_zone=zone)
+    page = client.get(f"/mailboxes/{mailbox.pk}/").content.decode()
+    assert shown in page
+    assert f"{shown} UTC" not in page
+
+
+def test_one_persons_clock_is_not_the_next_ones(cast, client_for):
+    client = client_for(cast.admin)
+    save(client, time_zone="Asia/Tokyo")
+    client.get(SETTINGS)
+    assert timezone.get_current_timezone_name() == "UTC"
+
+
+def test_a_zone_that_the_database_no_longer_knows_breaks_no_page(cast, client_for):
+    User.objects.filter(pk=cast.admin.pk).update(time_zone="Atlantis/Capital")
+    assert client_for(cast.admin).get("/mailboxes/").status_code == 200
+
+
+def test_the_zones_are_grouped_by_region(cast, client_for):
+    page = client_for(cast.admin).get(SETTINGS).content.decode()
+    assert '<optgroup label="Europe">' in page
+    assert re.search(
+        r'<option value="America/Argentina/Buenos_Aires">\s*Argentina, Buenos Aires\s*</option>', page
+    )
+    assert "posixrules" not in page and "Factory" not in page
+
+
+@pytest.mark.parametrize("wrong", ["Europe/Atlantis", "../etc/passwd", "CET; DROP TABLE", "utc"])
+def test_only_known_zones_are_taken(cast, client_for, wrong):
+    page = save(client_for(cast.admin), time_zone=wrong)
+    assert page.context["form"].errors["time_zone"]
+    assert User.objects.get(pk=cast.admin.pk).time_zone == ""
+
+
+# --- Theme ---
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("host", [None, "acme"])
+def test_the_theme_is_on_every_page_at_once(cast, client_for, theme, host):
+    page = save(client_for(cast.admin, host=host), theme=theme)
+    assert f'data-theme="{theme}"' in page.content.decode()
+
+
+def test_without_a_choice_the_device_decides(cast, client_for):
+    client = client_for(cast.admin)
+    save(client, theme="dark")
+    assert "data-theme" not in save(client, theme="system").content.decode()
+
+
+def test_no_other_theme_is_taken(cast, client_for):
+    assert save(client_for(cast.admin), theme='dark" onload="x').context["form"].errors["theme"]
+
+
+# --- Where it leads ---
+@pytest.mark.parametrize("host", [None, "acme"])
+def test_the_page_leads_to_password_and_sessions(cast, client_for, host):
+    page = client_for(cast.admin, host=host).get(SETTINGS).content.decode()
+    for target in ("/settings/password/", "/settings/password/choose/", "/settings/sessions/"):
+        assert f'href="{target}"' in page
+
+
+@pytest.mark.parametrize(
+    "path", ["", "password/", "password/choose/", "sessions/"], ids=lambda path: path or "settings"
+)
+def test_strangers_are_asked_to_sign_in(db, client_for, path):
+    client = client_for()
+    assert client.get(SETTINGS + path)["Location"] == f"/accounts/login/?next=/settings/{path}"
+    answer = client.post(SETTINGS + path, {"current_password": PASSWORD, "session": "all", "language": "de"})
+    assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next=/settings/{path}")

@@ -1,0 +1,308 @@
+"""The way back for who forgot the password: one answer for everybody, one link that works once."""
+
+import logging
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+from django.utils.translation import gettext
+
+from accounts import tasks
+from accounts.models import User
+from tests.cast import PASSWORD
+
+ASK = "/accounts/password/reset/"
+DONE = "/accounts/password/reset/done/"
+NEW = "seven-lamps-under-water"
+ADMIN = "admin@acme.example"
+
+
+@pytest.fixture
+def link(client_for, post):
+    """The link that somebody gets who asks for it."""
+
+    def ask(email=ADMIN, host=None):
+        with post.of() as mails:
+            client_for(host=host).post(ASK, {"email": email})
+        (mail,) = mails
+        return re.search(r"http\S+/password/reset/key/\S+", mail.body)[0]
+
+    return ask
+
+
+def follow(client, link):
+    return client.get(urlsplit(link).path, follow=True)
+
+
+def choose(client, page, password=NEW, again=None):
+    path = page.redirect_chain[-1][0] if page.redirect_chain else page.request["PATH_INFO"]
+    return client.post(path, {"password1": password, "password2": again or password}, follow=True)
+
+
+def opens(password):
+    return User.objects.get(email=ADMIN).check_password(password)
+
+
+def is_signed_in(client):
+    return "_auth_user_id" in client.session
+
+
+# --- The whole way ---
+@pytest.mark.parametrize("host", [None, "acme"])
+def test_who_forgot_the_password_chooses_another_by_the_link_in_the_mail(cast, client_for, link, host):
+    assert f'href="{ASK}"' in client_for(host=host).get("/accounts/login/").content.decode()
+    client = client_for(host=None)
+    page = follow(client, link(host=host))
+    assert "Choose a new password" in page.content.decode()
+    saved = choose(client, page)
+    assert "Your new password is saved" in saved.content.decode()
+    assert opens(NEW) and not opens(PASSWORD)
+    assert not is_signed_in(client)
+    client.post("/accounts/login/", {"login": ADMIN, "password": NEW})
+    assert is_signed_in(client)
+
+
+def test_other_sessions_end(cast, client_for, link):
+    thief = client_for(cast.admin)
+    assert thief.get("/settings/").status_code == 200
+    client = client_for(host=None)
+    choose(client, follow(client, link()))
+    assert thief.get("/settings/").status_code == 302
+
+
+def test_who_is_signed_in_with_the_same_browser_is_signed_out_too(cast, client_for, link):
+    client = client_for(cast.admin, host=None)
+    saved = choose(client, follow(client, link()))
+    assert saved.status_code == 200
+    assert client.get("/settings/").status_code == 302
+
+
+def test_somebody_elses_session_in_the_browser_does_not_get_the_new_password(cast, client_for, link):
+    client = client_for(cast.owner, host=None)
+    choose(client, follow(client, link()))
+    assert opens(NEW)
+    assert User.objects.get(pk=cast.owner.pk).check_password(PASSWORD)
+    assert not is_signed_in(client)
+
+
+def test_guesses_before_it_do_not_keep_people_out_afterwards(cast, client_for, link):
+    for _ in range(6):
+        client_for().post("/accounts/login/", {"login": ADMIN, "password": "a-wrong-guess"})
+    client = client_for(host=None)
+    choose(client, follow(client, link()))
+    client.post("/accounts/login/", {"login": ADMIN, "password": NEW})
+    assert is_signed_in(client)
+
+
+def test_the_second_factor_is_asked_for_as_always(cast, client_for, link):
+    TOTP.activate(cast.admin, generate_totp_secret())
+    client = client_for(host=None)
+    choose(client, follow(client, link()))
+    assert not is_signed_in(client)
+    answer = client.post("/accounts/login/", {"login": ADMIN, "password": NEW})
+    assert answer["Location"].startswith("/accounts/2fa/authenticate/")
+    assert not is_signed_in(client)
+
+
+# --- One answer ---
+def test_known_and_unknown_addresses_get_one_answer(cast, client_for, post):
+    User.objects.filter(pk=cast.viewer.pk).update(is_active=False)
+    cast.auditor.set_unusable_password()
+    cast.auditor.save()
+    silent = ["nobody@acme.example", cast.viewer.email, cast.auditor.email]
+    pages = []
+    for email in [ADMIN, *silent]:
+        client = client_for()
+        with post.of() as mails:
+            page = client.post(ASK, {"email": email}, follow=True)
+        pages.append(page.content.decode())
+        assert page.redirect_chain == [(DONE, 302)]
+        assert [mail.to for mail in mails] == ([[ADMIN]] if email == ADMIN else [])
+    assert len(set(pages)) == 1
+
+
+def test_asking_looks_nobody_up_so_that_the_time_tells_nothing_either(cast, client_for, monkeypatch):
+    rung = []
+    monkeypatch.setattr(tasks.mail_reset_link, "delay", rung.append)
+    looked = []
+    for email in (ADMIN, "nobody@acme.example"):
+        client = client_for(host=None)
+        with CaptureQueriesContext(connection) as captured:
+            client.post(ASK, {"email": email})
+        looked.append([query["sql"] for query in captured if "accounts_user" in query["sql"]])
+    assert looked == [[], []]
+    assert rung == [ADMIN, "nobody@acme.example"]
+
+
+@pytest.mark.parametrize(
+    "email", ["", "no address", "admin@acme.example\nBcc: mallory@globex.example", "x" * 400]
+)
+def test_what_is_no_address_is_said_and_nothing_is_sent(cast, client_for, post, email):
+    with post.of() as mails:
+        page = client_for().post(ASK, {"email": email})
+    assert page.status_code == 200
+    assert page.context["form"].errors["email"]
+    assert mails == []
+
+
+def test_an_address_that_looks_alike_gets_nothing(cast, client_for, post):
+    with post.of() as mails:
+        client_for().post(ASK, {"email": "adm\u0131n@acme.example"})
+    assert mails == []
+
+
+def test_the_spelling_of_the_address_does_not_matter(cast, link):
+    assert link("Admin@ACME.example")
+
+
+def test_asking_again_and_again_is_stopped_for_unknown_addresses_alike(cast, client_for, post):
+    for email in (ADMIN, "nobody@acme.example"):
+        with post.of() as mails:
+            answers = [client_for().post(ASK, {"email": email}).status_code for _ in range(6)]
+        assert answers == [302] * 5 + [429]
+        assert len(mails) == (5 if email == ADMIN else 0)
+
+
+# --- The link ---
+@pytest.mark.parametrize("host", [None, "acme"])
+def test_the_link_leads_to_the_configured_host_whatever_the_request_says(
+    client_for, cast, post, settings, host
+):
+    client = client_for(host=host)
+    spoofed = {"x-forwarded-host": "evil.example", "x-forwarded-port": "81", "forwarded": "host=evil.example"}
+    with post.of() as mails:
+        client.post(ASK, {"email": ADMIN}, headers=spoofed)
+    addresses = re.findall(r"https?://\S+?(?=[\s.]?(?:\s|$))", mails[0].body)
+    assert {urlsplit(address).netloc for address in addresses} == {f"portal.localhost:{settings.HTTP_PORT}"}
+    assert "evil" not in str(mails[0].message())
+
+
+def test_behind_tls_the_link_is_https(cast, link, settings):
+    settings.SECURE_COOKIES = True
+    assert link().startswith("https://portal.localhost/accounts/password/reset/key/")
+
+
+def test_a_host_that_is_none_of_ours_gets_nothing_sent(cast, client_for, post):
+    client = client_for(host=None)
+    with post.of() as mails:
+        answer = client.post(ASK, {"email": ADMIN}, headers={"host": "evil.example"})
+    assert answer.status_code == 404
+    assert mails == []
+
+
+def test_it_works_once(cast, client_for, link):
+    address = link()
+    client = client_for(host=None)
+    choose(client, follow(client, address))
+    for browser in (client, client_for(host=None)):
+        page = follow(browser, address)
+        assert "This link does not work" in page.content.decode()
+        assert "password1" not in page.content.decode()
+
+
+def test_of_two_links_the_second_is_void_when_the_first_was_used(cast, client_for, link):
+    first, second = link(), link()
+    client = client_for(host=None)
+    choose(client, follow(client, first))
+    assert "This link does not work" in follow(client_for(host=None), second).content.decode()
+
+
+def test_a_form_left_open_does_not_work_after_another_was_sent(cast, client_for, link):
+    address = link()
+    one, other = client_for(host=None), client_for(host=None)
+    open_page = follow(one, address)
+    choose(other, follow(other, address))
+    assert "This link does not work" in choose(one, open_page, "another-fine-password").content.decode()
+    assert opens(NEW)
+
+
+def test_it_expires(cast, client_for, link, settings):
+    address = link()
+    settings.PASSWORD_RESET_TIMEOUT = -1
+    assert "This link does not work" in follow(client_for(host=None), address).content.decode()
+
+
+def test_it_says_how_long_it_works(cast, client_for, post, settings):
+    settings.PASSWORD_RESET_TIMEOUT = 1800
+    with post.of() as mails:
+        client_for().post(ASK, {"email": ADMIN})
+    assert "for 30 minutes" in " ".join(mails[0].body.split())
+
+
+@pytest.mark.parametrize(
+    "change", [lambda link: link[:-2] + "/", lambda link: re.sub(r"key/\w+-", "key/1-", link)]
+)
+def test_an_altered_one_does_not_work(cast, client_for, link, change):
+    assert "This link does not work" in follow(client_for(host=None), change(link())).content.decode()
+
+
+def test_it_does_not_open_a_closed_account(cast, client_for, link):
+    address = link()
+    User.objects.filter(email=ADMIN).update(is_active=False)
+    client = client_for(host=None)
+    page = follow(client, address)
+    if "password1" in page.content.decode():
+        choose(client, page)
+    client.post("/accounts/login/", {"login": ADMIN, "password": NEW})
+    assert not is_signed_in(client)
+
+
+def test_the_key_leaves_the_address_bar_before_the_form(cast, client_for, link):
+    address = link()
+    page = follow(client_for(host=None), address)
+    key = urlsplit(address).path.split("-", 1)[1].rstrip("/")
+    assert key not in page.redirect_chain[-1][0]
+    assert key not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("new", "again", "field"),
+    [("short", None, "password1"), (ADMIN, None, "password1"), (NEW, NEW + "x", "password2")],
+)
+def test_a_weak_or_mistyped_one_is_refused(cast, client_for, link, new, again, field):
+    client = client_for(host=None)
+    page = choose(client, follow(client, link()), new, again)
+    assert page.context["form"].errors[field]
+    assert opens(PASSWORD)
+
+
+def test_asking_alone_changes_nothing(cast, client_for, link):
+    here = client_for(cast.admin)
+    link()
+    assert opens(PASSWORD)
+    assert here.get("/settings/").status_code == 200
+
+
+# --- The mails ---
+def test_the_mail_is_plain_text_in_the_persons_language(cast, client_for, post):
+    User.objects.filter(email=ADMIN).update(language="de")
+    with post.of() as mails:
+        client_for().post(ASK, {"email": ADMIN}, headers={"accept-language": "en"})
+    with translation.override("de"):
+        assert mails[0].subject == gettext("Choose a new password")
+    assert mails[0].content_subtype == "plain"
+    assert not getattr(mails[0], "alternatives", [])
+
+
+def test_afterwards_the_person_hears_that_it_was_done(cast, client_for, link, post):
+    client = client_for(host=None, HTTP_USER_AGENT="Firefox Linux", REMOTE_ADDR="192.0.2.99")
+    page = follow(client, link())
+    with post.of() as mails:
+        choose(client, page)
+    (mail,) = mails
+    assert mail.to == [ADMIN] and mail.subject == "Your password was reset"
+    assert "192.0.2.99" in mail.body and "Firefox on Linux" in mail.body
+
+
+def test_no_password_and_no_link_gets_into_logs(cast, client_for, link, caplog):
+    caplog.set_level(logging.DEBUG)
+    address = link()
+    client = client_for(host=None)
+    choose(client, follow(client, address))
+    key = urlsplit(address).path.split("-", 1)[1].rstrip("/")
+    told = "\n".join(record.getMessage() for record in caplog.records if record.name != "django.db.backends")
+    assert NEW not in told and key not in told

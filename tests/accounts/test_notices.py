@@ -1,0 +1,236 @@
+"""People hear by mail of what happens with their account: sign-ins from new devices, changed passwords."""
+
+import smtplib
+
+import pytest
+
+from accounts.models import User
+from tests.cast import PASSWORD
+
+LOGIN = "/accounts/login/"
+ADMIN = "admin@acme.example"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:{}.0) Gecko/20100101 Firefox/{}.0"
+FIREFOX_140, FIREFOX_141 = FIREFOX.format(140, 140), FIREFOX.format(141, 141)
+CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36"
+SUBJECT = "A sign-in from a new device"
+
+
+@pytest.fixture
+def browser(client_for):
+    def make(host="acme", agent=FIREFOX_140, address="192.0.2.7"):
+        return client_for(host=host, REMOTE_ADDR=address, HTTP_USER_AGENT=agent)
+
+    return make
+
+
+@pytest.fixture
+def sign_in(post):
+    """Sign in; returns the subjects of the mails that follow."""
+
+    def act(client, login=ADMIN, password=PASSWORD):
+        with post.of() as mails:
+            client.post(LOGIN, {"login": login, "password": password})
+        assert "_auth_user_id" in client.session
+        return [mail.subject for mail in mails]
+
+    return act
+
+
+# --- New devices ---
+def test_a_device_never_seen_is_told_with_time_address_and_what_to_do(cast, browser, post):
+    User.objects.filter(email=ADMIN).update(time_zone="Asia/Tokyo")
+    with post.of() as mails:
+        browser().post(LOGIN, {"login": ADMIN, "password": PASSWORD})
+    (mail,) = mails
+    assert (mail.to, mail.subject) == ([ADMIN], SUBJECT)
+    for text in (
+        "192.0.2.7",
+        "Firefox on Linux",
+        "(JST)",
+        "http://portal.localhost:8000/accounts/password/reset/",
+    ):
+        assert text in mail.body
+    assert PASSWORD not in str(mail.message())
+
+
+def test_the_same_browser_is_known_the_next_time_from_wherever(cast, browser, sign_in):
+    client = browser()
+    sign_in(client)
+    client.post("/accounts/logout/")
+    client.defaults["REMOTE_ADDR"] = "198.51.100.20"
+    assert sign_in(client) == []
+
+
+def test_it_is_known_on_every_host(cast, browser, sign_in):
+    client = browser()
+    sign_in(client)
+    cookie = client.cookies["device"]
+    assert (cookie["domain"], cookie["samesite"]) == ("portal.localhost", "Lax")
+    assert cookie["httponly"]
+    other = browser(None, CHROME, "203.0.113.9")
+    other.cookies = client.cookies
+    other.post("/accounts/logout/")
+    assert sign_in(other) == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "address", "told"),
+    [
+        (FIREFOX_141, "192.0.2.200", False),  # an update, another desk of the same office
+        (FIREFOX_140, "192.0.3.7", True),
+        (CHROME, "192.0.2.7", True),
+        ("", "192.0.2.7", True),
+    ],
+)
+def test_without_the_cookie_kind_of_browser_and_network_both_have_to_be_known(
+    cast, browser, sign_in, agent, address, told
+):
+    sign_in(browser())
+    assert sign_in(browser(agent=agent, address=address)) == ([SUBJECT] if told else [])
+
+
+@pytest.mark.parametrize(("address", "told"), [("2001:db8:1:ffff::1", False), ("2001:db8:2::1", True)])
+def test_networks_of_ipv6_are_known_by_their_first_48_bits(cast, browser, sign_in, address, told):
+    sign_in(browser(address="2001:db8:1::1"))
+    assert sign_in(browser(address=address)) == ([SUBJECT] if told else [])
+
+
+def test_a_device_known_for_one_person_is_new_for_another(cast, browser, sign_in):
+    client = browser()
+    sign_in(client)
+    client.post("/accounts/logout/")
+    assert sign_in(client, "viewer@acme.example") == [SUBJECT]
+    client.post("/accounts/logout/")
+    assert sign_in(client) == []
+    client.post("/accounts/logout/")
+    assert sign_in(client, "viewer@acme.example") == []
+
+
+def test_a_cookie_that_was_made_up_or_altered_vouches_for_nobody(cast, browser, sign_in):
+    first = browser()
+    sign_in(first)
+    genuine = first.cookies["device"].value
+    for forged in ("", "x", "." * 50, genuine[:-1] + "x", "a" + genuine):
+        client = browser(agent=CHROME, address="198.51.100.1")
+        client.cookies["device"] = forged
+        assert sign_in(client) == [SUBJECT]
+        User.objects.get(email=ADMIN).usersession_set.filter(ip="198.51.100.1").delete()
+
+
+def test_after_a_change_of_password_only_the_browser_that_made_it_is_known(cast, browser, sign_in):
+    thief, owner = browser(agent=CHROME, address="198.51.100.1"), browser()
+    sign_in(thief)
+    sign_in(owner)
+    new = "seven-lamps-under-water"
+    fields = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
+    owner.post("/settings/password/choose/", fields)
+    for client in (owner, thief):
+        client.post("/accounts/logout/")
+    assert sign_in(owner, password=new) == []
+    assert sign_in(thief, password=new) == [SUBJECT]
+
+
+def test_a_failed_sign_in_is_no_sign_in(cast, browser, post):
+    client = browser()
+    with post.of() as mails:
+        client.post(LOGIN, {"login": ADMIN, "password": "a-wrong-guess"})
+    assert mails == []
+    assert "device" not in client.cookies
+
+
+def test_what_a_browser_says_of_itself_does_not_get_into_the_mail(cast, browser, post):
+    with post.of() as mails:
+        browser(agent="Call +1 555 0100, http://evil.example/ \r\nBcc: x@evil.example").post(
+            LOGIN, {"login": ADMIN, "password": PASSWORD}
+        )
+    assert "evil" not in str(mails[0].message()) and "555" not in str(mails[0].message())
+    assert "an unknown device" in mails[0].body
+
+
+# --- Changed passwords ---
+@pytest.mark.parametrize("way", ["reset", "choose"])
+def test_a_changed_password_is_told(cast, browser, post, sign_in, way):
+    client = browser()
+    sign_in(client)
+    new = "seven-lamps-under-water"
+    with post.of() as mails:
+        if way == "choose":
+            fields = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
+            client.post("/settings/password/choose/", fields)
+        else:
+            page = client.post("/settings/password/", {"current_password": PASSWORD})
+            client.post("/settings/password/", {"token": page.context["offer"].token})
+    (mail,) = mails
+    assert (mail.to, mail.subject) == ([ADMIN], "Your password was changed")
+    assert "192.0.2.7" in mail.body
+    assert PASSWORD not in mail.body and new not in mail.body
+
+
+def test_a_refused_change_is_not_told(cast, browser, post, sign_in):
+    client = browser()
+    sign_in(client)
+    with post.of() as mails:
+        client.post("/settings/password/", {"current_password": "a-wrong-guess"})
+        client.post("/settings/password/", {"token": "x"})
+    assert mails == []
+
+
+# --- How they are sent ---
+def test_notices_are_in_the_persons_language_whatever_the_browser_prefers(cast, browser, post):
+    User.objects.filter(email=ADMIN).update(language="en", name="Ada & Co <b>")
+    with post.of() as mails:
+        browser().post(LOGIN, {"login": ADMIN, "password": PASSWORD}, headers={"accept-language": "de"})
+    assert mails[0].subject == SUBJECT
+    assert mails[0].body.startswith("Good day, Ada & Co <b>,\n\n")
+
+
+def test_mails_are_plain_text_of_readable_width_that_no_absence_note_answers(cast, browser, post):
+    with post.of() as mails:
+        browser().post(LOGIN, {"login": ADMIN, "password": PASSWORD})
+    message = mails[0].message()
+    assert message.get_content_type() == "text/plain"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert all(len(line) <= 72 or "://" in line for line in mails[0].body.splitlines())
+    assert "\n\n\n" not in mails[0].body
+
+
+def test_nobody_is_told_of_a_closed_account(cast, browser, mailoutbox):
+    from accounts import tasks
+
+    User.objects.filter(email=ADMIN).update(is_active=False)
+    facts = {"at": "2026-11-24T12:00:00+00:00", "ip": "192.0.2.7", "user_agent": "", "details": {}}
+    tasks.mail_notice("accounts/email/new_device", cast.admin.pk, **facts)
+    tasks.mail_notice("accounts/email/new_device", 0, **facts)
+    assert mailoutbox == []
+
+
+def test_a_sign_in_does_not_wait_for_redis(cast, browser, post, monkeypatch):
+    from kombu.exceptions import OperationalError
+
+    from accounts import tasks
+
+    def gone(*_args, **_kwargs):
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(tasks.mail_notice, "delay", gone)
+    client = browser()
+    with post.of() as mails:
+        answer = client.post(LOGIN, {"login": ADMIN, "password": PASSWORD})
+    assert answer.status_code == 302 and mails == []
+    assert client.get("/settings/").status_code == 200
+
+
+def test_a_mail_that_no_server_takes_is_tried_again(cast, monkeypatch):
+    from celery.exceptions import Retry
+    from django.core.mail import EmailMessage
+
+    from accounts import tasks
+
+    def refused(*_args, **_kwargs):
+        raise smtplib.SMTPServerDisconnected("gone")
+
+    monkeypatch.setattr(EmailMessage, "send", refused)
+    facts = {"at": "2026-11-24T12:00:00+00:00", "ip": "192.0.2.7", "user_agent": "", "details": {}}
+    monkeypatch.setattr(tasks.mail_notice, "retry", lambda *args, **kwargs: Retry("again"))
+    with pytest.raises(Retry):
+        tasks.mail_notice("accounts/email/new_device", cast.admin.pk, **facts)

@@ -40,3 +40,7 @@ def test_first_steps(visit, gateway, cast, look_for):
 
 def test_whole_life(visit, cast, life, look_for):
     visit(lambda visitor: tour.whole_life(visitor, cast, life, look_for(visitor.page, "life")))
+
+
+def test_people(visit, gateway, cast, look_for):
+    visit(lambda visitor: tour.people(visitor, cast, look_for(visitor.page, "people")))

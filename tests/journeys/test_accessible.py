@@ -49,3 +49,7 @@ def test_axe_finds_nothing_from_the_sign_in_to_the_first_mailbox(finds_nothing, 
 
 def test_axe_finds_nothing_in_a_mailboxs_whole_life(finds_nothing, cast, life):
     finds_nothing(lambda visitor, look: tour.whole_life(visitor, cast, life, look))
+
+
+def test_axe_finds_nothing_on_the_pages_about_people(finds_nothing, gateway, cast):
+    finds_nothing(lambda visitor, look: tour.people(visitor, cast, look))

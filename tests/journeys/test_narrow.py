@@ -43,3 +43,13 @@ def test_no_page_of_a_mailboxs_life_is_wider_than_a_phone(visit, cast, life, lan
         return too_wide
 
     assert visit(story, viewport=PHONE, locale=language) == []
+
+
+@in_every_language
+def test_no_page_about_people_is_wider_than_a_phone(visit, gateway, cast, language):
+    def story(visitor):
+        too_wide = []
+        tour.people(visitor, cast, looking(visitor.page, language, too_wide))
+        return too_wide
+
+    assert visit(story, viewport=PHONE, locale=language) == []

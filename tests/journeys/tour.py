@@ -1,5 +1,6 @@
 """A tour of every page, for tests that look at each: `look(step)` is called whenever a page stands still."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -96,3 +97,35 @@ def whole_life(visitor: Any, cast: Any, life: Any, look: Look) -> None:
     look("deletion done")
     look_at(page.get_attribute("#progress a.button", "href"))
     look_at("/mailboxes/deleted/", "/mailboxes/deleted/?q=nothing")
+
+
+OWN_PAGES = (
+    "/settings/",
+    "/settings/password/",
+    "/settings/password/choose/",
+    "/settings/sessions/",
+    "/settings/security/",
+    "/accounts/2fa/totp/activate/",
+    "/accounts/2fa/webauthn/add/",
+)
+TEAM_PAGES = ("/team/", "/team/invite/", "/team/identity-provider/", "/activity/")
+PEOPLE_PAGES = ("/people/", "/people/invite/", "/activity/")
+
+
+def people(visitor: Any, cast: Any, look: Look) -> None:
+    """A person's own pages, and those on which people are managed."""
+    page = visitor.page
+    for path in ("/accounts/password/reset/", "/accounts/organization/"):
+        page.goto(visitor.url(path))
+        look(path)
+    visitor.signs_in(cast.owner.email, PASSWORD)
+    for path in OWN_PAGES + TEAM_PAGES:
+        page.goto(visitor.url(path))
+        look(path)
+    page.goto(visitor.url("/team/"))
+    links = [link.get_attribute("href") for link in page.query_selector_all("main a[href*='/team/']")]
+    page.goto(visitor.url(next(link for link in links if re.fullmatch(r"/team/\d+/", link or ""))))
+    look("a member of the team")
+    for path in PEOPLE_PAGES:
+        page.goto(visitor.url(path, "acme"))
+        look(f"customer {path}")

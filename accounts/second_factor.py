@@ -1,13 +1,10 @@
 """Who has a second factor, which ones, and what goes with having one. The ceremonies themselves are allauth's."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from allauth.mfa import app_settings
 from allauth.mfa.models import Authenticator
-
-from accounts.models import User
 
 # Recovery codes only stand in for one of these.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -41,12 +38,6 @@ class Overview:
 def has_second_factor(user: Any) -> bool:
     """Whether signing in takes more than a password: an authenticator app or a passkey is set up."""
     return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
-
-
-def with_second_factor(users: Iterable[User]) -> set[int]:
-    """The ids of those who have one: for lists, in one query."""
-    found = Authenticator.objects.filter(user__in=users, type__in=FACTORS)
-    return set(found.values_list("user_id", flat=True))
 
 
 def overview_of(user: Any) -> Overview:

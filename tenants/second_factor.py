@@ -12,9 +12,17 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts.second_factor import has_second_factor
 from tenants.models import Provider
 
-# What it takes to set one up, or to leave. Everything else is shut, pages that are open to anybody too.
+# What it takes to set one up, to read the page in one's own language, or to leave. Everything else is shut, pages that
+# are open to anybody too.
 OPEN_PAGES = frozenset(
-    {"security", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate", "account_logout"}
+    {
+        "security",
+        "mfa_activate_totp",
+        "mfa_add_webauthn",
+        "account_reauthenticate",
+        "settings",
+        "account_logout",
+    }
 )
 
 
@@ -22,10 +30,6 @@ def required_by(user: Any) -> Provider | None:
     """A provider that requires a second factor of the person, or None."""
     theirs = Q(memberships__user=user.pk) | Q(customers__memberships__user=user.pk)
     return Provider.objects.filter(theirs, require_second_factor=True).order_by("name", "pk").first()
-
-
-def required_of(user: Any) -> bool:
-    return required_by(user) is not None
 
 
 class SecondFactorGate:

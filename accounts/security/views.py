@@ -126,6 +126,11 @@ class RecoveryCodes(ViewRecoveryCodesView):
             messages.error(request, error.messages[0])
             return redirect("mfa_generate_recovery_codes")
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        codes = (f"{code[:4]} {code[4:]}" for code in context["unused_codes"])
+        return context | {"codes_as_text": "\n".join(codes)}
+
 
 class NewRecoveryCodes(GenerateRecoveryCodesView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

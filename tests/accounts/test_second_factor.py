@@ -333,13 +333,7 @@ def test_with_the_key_lost_codes_are_refused_and_new_ones_can_be_made(
     assert len(shown_codes(client.get(CODES).content.decode())) == 10
 
 
-# --- Who has one ---
-def test_a_list_of_people_tells_who_has_a_second_factor(with_app, cast):
-    assert second_factor.has_second_factor(cast.admin)
-    assert not second_factor.has_second_factor(cast.viewer)
-    assert second_factor.with_second_factor([cast.admin, cast.viewer]) == {cast.admin.pk}
-
-
+# --- Notices ---
 def test_people_are_told_by_mail_in_their_language_and_no_mail_has_a_secret(cast, client_for, clock, post):
     User.objects.filter(pk=cast.admin.pk).update(language="en")
     client = client_for(cast.admin)
@@ -368,7 +362,7 @@ def required(cast):
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize(
-    "path", ["/", "/mailboxes/", "/mailboxes/new/", "/settings/", "/people/", "/activity/"]
+    "path", ["/", "/mailboxes/", "/mailboxes/new/", "/settings/password/", "/people/", "/activity/"]
 )
 @pytest.mark.usefixtures("required")
 def test_nothing_else_opens_before_a_required_factor_is_there(cast, client_for, method, path):
@@ -376,7 +370,7 @@ def test_nothing_else_opens_before_a_required_factor_is_there(cast, client_for, 
     assert (answer.status_code, answer["Location"]) == (302, SECURITY)
 
 
-@pytest.mark.parametrize("path", ["/", "/customers/", "/settings/", "/team/", "/admin/"])
+@pytest.mark.parametrize("path", ["/", "/customers/", "/settings/sessions/", "/team/", "/admin/"])
 @pytest.mark.usefixtures("required")
 def test_the_same_holds_for_the_providers_people(cast, client_for, path):
     for person in (cast.owner, cast.auditor):
@@ -406,6 +400,13 @@ def test_the_page_says_who_requires_it_and_lets_people_add_one_or_leave(cast, cl
     other = client_for(cast.viewer)
     assert other.post("/accounts/logout/")["Location"] == LOGIN
     assert not is_signed_in(other)
+
+
+@pytest.mark.usefixtures("required")
+def test_the_language_can_be_chosen_meanwhile(cast, client_for):
+    client = client_for(cast.admin)
+    client.post("/settings/", {"language": "de", "theme": "system"})
+    assert '<html lang="de"' in client.get(SECURITY).content.decode()
 
 
 @pytest.mark.usefixtures("required")

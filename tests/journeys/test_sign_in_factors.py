@@ -9,6 +9,7 @@ from accounts import second_factor
 from tenants.models import Provider
 from tests.accounts.factors import Clock
 from tests.cast import PASSWORD
+from tests.journeys.test_accessible import looking
 
 PHONE = {"width": 360, "height": 740}
 
@@ -82,7 +83,7 @@ def gives_the_password(visitor, person, next="/mailboxes/"):
 
 def signs_in_by_passkey(visitor, customer):
     page = visitor.page
-    page.goto(visitor.url("/accounts/2fa/webauthn/login/?next=/settings/security/", customer))
+    page.goto(visitor.url("/accounts/login/?next=/settings/security/", customer))
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url(visitor.url("/settings/security/", customer))
     visitor.sees("Lena's laptop")
@@ -210,16 +211,18 @@ def test_a_required_factor_keeps_everything_shut_until_it_is_there(visit, cast):
     assert complaints == []
 
 
-def test_the_pages_fit_a_phone(visit, cast):
+def test_the_pages_fit_a_phone_and_axe_finds_nothing(visit, cast):
     def story(visitor):
         page = visitor.page
         Device(visitor)
-        too_wide = []
+        too_wide, found = [], []
+        inspect = looking(page, found)
 
         def look(path=None):
             if path:
                 page.goto(visitor.url(path))
-            for direction in ("ltr", "rtl"):
+            inspect(page.url)
+            for direction in ("rtl", "ltr"):
                 page.evaluate("to => { document.documentElement.dir = to }", direction)
                 if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
                     too_wide.append((page.url, direction))
@@ -229,17 +232,24 @@ def test_the_pages_fit_a_phone(visit, cast):
         look("/settings/security/")
         look("/accounts/2fa/totp/activate/")
         confirms(page)
-        page.wait_for_selector("#totp-secret")
+        page.fill("[name=code]", "000000")
+        page.press("[name=code]", "Enter")
+        page.wait_for_selector("#code_error")
         look()
+        look("/accounts/2fa/webauthn/add/")
         adds_a_passkey(visitor, None, confirmed=True)
-        look("/settings/security/")
-        look("/accounts/2fa/recovery-codes/")
-        look("/accounts/2fa/recovery-codes/generate/")
-        page.goto(visitor.url("/settings/security/"))
+        look()
+        for path in ("", "generate/"):
+            look(f"/accounts/2fa/recovery-codes/{path}")
+        look("/accounts/2fa/webauthn/reauthenticate/")
         for act in ("Rename", "Remove"):
+            page.goto(visitor.url("/settings/security/"))
             page.get_by_role("link", name=act).click()
             look()
-            page.go_back()
-        return too_wide
+        signs_out(visitor)
+        gives_the_password(visitor, cast.owner)
+        page.wait_for_selector("#passkey_confirm")
+        look()
+        return too_wide, found
 
-    assert visit(story, viewport=PHONE) == []
+    assert visit(story, viewport=PHONE, reduced_motion="reduce") == ([], [])

@@ -42,7 +42,7 @@ class RoleForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = [(role.value, MEANINGS[role]) for role in roles]  # type: ignore[attr-defined]
-        if isinstance(place, Provider):
+        if isinstance(place, Provider) and place.customers.exists():
             self.fields["customers"].queryset = place.customers.order_by("name")  # type: ignore[attr-defined]
         else:
             del self.fields["reach"], self.fields["customers"]

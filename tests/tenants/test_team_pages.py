@@ -205,6 +205,15 @@ def test_another_providers_customer_is_no_choice(cast, team):
     assert list(team(cast.owner).post("/team/invite/", form).context["form"].errors) == ["customers"]
 
 
+def test_without_customers_there_is_nothing_to_choose_among(cast, team, northwind):
+    tailspin = services.create_provider("tailspin", "Tailspin")
+    services.add_membership(cast.stranger, provider=tailspin, role="owner")
+    client = team(cast.stranger)
+    assert "Only these customers" not in text(client.get("/team/invite/"))
+    client.post("/team/invite/", {"email": "new@tailspin.example", "role": "operator", "reach": "some"})
+    assert not Invitation.objects.get(provider=tailspin).customers.exists()
+
+
 def test_a_second_click_invites_nobody_twice(cast, team, mailoutbox):
     form = {"email": "new@northwind.example", "role": "operator", "reach": "all"}
     client = team(cast.owner)

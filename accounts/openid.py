@@ -28,6 +28,7 @@ CONFIGURATION = "/.well-known/openid-configuration"
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # By a key that only the identity provider has: never "none", never one that we know too.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+SCOPES = ("openid", "email")
 CLOCK_SECONDS = 60  # that the two clocks may differ
 SUBJECT_LENGTH = 191  # as long as allauth's column; OpenID allows 255, and nobody uses them
 SECOND_FACTOR = "mfa"  # RFC 8176
@@ -156,7 +157,7 @@ class OrganizationProvider(OpenIDConnectProvider):
     oauth2_adapter_class = OpenIDAdapter
 
     def get_default_scope(self) -> list[str]:
-        return ["openid", "email"]
+        return list(SCOPES)
 
     def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
         return {}

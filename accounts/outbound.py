@@ -57,7 +57,8 @@ class OutboundSession(requests.Session):
 def check_scheme(url: str) -> None:
     """Raises NotEncrypted for what is no HTTPS URL. In the demo and in DEBUG mode HTTP will do."""
     allowed = ("https://", "http://") if _is_playground() else ("https://",)
-    if not url.lower().startswith(allowed) or not host_of(url):
+    # What can't be printed would not fit into a header either.
+    if not url.lower().startswith(allowed) or not host_of(url) or not url.isprintable() or " " in url:
         raise NotEncrypted(url=url)
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.errors import Refusal
+from accounts.openid import SCOPES
 from tenants import identity
 from tenants.access import Right, providers_of, require_at_provider
 from tenants.errors import NotAllowed
@@ -120,6 +121,7 @@ def _page(
         "checked": checked,
         "connected": identity.connected(saved) if saved else 0,
         "callback_url": base_url(request, reverse("openid_connect_callback", args=[provider.slug])),
+        "scopes": " ".join(SCOPES),
         "here": _here(request, provider),
         "switch_url": _here(request, provider, "identity_provider_switch"),
         "forget_url": _here(request, provider, "identity_provider_forget"),

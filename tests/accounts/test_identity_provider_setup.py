@@ -336,7 +336,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(secured, settings):
         discover(secured.issuer)
 
 
-@pytest.mark.parametrize("url", [7, None, "", "javascript:alert(1)", "http://localhost/", "//localhost/"])
+@pytest.mark.parametrize(
+    "url", [7, None, "", "javascript:alert(1)", "http://localhost/", "//localhost/", "https://x/\n"]
+)
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 def test_every_address_that_the_service_names_is_held_to_the_same(secured, name, url):
     secured.more = {name: url}

@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 
 from accounts.models import User
 from tenants import identity
-from tenants.models import AuditEvent
+from tenants.models import AuditEvent, Provider
 from tenants.services import add_membership, remove_membership
 from tests.accounts.openid.kit import CLIENT_SECRET, START, callback
 from tests.cast import provider
@@ -358,6 +358,14 @@ def test_unless_the_identity_provider_says_that_it_asked_for_one(northwinds, ope
     visitor = way_in()
     visitor.signs_in(ADMIN)
     assert visitor.is_signed_in
+
+
+def test_who_has_none_must_set_one_up_where_the_provider_requires_it(northwinds, openid, way_in):
+    Provider.objects.filter(slug="northwind").update(require_second_factor=True)
+    openid.knows(OWNER)
+    visitor = way_in()
+    visitor.signs_in(OWNER)
+    assert visitor.client.get("/customers/")["Location"] == "/settings/security/"
 
 
 # --- Secrets ---

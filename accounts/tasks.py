@@ -14,12 +14,13 @@ from accounts.models import User
 
 log = logging.getLogger(__name__)
 
-# A mail server that is away for an hour costs no mail.
+# A mail server that is away for half an hour or more costs no mail. No pause comes near the broker's visibility
+# time-out, after which a waiting task would be delivered a second time.
 PATIENCE: dict[str, Any] = {
     "autoretry_for": (OSError, SMTPException),
-    "retry_backoff": 10,
-    "retry_backoff_max": 900,
-    "max_retries": 10,
+    "retry_backoff": 5,
+    "retry_backoff_max": 60,
+    "max_retries": 60,
 }
 
 

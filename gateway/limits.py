@@ -30,7 +30,7 @@ PER_NETWORK = 60  # failures; some archivers with old passwords behind one addre
 REDIS_SECONDS = 0.5  # how long one question to Redis may take
 REDIS_PAUSE_SECONDS = 10  # how long Redis is left alone after it failed
 
-MAX_ARGON2 = 4  # at 64 MiB each, per process
+MAX_ARGON2 = 4  # logins at a time, per process; the rest wait their turn
 MAX_WAITING = 64  # logins in the queue for it
 WAIT_SECONDS = 20
 

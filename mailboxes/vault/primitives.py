@@ -8,6 +8,7 @@
 """
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -49,6 +50,11 @@ _MLKEM_SEED_OCTETS: Final = 64
 _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
+# Each derivation takes a thread of OpenSSL's for each lane. Two at the same moment take them from each other, and
+# both may wait for ever or fail for lack of them. One at a time uses the cores as well, and bounds the memory.
+_one_at_a_time = threading.Lock()
+
+
 @dataclass(frozen=True)
 class Cost:
     """What one guess of a password costs: Argon2id's memory in KiB, passes and lanes.
@@ -70,10 +76,11 @@ class Cost:
 
 def stretch(password: str, salt: bytes, cost: Cost) -> AESGCM:
     """The key of a password lock."""
-    derived = Argon2id(
+    argon2 = Argon2id(
         salt=salt, length=KEY_OCTETS, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib
-    ).derive(password.encode(errors="surrogatepass"))
-    return AESGCM(derived)
+    )
+    with _one_at_a_time:
+        return AESGCM(argon2.derive(password.encode(errors="surrogatepass")))
 
 
 def hpke_seal(plain: bytes, public: bytes, info: bytes) -> bytes:

@@ -1,3 +1,4 @@
+import logging
 import shutil
 import sys
 import tempfile
@@ -52,8 +53,13 @@ def box(committed_db: None, acme: Any) -> Box:
 
 @pytest.fixture
 def gateway(committed_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    with gateway_running(Certificates(tmp_path_factory.mktemp("tls"))) as clients:
-        yield clients
+    log = logging.getLogger("gateway")
+    log.setLevel(logging.WARNING)  # of hundreds of mails nobody reads a line for each
+    try:
+        with gateway_running(Certificates(tmp_path_factory.mktemp("tls"))) as clients:
+            yield clients
+    finally:
+        log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import threading
 from django.conf import settings
 
 from mailboxes.tasks import work_job
-from tests.breaking.kit import mails, prove_whole, short_or_long, until
+from tests.breaking.kit import mails, short_or_long, until
+from tests.breaking.proofs import prove_whole
 
 DISK_MS = 4  # for each blob, so that a few hundred of them keep two processes busy for a while
 KILLS = short_or_long(10, 100)

@@ -1,7 +1,8 @@
 """Redis, PostgreSQL or the disk fail in the middle of a re-encryption, and it goes on by itself."""
 
 from mailboxes import services
-from tests.breaking.kit import Box, mails, prove_whole, until
+from tests.breaking.kit import Box, mails, until
+from tests.breaking.proofs import prove_whole
 from tests.breaking.services import LARGEST_LOG
 from tests.cast import customer
 
@@ -54,7 +55,10 @@ def test_a_full_disk_is_told_and_when_there_is_room_the_job_goes_on_by_itself(
     until(is_in_trouble, "the job notices that the disk is full")
     stuck = services.progress(box.job(job))
     assert str(stuck.trouble) == "The message store is full."
-    assert str(stuck.advice) == "Free space there. Nothing is lost; the job goes on by itself."
+    assert (
+        str(stuck.advice)
+        == "Ask the platform's staff to free space there. Nothing is lost; the job goes on by itself."
+    )
     assert stuck.next_try_at and stuck.may_retry and not stuck.needs_password
     assert stuck.done < stuck.total
     assert box.contents() == box.ledger, "all is readable while the job can't go on"

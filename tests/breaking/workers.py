@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -123,11 +124,16 @@ class Bell:
 
     def everything(self) -> bytes:
         """All keys and values, for looking for what must not be there."""
-        found = []
-        for key in self.redis.scan_iter():
-            found.append(key)
-            found.append(self.redis.dump(key) or b"")
-        return b"\n".join(found)
+        read: dict[bytes, Callable[[bytes], Iterable[bytes]]] = {
+            b"string": lambda key: [self.redis.get(key) or b""],
+            b"list": lambda key: self.redis.lrange(key, 0, -1),
+            b"set": self.redis.smembers,
+            b"hash": lambda key: self.redis.hgetall(key).values(),
+            b"zset": lambda key: self.redis.zrange(key, 0, -1),
+            b"none": lambda key: [],  # gone in this moment
+        }
+        keys = list(self.redis.scan_iter())
+        return b"".join(key + b"".join(read[self.redis.type(key)](key)) for key in keys)
 
 
 def environment_of_processes() -> dict[str, str]:

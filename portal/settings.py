@@ -1,6 +1,7 @@
 """Settings, read from the environment once. Everything else asks `django.conf.settings`; docs/settings.md lists the variables."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -203,7 +204,12 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # people are made by those who know them; nobody signs up
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "20/m/ip,5/h/key",
+}
+PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody gets mail from us because a stranger typed their address
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # other sessions end, the one at hand stays
@@ -217,6 +223,17 @@ SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # tenants decides whose addresses an identity provider speaks for
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIAL_GATE = "tenants.identity_gate.Gate"
+# Identity providers are asked on the public network only, but for these.
+IDENTITY_PROVIDER_NETWORKS = env.text("GATEHOUSE_IDP_NETWORKS").replace(",", " ").split()
+IDENTITY_PROVIDER_CA_FILE = env.text("GATEHOUSE_IDP_CA_FILE")
+try:
+    for _network in IDENTITY_PROVIDER_NETWORKS:
+        ip_network(_network)
+except ValueError as _error:
+    env.complain(
+        "GATEHOUSE_IDP_NETWORKS", f"{_error}.", "Use networks such as 10.1.0.0/16, separated by commas."
+    )
+    IDENTITY_PROVIDER_NETWORKS = []
 
 # --- E-mail --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")
@@ -269,7 +286,13 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Languages, time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("de", _("German"))]
+LANGUAGES = [
+    ("en", _("English")),
+    ("de", _("German")),
+    ("fr", _("French")),
+    ("es", _("Spanish")),
+    ("ar", _("Arabic")),
+]
 LOCALE_PATHS = [ROOT / "locale"]
 LANGUAGE_COOKIE_DOMAIN = BASE_DOMAIN
 ROSETTA_ACCESS_CONTROL_FUNCTION = "portal.translators.may_translate"

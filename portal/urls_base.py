@@ -2,6 +2,9 @@
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import include, path
@@ -12,6 +15,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 admin.site.site_header = admin.site.site_title = _("Gatehouse administration")
 # Rights come from memberships, and a person has one address: what the libraries bring for both leads nowhere here.
 admin.site.unregister([EmailAddress, Group])
+# Sessions' keys, second factors and clients' secrets are nobody's to look at or to change past the rules.
+admin.site.unregister([UserSession, Authenticator, SocialAccount, SocialApp, SocialToken])
 
 urlpatterns = [
     path("", include("accounts.urls")),

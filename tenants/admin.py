@@ -3,18 +3,29 @@
 What changes something goes through the services, so that it is checked and recorded as everywhere else.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from tenants import services, slugs
-from tenants.errors import InvalidRole, InvalidSlug
-from tenants.models import AuditEvent, Customer, DirectoryEntry, Domain, Membership, Provider, SpareSchema
+from tenants.errors import InvalidRole, InvalidSlug, TenantError
+from tenants.models import (
+    AuditEvent,
+    Customer,
+    DirectoryEntry,
+    Domain,
+    IdentityProvider,
+    Membership,
+    Provider,
+    SpareSchema,
+)
 
 
 class ThroughServices(admin.ModelAdmin):
@@ -167,7 +178,8 @@ class MembershipAdmin(ThroughServices):
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         if change:
-            services.change_role(obj, role=obj.role, by=request.user)
+            with self._refusals_as_messages(request):
+                services.change_role(obj, role=obj.role, by=request.user)
         else:
             saved = services.add_membership(
                 obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=request.user
@@ -175,11 +187,33 @@ class MembershipAdmin(ThroughServices):
             _become(obj, saved)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        services.remove_membership(obj, by=request.user)
+        with self._refusals_as_messages(request):
+            services.remove_membership(obj, by=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for membership in queryset:
-            services.remove_membership(membership, by=request.user)
+            self.delete_model(request, membership)
+
+    @contextmanager
+    def _refusals_as_messages(self, request: HttpRequest) -> Iterator[None]:
+        """What a service refuses here, such as the removal of the last owner, no form can know beforehand."""
+        try:
+            yield
+        except TenantError as error:
+            self.message_user(request, error.message, messages.ERROR)
+
+
+@admin.register(IdentityProvider)
+class IdentityProviderAdmin(ReadOnly):
+    """Staff may switch one off, when a domain is in dispute; everything else is the provider's own affair."""
+
+    list_display = ("provider", "kind", "email_domains", "active")
+    list_select_related = ("provider",)
+    fields = ("provider", "kind", "email_domains", "active")
+    readonly_fields = ("provider", "kind", "email_domains")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_active and request.user.is_staff)
 
 
 @admin.register(DirectoryEntry)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.second_factor import has_second_factor
+from accounts.social import brought_second_factor
 from tenants.models import Provider
 
 # What it takes to set one up, to read the page in one's own language, or to leave. Everything else is shut, pages that
@@ -36,7 +37,8 @@ class SecondFactorGate:
     """Leads who lacks a required second factor to the page that says so and lets them add one.
 
     Comes last, so that a customer's host says nothing of this to strangers. Whether the factor was used at sign-in
-    needs no question here: who has one can't sign in without it, and the first one ends all other sessions.
+    needs no question here: who has one can't sign in without it, and the first one ends all other sessions. Whoever
+    was asked for one by their identity provider has shown it there.
     Sets request.second_factor_required_by for that page: the provider, or None when nothing is missing.
     """
 
@@ -51,7 +53,7 @@ class SecondFactorGate:
         if not request.user.is_authenticated:
             return None
         provider = required_by(request.user)
-        if provider is None or has_second_factor(request.user):
+        if provider is None or has_second_factor(request.user) or brought_second_factor(request):
             return None
         request.second_factor_required_by = provider
         if request.resolver_match.view_name in OPEN_PAGES:

@@ -188,9 +188,7 @@ def test_forms_of_other_sites_do_nothing(cast, client_for, path):
 
 
 # --- By invitation only ---
-@pytest.mark.parametrize(
-    "path", ["signup/", "password/reset/", "password/change/", "email/", "confirm-email/"]
-)
+@pytest.mark.parametrize("path", ["signup/", "password/change/", "email/", "confirm-email/"])
 @pytest.mark.parametrize("host", ["acme", None])
 def test_nobody_signs_up_and_nothing_else_of_the_library_is_open(cast, client_for, path, host):
     client = client_for(cast.owner, host=host)

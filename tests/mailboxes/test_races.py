@@ -1,8 +1,13 @@
 """What happens in the moment in which a reset or a deletion commits; needs transactions of several connections."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -126,3 +131,22 @@ def test_mail_in_the_moment_of_a_deletion_is_refused_and_leaves_nothing(
     with tenant_context(acme):
         assert not Message.objects.exists()
     assert [path for path in settings.STORE_ROOT.rglob("*") if path.is_file()] == []
+
+
+def test_without_redis_a_reset_is_done_all_the_same(committed_db, acme, acme_mailbox):
+    delivery.deliver([delivery.resolve(acme_mailbox.address, peer=PEER)], [b"mail"])
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + connection.settings_dict["NAME"]).geturl()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "reset_mailbox_password", "acme", acme_mailbox.address]
+        + ["--current-password-stdin", "--json"],
+        env={**os.environ, "DATABASE_URL": url, "REDIS_URL": "unix:///nowhere/redis.sock"},
+        input=acme_mailbox.password,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    new = json.loads(done.stdout)
+    assert new["job"]
+    collection.open_maildrop(acme_mailbox.address, new["password"], peer=PEER).release()

@@ -243,6 +243,7 @@ EMAIL_TIMEOUT = 10
 if not _smtp.scheme:  # each mail becomes a file there
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 elif _smtp.scheme in ("smtp", "smtps") and _smtp.hostname:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = _smtp.hostname, _smtp.port or (465 if _smtp.scheme == "smtps" else 587)
     EMAIL_USE_SSL, EMAIL_USE_TLS = _smtp.scheme == "smtps", _smtp.scheme == "smtp" and _smtp.query != "tls=no"
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_smtp.username or ""), unquote(_smtp.password or "")

@@ -49,6 +49,11 @@ def show(console: Console, settings: LazySettings) -> None:
         f"  Mail in      SMTP {bind}:{settings.SMTP_PORT} (STARTTLS), {bind}:{settings.SMTPS_PORT} (TLS)",
         f"  Mail out     POP3 {bind}:{settings.POP3_PORT} (STLS), {bind}:{settings.POP3S_PORT} (TLS)",
         f"  Certificate  {settings.STATE_DIR / 'tls' / 'cert.pem'}",
+        *(
+            []
+            if settings.EMAIL_BACKEND.startswith("django.core.mail.backends.smtp")
+            else [_letters(settings)]
+        ),
         f"  Data         {settings.STATE_DIR}",
         "",
         "  Ctrl-C stops everything; the data stays.",
@@ -56,6 +61,12 @@ def show(console: Console, settings: LazySettings) -> None:
     ]
     for line in lines:
         console.say(line)
+
+
+def _letters(settings: LazySettings) -> str:
+    return (
+        f"  Letters      {settings.EMAIL_FILE_PATH} (invitations and notices; GATEHOUSE_SMTP_URL sends them)"
+    )
 
 
 def _suffix(port: int) -> str:

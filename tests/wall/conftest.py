@@ -1,0 +1,44 @@
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.wall import summary
+from tests.wall.scene import Scene, build, undone
+from tests.wall.summary import pytest_terminal_summary  # noqa: F401 - a hook, for runs without `-p`
+
+
+@pytest.fixture(scope="module")
+def _stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Scene]:
+    """Set up once for all tests of a module, which would otherwise take longer over this than over their work."""
+    with django_db_blocker.unblock(), undone():
+        yield build()
+
+
+@pytest.fixture
+def scene(_stage: Scene, settings: Any) -> Iterator[Scene]:
+    """Everybody and everything, untouched by the test before. Quick: there is no garbage to look for and no log."""
+    settings.USERSESSIONS_TRACK_ACTIVITY = False  # a write for each request
+    logging.disable(logging.WARNING)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        with undone():
+            yield _stage
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def counted(record_property: Callable[[str, Any], None]) -> Callable[[int, int, int], None]:
+    """Tell how many URLs, pairs of URL and person, and requests were tried, for the line at the end of the run."""
+
+    def tell(urls: int, pairs: int, requests: int) -> None:
+        record_property(summary.KEY, [urls, pairs, requests])
+
+    return tell

@@ -1,0 +1,151 @@
+"""Every URL of both hosts, with everybody, against one table: no samples."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.wall.routes import routes
+from tests.wall.scene import BASE, GLOBEX, Person, Scene, send
+from tests.wall.table import ANONYMOUS, READERS, SIGNED_IN, TABLE, Outcome, line_of
+from tests.wall.trying import HOSTS, Door, Holes, doors, outcome, seen
+
+Tell = Callable[[int, int, int], None]
+
+each_host = pytest.mark.parametrize("host", HOSTS)
+
+# The link in an invitation: it changes nothing, and a refusal would write its secret into the log.
+TAKES_ANY_FORM = {"invitation"}
+
+
+# --- The table ---
+@each_host
+def test_every_url_has_a_line_in_the_table(host: str) -> None:
+    missing = [route for route in routes(host) if line_of(host, route.name) is None]
+    assert not missing, "\n".join(
+        f'Say in tests/wall/table.py, {host.upper()}, who may go to /{route.address}: "{route.name}": Line(...).'
+        for route in missing
+    )
+
+
+@each_host
+def test_every_line_of_the_table_is_of_a_url(host: str) -> None:
+    used = [line_of(host, route.name) for route in routes(host)]
+    unused = [name for name, line in TABLE[host].items() if not any(line is other for other in used)]
+    assert not unused, f"Take out of tests/wall/table.py what no URL of the {host} host is called: {unused}"
+
+
+@each_host
+def test_every_place_of_a_url_is_filled(host: str, scene: Scene) -> None:
+    wrong = [
+        f"{door.name}: {', '.join(door.route.places) or 'nothing'}"
+        for door in doors(host, scene.things)
+        if len(door.thing.own) != len(door.route.places)
+    ]
+    assert not wrong, "Say in tests/wall/table.py (`of`) what is named here:\n" + "\n".join(wrong)
+
+
+# --- Everybody everywhere ---
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@each_host
+def test_everybody_gets_what_the_table_says(host: str, method: str, scene: Scene, counted: Tell) -> None:
+    holes, urls = Holes(), 0
+    for door in doors(host, scene.things):
+        urls += 1
+        for person in scene.people.values():
+            holes.check(door, person, method, HOSTS[host], door.line.expected(host, person.name, method))
+    counted(urls if method == "GET" else 0, holes.tried if method == "GET" else 0, holes.tried)
+    assert not holes.found, str(holes)
+
+
+def test_who_is_limited_to_some_customers_has_the_same_rights_at_these(scene: Scene, counted: Tell) -> None:
+    holes, limited = Holes(), scene.people["limited"]
+    for door in doors("customer", scene.things | scene.at_globex()):
+        if door.line.of == "passkey":
+            continue  # one's own, and the same everywhere
+        for method in ("GET", "POST"):
+            expected = door.line.expected("customer", "operator", method)
+            holes.check(door, limited, method, GLOBEX, expected)
+    counted(0, holes.tried // 2, holes.tried)
+    assert not holes.found, str(holes)
+
+
+# --- Others' things ---
+@each_host
+def test_others_things_look_like_things_that_do_not_exist(host: str, scene: Scene, counted: Tell) -> None:
+    """The same status, page and headers, whoever asks and however: nobody learns what others have."""
+    holes = Holes()
+    for door in (door for door in doors(host, scene.things) if door.thing.foreign):
+        for person in scene.people.values():
+            if host == "customer" and person.name not in READERS | ANONYMOUS:
+                continue  # for whom there is nothing at all here
+            for method in ("GET", "POST"):
+                nowhere = _sees(person, method, door, door.thing.missing, HOSTS[host])
+                for values in door.thing.foreign:
+                    if _is_theirs(person, door, values):
+                        continue
+                    there = _sees(person, method, door, values, HOSTS[host])
+                    holes.tried += 1
+                    opened = there[0] < 400 and person.user is not None
+                    if there != nowhere or opened:
+                        holes.note(
+                            f"{method} {door.route.filled(*values)} ({door.name}), {person.name}: {there[0]}, "
+                            f"where nothing is: {nowhere[0]}"
+                        )
+    counted(0, 0, holes.tried)
+    assert holes.tried
+    assert not holes.found, str(holes)
+
+
+def _sees(person: Person, method: str, door: Door, values: tuple[str, ...], host: str) -> tuple[int, str]:
+    path = door.route.filled(*values)
+    return seen(person.tries(method, path, host), path)
+
+
+def _is_theirs(person: Person, door: Door, values: tuple[str, ...]) -> bool:
+    """What is foreign to Acme, Northwind and its owner is somebody's own. In scene.py it stands first."""
+    owner = {"passkey": "admin", "team member": "rival", "team invitation": "rival"}.get(str(door.line.of))
+    return person.name == owner and values == door.thing.foreign[0]
+
+
+def test_a_provider_named_in_the_query_opens_no_door_either(scene: Scene) -> None:
+    """People of several providers choose one by ?provider= on these pages."""
+    holes = Holes()
+    for door in doors("base", scene.things):
+        if door.route.places or "rival" not in door.line.may or door.line.may >= SIGNED_IN:
+            continue
+        for name, other in (("owner", "fabrikam"), ("limited", "fabrikam"), ("rival", "northwind")):
+            for method in ("GET", "POST"):
+                answer = scene.people[name].tries(method, f"{door.path}?provider={other}", BASE)
+                if outcome(answer) == Outcome.AWAY or other.title() in answer.content.decode():
+                    holes.note(f"{method} {door.path}?provider={other}, {name}: {answer.status_code}")
+    assert not holes.found, str(holes)
+
+
+# --- Other methods, other sites ---
+@each_host
+def test_no_other_method_opens_what_get_and_post_do_not(host: str, scene: Scene) -> None:
+    holes = Holes()
+    for door in doors(host, scene.things):
+        if door.name.startswith("admin:") and door.name != "admin:index":
+            continue
+        for name in ("viewer", "stranger"):
+            for method in ("HEAD", "PUT", "DELETE"):
+                expected = door.line.expected(host, name, method) | {Outcome.NO_METHOD}
+                holes.check(door, scene.people[name], method, HOSTS[host], expected)
+    assert not holes.found, str(holes)
+
+
+@each_host
+def test_no_url_takes_a_form_of_another_host(host: str, scene: Scene) -> None:
+    """To browsers all our hosts are one site, so that cookies come along: the form's own token has to tell."""
+    holes = Holes()
+    for door in doors(host, scene.things):
+        headers = {
+            "host": HOSTS[host],
+            "cookie": scene.people["owner"].cookie,
+            "origin": f"http://{GLOBEX}",
+        }
+        status = send("POST", door.path, headers, careful=True).status_code
+        if status not in (403, 404, 405) and door.name not in TAKES_ANY_FORM:
+            holes.note(f"POST {door} from {GLOBEX}: {status}")
+    assert not holes.found, str(holes)

@@ -50,7 +50,7 @@ class OutboundSession(requests.Session):
                     raise LeadsElsewhere(url=str(url))
                 response._content = _read(response)
                 return response
-        except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise Unreachable(host=host_of(str(url))) from error
 
 

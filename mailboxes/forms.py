@@ -3,14 +3,37 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.utils.translation import get_language, get_language_info, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from mailboxes.models import Mailbox
 
 
+class SheetForm(forms.Form):
+    """Step 1 of showing a password: whoever gets the hand-over sheet may read another language."""
+
+    sheet_language = forms.ChoiceField(
+        label=_("Language of the hand-over sheet"),
+        required=False,
+        help_text=_("It shows the password to whoever will enter it into the archiver."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Each by its own name, as in the settings.
+        self.fields["sheet_language"].choices = [  # type: ignore[attr-defined]
+            (code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES
+        ]
+        self.initial.setdefault("sheet_language", get_language())
+
+    def clean_sheet_language(self) -> str:
+        """Without a choice that of the page."""
+        return str(self.cleaned_data["sheet_language"] or get_language())
+
+
 class MailboxForm(forms.Form):
-    """Step 1 of creating a mailbox."""
+    """What a mailbox is called."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -25,6 +48,12 @@ class MailboxForm(forms.Form):
         help_text=_("Optional: what it is for, and who looks after it."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class NewForm(MailboxForm, SheetForm):
+    """Step 1 of creating a mailbox."""
+
+    field_order = ("name", "description", "sheet_language")
 
 
 class EditForm(MailboxForm):
@@ -80,8 +109,10 @@ def _password(**attrs: Any) -> forms.PasswordInput:
     )
 
 
-class ResetForm(forms.Form):
+class ResetForm(SheetForm):
     """Step 1 of resetting a password: the current one, or what becomes of the mail that only it opens."""
+
+    field_order = ("current_password", "locked_mail", "sheet_language")
 
     current_password = forms.CharField(
         label=_("Current password"),

@@ -238,7 +238,7 @@ def sentence_html(event: AuditEvent, link: str = "") -> SafeString:
 
 
 def details(event: AuditEvent, customers: Collection[str] | None = None) -> list[Detail]:
-    """What else was written down of the act. Of customers only those with these short names are named."""
+    """What the sentence does not say. Of customers only those with these short names are named."""
     data = dict(event.data)
     certificate = data.pop("certificate", None)
     if isinstance(certificate, dict):
@@ -249,6 +249,7 @@ def details(event: AuditEvent, customers: Collection[str] | None = None) -> list
             for key in ("customers", "customers_before")
             if isinstance(data.get(key), list)
         }
+    said = str(_template(event))
     changes = [
         Detail(_label(key), shown(key, after), before=shown(key, before), code=key in CODES)
         for key, before, after in _take_changes(event.action, data)
@@ -257,7 +258,7 @@ def details(event: AuditEvent, customers: Collection[str] | None = None) -> list
     return changes + [
         Detail(_label(key), shown(key, value), code=key in CODES)
         for key, value in data.items()
-        if value is not None
+        if value is not None and f"%({key})s" not in said
     ]
 
 

@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from mailboxes import errors, services
-from mailboxes.forms import ConfirmForm, MailboxForm
+from mailboxes.forms import ConfirmForm, NewForm
 from mailboxes.views.guards import ConsoleRequest, needs, never_kept
 from tenants.access import Right
 
@@ -21,14 +21,15 @@ def new(request: ConsoleRequest) -> HttpResponse:
     """Create a mailbox in two steps: name it and see its password; confirm, and it exists."""
     if request.method == "POST":
         return _confirm(request) if "token" in request.POST else _offer(request)
-    return render(request, "mailboxes/new.html", {"form": MailboxForm()})
+    return render(request, "mailboxes/new.html", {"form": NewForm()})
 
 
 @sensitive_variables("offer")
 def _offer(request: ConsoleRequest) -> HttpResponse:
-    form, taken = MailboxForm(request.POST), ""
+    form, taken = NewForm(request.POST), ""
     if form.is_valid():
-        asked = form.cleaned_data
+        asked = dict(form.cleaned_data)
+        sheet_language = asked.pop("sheet_language")
         try:
             offer = services.offer(request.customer, by=request.user, **asked)
         except (errors.InvalidName, errors.NameTaken) as error:
@@ -38,7 +39,13 @@ def _offer(request: ConsoleRequest) -> HttpResponse:
             form.add_error("description", error.message)
         else:
             confirm = ConfirmForm(initial={"token": offer.token, **asked})
-            context = {"offer": offer, "form": confirm, "servers": services.servers(), **asked}
+            context = {
+                "offer": offer,
+                "form": confirm,
+                "servers": services.servers(),
+                "sheet_language": sheet_language,
+                **asked,
+            }
             return render(request, "mailboxes/new_password.html", context)
     return render(request, "mailboxes/new.html", {"form": form, "taken": taken})
 
@@ -55,7 +62,7 @@ def _confirm(request: ConsoleRequest) -> HttpResponse:
         messages.info(request, error.message)
         return redirect("mailboxes:detail", pk=error.mailbox_id)
     except (errors.OfferExpired, errors.OfferAltered) as error:
-        again = MailboxForm(initial={"name": brought["name"], "description": brought["description"]})
+        again = NewForm(initial={"name": brought["name"], "description": brought["description"]})
         return render(request, "mailboxes/new.html", {"form": again, "refusal": error.message})
     except (errors.InvalidName, errors.NameTaken) as error:
         form.ask_again("name", error.message)

@@ -45,8 +45,10 @@ def _ask(
 def _offer(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
     form = ResetForm(request.POST)
     if form.is_valid():
+        asked = dict(form.cleaned_data)
+        sheet_language = asked.pop("sheet_language")
         try:
-            offer = services.offer_reset(request.customer, mailbox, by=request.user, **form.cleaned_data)
+            offer = services.offer_reset(request.customer, mailbox, by=request.user, **asked)
         except (errors.PasswordMistyped, errors.WrongCurrentPassword, errors.TooManyGuesses) as error:
             form.add_error("current_password", error.message)
         except errors.LockedMailUndecided as error:
@@ -61,6 +63,7 @@ def _offer(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
                 "offer": offer,
                 "form": UnderstoodForm(initial={"token": offer.token}),
                 "servers": services.servers(),
+                "sheet_language": sheet_language,
             }
             return render(request, "mailboxes/reset_password.html", context)
     return _ask(request, mailbox, form)

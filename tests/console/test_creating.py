@@ -206,3 +206,13 @@ def test_the_form_is_refused_when_another_site_sends_it(
     assert careful.post(NEW, {"name": "Journal"}).status_code == 403
     token = Page(careful.get(NEW)).sent_by(NEW)
     assert careful.post(NEW, {**token, "name": "Journal"}).status_code == 200
+
+
+def test_the_sheet_speaks_the_language_of_who_gets_it_and_the_page_that_of_who_makes_it(admin):
+    page = admin.post("/mailboxes/new/", {"name": "Journal", "sheet_language": "ar"}).content.decode()
+    sheet = page[page.index('class="card sheet"') : page.index("</section>")]
+    assert 'lang="ar"' in sheet
+    assert 'dir="rtl"' in sheet
+    assert "User name" not in sheet
+    assert "Copy the password" in sheet, "the buttons are for who looks at the page"
+    assert "Warning: this password is shown only now" in page

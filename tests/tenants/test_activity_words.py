@@ -107,6 +107,13 @@ def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, globex)
     assert newest(cast.stranger) == ["Only these customers: all before, globex, others after"]
 
 
+def test_what_the_sentence_says_is_not_said_again(cast, acme):
+    event = audit.record(
+        "membership.added", customer=acme, target=cast.viewer, data={"role": "viewer", "customers": ["acme"]}
+    )
+    assert [detail.plain for detail in activity_words.details(event)] == ["Only these customers: acme"]
+
+
 @pytest.mark.parametrize("action", activity_words.WORDINGS)
 def test_every_sentence_can_be_told_of_an_event_without_details(action):
     event = AuditEvent(action=action, target_name="Journal")

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import is_aware, localtime
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models import AuditEvent, Membership
@@ -208,7 +208,7 @@ class Detail:
         """As a file shows it."""
         if self.before is None:
             return f"{self.label}: {self.value}"
-        change = _now("%(field)s: %(before)s before, %(after)s after")
+        change = gettext("%(field)s: %(before)s before, %(after)s after")
         return change % {"field": self.label, "before": self.before, "after": self.value}
 
 
@@ -265,9 +265,9 @@ def details(event: AuditEvent, customers: Collection[str] | None = None) -> list
 def shown(key: str, value: Any) -> str:
     """A value of the trail as people read it."""
     if value is None or value in ("", [], {}):
-        return str(NOTHING.get(key) or _now("none"))
+        return str(NOTHING.get(key) or gettext("none"))
     if isinstance(value, bool):
-        return _now("yes") if value else _now("no")
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
         return ", ".join(shown(key, each) for each in value)
     if isinstance(value, dict):
@@ -309,7 +309,7 @@ def _take_changes(action: str, data: dict[str, Any]) -> Iterator[tuple[str, Any,
 
 def _only(known: Collection[str], slugs: list[Any]) -> list[Any]:
     named = [slug for slug in slugs if slug in known]
-    return named if len(named) == len(slugs) else [*named, _now("others")]
+    return named if len(named) == len(slugs) else [*named, gettext("others")]
 
 
 def _label(key: str) -> str:

@@ -43,7 +43,9 @@ def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, An
             (_("Activity"), "activity", Right.VIEW_ACTIVITY in rights),
         ]
     else:
-        at_provider = getattr(request, "customer", None) is None and providers_of(request.user).exists()
+        # Not on a host that does not exist either, or that would tell it from a customer's.
+        elsewhere = getattr(request, "customer", None) or getattr(request, "host_is_unknown", False)
+        at_provider = not elsewhere and providers_of(request.user).exists()
         wanted = [
             (_("Customers"), "customers", at_provider),
             (_("Team"), "team", at_provider),

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -174,8 +175,10 @@ def accept_invitation_as_newcomer(invitation: Invitation, *, name: str, password
     try:
         with transaction.atomic():
             user, _none = create_person(invitation.email, name=name, password=password)
-    except IntegrityError as error:  # by another invitation, in this moment
-        raise SignInFirst(email=invitation.email) from error
+    except (IntegrityError, ValidationError) as error:
+        if invitee(invitation) is None:
+            raise
+        raise SignInFirst(email=invitation.email) from error  # by another invitation, in this moment
     audit.record(
         "person.created", by=user, **placed(place_of(invitation)), target=user, data={"staff": False}
     )

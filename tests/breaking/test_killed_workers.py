@@ -30,7 +30,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(workers, box, g
         worker.kill()
         assert box.job(job).state == "running", "it was killed in the middle"
         worker = workers.start(disk_ms=DISK_MS)
-    box.await_state(job, "done", seconds=120)
+    box.await_state(job, "done")
     prove_whole(box, job, total=count, killed=True, clients=gateway)
 
 

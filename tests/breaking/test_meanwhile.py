@@ -42,7 +42,6 @@ def test_resets_in_the_middle_are_one_job_and_the_newest_password_opens_all_at_o
     prove_whole(box, job, total=job.total, clients=gateway)
 
 
-@pytest.mark.timeout(300, method="thread")  # a thread that is stuck in the vault hears no signal
 def test_resets_in_a_row_while_mail_comes_and_goes_lose_nothing(workers, box, gateway):
     box.seed(mails(short_or_long(300, 1000)))
     traffic = Traffic(box, gateway)

@@ -6,7 +6,7 @@ from mailboxes import errors, services
 from tests.breaking.kit import mails, short_or_long, until
 from tests.breaking.proofs import needles_of, prove_gone
 
-KILLS = short_or_long(3, 20)
+KILLS = short_or_long(2, 20)
 # At the beginning of a batch, in it, at its end, and when all rows are gone but the certificate is not there yet.
 STEPS = "remove:1 remove:250 remove:500 rmdir:1"
 

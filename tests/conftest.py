@@ -1,6 +1,8 @@
 """A database for each worker, cloned from one template that holds the cast; `db` rolls back, `committed_db` is for real commits."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from tests.cast import Cast, assemble, customer, present
 TEMPLATE = f"cast_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
 DATABASE = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}_{os.getppid()}"
 TEMPLATE_LOCK = 4711
+DROP_SECONDS = 60
 
 
 def _outside() -> psycopg.Connection[Any]:
@@ -34,11 +37,24 @@ def _use(name: str) -> None:
         settings_dict["NAME"] = name
 
 
+def _drop(outside: psycopg.Connection[Any], name: str) -> None:
+    """With whoever is still in it. Autovacuum may not be put out by us, so it is waited for."""
+    deadline = time.monotonic() + DROP_SECONDS
+    while True:
+        try:
+            outside.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            if time.monotonic() > deadline:
+                raise
+            threading.Event().wait(0.1)
+
+
 def _clone() -> None:
     """This worker's database, as new."""
     connections.close_all()
     with _outside() as outside:
-        outside.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE)))
+        _drop(outside, DATABASE)
         outside.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
                 sql.Identifier(DATABASE), sql.Identifier(TEMPLATE)

@@ -83,7 +83,8 @@ class BadToken(ProviderFault):
     """The identity provider's statement can't be believed: signature, issuer, audience, age, nonce or subject."""
 
     code = "bad-token"
-    template = _("The identity provider's statement is not valid: %(why)s.")
+    # Why stands in the log: it says nothing to people, and might say too much to others.
+    template = _("The identity provider's statement is not valid.")
 
 
 # --- The person ---

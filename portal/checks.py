@@ -194,6 +194,20 @@ def tls_files_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     return found
 
 
+@register(TAG)
+def identity_provider_authorities_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    path = settings.IDENTITY_PROVIDER_CA_FILE
+    if not path or (Path(path).is_file() and os.access(path, os.R_OK)):
+        return []
+    return [
+        Error(
+            f"GATEHOUSE_IDP_CA_FILE is {path}, which cannot be read.",
+            hint="Name a PEM file that this process may read, or leave it empty.",
+            id="gatehouse.E019",
+        )
+    ]
+
+
 @register(Tags.database)
 def redis_answers(
     app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any

@@ -32,9 +32,16 @@ class Gate:
         audit.record(
             "person.signed_in_by_identity_provider",
             by=user,
-            provider=found.provider if found else None,
+            **_place_of(user, found.provider if found else None),
             target=user,
         )
+
+
+def _place_of(user: Any, provider: Provider | None) -> dict[str, Any]:
+    """Where the sign-in is told: at a customer, if that is the person's one place, for there its people look."""
+    roles = Membership.objects.filter(user=user).select_related("customer")
+    customers = [role.customer for role in roles if role.customer]
+    return {"customer": customers[0]} if len(roles) == len(customers) == 1 else {"provider": provider}
 
 
 def people_of(provider: Provider) -> QuerySet[Any]:

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ class Server:
         self._running = postgres.start(self._state_dir, durable=False)
 
 
-class Disk:
+class Disk(ABC):
     """A disk that fills up and is made room on."""
 
     @classmethod
@@ -56,12 +57,12 @@ class Disk:
         finally:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
+    @abstractmethod
     def fill(self, worker: Worker) -> None:
         """There is no room any more; what is freed in the meantime is taken by the next call."""
-        raise NotImplementedError
 
-    def make_room(self, worker: Worker) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def make_room(self, worker: Worker) -> None: ...
 
 
 class MountedDisk(Disk):

@@ -40,6 +40,7 @@ CHECKS = [
     checks.store_is_supported,
     checks.shortcuts_stay_on_this_machine,
     checks.tls_files_are_readable,
+    checks.identity_provider_authorities_are_readable,
 ]
 
 
@@ -76,6 +77,7 @@ def test_right_settings_have_nothing_to_complain_about(right):
         ("TLS_CERT_FILE", "/nowhere/cert.pem", "E013"),
         ("TLS_KEY_FILE", "/nowhere/key.pem", "E013"),
         ("TLS_KEY_FILE", None, "E014"),
+        ("IDENTITY_PROVIDER_CA_FILE", "/nowhere/ca.pem", "E019"),
     ],
 )
 def test_one_wrong_setting_is_one_complaint(right, name, value, expected):

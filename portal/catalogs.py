@@ -2,7 +2,7 @@
 
 `python -m portal.catalogs` compiles what is out of date; with `--check` it only reads, and names every catalog
 that can't be read, has a fuzzy or missing translation, lacks a placeholder of its original, or no longer
-has just the texts of the code.
+has just the texts of the code, and every text of a template that is not marked for translation.
 """
 
 import argparse
@@ -16,6 +16,8 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from django.utils.translation.template import templatize
+
+from portal.unmarked import unmarked_in
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
@@ -116,7 +118,7 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing, report what is incomplete")
     if parser.parse_args().check:
-        found = [*complaints(), *strays()]
+        found = [*complaints(), *strays(), *unmarked_in(ROOT)]
         print("\n".join(found) or "Every catalog is complete.")
         return 1 if found else 0
     try:

@@ -11,16 +11,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection
-from django_tenants.utils import tenant_context
 
-from mailboxes import services
-from mailboxes.models import Job
-from mailboxes.work.slices import work_slice
+from tests.accounts.factors import Clock
 from tests.breaking.workers import Workers
 from tests.gateway.kit import Certificates, Clients, gateway_running
+from tests.journeys.stage import Stage
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SECONDS = 15  # for a page to show what it should, on a busy machine
@@ -134,6 +133,18 @@ class Visitor:
         self.page.press("[name=password]", "Enter")
         self.page.wait_for_selector(".person")
 
+    def presses(self, button: str, then: str) -> None:
+        """A button that leads on, and waits for what the next page shows."""
+        with self.page.expect_navigation():
+            self.page.click(button)
+        self.page.wait_for_selector(then)
+
+    def forgets_to_tick(self, then: str) -> None:
+        """As browsers without scripts allow; in others OK can't be pressed until then."""
+        with self.page.expect_navigation():
+            self.page.evaluate("document.querySelector('#ok').form.submit()")
+        self.page.wait_for_selector(then)
+
     def tabs_to(self, selector: str) -> None:
         """Go there as people do who have no mouse."""
         for _ in range(60):
@@ -181,42 +192,13 @@ def visit(web_port: int) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def life(acme, cast, gateway, make_mailbox, meanwhile):
-    """A mailbox with mail and a name that knows no spaces, and what happens to it while somebody looks on."""
-    name = "Rechtsabteilungsjournalpostfachnachfolger-" * 2
-    opened = make_mailbox(name, description="Vorratsdatenspeicherungsverantwortlichkeit " * 3)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What authenticator apps and the portal go by."""
+    clock = Clock()
+    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
+    return clock
 
-    class Life:
-        url = f"/mailboxes/{opened.mailbox.pk}/"
 
-        def __init__(self):
-            self.name, self.password = name, opened.password
-
-        def receives_mail(self):
-            assert gateway.send(b"Subject: 1\r\n\r\nHello.\r\n", opened.address).startswith(b"250 ")
-
-        def is_reset(self, **how):
-            password, job = meanwhile(
-                lambda: services.reset_password(acme, opened.mailbox, by=cast.admin, **how)
-            )
-            self.password = password.reveal()
-            return job and f"/mailboxes/jobs/{job.pk}/"
-
-        def job_is(self, **values):
-            def write():
-                with tenant_context(acme):
-                    Job.objects.update(**values)
-
-            meanwhile(write)
-
-        def is_worked_on(self):
-            def work():
-                with tenant_context(acme):
-                    jobs = list(Job.objects.values_list("pk", flat=True))
-                for job in jobs:
-                    while work_slice(acme, job):
-                        pass
-
-            meanwhile(work)
-
-    return Life()
+@pytest.fixture
+def stage(gateway: Clients, meanwhile: Callable[[Callable[[], Any]], Any], clock: Clock) -> Stage:
+    return Stage(meanwhile, gateway.send, clock)

@@ -34,13 +34,11 @@ def look_for():
     return make
 
 
-def test_first_steps(visit, gateway, cast, look_for):
-    visit(lambda visitor: tour.first_steps(visitor, cast, look_for(visitor.page, "first")))
-
-
-def test_whole_life(visit, cast, life, look_for):
-    visit(lambda visitor: tour.whole_life(visitor, cast, life, look_for(visitor.page, "life")))
-
-
-def test_people(visit, gateway, cast, look_for):
-    visit(lambda visitor: tour.people(visitor, cast, look_for(visitor.page, "people")))
+@pytest.mark.parametrize("part", tour.PARTS)
+def test_every_page_is_pictured(visit, stage, look_for, part):
+    company = stage.company()
+    visit(
+        lambda visitor: tour.PARTS[part](
+            visitor, stage, company, look_for(visitor.page, part.replace(" ", "-"))
+        )
+    )

@@ -29,27 +29,14 @@ def looking(page, found):
     return look
 
 
-@pytest.fixture
-def finds_nothing(visit):
-    def check(part):
-        def story(visitor):
-            found = []
-            part(visitor, looking(visitor.page, found))
-            return found
+@pytest.mark.parametrize("part", tour.PARTS.values(), ids=tour.PARTS)
+def test_axe_finds_nothing(visit, stage, part):
+    company = stage.company()
 
-        found = visit(story, reduced_motion="reduce")
-        assert found == [], "\n".join(map(str, found))
+    def story(visitor):
+        found = []
+        part(visitor, stage, company, looking(visitor.page, found))
+        return found
 
-    return check
-
-
-def test_axe_finds_nothing_from_the_sign_in_to_the_first_mailbox(finds_nothing, gateway, cast):
-    finds_nothing(lambda visitor, look: tour.first_steps(visitor, cast, look))
-
-
-def test_axe_finds_nothing_in_a_mailboxs_whole_life(finds_nothing, cast, life):
-    finds_nothing(lambda visitor, look: tour.whole_life(visitor, cast, life, look))
-
-
-def test_axe_finds_nothing_on_the_pages_about_people(finds_nothing, gateway, cast):
-    finds_nothing(lambda visitor, look: tour.people(visitor, cast, look))
+    found = visit(story, reduced_motion="reduce")
+    assert found == [], "\n".join(map(str, found))

@@ -97,24 +97,17 @@ def test_it_all_works_from_the_keyboard(visit, cast):
     def story(visitor):
         page, keys = visitor.page, visitor.page.keyboard
 
-        def tab_to(selector):
-            for _ in range(40):
-                if page.evaluate("s => document.activeElement.matches(s)", selector):
-                    return
-                keys.press("Tab")
-            raise AssertionError(f"Tab does not reach {selector}")
-
         visitor.signs_in(cast.admin.email, PASSWORD)
-        tab_to("a.button.primary")
+        visitor.tabs_to("a.button.primary")
         keys.press("Enter")
         page.wait_for_selector("[name=name]")
-        tab_to("[name=name]")
+        visitor.tabs_to("[name=name]")
         keys.type("By keyboard")
         keys.press("Enter")
         page.wait_for_selector("#generated-password")
-        tab_to("[name=understood]")
+        visitor.tabs_to("[name=understood]")
         keys.press("Space")
-        tab_to("#ok")
+        visitor.tabs_to("#ok")
         keys.press("Enter")
         visitor.sees("By keyboard")
         return page.inner_text("#address")

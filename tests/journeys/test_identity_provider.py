@@ -7,6 +7,7 @@ import pytest
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.accounts.openid.kit import PASSWORD as THEIR_PASSWORD
 from tests.cast import PASSWORD
+from tests.journeys.test_accessible import looking
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -87,3 +88,20 @@ def test_leading_on_needs_the_page_between(organization, visit, northwinds):
         return visitor.complaints
 
     assert "form-action" in " ".join(visit(story))
+
+
+def test_the_page_between_can_be_read_where_browsers_stay_on_it(organization, visit, northwinds):
+    def story(visitor):
+        page, found = visitor.page, []
+        page.route(f"{organization.issuer}/**", lambda route: route.fulfill(status=204))
+        page.goto(visitor.url("/accounts/organization/"))
+        page.fill("[name=login]", ADMIN)
+        page.press("[name=login]", "Enter")
+        page.get_by_role("link", name="Continue").wait_for()
+        looking(page, found)("onward")
+        page.unroute_all()
+        page.get_by_role("link", name="Continue").click()
+        page.get_by_role("heading", name="The organization's own sign-in").wait_for()
+        return found
+
+    assert visit(story, reduced_motion="reduce") == []

@@ -3,47 +3,11 @@
 import re
 
 import pytest
-from allauth.mfa.totp.internal import auth as totp
 
 from accounts import second_factor
 from tenants.models import Provider
-from tests.accounts.factors import Clock
 from tests.cast import PASSWORD
-from tests.journeys.test_accessible import looking
-
-PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
-    return clock
-
-
-class Device:
-    """A phone or laptop that can keep passkeys, and whose owner says yes, or no."""
-
-    def __init__(self, visitor):
-        self._wire = visitor.context.new_cdp_session(visitor.page)
-        self._wire.send("WebAuthn.enable")
-        options = {
-            "protocol": "ctap2",
-            "transport": "internal",
-            "hasResidentKey": True,
-            "hasUserVerification": True,
-            "isUserVerified": True,
-            "automaticPresenceSimulation": True,
-        }
-        self._id = self._wire.send("WebAuthn.addVirtualAuthenticator", {"options": options})[
-            "authenticatorId"
-        ]
-
-    def knows_its_owner(self, yes):
-        self._wire.send("WebAuthn.setUserVerified", {"authenticatorId": self._id, "isUserVerified": yes})
-
-    def passkeys(self):
-        return self._wire.send("WebAuthn.getCredentials", {"authenticatorId": self._id})["credentials"]
+from tests.journeys.device import Device
 
 
 def confirms(page):
@@ -209,47 +173,3 @@ def test_a_required_factor_keeps_everything_shut_until_it_is_there(visit, cast):
     there, wanted, complaints = visit(story)
     assert there == wanted
     assert complaints == []
-
-
-def test_the_pages_fit_a_phone_and_axe_finds_nothing(visit, cast):
-    def story(visitor):
-        page = visitor.page
-        Device(visitor)
-        too_wide, found = [], []
-        inspect = looking(page, found)
-
-        def look(path=None):
-            if path:
-                page.goto(visitor.url(path))
-            inspect(page.url)
-            for direction in ("rtl", "ltr"):
-                page.evaluate("to => { document.documentElement.dir = to }", direction)
-                if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
-                    too_wide.append((page.url, direction))
-
-        look("/accounts/2fa/webauthn/login/")
-        visitor.signs_in(cast.owner.email, PASSWORD)
-        look("/settings/security/")
-        look("/accounts/2fa/totp/activate/")
-        confirms(page)
-        page.fill("[name=code]", "000000")
-        page.press("[name=code]", "Enter")
-        page.wait_for_selector("#code_error")
-        look()
-        look("/accounts/2fa/webauthn/add/")
-        adds_a_passkey(visitor, None, confirmed=True)
-        look()
-        for path in ("", "generate/"):
-            look(f"/accounts/2fa/recovery-codes/{path}")
-        look("/accounts/2fa/webauthn/reauthenticate/")
-        for act in ("Rename", "Remove"):
-            page.goto(visitor.url("/settings/security/"))
-            page.get_by_role("link", name=act).click()
-            look()
-        signs_out(visitor)
-        gives_the_password(visitor, cast.owner)
-        page.wait_for_selector("#passkey_confirm")
-        look()
-        return too_wide, found
-
-    assert visit(story, viewport=PHONE, reduced_motion="reduce") == ([], [])

@@ -1,0 +1,148 @@
+"""Where tours take place: a provider with customers, new people for each tour, and what happens while they look on."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core import mail
+from django.core.cache import cache
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from accounts.services import create_person, mail_reset_link
+from mailboxes.models import Job
+from mailboxes.services import create_mailbox, reset_password
+from mailboxes.work.slices import work_slice
+from tenants.models import Customer, Membership, Provider
+from tenants.services import add_membership, create_customer, create_provider, invite
+from tests.accounts.factors import Clock
+from tests.cast import PASSWORD
+
+Meanwhile = Callable[[Callable[[], Any]], Any]
+
+# Data, not texts: the same in every language.
+OWNER, ADMIN, VIEWER, GUEST = "Olga Petrowa", "Adam Nowak", "Vito Bianchi", "Nora Lindqvist"
+PROVIDER, CUSTOMER, EMPTY_CUSTOMER = "Northwind IT", "Contoso", "Tailspin"
+NAME = "Rechtsabteilungsjournalpostfachnachfolger-" * 2  # knows no spaces
+CROWD = 60  # more than fit one page
+DESCRIPTION = "Vorratsdatenspeicherungsverantwortlichkeit " * 3
+REASON = "Donaudampfschifffahrtsgesellschaftskapitänswitwenrente " * 3
+
+
+@dataclass
+class Company:
+    """The people of one tour."""
+
+    number: int
+    owner: User
+    admin: User
+    viewer: User
+
+
+class Life:
+    """A mailbox with mail, and what becomes of it."""
+
+    def __init__(
+        self, customer: Customer, admin: User, meanwhile: Meanwhile, send: Callable[..., bytes]
+    ) -> None:
+        self._customer, self._admin, self._meanwhile, self._send = customer, admin, meanwhile, send
+        self.mailbox, password = meanwhile(
+            lambda: create_mailbox(customer, name=NAME, description=DESCRIPTION, by=admin)
+        )
+        self.name, self.password = NAME, password.reveal()
+        self.url = f"/mailboxes/{self.mailbox.pk}/"
+
+    def receives_mail(self) -> None:
+        assert self._send(b"Subject: 1\r\n\r\nHello.\r\n", self.mailbox.address).startswith(b"250 ")
+
+    def is_reset(self, **how: Any) -> str | None:
+        """Gives the path of the job's page, if there is one."""
+        password, job = self._meanwhile(
+            lambda: reset_password(self._customer, self.mailbox, by=self._admin, **how)
+        )
+        self.password = password.reveal()
+        return job and f"/mailboxes/jobs/{job.pk}/"
+
+    def job_is(self, **values: Any) -> None:
+        def write() -> None:
+            with tenant_context(self._customer):
+                Job.objects.filter(mailbox_id=self.mailbox.pk).update(**values)
+
+        self._meanwhile(write)
+
+    def is_worked_on(self) -> None:
+        def work() -> None:
+            with tenant_context(self._customer):
+                jobs = list(Job.objects.values_list("pk", flat=True))
+            for job in jobs:
+                while work_slice(self._customer, job):
+                    pass
+
+        self._meanwhile(work)
+
+
+class Stage:
+    """One provider with two customers, of which one has many people and never a mailbox."""
+
+    def __init__(self, meanwhile: Meanwhile, send: Callable[..., bytes], clock: Clock) -> None:
+        self.provider: Provider = create_provider("stage", PROVIDER)
+        self.customer: Customer = create_customer("contoso", CUSTOMER, provider=self.provider)
+        self.empty: Customer = create_customer("tailspin", EMPTY_CUSTOMER, provider=self.provider)
+        crowd = User.objects.bulk_create(
+            User(email=f"viewer{number}@tailspin.example", name=VIEWER) for number in range(CROWD)
+        )
+        Membership.objects.bulk_create(
+            Membership(user=one, customer=self.empty, role="viewer") for one in crowd
+        )
+        self.clock = clock
+        self._meanwhile, self._send, self._companies = meanwhile, send, 0
+
+    def company(self) -> Company:
+        """People whom nobody has seen before, in a quiet moment: nothing is counted against them."""
+        self._companies += 1
+
+        def enrol(name: str, role: str, **place: Any) -> User:
+            email = f"{role}{self._companies}@contoso.example"
+            person, _ = create_person(email, name=name, password=PASSWORD)
+            add_membership(person, role=role, **place)
+            return person
+
+        def assemble() -> Company:
+            cache.clear()
+            mail.outbox.clear()
+            return Company(
+                self._companies,
+                enrol(OWNER, "owner", provider=self.provider),
+                enrol(ADMIN, "admin", customer=self.customer),
+                enrol(VIEWER, "viewer", customer=self.customer),
+            )
+
+        company: Company = self._meanwhile(assemble)
+        return company
+
+    def life(self, company: Company) -> Life:
+        return Life(self.customer, company.admin, self._meanwhile, self._send)
+
+    def requires_a_second_factor(self, required: bool) -> None:
+        providers = Provider.objects.filter(pk=self.provider.pk)
+        self._meanwhile(lambda: providers.update(require_second_factor=required))
+
+    def invites(self, company: Company, email: str) -> str:
+        """Gives the path of the link in the mail."""
+        self._meanwhile(lambda: invite(self.customer, email, role="viewer", by=company.admin))
+        return self.mailed(r"/invitations/\S+/")
+
+    def mails_a_way_back(self, person: User) -> str:
+        """As a worker does when somebody has forgotten the password; gives the path of the link in the mail."""
+        self._meanwhile(lambda: mail_reset_link(person.email))
+        return self.mailed(r"/accounts/password/reset/key/\S+/")
+
+    def locks_out(self, person: User) -> None:
+        self._meanwhile(lambda: User.objects.filter(pk=person.pk).update(is_active=False))
+
+    def mailed(self, path: str) -> str:
+        """The path of the link in the last mail."""
+        found = re.search(rf"^https?://[^/\s]+({path})$", mail.outbox[-1].body, re.MULTILINE)
+        assert found, mail.outbox[-1].body
+        return found[1]

@@ -1,0 +1,54 @@
+"""The pages on which people are managed, and what they did is read."""
+
+from typing import Any
+
+from tests.cast import PASSWORD
+from tests.journeys.tour.looking import Look
+
+
+def people(visitor: Any, stage: Any, company: Any, look: Look) -> None:
+    """At the provider, then at a customer."""
+    visitor.signs_in(company.owner.email, PASSWORD)
+    manage(visitor, look, "/team/", None, company.owner)
+    identity_provider(visitor, look)
+    manage(visitor, look, "/people/", stage.customer.slug, company.admin)
+    visitor.page.goto(visitor.url("/people/?page=2", stage.empty.slug))
+    look("many people")
+
+
+def manage(visitor: Any, look: Look, home: str, customer: str | None, newest: Any) -> None:
+    page = visitor.page
+
+    def look_at(path: str) -> None:
+        page.goto(visitor.url(path, customer))
+        look(path)
+
+    look_at(home)
+    look_at(f"{home}invite/")
+    page.fill("[name=email]", newest.email)
+    page.check("[name=role] >> nth=0")
+    visitor.presses("main form .primary", "[role=alert], .errors")
+    look("invited already")
+    page.fill("[name=email]", f"guest-of-{newest.email}")
+    visitor.presses("main form .primary", "#invited")
+    look("invited")
+    page.get_by_role("row").filter(has_text=newest.email).first.get_by_role("link").first.click()
+    page.wait_for_selector("main form .danger")
+    look("a member")
+    visitor.presses("main form a.danger", "main form button.danger")
+    look("remove a member")
+    look_at("/activity/")
+    look_at("/activity/?q=nothing")
+    look_at("/activity/?since=nonsense")
+
+
+def identity_provider(visitor: Any, look: Look) -> None:
+    page = visitor.page
+    page.goto(visitor.url("/team/identity-provider/"))
+    look("identity provider")
+    page.fill("[name=issuer]", "https://127.0.0.1:9/")
+    page.fill("[name=client_id]", "gatehouse")
+    page.fill("[name=client_secret]", "between us")
+    page.fill("[name=email_domains]", "contoso.example")
+    visitor.presses("[name=check]", "main [role=alert], main .errors")
+    look("identity provider unknown")

@@ -7,20 +7,57 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from django.conf import settings
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy
 
 from accounts import devices, notices
 from accounts.models import User
+from accounts.security import confirming, guesses
 
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+TOO_MANY_WRONG = gettext_lazy("There were too many wrong tries. Wait a few minutes, then try again.")
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """allauth, told that nobody signs up by themselves and that limits and redirects span our hosts."""
 
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": gettext_lazy("The e-mail address or the password is wrong."),
+        "incorrect_password": gettext_lazy("This is not your current password."),
+        "rate_limited": TOO_MANY_WRONG,
+        "too_many_login_attempts": TOO_MANY_WRONG,
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def is_ajax(self, request: HttpRequest) -> bool:
+        # To scripts allauth answers with each field of the form and its value, passwords too.
+        return False
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Every question for a password comes here. Raises ValidationError after too many wrong ones."""
+        guess = guesses.count(request)
+        known: User | None = super().authenticate(request, **credentials)
+        if known is not None:
+            guess.rollback()
+            _keep_signed_in(request, known)
+        return known
+
+    def get_login_stages(self) -> list[str]:
+        """Of allauth's the one that is in use here."""
+        return ["accounts.security.stages.SecondFactorStage"]
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """The first is where people are led who have to confirm that it is them."""
+        if confirming.is_the_organizations(user):
+            return [{"id": "organization", "url": reverse("organization_sign_in")}]
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return methods
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         """The end of every way of signing in. Tells the person of a device that was never seen with them."""
@@ -69,6 +106,12 @@ class AccountAdapter(DefaultAccountAdapter):
         return ours and PLAIN_HOST.fullmatch(parts.netloc) is not None
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        # By default the host is part of it: five guesses on each of 300 customers' hosts.
-        login = credentials.get("email", credentials.get("username", "")).lower()
-        return f"portal:{login}"
+        return guesses.key_of(credentials.get("email", credentials.get("username", "")))
+
+
+def _keep_signed_in(request: HttpRequest, known: User) -> None:
+    """A right password is hashed anew where the hasher has become stronger, and sessions hold to the hash."""
+    here = request.user
+    if isinstance(here, User) and here.pk == known.pk and here.password != known.password:
+        here.password = known.password
+        update_session_auth_hash(request, here)

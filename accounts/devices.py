@@ -72,7 +72,7 @@ def describe(user_agent: str) -> str:
 
 
 def address_of(request: HttpRequest) -> str:
-    """The network address of who asks, as far as our own proxies vouch for it."""
+    """The IP address of who asks, as far as our own proxies vouch for it."""
     return str(get_adapter().get_client_ip(request))
 
 

@@ -17,7 +17,7 @@ class Refusal(Exception):
 
     @property
     def message(self) -> str:
-        return str(self.template) % self.details
+        return str(self.template % self.details)
 
     def __str__(self) -> str:
         return self.message

@@ -7,11 +7,11 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.models import User
+from accounts.names import validate_name
 from accounts.zones import zones_by_region
 
 PASSWORD_LETTERS_MAX = 1024  # far more than anybody types, and little to hash
@@ -30,7 +30,7 @@ class InOwnWords(forms.Select):
 class SettingsForm(forms.Form):
     """What a person may say about themselves. What is not sent stays as it is."""
 
-    name = forms.CharField(label=_("Name"), max_length=100, required=False)
+    name = forms.CharField(label=_("Name"), max_length=100, required=False, validators=[validate_name])
     language = forms.ChoiceField(
         label=_("Language"),
         required=False,
@@ -49,24 +49,11 @@ class SettingsForm(forms.Form):
         super().__init__(data, initial=current)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
         self.fields["language"].widget.attrs["data-submits"] = ""
-        # Each language by its own name, or who picked a wrong one never finds back.
-        self.fields["language"].choices = [  # type: ignore[attr-defined]
-            ("", _("As in the browser")),
-            *((code, own_name(code)) for code, _name in settings.LANGUAGES),
-        ]
+        self.fields["language"].choices = [("", _("As in the browser")), *settings.LANGUAGES]  # type: ignore[attr-defined]
         self.fields["time_zone"].choices = [("", _("UTC (universal time)")), *zones_by_region()]  # type: ignore[attr-defined]
 
     def clean_theme(self) -> str:
         return self.cleaned_data["theme"] or User.Theme.SYSTEM
-
-
-def own_name(code: str) -> str:
-    """A language's name in that language, as a title."""
-    try:
-        name = str(get_language_info(code)["name_local"])
-    except KeyError:
-        return code
-    return name[:1].upper() + name[1:]
 
 
 class CurrentPasswordForm(forms.Form):

@@ -33,7 +33,6 @@ def compose(user: User, template: str, context: dict[str, Any]) -> EmailMessage:
             "user": user,
             "portal_url": portal_url(),
             "sessions_url": portal_url("/settings/sessions/"),
-            "password_url": portal_url("/settings/password/"),
             "forgotten_url": portal_url("/accounts/password/reset/"),
             **context,
         }

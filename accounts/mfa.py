@@ -1,15 +1,12 @@
 """The second factor, for all hosts and with its secrets encrypted."""
 
-import base64
 import logging
 from io import BytesIO
 
 import qrcode  # type: ignore[import-untyped]
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
@@ -17,10 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
 
+from accounts.sealing import vault
+
 log = logging.getLogger(__name__)
 
-# What the derived key is for; another label gives another key, so a change makes every stored secret unreadable.
-KEY_LABEL = b"gatehouse second factor secrets, version 1"
+# A change makes every stored secret unreadable.
+KEY_LABEL = "gatehouse second factor secrets, version 1"
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -50,25 +49,15 @@ class MFAAdapter(DefaultMFAAdapter):
         return image.getvalue().decode()
 
     def encrypt(self, text: str) -> str:
-        """For the database: neither a copy of it nor its backups yield a secret without SECRET_KEY."""
-        return _vault().encrypt(text.encode()).decode()
+        return vault(KEY_LABEL).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """Raises ValidationError, which forms show, when SECRET_KEY and its fallbacks are all others than then."""
         try:
-            return _vault().decrypt(encrypted_text.encode()).decode()
+            return vault(KEY_LABEL).decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
             log.error("a second factor is unreadable: its SECRET_KEY is missing in SECRET_KEY_FALLBACKS")
             raise ValidationError(
                 _("The portal can't check codes of your second factor at present. Tell your administrator."),
                 code="unreadable_second_factor",
             ) from None
-
-
-def _vault() -> MultiFernet:
-    return MultiFernet([_cipher(key) for key in [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]])
-
-
-def _cipher(secret_key: str) -> Fernet:
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=KEY_LABEL).derive(secret_key.encode())
-    return Fernet(base64.urlsafe_b64encode(key))

@@ -1,13 +1,20 @@
-"""The person's own language wins over the browser's, and times are those of their clock."""
+"""What holds for every page: the person's own language and clock, and nobody let in uncounted."""
 
+import logging
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone, translation
+from redis import RedisError
 
 from accounts.models import User
 from accounts.zones import zone_of
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 30
 
 
 class PersonLanguage:
@@ -29,3 +36,24 @@ class PersonLanguage:
         # The next request on this thread may be somebody else's.
         with timezone.override(zone_of(user)):
             return self.get_response(request)
+
+
+class UncountedLimits:
+    """Without Redis nobody signs in: limits that can't be counted would be none.
+
+    Whoever tries gets a page that says so. Who is signed in already goes on, wherever no limit is asked.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, RedisError):
+            return None
+        log.error("Redis is away, so nobody signs in: %s: %s", type(exception).__name__, exception)
+        page = render(request, "503.html", status=503)
+        page["Retry-After"] = str(RETRY_SECONDS)
+        return page

@@ -8,6 +8,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.names import validate_name
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes people with a normalised e-mail address."""
@@ -60,6 +62,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.strip().lower()
+        validate_name(self.name)
 
     def get_display_name(self) -> str:
         return self.name or self.email

@@ -14,7 +14,8 @@ NEW_DEVICE = "accounts/email/new_device"
 def announce(template: str, user: User, request: HttpRequest, **details: str) -> None:
     """Send the mail of that name after the commit, with the time and from where it was done.
 
-    Never fails: without Redis the act is done all the same, and a line in the log says that nobody was told.
+    Never fails: should Redis be away by now, the act is done all the same, and a line in the log says that nobody was
+    told.
     """
     facts = {
         "at": timezone.now().isoformat(),

@@ -4,6 +4,7 @@ allauth speaks the protocol (state, PKCE, code for token). Added here: the nonce
 name, signature and age of the ID token, one subject in both statements, and an address that is confirmed.
 """
 
+import hashlib
 import logging
 import secrets
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import requests
 from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest
@@ -25,6 +27,7 @@ from accounts.outbound import OutboundSession, check_scheme
 log = logging.getLogger(__name__)
 
 CONFIGURATION = "/.well-known/openid-configuration"
+CONFIGURATION_SECONDS = 300  # that it is remembered
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # By a key that only the identity provider has: never "none", never one that we know too.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -46,7 +49,7 @@ class Statement:
 
 
 def discover(issuer: str) -> dict[str, Any]:
-    """The issuer's configuration, with every address in it that matters. Raises ProviderFault's kinds."""
+    """The issuer's configuration as it is now, with every address in it that matters. Raises ProviderFault's kinds."""
     url = issuer.rstrip("/") + CONFIGURATION
     check_scheme(url)
     with OutboundSession() as session:
@@ -57,6 +60,13 @@ def discover(issuer: str) -> dict[str, Any]:
     for name in ENDPOINTS:
         _endpoint(document, name)
     return document
+
+
+def configuration_of(issuer: str) -> dict[str, Any]:
+    """As discover(), but perhaps some minutes old: anybody may begin a sign-in, and should not make us ask each time."""
+    place = f"openid-configuration:{hashlib.sha256(issuer.encode()).hexdigest()}"
+    found: Any = cache.get_or_set(place, lambda: discover(issuer), CONFIGURATION_SECONDS)
+    return found
 
 
 def _endpoint(document: dict[str, Any], name: str) -> str:
@@ -70,7 +80,7 @@ def _endpoint(document: dict[str, Any], name: str) -> str:
 def _json(response: requests.Response, url: str) -> dict[str, Any]:
     try:
         found = response.json() if response.status_code == HTTPStatus.OK else None
-    except requests.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON; or some that holds too long a number, or nests too deep
         found = None
     if not isinstance(found, dict):
         raise NoConfiguration(url=url, status=response.status_code)
@@ -82,10 +92,13 @@ class Beginning:
     """What one sign-in is bound to, in the session here and in the token there."""
 
     hint: str
+    once_more: bool = False
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     def parameters(self) -> dict[str, str]:
-        return {"nonce": self.nonce, "login_hint": self.hint}
+        # Or who still has a session there would be sent back without having been asked anything.
+        asked = {"prompt": "login"} if self.once_more else {}
+        return {"nonce": self.nonce, "login_hint": self.hint, **asked}
 
 
 class OpenIDAdapter(OpenIDConnectOAuth2Adapter):
@@ -94,8 +107,16 @@ class OpenIDAdapter(OpenIDConnectOAuth2Adapter):
     @property
     def openid_config(self) -> dict[str, Any]:
         if not hasattr(self, "_openid_config"):
-            self._openid_config = discover(self.get_provider().app.settings["server_url"])
+            self._openid_config = configuration_of(self.get_provider().app.settings["server_url"])
         return self._openid_config
+
+    def get_access_token_data(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """Raises BadToken where allauth stumbles over the answer."""
+        try:
+            answer: dict[str, Any] = super().get_access_token_data(*args, **options)
+        except (ValueError, RecursionError) as error:
+            raise BadToken(why=type(error).__name__) from None
+        return answer
 
     def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> SocialLogin:
         """Raises BadToken, or what discover() raises. The result's `statement` is a Statement."""
@@ -120,7 +141,7 @@ class OpenIDAdapter(OpenIDConnectOAuth2Adapter):
                 leeway=CLOCK_SECONDS,
                 options={"require": ["iss", "sub", "aud", "exp", "iat"]},
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             # The error's name says enough; its text may quote the token.
             raise BadToken(why=type(error).__name__) from None
         if claims.get("azp", app.client_id) != app.client_id:
@@ -165,9 +186,10 @@ class OrganizationProvider(OpenIDConnectProvider):
     def authorization_url(self, request: HttpRequest, *, next_url: str | None, hint: str) -> str:
         """Where to send the browser, with state, nonce and PKCE challenge, whose halves stay in the session.
 
+        Who is signed in here already comes to confirm that it is them, and is asked for it there.
         Raises ProviderFault's kinds or requests.RequestException.
         """
-        beginning = Beginning(hint)
+        beginning = Beginning(hint, once_more=request.user.is_authenticated)
         answer = self.redirect(
             request, "login", next_url, auth_params=beginning.parameters(), nonce=beginning.nonce
         )

@@ -21,6 +21,11 @@ class OpenIDRefusal(Refusal):
     code = "openid-refusal"
     status = 403
 
+    @property
+    def told(self) -> str:
+        """What whoever wants to sign in reads."""
+        return self.message
+
 
 # --- The identity provider ---
 class ProviderFault(OpenIDRefusal, OAuth2Error):
@@ -28,6 +33,16 @@ class ProviderFault(OpenIDRefusal, OAuth2Error):
 
     code = "identity-provider-fault"
     status = 502
+
+    @property
+    def told(self) -> str:
+        """What ails the identity provider is its owner's business; who signs in can't mend it."""
+        return str(
+            _(
+                "Your organization's sign-in does not work at present. Try again later, or ask an owner of your "
+                "service provider."
+            )
+        )
 
 
 class NotEncrypted(ProviderFault):
@@ -133,3 +148,13 @@ class NotOurs(OpenIDRefusal):
 
     code = "not-under-way"
     template = _("This sign-in is over or was not begun in this browser. Begin anew.")
+
+
+def reason_of(error: Exception | None) -> str:
+    """For the log: in no reader's language, and with what others have written quoted, so that it forges no line.
+
+    Of what is not ours the name only, for libraries quote the identity provider's answer, which may hold a token.
+    """
+    if not isinstance(error, OpenIDRefusal):
+        return type(error).__name__
+    return " ".join([error.code, *(f"{name}={value!r}" for name, value in error.details.items())])

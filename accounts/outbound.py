@@ -2,7 +2,10 @@
 
 import ipaddress
 import socket
+import threading
 import time
+from contextlib import ExitStack, suppress
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,13 +20,14 @@ from accounts.openid_errors import AnswersTooMuch, LeadsElsewhere, NotEncrypted,
 
 CONNECT_SECONDS = 3
 SILENCE_SECONDS = 5
-WHOLE_SECONDS = 10  # for an answer that comes in drops
+WHOLE_SECONDS = 10  # for all of it: each drop that comes puts off the end of a silence
 MAX_OCTETS = 512 * 1024  # the largest real ones, lists of keys, have some tens of kilobytes
 PIECE = 16 * 1024
 
 
 class OutboundSession(requests.Session):
-    """Takes no redirect, no plain HTTP outside the demo, no private network, and no more than 512 KB in 10 seconds.
+    """Takes no redirect, no plain HTTP outside the demo, no private network, no more than 512 KB, and no longer than 10
+    seconds, looking up the name apart.
 
     Raises what stands in accounts.openid_errors, and requests.RequestException.
     """
@@ -39,19 +43,65 @@ class OutboundSession(requests.Session):
 
     def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override]
         check_scheme(str(url))
+        host = host_of(str(url))
         options |= {
             "timeout": (CONNECT_SECONDS, SILENCE_SECONDS),
             "allow_redirects": False,
             "stream": True,
         }
-        try:
-            with super().request(method, url, **options) as response:
-                if response.is_redirect:
-                    raise LeadsElsewhere(url=str(url))
-                response._content = _read(response)
-                return response
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise Unreachable(host=host_of(str(url))) from error
+        with Deadline(WHOLE_SECONDS) as deadline:
+            try:
+                with super().request(method, url, **options) as response:
+                    if response.is_redirect:
+                        raise LeadsElsewhere(url=str(url))
+                    response._content = _read(response)
+            except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+                raise (AnswersTooMuch if deadline.is_over else Unreachable)(host=host) from error
+            finally:
+                self.close()  # no connection is used twice: the next would be one that nobody watches
+            if deadline.is_over:  # a connection that was shut looks like an answer's end
+                raise AnswersTooMuch(host=host)
+            return response
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Even where it follows none, requests would read a redirect's text to its end, however long."""
+
+
+class Deadline(ExitStack):
+    """When an exchange is over at the latest: from then on its connection is shut, whatever waits for it.
+
+    The time-outs of a socket can't say that, for they begin anew with each octet.
+    """
+
+    current: ContextVar["Deadline"] = ContextVar("outbound_deadline")
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._end = time.monotonic() + seconds
+        self.callback(self.current.reset, self.current.set(self))
+
+    @property
+    def left(self) -> float:
+        """In seconds."""
+        return max(self._end - time.monotonic(), 0.0)
+
+    @property
+    def is_over(self) -> bool:
+        return not self.left
+
+    def watch(self, peer: socket.socket) -> None:
+        # A second handle, for TLS takes this one over.
+        handle = self.enter_context(peer.dup())
+        timer = threading.Timer(self.left, _shut, [handle])
+        timer.daemon = True
+        timer.start()
+        self.callback(timer.join)
+        self.callback(timer.cancel)
+
+
+def _shut(peer: socket.socket) -> None:
+    with suppress(OSError):  # it has ended by itself
+        peer.shutdown(socket.SHUT_RDWR)
 
 
 def check_scheme(url: str) -> None:
@@ -75,13 +125,28 @@ def _is_playground() -> bool:
 
 
 def _read(response: requests.Response) -> bytes:
-    pieces, octets, deadline = [], 0, time.monotonic() + WHOLE_SECONDS
+    pieces, octets = [], 0
     while piece := response.raw.read1(PIECE):
         pieces.append(piece)
         octets += len(piece)
-        if octets > MAX_OCTETS or time.monotonic() > deadline:
+        if octets > MAX_OCTETS:
             raise AnswersTooMuch(host=host_of(response.url))
     return b"".join(pieces)
+
+
+def _connect(host: str, port: int) -> socket.socket:
+    """To the first of its addresses that answers; a name may have hundreds that don't."""
+    deadline = Deadline.current.get()
+    failure = OSError("the name has no address")
+    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            peer = socket.create_connection((str(address[0]), port), min(CONNECT_SECONDS, deadline.left))
+        except OSError as error:
+            failure = error
+        else:
+            deadline.watch(peer)
+            return _checked(peer, host)
+    raise failure
 
 
 # Names are resolved anew for each connection, so the address to judge is the one that was really reached. Nothing has
@@ -102,12 +167,12 @@ def _is_invited(address: Any) -> bool:
 
 class _PlainConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn(), self.host)
+        return _connect(self.host, self.port)
 
 
 class _TLSConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn(), self.host)
+        return _connect(self.host, self.port)
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -7,6 +7,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.security import guesses
 from accounts.services.sessions import end_other_sessions
 
 
@@ -16,3 +17,9 @@ def a_forgotten_password_ends_all_sessions(request: HttpRequest, user: User, **_
     its next request, for it knows the old password, and until then it shows that the new one is saved.
     """
     end_other_sessions(user, keep=request.session.session_key)
+
+
+@receiver(password_reset)
+def guesses_at_the_old_password_are_forgotten(request: HttpRequest, user: User, **_more: Any) -> None:
+    """The library looks for them at addresses of its own, of which nobody has one here."""
+    guesses.forget(request, user)

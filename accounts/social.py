@@ -34,6 +34,7 @@ from accounts.openid_errors import (
     ProviderFault,
     Unconfirmed,
     Unknown,
+    reason_of,
 )
 from accounts.outbound import OutboundSession
 
@@ -87,7 +88,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
     ) -> list[SocialApp]:
         """With their secrets in clear, so these objects must not be saved."""
-        apps: list[SocialApp] = super().list_apps(request, provider, client_id)
+        found: list[SocialApp] = super().list_apps(request, provider, client_id)
+        # allauth takes the name of the protocol for one of a provider, and so finds everybody's.
+        apps = [app for app in found if provider in (None, app.provider_id)]
         for app in apps:
             try:
                 app.secret = open_sealed(app.settings.get(SEALED_SECRET, ""), provider_id=app.provider_id)
@@ -107,7 +110,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         try:
             answer = sign_in(request, sociallogin)
         except OpenIDRefusal as refusal:
-            log.warning("sign-in by %s refused: %s", sociallogin.account.provider, refusal.code)
+            log.warning("sign-in by %s refused: %s", sociallogin.account.provider, reason_of(refusal))
             answer = refused(request, refusal)
         raise ImmediateHttpResponse(answer)
 
@@ -125,16 +128,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             refusal = Cancelled()
         elif (extra_context or {}).get("state"):
             refusal = exception if isinstance(exception, OpenIDRefusal) else ProviderFault()
-            # allauth's own exceptions quote the identity provider's answer, which may hold a token.
-            why = refusal if refusal is exception else type(exception).__name__
-            log.warning("sign-in by %s failed: %s", provider.sub_id, why)
+            log.warning("sign-in by %s failed: %s", provider.sub_id, reason_of(exception))
         raise ImmediateHttpResponse(refused(request, refusal))
 
 
 def refused(request: HttpRequest, refusal: OpenIDRefusal) -> HttpResponse:
-    """The page that says why. Of a fault of the identity provider it says no more than that."""
-    context = {"refusal": refusal, "fault": isinstance(refusal, ProviderFault)}
-    return render(request, "socialaccount/refused.html", context, status=refusal.status)
+    """The page that says why."""
+    return render(request, "socialaccount/refused.html", {"refusal": refusal}, status=refusal.status)
 
 
 def sign_in(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:

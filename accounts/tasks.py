@@ -31,7 +31,7 @@ def mail_notice(
     """Tell a person what happened with their account, when and from where."""
     with schema_context("public"):
         user = User.objects.filter(pk=user_id, is_active=True).first()
-        if user is None:  # gone, or closed meanwhile
+        if user is None:  # gone, or switched off meanwhile
             return
         with mails.speaking_to(user):
             device = describe(user_agent)

@@ -2,13 +2,12 @@
 
 from allauth.account import views as account
 from allauth.mfa.base import views as mfa
-from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
-from accounts.security import views
+from accounts.security import forms, views
 
 to_security = RedirectView.as_view(pattern_name="security")
 
@@ -18,7 +17,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("accounts/2fa/", to_security, name="mfa_index"),
     path("accounts/2fa/authenticate/", views.SecondStep.as_view(), name="mfa_authenticate"),
-    path("accounts/2fa/reauthenticate/", mfa.reauthenticate, name="mfa_reauthenticate"),
+    path(
+        "accounts/2fa/reauthenticate/",
+        mfa.ReauthenticateView.as_view(form_class=forms.ConfirmCodeForm),
+        name="mfa_reauthenticate",
+    ),
     path("accounts/2fa/totp/activate/", never_cache(views.ActivateApp.as_view()), name="mfa_activate_totp"),
     path("accounts/2fa/totp/deactivate/", totp.deactivate_totp, name="mfa_deactivate_totp"),
     path(
@@ -33,7 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(
         "accounts/2fa/recovery-codes/download/",
-        recovery_codes.download_recovery_codes,
+        views.DownloadRecoveryCodes.as_view(),
         name="mfa_download_recovery_codes",
     ),
     path("accounts/2fa/webauthn/", to_security, name="mfa_list_webauthn"),

@@ -23,7 +23,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import social
 from accounts.openid import OpenIDAdapter
-from accounts.openid_errors import NoOrganization, NotOurs, OpenIDRefusal, ProviderFault
+from accounts.openid_errors import NoOrganization, NotOurs, OpenIDRefusal, ProviderFault, reason_of
+from accounts.security.confirming import is_the_organizations
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def start(request: HttpRequest) -> HttpResponse:
     next_url = get_next_redirect_url(request)
     if not _at_base_host(request):
         return _to_base_host(request, next_url or "/")
-    if request.user.is_authenticated:
+    # Who is signed in goes on, but for those who can confirm by nothing else that it is them.
+    if request.user.is_authenticated and not is_the_organizations(request.user):
         return redirect(next_url or "/")
     form = AddressForm(request.POST or None)
     if form.is_valid():
@@ -55,7 +57,7 @@ def start(request: HttpRequest) -> HttpResponse:
         try:
             return _on_to(request, form.cleaned_data["login"].lower(), next_url)
         except OpenIDRefusal as refusal:
-            form.add_error("login", _fault_text(refusal))
+            form.add_error("login", refusal.told)
     return render(request, "socialaccount/start.html", {"form": form, "next_url": next_url or ""})
 
 
@@ -86,21 +88,12 @@ def _on_to(request: HttpRequest, email: str, next_url: str | None) -> HttpRespon
         provider = get_adapter(request).get_provider(request, provider_id)
         url = provider.authorization_url(request, next_url=next_url, hint=email)
     except (ProviderFault, requests.RequestException) as error:
-        log.warning("sign-in by %s can't begin: %s", provider_id, type(error).__name__)
+        log.warning("sign-in by %s can't begin: %s", provider_id, reason_of(error))
         raise error if isinstance(error, ProviderFault) else ProviderFault() from error
     context = {"url": url, "host": urlsplit(url).hostname}
     answer = render(request, "socialaccount/onward.html", context)
     answer["Refresh"] = f"0; url={url}"
     return answer
-
-
-def _fault_text(refusal: OpenIDRefusal) -> str:
-    """What ails the identity provider is its owner's business; who signs in can't mend it."""
-    if isinstance(refusal, ProviderFault):
-        return str(
-            _("Your organization's sign-in does not work at present. Try again later, or ask its owner.")
-        )
-    return refusal.message
 
 
 def _at_base_host(request: HttpRequest) -> bool:

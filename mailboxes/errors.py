@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from accounts.errors import Refusal
 
@@ -21,12 +22,14 @@ class NoSuchMailbox(MailboxError):
 
 class InvalidName(MailboxError):
     code = "invalid-name"
-    template = _("Type a name of 1 to 100 characters, without line breaks.")
+    template = _("Type a name of 1 to 100 characters, without line breaks or other control characters.")
 
 
 class InvalidDescription(MailboxError):
     code = "invalid-description"
-    template = _("The description may have up to 500 characters, without line breaks.")
+    template = _(
+        "The description may have up to 500 characters, without line breaks or other control characters."
+    )
 
 
 class NameTaken(MailboxError):
@@ -68,7 +71,7 @@ class MailboxDeleting(MailboxError):
 
 class InvalidReason(MailboxError):
     code = "invalid-reason"
-    template = _("The reason may have up to 500 characters, without line breaks.")
+    template = _("The reason may have up to 500 characters, without line breaks or other control characters.")
 
 
 class UnknownStatus(MailboxError):
@@ -91,8 +94,10 @@ class WrongCurrentPassword(MailboxError):
 
 class TooManyGuesses(MailboxError):
     code = "too-many-guesses"
-    template = _(
-        "There were too many wrong passwords for this mailbox. Wait %(minutes)s minutes, then try again."
+    template = ngettext_lazy(
+        "There were too many wrong passwords for this mailbox. Wait %(minutes)s minute, then try again.",
+        "There were too many wrong passwords for this mailbox. Wait %(minutes)s minutes, then try again.",
+        "minutes",
     )
 
 

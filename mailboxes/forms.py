@@ -4,7 +4,8 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.utils.translation import get_language, get_language_info, ngettext
+from django.utils.formats import number_format
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mailboxes.models import Mailbox
@@ -21,10 +22,7 @@ class SheetForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Each by its own name, as in the settings.
-        self.fields["sheet_language"].choices = [  # type: ignore[attr-defined]
-            (code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES
-        ]
+        self.fields["sheet_language"].choices = settings.LANGUAGES  # type: ignore[attr-defined]
         self.initial.setdefault("sheet_language", get_language())
 
     def clean_sheet_language(self) -> str:
@@ -130,17 +128,18 @@ class ResetForm(SheetForm):
     def tell(self, *, waiting: int) -> None:
         """Word the choices: what each does to the messages that wait."""
         keep = ngettext(
-            "Keep it: %(waiting)d message stays locked until somebody unlocks it with the old password.",
-            "Keep it: %(waiting)d messages stay locked until somebody unlocks them with the old password.",
+            "Keep it: %(waiting)s message stays locked until somebody unlocks it with the old password.",
+            "Keep it: %(waiting)s messages stay locked until somebody unlocks them with the old password.",
             waiting,
         )
         delete = ngettext(
-            "Delete it: %(waiting)d message is deleted for good.",
-            "Delete it: %(waiting)d messages are deleted for good.",
+            "Delete it: %(waiting)s message is deleted for good.",
+            "Delete it: %(waiting)s messages are deleted for good.",
             waiting,
         )
         field: Any = self.fields["locked_mail"]
-        field.choices = [("keep", keep % {"waiting": waiting}), ("delete", delete % {"waiting": waiting})]
+        places = {"waiting": number_format(waiting)}
+        field.choices = [("keep", keep % places), ("delete", delete % places)]
 
 
 class UnlockForm(forms.Form):

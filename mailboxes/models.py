@@ -263,7 +263,9 @@ class Job(models.Model):
     wake_at = models.DateTimeField(default=timezone.now)  # no sign of life by then: beat rings again
     created_at = models.DateTimeField(default=timezone.now)
     created_by_email = models.CharField(max_length=254, blank=True)
+    # Since when there has been no pause, and what was done by then: from here on its rate is reckoned.
     started_at = models.DateTimeField(null=True, blank=True)
+    done_at_start = models.BigIntegerField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = JobQuerySet.as_manager()

@@ -7,4 +7,4 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal import checks, pooler  # noqa: F401  importing registers the checks
+        from portal import checks, pooler, translators  # noqa: F401  importing registers checks and receiver

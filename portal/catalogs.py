@@ -1,23 +1,28 @@
 """Compiled message catalogs, made from the `.po` files at start: `.mo` files are results and not kept in git.
 
-`python -m portal.catalogs` compiles what is out of date; with `--check` it only reads, and names every catalog
-that can't be read, has a fuzzy or missing translation, lacks a placeholder of its original, or no longer
-has just the texts of the code, and every text of a template that is not marked for translation.
+`python -m portal.catalogs` compiles what is out of date, without the translations that can't stand in the place of
+their original; with `--check` it only reads, and names every catalog that can't be read, has a fuzzy or missing
+translation or one that does not fit, or no longer has just the texts of the code, and every text of a template that
+is not marked for translation.
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from django.utils.translation.template import templatize
 
+from portal import misfits
 from portal.unmarked import unmarked_in
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
@@ -32,18 +37,32 @@ KEYWORDS = DEFAULT_KEYWORDS | {
 
 
 def compile_catalogs(root: Path = ROOT) -> list[Path]:
-    """Write the `.mo` beside each `.po` that is newer; returns those written. Raises PoFileError."""
+    """Write the `.mo` beside each `.po` that is newer; returns those written. Raises PoFileError.
+
+    What does not fit its original is left out, so that English stands in its place.
+    """
+    # What an earlier release has compiled, or another program, may hold what this one leaves out.
+    rules = max(_changed(Path(__file__)), _changed(Path(misfits.__file__)))
     written = []
     for source in _sources(root):
         target = source.with_suffix(".mo")
-        if target.exists() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns:
+        if target.exists() and _changed(target) >= max(_changed(source), rules):
             continue
+        catalog = _read(source)
+        for message, reason in list(misfits.misfits(catalog)):
+            log.warning("%s: %r %s. It is left out.", source, message.id, reason)
+            catalog.delete(message.id, message.context)
         draft = target.with_suffix(".mo.new")
         with draft.open("wb") as file:
-            write_mo(file, _read(source))  # fuzzy entries are left out
+            write_mo(file, catalog)  # fuzzy entries are left out
         draft.replace(target)  # a process that is reading the old one goes on with it
         written.append(target)
     return written
+
+
+def left_out(source: Path) -> list[str]:
+    """The originals of what is left out when this catalog is compiled. Raises PoFileError."""
+    return [misfits.texts_of(message.id)[0] for message, reason in misfits.misfits(_read(source))]
 
 
 def complaints(root: Path = ROOT) -> Iterator[str]:
@@ -54,17 +73,15 @@ def complaints(root: Path = ROOT) -> Iterator[str]:
         except PoFileError as error:
             yield f"{source}: {error}"
             continue
+        where = source.relative_to(root)
         for message in catalog:
             if not message.id:
                 continue
-            where = f"{source.relative_to(root)}: {message.id!r}"
-            texts = message.string if isinstance(message.string, (list, tuple)) else [message.string]
             if message.fuzzy:
-                yield f"{where} is fuzzy"
-            elif not all(texts):
-                yield f"{where} is not translated"
-            else:
-                yield from (f"{where}: {error}" for error in message.check(catalog))
+                yield f"{where}: {message.id!r} is fuzzy"
+            elif not all(misfits.texts_of(message.string)):
+                yield f"{where}: {message.id!r} is not translated"
+        yield from (f"{where}: {message.id!r} {reason}" for message, reason in misfits.misfits(catalog))
 
 
 def strays(root: Path = ROOT) -> Iterator[str]:
@@ -75,9 +92,9 @@ def strays(root: Path = ROOT) -> Iterator[str]:
     wanted = _extracted(root)
     for source in _sources(root):
         found = _texts(_read(source))
-        yield from (f"{source.relative_to(root)}: {text!r} is missing" for text in sorted(wanted - found))
+        yield from (f"{source.relative_to(root)}: {text} is missing" for text in sorted(wanted - found))
         yield from (
-            f"{source.relative_to(root)}: {text!r} is in use no more" for text in sorted(found - wanted)
+            f"{source.relative_to(root)}: {text} is in use no more" for text in sorted(found - wanted)
         )
 
 
@@ -99,12 +116,21 @@ def _extracted(root: Path) -> set[str]:
 
 
 def _texts(catalog: Catalog) -> set[str]:
-    ids = (message.id for message in catalog if message.id)
-    return {text if isinstance(text, str) else text[0] for text in ids}
+    """Quoted, with their contexts: one word may be several texts."""
+    return {_quoted(message) for message in catalog if message.id}
+
+
+def _quoted(message: Message) -> str:
+    text = message.id if isinstance(message.id, str) else message.id[0]
+    return f"{text!r} ({message.context})" if message.context else repr(text)
 
 
 def _sources(root: Path) -> list[Path]:
     return sorted(root.glob("locale/*/LC_MESSAGES/*.po")) + sorted(root.glob("*/locale/*/LC_MESSAGES/*.po"))
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def _read(source: Path) -> Catalog:

@@ -168,7 +168,7 @@ def tls_files_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     if not named:
         return [
             Warning(
-                "There is no certificate: the gateway can offer neither TLS nor, therefore, collection by POP3.",
+                "There is no certificate, so the gateway does not start.",
                 hint="Set GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE.",
                 id="gatehouse.W001",
             )

@@ -7,10 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
-from django.utils.translation import gettext_lazy as _
 
 from portal.embedded.addresses import postgres_url, redis_url
 from portal.environment import Environment, generated_secrets
+from portal.languages import languages_in
 
 ROOT = Path(__file__).resolve().parent.parent
 env = Environment(os.environ)
@@ -161,11 +161,14 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.PersonLanguage",
+    "accounts.middleware.UncountedLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "tenants.admission.StillAdmitted",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.htmx.WholePages",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "tenants.middleware.CustomerGate",
     "tenants.second_factor.SecondFactorGate",
@@ -206,10 +209,13 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
-    "login_failed": "10/m/ip,5/5m/key",
+    "login_failed": "5/5m/key",  # of the person alone: allauth forgets all of it when somebody is right once
+    "login_failed_ip": "10/m/ip",  # ours, counted by accounts.security.guesses
     "reset_password": "20/m/ip,5/h/key",
 }
 PASSWORD_RESET_TIMEOUT = 3600
+# allauth's own writes down each address of a person, and from then on they all sign in.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - a class
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody gets mail from us because a stranger typed their address
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # other sessions end, the one at hand stays
@@ -288,19 +294,17 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Languages, time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
-LANGUAGES = [
-    ("en", _("English")),
-    ("de", _("German")),
-    ("fr", _("French")),
-    ("es", _("Spanish")),
-    ("ar", _("Arabic")),
-]
 LOCALE_PATHS = [ROOT / "locale"]
+LANGUAGES = languages_in(ROOT / "locale")
 LANGUAGE_COOKIE_DOMAIN = BASE_DOMAIN
+FORMAT_MODULE_PATH = "portal.formats"
+USE_THOUSAND_SEPARATOR = True
 ROSETTA_ACCESS_CONTROL_FUNCTION = "portal.translators.may_translate"
 ROSETTA_SHOW_AT_ADMIN_PANEL = True
 ROSETTA_MESSAGES_PER_PAGE = 25
 ROSETTA_POFILE_WRAP_WIDTH = 0  # as `makemessages --no-wrap` does, so that only the texts differ
+ROSETTA_AUTO_COMPILE = False  # it compiles whatever was typed; portal.catalogs looks at it first
+ROSETTA_CASE_SENSITIVE_FILESYSTEM = True  # or it tries with a temporary file, which it leaves open
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -12,7 +12,8 @@ READ_ALOUD_OR_SHOWN = {"alt", "title", "placeholder", "aria-label", "aria-descri
 TAGS = re.compile(
     r"{%-?\s*(blocktrans(?:late)?|comment)\b.*?%}.*?{%\s*end\1\s*%}|{%.*?%}|{{.*?}}|{#.*?#}", re.DOTALL
 )
-WORD = re.compile(r"[^\W\d_]{2,}")
+# Words, and the signs that not every language writes as English does: “33 %”, “Art :”, “،”.
+TEXT = re.compile(r"[^\W\d_]{2,}|[%:;,?!]")
 
 
 class _Texts(HTMLParser):
@@ -43,7 +44,7 @@ def unmarked(template: str) -> Iterator[str]:
         rest = text
         for name in NAMES:
             rest = rest.replace(name, "")
-        if WORD.search(rest):
+        if TEXT.search(rest):
             yield " ".join(text.split())
 
 

@@ -7,11 +7,16 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.utils.translation import gettext_lazy as _
+from django.views.generic import RedirectView
+
+from portal.translators import no_such_page
 
 # One sign-in, with its limits, for staff too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+# And one page for the own password: Django's would count no guesses and tell nobody.
+admin.site.password_change = RedirectView.as_view(pattern_name="own_password")  # type: ignore[assignment,method-assign]
 admin.site.site_header = admin.site.site_title = _("Gatehouse administration")
 # Rights come from memberships, and a person has one address: what the libraries bring for both leads nowhere here.
 admin.site.unregister([EmailAddress, Group])
@@ -22,5 +27,8 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("tenants.urls")),
     path("admin/", admin.site.urls),
+    re_path(
+        r"^rosetta/files/(?P<whose>all|django|third-party)/(?P<rest>.*)$", no_such_page, name="rosetta-others"
+    ),
     path("rosetta/", include("rosetta.urls")),
 ]

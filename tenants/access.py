@@ -53,7 +53,7 @@ def rights_of(user: Any, customer: Customer) -> frozenset[Right]:
     Being platform staff gives no right: who looks into a customer's console has a membership that says so.
     """
     here = Q(customer=customer.pk) | Q(provider=customer.provider_id) & (
-        Q(customers=None) | Q(customers=customer.pk)
+        Q(limited=False) | Q(customers=customer.pk)
     )
     return _allowed(user, here) & CUSTOMER_RIGHTS
 
@@ -96,6 +96,6 @@ def customers_of(user: Any) -> QuerySet[Customer]:
     mine = Membership.objects.filter(user=user.pk)
     return Customer.objects.filter(
         Q(pk__in=mine.filter(customer__isnull=False).values("customer"))
-        | Q(provider__in=mine.filter(provider__isnull=False, customers=None).values("provider"))
-        | Q(pk__in=mine.filter(provider__isnull=False, customers__isnull=False).values("customers"))
+        | Q(provider__in=mine.filter(provider__isnull=False, limited=False).values("provider"))
+        | Q(pk__in=mine.filter(limited=True, customers__isnull=False).values("customers"))
     )

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import CharField, Q, QuerySet, TextChoices
+from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -18,21 +18,10 @@ from accounts.models import User
 from tenants import activity_words as words
 from tenants.access import Right, customers_of, provider_rights_of, providers_of, require
 from tenants.errors import NotAllowed
-from tenants.models import AuditEvent, Customer, DirectoryEntry, Membership, Provider
+from tenants.models import AuditEvent, Customer, DirectoryEntry, Membership, Provider, Side
 
 PAGE_LENGTH = 50
 BATCH_LENGTH = 500  # of a download
-
-
-class Side(TextChoices):
-    """Where somebody who acted belongs."""
-
-    PROVIDER = "provider", _("Of the provider")
-    CUSTOMER = "customer", _("Of the customer")
-    STAFF = "staff", _("Platform staff")
-    FORMER_PROVIDER = "former-provider", _("Formerly of the provider")
-    FORMER_CUSTOMER = "former-customer", _("Formerly of the customer")
-    UNKNOWN = "unknown", _("Without a role here")
 
 
 @dataclass(frozen=True)
@@ -83,10 +72,6 @@ class Asked:
     kind: str = ""
     since: date | None = None
     until: date | None = None
-
-    @property
-    def anything(self) -> bool:
-        return self != Asked()
 
 
 @dataclass(frozen=True)
@@ -208,6 +193,12 @@ def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
     # Somebody limited to some customers may read that others are limited too, but not to whom.
     named = any("customers" in key for event in events for key in event.data)
     known = set(trail.customers.values_list("slug", flat=True)) if named else set()
+    # Nor at which domains the others' people have their addresses.
+    domains = any("email_domains" in event.data for event in events)
+    others = Customer.objects.filter(provider__in=trail.providers).exclude(
+        pk__in=trail.customers.values("pk")
+    )
+    secret = ("email_domains",) if domains and others.exists() else ()
     return [
         Entry(
             event=event,
@@ -215,7 +206,7 @@ def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
             customer=customers.get(event.customer_id) if event.customer_id else None,
             provider=providers.get(event.provider_id) if event.provider_id else None,
             path=pages.get(event.target_id, "") if event.target_type == "mailbox" else "",
-            details=words.details(event, known),
+            details=words.details(event, known, () if event.customer_id else secret),
         )
         for event in events
     ]
@@ -250,12 +241,12 @@ class _People:
     def __init__(self, trail: Trail, events: Iterable[AuditEvent]) -> None:
         ids = {event.actor_id for event in events if event.actor_id}
         self._users = User.objects.in_bulk(ids)
-        self._sides: dict[tuple[int, str, Any], Side] = {}
         places = {(event.provider_id, event.customer_id) for event in events}
         self._provider_ids = {provider for provider, customer in places if provider}
         self._customer_ids = {customer for provider, customer in places if customer}
         self._members = self._read_members(ids)
-        strangers = ids - {user for user, *_ in self._members}
+        strangers = {event.actor_id for event in events if event.actor_id and not event.actor_side}
+        strangers -= {user for user, *_ in self._members}
         self._left = self._read_left(strangers) if strangers else set()
 
     def behind(self, event: AuditEvent) -> Who:
@@ -271,6 +262,13 @@ class _People:
     def _side(self, event: AuditEvent, user: User | None) -> Side:
         of_provider = (event.actor_id, event.provider_id, None)
         of_customer = (event.actor_id, None, event.customer_id)
+        if event.actor_side == Side.PROVIDER:
+            return Side.PROVIDER if of_provider in self._members else Side.FORMER_PROVIDER
+        if event.actor_side == Side.CUSTOMER:
+            return Side.CUSTOMER if of_customer in self._members else Side.FORMER_CUSTOMER
+        if event.actor_side == Side.STAFF:
+            return Side.STAFF
+        # Nothing was written down, so what is known today has to do.
         if of_provider in self._members:
             return Side.PROVIDER
         if event.customer_id and of_customer in self._members:

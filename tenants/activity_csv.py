@@ -1,17 +1,20 @@
 """The activity as a file for spreadsheets."""
 
 import csv
+import re
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 from django.utils import timezone, translation
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 
 from tenants.activity import Asked, Entry, Trail, read_all
 
-# Spreadsheets run what begins so as a formula (the last four are what they take for the first four).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+# Spreadsheets run a cell that begins so as a formula (the last four are what they take for the first four). Where a
+# cell begins is for the reader's program to say: it may separate by another sign than we do, and drop blanks and quotes.
+FORMULA = re.compile(r"""((?:^|[;,\t\r\n])[\s"]*)(?=[=+\-@＝＋－＠])""")  # noqa: RUF001
 BYTE_ORDER_MARK = "\ufeff"  # else Excel takes UTF-8 for something older
 
 
@@ -34,8 +37,8 @@ def lines(trail: Trail, asked: Asked) -> Iterator[str]:
 
 
 def harmless(cell: str) -> str:
-    """The text, with a mark before it that keeps spreadsheets from taking it for a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    """The text, with a mark before all that a spreadsheet could take for the beginning of a formula."""
+    return FORMULA.sub(r"\1'", cell)
 
 
 def _head(across: bool) -> list[str]:
@@ -46,7 +49,7 @@ def _head(across: bool) -> list[str]:
         _("Person"),
         _("E-mail address"),
         _("Belongs to"),
-        _("From"),
+        _("IP address"),
         _("What"),
         _("Details"),
         _("Action"),
@@ -77,5 +80,10 @@ def _name(place: Any) -> str:
 
 def _written(rows: Any) -> str:
     out = StringIO()
-    csv.writer(out).writerows([harmless(cell) for cell in row] for row in rows)
+    csv.writer(out, delimiter=_separator()).writerows([harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def _separator() -> str:
+    """What spreadsheets expect in the reader's language: where numbers have the comma, another sign is left for this."""
+    return ";" if get_format("DECIMAL_SEPARATOR") == "," else ","

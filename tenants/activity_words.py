@@ -12,12 +12,12 @@ from typing import Any
 from django.db.models import TextChoices
 from django.template.defaultfilters import filesizeformat
 from django.utils.dateparse import parse_datetime
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import is_aware, localtime
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models import AuditEvent, Membership
@@ -78,6 +78,8 @@ WORDINGS: dict[str, Wording] = {
         Kind.JOBS, _("A job of the mailbox “%(object)s” went on after its password was typed.")
     ),
     "person.created": Wording(Kind.PEOPLE, _("The account of %(object)s was created.")),
+    "person.switched_off": Wording(Kind.PEOPLE, _("The account of %(object)s was switched off.")),
+    "person.switched_on": Wording(Kind.PEOPLE, _("The account of %(object)s was switched on again.")),
     "membership.added": Wording(Kind.PEOPLE, _("%(object)s was given the role “%(role)s”.")),
     "membership.changed": Wording(
         Kind.PEOPLE, _("The role of %(object)s was changed and is “%(role)s” now.")
@@ -94,6 +96,13 @@ WORDINGS: dict[str, Wording] = {
         Kind.PEOPLE, _("%(object)s accepted the invitation with the role “%(role)s”.")
     ),
     "person.let-in": Wording(Kind.SIGN_IN, _("%(object)s, who was locked out, was let in again.")),
+    "person.second-factor-added": Wording(
+        Kind.SIGN_IN, _("%(object)s added the second factor “%(factor)s”.")
+    ),
+    "person.second-factor-removed": Wording(
+        Kind.SIGN_IN, _("%(object)s removed the second factor “%(factor)s”.")
+    ),
+    "person.recovery-codes-made": Wording(Kind.SIGN_IN, _("%(object)s made new recovery codes.")),
     "provider.security-changed": Wording(
         Kind.SIGN_IN, _("The rules for signing in at “%(object)s” were changed.")
     ),
@@ -133,19 +142,18 @@ LABELS: dict[str, Text] = {
     "email_domains": _("E-mail domains"),
     "expires_at": _("Valid until"),
     "fingerprint": _("Fingerprint of the new key"),
-    "generation": _("Key generation"),
+    "generation": _("Number of the key"),
     "invited_by": _("Invited by"),
     "issuer": _("Address of the identity provider"),
     "job": _("Job ID"),
     "keys": _("Fingerprints of the destroyed keys"),
     "kind": _("Kind"),
-    "locked_mail": _("Mail under the lost password"),
+    "locked_mail": _("Mail that only the lost password opens"),
     "mailbox_quota_octets": _("Limit for each mailbox"),
     "messages": _("Messages"),
     "mistyped": _("Was mistyped, by its check characters"),
     "name": _("Name"),
     "octets": _("Size"),
-    "owner_of": _("Made owner of"),
     "reason": _("Reason"),
     "require_second_factor": _("Second factor required"),
     "role": _("Role"),
@@ -161,7 +169,8 @@ LABELS: dict[str, Text] = {
 VALUES: dict[str, dict[str, Text]] = {
     "role": dict(Membership.Role.choices),
     "status": {"active": _("Active"), "suspended": _("Suspended"), "deleting": _("Being deleted")},
-    "locked_mail": {"keep": _("Kept"), "delete": _("Deleted")},
+    "factor": {"totp": _("Authenticator app"), "webauthn": _("Passkey")},
+    "locked_mail": {"keep": _("Kept"), "delete": pgettext_lazy("locked mail", "Deleted")},
     "kind": {
         "re-encryption": _("Re-encryption"),
         "deletion": _("Deletion of the mailbox"),
@@ -171,7 +180,9 @@ VALUES: dict[str, dict[str, Text]] = {
     },
 }
 
-NOTHING: dict[str, Text] = {"customers": _("all")}  # what it means when nothing is named
+NOTHING: dict[str, Text] = {
+    "customers": pgettext_lazy("customers", "all")
+}  # what it means when none were chosen
 
 # Of which part of an act's details a single "before" speaks.
 CHANGED = {"membership.changed": "role", "provider.security-changed": "require_second_factor"}
@@ -198,18 +209,37 @@ CERTIFIED = ("messages", "octets", "keys")
 class Detail:
     """One line about an act: a value, or for changes what it was before and after."""
 
-    label: str
-    value: str = ""
-    before: str | None = None
-    code: bool = False  # something to copy, not to read
+    key: str
+    now: Any
+    earlier: Any = None
+    is_change: bool = False
+
+    @property
+    def label(self) -> str:
+        return _label(self.key)
+
+    @property
+    def code(self) -> bool:
+        """Whether it is something to copy, not to read."""
+        return self.key in CODES
+
+    @property
+    def value(self) -> str:
+        return shown(self.key, self.now)
+
+    @property
+    def before(self) -> str | None:
+        return shown(self.key, self.earlier) if self.is_change else None
 
     @property
     def plain(self) -> str:
-        """As a file shows it."""
-        if self.before is None:
-            return f"{self.label}: {self.value}"
+        """As a file has it: numbers and times are for programs."""
+        value = shown(self.key, self.now, plain=True)
+        if not self.is_change:
+            return _labelled(self.key, value)
         change = gettext("%(field)s: %(before)s before, %(after)s after")
-        return change % {"field": self.label, "before": self.before, "after": self.value}
+        before = shown(self.key, self.earlier, plain=True)
+        return change % {"field": self.label, "before": before, "after": value}
 
 
 def actions_of(kind: Kind) -> list[str]:
@@ -237,9 +267,11 @@ def sentence_html(event: AuditEvent, link: str = "") -> SafeString:
     return mark_safe(escape(str(_template(event))) % places)  # noqa: S308 - each part has been escaped
 
 
-def details(event: AuditEvent, customers: Collection[str] | None = None) -> list[Detail]:
-    """What the sentence does not say. Of customers only those with these short names are named."""
-    data = dict(event.data)
+def details(
+    event: AuditEvent, customers: Collection[str] | None = None, secret: Collection[str] = ()
+) -> list[Detail]:
+    """What the sentence does not say, and is not `secret`. Of customers only those with these short names are named."""
+    data = {key: value for key, value in event.data.items() if key not in secret}
     certificate = data.pop("certificate", None)
     if isinstance(certificate, dict):
         data = {key: certificate.get(key) for key in CERTIFIED}
@@ -251,31 +283,33 @@ def details(event: AuditEvent, customers: Collection[str] | None = None) -> list
         }
     said = str(_template(event))
     changes = [
-        Detail(_label(key), shown(key, after), before=shown(key, before), code=key in CODES)
+        Detail(key, after, before, is_change=True)
         for key, before, after in _take_changes(event.action, data)
         if before != after
     ]
     return changes + [
-        Detail(_label(key), shown(key, value), code=key in CODES)
-        for key, value in data.items()
-        if value is not None and f"%({key})s" not in said
+        Detail(key, value) for key, value in data.items() if value is not None and f"%({key})s" not in said
     ]
 
 
-def shown(key: str, value: Any) -> str:
-    """A value of the trail as people read it."""
+def shown(key: str, value: Any, *, plain: bool = False) -> str:
+    """A value of the trail as people read it; `plain` is with numbers and times as programs do."""
+    if value is None and key in NOTHING:
+        return str(NOTHING[key])
     if value is None or value in ("", [], {}):
-        return str(NOTHING.get(key) or gettext("none"))
+        return pgettext("value", "empty")
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return ", ".join(shown(key, each) for each in value)
+        return gettext(", ").join(shown(key, each, plain=plain) for each in value)
     if isinstance(value, dict):
-        return "; ".join(f"{_label(each)}: {shown(each, part)}" for each, part in value.items())
+        return gettext("; ").join(
+            _labelled(each, shown(each, part, plain=plain)) for each, part in value.items()
+        )
     if isinstance(value, int):
-        return filesizeformat(value) if key in SIZES else number_format(value)
+        return filesizeformat(value) if key in SIZES else number_format(value, use_l10n=not plain)
     if key.endswith("_at") and (moment := _moment(value)):
-        return f"{moment:%Y-%m-%d %H:%M}"
+        return f"{moment:%Y-%m-%d %H:%M}" if plain else date_format(moment, "SHORT_DATETIME_FORMAT")
     return str(VALUES.get(key, {}).get(value, value))
 
 
@@ -309,11 +343,15 @@ def _take_changes(action: str, data: dict[str, Any]) -> Iterator[tuple[str, Any,
 
 def _only(known: Collection[str], slugs: list[Any]) -> list[Any]:
     named = [slug for slug in slugs if slug in known]
-    return named if len(named) == len(slugs) else [*named, gettext("others")]
+    return named if len(named) == len(slugs) else [*named, pgettext("customers", "others")]
 
 
 def _label(key: str) -> str:
     return str(LABELS.get(key, key))
+
+
+def _labelled(key: str, value: str) -> str:
+    return gettext("%(label)s: %(value)s") % {"label": _label(key), "value": value}
 
 
 def _moment(value: Any) -> datetime | None:

@@ -1,21 +1,25 @@
-"""The administration: platform staff's view of providers, customers, roles, the directory and the audit trail.
+"""The administration: platform staff's view of providers, customers, people, roles, the directory and the audit trail.
 
-What changes something goes through the services, so that it is checked and recorded as everywhere else.
+What changes something for others goes through the services, so that it is checked and recorded as everywhere else.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
-from tenants import services, slugs
-from tenants.errors import InvalidRole, InvalidSlug, TenantError
+from accounts.models import User
+from accounts.names import validate_name
+from tenants import identity, services, slugs
+from tenants.errors import InvalidRole, InvalidSlug, LastOwner, TenantError
 from tenants.models import (
     AuditEvent,
     Customer,
@@ -29,7 +33,10 @@ from tenants.models import (
 
 
 class ThroughServices(admin.ModelAdmin):
-    """Forms whose act is a service with a transaction of its own, which the admin would otherwise enclose in its."""
+    """Forms whose act is a service with a transaction of its own, which the admin would otherwise enclose in its.
+
+    What a service refuses is told in the list, and then nothing else is: no success, and no entry in Django's log.
+    """
 
     def changeform_view(
         self,
@@ -38,12 +45,26 @@ class ThroughServices(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        return self._or_refusal(request, self._changeform_view, object_id, form_url, extra_context)  # type: ignore[attr-defined]
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
+        return self._or_refusal(request, self._delete_view, object_id, extra_context)  # type: ignore[attr-defined]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self._or_refusal(request, super().changelist_view, extra_context)
+
+    def _or_refusal(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any
+    ) -> HttpResponse:
+        try:
+            return view(request, *args)
+        except TenantError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -70,8 +91,7 @@ class SlugForm(forms.ModelForm):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if not name.isprintable():
-            raise ValidationError(_("The name must not have line breaks or control characters."), code="name")
+        validate_name(name)
         return name
 
 
@@ -148,8 +168,59 @@ class DomainAdmin(ReadOnly):
     search_fields = ("domain",)
 
 
+class PersonForm(UserChangeForm):
+    password = None  # type: ignore[assignment]  # so Django drops the field, with its link to the page that is gone
+
+    def clean_is_active(self) -> bool:
+        """Says beside the box what the service would refuse."""
+        active: bool = self.cleaned_data["is_active"]
+        if self.instance.is_active and not active:
+            try:
+                services.check_owner_stays(self.instance.memberships.all())
+            except LastOwner as error:
+                raise ValidationError(error.message, code=error.code) from error
+        return active
+
+
+@admin.register(User)
+class PersonAdmin(ThroughServices, UserAdmin):
+    """People; what they may do stands with the memberships. Instead of being deleted, they are switched off."""
+
+    form = PersonForm
+    ordering = ["email"]
+    list_display = ["email", "name", "is_staff", "is_active", "last_login"]
+    list_filter = ["is_staff", "is_active"]
+    search_fields = ["email", "name"]
+    filter_horizontal = ["groups"]
+    readonly_fields = ["last_login", "date_joined"]
+    fieldsets = [
+        (None, {"fields": ["email", "name", "language", "time_zone", "theme"]}),
+        (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (
+            None,
+            {"classes": ["wide"], "fields": ["email", "name", "usable_password", "password1", "password2"]},
+        )
+    ]
+
+    def get_urls(self) -> list[Any]:
+        """Without Django's page for somebody else's password, which tells nobody: `manage.py let_in` is for that."""
+        return super(UserAdmin, self).get_urls()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if change and "is_active" in form.changed_data:
+            switch = services.switch_on if obj.is_active else services.switch_off
+            switch(obj, by=request.user)
+        super().save_model(request, obj, form, change)
+
+
 class MembershipForm(forms.ModelForm):
-    """Says beside the role that it does not exist at that place; the model's rule can't, once the place is fixed."""
+    """Says beside the role what the services would refuse; the model's rule can't, once the place is fixed."""
 
     def clean(self) -> dict[str, Any] | None:
         data = super().clean() or {}
@@ -158,7 +229,9 @@ class MembershipForm(forms.ModelForm):
         if "role" in data and (provider is None) != (customer is None):
             try:
                 services.check_role(data["role"], provider=provider, customer=customer)
-            except InvalidRole as error:
+                if self.instance.pk and data["role"] != Membership.Role.OWNER:
+                    services.check_owner_stays([self.instance])
+            except (InvalidRole, LastOwner) as error:
                 self.add_error("role", ValidationError(error.message, code=error.code))
         return data
 
@@ -178,33 +251,31 @@ class MembershipAdmin(ThroughServices):
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         if change:
-            with self._refusals_as_messages(request):
-                services.change_role(obj, role=obj.role, by=request.user)
+            services.change_role(obj, role=obj.role, by=request.user)
         else:
             saved = services.add_membership(
                 obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=request.user
             )
             _become(obj, saved)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Asked before anything is deleted: of several, all stay where one has to."""
+        services.check_owner_stays(objs)
+        return super().get_deleted_objects(objs, request)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Django would note them before they are done, and they may be refused still. The audit trail has them."""
+
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        with self._refusals_as_messages(request):
-            services.remove_membership(obj, by=request.user)
+        services.remove_membership(obj, by=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for membership in queryset:
             self.delete_model(request, membership)
 
-    @contextmanager
-    def _refusals_as_messages(self, request: HttpRequest) -> Iterator[None]:
-        """What a service refuses here, such as the removal of the last owner, no form can know beforehand."""
-        try:
-            yield
-        except TenantError as error:
-            self.message_user(request, error.message, messages.ERROR)
-
 
 @admin.register(IdentityProvider)
-class IdentityProviderAdmin(ReadOnly):
+class IdentityProviderAdmin(ThroughServices, ReadOnly):
     """Staff may switch one off, when a domain is in dispute; everything else is the provider's own affair."""
 
     list_display = ("provider", "kind", "email_domains", "active")
@@ -214,6 +285,17 @@ class IdentityProviderAdmin(ReadOnly):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(request.user.is_active and request.user.is_staff)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """On again is for the provider's owners: they have to show that the domains are theirs."""
+        return self.readonly_fields if obj and obj.active else self.fields
+
+    def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: bool) -> None:
+        if not obj.active:
+            identity.end_dispute(obj, by=request.user)
 
 
 @admin.register(DirectoryEntry)
@@ -230,6 +312,29 @@ class AuditEventAdmin(ReadOnly):
     list_display = ("at", "actor_email", "action", "target_name", "origin")
     search_fields = ("actor_email", "action", "target_name")
     date_hierarchy = "at"
+    fields = (
+        "person",
+        "actor_email",
+        "actor_side",
+        "origin",
+        "action",
+        "provider",
+        "customer_id",
+        "target_type",
+        "target_id",
+        "target_name",
+        "data",
+    )
+    readonly_fields = ("person", "provider")
+
+    # The administration writes whole numbers as amounts; these two are to be copied.
+    @admin.display(description=_("person's id"))
+    def person(self, event: AuditEvent) -> str:
+        return str(event.actor_id or self.get_empty_value_display())
+
+    @admin.display(description=_("provider's id"))
+    def provider(self, event: AuditEvent) -> str:
+        return str(event.provider_id or self.get_empty_value_display())
 
 
 @admin.register(SpareSchema)

@@ -7,3 +7,6 @@ class TenantsConfig(AppConfig):
 
     name = "tenants"
     verbose_name = _("providers and customers")
+
+    def ready(self) -> None:
+        from tenants import signals  # noqa: F401, PLC0415 - its receivers need the models

@@ -2,12 +2,13 @@
 
 from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Model
 
-from tenants.models import AuditEvent, Customer, Provider
+from tenants.models import AuditEvent, Customer, Membership, Provider, Side
 
-# The network address of who is being served; middleware sets it. Empty for commands and background tasks.
+# The IP address of who is being served; middleware sets it. Empty for commands and background tasks.
 origin: ContextVar[str] = ContextVar("audit_origin", default="")
 
 Target = tuple[str, Any, str]
@@ -28,18 +29,42 @@ def record(
     """
     kind, pk, name = _describe(target)
     provider_id = provider.pk if provider else customer.provider_id if customer else None
+    customer_id = customer.pk if customer else None
     return AuditEvent.objects.create(
         action=action,
         actor_id=by.pk if by else None,
         actor_email=by.email if by else "",
+        actor_side=_side_of(by, provider_id, customer_id) if by else "",
         origin=origin.get(),
         provider_id=provider_id,
-        customer_id=customer.pk if customer else None,
+        customer_id=customer_id,
         target_type=kind,
         target_id=pk,
         target_name=name,
         data=data or {},
     )
+
+
+def record_everywhere(
+    action: str, person: Any, *, by: Any = None, data: dict[str, Any] | None = None
+) -> None:
+    """Write down what concerns a person at each provider and customer where they have a role, for there people look.
+
+    Of who has none it is written down all the same, without a place.
+    """
+    roles = Membership.objects.filter(user=person.pk).select_related("provider", "customer").order_by("pk")
+    for provider, customer in [(role.provider, role.customer) for role in roles] or [(None, None)]:
+        record(action, by=by, provider=provider, customer=customer, target=person, data=data)
+
+
+def _side_of(by: Any, provider_id: int | None, customer_id: UUID | None) -> str:
+    """Where the person belongs, as seen from there and now; nothing for who has no role there."""
+    roles: set[Any] = set(Membership.objects.filter(user=by.pk).values_list("provider", "customer"))
+    if (provider_id, None) in roles:
+        return Side.PROVIDER
+    if (None, customer_id) in roles:
+        return Side.CUSTOMER
+    return Side.STAFF if by.is_staff else ""
 
 
 def _describe(target: Model | Target | None) -> Target:

@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from tenants.access import Right, customers_of, providers_of
+from tenants.access import Right, customers_of, provider_rights_of, providers_of
 from tenants.links import base_url, console_url
 
 SWITCHER_LENGTH = 20  # more are found through the list of customers
@@ -45,11 +45,14 @@ def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, An
     else:
         # Not on a host that does not exist either, or that would tell it from a customer's.
         elsewhere = getattr(request, "customer", None) or getattr(request, "host_is_unknown", False)
-        at_provider = not elsewhere and providers_of(request.user).exists()
+        providers = [] if elsewhere else list(providers_of(request.user))
+        at_providers = {
+            right for provider in providers for right in provider_rights_of(request.user, provider)
+        }
         wanted = [
-            (_("Customers"), "customers", at_provider),
-            (_("Team"), "team", at_provider),
-            (_("Activity"), "activity", at_provider),
+            (_("Customers"), "customers", bool(providers)),
+            (_("Team"), "team", Right.VIEW_TEAM in at_providers),
+            (_("Activity"), "activity", Right.VIEW_TEAM_ACTIVITY in at_providers),
         ]
     found = []
     for name, view, allowed in wanted:
@@ -65,7 +68,6 @@ def _to_switch(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
             "name": customer.name,
-            "slug": customer.slug,
             "url": console_url(customer, request),
             "current": customer == current,
         }

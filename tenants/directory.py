@@ -1,11 +1,9 @@
 """The directory: from an address to customer, mailbox, status and sealing key in one indexed query."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count
 
 from tenants.errors import AddressTaken
 from tenants.models import Customer, DirectoryEntry
@@ -52,15 +50,3 @@ def look_up_login(login: str) -> DirectoryEntry | None:
     """As look_up, but the part before the @ alone will do, as archivers send it."""
     login = login.strip()
     return look_up(login if "@" in login else f"{login}@{settings.MAIL_DOMAIN}")
-
-
-def count_by_customer(customers: Iterable[Customer]) -> dict[UUID, int]:
-    """How many mailboxes each of the customers has; those without any are missing."""
-    rows = (
-        DirectoryEntry.objects.filter(customer__in=customers)
-        .exclude(status=Status.RETIRED)
-        .order_by()
-        .values("customer_id")
-        .annotate(mailboxes=Count("id"))
-    )
-    return {row["customer_id"]: row["mailboxes"] for row in rows}

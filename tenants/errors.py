@@ -53,6 +53,8 @@ class NoSuchCustomer(TenantError):
 
 # --- People ---
 class InvalidRole(TenantError):
+    """Says the roles' names, as forms do. For commands their codes stand in `details`."""
+
     code = "invalid-role"
     template = _("“%(role)s” is no role here. Choose one of: %(choices)s.")
 
@@ -64,7 +66,9 @@ class AlreadyMember(TenantError):
 
 class NotAllowed(TenantError):
     code = "not-allowed"
-    template = _("Your role does not allow this. Ask an administrator of the customer or of the provider.")
+    template = _(
+        "Your role does not allow this. Ask an administrator of the customer or an owner of the provider."
+    )
 
 
 class InvalidLimit(TenantError):

@@ -38,8 +38,8 @@ class IdentityProviderForm(forms.Form):
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_(
-            "One on each line. It signs in people with addresses there, and nobody else; "
-            "of each domain at least one person must be yours already."
+            "One on each line. It signs in people with addresses there, and nobody else. "
+            "Of each domain, at least one person must already belong to you or to one of your customers."
         ),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.names import validate_name
 from tenants.models import Customer, Membership, Provider
 
 ALL, SOME = "all", "some"
@@ -13,7 +14,7 @@ ALL, SOME = "all", "some"
 # What a role means, in a line.
 MEANINGS = {
     Membership.Role.OWNER: _("Owner: everything, with people and security"),
-    Membership.Role.OPERATOR: _("Operator: customers and their mailboxes"),
+    Membership.Role.OPERATOR: _("Operator: the mailboxes of customers"),
     Membership.Role.AUDITOR: _("Auditor: may look at everything, changes nothing"),
     Membership.Role.ADMIN: _("Administrator: mailboxes and people of this customer"),
     Membership.Role.VIEWER: _("Viewer: may look at everything, changes nothing"),
@@ -81,6 +82,7 @@ class NewcomerForm(forms.Form):
     name = forms.CharField(
         label=_("Your name"),
         max_length=100,
+        validators=[validate_name],
         widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True}),
     )
     password = forms.CharField(

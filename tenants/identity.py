@@ -6,6 +6,7 @@ sign-in, and belongs to the address that it was typed for.
 
 import re
 import uuid
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,8 @@ from tenants.identity_errors import (
     NotConnected,
     SecretNeeded,
 )
-from tenants.identity_gate import people_of
-from tenants.models import IdentityProvider, Provider
+from tenants.identity_gate import domain_of, people_of
+from tenants.models import Customer, IdentityProvider, Membership, Provider
 
 ENTRA_HOST = "https://login.microsoftonline.com"
 CLIENT_ID_LENGTH = 191  # allauth's column
@@ -109,13 +110,7 @@ def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by:
         kind=wanted.kind,
         email_domains=list(wanted.email_domains),
     )
-    audit.record(
-        "identity_provider.set_up",
-        by=by,
-        provider=provider,
-        target=made,
-        data=_told(wanted, wanted.server_url),
-    )
+    _record("identity_provider.set_up", made, by=by, data=_told(wanted))
     return made
 
 
@@ -143,27 +138,29 @@ def change(
     if moved:
         SocialAccount.objects.filter(provider=app.provider_id).delete()
     if client_secret or wanted != before:
-        audit.record(
-            "identity_provider.changed",
-            by=by,
-            provider=provider,
-            target=current,
-            data=_told(wanted, wanted.server_url) | {"client_secret_changed": bool(client_secret)},
-        )
+        told = _told(wanted) | {"client_secret_changed": bool(client_secret)}
+        _record("identity_provider.changed", current, by=by, data=told, domains_before=before.email_domains)
 
 
 @transaction.atomic(durable=True)
 def switch(identity_provider: IdentityProvider, *, active: bool, by: Any) -> None:
-    """On or off, for the next sign-in; sessions stay. Raises NotAllowed, or DomainTaken and NobodyThere for on."""
+    """On or off, for sign-ins to come and for sessions that it has opened (tenants.admission).
+
+    Raises NotAllowed, or DomainTaken and NobodyThere for on.
+    """
     provider = identity_provider.provider
     current = IdentityProvider.objects.select_related("app").get(pk=identity_provider.pk)
     if active:
         _begin(provider, configuration_of(current), by)
     else:
         require_at_provider(by, provider, Right.SET_SECURITY)
-    if IdentityProvider.objects.filter(pk=current.pk, active=not active).update(active=active):
-        action = "identity_provider.switched_on" if active else "identity_provider.switched_off"
-        audit.record(action, by=by, provider=provider, target=current)
+    _switch(current, active=active, by=by)
+
+
+@transaction.atomic(durable=True)
+def end_dispute(identity_provider: IdentityProvider, *, by: Any) -> None:
+    """Off, by platform staff, when two providers claim a domain: the administration has asked already who comes."""
+    _switch(identity_provider, active=False, by=by)
 
 
 @transaction.atomic(durable=True)
@@ -177,13 +174,28 @@ def forget(identity_provider: IdentityProvider, *, email: str, by: Any) -> None:
     account = known.select_related("user").first()
     if account is None:
         raise NotConnected(email=email)
-    audit.record("identity_provider.person_forgotten", by=by, provider=provider, target=account.user)
+    # Told where the person works: who is limited to other customers may not know their address.
+    theirs: list[Customer | None] = [*provider.customers.filter(memberships__user=account.user)]
+    for customer in theirs or [None]:
+        audit.record(
+            "identity_provider.person_forgotten",
+            by=by,
+            provider=provider,
+            customer=customer,
+            target=account.user,
+        )
     account.delete()
 
 
 def connected(identity_provider: IdentityProvider) -> int:
     """How many people have signed in by it."""
     return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
+
+
+def _switch(identity_provider: IdentityProvider, *, active: bool, by: Any) -> None:
+    if IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active).update(active=active):
+        action = "identity_provider.switched_on" if active else "identity_provider.switched_off"
+        _record(action, identity_provider, by=by, data={})
 
 
 def _begin(provider: Provider, wanted: Configuration, by: Any) -> None:
@@ -222,10 +234,39 @@ def _describe(app: SocialApp, wanted: Configuration, sealed: str) -> None:
         app.settings["tenant"] = wanted.directory
 
 
-def _told(wanted: Configuration, server_url: str) -> dict[str, Any]:
+def _told(wanted: Configuration) -> dict[str, Any]:
     return {
         "kind": str(wanted.kind),
-        "issuer": server_url,
+        "issuer": wanted.server_url,
         "client_id": wanted.client_id,
         "email_domains": list(wanted.email_domains),
     }
+
+
+def _record(
+    action: str,
+    identity_provider: IdentityProvider,
+    *,
+    by: Any,
+    data: dict[str, Any],
+    domains_before: Iterable[str] = (),
+) -> None:
+    """At the provider, and at each customer whose people's sign-in depends on it: its service can act as them.
+
+    A customer reads of its own people's domains only; the others would tell who the other customers are.
+    """
+    provider, domains = identity_provider.provider, identity_provider.email_domains
+    audit.record(action, by=by, provider=provider, target=identity_provider, data=data)
+    for customer, theirs in _customers_at(provider, {*domains, *domains_before}).items():
+        told = data | {"email_domains": [domain for domain in domains if domain in theirs]}
+        audit.record(action, by=by, customer=customer, target=identity_provider, data=told)
+
+
+def _customers_at(provider: Provider, domains: Collection[str]) -> dict[Customer, set[str]]:
+    """The provider's customers with people at these domains, and at which of them."""
+    roles = Membership.objects.filter(customer__provider=provider, user__in=people_of(provider))
+    found: dict[Customer, set[str]] = {}
+    for role in roles.select_related("customer", "user").order_by("customer__name", "pk"):
+        if role.customer and (domain := domain_of(role.user.email)) in domains:
+            found.setdefault(role.customer, set()).add(domain)
+    return found

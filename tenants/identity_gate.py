@@ -26,22 +26,7 @@ class Gate:
         )
 
     def signed_in(self, user: Any, provider_id: str) -> None:
-        found = (
-            IdentityProvider.objects.select_related("provider").filter(app__provider_id=provider_id).first()
-        )
-        audit.record(
-            "person.signed_in_by_identity_provider",
-            by=user,
-            **_place_of(user, found.provider if found else None),
-            target=user,
-        )
-
-
-def _place_of(user: Any, provider: Provider | None) -> dict[str, Any]:
-    """Where the sign-in is told: at a customer, if that is the person's one place, for there its people look."""
-    roles = Membership.objects.filter(user=user).select_related("customer")
-    customers = [role.customer for role in roles if role.customer]
-    return {"customer": customers[0]} if len(roles) == len(customers) == 1 else {"provider": provider}
+        audit.record_everywhere("person.signed_in_by_identity_provider", user, by=user)
 
 
 def people_of(provider: Provider) -> QuerySet[Any]:

@@ -52,7 +52,8 @@ class HostTenant:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         name, _ = _host(request)
-        if name is None:  # no host of ours, not even a label below it: nothing to say in our frame
+        # No host of ours, not even a label below it: nothing to say in our frame.
+        if name is None or not f".{name}".endswith(f".{settings.BASE_DOMAIN}"):
             return HttpResponseNotFound("Not Found", content_type="text/plain")
         leave_for_public()
         origin = audit.origin.set(client_address(request))
@@ -66,7 +67,8 @@ class HostTenant:
 
 class CustomerGate:
     """On a customer's host: lets the anonymous pass to the sign-in, enters the schema for who has rights, and is 404
-    for everybody else, on every path alike. So nobody learns which customers exist, or which pages they have.
+    for everybody else, on every path alike. On hosts of no customer there is nobody with rights, and else the same.
+    So nobody learns which customers exist, or which pages they have.
 
     Comes after authentication. Sets request.rights, which is empty outside a customer's console.
     """
@@ -76,12 +78,11 @@ class CustomerGate:
 
     def __call__(self, request: Any) -> HttpResponseBase:
         request.rights = frozenset()
-        if request.host_is_unknown:
-            raise Http404
         customer = request.customer
-        if customer is None or not request.user.is_authenticated:
+        at_base = customer is None and not request.host_is_unknown
+        if at_base or not request.user.is_authenticated:
             return self.get_response(request)
-        request.rights = rights_of(request.user, customer)
+        request.rights = rights_of(request.user, customer) if customer else frozenset()
         if not request.rights:
             if request.path_info.startswith(SIGN_OUT):
                 return self.get_response(request)
@@ -94,7 +95,7 @@ class CustomerGate:
 
 
 def client_address(request: HttpRequest) -> str:
-    """The network address of who asks. Forwarded ones count only as far as proxies of ours have written them."""
+    """The IP address of who asks. Forwarded ones count only as far as proxies of ours have written them."""
     proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT
     if proxies:
         forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
@@ -112,7 +113,7 @@ def _host(request: HttpRequest) -> tuple[str | None, str]:
 
 
 def _lead(request: Any, name: str) -> None:
-    """Unknown hosts below ours go on until the gate, so that theirs is the page that strangers get elsewhere."""
+    """Unknown hosts below ours go on until the gate, so that theirs are the pages that strangers get elsewhere."""
     request.customer = None
     request.host_is_unknown = False
     request.urlconf = settings.PUBLIC_SCHEMA_URLCONF

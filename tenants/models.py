@@ -89,6 +89,12 @@ class Domain(DomainMixin, models.Model):
         return self.domain
 
 
+# Of memberships and invitations alike.
+ROLE_FITS_ITS_PLACE = Q(
+    provider__isnull=False, customer__isnull=True, role__in=["owner", "operator", "auditor"]
+) | Q(provider__isnull=True, customer__isnull=False, role__in=["admin", "viewer"])
+
+
 class Membership(models.Model):
     """A person's role at one provider or at one customer. What it allows stands in tenants.access."""
 
@@ -125,12 +131,11 @@ class Membership(models.Model):
         related_name="memberships",
     )
     role = models.CharField(_("role"), max_length=10, choices=Role.choices)
+    # Of operators and auditors. Says whether `customers` counts: if an empty list meant all, a limit would end with its
+    # last customer. Written by services.authority.limit_to.
+    limited = models.BooleanField(default=False)
     customers = models.ManyToManyField(
-        Customer,
-        verbose_name=_("only these customers"),
-        blank=True,
-        related_name="limited_memberships",
-        help_text=_("For operators and auditors of a provider. Empty: all of its customers."),
+        Customer, verbose_name=_("only these customers"), blank=True, related_name="limited_memberships"
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -140,10 +145,7 @@ class Membership(models.Model):
         constraints = (
             models.CheckConstraint(
                 name="membership_role_fits_its_place",
-                condition=Q(
-                    provider__isnull=False, customer__isnull=True, role__in=["owner", "operator", "auditor"]
-                )
-                | Q(provider__isnull=True, customer__isnull=False, role__in=["admin", "viewer"]),
+                condition=ROLE_FITS_ITS_PLACE,
                 violation_error_message=_(
                     "Choose either a provider or a customer, and a role that exists there."
                 ),
@@ -168,6 +170,7 @@ class Invitation(models.Model):
         Customer, on_delete=models.CASCADE, null=True, blank=True, related_name="invitations"
     )
     role = models.CharField(_("role"), max_length=10, choices=Membership.Role.choices)
+    limited = models.BooleanField(default=False)  # as of memberships
     customers = models.ManyToManyField(Customer, blank=True, related_name="limited_invitations")
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by_email = models.CharField(_("invited by"), max_length=254, blank=True)
@@ -180,13 +183,7 @@ class Invitation(models.Model):
         verbose_name = _("invitation")
         verbose_name_plural = _("invitations")
         constraints = (
-            models.CheckConstraint(
-                name="invitation_role_fits_its_place",
-                condition=Q(
-                    provider__isnull=False, customer__isnull=True, role__in=["owner", "operator", "auditor"]
-                )
-                | Q(provider__isnull=True, customer__isnull=False, role__in=["admin", "viewer"]),
-            ),
+            models.CheckConstraint(name="invitation_role_fits_its_place", condition=ROLE_FITS_ITS_PLACE),
         )
 
     def __str__(self) -> str:
@@ -236,7 +233,7 @@ class DirectoryEntry(models.Model):
     mailbox_id = models.UUIDField(_("mailbox"), unique=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
     public_key = models.BinaryField(_("public key"))
-    generation = models.PositiveIntegerField(_("key generation"))
+    generation = models.PositiveIntegerField(_("number of the key"))
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:
@@ -267,6 +264,17 @@ class OpenJob(models.Model):
         return f"{self.customer_id}: {self.job_id}"
 
 
+class Side(models.TextChoices):
+    """Where somebody who acted belongs. The trail keeps the first three; the others are told of who has left."""
+
+    PROVIDER = "provider", _("Provider")
+    CUSTOMER = "customer", _("Customer")
+    STAFF = "staff", _("Platform staff")
+    FORMER_PROVIDER = "former-provider", _("Provider (formerly)")
+    FORMER_CUSTOMER = "former-customer", _("Customer (formerly)")
+    UNKNOWN = "unknown", _("Without a role here")
+
+
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """The trail only grows."""
 
@@ -286,7 +294,10 @@ class AuditEvent(models.Model):
     at = models.DateTimeField(_("time"), auto_now_add=True)
     actor_id = models.BigIntegerField(_("person's id"), null=True, blank=True)
     actor_email = models.CharField(_("person"), max_length=254, blank=True)
-    origin = models.CharField(_("from"), max_length=45, blank=True)  # the longest IPv6 address
+    # In that moment, for people change sides. Empty when they had no role there (a newcomer's first act), and in events
+    # of before this was kept.
+    actor_side = models.CharField(_("belonged to"), max_length=16, blank=True)
+    origin = models.CharField(_("IP address"), max_length=45, blank=True)  # the longest IPv6 address
     action = models.CharField(_("action"), max_length=60)
     provider_id = models.BigIntegerField(_("provider's id"), null=True, blank=True)
     customer_id = models.UUIDField(_("customer's id"), null=True, blank=True)
@@ -306,6 +317,8 @@ class AuditEvent(models.Model):
             models.Index(
                 fields=["customer_id", "-at"], name="audit_by_customer"
             ),  # a customer's activity page
+            # A provider's: without it a provider where little happens would have everybody's events read.
+            models.Index(fields=["provider_id", "-at"], name="audit_by_provider"),
         )
 
     def __str__(self) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
-from django_htmx.http import HttpResponseClientRedirect
+from django.shortcuts import redirect
 
 from accounts.second_factor import has_second_factor
 from accounts.social import brought_second_factor
@@ -21,6 +20,8 @@ OPEN_PAGES = frozenset(
         "mfa_activate_totp",
         "mfa_add_webauthn",
         "account_reauthenticate",
+        "organization_sign_in",  # which confirms for who has no password
+        "openid_connect_callback",
         "settings",
         "account_logout",
     }
@@ -58,6 +59,4 @@ class SecondFactorGate:
         request.second_factor_required_by = provider
         if request.resolver_match.view_name in OPEN_PAGES:
             return None
-        page = reverse("security")
-        # A fragment that htmx asked for would be swapped into the page that should close.
-        return HttpResponseClientRedirect(page) if request.htmx else HttpResponseRedirect(page)
+        return redirect("security")

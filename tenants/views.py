@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_safe
 from tenants.access import customers_of, providers_of
 from tenants.links import console_url
 from tenants.models import Customer, DirectoryEntry
+from tenants.views_lists import column, searched
 
 PER_PAGE = 50
 
@@ -52,14 +54,14 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def customers(request: HttpRequest) -> HttpResponse:
     """The customers that the person may enter: ?q= searches name and host, ?sort= is one of SORTS, ?page= counts."""
-    # PostgreSQL takes no NUL, and what nobody can type need not be an error.
-    search = request.GET.get("q", "").replace("\x00", "").strip()
+    search = searched(request)
     sort = request.GET.get("sort", "")
     sort = sort if sort in SORTS else "name"
     every = customers_of(request.user)
     found = _counted(every).order_by(*SORTS[sort])
     if search:
-        found = found.filter(Q(name__icontains=search) | Q(slug__icontains=search))
+        label = search.lower().removesuffix(f".{settings.BASE_DOMAIN}")
+        found = found.filter(Q(name__icontains=search) | Q(slug__icontains=label))
     page = Paginator(found.select_related("provider"), PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "page": page,
@@ -67,9 +69,9 @@ def customers(request: HttpRequest) -> HttpResponse:
         "search": search,
         "sort": sort,
         "columns": [
-            _column(_("Name"), "name", sort),
-            _column(_("Host"), "", sort),
-            _column(_("Mailboxes"), "mailboxes", sort),
+            column(_("Name"), "name", sort),
+            column(_("Host"), "", sort),
+            column(_("Mailboxes"), "mailboxes", sort, numeric=True),
         ],
         "show_provider": providers_of(request.user).count() > 1,
         "anything": bool(page.paginator.count) or every.exists(),
@@ -80,14 +82,3 @@ def customers(request: HttpRequest) -> HttpResponse:
 def _counted(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     alive = ~Q(directory_entries__status=DirectoryEntry.Status.RETIRED)
     return customers.annotate(mailboxes=Count("directory_entries", filter=alive))
-
-
-def _column(title: Any, key: str, sort: str) -> dict[str, Any]:
-    """A head cell: its link sorts by it, or the other way round when the list is sorted by it already."""
-    order = {key: "ascending", f"-{key}": "descending"}.get(sort, "") if key else ""
-    return {
-        "title": title,
-        "numeric": key == "mailboxes",
-        "order": order,
-        "link": f"-{key}" if order == "ascending" else key,
-    }

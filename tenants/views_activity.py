@@ -110,16 +110,14 @@ def _of_provider(request: HttpRequest) -> activity.Trail:
 
 def _page(request: HttpRequest, trail: activity.Trail, link: Callable[[activity.Entry], str]) -> HttpResponse:
     question = Question(request.GET)
-    asked = question.asked()
     page = activity.read(
-        trail, asked, before=request.GET.get("before", ""), after=request.GET.get("after", "")
+        trail, question.asked(), before=request.GET.get("before", ""), after=request.GET.get("after", "")
     )
     filters = request.GET.copy()
     for moving in ("before", "after"):
         filters.pop(moving, None)
     context = {
         "question": question,
-        "asked": asked,
         "page": page,
         "rows": [
             {

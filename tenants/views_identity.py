@@ -1,5 +1,6 @@
 """The page on which a provider's owner sets up where its people sign in. On the base host."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.contrib import messages
@@ -7,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -15,20 +15,22 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.errors import Refusal
 from accounts.openid import SCOPES
 from tenants import identity
-from tenants.access import Right, providers_of, require_at_provider
+from tenants.access import Right
 from tenants.errors import NotAllowed
 from tenants.forms_identity import ForgetForm, IdentityProviderForm
 from tenants.identity_errors import IdentityProviderError
 from tenants.links import base_url
-from tenants.models import IdentityProvider, Provider
+from tenants.models import IdentityProvider
+from tenants.views_members import Desk
+from tenants.views_team import desk_of
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def identity_provider(request: HttpRequest) -> HttpResponse:
     """Set up or change. The button “check” asks the service and saves nothing."""
-    provider = _provider(request)
-    saved = identity.of(provider)
+    desk = _desk(request)
+    saved = identity.of(desk.provider)
     form = IdentityProviderForm(
         request.POST or None, saved=identity.configuration_of(saved) if saved else None
     )
@@ -38,19 +40,19 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
             if "check" in request.POST:
                 checked = urlsplit(identity.check(form.configuration())).hostname or ""
             else:
-                return _save(request, provider, saved, form)
+                return _save(request, desk, saved, form)
         except NotAllowed as error:
             raise PermissionDenied(error.message) from error
         except Refusal as refusal:
             _blame(form, refusal)
-    return _page(request, provider, saved, form, ForgetForm(), checked=checked)
+    return _page(request, desk, saved, form, ForgetForm(), checked=checked)
 
 
 @require_POST
 def switch(request: HttpRequest) -> HttpResponse:
     """On or off, by the button's value."""
-    provider = _provider(request)
-    saved = identity.of(provider)
+    desk = _desk(request)
+    saved = identity.of(desk.provider)
     if saved is None:
         raise Http404
     active = request.POST.get("active") == "on"
@@ -65,16 +67,16 @@ def switch(request: HttpRequest) -> HttpResponse:
             request,
             _("From now on people may sign in with their organization.")
             if active
-            else _("From now on nobody signs in with the organization. Open sessions stay open."),
+            else _("From now on nobody signs in with the organization. Whoever had done so is signed out."),
         )
-    return redirect(_here(request, provider))
+    return redirect(desk.home)
 
 
 @require_POST
 def forget(request: HttpRequest) -> HttpResponse:
     """A person's account at the identity provider has changed: the next sign-in makes the new one known."""
-    provider = _provider(request)
-    saved = identity.of(provider)
+    desk = _desk(request)
+    saved = identity.of(desk.provider)
     if saved is None:
         raise Http404
     form = ForgetForm(request.POST)
@@ -87,26 +89,26 @@ def forget(request: HttpRequest) -> HttpResponse:
             form.add_error(error.field, error.message)
         else:
             messages.success(request, _("The next sign-in with this address may come with another account."))
-            return redirect(_here(request, provider))
+            return redirect(desk.home)
     blank = IdentityProviderForm(None, saved=identity.configuration_of(saved))
-    return _page(request, provider, saved, blank, form)
+    return _page(request, desk, saved, blank, form)
 
 
 def _save(
-    request: HttpRequest, provider: Provider, saved: IdentityProvider | None, form: IdentityProviderForm
+    request: HttpRequest, desk: Desk, saved: IdentityProvider | None, form: IdentityProviderForm
 ) -> HttpResponse:
     secret = form.cleaned_data["client_secret"]
     if saved:
         identity.change(saved, form.configuration(), client_secret=secret, by=request.user)
     else:
-        identity.set_up(provider, form.configuration(), client_secret=secret, by=request.user)
+        identity.set_up(desk.provider, form.configuration(), client_secret=secret, by=request.user)
     messages.success(request, _("The identity provider is saved."))
-    return redirect(_here(request, provider))
+    return redirect(desk.home)
 
 
 def _page(
     request: HttpRequest,
-    provider: Provider,
+    desk: Desk,
     saved: IdentityProvider | None,
     form: IdentityProviderForm,
     forget_form: ForgetForm,
@@ -114,18 +116,18 @@ def _page(
     checked: str = "",
 ) -> HttpResponse:
     context = {
-        "provider": provider,
+        "provider": desk.provider,
         "saved": saved,
         "form": form,
         "forget_form": forget_form,
         "checked": checked,
         "connected": identity.connected(saved) if saved else 0,
-        "callback_url": base_url(request, reverse("openid_connect_callback", args=[provider.slug])),
+        "callback_url": base_url(request, reverse("openid_connect_callback", args=[desk.provider.slug])),
         "scopes": " ".join(SCOPES),
-        "here": _here(request, provider),
-        "switch_url": _here(request, provider, "identity_provider_switch"),
-        "forget_url": _here(request, provider, "identity_provider_forget"),
-        "team_url": _here(request, provider, "team"),
+        "here": desk.home,
+        "switch_url": desk.url("switch"),
+        "forget_url": desk.url("forget"),
+        "desk": replace(desk, prefix="team"),
     }
     return render(request, "tenants/identity_provider.html", context)
 
@@ -137,20 +139,5 @@ def _blame(form: IdentityProviderForm, refusal: Refusal) -> None:
     form.add_error(field, refusal.message)
 
 
-def _here(request: HttpRequest, provider: Provider, name: str = "identity_provider") -> str:
-    several = providers_of(request.user).count() > 1
-    return reverse(name) + (f"?{urlencode({'provider': provider.slug})}" if several else "")
-
-
-def _provider(request: HttpRequest) -> Provider:
-    """404 for who has no role at that provider, or for one that does not exist; 403 without the right."""
-    asked = request.GET.get("provider")
-    mine = providers_of(request.user).order_by("name", "pk")
-    found = next((provider for provider in mine if asked in (None, provider.slug)), None)
-    if found is None:
-        raise Http404
-    try:
-        require_at_provider(request.user, found, Right.SET_SECURITY)
-    except NotAllowed as error:
-        raise PermissionDenied(error.message) from error
-    return found
+def _desk(request: HttpRequest) -> Desk:
+    return desk_of(request, Right.SET_SECURITY, "identity_provider")

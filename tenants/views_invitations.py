@@ -90,7 +90,7 @@ def _newcomer(request: HttpRequest, found: Invitation) -> HttpResponse:
             messages.info(request, error.message)
             return redirect("invitation_accept")
         except ValidationError as error:
-            form.add_error("password", error.messages)  # the name's length is the form's own rule
+            form.add_error("password", error.messages)  # the form has its own rules for the name
         else:
             messages.success(request, _("Your account is ready. Sign in with it now."))
             return redirect("account_login")

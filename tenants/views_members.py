@@ -1,5 +1,6 @@
 """What the pages Team and People have in common: the list, inviting, changing, removing."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,12 +14,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from tenants import errors, services
+from tenants.access import customers_of
 from tenants.forms_people import ALL, SOME, InviteForm, RoleForm
 from tenants.links import base_url
-from tenants.models import Customer, Membership, Provider
+from tenants.models import Customer, Invitation, Membership, Provider
+from tenants.services.authority import limit_of
+from tenants.views_lists import column, searched
 
 PAGE_LENGTH = 50
 COLUMNS = [
@@ -55,6 +59,11 @@ class Desk:
     def is_team(self) -> bool:
         return isinstance(self.place, Provider)
 
+    @property
+    def provider(self) -> Provider:
+        """The place itself, or who serves it."""
+        return self.place if isinstance(self.place, Provider) else self.place.provider
+
     def url(self, verb: str = "", *args: Any) -> str:
         name = f"{self.prefix}_{verb}" if verb else self.prefix
         return reverse(name, args=args) + (f"?{urlencode({'provider': self.query})}" if self.query else "")
@@ -70,8 +79,7 @@ class Desk:
 
 def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any]) -> HttpResponse:
     """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?invited= count."""
-    # PostgreSQL takes no NUL, and what nobody can type need not be an error.
-    search = request.GET.get("q", "").replace("\x00", "").strip()
+    search = searched(request)
     sort = request.GET.get("sort", "name")
     members = Paginator(services.members(desk.place, search=search, sort=sort), PAGE_LENGTH)
     invited = Paginator(services.invited(desk.place, search=search), PAGE_LENGTH)
@@ -80,14 +88,16 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
         invited.get_page(request.GET.get("invited")),
     )
     now = timezone.now()
+    known = set(customers_of(desk.user).values_list("pk", flat=True)) if desk.is_team else set()
     context = {
         "desk": desk,
         "page": page,
-        "rows": [(row, desk.url("member", row.pk)) for row in page],
+        "rows": [(row, desk.url("member", row.pk), _reach(row, known)) for row in page],
         "waiting": waiting,
         "invitations": [
             {
                 "row": row,
+                "reach": _reach(row, known),
                 "expired": row.expires_at <= now,
                 "again": desk.url("invitation_again", row.pk),
                 "withdraw": desk.url("invitation_withdraw", row.pk),
@@ -96,7 +106,7 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
         ],
         "q": search,
         "sort": sort,
-        "columns": [_column(key, title, sort) for key, title in COLUMNS],
+        "columns": [column(title, key, sort) for key, title in COLUMNS],
     }
     return render(request, template, context | more)
 
@@ -128,12 +138,12 @@ def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
 def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Change somebody's role and reach."""
     row = _find(desk, pk)
-    limit = list(row.customers.all())
+    limit = limit_of(row)
     form = RoleForm(
         request.POST or None,
         place=desk.place,
         roles=services.givable_roles(desk.user, desk.place),
-        initial={"role": row.role, "reach": SOME if limit else ALL, "customers": limit},
+        initial={"role": row.role, "reach": ALL if limit is None else SOME, "customers": limit},
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -215,6 +225,17 @@ def _find(desk: Desk, pk: int) -> Any:
         raise Http404(error.message) from error
 
 
+def _reach(row: Membership | Invitation, known: Container[Any]) -> str:
+    """The names of the customers to which somebody is limited, as far as the reader may know them; empty is all."""
+    limit = limit_of(row)
+    if limit is None:
+        return ""
+    names = [customer.name for customer in limit if customer.pk in known]
+    if len(names) < len(limit):
+        names.append(pgettext("customers", "others"))
+    return _(", ").join(names) or _("no customer")
+
+
 def _name(row: Membership) -> str:
     return str(row.user.get_display_name())
 
@@ -225,9 +246,3 @@ def _show(form: RoleForm, error: errors.TenantError | ValidationError) -> None:
         return
     field = FIELD_OF.get(type(error))
     form.add_error(field if field in form.fields else None, error.message)
-
-
-def _column(key: str, title: Any, sort: str) -> dict[str, Any]:
-    """A head cell: its link sorts by it, or the other way round when the list is sorted by it already."""
-    order = {key: "ascending", f"-{key}": "descending"}.get(sort, "")
-    return {"title": title, "order": order, "link": f"-{key}" if order == "ascending" else key}

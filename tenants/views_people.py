@@ -16,8 +16,8 @@ from tenants.views_members import Desk
 @never_cache
 @require_safe
 def people(request: Any) -> HttpResponse:
-    more = {"provider": request.customer.provider}
-    return views_members.index(request, _desk(request, Right.VIEW_PEOPLE), "tenants/people.html", more)
+    desk = _desk(request, Right.VIEW_PEOPLE)
+    return views_members.index(request, desk, "tenants/people.html", {"provider": desk.provider})
 
 
 @never_cache

@@ -1,7 +1,5 @@
 """Team: a provider's own people, whom it invites, and what it demands of everybody's sign-in. On the base host."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,11 +18,11 @@ from tenants.views_members import Desk
 @require_safe
 def team(request: HttpRequest) -> HttpResponse:
     """The people of one provider; ?provider= says which, if somebody works for several."""
-    desk = _desk(request, Right.VIEW_TEAM)
+    desk = desk_of(request, Right.VIEW_TEAM)
     more = {
-        "provider": desk.place,
+        "provider": desk.provider,
         "providers": _mine(request),
-        "may_set_security": Right.SET_SECURITY in provider_rights_of(request.user, _provider(desk)),
+        "may_set_security": Right.SET_SECURITY in provider_rights_of(request.user, desk.provider),
         "security_url": desk.url("security"),
     }
     return views_members.index(request, desk, "tenants/team.html", more)
@@ -33,38 +31,38 @@ def team(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: HttpRequest) -> HttpResponse:
-    return views_members.invite(request, _desk(request, Right.MANAGE_TEAM))
+    return views_members.invite(request, desk_of(request, Right.MANAGE_TEAM))
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def member(request: HttpRequest, pk: int) -> HttpResponse:
-    return views_members.member(request, _desk(request, Right.MANAGE_TEAM), pk)
+    return views_members.member(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
-    return views_members.remove(request, _desk(request, Right.MANAGE_TEAM), pk)
+    return views_members.remove(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
 @require_POST
 def send_again(request: HttpRequest, pk: int) -> HttpResponse:
-    return views_members.send_again(request, _desk(request, Right.MANAGE_TEAM), pk)
+    return views_members.send_again(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
 @require_POST
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
-    return views_members.withdraw(request, _desk(request, Right.MANAGE_TEAM), pk)
+    return views_members.withdraw(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
 @require_POST
 def security(request: HttpRequest) -> HttpResponse:
     """Demand a second factor of everybody, or no longer."""
-    desk = _desk(request, Right.SET_SECURITY)
+    desk = desk_of(request, Right.SET_SECURITY)
     required = request.POST.get("require_second_factor") == "on"
     try:
-        services.set_security_policy(_provider(desk), require_second_factor=required, by=request.user)
+        services.set_security_policy(desk.provider, require_second_factor=required, by=request.user)
     except errors.NotAllowed as error:
         raise PermissionDenied(error.message) from error
     except errors.TenantError as error:
@@ -79,24 +77,22 @@ def security(request: HttpRequest) -> HttpResponse:
     return redirect(desk.home)
 
 
-def _mine(request: HttpRequest) -> list[Provider]:
-    return list(providers_of(request.user).order_by("name", "pk"))
+def desk_of(request: HttpRequest, right: Right, prefix: str = "team") -> Desk:
+    """At the provider that ?provider= names, or at the first where the person works.
 
-
-def _provider(desk: Desk) -> Provider:
-    assert isinstance(desk.place, Provider)
-    return desk.place
-
-
-def _desk(request: HttpRequest, right: Right) -> Desk:
-    """404 for who has no role at that provider, or for one that does not exist; 403 without the right."""
+    404 for who has no role at that provider, or for one that does not exist; 403 without the right.
+    """
     mine = _mine(request)
     asked = request.GET.get("provider")
-    found: Any = next((provider for provider in mine if asked in (None, provider.slug)), None)
+    found = next((provider for provider in mine if asked in (None, provider.slug)), None)
     if found is None:
         raise Http404
     try:
         require_at_provider(request.user, found, right)
     except errors.NotAllowed as error:
         raise PermissionDenied(error.message) from error
-    return Desk(found, request.user, "team", found.slug if len(mine) > 1 else "")
+    return Desk(found, request.user, prefix, found.slug if len(mine) > 1 else "")
+
+
+def _mine(request: HttpRequest) -> list[Provider]:
+    return list(providers_of(request.user).order_by("name", "pk"))

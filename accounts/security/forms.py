@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from allauth.mfa.utils import decrypt, encrypt
@@ -18,11 +19,31 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.security import guesses
+
 NAME_LENGTH = 60
 PENDING_SECRET = "second_factor.pending_secret"  # noqa: S105 - the name of a place in the session
 
 
-class ActivateAppForm(ActivateTOTPForm):
+class _CountedCode:
+    """Wrong codes count against the network that they come from, together with wrong passwords."""
+
+    def clean_code(self) -> str:
+        guess = guesses.count(context.request)
+        code: str = super().clean_code()  # type: ignore[misc]
+        guess.rollback()
+        return code
+
+
+class SecondStepCodeForm(_CountedCode, AuthenticateForm):
+    """A code after the password."""
+
+
+class ConfirmCodeForm(_CountedCode, ReauthenticateForm):
+    """A code from somebody who is signed in."""
+
+
+class ActivateAppForm(_CountedCode, ActivateTOTPForm):
     """Keeps the secret that is being set up encrypted: sessions are rows of the database too.
 
     A page that is loaded again shows the same secret, so that two open tabs don't spoil each other.

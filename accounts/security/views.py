@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from allauth.account.internal.decorators import login_stage_required
 from allauth.account.utils import get_next_redirect_url
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
+from allauth.mfa.recovery_codes.views import (
+    DownloadRecoveryCodesView,
+    GenerateRecoveryCodesView,
+    ViewRecoveryCodesView,
+)
 from allauth.mfa.totp.views import ActivateTOTPView
-from allauth.mfa.webauthn.internal.auth import begin_registration
+from allauth.mfa.webauthn.internal.auth import begin_authentication, begin_registration
 from allauth.mfa.webauthn.views import (
     AddWebAuthnView,
     EditWebAuthnView,
@@ -17,13 +23,18 @@ from allauth.mfa.webauthn.views import (
 )
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import second_factor
-from accounts.security import forms
+from accounts.security import confirming, forms
+from accounts.security.stages import SecondFactorStage
 from accounts.services.sessions import end_other_sessions
 
 
@@ -38,6 +49,13 @@ class _FirstFactor:
 
     request: HttpRequest
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if confirming.is_the_organizations(request.user) and not confirming.has_just_come(request):
+            messages.info(request, _("Sign in with your organization once more, to confirm that it is you."))
+            raise ReauthenticationRequired
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return answer
+
     def form_valid(self, form: Any) -> HttpResponse:
         first = not second_factor.has_second_factor(self.request.user)
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
@@ -50,6 +68,11 @@ class _FirstFactor:
 class ActivateApp(_FirstFactor, ActivateTOTPView):
     form_class = forms.ActivateAppForm
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if second_factor.overview_of(request.user).app:  # a double press: the parent would offer to remove it
+            return redirect("security")
+        return super().dispatch(request, *args, **kwargs)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         secret = context["form"].secret
@@ -57,7 +80,10 @@ class ActivateApp(_FirstFactor, ActivateTOTPView):
         return context
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
+        try:
+            response = super().form_valid(form)
+        except IntegrityError:  # both presses came at once, and the other one was first
+            return redirect("security")
         self.request.session.pop(forms.PENDING_SECRET, None)
         # A code counts once, and this one has counted now.
         Authenticator.objects.get(
@@ -92,7 +118,7 @@ class SignInWithPasskey(LoginWebAuthnView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.headers.get("Accept") == "application/json":
-            return super().get(request, *args, **kwargs)
+            return JsonResponse({"request_options": begin_authentication(user=None)})
         return self.render_to_response(self.get_context_data())
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -102,8 +128,20 @@ class SignInWithPasskey(LoginWebAuthnView):
         return super().get_context_data(**kwargs) | {"next": get_next_redirect_url(self.request)}
 
 
+# The parent has this around its own dispatch, where it comes too late for ours.
+@method_decorator(
+    login_stage_required(stage=SecondFactorStage.key, redirect_urlname="account_login"), name="dispatch"
+)
 class SecondStep(AuthenticateView):
+    form_class = forms.SecondStepCodeForm
     webauthn_form_class = forms.SecondStepPasskeyForm
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        stage: SecondFactorStage = request._login_stage
+        if not stage.is_resumable(request):
+            begin_anew: HttpResponse = stage.abort()
+            return begin_anew
+        return super().dispatch(request, *args, **kwargs)
 
 
 class ConfirmWithPasskey(ReauthenticateWebAuthnView):
@@ -116,20 +154,29 @@ class ConfirmWithPasskey(ReauthenticateWebAuthnView):
         return super().get_context_data(**kwargs) | kwargs  # the parent forgets the form that was refused
 
 
-class RecoveryCodes(ViewRecoveryCodesView):
-    """Shows the codes that are left, to who has just confirmed that it is them."""
+class _ReadsCodes:
+    """Where the key to the codes is lost, new ones help."""
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            return super().get(request, *args, **kwargs)
-        except ValidationError as error:  # the key to them is lost: new ones help
+            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        except ValidationError as error:
             messages.error(request, error.messages[0])
             return redirect("mfa_generate_recovery_codes")
+        return answer
+
+
+class RecoveryCodes(_ReadsCodes, ViewRecoveryCodesView):
+    """Shows the codes that are left, to who has just confirmed that it is them."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         codes = (f"{code[:4]} {code[4:]}" for code in context["unused_codes"])
         return context | {"codes_as_text": "\n".join(codes)}
+
+
+class DownloadRecoveryCodes(_ReadsCodes, DownloadRecoveryCodesView):
+    """The same as a file."""
 
 
 class NewRecoveryCodes(GenerateRecoveryCodesView):

@@ -1,6 +1,6 @@
 """What is done to people, whoever asks for it: the front door of this room."""
 
-from accounts.services.forgotten import ask_for_reset, mail_reset_link
+from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link
 from accounts.services.passwords import (
     OFFER_SECONDS,
     PasswordOffer,
@@ -23,6 +23,7 @@ __all__ = [
     "mail_reset_link",
     "new_password",
     "offer_password",
+    "reset_link",
     "save_settings",
     "session_of",
     "sessions_of",

@@ -26,7 +26,7 @@ def ask_for_reset(email: str) -> None:
 def mail_reset_link(email: str) -> None:
     """Send the link, which works once and for PASSWORD_RESET_TIMEOUT seconds.
 
-    Nothing is sent for an address that nobody here has, a closed account, or a person who has no password because
+    Nothing is sent for an address that nobody here has, an account that is switched off, or a person who has no password because
     they sign in through an identity provider: a password would be a way around it. The mail goes to the address
     that we know, not to the one that was typed, however alike they look.
     """
@@ -34,13 +34,18 @@ def mail_reset_link(email: str) -> None:
     if user is None or not user.has_usable_password():
         log.info("a forgotten password was reported for an address without one")
         return
+    mails.send(
+        user,
+        "account/email/password_reset_key",
+        {"link": reset_link(user), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60},
+    )
+
+
+def reset_link(user: User) -> str:
+    """Sets a new password, once, within PASSWORD_RESET_TIMEOUT seconds. Whoever has it has the account."""
     path = reverse(
         "account_reset_password_from_key",
         urlconf=settings.PUBLIC_SCHEMA_URLCONF,
         kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
     )
-    mails.send(
-        user,
-        "account/email/password_reset_key",
-        {"link": portal_url(path), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60},
-    )
+    return portal_url(path)

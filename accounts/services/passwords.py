@@ -29,7 +29,7 @@ def offer_password(user: User) -> PasswordOffer:
     back, holds the new password's hash alone.
     """
     password = new_password()
-    offered = {"by": user.pk, "instead_of": _mark(user), "hash": make_password(password)}
+    offered = {"by": user.pk, "instead_of": mark_of(user), "hash": make_password(password)}
     return PasswordOffer(password, signing.dumps(offered, salt=SALT))
 
 
@@ -47,7 +47,7 @@ def accept_password(user: User, token: str) -> None:
         raise PasswordOfferAltered from None
     if offered["by"] != user.pk:
         raise PasswordOfferAltered
-    if not constant_time_compare(offered["instead_of"], _mark(user)):
+    if not constant_time_compare(offered["instead_of"], mark_of(user)):
         raise PasswordOfferOutdated
     _replace(user, offered["hash"])
 
@@ -63,7 +63,7 @@ def choose_password(user: User, password: str) -> None:
     _replace(user, make_password(password))
 
 
-def _mark(user: User) -> str:
+def mark_of(user: User) -> str:
     """Tells one password from the next without saying anything about either."""
     return salted_hmac(SALT, user.password, algorithm="sha256").hexdigest()
 

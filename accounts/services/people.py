@@ -3,9 +3,11 @@
 import secrets
 import string
 
+from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
 from accounts.models import User
+from accounts.names import validate_name
 
 PASSWORD_ALPHABET = string.ascii_letters + string.digits
 PASSWORD_LETTERS = 24  # 142 bits: long, for nobody is asked to remember it
@@ -22,12 +24,15 @@ def create_person(
 ) -> tuple[User, str | None]:
     """Make a person; without a password a random one is made and returned, this once.
 
-    Raises django.core.exceptions.ValidationError for what is no e-mail address, is taken, or for a weak password.
+    Raises django.core.exceptions.ValidationError for what is no e-mail address or no name, is taken, or for a weak
+    password.
     """
+    user = User(email=email.strip().lower(), name=name, is_staff=staff, is_superuser=staff)
     generated = None
     if password is None:
         password = generated = new_password()
-    user = User(email=email.strip().lower(), name=name, is_staff=staff, is_superuser=staff)
+    else:
+        validate_password(password, user)
     user.set_password(password)
     user.full_clean()
     user.save()
@@ -35,6 +40,10 @@ def create_person(
 
 
 def save_settings(user: User, *, name: str, language: str, time_zone: str, theme: str) -> None:
-    """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme."""
+    """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme.
+
+    Raises django.core.exceptions.ValidationError for what is no name.
+    """
+    validate_name(name)
     user.name, user.language, user.time_zone, user.theme = name, language, time_zone, theme
     user.save(update_fields=["name", "language", "time_zone", "theme"])

@@ -1,11 +1,9 @@
 """One's own password: type the current one, see a new one, press OK. Or choose one."""
 
 from allauth.account.internal.flows.password_change import finalize_password_change
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
@@ -80,11 +78,8 @@ def _changed(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _without_password(request: HttpRequest) -> HttpResponse | None:
-    """Who signs in through an identity provider only has none that could be changed."""
-    if _person(request).has_usable_password():
-        return None
-    messages.info(request, _("You have no password here: you sign in through your organization."))
-    return redirect("settings")
+    """Who signs in through an identity provider only has none that could be changed; the settings say so."""
+    return None if _person(request).has_usable_password() else redirect("settings")
 
 
 def _person(request: HttpRequest) -> User:

@@ -13,6 +13,8 @@ from accounts import devices, services
 from accounts.errors import NoSuchSession
 from accounts.models import User
 
+NUMBER_DIGITS = 18  # of a bigint; and Python refuses to read thousands
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sessions(request: HttpRequest) -> HttpResponse:
@@ -42,8 +44,9 @@ def _end(request: HttpRequest, user: User) -> HttpResponse:
         services.end_other_sessions(user, keep=request.session.session_key)
         messages.success(request, _("You are signed out everywhere else."))
         return redirect("sessions")
+    number = int(which) if which.isdecimal() and len(which) <= NUMBER_DIGITS else 0
     try:
-        session: UserSession = services.session_of(user, int(which) if which.isdecimal() else 0)
+        session: UserSession = services.session_of(user, number)
     except NoSuchSession as error:
         messages.info(request, error.message)
         return redirect("sessions")

@@ -13,6 +13,7 @@ from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock, Me
 from mailboxes.services import jobs, tallies
 from mailboxes.services.certificates import ACTION, facts_of, sign
 from mailboxes.services.keyring import hold_mailbox
+from mailboxes.services.naming import seen
 from tenants import audit, directory
 from tenants.models import Customer, DirectoryEntry
 
@@ -46,7 +47,7 @@ def start_deletion(
         found = hold_mailbox(mailbox.pk)
         if found.status != Mailbox.Status.SUSPENDED:
             raise errors.StillActive(name=found.name)
-        if confirmed_name is not None and confirmed_name.strip() != found.name:
+        if confirmed_name is not None and seen(confirmed_name) != seen(found.name):
             raise errors.NameNotConfirmed
         keys = MailboxKey.objects.filter(mailbox=found)
         generation = keys.get(state=MailboxKey.State.CURRENT).generation

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 TASK = "mailboxes.tasks.work_job"
 FIRST_PAUSE, LONGEST_PAUSE = 2, 300  # seconds between attempts after a failure
 ATTEMPTS = 24  # in a row: an hour and a half, in which somebody may make room on the disk
+# Also after a pause, because a rate that spans one is wrong.
+NOT_STARTED = {"started_at": None, "done_at_start": None}
 
 
 # --- Opening, going on, closing: in the caller's transaction, in the customer's schema ---
@@ -55,6 +57,7 @@ def go_on(customer: Customer, job: Job, *, more: int = 0) -> Job:
         paused_until=None,
         wake_at=_later(),
         finished_at=None,
+        **NOT_STARTED,
     )
     OpenJob.objects.get_or_create(customer=customer, job_id=job.pk)
     job.refresh_from_db()
@@ -110,6 +113,7 @@ def count_done(job: Job, messages: int, octets: int) -> None:
         failures=0,
         paused_until=None,
         started_at=Coalesce("started_at", timezone.now()),
+        done_at_start=Coalesce("done_at_start", "done"),
     )
 
 
@@ -118,7 +122,7 @@ def note_failure(job: Job, error: str) -> None:
     workable = Job.objects.filter(pk=job.pk, state__in=Job.WORKABLE)
     # Slices that fail side by side are one failure; and somebody may have closed the job meanwhile.
     running = workable.filter(Q(paused_until=None) | Q(paused_until__lt=timezone.now()))
-    if not running.update(failures=F("failures") + 1, error=error, paused_until=_later()):
+    if not running.update(failures=F("failures") + 1, error=error, paused_until=_later(), **NOT_STARTED):
         return
     job.refresh_from_db()
     if job.failures >= ATTEMPTS:

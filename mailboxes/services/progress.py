@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -58,15 +59,22 @@ TROUBLES: dict[str, tuple[Any, Any]] = {
     ),
 }
 
+# Messages a second. Below it, nobody can tell a slow job from one whose next messages are only late.
+SLOWEST_RATE = 0.1
+
 # These may pass by themselves; the job is tried again until somebody has to look after it.
 PASSING = {"store-full", "store-failed", "database-failed", "worker-key", "unforeseen"}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How a job gets on, in words and numbers for people. `rate` is in messages a second."""
+    """How a job gets on, in words and numbers for people.
+
+    `rate` is in messages a second; None when none can be told. With `next_try_at` the job is paused until then.
+    """
 
     job: Job
+    state: str
     done: int
     total: int
     percent: int
@@ -85,10 +93,10 @@ def progress(job: Job) -> Progress:
     if job.error == "unreadable" and job.total > job.done:
         left = job.total - job.done
         trouble = ngettext(
-            "%(left)d message can't be read: its file is missing or was altered.",
-            "%(left)d messages can't be read: their files are missing or were altered.",
+            "%(left)s message can't be read: its file is missing or was altered.",
+            "%(left)s messages can't be read: their files are missing or were altered.",
             left,
-        ) % {"left": left}
+        ) % {"left": number_format(left)}
     if job.error in PASSING:
         advice += " " + (
             _("Nothing is lost; the job goes on by itself.")
@@ -96,26 +104,29 @@ def progress(job: Job) -> Progress:
             else _("Nothing is lost; when that is done, try again.")
         )
     rate = _rate(job)
+    next_try_at = job.paused_until if job.state in Job.WORKABLE else None
     return Progress(
         job=job,
+        state=_("Paused") if next_try_at else job.get_state_display(),
         done=job.done,
         total=job.total,
         percent=100 if job.state == Job.State.DONE else _percent(job),
         rate=rate,
-        seconds_left=ceil((job.total - job.done) / rate) if rate and job.state == Job.State.RUNNING else None,
+        seconds_left=ceil((job.total - job.done) / rate) if rate else None,
         trouble=trouble,
         advice=advice,
-        next_try_at=job.paused_until if job.state in Job.WORKABLE else None,
+        next_try_at=next_try_at,
         may_retry=jobs.may_retry(job),
         needs_password=jobs.needs_password(job),
     )
 
 
 def _rate(job: Job) -> float | None:
-    end = job.finished_at or (timezone.now() if job.state == Job.State.RUNNING else None)
-    if not (job.started_at and job.done and end and end > job.started_at):
+    if job.state != Job.State.RUNNING or job.started_at is None or job.done_at_start is None:
         return None
-    return job.done / (end - job.started_at).total_seconds()
+    seconds = (timezone.now() - job.started_at).total_seconds()
+    rate = (job.done - job.done_at_start) / max(seconds, 1)
+    return rate if rate >= SLOWEST_RATE else None
 
 
 def _percent(job: Job) -> int:

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
@@ -32,6 +33,7 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
     query = context["request"].GET.copy()
     query["sort"] = following
     query.pop("page", None)
+    query.pop("seen", None)  # of the table that asks for itself again
     return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
 
 
@@ -41,10 +43,17 @@ def tone(status: str) -> str:
     return TONES.get(Mailbox.Status(status), "muted")
 
 
+@register.inclusion_tag("mailboxes/job_badge.html")
+def job_badge(progress: services.Progress) -> dict[str, str]:
+    """A job's state."""
+    tone = "warn" if progress.next_try_at else JOB_TONES.get(Job.State(progress.job.state), "muted")
+    return {"tone": tone, "state": progress.state}
+
+
 @register.filter
-def job_tone(state: str) -> str:
-    """The badge class of a job's state."""
-    return JOB_TONES.get(Job.State(state), "muted")
+def percent(number: int) -> str:
+    """As the language writes it."""
+    return gettext("%(percent)d%%") % {"percent": number}
 
 
 @register.filter
@@ -68,6 +77,12 @@ def time_left(seconds: int) -> str:
         }
     count = round(seconds / HOUR)
     return ngettext("about %(count)d hour left", "about %(count)d hours left", count) % {"count": count}
+
+
+@register.filter
+def when(at: datetime) -> str:
+    """As when.html shows it, for the middle of a sentence: languages put a time in different places."""
+    return render_to_string("when.html", {"at": at})
 
 
 @register.filter

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
-from zlib import crc32
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
@@ -11,12 +10,15 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRefresh
 
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
 from mailboxes.views.guards import ConsoleRequest, find_mailbox, needs, to_the_certificate
-from mailboxes.views.jobs import job_context
+from mailboxes.views.jobs import job_context, shown_of
+from mailboxes.views.live import asks_for_a_part, fingerprint, part
 from tenants.access import Right
+from tenants.views_lists import searched
 
 PAGE_LENGTH = 50
 # Exchange Online keeps a mail for about a day. By then half of that is over, and others have bounced warnings.
@@ -28,23 +30,24 @@ LONG_SUSPENSION = timedelta(hours=12)
 @vary_on_headers("HX-Request")
 def index(request: ConsoleRequest) -> HttpResponse:
     """All mailboxes of the customer. While a job runs on one of them, the table fetches itself again."""
-    search = request.GET.get("q", "").strip()
+    search = searched(request)
     sort = request.GET.get("sort", "name")
     mailboxes = services.list_mailboxes(search=search, sort=sort)
     page = Paginator(mailboxes, PAGE_LENGTH).get_page(request.GET.get("page"))
+    seen = fingerprint(*map(_listed, page))
     context = {
         "page": page,
         "q": search,
         "sort": sort,
-        "watching": any(mailbox.live_job for mailbox in page.object_list),
+        "watching": any(mailbox.live_job for mailbox in page),
+        "seen": seen,
         "may_create": Right.CREATE_MAILBOX in request.rights,
     }
-    response = render(request, "mailboxes/list.html", context)
-    if request.htmx and not page.paginator.count:
-        response["HX-Refresh"] = (
-            "true"  # the last one is gone: there is no table to put in the old one's place
-        )
-    return response
+    if not asks_for_a_part(request):
+        return render(request, "mailboxes/list.html", context)
+    if not page.paginator.count:
+        return HttpResponseClientRefresh()  # the last one is gone: no table can take the old one's place
+    return part(request, "mailboxes/list.html#mailboxes", context, seen=seen)
 
 
 @require_safe
@@ -56,17 +59,15 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     except Http404:
         return to_the_certificate(request, pk)  # links to a mailbox outlive it
     activity = services.activity(mailbox)
+    seen = fingerprint(mailbox.status, activity)
     context: dict[str, Any] = {
         "mailbox": mailbox,
         "activity": activity,
-        "seen_activity": _fingerprint(mailbox, activity),
+        "seen_activity": seen,
         "awaiting": _awaits_news(mailbox, activity),
     }
-    if request.htmx and not request.htmx.history_restore_request:
-        # Nothing new: leave the page alone, so that a screen reader does not repeat it every few seconds.
-        if request.GET.get("seen") == context["seen_activity"]:
-            return HttpResponse(status=204)
-        return render(request, "mailboxes/detail.html#activity", context)
+    if asks_for_a_part(request):
+        return part(request, "mailboxes/detail.html#activity", context, seen=seen)
     jobs = services.jobs_of(mailbox)
     if shown := _worth_showing(jobs):
         context |= job_context(request, shown)
@@ -84,9 +85,21 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     return render(request, "mailboxes/detail.html", context)
 
 
-def _fingerprint(mailbox: Mailbox, activity: services.Activity) -> str:
-    """Short text that differs when anything that the page shows differs."""
-    return f"{crc32(repr((mailbox.status, activity)).encode()):08x}"
+def _listed(mailbox: Any) -> tuple[Any, ...]:
+    """What the list shows of a mailbox."""
+    job = mailbox.live_job
+    return (
+        mailbox.pk,
+        mailbox.name,
+        mailbox.description,
+        mailbox.status,
+        mailbox.waiting,
+        mailbox.waiting_octets,
+        mailbox.locked,
+        mailbox.last_mail_at,
+        mailbox.last_collection_at,
+        job and (job.pk, *shown_of(services.progress(job))),
+    )
 
 
 def _awaits_news(mailbox: Mailbox, activity: services.Activity) -> bool:

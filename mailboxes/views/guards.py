@@ -97,5 +97,6 @@ def find_certificate(request: ConsoleRequest, pk: UUID) -> services.Certificate:
 def to_the_certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """From a mailbox that was deleted to what is left of it. 404 if there never was one."""
     find_certificate(request, pk)
-    messages.info(request, _("This mailbox has been deleted."))
+    if not request.htmx:  # which only has the browser ask again
+        messages.info(request, _("This mailbox has been deleted."))
     return redirect("mailboxes:certificate", pk=pk)

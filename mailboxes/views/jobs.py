@@ -2,7 +2,6 @@
 
 from typing import Any
 from uuid import UUID
-from zlib import crc32
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -17,6 +16,7 @@ from mailboxes import errors, services
 from mailboxes.forms import RetryForm
 from mailboxes.models import Job
 from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, never_kept
+from mailboxes.views.live import asks_for_a_part, fingerprint, part
 from tenants.access import Right
 from tenants.errors import NotAllowed
 
@@ -40,13 +40,10 @@ def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         _find_job(request, pk, RIGHT_OF[Job.Kind(found.kind)])
         return _retry(request, found)
     context = job_context(request, found)
-    if request.htmx and not request.htmx.history_restore_request:
-        # Nothing new: leave the page alone, and what somebody is typing there.
-        if request.GET.get("seen") == context["seen"]:
-            return HttpResponse(status=204)
-        context["announce"] = request.GET.get("said") != context["said"]
-        return render(request, "mailboxes/progress.html", context)
-    return render(request, "mailboxes/job.html", context)
+    if not asks_for_a_part(request):
+        return render(request, "mailboxes/job.html", context)
+    context["announce"] = request.GET.get("said") != context["said"]
+    return part(request, "mailboxes/progress.html", context, seen=context["seen"])
 
 
 @sensitive_variables("form")
@@ -76,16 +73,20 @@ def job_context(request: ConsoleRequest, found: Job, form: RetryForm | None = No
     """What mailboxes/progress.html shows of a job, on its own page and on the mailbox's."""
     progress = services.progress(found)
     allowed = RIGHT_OF[Job.Kind(found.kind)] in request.rights
-    shown = (found.state, progress.done, progress.total, progress.trouble, progress.next_try_at)
     return {
         "job": found,
         "progress": progress,
-        "seen": f"{crc32(repr(shown).encode()):08x}",
+        "seen": fingerprint(*shown_of(progress)),
         "said": f"{found.state}-{progress.percent // SAID_EVERY}-{found.error}",
         "may_retry": allowed and progress.may_retry,
         "retry_form": form or RetryForm(),
         "certificate_of": found.mailbox_uuid if _is_certified(found) else None,
     }
+
+
+def shown_of(progress: services.Progress) -> tuple[Any, ...]:
+    """What pages show of a job that is under way."""
+    return progress.state, progress.done, progress.total, progress.trouble, progress.next_try_at
 
 
 def _is_certified(found: Job) -> bool:

@@ -1,6 +1,6 @@
 """The room's front door: one function per verb, each one transaction with its audit line."""
 
-from tenants.services.authority import check_role, givable_roles, may_manage
+from tenants.services.authority import check_owner_stays, check_role, givable_roles, may_manage
 from tenants.services.customers import (
     create_customer,
     create_provider,
@@ -31,6 +31,7 @@ from tenants.services.people import (
 from tenants.services.policy import set_security_policy
 from tenants.services.rescue import WayIn, let_in
 from tenants.services.roster import invited, member, members
+from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
     "WayIn",
@@ -40,6 +41,7 @@ __all__ = [
     "change_member",
     "change_role",
     "check_open",
+    "check_owner_stays",
     "check_role",
     "create_customer",
     "create_member",
@@ -62,5 +64,7 @@ __all__ = [
     "rename_provider",
     "send_invitation_again",
     "set_security_policy",
+    "switch_off",
+    "switch_on",
     "withdraw_invitation",
 ]

@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from tenants.access import ROLE_RIGHTS, Right, provider_rights_of, rights_of
-from tenants.errors import InvalidLimit, InvalidRole, MoreThanOwn, NotAllowed
+from tenants.errors import InvalidLimit, InvalidRole, LastOwner, MoreThanOwn, NotAllowed
 from tenants.models import Customer, Membership, Provider
 
 Place = Provider | Customer
@@ -20,6 +22,23 @@ def placed(place: Place) -> dict[str, Any]:
 def place_of(row: Any) -> Place:
     """Where a membership or an invitation holds."""
     return row.provider or row.customer
+
+
+def limit_of(row: Any) -> list[Customer] | None:
+    """The customers that a membership or an invitation is limited to; None means all, those to come too."""
+    return sorted(row.customers.all(), key=_by_slug) if row.limited else None
+
+
+def limit_to(row: Any, customers: Collection[Customer] | None) -> None:
+    """Write down a checked limit, of which limit_of() tells."""
+    row.limited = customers is not None
+    row.save(update_fields=["limited"])
+    row.customers.set(customers or ())
+
+
+def named(limit: Collection[Customer] | None, key: str = "customers") -> dict[str, list[str]]:
+    """A limit as the audit trail tells it: without one, nothing."""
+    return {} if limit is None else {key: [customer.slug for customer in limit]}
 
 
 def roles_at(place: Place) -> tuple[Membership.Role, ...]:
@@ -54,7 +73,7 @@ def givable_roles(user: Any, place: Place) -> tuple[Membership.Role, ...]:
 def check_authority(
     by: Any, place: Place, *roles: str, customers: Collection[Customer] | None = None
 ) -> None:
-    """Call it under lock(). Raises NotAllowed, or MoreThanOwn when a role or its reach goes beyond the person's own.
+    """Raises NotAllowed, or MoreThanOwn when a role or its reach goes beyond the person's own. It holds on under lock().
 
     `roles` are those that somebody has and shall have. `customers` is the reach asked for; None means all.
     """
@@ -62,10 +81,9 @@ def check_authority(
         raise NotAllowed
     if not set(roles) <= set(givable_roles(by, place)):
         raise MoreThanOwn
-    if isinstance(place, Provider):
-        own = set(Customer.objects.filter(limited_memberships__in=_memberships(by, place)))
-        if own and (customers is None or not set(customers) <= own):
-            raise MoreThanOwn
+    own = _memberships(by, place).filter(limited=True).first() if isinstance(place, Provider) else None
+    if own is not None and (customers is None or not set(customers) <= set(own.customers.all())):
+        raise MoreThanOwn
 
 
 def check_role(role: str, *, provider: Provider | None, customer: Customer | None) -> None:
@@ -76,17 +94,37 @@ def check_role(role: str, *, provider: Provider | None, customer: Customer | Non
     if place is None:
         raise ValueError("A role is held at a provider or at a customer.")
     if role not in roles_at(place):
-        raise InvalidRole(role=role, choices=", ".join(roles_at(place)))
+        names = _(", ").join(str(each.label) for each in roles_at(place))
+        raise InvalidRole(
+            role=dict(Membership.Role.choices).get(role, role),
+            choices=names,
+            codes=", ".join(roles_at(place)),
+        )
 
 
-def check_limit(place: Place, role: str, customers: Collection[Customer] | None) -> list[Customer]:
-    """The customers to write down; empty means all, so an empty choice is refused. Raises InvalidLimit."""
+def check_owner_stays(memberships: Collection[Membership]) -> None:
+    """Raises LastOwner if without these a provider had no owner who can sign in. It holds on under lock()."""
+    others = Membership.objects.filter(role=Membership.Role.OWNER, user__is_active=True).exclude(
+        pk__in=[membership.pk for membership in memberships]
+    )
+    for membership in memberships:
+        is_owner = membership.role == Membership.Role.OWNER
+        if is_owner and not others.filter(provider=membership.provider_id).exists():
+            raise LastOwner
+
+
+def check_limit(place: Place, role: str, customers: Collection[Customer] | None) -> list[Customer] | None:
+    """What may be given to limit_to(); None means all, and nobody is limited to nothing. Raises InvalidLimit."""
     if customers is None:
-        return []
+        return None
     limitable = isinstance(place, Provider) and role != Membership.Role.OWNER
     if not customers or not limitable or any(customer.provider_id != place.pk for customer in customers):
         raise InvalidLimit
-    return sorted(set(customers), key=lambda customer: customer.slug)
+    return sorted(set(customers), key=_by_slug)
+
+
+def _by_slug(customer: Customer) -> str:
+    return customer.slug
 
 
 def _own_rights(user: Any, place: Place) -> frozenset[Right]:

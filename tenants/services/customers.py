@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_exists
 from kombu.exceptions import OperationalError
 
+from accounts.names import is_a_line
 from tenants import audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
 from tenants.models import Customer, Domain, Provider
@@ -113,7 +114,7 @@ def _insert(row: Provider | Customer) -> None:
 
 def _checked_name(name: str) -> str:
     name = name.strip()
-    if not 1 <= len(name) <= 200 or not name.isprintable():
+    if not 1 <= len(name) <= 200 or not is_a_line(name):
         raise InvalidName
     return name
 

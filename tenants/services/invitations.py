@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
@@ -32,29 +32,34 @@ from tenants.errors import (
     InvitationUsed,
     InvitationWithdrawn,
     MailNotSent,
+    MoreThanOwn,
     NoSuchInvitation,
+    NotAllowed,
     SentJustNow,
     SignInFirst,
     TooManyInvitations,
 )
-from tenants.models import Customer, Invitation, Membership
+from tenants.models import AuditEvent, Customer, Invitation, Membership, Provider
 from tenants.services.authority import (
     Place,
     check_authority,
     check_limit,
     check_role,
+    limit_of,
+    limit_to,
     lock,
     place_of,
     placed,
 )
 from tenants.services.people import enrol
+from tenants.services.withdrawal import record, withdraw
 
 log = logging.getLogger(__name__)
 
 LIFETIME = timedelta(days=7)
 SECRET_OCTETS = 32
 PAUSE = timedelta(minutes=1)  # between two mails of one invitation
-MOST_IN_AN_HOUR = 50  # from one provider or customer
+MOST_IN_AN_HOUR = 50  # mails from one provider or customer
 
 
 def invite(
@@ -76,9 +81,7 @@ def invite(
         if Membership.objects.filter(user__email=email, **placed(place)).exists():
             raise AlreadyMember(email=email)
         _clear_expired(place, email, by=by)
-        an_hour_ago = timezone.now() + LIFETIME - timedelta(hours=1)
-        if Invitation.objects.filter(expires_at__gt=an_hour_ago, **placed(place)).count() >= MOST_IN_AN_HOUR:
-            raise TooManyInvitations
+        _check_mails_of_the_hour(place)
         invitation = Invitation.objects.create(
             email=email,
             **placed(place),
@@ -87,8 +90,8 @@ def invite(
             invited_by_email=by.email,
             expires_at=timezone.now() + LIFETIME,
         )
-        invitation.customers.set(limit)
-        _record("invitation.created", invitation, by=by)
+        limit_to(invitation, limit)
+        record("invitation.created", invitation, by=by, expires_at=invitation.expires_at)
     _send(invitation, secret, by=by)
     return invitation
 
@@ -96,23 +99,24 @@ def invite(
 def send_invitation_again(place: Place, pk: int, *, by: Any) -> Invitation:
     """A new link and another week; the old link is dead. Whoever sends it stands for it from now on.
 
-    Raises NoSuchInvitation, NotAllowed, MoreThanOwn, AlreadyMember, SentJustNow, MailNotSent.
+    Raises NoSuchInvitation, NotAllowed, MoreThanOwn, AlreadyMember, SentJustNow, TooManyInvitations, MailNotSent.
     """
     secret = _new_secret()
     with transaction.atomic(durable=True):
         lock(place)
         invitation = _open_one(place, pk)
-        check_authority(by, place, invitation.role, customers=list(invitation.customers.all()) or None)
+        check_authority(by, place, invitation.role, customers=limit_of(invitation))
         if Membership.objects.filter(user__email=invitation.email, **placed(place)).exists():
             raise AlreadyMember(email=invitation.email)
         now = timezone.now()
         if now - (invitation.expires_at - LIFETIME) < PAUSE:
             raise SentJustNow
+        _check_mails_of_the_hour(place)
         invitation.token_hash = hash_of(secret)
         invitation.expires_at = now + LIFETIME
         invitation.invited_by_email = by.email
         invitation.save(update_fields=["token_hash", "expires_at", "invited_by_email"])
-        _record("invitation.resent", invitation, by=by)
+        record("invitation.resent", invitation, by=by, expires_at=invitation.expires_at)
     _send(invitation, secret, by=by)
     return invitation
 
@@ -122,8 +126,8 @@ def withdraw_invitation(place: Place, pk: int, *, by: Any) -> Invitation:
     """The link is dead at once. Raises NoSuchInvitation, NotAllowed, MoreThanOwn."""
     lock(place)
     invitation = _open_one(place, pk)
-    check_authority(by, place, invitation.role, customers=list(invitation.customers.all()) or None)
-    _withdraw(invitation, by=by)
+    check_authority(by, place, invitation.role, customers=limit_of(invitation))
+    withdraw(invitation, by=by)
     return invitation
 
 
@@ -139,7 +143,7 @@ def check_open(invitation: Invitation) -> None:
     """Raises InvitationUsed, InvitationWithdrawn or InvitationExpired unless it can still be accepted."""
     if invitation.accepted_at is not None:
         raise InvitationUsed
-    if invitation.withdrawn_at is not None:
+    if invitation.withdrawn_at is not None or not _is_stood_for(invitation):
         raise InvitationWithdrawn
     if invitation.expires_at <= timezone.now():
         raise InvitationExpired
@@ -169,7 +173,6 @@ def accept_invitation_as_newcomer(invitation: Invitation, *, name: str, password
     Raises SignInFirst when that person exists, ValidationError for a weak password, and what accept_invitation does.
     """
     invitation = _take(invitation)
-    validate_password(password, User(email=invitation.email, name=name))
     if invitee(invitation) is not None:
         raise SignInFirst(email=invitation.email)
     try:
@@ -210,13 +213,35 @@ def _clear_expired(place: Place, email: str, *, by: Any) -> None:
     for invitation in waiting.select_for_update(of=("self",)):
         if invitation.expires_at > timezone.now():
             raise AlreadyInvited(email=email)
-        _withdraw(invitation, by=by)
+        withdraw(invitation, by=by)
 
 
-def _withdraw(invitation: Invitation, *, by: Any) -> None:
-    invitation.withdrawn_at = timezone.now()
-    invitation.save(update_fields=["withdrawn_at"])
-    _record("invitation.withdrawn", invitation, by=by)
+def _check_mails_of_the_hour(place: Place) -> None:
+    """Under the lock of the place. The trail is asked, since an invitation itself tells of its last mail only."""
+    here = (
+        {"provider_id": place.pk, "customer_id": None}
+        if isinstance(place, Provider)
+        else {"customer_id": place.pk}
+    )
+    mails_sent = AuditEvent.objects.filter(
+        action__in=("invitation.created", "invitation.resent"),
+        at__gt=timezone.now() - timedelta(hours=1),
+        **here,
+    )
+    if mails_sent.count() >= MOST_IN_AN_HOUR:
+        raise TooManyInvitations
+
+
+def _is_stood_for(invitation: Invitation) -> bool:
+    """Whether who sent it could send it today. Their account may have been closed, or their role been taken in the very
+    moment in which they invited: at a customer's lock nobody waits who takes it at the provider's.
+    """
+    inviter = User.objects.filter(email=invitation.invited_by_email).first() or AnonymousUser()
+    try:
+        check_authority(inviter, place_of(invitation), invitation.role, customers=limit_of(invitation))
+    except (NotAllowed, MoreThanOwn):
+        return False
+    return True
 
 
 def _take(invitation: Invitation) -> Invitation:
@@ -235,24 +260,13 @@ def _join(invitation: Invitation, user: User) -> Membership:
         user,
         role=invitation.role,
         **placed(place_of(invitation)),
-        customers=list(invitation.customers.order_by("slug")),
+        customers=limit_of(invitation),
         by=user,
     )
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
-    _record("invitation.accepted", invitation, by=user)
+    record("invitation.accepted", invitation, by=user, invited_by=invitation.invited_by_email)
     return membership
-
-
-def _record(action: str, invitation: Invitation, *, by: Any) -> None:
-    data: dict[str, Any] = {"role": invitation.role}
-    if customers := list(invitation.customers.order_by("slug").values_list("slug", flat=True)):
-        data["customers"] = customers
-    if action in ("invitation.created", "invitation.resent"):
-        data["expires_at"] = invitation.expires_at
-    if action == "invitation.accepted":
-        data["invited_by"] = invitation.invited_by_email
-    audit.record(action, by=by, **placed(place_of(invitation)), target=invitation, data=data)
 
 
 def _send(invitation: Invitation, secret: str, *, by: Any) -> None:

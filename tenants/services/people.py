@@ -8,23 +8,26 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
-from django.utils import timezone
 
 from accounts.services import create_person
 from tenants import audit
 from tenants.access import ROLE_RIGHTS, Right
-from tenants.errors import AlreadyMember, LastOwner, NoSuchMember
-from tenants.models import Customer, Invitation, Membership, Provider
+from tenants.errors import AlreadyMember, NoSuchMember
+from tenants.models import Customer, Membership, Provider
 from tenants.services.authority import (
     Place,
     check_authority,
     check_limit,
+    check_owner_stays,
     check_role,
+    limit_of,
+    limit_to,
     lock,
+    named,
     place_of,
     placed,
 )
+from tenants.services.withdrawal import withdraw_those_of
 
 
 @transaction.atomic(durable=True)
@@ -45,7 +48,7 @@ def change_role(membership: Membership, *, role: str, by: Any = None) -> None:
     """From the person's next request on. Raises InvalidRole, LastOwner (but the system itself, `by` None, may)."""
     lock(place_of(membership))
     current = Membership.objects.get(pk=membership.pk)
-    limit = None if role == Membership.Role.OWNER else _limit_of(current)  # an owner's reach has no limit
+    limit = None if role == Membership.Role.OWNER else limit_of(current)  # an owner's reach has no limit
     assign(current, role=role, customers=limit, by=by)
     membership.role = role
 
@@ -69,7 +72,7 @@ def change_member(
     membership = _member(place, pk)
     check_role(role, **placed(place))
     check_authority(by, place, membership.role, role, customers=customers)
-    assign(membership, role=role, customers=customers, by=by)
+    assign(membership, role=role, customers=check_limit(place, role, customers), by=by)
     return membership
 
 
@@ -78,7 +81,7 @@ def remove_member(place: Place, pk: int, *, by: Any) -> Membership:
     """`by` takes somebody's role there away. Raises NoSuchMember, NotAllowed, MoreThanOwn, LastOwner."""
     lock(place)
     membership = _member(place, pk)
-    check_authority(by, place, membership.role, customers=_limit_of(membership))
+    check_authority(by, place, membership.role, customers=limit_of(membership))
     _remove(membership, by=by)
     return membership
 
@@ -116,43 +119,46 @@ def enrol(
     role: str,
     provider: Provider | None,
     customer: Customer | None,
-    customers: Collection[Customer] = (),
+    customers: Collection[Customer] | None = None,
     by: Any,
 ) -> Membership:
-    """add_membership inside another act's transaction; `customers` is a checked limit, and empty means all."""
+    """add_membership inside another act's transaction; `customers` is a checked limit, and None means all."""
     check_role(role, provider=provider, customer=customer)
     try:
         with transaction.atomic():
             membership = Membership.objects.create(user=user, role=role, provider=provider, customer=customer)
     except IntegrityError as error:
         raise AlreadyMember(email=user.email) from error
-    membership.customers.set(customers)
-    _record("membership.added", membership, by=by, role=role, **_named(customers))
+    limit_to(membership, customers)
+    _record("membership.added", membership, by=by, role=role, **named(customers))
     return membership
 
 
 def assign(membership: Membership, *, role: str, customers: Collection[Customer] | None, by: Any) -> None:
-    """change_role inside another act's transaction, under its lock of the place. Raises the same, and InvalidLimit."""
-    place = place_of(membership)
-    check_role(role, **placed(place))
-    limit = check_limit(place, role, customers)
-    before, limit_before = membership.role, _limit_of(membership) or []
+    """change_role inside another act's transaction, under its lock of the place; `customers` is a checked limit.
+
+    Who has that role and that limit already is left alone, without a line in the trail.
+    """
+    check_role(role, **placed(place_of(membership)))
+    before, limit_before = membership.role, limit_of(membership)
+    if (role, customers) == (before, limit_before):
+        return
     if role != Membership.Role.OWNER:
         _leave_an_owner(membership, by=by)
     membership.role = role
     membership.save(update_fields=["role"])
-    membership.customers.set(limit)
+    limit_to(membership, customers)
     _record(
         "membership.changed",
         membership,
         by=by,
         role=role,
         before=before,
-        **_named(limit),
-        **_named(limit_before, "customers_before"),
+        **named(customers),
+        **named(limit_before, "customers_before"),
     )
     if not ROLE_RIGHTS[role] & {Right.MANAGE_TEAM, Right.MANAGE_PEOPLE}:
-        _withdraw_invitations_of(membership, by=by)
+        withdraw_those_of(membership, by=by)
 
 
 def _member(place: Place, pk: int) -> Membership:
@@ -164,10 +170,8 @@ def _member(place: Place, pk: int) -> Membership:
 
 def _remove(membership: Membership, *, by: Any) -> None:
     _leave_an_owner(membership, by=by)
-    _record(
-        "membership.removed", membership, by=by, role=membership.role, **_named(_limit_of(membership) or [])
-    )
-    _withdraw_invitations_of(membership, by=by)
+    _record("membership.removed", membership, by=by, role=membership.role, **named(limit_of(membership)))
+    withdraw_those_of(membership, by=by)
     membership.delete()
 
 
@@ -176,42 +180,8 @@ def _leave_an_owner(membership: Membership, *, by: Any) -> None:
 
     Who stands at that server (`by` is None) may, for they can put it right.
     """
-    if by is None or membership.role != Membership.Role.OWNER:
-        return
-    owners = Membership.objects.filter(
-        provider=membership.provider, role=Membership.Role.OWNER, user__is_active=True
-    )
-    if not owners.exclude(pk=membership.pk).exists():
-        raise LastOwner
-
-
-def _withdraw_invitations_of(membership: Membership, *, by: Any) -> None:
-    """Who loses the right to invite must not come back through a link that they sent to themselves before."""
-    place = place_of(membership)
-    here = (
-        Q(provider=place) | Q(customer__provider=place) if isinstance(place, Provider) else Q(customer=place)
-    )
-    open_ones = Invitation.objects.filter(
-        here, invited_by_email=membership.user.email, accepted_at=None, withdrawn_at=None
-    )
-    for invitation in open_ones.select_for_update(of=("self",)).order_by("pk"):
-        invitation.withdrawn_at = timezone.now()
-        invitation.save(update_fields=["withdrawn_at"])
-        audit.record(
-            "invitation.withdrawn",
-            by=by,
-            **placed(place_of(invitation)),
-            target=invitation,
-            data={"role": invitation.role},
-        )
-
-
-def _limit_of(membership: Membership) -> list[Customer] | None:
-    return list(membership.customers.order_by("slug")) or None
-
-
-def _named(customers: Collection[Customer], key: str = "customers") -> dict[str, list[str]]:
-    return {key: [customer.slug for customer in customers]} if customers else {}
+    if by is not None:
+        check_owner_stays([membership])
 
 
 def _record(action: str, membership: Membership, *, by: Any, **data: Any) -> None:

@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 
-from allauth.account.forms import default_token_generator
-from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 
-from accounts.links import portal_url
 from accounts.models import User
+from accounts.services import reset_link
 from tenants import audit
 from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
 from tenants.models import Membership, Provider
@@ -44,13 +40,8 @@ def let_in(email: str, *, remove_second_factor: bool = False, owner_of: Provider
         removed, _by_model = Authenticator.objects.filter(user=user).delete()
     if owner_of is not None:
         _make_owner(user, owner_of)
-    audit.record(
-        "person.let-in",
-        provider=owner_of,
-        target=user,
-        data={"second_factors_removed": removed, "owner_of": owner_of.slug if owner_of else None},
-    )
-    return WayIn(user, _reset_link(user), removed)
+    audit.record_everywhere("person.let-in", user, data={"second_factors_removed": removed})
+    return WayIn(user, reset_link(user), removed)
 
 
 def _make_owner(user: User, provider: Provider) -> None:
@@ -60,13 +51,3 @@ def _make_owner(user: User, provider: Provider) -> None:
         enrol(user, role=Membership.Role.OWNER, provider=provider, customer=None, by=None)
     elif membership.role != Membership.Role.OWNER:
         assign(membership, role=Membership.Role.OWNER, customers=None, by=None)
-
-
-def _reset_link(user: User) -> str:
-    """The one that allauth would send by e-mail."""
-    path = reverse(
-        "account_reset_password_from_key",
-        kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
-        urlconf=settings.PUBLIC_SCHEMA_URLCONF,
-    )
-    return portal_url(path)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -98,6 +99,15 @@ def test_guesses_before_it_do_not_keep_people_out_afterwards(cast, client_for, l
     assert is_signed_in(client)
 
 
+@pytest.mark.parametrize("headers", [{"x-requested-with": "XMLHttpRequest"}, {"accept": "application/json"}])
+def test_no_script_gets_what_was_typed(cast, client_for, link, headers):
+    fields = {"password1": NEW, "password2": f"{NEW}x"}
+    answer = client_for(host=None).post(urlsplit(link()).path, fields, headers=headers, follow=True)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/html")
+    assert NEW not in answer.content.decode()
+
+
 def test_the_second_factor_is_asked_for_as_always(cast, client_for, link):
     TOTP.activate(cast.admin, generate_totp_secret())
     client = client_for(host=None)
@@ -165,6 +175,18 @@ def test_asking_again_and_again_is_stopped_for_unknown_addresses_alike(cast, cli
             answers = [client_for().post(ASK, {"email": email}).status_code for _ in range(6)]
         assert answers == [302] * 5 + [429]
         assert len(mails) == (5 if email == ADMIN else 0)
+
+
+def test_an_hour_has_to_pass_before_the_next_five(cast, client_for, post, monkeypatch):
+    def asks():
+        return client_for().post(ASK, {"email": ADMIN}).status_code
+
+    started = time.time()
+    assert [asks() for _ in range(6)] == [302] * 5 + [429]
+    monkeypatch.setattr(time, "time", lambda: started + 59 * 60)
+    assert asks() == 429
+    monkeypatch.setattr(time, "time", lambda: started + 61 * 60)
+    assert asks() == 302
 
 
 # --- The link ---
@@ -249,6 +271,12 @@ def test_it_does_not_open_a_closed_account(cast, client_for, link):
         choose(client, page)
     client.post("/accounts/login/", {"login": ADMIN, "password": NEW})
     assert not is_signed_in(client)
+
+
+def test_it_does_not_work_after_the_address_has_changed(cast, client_for, link):
+    address = link()
+    User.objects.filter(email=ADMIN).update(email="new@acme.example")
+    assert "This link does not work" in follow(client_for(host=None), address).content.decode()
 
 
 def test_the_key_leaves_the_address_bar_before_the_form(cast, client_for, link):

@@ -1,15 +1,18 @@
 """An owner sets up where their people sign in: whose domains it may speak for, and what never comes out again."""
 
 import json
+import socket
 import ssl
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import trustme
 from allauth.socialaccount.models import SocialAccount, SocialApp
 
-from accounts import openid_errors
+from accounts import openid_errors, outbound
 from accounts.client_secrets import open_sealed
 from accounts.openid import discover
 from accounts.services import create_person
@@ -94,6 +97,8 @@ def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):
         ("/another", "The service there calls itself"),
         ("/moved", "leads on to another address"),
         ("/endless", "answers too much or too slowly"),
+        ("/nested", "there is no OpenID Connect configuration (HTTP status 200)"),
+        ("/numbers", "there is no OpenID Connect configuration (HTTP status 200)"),
     ],
 )
 def test_check_says_what_ails_the_service(typed, cast, client_for, path, words):
@@ -156,7 +161,8 @@ def test_it_is_switched_off_and_on_by_buttons(northwinds, cast, client_for):
         assert client.post(PAGE + "switch/", {"active": button}, follow=True).status_code == 200
         northwinds.refresh_from_db()
         assert northwinds.active is active
-    actions = AuditEvent.objects.filter(action__startswith="identity_provider.switched").order_by("pk")
+    told = AuditEvent.objects.filter(action__startswith="identity_provider.switched", customer_id=None)
+    actions = told.order_by("pk")
     assert [event.action.rpartition("_")[2] for event in actions] == ["off", "on"]
 
 
@@ -198,7 +204,7 @@ def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts(
 
 def test_a_change_says_in_the_trail_what_holds_now(northwinds, cast, openid):
     identity.change(northwinds, wanted(openid, "acme.example"), client_secret="", by=cast.owner)
-    event = AuditEvent.objects.filter(action="identity_provider.changed").get()
+    event = AuditEvent.objects.filter(action="identity_provider.changed", customer_id=None).get()
     assert event.data["email_domains"] == ["acme.example"]
     assert event.data["client_secret_changed"] is False
 
@@ -286,6 +292,7 @@ def test_a_directory_speaks_for_its_own_members_and_not_for_guests(entra, openid
 # --- Going out ---
 class Configuration(BaseHTTPRequestHandler):
     def do_GET(self):
+        self.server.asked += 1
         issuer = f"https://localhost:{self.server.server_address[1]}"
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         body = json.dumps({"issuer": issuer} | dict.fromkeys(names, issuer) | self.server.more).encode()
@@ -307,7 +314,7 @@ def secured(settings, tmp_path):
     settings.IDENTITY_PROVIDER_CA_FILE = str(tmp_path / "ca.pem")
     settings.IDENTITY_PROVIDER_NETWORKS = ["127.0.0.0/8", "::1/128"]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Configuration)
-    server.more = {}
+    server.more, server.asked = {}, 0
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -350,3 +357,100 @@ def test_every_address_that_the_service_names_is_held_to_the_same(secured, name,
 def test_no_proxy_of_the_environment_is_asked(secured, monkeypatch, variable):
     monkeypatch.setenv(variable, "http://127.0.0.1:9")
     assert discover(secured.issuer)["issuer"] == secured.issuer
+
+
+def test_a_name_that_is_none_breaks_no_page(typed, cast, client_for):
+    issuer = f"http://{'x' * 70}.example"
+    answer = client_for(cast.owner, host=None).post(PAGE, typed | {"issuer": issuer, "check": "1"})
+    assert "does not answer" in page(answer)
+
+
+def test_whoever_begins_a_sign_in_makes_us_ask_once_in_some_minutes(secured, northwinds, way_in, typed):
+    northwinds.app.settings["server_url"] = secured.issuer
+    northwinds.app.save()
+    for _ in range(3):
+        assert way_in().authorization("operator@northwind.example").startswith(secured.issuer)
+    assert secured.asked == 1
+
+
+def test_check_asks_each_time(secured, typed, cast, client_for):
+    for _ in range(2):
+        client_for(cast.owner, host=None).post(PAGE, typed | {"issuer": secured.issuer, "check": "1"})
+    assert secured.asked == 2
+
+
+# --- Slow services ---
+@pytest.fixture
+def hurried(monkeypatch, playground):
+    """So that nobody waits for long here either."""
+    monkeypatch.setattr(outbound, "WHOLE_SECONDS", 1)
+
+
+@pytest.fixture
+def dripping(hurried):
+    """A service that sends what it is told to, and then an octet at a time, as long as somebody listens."""
+    threads = []
+
+    def drip(peer, begin):
+        with peer, suppress(OSError):
+            peer.sendall(begin)
+            while not over.wait(0.05):
+                peer.sendall(b"x")
+
+    def serve(begin):
+        def accept():
+            with suppress(OSError):
+                drip(listener.accept()[0], begin)
+
+        threads.append(threading.Thread(target=accept))
+        threads[-1].start()
+        return listener.getsockname()[1]
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield serve
+        over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "begin"),
+    [
+        ("http", b""),
+        ("http", b"HTTP/1.1 200 OK\r\nX-Slow: "),
+        ("http", b"HTTP/1.1 200 OK\r\n\r\n"),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+        ("https", b"\x16\x03\x03\x40\x00"),  # the beginning of a long TLS record
+    ],
+    ids=["status", "header", "text", "text of some length", "handshake"],
+)
+def test_who_answers_in_drops_is_not_waited_for(dripping, scheme, begin):
+    address = f"{scheme}://127.0.0.1:{dripping(begin)}"
+    began = time.monotonic()
+    with pytest.raises(openid_errors.AnswersTooMuch):
+        discover(address)
+    assert time.monotonic() - began < 2.5
+
+
+def test_who_leads_elsewhere_is_not_read_to_the_end(dripping):
+    port = dripping(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n")
+    with pytest.raises(openid_errors.LeadsElsewhere):
+        discover(f"http://127.0.0.1:{port}")
+
+
+def test_who_takes_no_connection_is_not_waited_for_longer(hurried):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        callers = [
+            socket.socket() for _ in range(3)
+        ]  # more than wait in front of it: the next gets no answer
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        began = time.monotonic()
+        with pytest.raises(openid_errors.AnswersTooMuch):
+            discover(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert time.monotonic() - began < 2.5
+        for caller in callers:
+            caller.close()

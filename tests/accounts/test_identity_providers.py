@@ -240,6 +240,31 @@ def test_a_statement_signed_by_somebody_else_is_refused(northwinds, openid, way_
         other.stop()
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"id_token": {"aud": "another-client"}}, "'InvalidAudienceError'"),
+        ({"age": 90}, "'ExpiredSignatureError'"),
+        ({"id_token": {"nonce": "of-another-sign-in"}}, "'it answers another sign-in'"),
+    ],
+    ids=["audience", "age", "nonce"],
+)
+def test_the_log_says_why_whatever_language_the_visitor_reads(northwinds, openid, way_in, caplog, said, why):
+    openid.knows(OWNER, **said)
+    visitor = way_in()
+    visitor.client.cookies["django_language"] = "de"
+    visitor.signs_in(OWNER)
+    assert f"bad-token why={why}" in caplog.text
+
+
+def test_a_service_forges_no_line_of_the_log(northwinds, way_in, caplog):
+    northwinds.app.settings["server_url"] += "/forging"
+    northwinds.app.save()
+    way_in().start(OWNER)
+    assert "calls itself\\nERROR all is lost" in caplog.text
+    assert "\nERROR" not in caplog.text
+
+
 def test_a_sign_in_that_another_browser_began_is_refused(northwinds, openid, way_in):
     openid.knows(OWNER)
     url = openid.signs_in(way_in().authorization(OWNER), OWNER)
@@ -275,6 +300,11 @@ def test_who_leaves_there_is_told_so_here(northwinds, way_in):
 def test_the_callback_tells_nobody_which_providers_have_one(northwinds, way_in, slug, query):
     visitor = way_in()
     assert is_refused(visitor.back(callback(slug) + query), visitor, "was not begun in this browser")
+
+
+def test_the_name_of_the_protocol_is_no_provider(northwinds, fabrikams, way_in):
+    visitor = way_in()
+    assert is_refused(visitor.back(callback("openid_connect")), visitor, "was not begun in this browser")
 
 
 def test_the_callback_answers_at_the_base_host_only(northwinds, way_in):
@@ -314,6 +344,14 @@ def test_a_service_that_does_not_answer_breaks_no_page(northwinds, way_in):
     northwinds.app.settings["server_url"] = "http://127.0.0.1:9"
     northwinds.app.save()
     assert "does not work at present" in page(way_in().start(OWNER))
+
+
+def test_a_service_whose_answer_can_not_be_read_breaks_no_page(northwinds, openid, way_in):
+    northwinds.app.settings["server_url"] = f"{openid.issuer}/crooked"
+    northwinds.app.save()
+    openid.knows(OWNER)
+    visitor = way_in()
+    assert is_refused(visitor.signs_in(OWNER), visitor, "does not work at present", 502)
 
 
 def test_a_client_secret_that_can_no_longer_be_read_breaks_no_page(northwinds, openid, way_in, settings):

@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from django.core import signing
 
 from accounts.models import User
+from tests.accounts.factors import confirms
 from tests.cast import PASSWORD
 
 RESET = "/settings/password/"
@@ -125,8 +126,8 @@ def test_guesses_are_stopped_and_count_with_those_at_the_sign_in(cast, client_fo
         (offered if number % 2 else chosen)(
             client, *(["guess-number"] if number % 2 else [GOOD, GOOD, "guess"])
         )
-    assert "Too many" in offered(client).context["form"].errors["current_password"][0]
-    assert "Too many" in chosen(client).context["form"].errors["current_password"][0]
+    assert "too many" in offered(client).context["form"].errors["current_password"][0]
+    assert "too many" in chosen(client).context["form"].errors["current_password"][0]
     assert not signs_in(client_for(host="globex"), PASSWORD)
     assert opens(cast.admin, PASSWORD)
 
@@ -239,6 +240,35 @@ def test_who_has_no_password_here_is_told_why(cast, client_for):
             assert answer.redirect_chain == [("/settings/", 302)]
             assert "through your organization" in answer.content.decode()
     assert f'href="{RESET}"' not in client.get("/settings/").content.decode()
+
+
+# --- When the hasher has become stronger ---
+@pytest.fixture
+def hashed_anew(cast, client_for, settings):
+    """Acme's admin, signed in before; whoever types the right password now gets it hashed by the new hasher."""
+    client = client_for(cast.admin)
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    yield client
+    assert User.objects.get(pk=cast.admin.pk).password.startswith("scrypt$")
+    assert client.get("/settings/").status_code == 200
+
+
+def test_choosing_another_password_succeeds_and_signs_nobody_out(cast, hashed_anew):
+    assert chosen(hashed_anew)["Location"] == "/settings/"
+    assert opens(cast.admin, GOOD)
+
+
+def test_the_displayed_password_can_be_saved(cast, hashed_anew):
+    page = offered(hashed_anew)
+    assert hashed_anew.post(RESET, {"token": token(page)})["Location"] == "/settings/"
+    assert opens(cast.admin, shown(page))
+
+
+def test_confirming_signs_nobody_out(hashed_anew):
+    assert confirms(hashed_anew, next="/settings/")["Location"] == "/settings/"
 
 
 # --- Nowhere else ---

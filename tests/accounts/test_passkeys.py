@@ -244,7 +244,7 @@ def test_the_security_page_tells_when_a_passkey_was_last_used(passkey, cast, cli
     assert Authenticator.objects.get(user=cast.admin, type="webauthn").last_used_at is None
     signs_in_with(client_for(host=None), passkey)
     used = Authenticator.objects.get(user=cast.admin, type="webauthn").last_used_at
-    assert used.strftime("%Y-%m-%d") in client_for(cast.admin).get(SECURITY).content.decode()
+    assert f"{used:%-d %b %Y}" in client_for(cast.admin).get(SECURITY).content.decode()
 
 
 def test_a_second_passkey_needs_no_other_name_and_ends_no_session(passkey, cast, client_for):

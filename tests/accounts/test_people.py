@@ -4,7 +4,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-from accounts.services import create_person
+from accounts.services import create_person, save_settings
+
+TRICK = "N\n\nPay at https://evil.example now\n\nX"
 
 
 def test_a_password_is_made_for_who_brings_none(db):
@@ -24,6 +26,48 @@ def test_a_password_brought_along_is_not_given_back(db):
 def test_a_person_needs_an_address_of_their_own(cast, email):
     with pytest.raises(ValidationError):
         create_person(email)
+
+
+@pytest.mark.parametrize("password", ["x", "eleven-long", "password1234", "ada@acme.example"])
+def test_a_weak_password_is_refused_whoever_brings_it(db, password):
+    with pytest.raises(ValidationError):
+        create_person("ada@acme.example", password=password)
+    assert not User.objects.filter(email="ada@acme.example").exists()
+
+
+@pytest.mark.parametrize("name", [TRICK, "N\N{LINE SEPARATOR}Pay", "N\N{RIGHT-TO-LEFT OVERRIDE}yaP"])
+def test_a_name_has_no_paragraphs_of_its_own(cast, name):
+    """It stands at the beginning of our mails, to people who don't know who wrote it."""
+    with pytest.raises(ValidationError):
+        create_person("ada@acme.example", name=name)
+    with pytest.raises(ValidationError):
+        save_settings(cast.admin, name=name, language="", time_zone="", theme="system")
+    cast.admin.refresh_from_db()
+    assert cast.admin.name == "Admin"
+
+
+@pytest.mark.parametrize("name", ["Zoë\N{NO-BREAK SPACE}Ada", "Mehr\N{ZERO WIDTH NON-JOINER}dad", ""])
+def test_a_name_is_written_as_its_language_writes(cast, client_for, name):
+    client_for(cast.admin).post("/settings/", {"name": name})
+    cast.admin.refresh_from_db()
+    assert cast.admin.name == name
+
+
+def test_the_settings_say_so_beside_the_name(cast, client_for):
+    answer = client_for(cast.admin).post("/settings/", {"name": TRICK})
+    assert "line breaks" in answer.context["form"].errors["name"][0]
+    cast.admin.refresh_from_db()
+    assert cast.admin.name == "Admin"
+
+
+def test_the_administration_takes_no_such_name_either(cast, client_for):
+    page = f"/admin/accounts/user/{cast.admin.pk}/change/"
+    answer = client_for(cast.staff, host=None).post(
+        page, {"email": cast.admin.email, "name": TRICK, "theme": "system", "is_active": "on"}
+    )
+    assert "line breaks" in answer.content.decode()
+    cast.admin.refresh_from_db()
+    assert cast.admin.name == "Admin"
 
 
 def test_only_staff_have_rights_in_the_administration(db):

@@ -2,16 +2,22 @@
 
 import json
 import re
-from urllib.parse import unquote
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.sessions.models import Session
 from django.core import serializers
+from django.db import connection, connections, transaction
 
 from accounts import second_factor
 from accounts.models import User
+from portal import settings as portal_settings
+from tenants import identity
 from tenants.models import Provider
 from tests.accounts.factors import (
     ACTIVATE,
@@ -30,9 +36,14 @@ from tests.accounts.factors import (
     shown_secret,
     sign_in,
 )
+from tests.accounts.openid.kit import START
 from tests.cast import PASSWORD
 
+pytest_plugins = ["tests.accounts.openid.portal"]
+
 HOSTS = pytest.mark.parametrize("host", [None, "acme"])
+CONFIRM_BY_CODE = "/accounts/2fa/reauthenticate/"
+REMOVE_APP = "/accounts/2fa/totp/deactivate/"
 GENERATE = f"{CODES}generate/"
 DOWNLOAD = f"{CODES}download/"
 
@@ -141,8 +152,36 @@ def test_guesses_at_codes_count_across_hosts_and_sessions(with_app, cast, client
         half_way(client_for, cast, host).post(CODE, {"code": "nonsense"})
     client = half_way(client_for, cast, None)
     page = client.post(CODE, {"code": clock.code(with_app)}).content.decode()
-    assert "Too many" in page
+    assert "too many" in page
     assert not is_signed_in(client)
+
+
+def is_stopped(answer):
+    return "too many" in answer.content.decode()
+
+
+def test_ones_own_right_code_gives_the_network_no_more_guesses_at_others(cast, client_for, clock, settings):
+    settings.ACCOUNT_RATE_LIMITS = portal_settings.ACCOUNT_RATE_LIMITS
+    mallory = client_for(cast.mallory, host="globex")
+    secret = sets_up_an_app(mallory, clock)
+    stopped = []
+    for number in range(20):
+        if number in (9, 18):
+            mallory.post(CONFIRM_BY_CODE, {"code": clock.code(secret)})
+            clock.tick()
+        guess = {"login": f"guess{number}@acme.example", "password": "wrong-password-here"}
+        stopped.append(is_stopped(client_for().post(LOGIN, guess)))
+    assert stopped == [False] * 10 + [True] * 10
+
+
+def test_wrong_codes_and_wrong_passwords_of_a_network_count_together(with_app, cast, client_for, settings):
+    clients = [half_way(client_for, cast) for _ in range(2)]
+    settings.ACCOUNT_RATE_LIMITS = {"login_failed_ip": "3/m/ip"}
+    clients[0].post(CODE, {"code": "nonsense"})
+    sign_in(client_for(), "nobody@acme.example")
+    client_for(cast.admin).post(CONFIRM_BY_CODE, {"code": "nonsense"})
+    assert is_stopped(clients[1].post(CODE, {"code": "nonsense"}))
+    assert is_stopped(sign_in(client_for(), cast.viewer.email))
 
 
 def test_setting_up_takes_a_code_of_the_app(cast, client_for, clock):
@@ -153,6 +192,44 @@ def test_setting_up_takes_a_code_of_the_app(cast, client_for, clock):
     assert not second_factor.has_second_factor(cast.admin)
     client.post(ACTIVATE, {"code": clock.code(secret)})
     assert second_factor.has_second_factor(cast.admin)
+
+
+def test_pressing_twice_sets_up_once_and_removes_nothing(cast, client_for, clock):
+    client = client_for(cast.admin)
+    confirms(client)
+    given = {"code": clock.code(shown_secret(client.get(ACTIVATE).content.decode()))}
+    assert client.post(ACTIVATE, given)["Location"] == CODES
+    assert client.post(ACTIVATE, given)["Location"] == SECURITY
+    assert second_factor.has_second_factor(cast.admin)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_pressing_twice_at_once_sets_up_once_too(cast, client_for, clock):
+    client = client_for(cast.admin)
+    confirms(client)
+    given = {"code": clock.code(shown_secret(client.get(ACTIVATE).content.decode()))}
+
+    def press():
+        try:
+            return client.post(ACTIVATE, given)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            Authenticator.objects.create(user=cast.admin, type=Authenticator.Type.TOTP, data={})
+            second = thread.submit(press)
+            until_somebody_waits()
+        assert second.result(30)["Location"] == SECURITY
+    assert Authenticator.objects.count() == 1
+
+
+def until_somebody_waits():
+    deadline, pause = time.monotonic() + 20, threading.Event()
+    with connection.cursor() as cursor:
+        while not cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            assert time.monotonic() < deadline, "nobody waited for this transaction"
+            pause.wait(0.02)
 
 
 def test_a_page_loaded_twice_shows_one_secret(cast, client_for):
@@ -181,8 +258,8 @@ def test_the_picture_can_be_shown_under_the_policy_and_on_dark_ground(cast, clie
 def test_removing_the_app_makes_the_password_suffice_again(with_app, cast, client_for):
     client = client_for(cast.admin)
     confirms(client)
-    assert client.get("/accounts/2fa/totp/deactivate/").status_code == 200
-    client.post("/accounts/2fa/totp/deactivate/")
+    assert client.get(REMOVE_APP).status_code == 200
+    client.post(REMOVE_APP)
     assert not Authenticator.objects.filter(user=cast.admin).exists()  # recovery codes go too
     again = client_for()
     assert sign_in(again, cast.admin.email)["Location"] == "/"
@@ -202,6 +279,42 @@ def test_a_closed_account_is_not_opened_by_its_code(with_app, cast, client_for, 
     User.objects.filter(pk=cast.admin.pk).update(is_active=False)
     client.post(CODE, {"code": clock.code(with_app)})
     assert client.get("/settings/")["Location"].startswith(LOGIN)
+
+
+# --- Half a sign-in ---
+def is_over(client, code):
+    """Whether the code, although it is the right one, leads to the sign-in, and that is shown."""
+    answer = client.post(CODE, {"code": code}, follow=True)
+    return answer.redirect_chain == [(LOGIN, 302)] and not is_signed_in(client)
+
+
+def test_half_a_sign_in_ends_with_the_password_that_began_it(with_app, cast, client_for, clock):
+    thief, owner = half_way(client_for, cast), client_for(cast.admin)
+    new = "seven-lamps-under-water"
+    fields = {"current_password": PASSWORD, "new_password": new, "new_password_again": new}
+    assert owner.post("/settings/password/choose/", fields)["Location"] == "/settings/"
+    assert is_over(thief, clock.code(with_app))
+
+
+def test_half_a_sign_in_ends_when_the_identity_provider_is_switched_off(
+    northwinds, openid, way_in, cast, client_for, clock
+):
+    secret = sets_up_an_app(client_for(cast.admin), clock)
+    openid.knows(cast.admin.email)
+    visitor, other = way_in(), way_in()
+    for one in (visitor, other):
+        assert one.signs_in(cast.admin.email)["Location"] == CODE
+    assert other.client.post(CODE, {"code": clock.code(secret)})["Location"] == "/"
+    clock.tick()
+    identity.switch(northwinds, active=False, by=cast.owner)
+    assert is_over(visitor.client, clock.code(secret))
+
+
+def test_half_a_sign_in_ends_when_there_is_no_second_factor_to_wait_for(with_app, cast, client_for, clock):
+    client = half_way(client_for, cast)
+    Authenticator.objects.all().delete()  # as let_in does
+    assert is_over(client, clock.code(with_app))
+    assert sign_in(client, cast.admin.email)["Location"] == "/"
 
 
 # --- Recovery codes ---
@@ -272,7 +385,7 @@ def test_sensitive_pages_ask_for_the_password_once_more(cast, client_for, host, 
 
 def test_what_was_sent_before_confirming_is_done_afterwards(with_app, cast, client_for):
     client = client_for(cast.admin)
-    asked = client.post("/accounts/2fa/totp/deactivate/")["Location"]
+    asked = client.post(REMOVE_APP)["Location"]
     assert second_factor.has_second_factor(cast.admin)
     confirms(client, next=unquote(asked.partition("next=")[2]))
     assert not second_factor.has_second_factor(cast.admin)
@@ -280,12 +393,62 @@ def test_what_was_sent_before_confirming_is_done_afterwards(with_app, cast, clie
 
 def test_a_code_confirms_too(with_app, cast, client_for, clock):
     client = client_for(cast.admin)
-    path = "/accounts/2fa/reauthenticate/"
     page = client.get(asked_to_confirm(GENERATE)).content.decode()
-    assert asked_to_confirm(GENERATE).replace(CONFIRM, path) in page
-    assert "This code is wrong" in client.post(path, {"code": "1"}).content.decode()
-    assert client.post(path, {"code": clock.code(with_app), "next": GENERATE})["Location"] == GENERATE
+    assert asked_to_confirm(GENERATE).replace(CONFIRM, CONFIRM_BY_CODE) in page
+    assert "This code is wrong" in client.post(CONFIRM_BY_CODE, {"code": "1"}).content.decode()
+    given = {"code": clock.code(with_app), "next": GENERATE}
+    assert client.post(CONFIRM_BY_CODE, given)["Location"] == GENERATE
     assert client.get(GENERATE).status_code == 200
+
+
+@pytest.fixture
+def by_organization(northwinds, openid, way_in, cast):
+    """The browser of Acme's admin, who has no password here and was signed in by Northwind's identity provider."""
+    cast.admin.set_unusable_password()
+    cast.admin.save()
+    openid.knows(cast.admin.email)
+    visitor = way_in()
+    visitor.signs_in(cast.admin.email)
+    return visitor
+
+
+def some_minutes_later(client):
+    session = client.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= 301
+    session.save()
+
+
+@HOSTS
+@pytest.mark.parametrize("path", [ACTIVATE, ADD_PASSKEY])
+def test_who_has_no_password_confirms_by_signing_in_with_the_organization_once_more(
+    by_organization, cast, host, path
+):
+    client = by_organization.client
+    if host:
+        client.defaults["HTTP_HOST"] = f"{host}.portal.localhost"
+    assert client.get(path).status_code == 200
+    some_minutes_later(client)
+    for asked in (client.get(path), client.post(path, {"code": "1"})):
+        assert asked["Location"] == f"{START}?{urlencode({'next': path})}"
+    client.defaults["HTTP_HOST"] = "portal.localhost"
+    page = client.get(f"{START}?next={path}")
+    assert "to confirm that it is you" in page.content.decode()
+    there = by_organization.authorization(cast.admin.email, path)
+    assert parse_qs(urlsplit(there).query)["prompt"] == ["login"]
+    answer = by_organization.back(by_organization.openid.signs_in(there, cast.admin.email))
+    assert answer["Location"] == path
+    assert client.get(path).status_code == 200
+
+
+def test_that_works_where_a_second_factor_is_required_and_nothing_else_is_open(by_organization, cast):
+    Provider.objects.filter(slug="northwind").update(require_second_factor=True)
+    client = by_organization.client
+    some_minutes_later(client)
+    assert client.get("/settings/sessions/")["Location"] == SECURITY
+    assert client.get(ADD_PASSKEY)["Location"].startswith(START)
+    assert by_organization.signs_in(cast.admin.email, next_url=ADD_PASSKEY)["Location"] == ADD_PASSKEY
+    assert client.get(ADD_PASSKEY).status_code == 200
 
 
 # --- Secrets ---
@@ -328,7 +491,8 @@ def test_with_the_key_lost_codes_are_refused_and_new_ones_can_be_made(
     client = client_for(cast.admin)
     confirms(client)
     assert client.get(SECURITY).status_code == 200
-    assert client.get(CODES)["Location"] == GENERATE
+    for path in (CODES, DOWNLOAD):
+        assert client.get(path)["Location"] == GENERATE
     client.post(GENERATE)
     assert len(shown_codes(client.get(CODES).content.decode())) == 10
 
@@ -341,7 +505,7 @@ def test_people_are_told_by_mail_in_their_language_and_no_mail_has_a_secret(cast
         secret = sets_up_an_app(client, clock)
         codes = shown_codes(client.get(CODES).content.decode())
         client.post(GENERATE)
-        client.post("/accounts/2fa/totp/deactivate/")
+        client.post(REMOVE_APP)
     assert {mail.subject for mail in mails} == {
         "An authenticator app was added to your account",
         "New recovery codes were made for your account",
@@ -381,8 +545,8 @@ def test_the_same_holds_for_the_providers_people(cast, client_for, path):
 
 @pytest.mark.usefixtures("required")
 def test_htmx_leaves_the_page_instead_of_putting_another_into_it(cast, client_for):
-    answer = client_for(cast.admin).post("/mailboxes/", headers={"hx-request": "true"})
-    assert (answer["HX-Redirect"], answer.content) == (SECURITY, b"")
+    answer = client_for(cast.admin).get("/mailboxes/", headers={"hx-request": "true"})
+    assert (answer["HX-Refresh"], answer.content) == ("true", b"")
 
 
 @pytest.mark.usefixtures("required")
@@ -414,7 +578,7 @@ def test_who_removes_the_last_factor_is_asked_for_another(with_app, cast, client
     client = client_for(cast.admin)
     assert client.get("/mailboxes/").status_code == 200
     confirms(client)
-    client.post("/accounts/2fa/totp/deactivate/")
+    client.post(REMOVE_APP)
     assert client.get("/mailboxes/")["Location"] == SECURITY
 
 

@@ -57,7 +57,7 @@ def test_the_page_says_what_is_lost(admin: Client, url: str, acme_mailbox: OpenM
     page = Page(admin.get(f"{url}delete/"))
     for words in (
         "2 messages are lost (3.9 KB).",
-        f"The oldest came in at {timezone.now():%Y-%m-%d}",
+        f"The oldest came in at {timezone.now():%-d %b %Y}",
         "1 message among them is locked",
         "all keys of this mailbox are destroyed at once",
         "nobody can bring its mail back",
@@ -80,6 +80,18 @@ def test_another_name_deletes_nothing(
     assert "aria-invalid" in page.inputs[f"{url}delete/"]["confirmed_name"]
     assert jobs() == []
     assert [mailbox.status for mailbox in mailboxes()] == ["suspended"]
+
+
+def test_a_name_is_typed_as_it_is_seen_whatever_is_invisible_in_it(
+    admin: Client, acme: Any, make_mailbox: Any, jobs: Jobs
+) -> None:
+    made = make_mailbox("صندوق \N{FIRST STRONG ISOLATE}Zug\N{POP DIRECTIONAL ISOLATE}")
+    services.suspend_mailbox(acme, made.mailbox, by=None)
+    answer = admin.post(
+        f"/mailboxes/{made.mailbox.pk}/delete/", {"confirmed_name": "صندوق\N{NO-BREAK SPACE}Zug"}
+    )
+    assert answer.status_code == 302
+    assert [job.kind for job in jobs()] == ["deletion"]
 
 
 @pytest.mark.usefixtures("suspended")
@@ -139,7 +151,7 @@ def test_nothing_deleted_yet(admin: Client) -> None:
 
 def test_the_deleted_are_listed_and_found(admin: Client, deleted: str, acme_mailbox: OpenMailbox) -> None:
     page = Page(admin.get("/mailboxes/deleted/"))
-    for words in (NAME, acme_mailbox.address, "admin@acme.example", f"{timezone.now():%Y-%m-%d}"):
+    for words in (NAME, acme_mailbox.address, "admin@acme.example", f"{timezone.now():%-d %b %Y}"):
         assert words in page.text
     assert page.links[f": {NAME}"] == deleted
     for query in (
@@ -168,7 +180,7 @@ def test_the_certificate_states_everything_and_can_be_printed(
         acme_mailbox.address,
         str(acme_mailbox.mailbox.pk),
         "admin@acme.example",
-        "2 messages, 4000 octets",
+        "2 messages, 4,000 octets",
         "What this certificate does not cover",
         "Backups of the database",
     ):

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from mailboxes import services
 from mailboxes.models import Mailbox, TallyChange
 from mailboxes.services import delivery
 from tests.cast import Cast
@@ -86,6 +87,20 @@ def test_the_first_mail_and_the_first_collection_show_live_and_then_the_page_res
     response = admin.get(again, headers=HTMX)
     assert "First collection done" in Page(response).texts["activity"]
     assert poll(response) is None
+
+
+def test_a_page_that_watches_a_mailbox_till_it_is_gone_leads_to_the_certificate_and_says_so_once(
+    admin: Client, acme: Any, acme_mailbox: Any, work: Any
+) -> None:
+    url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    again = poll(admin.get(url))
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=None)
+    work()
+    assert admin.get(again, headers=HTMX)["HX-Refresh"] == "true"
+    page = Page(admin.get(url, follow=True))
+    assert "Deletion certificate" in page.text
+    assert page.text.count("This mailbox has been deleted.") == 1
 
 
 def test_going_back_in_the_browser_gives_the_whole_page(admin: Client, acme_mailbox: Any) -> None:

@@ -1,5 +1,6 @@
 """A job's page and what the other pages show of it: live while it runs, quiet when it is over."""
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,6 +15,7 @@ from django_tenants.utils import tenant_context
 from mailboxes import services
 from mailboxes.models import Job, KeyLock
 from mailboxes.vault import new_password
+from mailboxes.work.slices import work_slice
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
@@ -56,7 +58,7 @@ def change(acme: Any) -> Callable[..., None]:
 def test_the_page_says_what_is_done_for_whom_and_how_far_it_is(
     admin: Client, url: str, acme_mailbox: OpenMailbox, change: Callable[..., None]
 ) -> None:
-    change(state="running", done=1, started_at=timezone.now() - timedelta(seconds=2))
+    change(state="running", done=1, done_at_start=0, started_at=timezone.now() - timedelta(seconds=2))
     response = admin.get(url)
     page = Page(response)
     for words in (
@@ -94,6 +96,7 @@ def test_the_live_part_asks_for_itself_and_stops_when_the_job_is_done(
     work()
     response = admin.get(again, headers=HTMX)
     assert "All waiting mail is sealed to the current key" in Page(response).texts["progress"]
+    assert "Finished" in Page(response).texts["progress"]
     assert poll(response) is None
     assert poll(admin.get(url)) is None
 
@@ -114,6 +117,17 @@ def test_a_screen_reader_hears_of_it_now_and_then(
     assert "progress-said" not in Page(silent).texts
     change(done=50)
     assert "50%" in Page(admin.get(poll(silent), headers=HTMX)).texts["progress-said"]
+
+
+def test_whose_session_is_over_is_led_to_the_sign_in_as_a_whole_and_back_to_the_page(
+    admin: Client, url: str
+) -> None:
+    again = poll(admin.get(url))
+    admin.logout()
+    response = admin.get(again, headers=HTMX)
+    assert (response.status_code, response["HX-Refresh"], response.content) == (200, "true", b"")
+    assert "HX-Request" in response["Vary"], "so that nobody who goes back is shown it in the page's place"
+    assert admin.get(url)["Location"] == f"/accounts/login/?next={url}"
 
 
 def test_going_back_in_the_browser_gives_the_whole_page(admin: Client, url: str) -> None:
@@ -142,12 +156,51 @@ def test_the_list_shows_a_bar_and_watches_while_a_job_runs(
     response = admin.get("/mailboxes/?q=mbx&sort=-name")
     assert Page(response).links["Re-encryption 33%"] == url
     again = poll(response, "3s")
-    assert again == "/mailboxes/?q=mbx&sort=-name"
-    assert b'hx-select="#mailboxes"' in response.content
+    assert again is not None
+    assert admin.get(again, headers=HTMX).status_code == 204, "nothing new"
     work()
     response = admin.get(again, headers=HTMX)
+    assert response.content.strip().startswith(b"<table")
     assert poll(response, "3s") is None
-    assert "Re-encryption" not in Page(response).text
+    page = Page(response)
+    assert "Re-encryption" not in page.text
+    assert page.links["Name, address"] == "?q=mbx&sort=name", "the headings lead to whole pages"
+
+
+def test_the_list_shows_all_that_is_new(
+    admin: Client, url: str, acme: Any, acme_mailbox: OpenMailbox, change: Callable[..., None], fill: Any
+) -> None:
+    """Each of these by itself; nothing else has changed."""
+    later = timezone.now() + timedelta(minutes=4)
+    news = {
+        "Re-encryption 66%": lambda: change(state="running", done=2),
+        "Paused": lambda: change(failures=1, error="store-full", paused_until=later),
+        "Needs attention": lambda: change(state="waiting-for-password", error="no-lock", paused_until=None),
+        "15 bytes": lambda: fill(b"four"),
+        "Another name": lambda: services.edit_mailbox(
+            acme, acme_mailbox.mailbox, by=None, name="Another name", description=""
+        ),
+        "All of head office": lambda: services.edit_mailbox(
+            acme, acme_mailbox.mailbox, by=None, name="Another name", description="All of head office"
+        ),
+        "Suspended": lambda: services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None),
+    }
+    response = admin.get("/mailboxes/")
+    for words, happens in news.items():
+        assert words not in Page(response).text
+        happens()
+        response = admin.get(poll(response, "3s"), headers=HTMX)
+        assert words in Page(response).text
+
+
+def test_a_list_that_watches_leaves_messages_to_the_page_that_they_are_for(
+    admin: Client, url: str, acme_mailbox: OpenMailbox, change: Callable[..., None]
+) -> None:
+    again = poll(admin.get("/mailboxes/"), "3s")
+    mailbox_url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    saved = admin.post(f"{mailbox_url}edit/", {"name": "Another name", "status": "active"})
+    assert admin.get(again, headers=HTMX).status_code == 200, "in another tab"
+    assert "Your changes have been saved." in Page(admin.get(saved["Location"])).text
 
 
 def test_a_list_without_jobs_rests(admin: Client, acme_mailbox: OpenMailbox) -> None:
@@ -160,15 +213,25 @@ def test_when_the_last_mailbox_of_a_watched_list_is_gone_the_page_starts_anew(ad
 
 # --- In trouble ---
 def test_a_job_that_pauses_says_why_when_it_goes_on_and_can_be_tried_at_once(
-    admin: Client, url: str, change: Callable[..., None], jobs: Any, work: Callable[[], None]
+    admin: Client,
+    url: str,
+    acme_mailbox: OpenMailbox,
+    change: Callable[..., None],
+    jobs: Any,
+    work: Callable[[], None],
 ) -> None:
+    mailbox_url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
     later = timezone.now() + timedelta(minutes=4)
     change(state="running", failures=5, error="store-full", paused_until=later)
     page = Page(admin.get(url))
-    for words in ("The message store is full.", "Nothing is lost", f"{later:%H:%M:%S}", "Try now"):
+    for words in ("Paused", "The message store is full.", "Nothing is lost", f"{later:%H:%M:%S}", "Try now"):
         assert words in page.text
+    assert "Running" not in page.text
     assert "password" not in page.inputs[url]
-    assert "Needs attention" in Page(admin.get("/mailboxes/")).text
+    for path in ("/mailboxes/", mailbox_url):
+        text = Page(admin.get(path)).text
+        assert "Paused" in text
+        assert "Running" not in text
     work()
     assert jobs()[0].state != "done", "it still pauses"
     answer = admin.post(url)
@@ -176,6 +239,46 @@ def test_a_job_that_pauses_says_why_when_it_goes_on_and_can_be_tried_at_once(
     assert "The job goes on." in Page(admin.get(url)).text
     work()
     assert jobs()[0].state == "done"
+
+
+def test_rate_and_time_left_are_those_since_the_last_pause(
+    admin: Client,
+    url: str,
+    acme: Any,
+    change: Callable[..., None],
+    jobs: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    monkeypatch.setattr("mailboxes.work.reencryption.BATCH", 1)
+    settings.JOB_SLICE_SECONDS = 0
+    [job] = jobs()
+    work_slice(acme, job.pk)
+    change(started_at=timezone.now() - timedelta(days=2))
+    right = settings.WORKER_KEY
+    settings.WORKER_KEY = base64.urlsafe_b64encode(bytes(32)).decode()
+    work_slice(acme, job.pk)
+    paused = Page(admin.get(url)).texts["progress"]
+    assert "can't open what was locked for them" in paused
+    assert "a second" not in paused
+    settings.WORKER_KEY = right
+    admin.post(url)
+    for _message in range(2):
+        work_slice(acme, job.pk)
+    text = Page(admin.get(url)).texts["progress"]
+    assert "3 of 3 messages" in text
+    assert re.search(r"[1-9] a second", text)
+    assert "about 1 second left" in text
+
+
+def test_a_job_that_stands_nearly_still_promises_nothing(
+    admin: Client, url: str, change: Callable[..., None]
+) -> None:
+    change(state="running", done=1, done_at_start=0, started_at=timezone.now() - timedelta(minutes=1))
+    text = Page(admin.get(url)).texts["progress"]
+    assert "1 of 3 messages" in text
+    assert "a second" not in text
+    assert "left" not in text
 
 
 def test_a_job_whose_access_to_the_keys_has_expired_asks_for_the_password(

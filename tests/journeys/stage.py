@@ -26,7 +26,7 @@ OWNER, ADMIN, VIEWER, GUEST = "Olga Petrowa", "Adam Nowak", "Vito Bianchi", "Nor
 PROVIDER, CUSTOMER, EMPTY_CUSTOMER = "Northwind IT", "Contoso", "Tailspin"
 NAME = "Rechtsabteilungsjournalpostfachnachfolger-" * 2  # knows no spaces
 CROWD = 60  # more than fit one page
-DESCRIPTION = "Vorratsdatenspeicherungsverantwortlichkeit " * 3
+DESCRIPTION = "Vorratsdatenspeicherungsverantwortlichkeit " * 2  # lists show 120 characters
 REASON = "Donaudampfschifffahrtsgesellschaftskapitänswitwenrente " * 3
 
 

@@ -166,6 +166,7 @@ def test_a_required_factor_keeps_everything_shut_until_it_is_there(visit, cast):
             page.goto(address)
             assert page.url.endswith("/settings/security/")
             visitor.sees("Northwind IT requires a second factor")
+            assert not page.is_visible("nav.places"), "no links that lead back here"
         adds_a_passkey(visitor, "acme")
         page.goto(visitor.url("/mailboxes/", "acme"))
         return page.url, visitor.url("/mailboxes/", "acme"), visitor.complaints

@@ -1,13 +1,15 @@
 """A mailbox that can be filled, emptied and worked on, all in the test's own thread."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from django.db import connection
 from django_tenants.utils import tenant_context
 
 from mailboxes.models import Job, KeyLock, MailboxKey, Message
-from mailboxes.services import collection, delivery, find_job
+from mailboxes.services import collection, delivery, find_job, tallies
 from mailboxes.work.slices import work_slice
 from tests.conftest import OpenMailbox
 
@@ -73,3 +75,24 @@ def keys(acme: Any, acme_mailbox: OpenMailbox) -> Callable[[], dict[int, tuple[s
             }
 
     return look
+
+
+@pytest.fixture
+def folding(acme: Any) -> Callable[[int], AbstractContextManager[None]]:
+    """Beat folds Acme's counters once, after so many statements about them: it may do so between any two."""
+
+    def at(moment: int) -> AbstractContextManager[None]:
+        left = moment
+
+        def watch(execute: Callable[..., Any], statement: Any, *arguments: Any) -> Any:
+            nonlocal left
+            result = execute(statement, *arguments)
+            if "tally" in str(statement):
+                left -= 1
+                if left == 0:
+                    tallies.fold()
+            return result
+
+        return connection.execute_wrapper(watch)
+
+    return at

@@ -261,6 +261,17 @@ def test_counters_are_the_same_before_and_after_folding(receives, opened, acme, 
     )
 
 
+@pytest.mark.parametrize("moment", range(1, 5))
+def test_a_fold_in_the_middle_of_a_look_hides_nothing(receives, opened, acme, acme_mailbox, folding, moment):
+    receives(b"12345", b"1234567890")
+    opened().commit([0])
+    with tenant_context(acme):
+        before = activity(acme_mailbox.mailbox)
+        with folding(moment):
+            assert activity(acme_mailbox.mailbox) == before
+    assert (before.waiting, before.waiting_octets) == (1, 10)
+
+
 def test_a_look_into_an_empty_maildrop_is_no_collection(opened, acme, acme_mailbox):
     opened().commit([])
     with tenant_context(acme):

@@ -81,6 +81,20 @@ def test_suspended_mail_is_put_off_counted_and_collection_goes_on(
         assert services.activity(mailbox).put_off == 3
 
 
+@pytest.mark.parametrize("moment", range(1, 4))
+def test_a_fold_in_the_middle_of_a_suspension_brings_no_count_of_an_earlier_one_back(
+    acme, acme_mailbox, folding, moment
+):
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    with pytest.raises(errors.MailboxSuspended):
+        delivery.resolve(acme_mailbox.address, peer=PEER)
+    services.activate_mailbox(acme, acme_mailbox.mailbox, by=None)
+    with folding(moment):
+        services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    with tenant_context(acme):
+        assert services.activity(acme_mailbox.mailbox).put_off == 0
+
+
 def test_a_suspension_keeps_its_beginning_and_the_next_counts_anew(acme, acme_mailbox):
     first = services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None, reason="a")
     again = services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None, reason="b")

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django.utils.translation import override
 from django_tenants.utils import tenant_context
 
 from mailboxes import errors, services
@@ -186,6 +187,19 @@ def test_deleted_locked_mail_is_gone_at_once_and_its_storage_soon(
     assert keys() == {2: ("current", ["password"], 1)}
 
 
+@pytest.mark.parametrize("moment", range(1, 6))
+def test_a_fold_in_the_middle_of_a_reset_leaves_no_deleted_mail_in_the_counters(
+    fill, reset, acme, acme_mailbox, folding, moment
+):
+    fill(b"one", b"two", b"three")
+    with folding(moment):
+        _, job = reset(locked_mail="delete")
+    assert job.total == 3
+    with tenant_context(acme):
+        now = services.activity(acme_mailbox.mailbox)
+    assert (now.waiting, now.waiting_octets, now.locked) == (0, 0, 0)
+
+
 def test_kept_mail_can_be_given_up_later(fill, reset, work, acme, acme_mailbox, keys):
     fill(b"one")
     reset(locked_mail="keep")
@@ -194,6 +208,15 @@ def test_kept_mail_can_be_given_up_later(fill, reset, work, acme, acme_mailbox, 
     assert list(keys()) == [2]
     with pytest.raises(errors.NothingToUnlock):
         services.delete_locked_mail(acme, acme_mailbox.mailbox, by=None)
+
+
+def test_how_long_to_wait_is_counted_as_the_language_counts():
+    def told(minutes):
+        return errors.TooManyGuesses(minutes=minutes).message
+
+    assert "Wait 1 minute, then" in told(1) and "Wait 15 minutes, then" in told(15)
+    with override("ar"):
+        assert "5 دقائق" in told(5) and "15 دقيقة" in told(15)
 
 
 def test_a_mistyped_password_is_told_apart_from_a_wrong_one_and_both_are_written_down(

@@ -1,10 +1,15 @@
 import gettext
+import json
 import os
+import re
+import time
 
 import pytest
 from babel.messages.pofile import PoFileError
+from django.utils.translation import to_language
 
 from portal import catalogs
+from portal.languages import languages_in
 
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
 
@@ -49,7 +54,8 @@ def test_a_damaged_catalog_is_an_error(write, tmp_path):
     [
         ('msgid "Mailbox"\nmsgstr ""\n', "is not translated"),
         ('#, fuzzy\nmsgid "Mailbox"\nmsgstr "Postfach"\n', "is fuzzy"),
-        ('#, python-format\nmsgid "%(count)s waiting"\nmsgstr "%(zahl)s warten"\n', "placeholder"),
+        ('msgid "A"\nmsgid_plural "B"\nmsgstr[0] "C"\n', "is not translated"),
+        ('msgid "%(count)s waiting"\nmsgstr "%(zahl)s warten"\n', "has %(zahl)s"),
     ],
 )
 def test_what_is_incomplete_is_named(write, tmp_path, text, complaint):
@@ -57,6 +63,104 @@ def test_what_is_incomplete_is_named(write, tmp_path, text, complaint):
     (found,) = catalogs.complaints(tmp_path)
     assert complaint in found
     assert "locale/de/LC_MESSAGES/django.po" in found
+
+
+MESSAGES = "%(count)s message", "%(count)s messages"
+SHEET = '<b class="mono">%(name)s</b>, {size}'
+
+
+@pytest.mark.parametrize(
+    ("original", "translation", "fault"),
+    [
+        ("%(count)s wait", "Es wird gewartet", "lacks the placeholder %(count)s"),
+        ("%(count)s of %(total)s", "%(count)s von vielen", "lacks the placeholder %(total)s"),
+        ("%(count)s wait", "%(count)d warten", "has %(count)d"),
+        ("%(count)s wait", "%(count) warten", "has %"),
+        ("%(count)s wait", "%(count)s warten, 10 %", "has %"),
+        ("{size} free", "{size.__class__} frei", "has {size.__class__}"),
+        ("{size} free", "{size} frei }", "has }"),
+        ("Hello", '<b hx-post="/people/invite/">Hallo</b>', "other tags"),
+        ("Hello", "Hallo <img src=x", "other tags"),
+        (SHEET, "%(name)s, {size}", "other tags"),
+        (SHEET, '<b class="mono" hx-get="/">%(name)s</b>, {size}', "other tags"),
+        ("Search", 'Suchen" hx-get="/', "straight quotation mark"),
+        ("Subject", "Betreff\nBcc: mallory@evil.example", "line break"),
+        (MESSAGES, ("Eine Nachricht", "Nachrichten"), "lacks the placeholder %(count)s"),
+        (MESSAGES, ("Eine Nachricht", "<i>%(count)s</i> Nachrichten"), "other tags"),
+    ],
+)
+def test_what_does_not_fit_its_original_is_named_and_english_stands_in_its_place(
+    write, tmp_path, original, translation, fault
+):
+    path = write(entry(original, translation))
+    (found,) = catalogs.complaints(tmp_path)
+    assert fault in found
+    assert translated(path, original) == translated_by_nobody(original)
+
+
+@pytest.mark.parametrize(
+    ("original", "translation"),
+    [
+        ("%(count)s of %(total)s", "von %(total)s: %(count)s"),
+        ("%(percent)s%% done", "%(percent)s\N{NO-BREAK SPACE}%% fertig"),
+        ("%(percent)s%% done", "%(percent)s٪"),
+        (SHEET, '{size}: <b class="mono">%(name)s</b>'),
+        ('Such as ["192.0.2.0/24"]', "Etwa „192.0.2.0/24“"),
+        (MESSAGES, ("Eine Nachricht", "%(count)s Nachrichten")),
+        (("One message", "%(count)s messages"), ("%(count)s Nachricht", "%(count)s Nachrichten")),
+    ],
+)
+def test_what_only_differs_as_languages_do_is_shown(write, tmp_path, original, translation):
+    path = write(entry(original, translation))
+    assert list(catalogs.complaints(tmp_path)) == []
+    assert translated(path, original) == translation
+
+
+def test_a_number_is_left_out_only_where_the_form_says_it(write, tmp_path):
+    """In Russian the form of 1 is that of 21 and 31, too; in Arabic 0, 1 and 2 have their own."""
+    write(entry(MESSAGES, ("одно сообщение", "%(count)s сообщения", "%(count)s сообщений")), "ru")
+    write(entry(MESSAGES, ("لا", "واحدة", "رسالتان", *["%(count)s رسالة"] * 3)), "ar")
+    (found,) = catalogs.complaints(tmp_path)
+    assert found.startswith("locale/ru/")
+
+
+def test_what_another_program_has_compiled_is_compiled_anew(write, tmp_path):
+    path = write(entry("Hello", "<b>Hallo</b>"))
+    other = path.with_suffix(".mo")
+    other.write_bytes(b"")
+    long_ago = time.time() - 10 * 365 * 86400
+    for file in (path, other):
+        os.utime(file, (long_ago, long_ago))
+    assert catalogs.compile_catalogs(tmp_path) == [other]
+
+
+def entry(original, translation):
+    """As a catalog has it."""
+    if isinstance(original, str):
+        return f"msgid {quoted(original)}\nmsgstr {quoted(translation)}\n"
+    forms = "".join(f"msgstr[{number}] {quoted(form)}\n" for number, form in enumerate(translation))
+    return f"msgid {quoted(original[0])}\nmsgid_plural {quoted(original[1])}\n{forms}"
+
+
+def quoted(text):
+    return json.dumps(text, ensure_ascii=False)
+
+
+def translated(path, original):
+    """What people read, once the catalog is compiled; of a text for numbers, the forms for one and for many."""
+    catalogs.compile_catalogs(path.parents[3])
+    with path.with_suffix(".mo").open("rb") as file:
+        return read_by(gettext.GNUTranslations(file), original)
+
+
+def translated_by_nobody(original):
+    return read_by(gettext.NullTranslations(), original)
+
+
+def read_by(translations, original):
+    if isinstance(original, str):
+        return translations.gettext(original)
+    return tuple(translations.ngettext(*original, number) for number in (1, 1000))
 
 
 def test_a_text_that_a_catalog_lacks_and_one_that_is_left_over_are_named(write, tmp_path):
@@ -81,8 +185,21 @@ def test_a_text_that_a_catalog_lacks_and_one_that_is_left_over_are_named(write, 
         where + "'%(found)s mailbox in %(place)s' is missing",
         where + "'Choose one' is missing",
         where + "'Hint' is missing",
-        where + "'May' is missing",
+        where + "'May' (month) is missing",
         where + "'Fax' is in use no more",
+    ]
+
+
+def test_a_word_that_stands_for_two_things_is_wanted_once_for_each(write, tmp_path):
+    write('msgctxt "passkeys"\nmsgid "On"\nmsgstr "An"\n\nmsgid "On"\nmsgstr "Ein"\n')
+    pages = tmp_path / "portal" / "templates"
+    pages.mkdir(parents=True)
+    (pages / "page.html").write_text(
+        '{% translate "On" context "passkeys" %}{% translate "On" context "app" %}'
+    )
+    assert list(catalogs.strays(tmp_path)) == [
+        "locale/de/LC_MESSAGES/django.po: 'On' (app) is missing",
+        "locale/de/LC_MESSAGES/django.po: 'On' is in use no more",
     ]
 
 
@@ -91,8 +208,19 @@ def test_the_catalogs_of_this_release_are_complete():
 
 
 def test_every_language_but_english_has_a_catalog(settings):
-    languages = {path.name for path in (catalogs.ROOT / "locale").iterdir()}
+    languages = {to_language(path.name) for path in (catalogs.ROOT / "locale").iterdir()}
     assert languages | {"en"} == {code for code, name in settings.LANGUAGES}
+
+
+def test_a_catalog_is_all_that_a_language_takes(write, tmp_path):
+    for folder in ("pt_BR", "fr", "zh_Hans"):
+        write("", folder)
+    assert languages_in(tmp_path / "locale") == [
+        ("en", "English"),
+        ("fr", "Français"),
+        ("pt-br", "Português Brasileiro"),
+        ("zh-hans", "简体中文"),
+    ]
 
 
 def test_germans_sign_in_in_german(db, client_for):
@@ -100,6 +228,13 @@ def test_germans_sign_in_in_german(db, client_for):
     assert "Anmelden" in page
     assert "Sign in" not in page
     assert 'lang="de"' in page
+
+
+def test_words_agree_with_what_they_stand_for(cast, client_for):
+    client = client_for(cast.admin, HTTP_ACCEPT_LANGUAGE="es")
+    page = " ".join(re.sub(r"<[^>]*>", " ", client.get("/settings/security/").content.decode()).split())
+    assert "Llaves de acceso Desactivadas" in page
+    assert "Aplicación de autenticación Desactivada" in page
 
 
 def test_the_own_setting_comes_before_the_browsers_language(cast, client_for):

@@ -25,6 +25,18 @@ def test_an_unmarked_word_is_found(template):
     assert [text for text in unmarked(template) if "Hello" in text]
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<p>{{ percent }}%</p>",
+        '{% translate "Kind" %}: {{ name }}',
+        '<b>{% translate "Show" %}<span>, {{ name }}</span></b>',
+    ],
+)
+def test_a_sign_that_languages_write_differently_is_found(template):
+    assert len(list(unmarked(template))) == 1
+
+
 def test_an_unmarked_word_is_told_with_its_template(tmp_path):
     mails = tmp_path / "room" / "templates" / "room" / "email"
     mails.mkdir(parents=True)

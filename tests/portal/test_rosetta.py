@@ -1,11 +1,16 @@
-"""Translating the portal in the browser: who may, and that it is written to the catalog."""
+"""Translating the portal in the browser: who may, and that it changes texts and nothing else."""
 
 import re
 import shutil
+import tempfile
+from html import unescape
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
+
+from portal.catalogs import compile_catalogs
+from tests.console.kit import Page, Visit
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = "/rosetta/files/project/"
@@ -30,20 +35,89 @@ def test_staff_and_translators_find_the_catalogs_and_nobody_else_does(client_for
     for person in (cast.staff, translator):
         page = client_for(person, None).get(FILES)
         assert page.status_code == 200
-        assert "German" in page.content.decode()
+        assert "Deutsch" in page.content.decode()
     for person in (cast.owner, cast.admin):
         assert client_for(person, None).get(FILES).status_code in (302, 403)
     assert client_for(None, None).get(FILES)["Location"].startswith("/accounts/login/")
     assert client_for(cast.admin).get(FILES).status_code == 404, "customers' hosts have no such page"
 
 
-def test_what_a_translator_saves_stands_in_the_catalog(client_for, translator, locale):
-    browser = client_for(translator, None)
-    index = re.search(rf'href="{FILES}de/(\d+)/"', browser.get(FILES).content.decode())[1]
-    page = browser.get(f"{FILES}de/{index}/?msg_filter=all&query=Sign+out").content.decode()
-    field = re.search(r'name="(m_[0-9a-f]+)"[^>]*>\s*Abmelden', page)[1]
-    saved = browser.post(
-        f"{FILES}de/{index}/?msg_filter=all&query=Sign+out", {field: "Auf Wiedersehen", "_next": "1"}
-    )
-    assert saved.status_code in (200, 302)
+@pytest.fixture
+def save(client_for, translator, locale):
+    """The translator looks for a text and saves another translation; what the page then says."""
+
+    def act(text, translation):
+        browser = client_for(translator, None)
+        index = re.search(rf'href="{FILES}de/(\d+)/"', browser.get(FILES).content.decode())[1]
+        page = f"{FILES}de/{index}/?msg_filter=all&query={text}"
+        fields = re.findall(r'name="(m_[0-9a-f]+)"[^>]*>([^<]*)<', browser.get(page).content.decode())
+        (field,) = [name for name, shown in fields if shown.strip() == text]
+        return unescape(browser.post(page, {field: translation, "_next": "1"}, follow=True).content.decode())
+
+    return act
+
+
+@pytest.fixture
+def in_german(client_for, cast, locale):
+    """The browser of Acme's administrator, who reads German, after the portal was started anew."""
+
+    def open_browser():
+        compile_catalogs(locale.parent)
+        cast.admin.language = "de"
+        cast.admin.save()
+        return client_for(cast.admin)
+
+    return open_browser
+
+
+def test_what_a_translator_saves_stands_on_pages_after_the_next_start(save, in_german, locale):
+    compiled = (locale / "de/LC_MESSAGES/django.mo").read_bytes()
+    assert "stays English" not in save("Abmelden", "Auf Wiedersehen")
     assert 'msgstr "Auf Wiedersehen"' in (locale / "de/LC_MESSAGES/django.po").read_text()
+    assert (locale / "de/LC_MESSAGES/django.mo").read_bytes() == compiled
+    assert "Auf Wiedersehen" in in_german().get("/mailboxes/").content.decode()
+
+
+def test_a_translation_does_nothing_on_the_page_of_who_reads_it(save, in_german):
+    """What htmx finds in an attribute it does, with the rights of the reader."""
+    trap = (
+        '<b hx-post="/people/invite/" hx-trigger="load" hx-include="[name=csrfmiddlewaretoken]" '
+        """hx-vals='{"email":"mallory@evil.example","role":"admin"}'>Zum Inhalt</b>"""
+    )
+    assert "“Skip to content” stays English" in save("Zum Inhalt springen", trap)
+    page = in_german().get("/mailboxes/").content.decode()
+    assert "mallory@evil.example" not in page
+    assert "Skip to content" in page
+
+
+def test_a_translation_with_half_a_placeholder_breaks_no_act(save, in_german):
+    assert "has been created.” stays English" in save(
+        "Das Postfach „%(name)s“ ist angelegt.", "Das Postfach „%(name)“ ist angelegt."
+    )
+    visit = Visit(in_german())
+    created = visit.confirms(visit.asks("Journal"))
+    assert "The mailbox “Journal” has been created." in Page(visit.client.get(created["Location"])).text
+
+
+@pytest.mark.parametrize("whose", ["all", "django", "third-party"])
+def test_nobody_translates_the_texts_of_libraries(client_for, cast, translator, locale, whose):
+    for person in (cast.staff, translator):
+        for place in ("", "de/0/", "de/0/download/"):
+            page = f"/rosetta/files/{whose}/{place}"
+            assert client_for(person, None).get(page).status_code == 404
+            assert client_for(person, None).post(page).status_code == 404
+
+
+def test_the_list_of_catalogs_leaves_no_file_behind_or_open(
+    client_for, translator, locale, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def files():
+        return {path.name for folder in ("/proc/self/fd", tmp_path) for path in Path(folder).iterdir()}
+
+    browser = client_for(translator, None)
+    browser.get(FILES)
+    before = files()
+    browser.get(FILES)
+    assert files() == before

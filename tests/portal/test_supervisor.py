@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 
 from portal.embedded import addresses
 from portal.embedded.process import wait_until
@@ -128,6 +129,18 @@ def ready(environment: dict[str, str]) -> dict:
         return json.loads(connection.getresponse().read())
 
 
+def signs_in(environment: dict[str, str], email: str, password: str) -> bool:
+    port = environment["GATEHOUSE_HTTP_PORT"]
+    page, host = f"http://127.0.0.1:{port}/accounts/login/", {"Host": f"portal.localhost:{port}"}
+    with requests.Session() as browser:
+        browser.trust_env = False
+        form = browser.get(page, headers=host, timeout=10).text
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
+        typed = {"login": email, "password": password, "csrfmiddlewaretoken": token}
+        answer = browser.post(page, typed, headers=host, allow_redirects=False, timeout=10)
+        return answer.status_code == 302
+
+
 def mailboxes(state_dir: Path) -> int:
     with psycopg.connect(addresses.postgres_url(state_dir)) as connection:
         return connection.execute("SELECT count(*) FROM c_acme.mailboxes_mailbox").fetchone()[0]
@@ -147,6 +160,8 @@ def test_the_whole_life_of_the_demo(demo, environment, state_dir):
     ):
         assert text in first.said
     assert ready(environment)["status"] == "ok"
+    for person in ("operator@northwind.example", "admin@acme.example", "staff@gatehouse.example"):
+        assert signs_in(environment, person, "gatehouse-demo")
 
     # Somebody starts it again beside the first.
     second = demo()

@@ -14,7 +14,9 @@ from tenants.access import (
     rights_of,
 )
 from tenants.errors import NotAllowed
+from tenants.models import Membership
 from tenants.services import change_role, remove_membership
+from tenants.services.authority import limit_to
 
 EVERYTHING = CUSTOMER_RIGHTS
 LOOKING = frozenset({Right.VIEW_MAILBOXES, Right.VIEW_ACTIVITY, Right.VIEW_PEOPLE})
@@ -53,11 +55,17 @@ def test_what_a_providers_people_may_there(cast, acme):
 
 
 def test_an_operator_limited_to_some_customers_does_not_know_of_the_others(cast, acme, globex):
-    membership = cast.auditor.memberships.get()
-    membership.customers.add(globex)
+    limit_to(cast.auditor.memberships.get(), [globex])
     assert rights_of(cast.auditor, acme) == NOTHING
     assert rights_of(cast.auditor, globex) == LOOKING
     assert list(customers_of(cast.auditor)) == [globex]
+
+
+def test_a_limit_stays_when_its_last_customer_is_gone(cast, acme, globex):
+    limit_to(cast.auditor.memberships.get(), [globex])
+    Membership.customers.through.objects.all().delete()  # as the customer's own deletion would
+    assert rights_of(cast.auditor, acme) == rights_of(cast.auditor, globex) == NOTHING
+    assert not customers_of(cast.auditor)
 
 
 def test_nobody_in_particular_may_nothing(acme):

@@ -2,7 +2,6 @@
 
 import re
 from datetime import timedelta
-from unittest.mock import ANY
 
 import pytest
 from django.db import connection
@@ -12,8 +11,9 @@ from django.utils import timezone
 from mailboxes import services
 from mailboxes.work.slices import work_slice
 from tenants import activity, audit
-from tenants.models import Customer
+from tenants.models import AuditEvent, Customer
 from tenants.services import add_membership, remove_membership
+from tenants.services.authority import limit_to
 from tests.cast import customer, provider
 
 
@@ -49,7 +49,7 @@ def test_a_customer_sees_what_the_providers_people_do_to_its_mailboxes(cast, acm
         assert "The mailbox “ Journal ” was suspended." in page
         assert "The details of the mailbox “ Journal ” were changed." in page
         assert "Before: Office 365 Journal After: Journal" in page
-        assert "Owner operator@northwind.example Of the provider" in page
+        assert "Owner operator@northwind.example Provider" in page
 
 
 def test_it_tells_from_where(cast, client_for):
@@ -133,6 +133,54 @@ def test_who_has_left_is_still_told_with_where_they_belonged(cast, acme):
     }
 
 
+def test_an_act_stays_on_the_side_on_which_it_was_done(cast, acme, acme_mailbox):
+    """Who has gone over to the customer did as the provider's what they did as the provider's, and the other way."""
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=cast.auditor)
+    audit.record("mailbox.edited", by=cast.viewer, customer=acme, target=("mailbox", 1, "probe"))
+    for person, place in [(cast.auditor, {"customer": acme}), (cast.viewer, {"provider": acme.provider})]:
+        remove_membership(person.memberships.get())
+        add_membership(person, **place, role="viewer" if "customer" in place else "auditor")
+        audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
+    trail = activity.activity_at(acme, by=cast.admin)
+    told = {
+        (entry.event.action, entry.who.name): entry.who.side
+        for entry in activity.read(trail, activity.Asked()).entries
+    }
+    assert told["mailbox.suspended", "Auditor"] == activity.Side.FORMER_PROVIDER
+    assert told["probe.acted", "Auditor"] == activity.Side.CUSTOMER
+    assert told["mailbox.edited", "Viewer"] == activity.Side.FORMER_CUSTOMER
+    assert told["probe.acted", "Viewer"] == activity.Side.PROVIDER
+
+
+def test_an_act_of_platform_staff_stays_one(cast, acme):
+    audit.record("probe.acted", by=cast.staff, customer=acme, target=("probe", 1, "probe"))
+    cast.staff.is_staff = False
+    cast.staff.save()
+    add_membership(cast.staff, customer=acme, role="viewer")
+    assert sides(acme, cast.admin) == {"Staff": activity.Side.STAFF}
+
+
+def test_of_old_acts_the_side_is_told_by_todays_roles(cast, acme):
+    for person in (cast.owner, cast.admin, cast.staff, cast.auditor, cast.viewer):
+        AuditEvent.objects.create(
+            action="probe.acted",
+            actor_id=person.pk,
+            actor_email=person.email,
+            provider_id=acme.provider_id,
+            customer_id=acme.pk,
+            target_name="probe",
+        )
+    for person in (cast.auditor, cast.viewer):
+        remove_membership(person.memberships.get())
+    assert sides(acme, cast.admin) == {
+        "Owner": activity.Side.PROVIDER,
+        "Admin": activity.Side.CUSTOMER,
+        "Staff": activity.Side.STAFF,
+        "Auditor": activity.Side.FORMER_PROVIDER,
+        "Viewer": activity.Side.FORMER_CUSTOMER,
+    }
+
+
 def test_an_account_that_is_gone_keeps_its_address_in_the_trail(cast, acme):
     audit.record("probe.acted", by=cast.viewer, customer=acme, target=("probe", 1, "probe"))
     email = cast.viewer.email
@@ -171,7 +219,7 @@ def test_a_providers_people_see_their_own_team_and_all_their_customers(cast, acm
 
 def test_a_limited_operator_sees_only_their_customers(cast, acme, globex, make_mailbox):
     membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator")
-    membership.customers.add(globex)
+    limit_to(membership, [globex])
     make_mailbox("Acme's", customer=acme)
     make_mailbox("Globex's", customer=globex)
     sentences = told(cast.stranger)
@@ -200,14 +248,13 @@ def test_who_is_of_no_provider_finds_no_such_page(cast, client_for, who, page):
         ("operator@north", ["The mailbox “Archive” was created."]),  # by address
         ("OWNER", ["The mailbox “Archive” was created."]),  # by name
         ("no such thing", []),
-        ("\x00", ANY),
         ("%", []),
     ],
 )
 def test_acts_are_found_by_person_and_by_object(cast, acme, make_mailbox, text, found):
     make_mailbox("Journal", by=cast.admin)
     make_mailbox("Archive", by=cast.owner)
-    assert told_at(acme, cast.viewer, text=text.replace("\x00", "")) == found
+    assert told_at(acme, cast.viewer, text=text) == found
 
 
 def test_a_mailbox_is_found_by_its_address(cast, acme, make_mailbox):
@@ -300,8 +347,8 @@ def test_pages_stay_in_place_while_more_happens(cast, acme, client_for):
     last, links = visit(links["next"])
     assert (last, links.keys()) == (["004", "003", "002", "001", "000"], {"prev"})
     assert visit(links["prev"])[0] == second
-    first, links = visit(visit(visit(visit()[1]["next"])[1]["next"])[1]["prev"])
-    assert first == second[1:] + ["004"] or first[0] == "055"
+    second, _ = visit(visit(visit(visit()[1]["next"])[1]["next"])[1]["prev"])
+    assert second == [f"{number:03}" for number in range(55, 5, -1)]
 
 
 def test_an_event_of_another_customer_is_no_place_to_go_on_from(cast, acme, globex, acme_mailbox):

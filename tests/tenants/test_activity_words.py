@@ -8,10 +8,18 @@ from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
+from django.utils import translation
 
 from tenants import activity, activity_csv, activity_words, audit
 from tenants.models import AuditEvent
-from tenants.services import add_membership, change_role, edit_customer
+from tenants.services import (
+    add_membership,
+    change_member,
+    change_role,
+    edit_customer,
+    remove_membership,
+)
+from tenants.services.authority import limit_to
 from tests.cast import provider
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,8 +47,8 @@ def test_the_file_holds_what_the_page_shows(cast, acme, make_mailbox, download):
         "Time": ANY,
         "Person": "Admin",
         "E-mail address": "admin@acme.example",
-        "Belongs to": "Of the customer",
-        "From": "",
+        "Belongs to": "Customer",
+        "IP address": "",
         "What": "The mailbox “Journal” was created.",
         "Details": ANY,
         "Action": "mailbox.created",
@@ -58,15 +66,40 @@ def test_the_file_is_whole_however_long_it_is(cast, acme, download, monkeypatch)
     assert [row["ID of the object"] for row in rows] == [str(number) for number in range(19, -1, -1)]
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
-def test_no_cell_is_taken_for_a_formula(cast, acme, name):
-    assert activity_csv.harmless(name) == f"'{name}"
-    assert activity_csv.harmless("a=1") == "a=1"
+@pytest.mark.parametrize(("language", "separator"), [("en", ","), ("de", ";"), ("fr", ";"), ("es", ";")])
+def test_the_file_has_the_separator_that_spreadsheets_expect_in_the_readers_language(
+    cast, acme, make_mailbox, language, separator
+):
+    make_mailbox("Journal", by=cast.admin)
+    trail = activity.activity_at(acme, by=cast.admin)
+    with translation.override(language):
+        text = "".join(activity_csv.lines(trail, activity.Asked(text="journal")))
+    head, row = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=separator)
+    assert len(head) == len(row) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "harmless"),
+    [
+        *((name, f"'{name}") for name in ("=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1")),
+        *(
+            (f"{before}=1", f"{before}'=1")
+            for before in ("\t", "\r", " ", "x;", "x,", "x\t", "x\n", "x; ", 'x;"')
+        ),
+        *((name, name) for name in ("a=1", "a; b", "a - b", "a\nb")),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_no_cell_is_taken_for_a_formula_by_whatever_the_file_is_read(cast, acme, name, harmless, language):
+    assert activity_csv.harmless(name) == harmless
     audit.record(name, customer=acme, target=("probe", name, name), data={name: name})
     trail = activity.activity_at(acme, by=cast.admin)
-    text = "".join(activity_csv.lines(trail, activity.Asked(kind="other")))
-    cells = [cell for row in csv.reader(StringIO(text.removeprefix("\ufeff"), newline="")) for cell in row]
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d"))]
+    with translation.override(language):
+        text = "".join(activity_csv.lines(trail, activity.Asked(kind="other")))
+    for separator in ",;\t":
+        rows = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=separator)
+        cells = [cell.lstrip(' "\t\r\n') for row in rows for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\uff1d"))]
 
 
 # --- Words ---
@@ -83,28 +116,33 @@ def test_a_change_is_told_with_what_was_before(cast, acme):
     ]
 
 
-def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, globex):
-    membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator")
-    membership.customers.add(globex)
-    audit.record(
-        "membership.changed",
-        provider=membership.provider,
-        target=cast.auditor,
-        data={
-            "role": "auditor",
-            "before": "auditor",
-            "customers": ["acme", "globex"],
-            "customers_before": [],
-        },
-    )
+def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, acme, globex):
+    northwind = provider("northwind")
+    limit_to(add_membership(cast.stranger, provider=northwind, role="operator"), [globex])
+
+    def limit_the_auditor_to(*customers):
+        pk = cast.auditor.memberships.get().pk
+        change_member(northwind, pk, role="auditor", customers=customers or None, by=cast.owner)
 
     def newest(user):
         trail = activity.activity_for(user)
         (entry,) = activity.read(trail, activity.Asked(text="auditor@")).entries[:1]
         return [detail.plain for detail in entry.details]
 
-    assert newest(cast.owner) == ["Only these customers: all before, acme, globex after"]
-    assert newest(cast.stranger) == ["Only these customers: all before, globex, others after"]
+    limit_the_auditor_to(acme, globex)
+    assert newest(cast.owner) == ["Only these customers: acme, globex"]
+    assert newest(cast.stranger) == ["Only these customers: globex, others"]
+    limit_the_auditor_to()
+    assert newest(cast.owner) == ["Only these customers: acme, globex before, all after"]
+    assert newest(cast.stranger) == ["Only these customers: globex, others before, all after"]
+
+
+def test_a_limit_to_customers_that_are_gone_is_not_told_as_none(cast, acme):
+    limit_to(cast.auditor.memberships.get(), [acme])
+    cast.auditor.memberships.get().customers.clear()
+    remove_membership(cast.auditor.memberships.get())
+    (entry,) = activity.read(activity.activity_for(cast.owner), activity.Asked(text="auditor@")).entries[:1]
+    assert [detail.plain for detail in entry.details] == ["Only these customers: empty"]
 
 
 def test_what_the_sentence_says_is_not_said_again(cast, acme):

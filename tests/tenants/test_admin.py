@@ -3,9 +3,21 @@
 import uuid
 
 import pytest
+from allauth.socialaccount.models import SocialApp
+from django.contrib.admin.models import LogEntry
 
-from tenants import directory
-from tenants.models import AuditEvent, Customer, DirectoryEntry, Membership, Provider
+from tenants import directory, services
+from tenants.models import (
+    AuditEvent,
+    Customer,
+    DirectoryEntry,
+    IdentityProvider,
+    Invitation,
+    Membership,
+    Provider,
+)
+from tests.cast import PASSWORD, provider
+from tests.tenants.kit import at_once, text
 
 KEY = b"\xde\xad\xbe\xef" * 8
 
@@ -94,15 +106,208 @@ def test_removing_several_roles_records_each(admin, cast):
     assert AuditEvent.objects.filter(action="membership.removed").count() == 2
 
 
+def test_the_last_owner_stays_and_nothing_else_is_said(admin, cast):
+    membership = cast.owner.memberships.get()
+    for answer in (
+        admin.post(f"/admin/tenants/membership/{membership.pk}/delete/", {"post": "yes"}, follow=True),
+        admin.post(
+            "/admin/tenants/membership/",
+            {"action": "delete_selected", "_selected_action": [membership.pk], "post": "yes"},
+            follow=True,
+        ),
+        admin.post(f"/admin/tenants/membership/{membership.pk}/change/", {"role": "operator"}),
+    ):
+        assert "This is the last owner." in text(answer)
+        assert "successfully" not in text(answer).lower()
+    membership.refresh_from_db()
+    assert membership.role == "owner"
+    assert not LogEntry.objects.exists()
+
+
+def test_all_owners_at_once_are_not_removed_either(admin, cast):
+    northwind = provider("northwind")
+    services.add_membership(cast.stranger, role="owner", provider=northwind)
+    owners = Membership.objects.filter(provider=northwind, role="owner")
+    answer = admin.post(
+        "/admin/tenants/membership/",
+        {
+            "action": "delete_selected",
+            "_selected_action": list(owners.values_list("pk", flat=True)),
+            "post": "yes",
+        },
+        follow=True,
+    )
+    assert "This is the last owner." in text(answer)
+    assert owners.count() == 2
+
+
+def test_of_two_changes_at_once_that_leave_no_owner_one_is_noted(committed_db, cast, client_for):
+    northwind = provider("northwind")
+    services.add_membership(cast.stranger, role="owner", provider=northwind)
+    owners = Membership.objects.filter(provider=northwind, role="owner")
+
+    def step_down(membership):
+        return lambda: client_for(cast.staff, host=None).post(
+            f"/admin/tenants/membership/{membership.pk}/change/", {"role": "operator"}
+        )
+
+    at_once(*map(step_down, owners.all()))
+    assert owners.count() == 1
+    assert LogEntry.objects.count() == 1
+
+
 def test_a_role_that_does_not_exist_there_is_said_beside_its_field(admin, cast, acme):
     membership = cast.admin.memberships.get()
     answer = admin.post(f"/admin/tenants/membership/{membership.pk}/change/", {"role": "owner"})
-    assert "role" in answer.context["adminform"].form.errors
+    assert answer.context["adminform"].form.errors["role"] == [
+        "“Owner” is no role here. Choose one of: Administrator, Viewer."
+    ]
     nowhere = {"user": cast.stranger.pk, "provider": "", "customer": "", "role": "admin"}
     assert admin.post("/admin/tenants/membership/add/", nowhere).status_code == 200
     assert not Membership.objects.filter(user=cast.stranger)
 
 
+# --- People ---
+@pytest.fixture
+def saved(admin):
+    """Staff saves a person's page, with the box *Active* ticked or not."""
+
+    def act(user, *, active):
+        fields = {"email": user.email, "name": user.name, "theme": user.theme}
+        boxes = {name: "on" for name in ("is_staff", "is_superuser") if getattr(user, name)}
+        return admin.post(
+            f"/admin/accounts/user/{user.pk}/change/",
+            fields | boxes | ({"is_active": "on"} if active else {}),
+            follow=True,
+        )
+
+    return act
+
+
+def test_people_are_not_deleted_but_switched_off(admin, cast):
+    assert admin.post(f"/admin/accounts/user/{cast.owner.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [cast.viewer.pk], "post": "yes"}
+    admin.post("/admin/accounts/user/", chosen)
+    for user in (cast.owner, cast.viewer):
+        user.refresh_from_db()
+
+
+def test_the_last_owner_is_not_switched_off(saved, cast):
+    assert "This is the last owner." in text(saved(cast.owner, active=False))
+    cast.owner.refresh_from_db()
+    assert cast.owner.is_active
+    services.add_membership(cast.stranger, role="owner", provider=provider("northwind"))
+    saved(cast.owner, active=False)
+    cast.owner.refresh_from_db()
+    assert not cast.owner.is_active
+
+
+def test_of_two_owners_who_are_switched_off_at_once_one_stays(committed_db, cast):
+    northwind = provider("northwind")
+    services.add_membership(cast.stranger, role="owner", provider=northwind)
+    acts = [
+        lambda user=user: services.switch_off(user, by=cast.staff) for user in (cast.owner, cast.stranger)
+    ]
+    assert at_once(*acts) == ["done", "last-owner"]
+    owners = Membership.objects.filter(provider=northwind, role="owner", user__is_active=True)
+    assert owners.count() == 1
+
+
+def test_who_is_switched_off_is_out_at_once_and_stays_out(saved, cast, client_for):
+    browser = client_for()
+    browser.post("/accounts/login/", {"login": cast.admin.email, "password": PASSWORD})
+    assert browser.get("/mailboxes/").status_code == 200
+    saved(cast.admin, active=False)
+    assert browser.get("/mailboxes/").status_code == 302
+    saved(cast.admin, active=True)
+    assert browser.get("/mailboxes/").status_code == 302
+    browser.post("/accounts/login/", {"login": cast.admin.email, "password": PASSWORD})
+    assert browser.get("/mailboxes/").status_code == 200
+
+
+def test_the_invitations_of_who_is_switched_off_are_withdrawn(saved, cast, acme):
+    services.invite(acme, "alter-ego@acme.example", role="admin", by=cast.admin)
+    saved(cast.admin, active=False)
+    assert Invitation.objects.get().withdrawn_at is not None
+
+
+def test_each_place_reads_who_was_switched_off_and_on(saved, cast, acme, globex):
+    services.add_membership(cast.viewer, role="viewer", customer=globex)
+    saved(cast.viewer, active=False)
+    saved(cast.viewer, active=False)
+    saved(cast.viewer, active=True)
+    saved(cast.stranger, active=False)
+    events = AuditEvent.objects.filter(action__startswith="person.switched").order_by("pk")
+    assert {(event.action, event.customer_id, event.target_name) for event in events} == {
+        ("person.switched_off", acme.pk, cast.viewer.email),
+        ("person.switched_off", globex.pk, cast.viewer.email),
+        ("person.switched_on", acme.pk, cast.viewer.email),
+        ("person.switched_on", globex.pk, cast.viewer.email),
+        ("person.switched_off", None, cast.stranger.email),
+    }
+    assert {event.actor_email for event in events} == {cast.staff.email}
+    assert len(events) == 5
+
+
+def test_the_administration_changes_nobodys_password_past_the_rules(admin, cast):
+    assert admin.get("/admin/password_change/")["Location"] == "/settings/password/"
+    new = {
+        "usable_password": "true",
+        "password1": "of somebody's choice",
+        "password2": "of somebody's choice",
+    }
+    own = {"old_password": PASSWORD, "new_password1": "of my own choice", "new_password2": "of my own choice"}
+    admin.post("/admin/password_change/", own)
+    for user in (cast.staff, cast.owner):
+        admin.post(f"/admin/accounts/user/{user.pk}/password/", new)
+        page = admin.get(f"/admin/accounts/user/{user.pk}/change/")
+        assert page.status_code == 200
+        assert "/password/" not in page.content.decode().replace("/settings/password/", "")
+        user.refresh_from_db()
+        assert user.check_password(PASSWORD)
+
+
+# --- Identity providers ---
+@pytest.fixture
+def identity_provider(cast):
+    """Of a provider, for Northwind's domain."""
+
+    def make(slug, *, active):
+        app = SocialApp.objects.create(provider="openid_connect", provider_id=slug, name=slug, client_id="x")
+        return IdentityProvider.objects.create(
+            provider=provider(slug),
+            app=app,
+            kind="oidc",
+            email_domains=["northwind.example"],
+            active=active,
+        )
+
+    return make
+
+
+def test_staff_switch_an_identity_provider_off_and_the_trail_tells(admin, cast, identity_provider):
+    northwinds = identity_provider("northwind", active=True)
+    page = f"/admin/tenants/identityprovider/{northwinds.pk}/change/"
+    admin.post(page, {"active": "on"})
+    assert not AuditEvent.objects.filter(action__startswith="identity_provider")
+    admin.post(page, {})
+    northwinds.refresh_from_db()
+    assert not northwinds.active
+    event = AuditEvent.objects.filter(action="identity_provider.switched_off").get()
+    assert (event.actor_email, event.provider_id) == (cast.staff.email, northwinds.provider_id)
+
+
+def test_staff_can_not_switch_one_on(admin, identity_provider):
+    identity_provider("northwind", active=True)
+    fabrikams = identity_provider("fabrikam", active=False)
+    page = f"/admin/tenants/identityprovider/{fabrikams.pk}/change/"
+    assert 'name="active"' not in admin.get(page).content.decode()
+    admin.post(page, {"active": "on"})
+    fabrikams.refresh_from_db()
+    assert not fabrikams.active
+
+
+# --- To look at ---
 def test_the_directory_shows_no_key_and_takes_no_change(admin, acme):
     directory.publish(
         address="mbx-1@gateway.localhost",

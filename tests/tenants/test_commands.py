@@ -103,6 +103,8 @@ def test_platform_staff_needs_no_role(manage):
         (["create_user", "no address", "--staff"], "", "valid"),
         (["create_user", "admin@acme.example", "--customer=acme", "--role=viewer"], "", "already exists"),
         (["create_user", "a@b.example", "--staff", "--password-stdin"], "", "standard input"),
+        (["create_user", "a@b.example", "--staff", "--password-stdin"], "weak\n", "12 characters"),
+        (["create_user", "a@b.example", "--staff", "--name=A\nB"], "", "line breaks"),
     ],
 )
 def test_what_can_not_be_is_refused_in_one_line(db, cast, monkeypatch, args, stdin, says):

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from tenants import directory
+from tenants.access import ROLE_RIGHTS, Right
 from tenants.models import Customer
 from tenants.services import add_membership
 from tests.cast import provider
@@ -64,6 +65,8 @@ def test_the_list_shows_name_host_mailboxes_and_link(cast, acme, visit):
 
 def test_the_list_searches_name_and_host(cast, visit):
     assert names(visit(cast.owner, "/customers/", q="ACM")) == ["Acme"]
+    assert names(visit(cast.owner, "/customers/", q="Acme.portal.localhost")) == ["Acme"]
+    assert names(visit(cast.owner, "/customers/", q="acme.portal.localhost.example")) == []
     assert names(visit(cast.owner, "/customers/", q="initech")) == []
     assert visit(cast.owner, "/customers/", q="\x00").status_code == 200
     assert "&lt;script&gt;" in visit(cast.owner, "/customers/", q="<script>").content.decode()
@@ -93,6 +96,19 @@ def test_fifty_customers_make_a_page(cast, visit):
 def test_who_has_no_customers_is_told_what_to_do(cast, visit):
     assert "Ask your administrator" in visit(cast.stranger, "/customers/").content.decode()
     assert "/admin/" in visit(cast.staff, "/customers/").content.decode()
+
+
+def test_the_frame_leads_only_to_where_the_table_of_rights_lets_people_in(cast, visit, monkeypatch):
+    def places():
+        page = visit(cast.auditor, "/customers/").content.decode()
+        return re.findall(
+            r'<a href="(/\w+/)"', page.partition('<nav class="places"')[2].partition("</nav>")[0]
+        )
+
+    assert places() == ["/customers/", "/team/", "/activity/"]
+    monkeypatch.setitem(ROLE_RIGHTS, "auditor", frozenset({Right.VIEW_MAILBOXES, Right.VIEW_TEAM_ACTIVITY}))
+    assert places() == ["/customers/", "/activity/"]
+    assert visit(cast.auditor, "/team/").status_code == 403
 
 
 def test_the_base_host_has_no_mailboxes(cast, visit):

@@ -71,9 +71,3 @@ def test_a_mailbox_can_not_move_to_another_customer(acme, globex):
     publish(acme, mailbox_id)
     with pytest.raises(AddressTaken):
         publish(globex, mailbox_id, address="mbx-other@gateway.localhost")
-
-
-def test_mailboxes_are_counted_without_the_retired_ones(acme, globex):
-    for number, status in enumerate(["active", "suspended", "deleting", "retired"]):
-        publish(acme, uuid.uuid4(), address=f"mbx-{number}@gateway.localhost", status=status)
-    assert directory.count_by_customer([acme, globex]) == {acme.pk: 3}

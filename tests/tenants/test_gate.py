@@ -6,6 +6,7 @@ from django.test import Client
 
 from tenants.models import AuditEvent
 from tenants.services import remove_membership
+from tests.cast import PASSWORD
 from tests.tenants.probe_urls import search_path
 
 STRANGERS = ["mallory", "rival", "staff", "stranger"]
@@ -38,11 +39,15 @@ def test_strangers_find_nothing_on_any_page_alike(cast, client_for, who, method)
     assert "Acme" not in answers[0].content.decode()
 
 
-def test_a_customer_that_exists_looks_like_one_that_does_not(cast, client_for):
-    here = client_for(cast.mallory).get("/mailboxes/")
-    nowhere = client_for(cast.mallory, host="nowhere").get("/mailboxes/")
+@pytest.mark.parametrize("page", [*PAGES, "/accounts/logout/", "/accounts/organization/"])
+@pytest.mark.parametrize("who", ["mallory", None])
+def test_a_customer_that_exists_looks_like_one_that_does_not(cast, client_for, who, page):
+    user = getattr(cast, who) if who else None
+    here, nowhere = (client_for(user, host=host).get(page) for host in ("acme", "nowhere"))
     assert (here.status_code, without_token(here)) == (nowhere.status_code, without_token(nowhere))
     assert sorted(here.headers) == sorted(nowhere.headers)
+    there = here.get("Location", "").replace("acme", "nowhere")
+    assert there == nowhere.get("Location", "")
 
 
 def test_strangers_may_still_sign_out(cast, client_for):
@@ -75,8 +80,12 @@ def test_the_anonymous_are_asked_to_sign_in(client_for, acme):
 
 # --- Hosts ---
 @pytest.mark.parametrize("host", ["nowhere.portal.localhost", "a.acme.portal.localhost"])
-def test_unknown_hosts_are_not_found(db, host):
-    assert at(host).get("/mailboxes/").status_code == 404
+def test_on_unknown_hosts_the_anonymous_are_asked_to_sign_in_and_then_find_nothing(cast, host):
+    client = at(host)
+    assert client.get("/mailboxes/")["Location"] == "/accounts/login/?next=/mailboxes/"
+    answer = client.post("/accounts/login/", {"login": cast.owner.email, "password": PASSWORD})
+    assert answer.status_code == 302
+    assert client.get("/mailboxes/").status_code == 404
 
 
 @pytest.mark.parametrize("host", ["evil.example", "portal.localhost.evil.example", "portal_localhost", "x y"])

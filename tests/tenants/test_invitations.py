@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from accounts.models import User
 from accounts.services import create_person
 from tenants import errors, services
+from tenants.access import customers_of
 from tenants.models import AuditEvent, Invitation
 from tests.cast import PASSWORD, provider
 from tests.tenants.kit import path_of, text
@@ -53,7 +54,7 @@ def test_the_mail_says_who_invites_whom_where_and_until_when(cast, invite, mailo
     words = " ".join(message.body.split())
     assert f"{cast.owner.name} ({cast.owner.email}) invites you to work for Northwind IT" in words
     assert "Your role there will be: Operator." in words
-    assert f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC" in words
+    assert f"until {invitation.expires_at:%-d %B %Y, %H:%M} (UTC)" in words
     assert "&" not in message.body
 
 
@@ -147,6 +148,14 @@ def test_the_link_works_once(invite, visitor, client_for):
     assert User.objects.filter(email=NEW).count() == 1
 
 
+def test_a_newcomers_name_has_no_paragraphs_of_its_own(invite, visitor):
+    _, path = invite()
+    visitor.get(path)
+    answer = visitor.post("/invitations/", {"name": "N\n\nPay at once\n\nX", "password": PHRASE})
+    assert "line breaks" in answer.context["form"].errors["name"][0]
+    assert not User.objects.filter(email=NEW).exists()
+
+
 @pytest.mark.parametrize("password", ["short", "password1234", NEW, ""])
 def test_weak_passwords_are_refused_beside_their_field(invite, visitor, password):
     _, path = invite()
@@ -235,6 +244,53 @@ def test_links_of_the_past_say_what_became_of_them(cast, northwind, invite, visi
     services.withdraw_invitation(northwind, invitation.pk, by=cast.owner)
     assert "has been withdrawn" in text(visitor.get("/invitations/"))
     assert not User.objects.filter(email=NEW).exists()
+
+
+@pytest.mark.parametrize(
+    "loses",
+    [
+        lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
+        lambda user: user.delete(),
+        lambda user: user.memberships.all().delete(),  # in the very moment in which they invite
+        lambda user: user.memberships.update(role="operator"),
+    ],
+    ids=["the account is switched off", "the account is gone", "the role is gone", "the role allows less"],
+)
+@pytest.mark.parametrize("where", ["northwind", "acme"])
+def test_a_link_is_worth_as_much_as_who_sent_it_may_give(invite, visitor, northwind, acme, where, loses):
+    sender, _ = create_person("second.owner@northwind.example")
+    services.add_membership(sender, provider=northwind, role="owner")
+    place, role = (northwind, "owner") if where == "northwind" else (acme, "admin")
+    _, path = invite(place=place, role=role, by=sender)
+    visitor.get(path)
+    loses(sender)
+    assert "has been withdrawn" in text(visitor.get("/invitations/"))
+    answer = visitor.post("/invitations/", {"name": "N", "password": PHRASE})
+    assert (answer.status_code, "has been withdrawn" in text(answer)) == (410, True)
+    assert not User.objects.filter(email=NEW).exists()
+
+
+def test_a_colleague_who_sends_it_again_stands_for_it(cast, invite, visitor, northwind, mailoutbox):
+    sender, _ = create_person("second.owner@northwind.example")
+    membership = services.add_membership(sender, provider=northwind, role="owner")
+    invitation, _ = invite(by=sender)
+    membership.delete()
+    age(invitation, minutes=5)
+    services.send_invitation_again(northwind, invitation.pk, by=cast.owner)
+    visitor.get(path_of(mailoutbox[-1]))
+    assert visitor.post("/invitations/", {"name": "N", "password": PHRASE}).status_code == 302
+
+
+def test_who_is_invited_to_a_customer_that_is_gone_meanwhile_gets_no_others(
+    invite, visitor, northwind, acme, globex
+):
+    invitation, path = invite(customers=[acme])
+    invitation.customers.clear()  # as the customer's own deletion would
+    visitor.get(path)
+    visitor.post("/invitations/", {"name": "N", "password": PHRASE})
+    newcomer = User.objects.get(email=NEW)
+    assert newcomer.memberships.get().provider == northwind
+    assert not customers_of(newcomer)
 
 
 @pytest.mark.parametrize(

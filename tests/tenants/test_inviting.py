@@ -28,6 +28,13 @@ def invite(cast, northwind):
     return act
 
 
+@pytest.fixture
+def an_hour_later(monkeypatch):
+    """Moves the clock: what the trail holds can't be moved back."""
+    now = timezone.now
+    return lambda: monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(hours=1))
+
+
 def age(invitation, **delta):
     Invitation.objects.filter(pk=invitation.pk).update(expires_at=invitation.expires_at - timedelta(**delta))
 
@@ -99,13 +106,33 @@ def test_limits_that_make_no_sense_are_refused(cast, invite, acme):
         invite(place=acme, role="owner")
 
 
-def test_the_portal_sends_no_bulk_mail(cast, invite):
+def test_the_portal_sends_no_bulk_mail(cast, invite, acme, an_hour_later):
     for number in range(50):
         invite(f"p{number}@northwind.example")
     with pytest.raises(errors.TooManyInvitations):
         invite()
-    Invitation.objects.update(expires_at=timezone.now() + timedelta(days=6))
+    invite(place=acme, role="viewer")  # each place counts for itself
+    an_hour_later()
     invite()
+
+
+def test_sending_the_same_one_again_and_again_is_bulk_mail_too(
+    cast, northwind, invite, mailoutbox, an_hour_later
+):
+    invitation = invite()
+    for _ in range(49):
+        invitation.refresh_from_db()
+        age(invitation, minutes=1)
+        services.send_invitation_again(northwind, invitation.pk, by=cast.owner)
+    invitation.refresh_from_db()
+    age(invitation, minutes=1)
+    with pytest.raises(errors.TooManyInvitations):
+        services.send_invitation_again(northwind, invitation.pk, by=cast.owner)
+    with pytest.raises(errors.TooManyInvitations):
+        invite("another@northwind.example")
+    assert len(mailoutbox) == 50
+    an_hour_later()
+    services.send_invitation_again(northwind, invitation.pk, by=cast.owner)
 
 
 def test_the_trail_tells_an_invitations_whole_life(cast, northwind, invite):

@@ -9,8 +9,11 @@ from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
+from tenants import activity
 from tenants.access import Right, provider_rights_of
 from tenants.models import AuditEvent
+from tenants.services import add_membership
+from tenants.services.authority import limit_of, limit_to
 from tests.cast import provider
 
 PHRASE = "seven long words nobody has heard"
@@ -59,7 +62,27 @@ def test_second_factors_are_removed_on_demand_and_of_this_person_only(cast):
     assert Authenticator.objects.filter(user=cast.auditor).count() == 3
     event = AuditEvent.objects.get(action="person.let-in")
     assert (event.actor_email, event.target_name) == ("", cast.owner.email)
-    assert event.data == {"second_factors_removed": 3, "owner_of": None}
+    assert event.data == {"second_factors_removed": 3}
+
+
+def test_it_is_told_wherever_the_person_has_a_role(cast, acme, globex):
+    add_membership(cast.viewer, customer=globex, role="viewer")
+    let_in(cast.viewer.email, "--owner-of=fabrikam")
+    for trail in (
+        activity.activity_at(acme, by=cast.admin),
+        activity.activity_at(globex, by=cast.mallory),
+        activity.activity_for(cast.rival),
+    ):
+        newest = activity.read(trail, activity.Asked(kind="sign-in")).entries[0]
+        assert newest.sentence == "viewer@acme.example, who was locked out, was let in again."
+        assert newest.who.name == "Platform staff, on the command line"
+        assert "fabrikam" not in str(newest.details)
+
+
+def test_who_has_no_role_is_in_the_trail_all_the_same(cast):
+    let_in(cast.stranger.email)
+    event = AuditEvent.objects.get(action="person.let-in")
+    assert (event.target_name, event.provider_id, event.customer_id) == (cast.stranger.email, None, None)
 
 
 @pytest.mark.parametrize("who", ["auditor", "stranger", "owner"])
@@ -72,9 +95,9 @@ def test_somebody_becomes_an_owner_on_demand(cast, acme, who):
 
 
 def test_an_auditor_limited_to_some_customers_becomes_an_owner_of_all(cast, acme):
-    cast.auditor.memberships.get().customers.add(acme)
+    limit_to(cast.auditor.memberships.get(), [acme])
     let_in(cast.auditor.email, "--owner-of=northwind")
-    assert not cast.auditor.memberships.get().customers.exists()
+    assert limit_of(cast.auditor.memberships.get()) is None
 
 
 def test_the_link_is_not_in_the_trail_nor_the_database(cast):

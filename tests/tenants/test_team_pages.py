@@ -6,10 +6,12 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.formats import date_format
 
 from accounts.services import create_person
 from tenants import services
 from tenants.models import Invitation, Membership
+from tenants.services.authority import limit_to
 from tests.cast import customer, provider
 from tests.tenants.kit import text
 
@@ -41,7 +43,7 @@ def row_of(answer, email):
 # --- The list ---
 def test_the_list_shows_role_last_sign_in_second_factor_and_reach(cast, team, northwind, acme):
     Authenticator.objects.create(user=cast.auditor, type=Authenticator.Type.WEBAUTHN, data={})
-    cast.auditor.memberships.get().customers.add(acme)
+    limit_to(cast.auditor.memberships.get(), [acme])
     page = team(cast.owner).get(TEAM)
     mine, other = row_of(page, cast.owner.email), row_of(page, cast.auditor.email)
     assert "(you)" in mine
@@ -50,10 +52,31 @@ def test_the_list_shows_role_last_sign_in_second_factor_and_reach(cast, team, no
     assert "<time" in mine  # signed in just now
     assert ">yes<" in other
     assert "Auditor" in other
-    assert "never" in other
+    assert "not yet" in other
     assert "Acme" in other
     assert cast.rival.email not in text(page)
     assert cast.admin.email not in text(page)
+
+
+def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, team, northwind, acme, globex):
+    membership = services.add_membership(cast.stranger, provider=northwind, role="operator")
+    limit_to(membership, [globex])
+    limit_to(cast.auditor.memberships.get(), [acme, globex])
+    services.invite(northwind, "for-acme@x.example", role="auditor", customers=[acme], by=cast.owner)
+    page = team(cast.stranger).get(TEAM)
+    assert "Globex, others" in row_of(page, cast.auditor.email)
+    assert "others" in row_of(page, "for-acme@x.example")
+    assert "Acme" not in text(page)
+    everything = team(cast.owner).get(TEAM)
+    assert "Acme, Globex" in row_of(everything, cast.auditor.email)
+    assert "Acme" in row_of(everything, "for-acme@x.example")
+
+
+def test_a_limit_of_which_no_customer_is_left_is_not_shown_as_all(cast, team):
+    limit_to(cast.auditor.memberships.get(), [])
+    row = row_of(team(cast.owner).get(TEAM), cast.auditor.email)
+    assert "no customer" in row
+    assert ">all<" not in row
 
 
 def test_people_shows_the_customers_people_only(cast, client_for):
@@ -67,7 +90,7 @@ def test_the_invited_stand_below_with_expiry_until_they_come(cast, team, northwi
     invitation = services.invite(northwind, "soon@northwind.example", role="auditor", by=cast.owner)
     page = team(cast.owner).get(TEAM)
     assert "soon@northwind.example" in row_of(page, "soon@northwind.example")
-    assert f"{invitation.expires_at:%Y-%m-%d %H:%M}" in text(page)
+    assert date_format(invitation.expires_at, "SHORT_DATETIME_FORMAT") in text(page)
     assert "Expired" not in text(page)
     Invitation.objects.update(expires_at=invitation.created_at)
     assert "Expired" in text(team(cast.owner).get(TEAM))
@@ -91,6 +114,13 @@ def test_the_list_searches_sorts_and_pages(cast, team, northwind):
     assert "Nobody found" in text(nobody)
     assert "<script>”" not in text(nobody)
     assert client.get(TEAM, {"q": "\x00", "page": "x", "invited": "x"}).status_code == 200
+
+
+def test_a_search_that_finds_only_who_is_invited_does_not_say_that_there_is_nobody(cast, team, northwind):
+    services.invite(northwind, "soon@elsewhere.example", role="auditor", by=cast.owner)
+    page = text(team(cast.owner).get(TEAM, {"q": "elsewhere"}))
+    assert "soon@elsewhere.example" in page
+    assert "Nobody found" not in page
 
 
 def test_the_invited_have_pages_too(cast, team, northwind):
@@ -261,7 +291,7 @@ def test_an_owner_changes_role_and_reach(cast, team, acme):
 
 def test_an_empty_choice_of_customers_does_not_mean_all(cast, team, acme):
     membership = cast.auditor.memberships.get()
-    membership.customers.add(acme)
+    limit_to(membership, [acme])
     team(cast.owner).post(f"/team/{membership.pk}/", {"role": "operator", "reach": "some"})
     assert list(membership.customers.all()) == [acme]
 
@@ -269,7 +299,7 @@ def test_an_empty_choice_of_customers_does_not_mean_all(cast, team, acme):
 def test_removing_asks_first_and_ends_access_at_the_next_request(cast, client_for):
     viewer, admin = client_for(cast.viewer), client_for(cast.admin)
     page = f"/people/{cast.viewer.memberships.get().pk}/remove/"
-    assert "loses access with the next click" in text(admin.get(page))
+    assert "loses access at once" in text(admin.get(page))
     assert viewer.get("/mailboxes/").status_code == 200
     assert admin.post(page)["Location"] == PEOPLE
     assert viewer.get("/mailboxes/").status_code == 404

@@ -9,10 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.forms import default_token_generator
-from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
-from allauth.socialaccount.models import SocialApp
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import transaction
@@ -25,8 +24,10 @@ from accounts.models import User
 from accounts.services import create_person
 from mailboxes.services import create_mailbox, start_deletion, suspend_mailbox
 from mailboxes.work.slices import work_slice
-from tenants.models import Customer, IdentityProvider, Invitation
-from tenants.services import add_membership
+from portal import translators
+from tenants import identity
+from tenants.models import Customer, Invitation, SpareSchema
+from tenants.services import add_membership, change_member
 from tenants.services.invitations import hash_of
 from tests import cast
 from tests.accounts.factors import Passkey, adds_a_passkey, confirms, is_signed_in, sign_in
@@ -34,6 +35,18 @@ from tests.cast import PASSWORD
 
 BASE, ACME, GLOBEX = "portal.localhost", "acme.portal.localhost", "globex.portal.localhost"
 NO_NUMBER = "987654321"
+
+# Customers of which people may not know.
+SECRETS = {
+    "limited": ("acme", "initech"),
+    "rival": ("acme", "globex"),
+    "admin": ("globex", "initech"),
+    "viewer": ("globex", "initech"),
+    "mallory": ("acme", "initech"),
+    "translator": ("acme", "globex", "initech"),
+    "stranger": ("acme", "globex", "initech"),
+    "anonymous": ("acme", "globex", "initech"),
+}
 
 Values = tuple[str, ...]
 
@@ -71,8 +84,13 @@ def build() -> Scene:
     users: dict[str, User | None] = {name: getattr(here, name) for name in cast.PEOPLE}
     users["operator"] = _operator("operator")
     users["limited"] = _operator("limited", cast.customer("globex"))
+    _operator("colleague", cast.customer("acme"))  # of whom the one before may not know where they work
+    users["clerk"] = _person("clerk", "gatehouse.example", is_staff=True)
+    users["translator"] = _person("translator", "gatehouse.example")
+    users["translator"].groups.add(Group.objects.get(name=translators.GROUP))
     people = {name: Person(name, user) for name, user in users.items()}
     people["anonymous"] = Person("anonymous", None)
+    SpareSchema.objects.create(schema_name="c_spare")  # a row for the administration to show
     for name in ("owner", "admin"):
         people[name].gets_a_passkey()
     return Scene(people, _mail_things() | _people_things(here) | _sign_in_things(here))
@@ -95,6 +113,7 @@ class Person:
     def __init__(self, name: str, user: User | None) -> None:
         self.name = name
         self.user = user
+        self.secrets = SECRETS.get(name, ())
         self._browser = Client(headers={"host": BASE})
         if user:
             sign_in(self._browser, user.email)
@@ -150,16 +169,27 @@ def send(method: str, path: str, headers: dict[str, str], *, form: str = "", car
 
 
 # --- Things ---
+def _person(name: str, domain: str, *, is_staff: bool = False) -> User:
+    user, _ = create_person(f"{name}.by.role@{domain}", name=name.title(), password=PASSWORD)
+    user.is_staff = is_staff  # without being a superuser, as the administration allows
+    user.save(update_fields=["is_staff"])
+    return user
+
+
 def _operator(name: str, *customers: Customer) -> User:
-    user, _ = create_person(f"{name}.by.role@northwind.example", name=name.title(), password=PASSWORD)
-    membership = add_membership(user, provider=cast.provider("northwind"), role="operator")
-    membership.customers.set(customers)
+    user, northwind = _person(name, "northwind.example"), cast.provider("northwind")
+    membership = add_membership(user, provider=northwind, role="operator")
+    if customers:
+        change_member(northwind, membership.pk, role="operator", customers=customers, by=cast.present().owner)
     return user
 
 
 def _mail_things() -> dict[str, Thing]:
-    acme, globex = (_mail_of(cast.customer(slug)) for slug in ("acme", "globex"))
-    return {kind: Thing((acme[kind],), ((globex[kind],),), (str(uuid.uuid4()),)) for kind in acme}
+    acme, *others = (_mail_of(cast.customer(slug)) for slug in ("acme", "globex", "initech"))
+    return {
+        kind: Thing((acme[kind],), tuple((other[kind],) for other in others), (str(uuid.uuid4()),))
+        for kind in acme
+    }
 
 
 def _mail_of(customer: Customer) -> dict[str, str]:
@@ -210,21 +240,13 @@ def _invited(email: str, role: str, **place: Any) -> int:
 
 
 def _sign_in_things(here: cast.Cast) -> dict[str, Thing]:
-    app = SocialApp.objects.create(
-        provider="openid_connect",
-        provider_id="northwind-id",
-        name="Northwind",
-        client_id="gatehouse",
-        settings={"server_url": "https://id.northwind.example"},
-    )
-    IdentityProvider.objects.create(
-        provider=cast.provider("northwind"), app=app, kind="oidc", email_domains=["northwind.example"]
-    )
+    domains = ("northwind.example", "acme.example")
+    service = identity.Configuration("oidc", "https://id.northwind.example", "", "gatehouse", domains)
+    identity.set_up(cast.provider("northwind"), service, client_secret="x", by=here.owner)
     key_of: Callable[[User], int] = lambda user: Authenticator.objects.get(user=user, type="webauthn").pk  # noqa: E731
     person, token = user_pk_to_url_str(here.viewer), default_token_generator.make_token(here.viewer)
-    EmailAddress.objects.all().delete()  # a trace of making the token
     return {
         "passkey": _one_of(key_of(here.owner), key_of(here.admin)),
-        "identity provider": Thing(("northwind-id",), (), ("nobody",)),
+        "identity provider": Thing(("northwind",), (), ("nobody",)),
         "key to a new password": Thing((person, token), (), (person, "guessed")),
     }

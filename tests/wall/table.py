@@ -34,8 +34,10 @@ PAGE, AWAY, SIGN_IN, FORBIDDEN, MISSING, NO_METHOD = Outcome
 ANONYMOUS = frozenset({"anonymous"})
 NORTHWIND = frozenset({"owner", "operator", "limited", "auditor"})  # all of Acme's provider
 PROVIDERS = NORTHWIND | {"rival"}
-STAFF = frozenset({"staff"})
-SIGNED_IN = PROVIDERS | STAFF | {"admin", "viewer", "stranger", "mallory"}
+SUPERUSERS = frozenset({"staff"})
+STAFF = SUPERUSERS | {"clerk"}
+TRANSLATORS = STAFF | {"translator"}
+SIGNED_IN = PROVIDERS | TRANSLATORS | {"admin", "viewer", "stranger", "mallory"}
 EVERYBODY = SIGNED_IN | ANONYMOUS
 
 # At Acme. "limited" may enter Globex only.
@@ -73,7 +75,8 @@ class Line:
         if who == "anonymous":
             return SIGN_IN
         if self.refusal:
-            return self.refusal
+            # In the administration staff without that right are told so, and everybody else to sign in as staff.
+            return FORBIDDEN if self.refusal == SIGN_IN and who in STAFF else self.refusal
         return FORBIDDEN if who in (READERS if host == "customer" else NORTHWIND) else MISSING
 
 
@@ -121,46 +124,92 @@ ACCOUNTS = {
     "mfa_remove_webauthn": Line(frozenset({"owner"}), post=AWAY, of="passkey", refusal=MISSING),
 }
 
-BASE = ACCOUNTS | {
-    "account_logout": Line(SIGNED_IN, post=SIGN_IN),
-    "organization_sign_in": Line(EVERYBODY, get=(PAGE, AWAY), post=(PAGE, AWAY)),
-    # Nobody comes back from a sign-in that nobody began.
-    "openid_connect_callback": Line(EVERYBODY, get=FORBIDDEN, of="identity provider"),
-    "invitation": Line(EVERYBODY, get=AWAY, post=AWAY, of="secret of an invitation"),
-    "invitation_accept": Line(EVERYBODY, get=MISSING, post=MISSING),  # nobody has come by a link
-    "home": _own(get=AWAY),
-    "customers": _own(),
-    # A provider's own
-    "activity": Line(PROVIDERS),
-    "activity_csv": Line(PROVIDERS),
-    "team": Line(PROVIDERS),
-    "team_invite": Line(OWNERS, post=PAGE),
-    "team_security": Line(OWNERS, get=NO_METHOD, post=AWAY),
-    "team_member": Line(frozenset({"owner"}), post=PAGE, of="team member"),
-    "team_remove": Line(frozenset({"owner"}), post=AWAY, of="team member"),
-    "team_invitation_*": Line(frozenset({"owner"}), get=NO_METHOD, post=AWAY, of="team invitation"),
-    "identity_provider": Line(OWNERS, post=PAGE),
-    # Fabrikam has none.
-    "identity_provider_switch": Line(frozenset({"owner"}), get=NO_METHOD, post=AWAY),
-    "identity_provider_forget": Line(frozenset({"owner"}), get=NO_METHOD, post=PAGE),
-    # Platform staff
+
+def _staffs(**more: object) -> Line:
+    """A page of the administration."""
+    return Line(**({"may": STAFF, "refusal": SIGN_IN} | more))  # type: ignore[arg-type]
+
+
+def _rows(
+    model: str,
+    *,
+    by: frozenset[str] = SUPERUSERS,
+    add: Outcome = FORBIDDEN,
+    change: Outcome = FORBIDDEN,
+    delete: Outcome = FORBIDDEN,
+) -> dict[str, Line]:
+    """The administration's pages of one model: to look at, but for what is said of adding, changing and deleting."""
+    row = "row of the administration"
+    app, name = model.split("_")
+    return {
+        f"admin:{model}_changelist": _staffs(may=by, post=PAGE),
+        f"admin:{model}_add": _staffs(may=by, get=add, post=add),
+        f"admin:{model}_change": _staffs(may=by, post=change, of=row),
+        f"admin:{model}_delete": _staffs(may=by, get=delete, post=delete, of=row),
+        f"admin:{model}_history": _staffs(may=by, post=PAGE, of=row),
+        f"admin:/admin/{app}/{name}/<path:object_id>/": _staffs(get=AWAY, post=AWAY, of=row),
+    }
+
+
+ADMINISTRATION = {
     "admin:login": Line(STAFF, get=AWAY, post=PAGE, refusal=FORBIDDEN),
     "admin:logout": Line(STAFF, get=NO_METHOD, post=PAGE, refusal=AWAY),
-    "admin:app_list": Line(STAFF, post=PAGE, of=("tenants",), refusal=SIGN_IN),
-    "admin:*": Line(
-        STAFF,
-        get=(PAGE, AWAY, FORBIDDEN, MISSING),
-        post=(PAGE, AWAY, FORBIDDEN, MISSING, NO_METHOD),
-        of="row of the administration",
-        refusal=SIGN_IN,
-    ),
-    "rosetta-old-home-redirect": _own(get=AWAY, post=AWAY),
-    "rosetta-file-list-redirect": _own(get=AWAY, post=AWAY),
-    "rosetta-file-list": Line(STAFF, of=("project",), refusal=SIGN_IN),
-    "rosetta-form": Line(STAFF, post=AWAY, of=("project", "de", "0"), refusal=SIGN_IN),
-    "rosetta-download-file": Line(STAFF, of=("project", "de", "0"), refusal=SIGN_IN),
-    "rosetta.translate_text": Line(STAFF, post=PAGE, refusal=SIGN_IN),
+    "admin:index": _staffs(post=PAGE),
+    "admin:app_list": _staffs(post=PAGE, of=("tenants",)),
+    "admin:password_change": _staffs(get=AWAY, post=AWAY),  # to the one that everybody has
+    "admin:password_change_done": _staffs(),
+    "admin:autocomplete": _staffs(get=FORBIDDEN),  # of a field that is none
+    "admin:jsi18n": _staffs(),
+    "admin:view_on_site": _staffs(get=MISSING, post=MISSING, of=("1", "1")),  # no row has such a page
+    "admin:/admin/<url>": _staffs(get=MISSING, post=MISSING, of=("nothing",)),
+    **_rows("tenants_provider", add=PAGE, change=PAGE),
+    **_rows("tenants_customer", add=PAGE, change=PAGE),
+    **_rows("accounts_user", add=PAGE, change=PAGE),
+    **_rows(
+        "tenants_membership", add=PAGE, change=PAGE, delete=AWAY
+    ),  # back from the last owner's, who stays
+    **_rows("tenants_identityprovider", by=STAFF, change=AWAY),  # to be switched off
+    **_rows("tenants_domain"),
+    **_rows("tenants_directoryentry"),
+    **_rows("tenants_auditevent"),
+    **_rows("tenants_spareschema"),
 }
+
+BASE = (
+    ACCOUNTS
+    | ADMINISTRATION
+    | {
+        "account_logout": Line(SIGNED_IN, post=SIGN_IN),
+        "organization_sign_in": Line(EVERYBODY, get=(PAGE, AWAY), post=(PAGE, AWAY)),
+        # Nobody comes back from a sign-in that nobody began.
+        "openid_connect_callback": Line(EVERYBODY, get=FORBIDDEN, of="identity provider"),
+        "invitation": Line(EVERYBODY, get=AWAY, post=AWAY, of="secret of an invitation"),
+        "invitation_accept": Line(EVERYBODY, get=MISSING, post=MISSING),  # nobody has come by a link
+        "home": _own(get=AWAY),
+        "customers": _own(),
+        # A provider's own
+        "activity": Line(PROVIDERS),
+        "activity_csv": Line(PROVIDERS),
+        "team": Line(PROVIDERS),
+        "team_invite": Line(OWNERS, post=PAGE),
+        "team_security": Line(OWNERS, get=NO_METHOD, post=AWAY),
+        "team_member": Line(frozenset({"owner"}), post=PAGE, of="team member"),
+        "team_remove": Line(frozenset({"owner"}), post=AWAY, of="team member"),
+        "team_invitation_*": Line(frozenset({"owner"}), get=NO_METHOD, post=AWAY, of="team invitation"),
+        "identity_provider": Line(OWNERS, post=PAGE),
+        # Fabrikam has none.
+        "identity_provider_switch": Line(frozenset({"owner"}), get=NO_METHOD, post=AWAY),
+        "identity_provider_forget": Line(frozenset({"owner"}), get=NO_METHOD, post=PAGE),
+        # Translators
+        "rosetta-old-home-redirect": _own(get=AWAY, post=AWAY),
+        "rosetta-file-list-redirect": _own(get=AWAY, post=AWAY),
+        "rosetta-others": Line(SIGNED_IN, get=MISSING, post=MISSING, of=("django", "de/0/")),
+        "rosetta-file-list": Line(TRANSLATORS, of=("project",), refusal=SIGN_IN),
+        "rosetta-form": Line(TRANSLATORS, post=AWAY, of=("project", "de", "0"), refusal=SIGN_IN),
+        "rosetta-download-file": Line(TRANSLATORS, of=("project", "de", "0"), refusal=SIGN_IN),
+        "rosetta.translate_text": Line(TRANSLATORS, post=PAGE, refusal=SIGN_IN),
+    }
+)
 
 CUSTOMER = ACCOUNTS | {
     "account_logout": Line(SIGNED_IN, post=SIGN_IN, strangers=True),

@@ -1,6 +1,5 @@
 """Ways around the wall: forged hosts, cookies from elsewhere, rights that are gone. None of them leads in."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,14 +7,13 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from tenants.services import remove_membership
+from tenants.services.authority import limit_to
 from tests import cast
 from tests.accounts.factors import is_signed_in, sign_in
 from tests.cast import PASSWORD
 from tests.wall.scene import ACME, BASE, GLOBEX, Person, Scene, send
 from tests.wall.table import READERS, Outcome
 from tests.wall.trying import Holes, doors, outcome, seen
-
-Doors = Callable[[], list[str]]
 
 SPELLINGS = [
     "ACME.portal.localhost",
@@ -82,11 +80,19 @@ def test_a_host_that_is_none_of_ours_shows_nothing_to_anybody(scene: Scene, host
 def test_a_customer_that_does_not_exist_looks_like_one_where_one_may_not_go(
     scene: Scene, acmes: list[str], host: str
 ) -> None:
-    for name in ("mallory", "rival", "staff", "stranger"):
+    for name in ("mallory", "rival", "staff", "stranger", "anonymous"):
         person = scene.people[name]
-        for path in acmes:
+        for path in (*acmes, "/accounts/login/", "/accounts/logout/"):
             there, nowhere = (seen(person.tries("GET", path, at), at) for at in (ACME, host))
             assert there == nowhere, f"{name} learns from {path} that Acme exists"
+
+
+def test_no_page_tells_the_anonymous_which_customers_exist(scene: Scene) -> None:
+    host, anonymous = "nowhere.portal.localhost", scene.people["anonymous"]
+    for door in doors("customer", scene.things):
+        for method in ("GET", "POST"):
+            there, nowhere = (seen(anonymous.tries(method, door.path, at), at) for at in (ACME, host))
+            assert there == nowhere, f"{method} {door} tells that Acme exists"
 
 
 @pytest.mark.parametrize("header", FORWARDED)
@@ -185,7 +191,7 @@ def test_an_operator_who_has_just_been_limited_to_others_finds_nothing_here(
     operator = scene.people["operator"]
     assert operator.user
     assert outcome(operator.does("GET", "/mailboxes/", ACME)) == Outcome.PAGE
-    operator.user.memberships.get().customers.set([cast.customer("globex")])
+    limit_to(operator.user.memberships.get(), [cast.customer("globex")])
     assert away_from(operator, acmes)
     assert outcome(operator.does("GET", "/mailboxes/", GLOBEX)) == Outcome.PAGE
 

@@ -58,6 +58,8 @@ def _thing_of(route: Route, line: Line, things: dict[str, Thing]) -> Thing:
 
 def outcome(answer: Any) -> Outcome | int:
     """What somebody got. A number is nothing that anybody should get."""
+    if answer.status_code == 200 and "Allow" in answer and not answer.content:
+        return Outcome.NO_METHOD  # to OPTIONS, which tells no more than a refusal of the method does
     if answer.status_code in (301, 302, 303):
         return Outcome.SIGN_IN if answer["Location"].startswith(SIGN_INS) else Outcome.AWAY
     return OUTCOMES.get(answer.status_code, answer.status_code)
@@ -81,12 +83,19 @@ class Holes:
         self.tried = 0
 
     def check(self, door: Door, person: Person, method: str, host: str, expected: set[Outcome]) -> None:
-        """Let the person try, and note what the table does not say."""
-        got = outcome(person.tries(method, door.path, host))
+        """Let the person try, and note what the table does not say, and what they may not read."""
+        answer = person.tries(method, door.path, host)
+        got = outcome(answer)
         self.tried += 1
         if got not in expected:
             wanted = " or ".join(sorted(expected))
-            self.found.append(f"{method} {door}, {person.name}: {got}, expected {wanted}")
+            self.note(f"{method} {door}, {person.name}: {got}, expected {wanted}")
+        page = answer.content.decode(errors="replace").lower()  # some is a file
+        self.found += [
+            f"{method} {door}, {person.name}: the page names {secret}"
+            for secret in person.secrets
+            if secret in page
+        ]
 
     def note(self, text: str) -> None:
         self.found.append(text)

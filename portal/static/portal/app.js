@@ -1,20 +1,30 @@
 // Small helps on top of pages that work without them.
 "use strict";
 
+const SECONDS_SAID = 8; // long enough to read two lines
+
 const find = (element, attribute) => document.querySelector(element.getAttribute(attribute));
+
+// What came of a press of a button, for eyes and for screen readers.
+let silence;
+const say = (outcome) => {
+  const said = document.querySelector("#said");
+  said.textContent = said.dataset[outcome];
+  clearTimeout(silence);
+  silence = setTimeout(() => { said.textContent = ""; }, SECONDS_SAID * 1000);
+};
 
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
     const source = find(copy, "data-copy");
-    const before = copy.textContent;
     try {
       await navigator.clipboard.writeText(source.textContent.trim());
-      copy.textContent = "✓ " + before;
+      say("copied");
     } catch {
-      window.getSelection().selectAllChildren(source); // then Ctrl-C does it
+      window.getSelection().selectAllChildren(source);
+      say("selected");
     }
-    setTimeout(() => { copy.textContent = before; }, 2000);
   }
   if (event.target.closest("[data-print]")) window.print();
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -28,6 +38,22 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
+});
+
+// A part of the page that is renewed takes the element with it that has the focus. htmx gives it back to the one with
+// the same id; if there is none any more, it goes to the nearest part around it that is still there.
+let around = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.shouldSwap || document.activeElement === document.body) return;
+  around = [];
+  for (let part = document.activeElement; part; part = part.parentElement) if (part.id) around.push(part.id);
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const part = around.map((id) => document.getElementById(id)).find(Boolean);
+  around = [];
+  if (!part || document.activeElement !== document.body) return;
+  part.tabIndex = -1;
+  part.focus({ preventScroll: true });
 });
 
 // A checkbox that a button waits for. Only the script disables the button: without it the server insists.

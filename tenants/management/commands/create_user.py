@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from tenants import services
+from tenants.errors import InvalidRole
 from tenants.management.output import ScriptableCommand
 from tenants.models import Membership
 
@@ -47,15 +48,20 @@ class Command(ScriptableCommand):
         with self.errors_as_one_line():
             provider = services.provider_by_slug(options["provider"]) if options["provider"] else None
             customer = services.customer_by_slug(options["customer"]) if options["customer"] else None
-            user, generated = services.create_member(
-                options["email"],
-                role="" if staff else role,
-                provider=provider,
-                customer=customer,
-                staff=staff,
-                name=options["name"],
-                password=password,
-            )
+            try:
+                user, generated = services.create_member(
+                    options["email"],
+                    role="" if staff else role,
+                    provider=provider,
+                    customer=customer,
+                    staff=staff,
+                    name=options["name"],
+                    password=password,
+                )
+            except InvalidRole as error:
+                raise CommandError(
+                    f"“{role}” is no role there. Choose one of: {error.details['codes']}."
+                ) from error
         self.report(
             {
                 "email": user.email,

@@ -3,9 +3,10 @@
 import json
 
 from allauth.idp.oidc.models import Client
+from allauth.idp.oidc.views import configuration
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 
 
@@ -38,12 +39,36 @@ def endless(request):
     return HttpResponse(b" " * 1024 for _ in range(100_000))
 
 
+def nested(request):
+    return HttpResponse(b"[" * 100_000, content_type="application/json")
+
+
+def numbers(request):
+    return HttpResponse(b'{"issuer": ' + b"7" * 100_000 + b"}", content_type="application/json")
+
+
+def forging(request):
+    return JsonResponse({"issuer": "calls itself\nERROR all is lost"})
+
+
+def crooked(request):
+    """As it should be, but for the place where a code is given for a token."""
+    issuer = request.build_absolute_uri("/")
+    honest = json.loads(configuration(request).content)
+    return JsonResponse(honest | {"issuer": issuer + "crooked", "token_endpoint": issuer + "crooked/token"})
+
+
 urlpatterns = [
     path("", include("allauth.idp.urls")),
     path("another/", include(("allauth.idp.oidc.urls", "oidc"), namespace="another")),
     path("moved/.well-known/openid-configuration", moved),
     path("endless/.well-known/openid-configuration", endless),
-    path("login/", LoginView.as_view()),
+    path("nested/.well-known/openid-configuration", nested),
+    path("numbers/.well-known/openid-configuration", numbers),
+    path("forging/.well-known/openid-configuration", forging),
+    path("crooked/.well-known/openid-configuration", crooked),
+    path("crooked/token", nested),
+    path("login/", LoginView.as_view(), name="account_login"),  # by that name for prompt=login
     path("told/client/", client),
     path("told/person/", person),
 ]

@@ -1,0 +1,42 @@
+"""What an identity provider has opened stays open for as long as it would open it again."""
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import get_authentication_records
+from django.contrib import messages
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+
+from accounts.social import gate
+
+
+class StillAdmitted:
+    """Signs out whom their identity provider may no longer sign in: it was switched off, or they have got a role where
+    it has no say. The page that they asked for then leads them to the sign-in.
+
+    Comes after the messages, and before the one that notes who is there. A session that was opened by a password or
+    a passkey asks the database nothing.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> HttpResponseBase:
+        if not all(gate().admits(request.user, provider) for provider in _opened_by(request)):
+            get_adapter(request).logout(request)
+            messages.warning(
+                request,
+                _(
+                    "You have been signed out, because your organization's sign-in no longer opens the portal to you. "
+                    "Sign in with your password, or ask your administrator."
+                ),
+            )
+        return self.get_response(request)
+
+
+def _opened_by(request: Any) -> set[str]:
+    records = get_authentication_records(request, request.user)
+    return {record["provider"] for record in records if record["method"] == "socialaccount"}

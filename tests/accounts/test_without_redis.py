@@ -1,0 +1,100 @@
+"""Redis is gone: limits can't be counted, so nobody signs in, and whoever is signed in goes on working."""
+
+import logging
+import socket
+
+import pytest
+from celery import current_app
+
+from accounts.models import User
+from tests.accounts.factors import LOGIN, PASSKEY_LOGIN, is_signed_in, sign_in
+from tests.accounts.openid.kit import START
+from tests.cast import PASSWORD
+
+FORGOTTEN = "/accounts/password/reset/"
+OWN_PASSWORD = "/settings/password/"
+ADMIN = "admin@acme.example"
+
+
+@pytest.fixture
+def redis_dies(settings):
+    """From then on nothing listens where cache and broker are looked for."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        gone = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+    broker = current_app.conf.broker_url
+
+    def turn_to(url):
+        current_app.conf.broker_url = url
+        current_app.amqp._producer_pool = None  # connections to the one before
+
+    def die():
+        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": gone}}
+        turn_to(gone)
+
+    yield die
+    turn_to(broker)
+
+
+def is_put_off(answer):
+    return answer.status_code == 503 and int(answer["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("host", [None, "acme"])
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        (LOGIN, {"login": ADMIN, "password": PASSWORD}),
+        (PASSKEY_LOGIN, {"credential": "{}"}),
+        (FORGOTTEN, {"email": ADMIN}),
+    ],
+)
+def test_nobody_signs_in_and_a_page_says_so(cast, client_for, redis_dies, caplog, host, path, sent):
+    redis_dies()
+    client = client_for(host=host)
+    assert client.get(path).status_code == 200
+    answer = client.post(path, sent)
+    assert is_put_off(answer)
+    assert "Signing in is not possible for a moment" in answer.content.decode()
+    assert not is_signed_in(client)
+    (line,) = [record for record in caplog.records if record.name == "accounts.middleware"]
+    assert (line.levelno, line.exc_info) == (logging.ERROR, None)
+    assert "nobody signs in" in line.getMessage()
+
+
+def test_not_even_with_an_organization(db, client_for, redis_dies):
+    redis_dies()
+    assert is_put_off(client_for(host=None).post(START, {"login": ADMIN}))
+
+
+def test_the_page_is_in_the_readers_language(cast, client_for, redis_dies):
+    redis_dies()
+    sent = {"login": ADMIN, "password": PASSWORD}
+    page = client_for().post(LOGIN, sent, headers={"accept-language": "de"}).content.decode()
+    assert '<html lang="de"' in page
+    assert "Die Anmeldung ist gerade nicht möglich" in page
+
+
+def test_who_is_signed_in_goes_on_where_nothing_is_counted(cast, client_for, redis_dies):
+    client = client_for()
+    sign_in(client, ADMIN)
+    redis_dies()
+    for path in ("/mailboxes/", "/settings/", "/settings/sessions/", "/people/", "/activity/"):
+        assert client.get(path).status_code == 200
+    client.post("/settings/", {"name": "Ada"})
+    assert User.objects.get(email=ADMIN).name == "Ada"
+    assert is_put_off(client.post(OWN_PASSWORD, {"current_password": PASSWORD}))
+    assert client.get("/settings/").status_code == 200
+
+
+def test_what_people_would_be_told_by_mail_is_done_all_the_same(
+    cast, client_for, redis_dies, caplog, django_capture_on_commit_callbacks
+):
+    client = client_for(cast.admin)
+    offer = client.post(OWN_PASSWORD, {"current_password": PASSWORD}).context["offer"]
+    redis_dies()
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client.post(OWN_PASSWORD, {"token": offer.token})
+    assert answer["Location"] == "/settings/"
+    assert User.objects.get(email=ADMIN).check_password(offer.password)
+    assert [record for record in caplog.records if "announce" in record.getMessage()]

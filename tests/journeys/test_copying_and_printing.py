@@ -1,0 +1,70 @@
+"""What the page with a password, and the guide, are there for: taking with one what stands on them."""
+
+import pytest
+
+from tests.cast import PASSWORD
+
+COPY = "[data-copy='#address']"
+
+
+@pytest.fixture
+def opened(cast, acme_mailbox):
+    """An admin of Acme signs in and opens the mailbox's page."""
+
+    def sign_in(visitor):
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        visitor.page.goto(visitor.url(f"/mailboxes/{acme_mailbox.mailbox.pk}/", "acme"))
+        return visitor.page
+
+    return sign_in
+
+
+def test_copying_is_told_to_everybody_and_leaves_the_button_as_it_was(visit, opened, acme_mailbox):
+    def story(visitor):
+        page = opened(visitor)
+        visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        label = page.inner_text(COPY)
+        for _press in range(2):
+            page.click(COPY)
+            page.get_by_role("status").filter(has_text="Copied.").wait_for(state="visible")
+        page.wait_for_function("() => document.querySelector('#said').textContent === ''")
+        assert page.inner_text(COPY) == label
+        assert (visitor.complaints, visitor.foreign) == ([], [])
+        return page.evaluate("navigator.clipboard.readText()")
+
+    assert visit(story) == acme_mailbox.address
+
+
+def test_where_the_browser_lets_no_page_copy_the_text_is_selected_and_that_is_said(
+    visit, opened, acme_mailbox
+):
+    def story(visitor):
+        page = opened(visitor)
+        # As in a browser that reaches the portal by plain HTTP under another name.
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+        page.click(COPY)
+        page.get_by_role("status").filter(has_text="The text is selected").wait_for(state="visible")
+        return page.evaluate("getSelection().toString()")
+
+    assert visit(story) == acme_mailbox.address
+
+
+def test_the_hand_over_sheet_is_printed_in_the_language_of_who_gets_it_and_in_no_other(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/mailboxes/new/", "acme"))
+        page.fill("[name=name]", "Zug")
+        page.select_option("[name=sheet_language]", "ar")
+        page.get_by_role("button", name="OK").click()
+        assert page.inner_text("h1") == "The password of “Zug”"
+        buttons = page.get_by_role("button", name="Copy the password")
+        assert buttons.evaluate("button => getComputedStyle(button).direction") == "ltr"
+        page.emulate_media(media="print")
+        return page.inner_text("body")
+
+    printed = visit(story)
+    assert "كلمة مرور" in printed
+    assert "Zug" in printed
+    for english in ("The password of", "Copy the password", "User name", "Create mailbox", "Skip to content"):
+        assert english not in printed

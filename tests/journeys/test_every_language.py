@@ -7,6 +7,7 @@ from django.conf import settings
 from django.conf.locale import LANG_INFO
 from django.utils.translation import trans_real
 
+from tests.cast import PASSWORD
 from tests.journeys import stage as names
 from tests.journeys import tour
 
@@ -118,3 +119,15 @@ def test_every_page_fits_a_phone_and_is_in_the_language(visit, stage, part):
     assert [
         text for language, polite in FAMILIAR.items() for text in texts[language] if polite.search(text)
     ] == []
+
+
+@pytest.mark.parametrize(("language", "direction"), [("ar", "rtl"), ("en", "ltr")])
+def test_a_time_reads_in_the_direction_of_its_language(visit, stage, language, direction):
+    company = stage.company()
+
+    def story(visitor):
+        visitor.signs_in(company.owner.email, PASSWORD)
+        visitor.page.goto(visitor.url("/settings/sessions/"))
+        return visitor.page.locator("time").first.evaluate("time => getComputedStyle(time).direction")
+
+    assert visit(story, locale=language) == direction

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection, connections
@@ -17,6 +18,7 @@ from django.test import Client
 from django.utils import translation
 from psycopg import sql
 
+from tests.accounts.factors import Clock
 from tests.cast import Cast, assemble, customer, present
 
 TEMPLATE = f"cast_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
@@ -139,6 +141,14 @@ def client_for() -> Callable[..., Client]:
         return client
 
     return make
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What authenticator apps and the portal go by."""
+    clock = Clock()
+    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
+    return clock
 
 
 @dataclass

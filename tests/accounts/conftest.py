@@ -1,4 +1,4 @@
-"""The post: what workers mail while a block runs, as the recipients get it."""
+"""The post: what workers mail while a block runs, as the recipients get it. And somebody with an authenticator app."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from celery import current_app
+
+from tests.accounts.factors import Clock, sets_up_an_app
 
 
 class Post:
@@ -30,3 +32,9 @@ def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Iter
     conf.task_always_eager = conf.task_eager_propagates = True
     yield Post(mailoutbox, django_capture_on_commit_callbacks)
     conf.task_always_eager, conf.task_eager_propagates = before
+
+
+@pytest.fixture
+def with_app(cast: Any, client_for: Any, clock: Clock) -> str:
+    """Acme's admin with an authenticator app; gives the app's secret."""
+    return sets_up_an_app(client_for(cast.admin), clock)

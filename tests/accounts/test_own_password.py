@@ -213,6 +213,14 @@ def test_a_weak_one_is_refused_with_the_reason(cast, client_for, new, why):
     assert opens(cast.admin, PASSWORD)
 
 
+def test_the_own_name_is_no_password(cast, client_for):
+    cast.admin.name = "Margarethe von der Wiese"
+    cast.admin.save()
+    page = chosen(client_for(cast.admin), "margarethe-von-der-wiese")
+    assert page.context["form"].errors["new_password"] == ["The password is too similar to the name."]
+    assert opens(cast.admin, PASSWORD)
+
+
 def test_both_have_to_be_the_same(cast, client_for):
     page = chosen(client_for(cast.admin), GOOD, GOOD + "x")
     assert page.context["form"].errors["new_password_again"]

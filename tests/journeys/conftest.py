@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from allauth.mfa.totp.internal import auth as totp
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connection
@@ -189,14 +188,6 @@ def visit(web_port: int) -> Iterator[Callable[..., Any]]:
         yield run
         thread.submit(browser.close).result()
         thread.submit(driver.stop).result()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What authenticator apps and the portal go by."""
-    clock = Clock()
-    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
-    return clock
 
 
 @pytest.fixture

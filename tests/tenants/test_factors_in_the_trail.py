@@ -1,21 +1,12 @@
 """Who adds or removes a second factor, or makes new recovery codes, is told wherever they have a role."""
 
-import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal import auth as totp
 
 from tenants import activity
 from tenants.models import AuditEvent
 from tenants.services import add_membership
-from tests.accounts.factors import CODES, Clock, Passkey, adds_a_passkey, sets_up_an_app
+from tests.accounts.factors import CODES, Passkey, adds_a_passkey, sets_up_an_app
 from tests.cast import provider
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
-    return clock
 
 
 def told(*trails):

@@ -1,0 +1,97 @@
+"""Where a second factor is required, nothing else opens before it is there."""
+
+import pytest
+
+from tenants.models import Provider
+from tests.accounts.factors import (
+    ACTIVATE,
+    ADD_PASSKEY,
+    CONFIRM,
+    LOGIN,
+    REMOVE_APP,
+    SECURITY,
+    asked_to_confirm,
+    confirms,
+    is_signed_in,
+    sets_up_an_app,
+    sign_in,
+)
+from tests.cast import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("required")
+
+
+@pytest.fixture
+def required(cast):
+    Provider.objects.filter(slug="northwind").update(require_second_factor=True)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(
+    "path", ["/", "/mailboxes/", "/mailboxes/new/", "/settings/password/", "/people/", "/activity/"]
+)
+def test_nothing_else_opens_before_a_required_factor_is_there(cast, client_for, method, path):
+    answer = getattr(client_for(cast.admin), method)(path, {"name": "Journal"})
+    assert (answer.status_code, answer["Location"]) == (302, SECURITY)
+
+
+@pytest.mark.parametrize("path", ["/", "/customers/", "/settings/sessions/", "/team/", "/admin/"])
+def test_the_same_holds_for_the_providers_people(cast, client_for, path):
+    for person in (cast.owner, cast.auditor):
+        answer = client_for(person, host=None).get(path)
+        assert (answer.status_code, answer["Location"]) == (302, SECURITY)
+    assert client_for(cast.owner).get("/mailboxes/")["Location"] == SECURITY
+
+
+def test_htmx_leaves_the_page_instead_of_putting_another_into_it(cast, client_for):
+    answer = client_for(cast.admin).get("/mailboxes/", headers={"hx-request": "true"})
+    assert (answer["HX-Refresh"], answer.content) == ("true", b"")
+
+
+def test_the_page_says_who_requires_it_and_lets_people_add_one_or_leave(cast, client_for, clock):
+    client = client_for()
+    sign_in(client, cast.admin.email)
+    page = client.get(SECURITY).content.decode()
+    assert "Northwind IT requires a second factor" in page
+    for path in (ACTIVATE, ADD_PASSKEY):
+        assert client.get(path)["Location"] == asked_to_confirm(path)
+    assert client.get(CONFIRM).status_code == 200
+    sets_up_an_app(client, clock)
+    assert "requires a second factor" not in client.get(SECURITY).content.decode()
+    assert client.get("/mailboxes/").status_code == 200
+    other = client_for(cast.viewer)
+    assert other.post("/accounts/logout/")["Location"] == LOGIN
+    assert not is_signed_in(other)
+
+
+def test_the_language_can_be_chosen_meanwhile(cast, client_for):
+    client = client_for(cast.admin)
+    client.post("/settings/", {"language": "de", "theme": "system"})
+    assert '<html lang="de"' in client.get(SECURITY).content.decode()
+
+
+def test_who_removes_the_last_factor_is_asked_for_another(with_app, cast, client_for):
+    client = client_for(cast.admin)
+    assert client.get("/mailboxes/").status_code == 200
+    confirms(client)
+    client.post(REMOVE_APP)
+    assert client.get("/mailboxes/")["Location"] == SECURITY
+
+
+def test_the_requirement_is_that_providers_alone(cast, client_for):
+    assert client_for(cast.rival, host=None).get("/customers/").status_code == 200
+    assert client_for(cast.rival, host="initech").get("/mailboxes/").status_code == 200
+    assert client_for(cast.staff, host=None).get("/admin/").status_code == 200
+
+
+def test_strangers_on_a_customers_host_learn_nothing_of_it(cast, client_for):
+    for path in ("/mailboxes/", SECURITY, "/no/such/page/"):
+        assert client_for(cast.mallory, host="acme").get(path).status_code == 404
+    assert client_for(host="acme").get("/mailboxes/")["Location"].startswith(LOGIN)
+
+
+def test_the_password_is_not_asked_for_what_is_shut(cast, client_for):
+    client = client_for(cast.admin)
+    assert confirms(client, next="/mailboxes/")["Location"] == "/mailboxes/"
+    assert client.get("/mailboxes/")["Location"] == SECURITY
+    assert PASSWORD not in client.get(SECURITY).content.decode()

@@ -49,8 +49,8 @@ class SettingsForm(forms.Form):
         super().__init__(data, initial=current)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
         self.fields["language"].widget.attrs["data-submits"] = ""
-        self.fields["language"].choices = [("", _("As in the browser")), *settings.LANGUAGES]  # type: ignore[attr-defined]
-        self.fields["time_zone"].choices = [("", _("UTC (universal time)")), *zones_by_region()]  # type: ignore[attr-defined]
+        self.fields["language"].choices = [("", _("As in the browser")), *settings.LANGUAGES]  # type: ignore[attr-defined]  # a ChoiceField, by the class above
+        self.fields["time_zone"].choices = [("", _("UTC (universal time)")), *zones_by_region()]  # type: ignore[attr-defined]  # a ChoiceField, by the class above
 
     def clean_theme(self) -> str:
         return self.cleaned_data["theme"] or User.Theme.SYSTEM

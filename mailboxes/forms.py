@@ -22,7 +22,7 @@ class SheetForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["sheet_language"].choices = settings.LANGUAGES  # type: ignore[attr-defined]
+        self.fields["sheet_language"].choices = settings.LANGUAGES  # type: ignore[attr-defined]  # a ChoiceField, by the class above
         self.initial.setdefault("sheet_language", get_language())
 
     def clean_sheet_language(self) -> str:

@@ -16,7 +16,7 @@ from portal.translators import no_such_page
 # One sign-in, with its limits, for staff too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # And one page for the own password: Django's would count no guesses and tell nobody.
-admin.site.password_change = RedirectView.as_view(pattern_name="own_password")  # type: ignore[assignment,method-assign]
+admin.site.password_change = RedirectView.as_view(pattern_name="own_password")  # type: ignore[assignment,method-assign]  # a view in a method's place
 admin.site.site_header = admin.site.site_title = _("Gatehouse administration")
 # Rights come from memberships, and a person has one address: what the libraries bring for both leads nowhere here.
 admin.site.unregister([EmailAddress, Group])

@@ -45,12 +45,12 @@ class ThroughServices(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return self._or_refusal(request, self._changeform_view, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        return self._or_refusal(request, self._changeform_view, object_id, form_url, extra_context)  # type: ignore[attr-defined]  # missing in the stubs
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return self._or_refusal(request, self._delete_view, object_id, extra_context)  # type: ignore[attr-defined]
+        return self._or_refusal(request, self._delete_view, object_id, extra_context)  # type: ignore[attr-defined]  # missing in the stubs
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

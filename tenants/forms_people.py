@@ -42,9 +42,9 @@ class RoleForm(forms.Form):
         self, *args: Any, place: Provider | Customer, roles: Iterable[Membership.Role], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = [(role.value, MEANINGS[role]) for role in roles]  # type: ignore[attr-defined]
+        self.fields["role"].choices = [(role.value, MEANINGS[role]) for role in roles]  # type: ignore[attr-defined]  # a ChoiceField, by the class above
         if isinstance(place, Provider) and place.customers.exists():
-            self.fields["customers"].queryset = place.customers.order_by("name")  # type: ignore[attr-defined]
+            self.fields["customers"].queryset = place.customers.order_by("name")  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
         else:
             del self.fields["reach"], self.fields["customers"]
 

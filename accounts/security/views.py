@@ -53,12 +53,12 @@ class _FirstFactor:
         if confirming.is_the_organizations(request.user) and not confirming.has_just_come(request):
             messages.info(request, _("Sign in with your organization once more, to confirm that it is you."))
             raise ReauthenticationRequired
-        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # a mixin: what it stands before has it
         return answer
 
     def form_valid(self, form: Any) -> HttpResponse:
         first = not second_factor.has_second_factor(self.request.user)
-        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # a mixin: what it stands before has it
         if first:
             user: Any = self.request.user
             end_other_sessions(user, keep=self.request.session.session_key)
@@ -159,7 +159,7 @@ class _ReadsCodes:
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # a mixin: what it stands before has it
         except ValidationError as error:
             messages.error(request, error.messages[0])
             return redirect("mfa_generate_recovery_codes")

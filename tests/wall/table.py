@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Any
 
 
 class Outcome(StrEnum):
@@ -88,9 +89,9 @@ def line_of(host: str, name: str) -> Line | None:
     return next((line for like, line in lines.items() if "*" in like and fnmatchcase(name, like)), None)
 
 
-def _own(**more: object) -> Line:
+def _own(**more: Any) -> Line:
     """A page about oneself."""
-    return Line(SIGNED_IN, **more)  # type: ignore[arg-type]
+    return Line(SIGNED_IN, **more)
 
 
 ACCOUNTS = {
@@ -125,9 +126,9 @@ ACCOUNTS = {
 }
 
 
-def _staffs(**more: object) -> Line:
+def _staffs(**more: Any) -> Line:
     """A page of the administration."""
-    return Line(**({"may": STAFF, "refusal": SIGN_IN} | more))  # type: ignore[arg-type]
+    return Line(**({"may": STAFF, "refusal": SIGN_IN} | more))
 
 
 def _rows(

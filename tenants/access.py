@@ -1,16 +1,42 @@
-"""Who may do what at which customer: one table, asked by every face."""
+"""Who may do what where: one table, asked by every verb itself.
+
+Everything here is written out, and what stands nowhere is nobody's: a new member of Right belongs to no place, no role
+and not even to the system until somebody writes it down (tests/tenants/test_access.py holds all of it to a table).
+"""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
+from accounts.actors import SYSTEM, Actor, System
+from accounts.models import User
 from tenants.errors import NotAllowed
 from tenants.models import Customer, Membership, Provider
 
+__all__ = [
+    "PLATFORM",
+    "SYSTEM",
+    "Actor",
+    "Platform",
+    "Right",
+    "System",
+    "customers_of",
+    "providers_of",
+    "require",
+    "rights_of",
+]
+
+
+class Platform:
+    """The installation as a whole: a place like a provider or a customer, where platform staff act."""
+
+
+PLATFORM: Final = Platform()
+
 
 class Right(StrEnum):
-    """What a role may allow."""
+    """What somebody may be allowed."""
 
     # Within a customer.
     VIEW_MAILBOXES = "view-mailboxes"
@@ -26,60 +52,180 @@ class Right(StrEnum):
     MANAGE_TEAM = "manage-team"
     SET_SECURITY = "set-security"
     VIEW_TEAM_ACTIVITY = "view-team-activity"
+    # At the platform.
+    VIEW_PROVIDER = "view-provider"
+    ADD_PROVIDER = "add-provider"
+    CHANGE_PROVIDER = "change-provider"
+    VIEW_CUSTOMER = "view-customer"
+    ADD_CUSTOMER = "add-customer"
+    CHANGE_CUSTOMER = "change-customer"
+    ADD_PERSON = "add-person"
+    CHANGE_PERSON = "change-person"
+    ADD_MEMBERSHIP = "add-membership"
+    CHANGE_MEMBERSHIP = "change-membership"
+    DELETE_MEMBERSHIP = "delete-membership"
+    END_DISPUTE = "end-dispute"
+    LET_IN = "let-in"
+    CHECK_STORE = "check-store"
 
 
+CUSTOMER_RIGHTS = frozenset(
+    {
+        Right.VIEW_MAILBOXES,
+        Right.CREATE_MAILBOX,
+        Right.EDIT_MAILBOX,
+        Right.RESET_PASSWORD,
+        Right.DELETE_MAILBOX,
+        Right.VIEW_ACTIVITY,
+        Right.VIEW_PEOPLE,
+        Right.MANAGE_PEOPLE,
+    }
+)
 PROVIDER_RIGHTS = frozenset(
     {Right.VIEW_TEAM, Right.MANAGE_TEAM, Right.SET_SECURITY, Right.VIEW_TEAM_ACTIVITY}
 )
-CUSTOMER_RIGHTS = frozenset(Right) - PROVIDER_RIGHTS
-
-_LOOK = frozenset({Right.VIEW_MAILBOXES, Right.VIEW_ACTIVITY, Right.VIEW_PEOPLE})
-_LOOK_AT_TEAM = frozenset({Right.VIEW_TEAM, Right.VIEW_TEAM_ACTIVITY})
+PLATFORM_RIGHTS = frozenset(
+    {
+        Right.VIEW_PROVIDER,
+        Right.ADD_PROVIDER,
+        Right.CHANGE_PROVIDER,
+        Right.VIEW_CUSTOMER,
+        Right.ADD_CUSTOMER,
+        Right.CHANGE_CUSTOMER,
+        Right.ADD_PERSON,
+        Right.CHANGE_PERSON,
+        Right.ADD_MEMBERSHIP,
+        Right.CHANGE_MEMBERSHIP,
+        Right.DELETE_MEMBERSHIP,
+        Right.END_DISPUTE,
+        Right.LET_IN,
+        Right.CHECK_STORE,
+    }
+)
 
 # A provider's roles hold there and at each of its customers (or those to which the person is limited), a customer's
 # at that one.
 ROLE_RIGHTS: dict[str, frozenset[Right]] = {
-    Membership.Role.OWNER: frozenset(Right),
-    Membership.Role.OPERATOR: (CUSTOMER_RIGHTS - {Right.MANAGE_PEOPLE}) | _LOOK_AT_TEAM,
-    Membership.Role.AUDITOR: _LOOK | _LOOK_AT_TEAM,
-    Membership.Role.ADMIN: CUSTOMER_RIGHTS,
-    Membership.Role.VIEWER: _LOOK,
+    Membership.Role.OWNER: frozenset(
+        {
+            Right.VIEW_MAILBOXES,
+            Right.CREATE_MAILBOX,
+            Right.EDIT_MAILBOX,
+            Right.RESET_PASSWORD,
+            Right.DELETE_MAILBOX,
+            Right.VIEW_ACTIVITY,
+            Right.VIEW_PEOPLE,
+            Right.MANAGE_PEOPLE,
+            Right.VIEW_TEAM,
+            Right.MANAGE_TEAM,
+            Right.SET_SECURITY,
+            Right.VIEW_TEAM_ACTIVITY,
+        }
+    ),
+    Membership.Role.OPERATOR: frozenset(
+        {
+            Right.VIEW_MAILBOXES,
+            Right.CREATE_MAILBOX,
+            Right.EDIT_MAILBOX,
+            Right.RESET_PASSWORD,
+            Right.DELETE_MAILBOX,
+            Right.VIEW_ACTIVITY,
+            Right.VIEW_PEOPLE,
+            Right.VIEW_TEAM,
+            Right.VIEW_TEAM_ACTIVITY,
+        }
+    ),
+    Membership.Role.AUDITOR: frozenset(
+        {
+            Right.VIEW_MAILBOXES,
+            Right.VIEW_ACTIVITY,
+            Right.VIEW_PEOPLE,
+            Right.VIEW_TEAM,
+            Right.VIEW_TEAM_ACTIVITY,
+        }
+    ),
+    Membership.Role.ADMIN: frozenset(
+        {
+            Right.VIEW_MAILBOXES,
+            Right.CREATE_MAILBOX,
+            Right.EDIT_MAILBOX,
+            Right.RESET_PASSWORD,
+            Right.DELETE_MAILBOX,
+            Right.VIEW_ACTIVITY,
+            Right.VIEW_PEOPLE,
+            Right.MANAGE_PEOPLE,
+        }
+    ),
+    Membership.Role.VIEWER: frozenset({Right.VIEW_MAILBOXES, Right.VIEW_ACTIVITY, Right.VIEW_PEOPLE}),
+}
+
+# At the platform there are no roles: platform staff have what Django's permissions give them, the same that open the
+# administration's pages (superusers have all of these). "" asks for being staff only. What is missing here is left to
+# the system: who stands at the server.
+STAFF_PERMISSIONS: dict[Right, str] = {
+    Right.VIEW_PROVIDER: "tenants.view_provider",
+    Right.ADD_PROVIDER: "tenants.add_provider",
+    Right.CHANGE_PROVIDER: "tenants.change_provider",
+    Right.VIEW_CUSTOMER: "tenants.view_customer",
+    Right.ADD_CUSTOMER: "tenants.add_customer",
+    Right.CHANGE_CUSTOMER: "tenants.change_customer",
+    Right.ADD_PERSON: "accounts.add_user",
+    Right.CHANGE_PERSON: "accounts.change_user",
+    Right.ADD_MEMBERSHIP: "tenants.add_membership",
+    Right.CHANGE_MEMBERSHIP: "tenants.change_membership",
+    Right.DELETE_MEMBERSHIP: "tenants.delete_membership",
+    Right.END_DISPUTE: "",
 }
 
 
-def rights_of(user: Any, customer: Customer) -> frozenset[Right]:
-    """All that the person's roles allow there. Empty: may not even know that the customer exists.
+def rights_of(by: Any, place: Customer | Provider | Platform) -> frozenset[Right]:
+    """All that the actor may do there. Empty: may not even know that the place exists.
 
-    Being platform staff gives no right: who looks into a customer's console has a membership that says so.
+    Who is nobody (not signed in, switched off, or no actor at all) has none. Being platform staff gives no right at a
+    customer or provider: who looks into a console has a membership that says so.
     """
-    here = Q(customer=customer.pk) | Q(provider=customer.provider_id) & (
-        Q(limited=False) | Q(customers=customer.pk)
-    )
-    return _allowed(user, here) & CUSTOMER_RIGHTS
+    if isinstance(by, System):
+        return _rights_at(place)
+    if not isinstance(by, User) or not by.is_active:
+        return frozenset()
+    if isinstance(place, Platform):
+        return frozenset(right for right in PLATFORM_RIGHTS if _is_staff_with(by, right))
+    if isinstance(place, Provider):
+        here = Q(provider=place.pk)
+    else:
+        here = Q(customer=place.pk) | Q(provider=place.provider_id) & (
+            Q(limited=False) | Q(customers=place.pk)
+        )
+    # Asked of the row too: a person who was switched off a moment ago may be at work with an older copy of it.
+    roles = Membership.objects.filter(here, user=by.pk, user__is_active=True).values_list("role", flat=True)
+    return frozenset().union(*(ROLE_RIGHTS[role] for role in roles)) & _rights_at(place)
+
+
+def require(by: Any, place: Customer | Provider | Platform, right: Right) -> None:
+    """Raises NotAllowed unless the actor may do that there. The first line of every verb."""
+    if right not in rights_of(by, place):
+        raise NotAllowed
+
+
+def _rights_at(place: Customer | Provider | Platform) -> frozenset[Right]:
+    if isinstance(place, Platform):
+        return PLATFORM_RIGHTS
+    return PROVIDER_RIGHTS if isinstance(place, Provider) else CUSTOMER_RIGHTS
+
+
+def _is_staff_with(user: User, right: Right) -> bool:
+    permission = STAFF_PERMISSIONS.get(right)
+    return permission is not None and user.is_staff and (not permission or user.has_perm(permission))
 
 
 def provider_rights_of(user: Any, provider: Provider) -> frozenset[Right]:
     """All that the person's roles allow at the provider itself. Empty: may not even know that it exists."""
-    return _allowed(user, Q(provider=provider.pk)) & PROVIDER_RIGHTS
-
-
-def _allowed(user: Any, here: Q) -> frozenset[Right]:
-    if not user.is_authenticated or not user.is_active:
-        return frozenset()
-    roles = Membership.objects.filter(here, user=user.pk).values_list("role", flat=True)
-    return frozenset().union(*(ROLE_RIGHTS[role] for role in roles))
-
-
-def require(user: Any, customer: Customer, right: Right) -> None:
-    """Raises NotAllowed unless one of the person's roles allows it there."""
-    if right not in rights_of(user, customer):
-        raise NotAllowed
+    return rights_of(user, provider)
 
 
 def require_at_provider(user: Any, provider: Provider, right: Right) -> None:
     """Raises NotAllowed unless one of the person's roles allows it there."""
-    if right not in provider_rights_of(user, provider):
-        raise NotAllowed
+    require(user, provider, right)
 
 
 def providers_of(user: Any) -> QuerySet[Provider]:

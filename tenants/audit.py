@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Model
 
+from accounts.actors import SYSTEM, Actor, System
 from tenants.models import AuditEvent, Customer, Membership, Provider, Side
 
 # The IP address of who is being served; middleware sets it. Empty for commands and background tasks.
@@ -17,24 +18,25 @@ Target = tuple[str, Any, str]
 def record(
     action: str,
     *,
-    by: Any = None,
+    by: Actor | None = None,
     customer: Customer | None = None,
     provider: Provider | None = None,
     target: Model | Target | None = None,
     data: dict[str, Any] | None = None,
 ) -> AuditEvent:
-    """Write down that `by` did `action` (dotted, as "mailbox.created"); None means the system itself.
+    """Write down that `by` did `action` (dotted, as "mailbox.created").
 
     `target` is a saved object or (type, id, name). `data` is plain JSON and never holds a secret.
     """
+    by = by or SYSTEM
     kind, pk, name = _describe(target)
     provider_id = provider.pk if provider else customer.provider_id if customer else None
     customer_id = customer.pk if customer else None
     return AuditEvent.objects.create(
         action=action,
-        actor_id=by.pk if by else None,
-        actor_email=by.email if by else "",
-        actor_side=_side_of(by, provider_id, customer_id) if by else "",
+        actor_id=by.pk,
+        actor_email=by.email,
+        actor_side=_side_of(by, provider_id, customer_id),
         origin=origin.get(),
         provider_id=provider_id,
         customer_id=customer_id,
@@ -46,7 +48,7 @@ def record(
 
 
 def record_everywhere(
-    action: str, person: Any, *, by: Any = None, data: dict[str, Any] | None = None
+    action: str, person: Any, *, by: Actor | None = None, data: dict[str, Any] | None = None
 ) -> None:
     """Write down what concerns a person at each provider and customer where they have a role, for there people look.
 
@@ -57,8 +59,10 @@ def record_everywhere(
         record(action, by=by, provider=provider, customer=customer, target=person, data=data)
 
 
-def _side_of(by: Any, provider_id: int | None, customer_id: UUID | None) -> str:
+def _side_of(by: Actor, provider_id: int | None, customer_id: UUID | None) -> str:
     """Where the person belongs, as seen from there and now; nothing for who has no role there."""
+    if isinstance(by, System):
+        return ""
     roles: set[Any] = set(Membership.objects.filter(user=by.pk).values_list("provider", "customer"))
     if (provider_id, None) in roles:
         return Side.PROVIDER

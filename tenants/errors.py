@@ -11,6 +11,7 @@ TenantError
     AppendOnly
 """
 
+from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import Refusal
@@ -64,7 +65,9 @@ class AlreadyMember(TenantError):
     template = _("%(email)s already has a role there. Change that one instead.")
 
 
-class NotAllowed(TenantError):
+class NotAllowed(TenantError, PermissionDenied):
+    """What no view catches is answered with the 403 page."""
+
     code = "not-allowed"
     template = _(
         "Your role does not allow this. Ask an administrator of the customer or an owner of the provider."

@@ -23,6 +23,7 @@ GREETING = b"+OK Gatehouse POP3 ready\r\n"
 class Times(NamedTuple):
     """Seconds."""
 
+    sign_in: float = 180  # from the greeting; who has not signed in by then holds a place for nothing
     idle: float = 600  # RFC 1939 3: at least ten minutes
     write: float = 180  # for the client to take what it asked for, 64 KiB at a time
     handshake: float = 30
@@ -54,9 +55,10 @@ class Connection:
     async def serve(self) -> None:
         """Returns when the connection is over; the maildrop is released by then, deletions only if QUIT said so."""
         try:
+            sign_in_by = asyncio.get_running_loop().time() + self._times.sign_in
             await self._write(GREETING)
             while not self._stopping:
-                if await self._one_command() is Then.CLOSE:
+                if await self._one_command(sign_in_by) is Then.CLOSE:
                     break
         except Interrupted:
             # The final dot must not come: what was sent is only a part of the message.
@@ -84,10 +86,16 @@ class Connection:
         if not self.busy:
             self._writer.transport.close()
 
-    async def _one_command(self) -> Then:
+    async def _one_command(self, sign_in_by: float) -> Then:
+        now = asyncio.get_running_loop().time()
+        patience = self._times.idle
+        if not self._session.signed_in:
+            patience = min(patience, sign_in_by - now)
+            if patience <= 0:  # asked here too, for a line that is there already is not waited for
+                raise TimeoutError
         try:
             # RFC 1939 3: at the end of patience the connection closes without a word and without UPDATE.
-            async with asyncio.timeout(self._times.idle):
+            async with asyncio.timeout_at(now + patience):
                 line = await self._lines.line(self._session.line_limit)
         except EndlessLine:
             raise
@@ -134,6 +142,9 @@ class Connection:
 
     async def _write(self, octets: bytes) -> None:
         self._writer.write(octets)
+        # Neither a line that has arrived nor a client that reads is waited for, so nobody else would get a turn
+        # while one connection's commands are worked off.
+        await asyncio.sleep(0)
         async with asyncio.timeout(self._times.write):
             await self._writer.drain()
 

@@ -13,6 +13,8 @@ from .replies import Refused, Reply, Then, err
 
 MAX_ERRORS = 20  # wrong commands by one client; then it is told no more
 MAX_FAILURES = 3  # wrong passwords on one connection
+MAX_BEFORE_SIGN_IN = 100  # commands; three sign-ins need a dozen
+MAX_NOWHERE = 1000  # commands in a row that bring no message nearer; by a NOOP each minute it takes 16 hours
 
 _VERBS = {
     "AUTHORIZATION": {
@@ -37,6 +39,7 @@ _VERBS = {
         "QUIT": transaction.quit_,
     },
 }
+_ABOUT_ONE_MESSAGE = frozenset({"LIST", "UIDL", "RETR", "TOP", "DELE"})
 _ALL_VERBS = frozenset(verb for verbs in _VERBS.values() for verb in verbs)
 
 
@@ -60,6 +63,13 @@ class Session:
         self.awaits_response = False  # AUTH PLAIN was said without its response
         self.failures = 0
         self._errors = 0
+        self._nowhere = 0
+        self._marked_octets = 0
+        self._all_octets = 0
+
+    @property
+    def signed_in(self) -> bool:
+        return self.state is State.TRANSACTION
 
     @property
     def line_limit(self) -> int:
@@ -67,6 +77,15 @@ class Session:
 
     async def answer(self, line: bytes) -> Reply:
         """The reply to one line without its CRLF. Raises nothing that a client can cause."""
+        self._nowhere += 1
+        reply = await self._answer(line)
+        if reply.then is Then.GO_ON and self._nowhere > (
+            MAX_NOWHERE if self.signed_in else MAX_BEFORE_SIGN_IN
+        ):
+            return err("Too many commands that lead nowhere", then=Then.CLOSE)
+        return reply
+
+    async def _answer(self, line: bytes) -> Reply:
         try:
             if self.awaits_response:
                 self.awaits_response = False
@@ -75,7 +94,10 @@ class Session:
             verb = _VERBS[self.state.value].get(command.verb)
             if verb is None:
                 raise BadCommand("Not now" if command.verb in _ALL_VERBS else "Command not recognized")
-            return await verb(self, command.argument)
+            reply = await verb(self, command.argument)
+            if self.signed_in and command.argument and command.verb in _ABOUT_ONE_MESSAGE:
+                self._nowhere = 0
+            return reply
         except BadCommand as error:
             return self.wrong(str(error))
         except Refused as refused:
@@ -96,6 +118,21 @@ class Session:
     def enter_transaction(self, maildrop: Any) -> None:
         self.maildrop = maildrop
         self.state = State.TRANSACTION
+        self._nowhere = 0
+        self._all_octets = sum(entry.octets for entry in maildrop.entries)
+
+    def totals(self) -> tuple[int, int]:
+        """How many messages are not marked as deleted, and their octets; the same work for many as for few."""
+        return len(self.maildrop.entries) - len(self.deleted), self._all_octets - self._marked_octets
+
+    def mark(self, index: int) -> None:
+        """Delete this message at QUIT; it is not marked yet."""
+        self.deleted.add(index)
+        self._marked_octets += self.maildrop.entries[index].octets
+
+    def unmark_all(self) -> None:
+        self.deleted.clear()
+        self._marked_octets = 0
 
     async def end(self) -> None:
         """Let go of the maildrop without deleting anything: RFC 1939 6, for every end but QUIT."""

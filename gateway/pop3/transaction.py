@@ -1,6 +1,6 @@
 """Verbs on an open maildrop (RFC 1939 5, 6, 7). A deletion is a mark until QUIT."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,8 @@ async def capa(session: "Session", argument: str) -> Reply:
 async def stat(session: "Session", argument: str) -> Reply:
     """RFC 1939 5."""
     no_argument(argument)
-    octets = [entry.octets for _, entry in _present(session)]
-    return ok(f"{len(octets)} {sum(octets)}")
+    messages, octets = session.totals()
+    return ok(f"{messages} {octets}")
 
 
 async def list_(session: "Session", argument: str) -> Reply:
@@ -60,14 +60,14 @@ async def top(session: "Session", argument: str) -> Reply:
 async def dele(session: "Session", argument: str) -> Reply:
     """RFC 1939 5."""
     index = _index(session, argument)
-    session.deleted.add(index)
+    session.mark(index)
     return ok("Marked for deletion")
 
 
 async def rset(session: "Session", argument: str) -> Reply:
     """RFC 1939 5."""
     no_argument(argument)
-    session.deleted.clear()
+    session.unmark_all()
     return ok(f"{len(session.maildrop.entries)} messages")
 
 
@@ -88,9 +88,9 @@ async def quit_(session: "Session", argument: str) -> Reply:
     return ok("Bye", then=Then.CLOSE)
 
 
-def _present(session: "Session") -> list[tuple[int, Any]]:
+def _present(session: "Session") -> Iterator[tuple[int, Any]]:
     entries = enumerate(session.maildrop.entries)
-    return [(index + 1, entry) for index, entry in entries if index not in session.deleted]
+    return ((index + 1, entry) for index, entry in entries if index not in session.deleted)
 
 
 def _index(session: "Session", argument: str) -> int:

@@ -1,0 +1,111 @@
+"""What one POP3 client may ask of everybody's patience, and what none is refused."""
+
+import asyncio
+
+import pytest
+from django.db import connection
+from django_tenants.utils import tenant_context
+
+from gateway.pop3.connection import Times
+from gateway.pop3.session import MAX_BEFORE_SIGN_IN, MAX_NOWHERE
+from gateway.server import Configuration, Gateway, Ports
+from mailboxes.models import MailboxKey
+from tests.gateway.kit import SECONDS
+
+NOWHERE = b"-ERR Too many commands that lead nowhere\r\n"
+
+
+@pytest.fixture
+def put_messages(acme):
+    """So many messages as far as the database knows; there is nothing to retrieve."""
+
+    def put(opened, count: int) -> None:
+        with tenant_context(acme), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO mailboxes_message (uid, mailbox_id, key_id, octets, blob, received_at)"
+                " SELECT gen_random_uuid(), %s, %s, number, 'none/' || number, now()"
+                " FROM generate_series(1, %s) AS number",
+                [opened.mailbox.pk, MailboxKey.objects.get(mailbox=opened.mailbox).pk, count],
+            )
+
+    return put
+
+
+def test_others_get_their_turn_between_any_two_commands_of_one_connection(certificates):
+    """Counted in turns of the event loop that another task gets while lines that came in one piece are worked off."""
+    commands = MAX_BEFORE_SIGN_IN - 1
+
+    async def turns_of_another() -> int:
+        configuration = Configuration.from_settings(
+            bind="127.0.0.1",
+            ports=Ports(0, 0, 0, 0),
+            cert_file=certificates.cert_file,
+            key_file=certificates.key_file,
+            redis_url=None,
+        )
+        gateway, turns, answered = Gateway(configuration), 0, asyncio.Event()
+
+        async def other() -> None:
+            nonlocal turns
+            while not answered.is_set():
+                turns += 1
+                await asyncio.sleep(0)
+
+        await gateway.start()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.ports.pop3)
+            await reader.readline()
+            writer.write(b"NOOP\r\n" * commands)
+            await asyncio.sleep(0)
+            waiting = asyncio.ensure_future(other())
+            async with asyncio.timeout(SECONDS):
+                await reader.readexactly(len(b"+OK\r\n") * commands)
+            answered.set()
+            await waiting
+            writer.close()
+        finally:
+            await gateway.stop()
+        return turns
+
+    assert asyncio.run(turns_of_another()) >= commands
+
+
+def test_who_only_talks_before_signing_in_is_told_no_more(talking):
+    wire = talking.pop3_wire()
+
+    wire.send(b"NOOP\r\n" * (MAX_BEFORE_SIGN_IN + 5))
+
+    assert wire.rest() == b"+OK\r\n" * MAX_BEFORE_SIGN_IN + NOWHERE
+
+
+def test_who_only_talks_after_signing_in_is_told_no_more(gateway, acme_mailbox):
+    wire = gateway.logged_in(acme_mailbox)
+
+    wire.send(b"STAT\r\n" * (MAX_NOWHERE + 5))
+
+    assert wire.rest() == b"+OK 0 0\r\n" * MAX_NOWHERE + NOWHERE
+
+
+def test_a_client_that_asks_for_each_message_is_never_refused(gateway, acme_mailbox, put_messages):
+    """As mpop and fetchmail do with a full maildrop, more often than a talker may say anything."""
+    count = MAX_NOWHERE + 100
+    put_messages(acme_mailbox, count)
+    wire = gateway.logged_in(acme_mailbox)
+
+    for number in range(1, count + 1):
+        wire.send(b"LIST %d\r\nUIDL %d\r\nDELE %d\r\nSTAT\r\n" % (number, number, number))
+        replies = [wire.line() for _ in range(4)]
+        assert [reply[:3] for reply in replies] == [b"+OK"] * 4, replies
+    assert replies[-1] == b"+OK 0 0\r\n"
+    assert wire.ask(b"RSET") == b"+OK %d messages\r\n" % count
+    assert wire.ask(b"STAT") == b"+OK %d %d\r\n" % (count, count * (count + 1) // 2)
+
+
+def test_life_before_signing_in_has_an_end_and_life_after_it_has_none(start_gateway, acme_mailbox):
+    gateway = start_gateway(pop3_times=Times(sign_in=3.0))
+    signed_in = gateway.logged_in(acme_mailbox)
+    talker = gateway.pop3_wire()
+    talker.ask(b"NOOP")
+
+    assert talker.rest() == b"", "and it came later than the one that signed in"
+    assert signed_in.ask(b"NOOP") == b"+OK\r\n"

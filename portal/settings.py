@@ -149,6 +149,7 @@ PUBLIC_SCHEMA_URLCONF = "portal.urls_base"
 ROOT_URLCONF = "portal.urls_customer"
 
 MIDDLEWARE = [
+    "portal.bodies.ModestBodies",  # before anything reads a body
     "portal.health.HealthMiddleware",
     "tenants.middleware.CanonicalHost",
     "tenants.middleware.HostTenant",
@@ -280,6 +281,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
 SECURE_SSL_REDIRECT = SECURE_COOKIES
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # of the whole request; a larger one is refused by its header
+FILE_UPLOAD_HANDLERS = ["portal.bodies.NoFiles"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

@@ -131,9 +131,7 @@ def _processes() -> dict[str, list[str]]:
     return {
         "web": [
             *(sys.executable, "-m", "gunicorn", "portal.wsgi:application", "--bind", bind),
-            *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
-            # Its control socket would lie in the home folder; the heartbeat file must not wait for a slow disk.
-            *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),
+            *("--config", "python:portal.webserver"),
         ],
         "worker": [
             *(*celery, "worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),

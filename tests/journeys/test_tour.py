@@ -7,6 +7,7 @@ from tests.journeys import tour
 
 ELSEWHERE = {
     "400.html": "no link leads there; built as 404.html",
+    "413.html": "no link leads there; built as 404.html",
     "429.html": "no link leads there; built as 404.html",
     "500.html": "no link leads there; built as 404.html",
     "503.html": "no link leads there; built as 404.html",

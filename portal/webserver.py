@@ -1,0 +1,92 @@
+"""gunicorn's settings (`gunicorn --config python:portal.webserver`), and its threads, which wait for no client for long."""
+
+import socket
+import time
+from typing import Any
+
+from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]
+
+from portal.bodies import is_refused
+
+worker_class = "portal.webserver.Worker"
+workers = 2
+threads = 8  # of each
+keepalive = 5  # seconds in which a silent connection may say something; it holds no thread meanwhile
+graceful_timeout = 10
+loglevel = "warning"
+control_socket_disable = True  # it would lie in the home folder
+# Nobody chooses by a header what a path means, or who asks by which scheme: Django judges what a proxy says.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+header_map = "drop"  # X_Forwarded_For must not pass for X-Forwarded-For
+
+REQUEST_SECONDS = 15.0  # for a whole request, head and body
+WRITE_SECONDS = 15.0  # for one piece of an answer
+ANSWER_SECONDS = 300.0  # from the request's first octet to its answer's last
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """A body that is refused unread (portal/bodies.py) must not be read afterwards for the next request's sake."""
+    headers = dict(request.headers)
+    if is_refused(headers.get("CONTENT-LENGTH", ""), chunked="TRANSFER-ENCODING" in headers):
+        request.force_close()
+
+
+class Worker(ThreadWorker):
+    """A client that is silent, sends drop by drop or does not read gives its thread back.
+
+    Whoever reconnects may take the next one: only a proxy that reads requests whole before it asks us keeps slow
+    clients from the threads altogether (docs/settings.md).
+    """
+
+    def enqueue_req(self, conn: Any) -> None:
+        if not isinstance(conn.sock, _Bounded):
+            conn.sock = _Bounded(conn.sock)
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        if not conn.initialized and not conn.wait_for_data(0):
+            return _DEFER  # browsers open connections in advance
+        #        conn.sock.begin()
+        kept = super().handle(conn)
+        if not kept:
+            conn.close(graceful=True)  # here, for it waits for the client; the parent's main loop must not
+        return kept
+
+
+class _Bounded(socket.socket):
+    """A connection whose reads and writes end in time. Too late is ConnectionResetError, as if the client had gone."""
+
+    def __init__(self, accepted: socket.socket) -> None:
+        super().__init__(fileno=accepted.detach())
+        self.begin()
+
+    def begin(self) -> None:
+        now = time.monotonic()
+        self._read_until, self._write_until = now + REQUEST_SECONDS, now + ANSWER_SECONDS
+
+    def setblocking(self, flag: bool) -> None:
+        if self.fileno() != -1:  # closed already, by the thread
+            self.settimeout(WRITE_SECONDS if flag else 0)
+
+    def recv(self, *args: Any) -> bytes:
+        return self._in_time(self._read_until, super().recv, *args)
+
+    def sendall(self, *args: Any) -> None:
+        self._in_time(self._write_until, super().sendall, *args)
+
+    def sendfile(self, *args: Any, **options: Any) -> int:
+        return self._in_time(self._write_until, super().sendfile, *args, **options)
+
+    def _in_time(self, until: float, act: Any, *args: Any, **options: Any) -> Any:
+        patience = self.gettimeout()
+        if not patience:
+            return act(*args, **options)
+        self.settimeout(min(patience, max(until - time.monotonic(), 0.001)))
+        try:
+            return act(*args, **options)
+        except TimeoutError:
+            raise ConnectionResetError("the client took too long") from None
+        finally:
+            self.settimeout(patience)

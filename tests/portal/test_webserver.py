@@ -1,0 +1,142 @@
+"""The web server as it is started: gunicorn with our settings, asked by sockets."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.embedded.process import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 30
+THREADS = 2
+# Few threads and little patience, so that slow clients are quickly had; else as it is.
+SETTINGS = f"""
+from portal import webserver
+from portal.webserver import *
+webserver.REQUEST_SECONDS = 1.0
+workers, threads = 1, {THREADS}
+"""
+FORM = b"--x\r\nContent-Disposition: form-data; name="
+FILE = FORM + b'"f"; filename="f"\r\nContent-Type: text/plain\r\n\r\n'
+
+
+class Server:
+    def __init__(self, port: int, temporary: Path) -> None:
+        self.port, self.temporary = port, temporary
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), SECONDS)
+
+    def answer(self, request: bytes) -> bytes:
+        """All that comes back, with the sending side left open and silent."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def post(self, *headers: bytes, body: bytes = b"") -> bytes:
+        lines = (b"POST /accounts/login/ HTTP/1.1", b"Host: portal.localhost", b"Connection: close", *headers)
+        return self.answer(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+
+    def get(self, path: bytes, *headers: bytes) -> bytes:
+        lines = (b"GET " + path + b" HTTP/1.1", b"Host: portal.localhost", b"Connection: close", *headers)
+        return self.answer(b"\r\n".join(lines) + b"\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("web")
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    (folder / "settings.py").write_text(SETTINGS)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
+            *("--config", str(folder / "settings.py"), "--bind", f"127.0.0.1:{port}"),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stdout=log,
+        stderr=log,
+    )
+    found = Server(port, temporary)
+
+    def is_up() -> bool:
+        try:
+            return found.get(b"/healthz").startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    try:
+        wait_until(is_up, SECONDS)
+        yield found
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+        log.close()
+        sys.stdout.write((folder / "log").read_text(errors="replace"))
+
+
+def test_a_large_body_is_refused_by_its_header_and_nothing_of_it_gets_to_the_disk(server):
+    kind = b"Content-Type: multipart/form-data; boundary=x"
+    answer = server.post(kind, b"Content-Length: 200000000", body=FILE + b"y" * 3_000_000)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"That was too much to send" in answer
+    assert not list(server.temporary.iterdir())
+
+
+def test_a_body_that_does_not_say_how_large_it_is_is_refused(server):
+    assert server.post(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n").startswith(b"HTTP/1.1 411")
+
+
+def test_no_page_takes_files(server):
+    body = FILE + b"hello\r\n--x--\r\n"
+    answer = server.post(
+        b"Content-Type: multipart/form-data; boundary=x",
+        b"Cookie: csrftoken=" + 32 * b"x",  # or the form is refused unread
+        b"Content-Length: " + str(len(body)).encode(),
+        body=body,
+    )
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+def test_half_a_form_is_no_form(server):
+    with server.connect() as connection:
+        connection.sendall(
+            b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.localhost\r\nContent-Length: 40\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\nlogin=somebody"
+        )
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+
+
+def test_no_header_chooses_what_a_path_means(server):
+    assert server.get(b"/x/healthz", b"SCRIPT_NAME: /x").startswith(b"HTTP/1.1 404")
+    assert server.get(b"/healthz", b"SCRIPT_NAME: /x", b"PATH_INFO: /x").startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /healthz HT",
+        b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.localhost\r\nContent-Length: 99\r\n\r\nx",
+    ],
+    ids=["silent", "half a head", "half a body"],
+)
+def test_slow_clients_give_their_threads_back(server, begun):
+    slow = [server.connect() for _ in range(2 * THREADS)]
+    try:
+        for connection in slow:
+            connection.sendall(begun)
+        assert server.get(b"/healthz").startswith(b"HTTP/1.1 200")
+    finally:
+        for connection in slow:
+            connection.close()

@@ -16,7 +16,7 @@ import requests
 from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest
@@ -65,7 +65,7 @@ def discover(issuer: str) -> dict[str, Any]:
 def configuration_of(issuer: str) -> dict[str, Any]:
     """As discover(), but perhaps some minutes old: anybody may begin a sign-in, and should not make us ask each time."""
     place = f"openid-configuration:{hashlib.sha256(issuer.encode()).hexdigest()}"
-    found: Any = cache.get_or_set(place, lambda: discover(issuer), CONFIGURATION_SECONDS)
+    found: Any = caches["process"].get_or_set(place, lambda: discover(issuer), CONFIGURATION_SECONDS)
     return found
 
 

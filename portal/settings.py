@@ -82,13 +82,26 @@ if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
         "REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket."
     )
     REDIS_URL = redis_url(STATE_DIR)
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"serializer": "portal.cache.JSONSerializer"},
+    },
+    # In the memory of each process: what must be true, such as an identity provider's keys and addresses, for whoever
+    # can write to Redis could give others.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
+}
 
 # Kombu has its own words for the same socket and database.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 CELERY_TASK_IGNORE_RESULT = True  # what became of a job stands in PostgreSQL
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+# Whoever can write to Redis could stop workers by it, and give them other limits.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_CONSUMER = "portal.broker:Consumer"
 CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 90  # must stay below the visibility time-out, or a slow task is delivered twice
@@ -310,6 +323,7 @@ ROSETTA_SHOW_AT_ADMIN_PANEL = True
 ROSETTA_MESSAGES_PER_PAGE = 25
 ROSETTA_POFILE_WRAP_WIDTH = 0  # as `makemessages --no-wrap` does, so that only the texts differ
 ROSETTA_AUTO_COMPILE = False  # it compiles whatever was typed; portal.catalogs looks at it first
+ROSETTA_CACHE_NAME = "process"  # paths of catalogs, which it then writes
 ROSETTA_CASE_SENSITIVE_FILESYSTEM = True  # or it tries with a temporary file, which it leaves open
 USE_TZ = True
 TIME_ZONE = "UTC"

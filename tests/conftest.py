@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from allauth.mfa.totp.internal import auth as totp
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test import Client
@@ -102,7 +102,8 @@ def _clean_slate(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Each test has a message store of its own, and neither guesses nor the language of the one before."""
     settings.STORE_ROOT = tmp_path / "store"
     settings.STORE_ROOT.mkdir(mode=0o700)
-    cache.clear()
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
     translation.activate(settings.LANGUAGE_CODE)  # the last request's stays active on its thread
     yield
 

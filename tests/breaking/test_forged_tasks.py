@@ -1,13 +1,17 @@
-"""Who can write to Redis can ring, but not make workers do anything else."""
+"""Who can write to Redis can ring, but not make workers do anything else, nor stop them."""
 
+import base64
 import json
 import os
 import pickle
+import zlib
 from uuid import uuid4
 
-import kombu
 import pytest
+from celery import current_app
 from django.conf import settings
+from django.core.cache import cache
+from redis import DataError
 
 from tests.breaking.kit import mails, until
 from tests.breaking.proofs import prove_whole, table_rows
@@ -26,20 +30,44 @@ class Trap:
         return os.mkdir, (self.folder,)
 
 
+def item(*arguments, task=WORK_JOB, body=None, embed=None, content_type="application/json", **headers):
+    """An item of the queue, as our own processes put it there but for what is given."""
+    body = json.dumps([arguments, {}, embed or {}]).encode() if body is None else body
+    number = str(uuid4())
+    return {
+        "body": base64.b64encode(body).decode(),
+        "content-type": content_type,
+        "content-encoding": "utf-8",
+        "headers": {
+            "lang": "py",
+            "task": task,
+            "id": number,
+            "root_id": number,
+            "parent_id": None,
+            **headers,
+        },
+        "properties": {
+            "correlation_id": number,
+            "delivery_info": {"exchange": "", "routing_key": QUEUE},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": str(uuid4()),
+        },
+    }
+
+
+def without(part, name):
+    forged = item("public", str(uuid4()))
+    del forged[part][name]
+    return forged
+
+
 @pytest.fixture
 def forge(bell):
-    """Puts a task into the workers' queue, as somebody who can reach Redis may."""
+    """Puts an item into the workers' queue, as somebody who can write to Redis may."""
 
-    def put(*arguments, task=WORK_JOB, body=None, content_type="application/json"):
-        headers = {"lang": "py", "task": task, "id": str(uuid4()), "root_id": None, "parent_id": None}
-        with kombu.Connection(settings.CELERY_BROKER_URL) as connection:
-            connection.Producer().publish(
-                body if body is not None else json.dumps([arguments, {}, {}]),
-                routing_key=QUEUE,
-                content_type=content_type,
-                content_encoding="binary" if isinstance(body, bytes) else "utf-8",
-                headers=headers,
-            )
+    def put(what):
+        bell.redis.rpush(QUEUE, what if isinstance(what, bytes) else json.dumps(what))
 
     return put
 
@@ -54,15 +82,57 @@ def test_forged_tasks_run_nothing_and_the_worker_lives_on(workers, bell, box, gl
     before = list(table_rows("public", schema, globex.schema_name))
 
     for payload in (Trap(trap), ([Trap(trap)], {}, {})):
-        forge(body=pickle.dumps(payload), content_type="application/x-python-serialize")
-    forge("no_such_schema", str(job.pk))
-    forge("public", str(job.pk))
-    forge(f'{schema}"; DROP SCHEMA {schema} CASCADE; --', str(job.pk))
-    forge(schema, str(uuid4()))
-    forge(schema, "no number")
-    forge(globex.schema_name, str(job.pk))
-    forge()
-    forge(str(trap), task="os.mkdir")
+        forge(item(body=pickle.dumps(payload), content_type="application/x-python-serialize"))
+        forge(pickle.dumps(payload))
+    for arguments in (
+        ("no_such_schema", str(job.pk)),
+        ("public", str(job.pk)),
+        (f'{schema}"; DROP SCHEMA {schema} CASCADE; --', str(job.pk)),
+        (schema, str(uuid4())),
+        (schema, "no number"),
+        (schema, "x" * 5000),
+        (schema, {"__type__": "uuid", "__value__": "no uuid"}),
+        (globex.schema_name, str(job.pk)),
+        (),
+        (1, 2, 3, 4, 5, 6),
+    ):
+        forge(item(*arguments))
+    for task in ("tidy_store", "tidy_mailbox", "fold_tallies"):
+        forge(item("public", "../../..", -7, task=f"mailboxes.tasks.{task}"))
+    forge(item(str(trap), task="os.mkdir"))
+    for name in [name for name in current_app.tasks if name.startswith("celery.")]:
+        forge(item([{"task": "os.mkdir", "args": [str(trap)]}], task=name))
+    # Celery would work on other tasks after this one, at another time, for longer, or unpack it.
+    call = {"task": "celery.chain", "args": [str(trap)], "kwargs": {}, "options": {"serializer": "pickle"}}
+    forge(item("public", embed={"callbacks": [call], "errbacks": [call], "chain": [call], "chord": call}))
+    forge(item("public", eta="9999-12-31T23:59:59+00:00", timelimit=[1e9, 1e9], reply_to="x", retries=[]))
+    forge(item("public", expires={"in": "no time"}))
+    forge(item(body=zlib.compress(b"0" * 5_000_000), compression="application/x-gzip"))
+    # No JSON, JSON that is no task, and tasks with a part missing or of another kind.
+    for octets in (
+        b"",
+        b"\xff\xfe\x00",
+        b"{",
+        b"null",
+        b"1e999",
+        b"[]",
+        b"{}",
+        b"[" * 8000,
+        b" " * 3_000_000,
+    ):
+        forge(octets)
+    for name in ("headers", "properties", "body"):
+        for other in (None, [], "text", 5):
+            forge({**item(), name: other})
+    for part, name in (("headers", "task"), ("headers", "id"), ("properties", "delivery_tag")):
+        forge(without(part, name))
+        broken = item()
+        broken[part][name] = {"no": ["text"]}
+        forge(broken)
+    # What the worker notes of tasks under way, so that another takes them up again.
+    for number, held in enumerate((b"{", b"[]", b'["x"]', b'[{"headers": {}}, "x", "y"]')):
+        bell.redis.hset("unacked", f"tag{number}", held)
+        bell.redis.zadd("unacked_index", {f"tag{number}": 1 + number})
     until(bell.is_silent, "all of them were taken")
 
     assert not trap.exists()
@@ -71,3 +141,25 @@ def test_forged_tasks_run_nothing_and_the_worker_lives_on(workers, bell, box, gl
     job = box.reset()
     box.await_state(job, "done")
     prove_whole(box, job, total=50)
+    # Orders to workers go past the queue: nobody listens to them.
+    assert bell.redis.pubsub_channels() == []
+    assert not current_app.control.inspect(timeout=0.5).ping()
+
+
+def test_what_the_cache_holds_runs_no_code(bell, tmp_path):
+    cache.set("known", {"history": [1.5, 2.5]})
+    assert cache.get("known") == {"history": [1.5, 2.5]}
+    trap = tmp_path / "trap"
+    (key,) = bell.redis.keys("*known")
+    bell.redis.set(key, pickle.dumps(Trap(trap)))
+    with pytest.raises(DataError):
+        cache.get("known")
+    assert not trap.exists()
+    with pytest.raises(TypeError, match="tuple"):
+        cache.set("known", ("is", "no", "list"))
+
+
+def test_every_cache_in_redis_is_of_json():
+    in_redis = [one for one in settings.CACHES.values() if "redis" in one["BACKEND"].lower()]
+    assert in_redis
+    assert {one["OPTIONS"]["serializer"] for one in in_redis} == {"portal.cache.JSONSerializer"}

@@ -21,7 +21,9 @@ def _stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Scene]:
 def scene(_stage: Scene, settings: Any) -> Iterator[Scene]:
     """Everybody and everything, untouched by the test before. Quick: there is no garbage to look for and no log."""
     settings.USERSESSIONS_TRACK_ACTIVITY = False  # a write for each request
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.CACHES = settings.CACHES | {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    }
     logging.disable(logging.WARNING)
     gc.collect()
     gc.freeze()

@@ -67,6 +67,9 @@ class LineReader:
 
     async def line(self, limit: int) -> bytes:
         """The next line without CRLF. Raises what `LineBuffer.next_line` raises, and ConnectionEnded."""
+        # Who sends many commands at once gets one of them answered in each turn of the loop, as everybody does.
+        # Neither a line that is there already nor a reply that fits into the socket's buffer would make us wait.
+        await asyncio.sleep(0)
         while (line := self._buffer.next_line(limit)) is None:
             self._buffer.feed(await self._more())
         return line

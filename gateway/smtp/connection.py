@@ -23,10 +23,11 @@ LINGER_SECONDS = 30
 
 
 class Times(NamedTuple):
-    """Seconds; the defaults are RFC 5321 4.5.3.2's for a server."""
+    """Seconds; `command` and `data_block` are RFC 5321 4.5.3.2's for a server."""
 
     command: float = 300
     data_block: float = 180
+    without_mail: float = 900  # from the greeting, or from the last mail that was kept, to the next text
 
 
 class Connection(SMTP):

@@ -33,6 +33,8 @@ class Limits(NamedTuple):
     recipients: int = 100  # RFC 5321 4.5.3.1.8: at least 100
     errors: int = 10  # a real client makes none
     unknown: int = 20  # unknown recipients: enough for a stale list, too few to search addresses
+    commands: int = 100  # that lead to no message; a message needs four, a refused one three
+    asked: int = 1000  # RCPT commands that lead to no message; each may ask the database
 
 
 class Protocol(Connection):
@@ -46,6 +48,9 @@ class Protocol(Connection):
         self._errors = 0
         self._unknown = 0
         self._commands = 0
+        self._fruitless = 0  # commands and, apart from them, recipients since the last message that was kept
+        self._asked = 0
+        self._mail_due = self.loop.time() + self.times.without_mail
         self._sender: grammar.Sender | None = None
         self._recipients: list[Any] = []
         self._lines: LineReader | None = None
@@ -99,10 +104,15 @@ class Protocol(Connection):
     async def _one_command(self) -> None:
         assert self._lines is not None
         self._commands += 1
+        left = self._mail_due - self.loop.time()
+        if left <= 0:
+            self.last_words(replies.TIMED_OUT)
+            return
         try:
-            with self.patience(self.times.command):
+            with self.patience(min(self.times.command, left)):
                 line = await self._lines.line(grammar.LINE_OCTETS)
             command = grammar.parse_command(line)
+            self._spend(command.verb)
             verb = self._verbs.get(command.verb)
             if verb is None:
                 raise Refused(replies.UNKNOWN_COMMAND)
@@ -122,13 +132,27 @@ class Protocol(Connection):
             reply = replies.TRY_LATER
         if reply is None:
             return
-        if self._commands == 1 and reply.code == 500:
+        if reply.code == 421 or (self._commands == 1 and reply.code == 500):
             # An HTTP request, a TLS greeting on the clear port, noise: whoever opens so does not speak SMTP, and
             # what follows must not be taken for commands.
             self.last_words(reply)
             return
         await self.push(str(reply))
         await self._count(reply)
+
+    def _spend(self, verb: str) -> None:
+        """Count what may lead nowhere. Raises Refused when it was too much since the last message that was kept."""
+        if verb == "RCPT":
+            self._asked += 1
+        elif verb != "QUIT":
+            self._fruitless += 1
+        if self._fruitless > self.limits.commands or self._asked > self.limits.asked:
+            log.warning("smtp closed peer=%s reason=no-message", self.peer)
+            raise Refused(replies.TOO_MANY_COMMANDS)
+
+    def _kept(self) -> None:
+        self._fruitless = self._asked = 0
+        self._mail_due = self.loop.time() + self.times.without_mail
 
     async def _count(self, reply: Reply) -> None:
         if reply.code < 500:
@@ -255,6 +279,7 @@ class Protocol(Connection):
         except Refused:
             intake.abandon()
             raise
+        self._kept()
         return Reply(250, "2.0.0", f"OK, kept as {arrival.id}")
 
     def _problem(self, decoder: DotDecoder, octets: int) -> Reply | None:

@@ -37,6 +37,7 @@ TIMED_OUT = Reply(421, "4.4.2", "Waited too long, closing")
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections, please come back later")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors, closing")
 DATA_BEHIND_STARTTLS = Reply(421, "4.7.0", "Nothing may follow STARTTLS before TLS, closing")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message, closing")
 TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients, closing")
 
 TRY_LATER = Reply(451, "4.3.0", "Please try again later")

@@ -39,6 +39,12 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
 
         return self.annotate(locked=Coalesce(summed("tally"), 0) + Coalesce(summed("changes"), 0))
 
+    def with_damaged_mail(self) -> "MailboxQuerySet":
+        """Annotate damaged: messages that can't be read."""
+        rows = Message.objects.filter(mailbox=models.OuterRef("pk"), damaged_at__isnull=False).order_by()
+        counted = rows.values("mailbox").annotate(all=models.Count("pk")).values("all")
+        return self.annotate(damaged=Coalesce(models.Subquery(counted), 0))
+
 
 class Mailbox(models.Model):
     """A gateway mailbox: an address that takes mail and a maildrop that gives it back to who has the password."""

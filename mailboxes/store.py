@@ -23,6 +23,7 @@ from django.core.files.storage import FileSystemStorage
 from mailboxes.errors import MessageGone, StoreFailed, StoreFull
 
 READ_OCTETS = 256 * 1024
+NO_FILE = {errno.ELOOP, errno.ENXIO}  # a link, a socket
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DRAFT_SUFFIX = ".draft"
 
@@ -48,35 +49,35 @@ class BlobStore(FileSystemStorage):
         return Draft(name, Path(self.path(name)))
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """A blob's octets, piece by piece. Raises MessageGone at once when it is not there, StoreFailed when it can't be read."""
+        """A blob's octets, piece by piece. Raises MessageGone at once when no such file is there, StoreFailed when it can't be read.
+
+        Anything else than a file (a pipe, a link, a folder) counts as not there: opening it could wait for ever.
+        """
         try:
-            file = Path(self.path(name)).open("rb", buffering=0)  # noqa: SIM115  the generator closes it
-        except FileNotFoundError:
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
             raise MessageGone from None
         except OSError as error:
+            if error.errno in NO_FILE:
+                raise MessageGone from None
             raise StoreFailed from error
-        return _pieces(file)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise MessageGone
+        return _pieces(FileIO(descriptor, "rb"))
 
     def remove(self, name: str) -> None:
-        """Remove a blob; one that is gone already is no error. Raises StoreFailed."""
-        try:
-            Path(self.path(name)).unlink()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StoreFailed from error
+        """Remove whatever lies in a blob's place; nothing is no error. Raises StoreFailed."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            _remove_all(Path(self.path(name)))
 
     def remove_mailbox(self, customer_id: UUID, mailbox_id: UUID) -> None:
         """Remove a mailbox's folder with whatever is in it. Raises StoreFailed."""
         folder = Path(self.path(f"{customer_id.hex}/{mailbox_id.hex}"))
-        while folder.exists():
-            try:
-                shutil.rmtree(folder)
+        while os.path.lexists(folder):
+            with suppress(FileNotFoundError):  # somebody else is at it, too
+                _remove_all(folder)
                 _flush_folder(folder.parent)
-            except FileNotFoundError:  # somebody else is at it, too
-                continue
-            except OSError as error:
-                raise StoreFailed from error
 
     def folders(self, within: str = "") -> list[str]:
         """The names of the folders in a folder, sorted; none when it is not there. Raises StoreFailed."""
@@ -201,6 +202,19 @@ def _make_durably(folder: Path) -> None:
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     _flush_folder(folder.parent)
+
+
+def _remove_all(path: Path) -> None:
+    """A file, a pipe, a link itself or a folder with its content. Raises FileNotFoundError, NotADirectoryError, StoreFailed."""
+    try:
+        try:
+            path.unlink()
+        except IsADirectoryError:
+            shutil.rmtree(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise StoreFailed from error
 
 
 def _flush_folder(folder: Path) -> None:

@@ -13,12 +13,15 @@ from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
+from mailboxes.services import damage
 from mailboxes.services.keyring import Keyring, hold_keys, open_keyring, spend_the_time
 from mailboxes.store import store
+from mailboxes.transactions import on_disk
 from mailboxes.vault import (
     MessageContext,
     MistypedPassword,
     Secret,
+    VaultError,
     WrongPassword,
     new_password,
     open_sealed,
@@ -66,7 +69,11 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop
                 raise errors.BadCredentials
             if not _take_lock(entry.mailbox_id, session):
                 raise errors.MaildropInUse
-        waiting = Message.objects.filter(mailbox_id=entry.mailbox_id, key__in=keyring).order_by("pk")
+        damage.take_back_restored(entry.mailbox_id)
+        readable = Message.objects.filter(
+            damaged_at=None
+        )  # one that can't be opened would stop clients for good
+        waiting = readable.filter(mailbox_id=entry.mailbox_id, key__in=keyring).order_by("pk")
         entries = tuple(
             MaildropEntry(uid.hex, octets) for uid, octets in waiting.values_list("uid", "octets")
         )
@@ -101,15 +108,23 @@ class Maildrop:
         """The message's octets, piece by piece, each verified before it is given out.
 
         Raises MaildropLost, MessageGone, StoreFailed, and while reading any VaultError: what came before it is not
-        the whole message.
+        the whole message. A message that can't be opened is marked, and the next session does not list it.
         """
         uid = UUID(self.entries[index].uid)
-        key_id, chunks = self._find(uid)
+        key_id, blob, chunks = self._find(uid)
         context = MessageContext(self.customer.pk, self.mailbox_id, uid)
         self._collected = True
-        return open_sealed(chunks, self._keyring[key_id], context=context)
+        return self._marking(uid, blob, open_sealed(chunks, self._keyring[key_id], context=context))
 
-    def _find(self, uid: UUID) -> tuple[int, Iterator[bytes]]:
+    def _marking(self, uid: UUID, blob: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
+        except VaultError as error:
+            with tenant_context(self.customer):
+                damage.mark(uid, blob, type(error).__name__)
+            raise
+
+    def _find(self, uid: UUID) -> tuple[int, str, Iterator[bytes]]:
         """Where the message lies now, and what lies there. Raises MaildropLost, MessageGone, StoreFailed."""
         looked_at = None
         while True:
@@ -122,10 +137,15 @@ class Maildrop:
             key_id, blob, ours = found
             if not ours:
                 raise errors.MaildropLost
-            if key_id not in self._keyring or blob == looked_at:
+            if key_id not in self._keyring:
+                raise errors.MessageGone
+            if blob == looked_at:
+                with tenant_context(self.customer):
+                    damage.refuse_an_empty_store()
+                    damage.mark(uid, blob, "missing")
                 raise errors.MessageGone
             try:
-                return key_id, store().chunks(blob)
+                return key_id, blob, store().chunks(blob)
             except errors.MessageGone:
                 looked_at = blob  # unless re-encryption has put it elsewhere a moment ago, it is really gone
 
@@ -147,7 +167,7 @@ class Maildrop:
                 log.exception("a collected message's blob stays behind: %s", blob)
         self._forget()
 
-    @transaction.atomic(durable=True)
+    @on_disk()
     def _delete(self, uids: list[UUID]) -> list[str]:
         released, _ = self._lock().delete()
         if not released:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import groupby
 from uuid import UUID, uuid4
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -16,6 +16,7 @@ from mailboxes.models import Message, TallyChange
 from mailboxes.services import tallies
 from mailboxes.services.keyring import hold_current
 from mailboxes.store import BlobStore, Draft, store
+from mailboxes.transactions import on_disk
 from mailboxes.vault import MessageContext, Sealer
 from tenants import directory
 from tenants.models import Customer, DirectoryEntry
@@ -158,11 +159,7 @@ class _Copy:
 
 
 def _insert(copies: "list[_Copy]") -> None:
-    with tenant_context(copies[0].recipient.customer), transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SET LOCAL synchronous_commit = on"
-            )  # whatever the server's default is: 250 follows
+    with tenant_context(copies[0].recipient.customer), on_disk():
         for copy in copies:
             mailbox_id = copy.recipient.mailbox_id
             key_id = hold_current(mailbox_id, copy.recipient.generation)

@@ -60,6 +60,7 @@ def list_mailboxes(*, search: str = "", sort: str = "name") -> MailboxQuerySet:
     found = (
         Mailbox.objects.with_activity()
         .with_locked_mail()
+        .with_damaged_mail()
         .prefetch_related(Prefetch("jobs", Job.objects.live().order_by("-created_at"), to_attr="live_jobs"))
     )
     for word in search.split():

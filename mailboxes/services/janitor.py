@@ -21,11 +21,10 @@ from uuid import UUID
 
 from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Replace
-from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from mailboxes.errors import StoreFailed
 from mailboxes.models import Mailbox, MailboxKey, Message
+from mailboxes.services import damage
 from mailboxes.store import store
 from mailboxes.vault import sealed_size
 from tenants.models import Customer
@@ -65,6 +64,15 @@ class WrongSize:
 
 
 @dataclass(frozen=True, slots=True)
+class AlteredBlob:
+    """A message whose blob has the right size, and could not be opened by who wanted to read it."""
+
+    mailbox_address: str
+    uid: UUID
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrphanBlob:
     """A file of the store that no message names."""
 
@@ -88,11 +96,17 @@ class StoreReport:
     young: int = 0
     missing: list[MissingBlob] = field(default_factory=list)
     wrong_size: list[WrongSize] = field(default_factory=list)
+    altered: list[AlteredBlob] = field(default_factory=list)
     orphans: list[OrphanBlob] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        return not self.missing and not self.wrong_size
+        return not self.unreadable
+
+    @property
+    def unreadable(self) -> int:
+        """How many messages can't be read."""
+        return len(self.missing) + len(self.wrong_size) + len(self.altered)
 
 
 @dataclass
@@ -141,6 +155,7 @@ class _Findings:
     blobs: int = 0
     missing: dict[int, MissingBlob] = field(default_factory=dict)  # by the row's primary key
     wrong_size: dict[int, WrongSize] = field(default_factory=dict)
+    altered: list[AlteredBlob] = field(default_factory=list)
     restored: list[_Row] = field(default_factory=list)
     loose: list[OrphanBlob] = field(default_factory=list)
 
@@ -187,7 +202,7 @@ def tidy_mailbox(
     mailbox_id = UUID(mailbox_hex)
     done, deadline = Tidied(), time.monotonic() + seconds
     with tenant_context(customer):
-        _refuse_an_empty_store()
+        damage.refuse_an_empty_store()
         for number, found in _shards(customer, mailbox_id.hex, first_shard):
             done += _clean(found)
             if time.monotonic() >= deadline and number + 1 < len(SHARDS):
@@ -243,7 +258,7 @@ def _strays(customer: Customer) -> list[_Row]:
 
 
 def _judge(rows: Iterable[_Row]) -> _Findings:
-    """Which of these messages have no blob, or one of another size."""
+    """Which of these messages have no blob, one of another size, or one that a reader found altered."""
     found = _Findings()
     suspects: dict[int, tuple[_Row, int | None]] = {}
     for row in rows:
@@ -251,8 +266,10 @@ def _judge(rows: Iterable[_Row]) -> _Findings:
         file = store().look_at(row.blob)
         if file is None or file.st_size != row.size:
             suspects[row.pk] = row, file and file.st_size
-        elif row.damaged_at and file.st_ctime > row.damaged_at.timestamp():
+        elif row.damaged_at and damage.is_restored(file, row.octets, row.damaged_at):
             found.restored.append(row)
+        elif row.damaged_at:
+            suspects[row.pk] = row, file.st_size
     # In this order: was a blob removed because its row went, the row is seen to be gone by now.
     for pk, blob, address in _wanted(suspects):
         row, size = suspects[pk]
@@ -260,8 +277,10 @@ def _judge(rows: Iterable[_Row]) -> _Findings:
             continue  # re-encrypted meanwhile
         if size is None:
             found.missing[pk] = MissingBlob(address, row.uid, blob)
-        else:
+        elif size != row.size:
             found.wrong_size[pk] = WrongSize(address, row.uid, blob, size, row.size)
+        else:
+            found.altered.append(AlteredBlob(address, row.uid, blob))
     return found
 
 
@@ -302,49 +321,24 @@ def _tell(report: StoreReport, found: _Findings) -> None:
     report.blobs += found.blobs
     report.missing += found.missing.values()
     report.wrong_size += found.wrong_size.values()
+    report.altered += found.altered
     report.orphans += [orphan for orphan in found.loose if orphan.is_old]
     report.young += sum(not orphan.is_old for orphan in found.loose)
 
 
 # --- Tidying ---
-def _refuse_an_empty_store() -> None:
-    """A store without any folder beside mail that waits is one that is not mounted: marking all mail would be wrong."""
-    if not store().folders() and Message.objects.exists():
-        log.error("the message store is empty though mail waits, is it mounted? root=%s", store().location)
-        raise StoreFailed
-
-
 def _clean(found: _Findings) -> Tidied:
-    for pk, fault in (found.missing | found.wrong_size).items():
-        _mark(pk, fault)
-    restored = [_take_back_mark(row) for row in found.restored]
+    for missing in found.missing.values():
+        damage.mark(missing.uid, missing.blob, "missing")
+    for wrong in found.wrong_size.values():
+        damage.mark(wrong.uid, wrong.blob, f"{wrong.octets} octets, not {wrong.expected}")
+    restored = [
+        damage.take_back(row.uid, row.blob, row.damaged_at) for row in found.restored if row.damaged_at
+    ]
     removed = [orphan.octets for orphan in found.loose if orphan.is_old and _remove(orphan.name)]
     return Tidied(
         len(removed), sum(removed), len(found.missing), len(found.wrong_size), restored=sum(restored)
     )
-
-
-def _mark(pk: int, fault: MissingBlob | WrongSize) -> None:
-    """Mark a message as unreadable, and say so when it is news. Nothing that is logged is secret."""
-    unmarked = Message.objects.filter(pk=pk, blob=fault.blob, damaged_at=None)
-    if unmarked.update(damaged_at=timezone.now()):
-        trouble = (
-            "missing" if isinstance(fault, MissingBlob) else f"{fault.octets} octets, not {fault.expected}"
-        )
-        log.error(
-            "a message's blob is damaged mailbox=%s message=%s blob=%s: %s",
-            fault.mailbox_address,
-            fault.uid.hex,
-            fault.blob,
-            trouble,
-        )
-
-
-def _take_back_mark(row: _Row) -> int:
-    same = Message.objects.filter(pk=row.pk, blob=row.blob, damaged_at=row.damaged_at)
-    if taken_back := same.update(damaged_at=None):
-        log.warning("a message's blob is back mailbox_id=%s message=%s", row.mailbox_id, row.uid.hex)
-    return taken_back
 
 
 def _remove(name: str) -> bool:

@@ -15,7 +15,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from mailboxes import errors
-from mailboxes.models import Job, KeyLock, Mailbox, Message
+from mailboxes.models import Job, KeyLock, Mailbox
 from tenants import access
 from tenants.models import Customer, OpenJob
 
@@ -205,8 +205,3 @@ def needs_password(job: Job) -> bool:
     """Whether that takes the mailbox's password: the workers have no access to its earlier keys any more."""
     stopped = job.state in (Job.State.WAITING, Job.State.FAILED)
     return job.kind == Job.Kind.REENCRYPTION and stopped and may_retry(job)
-
-
-def forgive_damage(mailbox_id: UUID) -> None:
-    """Look at messages again that could not be read: their files may have been restored."""
-    Message.objects.filter(mailbox_id=mailbox_id, damaged_at__isnull=False).update(damaged_at=None)

@@ -12,7 +12,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import User
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock
-from mailboxes.services import jobs, offers, tallies, worker_keys
+from mailboxes.services import damage, jobs, offers, tallies, worker_keys
 from mailboxes.services.keyring import (
     Keyring,
     destroy_locks,
@@ -326,7 +326,7 @@ def _unlock(customer: Customer, mailbox_id: UUID, keyring: Keyring, by: User | N
             for pk in found
         },
     )
-    jobs.forgive_damage(mailbox.pk)
+    damage.forgive(mailbox.pk)
     job = _reencrypt(customer, mailbox, by)
     audit.record(
         "mailbox.unlocked" if was_locked else "job.resumed",

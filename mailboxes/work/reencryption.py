@@ -11,9 +11,10 @@ from django.utils import timezone
 from mailboxes import errors
 from mailboxes.batch import Batch, remove_all
 from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
-from mailboxes.services import jobs, worker_keys
+from mailboxes.services import damage, jobs, worker_keys
 from mailboxes.services.keyring import drop_empty, hold_current, hold_mailbox
 from mailboxes.store import store
+from mailboxes.transactions import on_disk
 from mailboxes.vault import (
     LockContext,
     MessageContext,
@@ -78,12 +79,10 @@ def _move_batch(customer: Customer, job: Job, key: MailboxKey, private: PrivateK
     target = MailboxKey.objects.filter(mailbox=key.mailbox_id, state=State.CURRENT).first()
     if target is None:
         raise errors.KeyChanged
+    damage.refuse_an_empty_store()  # asked before a draft makes folders there
     batch = Batch(customer.pk, key.mailbox_id)
-    with ExitStack() as undo, transaction.atomic(durable=True):
+    with ExitStack() as undo, on_disk():  # the old blobs go after COMMIT
         undo.callback(batch.discard)
-        # The old blobs go after COMMIT, so COMMIT has to be on the disk by then.
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = on")
         claimed = _claim(key)
         if not claimed:
             return 0
@@ -124,15 +123,8 @@ def _reseal(
             draft.write(sealer.finish())
         except (VaultError, errors.MessageGone) as error:
             # The row is held, so nobody has moved or deleted the message: its blob is missing or not what was sealed.
-            log.error(
-                "message cannot be re-encrypted customer=%s mailbox=%s message=%s error=%s",
-                customer.slug,
-                message.mailbox_id,
-                message.uid.hex,
-                type(error).__name__,
-            )
             batch.drop(draft)
-            Message.objects.filter(pk=message.pk).update(damaged_at=timezone.now())
+            damage.mark(message.uid, message.blob, type(error).__name__)
             continue
         batch.finish(draft)
         yield _Moved(message, draft.name)

@@ -109,7 +109,9 @@ def test_kill_9_under_load_loses_none_of_the_messages_answered_250(gateway_proce
     assert set(collected) <= set(sent.values()), "and nothing torn"
 
 
-def test_mail_is_flushed_named_and_committed_before_250(gateway_process, acme_mailbox, tmp_path):
+def test_mail_is_flushed_named_and_committed_before_250(
+    gateway_process, acme_mailbox, acme, tmp_path, settings
+):
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     trace = tmp_path / "trace"
@@ -149,6 +151,11 @@ def test_mail_is_flushed_named_and_committed_before_250(gateway_process, acme_ma
     for step in steps:
         at = next((number for number in range(at + 1, len(calls)) if re.search(step, calls[number])), -1)
         assert at >= 0, f"no {step} after the one before in:\n" + "\n".join(calls)
+
+    flushed = set(re.findall(r"fsync\(\d+<([^>]+)>", trace.read_text().split("250 2.0.0 OK, kept as")[0]))
+    customer = settings.STORE_ROOT / acme.pk.hex
+    for parent in (settings.STORE_ROOT, customer, customer / acme_mailbox.mailbox.pk.hex):
+        assert str(parent) in flushed, "a new folder is lost in a power cut unless its parent was flushed"
 
 
 def test_sigterm_lets_a_message_end_and_tells_the_others(gateway_process, acme_mailbox):

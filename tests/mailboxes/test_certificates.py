@@ -399,6 +399,10 @@ def test_the_command_takes_what_other_programs_make_of_a_file(file, text):
     assert "can't be read" in run(str(file.with_name("none")))[1]
 
 
+def test_the_command_reads_no_file_without_end():
+    assert run("/dev/zero")[1] == "/dev/zero is larger than any deletion certificate."
+
+
 def test_the_command_trusts_the_key_that_it_is_given(file, facts):
     with override_settings(SECRET_KEY="another installation's"):
         theirs = sign(facts)

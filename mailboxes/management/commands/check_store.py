@@ -14,8 +14,8 @@ from tenants.services import customer_by_slug
 
 class Command(ScriptableCommand):
     help = (
-        "Compare messages and blobs and change nothing. Ends with status 1 when a blob is missing or has the wrong "
-        "size; files that no message needs are told too, but are no error: they are removed once a day."
+        "Compare messages and blobs and change nothing. Ends with status 1 when a blob is missing, has the wrong "
+        "size or was found altered; files that no message needs are told too, but are no error: they are removed once a day."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,9 +44,9 @@ class Command(ScriptableCommand):
         if options["json"]:
             self.stdout.write(json.dumps({"customers": [_plain(report) for report in reports], "ok": ok}))
         if not ok:
-            broken = sum(len(report.missing) + len(report.wrong_size) for report in reports)
+            broken = sum(report.unreadable for report in reports)
             raise CommandError(
-                f"{broken} messages can't be read: their blobs are missing or have the wrong size."
+                f"{broken} messages can't be read: their blobs are missing, have the wrong size or were altered."
             )
 
     def _print(self, report: StoreReport) -> None:
@@ -55,12 +55,14 @@ class Command(ScriptableCommand):
         for wrong in report.wrong_size:
             size = f"{wrong.octets} octets instead of {wrong.expected}"
             self.stdout.write(f"WRONG SIZE  {wrong.mailbox_address} {wrong.uid.hex} {wrong.blob}: {size}")
+        for altered in report.altered:
+            self.stdout.write(f"ALTERED     {altered.mailbox_address} {altered.uid.hex} {altered.blob}")
         for orphan in report.orphans:
             hours = orphan.age_seconds // 3600
             self.stdout.write(f"ORPHAN      {orphan.name}: {orphan.octets} octets, {hours} hours old")
         counts = (
             f"{report.messages} messages, {report.blobs} files, {len(report.missing)} missing, "
-            f"{len(report.wrong_size)} of the wrong size, {len(report.orphans)} orphans, {report.young} too young to tell"
+            f"{len(report.wrong_size)} of the wrong size, {len(report.altered)} altered, {len(report.orphans)} orphans, {report.young} too young to tell"
         )
         self.stdout.write(f"{report.customer}: {'ok' if report.ok else 'DAMAGED'}: {counts}")
 
@@ -84,6 +86,10 @@ def _plain(report: StoreReport) -> dict[str, Any]:
                 "expected": wrong.expected,
             }
             for wrong in report.wrong_size
+        ],
+        "altered": [
+            {"mailbox": altered.mailbox_address, "uid": altered.uid.hex, "blob": altered.blob}
+            for altered in report.altered
         ],
         "orphans": [
             {"name": orphan.name, "age_seconds": orphan.age_seconds, "octets": orphan.octets}

@@ -10,6 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from mailboxes.services.certificates import Certificate, CertificateInvalid, verify_certificate
 from tenants.management.output import ScriptableCommand
 
+LARGEST = 1024 * 1024  # octets; one of a mailbox with a thousand keys has 70,000
+
 
 class Command(ScriptableCommand):
     help = (
@@ -63,9 +65,15 @@ class Command(ScriptableCommand):
 
 def _read(name: str) -> str:
     try:
-        octets = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if name == "-":
+            octets = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with Path(name).open("rb") as file:
+                octets = file.read(LARGEST + 1)
     except OSError as error:
         raise CommandError(f"{name} can't be read: {error.strerror}.") from None
+    if len(octets) > LARGEST:
+        raise CommandError(f"{name} is larger than any deletion certificate.")
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:

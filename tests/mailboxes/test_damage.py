@@ -1,0 +1,181 @@
+"""One message that can't be opened stops only itself: it is marked when that is found out, told, and comes back with its file."""
+
+import json
+import os
+import shutil
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django_tenants.utils import tenant_context
+
+from mailboxes import errors, services
+from mailboxes.models import Message
+from mailboxes.services import collection, start_deletion, suspend_mailbox
+from mailboxes.vault import VaultError
+from tests.console.kit import Page
+from tests.mailboxes.conftest import PEER
+
+MAILS = [f"Subject: {number}\r\n\r\nA line.\r\n".encode() for number in range(4)]
+BAD = 2
+
+
+@pytest.fixture
+def waiting(fill):
+    fill(*MAILS)
+
+
+@pytest.fixture
+def rows(acme):
+    def read():
+        with tenant_context(acme):
+            return list(Message.objects.order_by("pk"))
+
+    return read
+
+
+@pytest.fixture
+def blob(rows, settings) -> Path:
+    """The file of the third message."""
+    return settings.STORE_ROOT / rows()[BAD].blob
+
+
+def flip(blob: Path) -> None:
+    octets = bytearray(blob.read_bytes())
+    octets[-20] ^= 1
+    blob.write_bytes(octets)
+
+
+def lose(blob: Path) -> None:
+    blob.unlink()
+
+
+def pipe(blob: Path) -> None:
+    blob.unlink()
+    os.mkfifo(blob)
+
+
+def link(blob: Path) -> None:
+    copy = shutil.copy(blob, blob.parent / "copy")
+    blob.unlink()
+    blob.symlink_to(copy)
+
+
+def folder(blob: Path) -> None:
+    blob.unlink()
+    blob.mkdir()
+
+
+ACCIDENTS = pytest.mark.parametrize(
+    "accident", [flip, lose, pipe, link, folder], ids=lambda act: act.__name__
+)
+
+
+def readable(opened) -> list[bytes]:
+    """What a client gets that goes on after an error."""
+    maildrop = collection.open_maildrop(opened.address, opened.password, peer=PEER)
+    try:
+        got = []
+        for index in range(len(maildrop.entries)):
+            try:
+                got.append(b"".join(maildrop.read(index)))
+            except (VaultError, errors.MessageGone):
+                continue
+        return got
+    finally:
+        maildrop.release()
+
+
+def listed(opened) -> int:
+    maildrop = collection.open_maildrop(opened.address, opened.password, peer=PEER)
+    maildrop.release()
+    return len(maildrop.entries)
+
+
+@ACCIDENTS
+def test_what_can_not_be_opened_is_marked_left_out_and_back_with_its_file(
+    waiting, acme_mailbox, blob, rows, accident
+):
+    whole = blob.read_bytes()
+    accident(blob)
+    others = [mail for number, mail in enumerate(MAILS) if number != BAD]
+
+    assert listed(acme_mailbox) == 4, "nobody has found out yet"
+    assert readable(acme_mailbox) == others
+    assert [row.damaged_at is not None for row in rows()] == [False, False, True, False]
+    assert listed(acme_mailbox) == 3, "so that a client that stops at an error collects the rest"
+    assert len(rows()) == 4, "and it is kept"
+
+    if blob.is_dir():
+        blob.rmdir()
+    blob.unlink(missing_ok=True)
+    blob.write_bytes(whole)
+
+    assert readable(acme_mailbox) == MAILS
+    assert not any(row.damaged_at for row in rows())
+
+
+def test_page_list_and_command_say_that_one_can_not_be_read(
+    waiting, acme_mailbox, blob, cast, client_for, rows
+):
+    flip(blob)
+    readable(acme_mailbox)
+
+    admin = client_for(cast.admin)
+    assert "1 message can't be read" in Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/")).text
+    assert "1 can't be read" in Page(admin.get("/mailboxes/")).text
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 messages can't be read"):
+        call_command("check_store", "acme", "--json", stdout=out)
+    (told,) = json.loads(out.getvalue())["customers"]
+    altered = {"mailbox": acme_mailbox.address, "uid": rows()[BAD].uid.hex, "blob": rows()[BAD].blob}
+    assert told["altered"] == [altered], "though its file has the right size"
+
+
+def test_a_store_that_is_not_mounted_marks_no_mail_that_somebody_wants_to_read(
+    waiting, acme_mailbox, rows, settings
+):
+    maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
+    settings.STORE_ROOT.rename(aside := settings.STORE_ROOT.with_name("aside"))
+    settings.STORE_ROOT.mkdir()
+
+    with pytest.raises(errors.StoreFailed):
+        maildrop.read(0)
+    maildrop.release()
+
+    assert not any(row.damaged_at for row in rows())
+    settings.STORE_ROOT.rmdir()
+    aside.rename(settings.STORE_ROOT)
+    assert readable(acme_mailbox) == MAILS
+
+
+def test_a_store_that_is_not_mounted_marks_no_mail_that_is_re_encrypted(
+    waiting, acme, acme_mailbox, rows, settings, work
+):
+    job = services.reset_password(
+        acme, acme_mailbox.mailbox, current_password=acme_mailbox.password, by=None
+    )[1]
+    settings.STORE_ROOT.rename(settings.STORE_ROOT.with_name("aside"))
+    settings.STORE_ROOT.mkdir()
+
+    assert work(job).error == "store-failed"
+    assert not any(row.damaged_at for row in rows())
+
+
+@ACCIDENTS
+def test_whatever_lies_in_a_blobs_place_a_mailbox_can_be_deleted(
+    waiting, acme, acme_mailbox, blob, work, settings, accident
+):
+    accident(blob)
+    outside = settings.STORE_ROOT.parent / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"somebody else's")
+    (blob.parent / "way-out").symlink_to(outside)
+    suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+
+    job = work(start_deletion(acme, acme_mailbox.mailbox, by=None))
+
+    assert job.state == "done"
+    assert not blob.parent.parent.exists()
+    assert (outside / "file").read_bytes() == b"somebody else's"

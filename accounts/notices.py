@@ -9,6 +9,7 @@ from accounts.devices import address_of, user_agent_of
 from accounts.models import User
 
 NEW_DEVICE = "accounts/email/new_device"
+PASSKEY_COPIED = "accounts/email/passkey_copied"
 
 
 def announce(template: str, user: User, request: HttpRequest, **details: str) -> None:

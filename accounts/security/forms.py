@@ -5,6 +5,8 @@ from typing import Any
 
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.base.internal.flows import check_rate_limit
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from allauth.mfa.utils import decrypt, encrypt
@@ -19,7 +21,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts.security import guesses
+from accounts.security import ceremonies, guesses
+from accounts.security.ceremonies import Ceremony
 
 NAME_LENGTH = 60
 PENDING_SECRET = "second_factor.pending_secret"  # noqa: S105 - the name of a place in the session
@@ -82,20 +85,39 @@ def _refuse_nonsense(check: Callable[[], Any]) -> Any:
 
 
 class _PasskeyForm(AuthenticateWebAuthnForm):
-    def clean_credential(self) -> Any:
-        return _refuse_nonsense(super().clean_credential)
+    """allauth's, with the answer held to a question of ours: its own keeps one for all pages."""
+
+    ceremony: Ceremony
+
+    def clean_credential(self) -> Authenticator:
+        # By the person only where that is known: else who names somebody could use up the tries of that person.
+        right = check_rate_limit(self.user) if self.user else None
+        key: Authenticator = _refuse_nonsense(
+            lambda: ceremonies.check(
+                context.request, self.ceremony, self.user, self.cleaned_data["credential"]
+            )
+        )
+        if right:
+            right()
+        return key
 
 
 class SignInPasskeyForm(_PasskeyForm, LoginWebAuthnForm):
     """A passkey instead of address and password."""
 
+    ceremony = Ceremony.SIGN_IN
+
 
 class SecondStepPasskeyForm(_PasskeyForm):
     """A passkey after the password."""
 
+    ceremony = Ceremony.SECOND_STEP
+
 
 class ConfirmPasskeyForm(_PasskeyForm, ReauthenticateWebAuthnForm):
     """A passkey from somebody who is signed in."""
+
+    ceremony = Ceremony.CONFIRM
 
 
 class AddPasskeyForm(AddWebAuthnForm):
@@ -105,12 +127,11 @@ class AddPasskeyForm(AddWebAuthnForm):
     passwordless = None  # not asked: it is always so
 
     def clean(self) -> dict[str, Any]:
-        return _refuse_nonsense(self._checked)
-
-    def _checked(self) -> dict[str, Any]:
-        # The parent asks the library for a proof of the person only when this was ticked.
-        self.cleaned_data["passwordless"] = True
-        return super().clean()
+        # Not the parent's, which looks for the question in the session.
+        cleaned: dict[str, Any] = forms.Form.clean(self) or {}
+        if answer := cleaned.get("credential"):
+            _refuse_nonsense(lambda: ceremonies.check_added(context.request, self.user, answer))
+        return cleaned
 
 
 class RenamePasskeyForm(EditWebAuthnForm):

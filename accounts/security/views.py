@@ -3,8 +3,10 @@
 from typing import Any
 
 from allauth.account.internal.decorators import login_stage_required
+from allauth.account.internal.templatekit import get_entrance_context_data
 from allauth.account.utils import get_next_redirect_url
 from allauth.core.exceptions import ReauthenticationRequired
+from allauth.mfa import app_settings
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import (
@@ -13,7 +15,6 @@ from allauth.mfa.recovery_codes.views import (
     ViewRecoveryCodesView,
 )
 from allauth.mfa.totp.views import ActivateTOTPView
-from allauth.mfa.webauthn.internal.auth import begin_authentication, begin_registration
 from allauth.mfa.webauthn.views import (
     AddWebAuthnView,
     EditWebAuthnView,
@@ -33,7 +34,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import second_factor
-from accounts.security import confirming, forms
+from accounts.security import ceremonies, confirming, forms
+from accounts.security.ceremonies import Ceremony
 from accounts.security.stages import SecondFactorStage
 from accounts.services.sessions import end_other_sessions
 
@@ -96,9 +98,10 @@ class AddPasskey(_FirstFactor, AddWebAuthnView):
     form_class = forms.AddPasskeyForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(**kwargs)
-        options = begin_registration(self.request.user, True)
-        return context | {"js_data": {"creation_options": options}} | kwargs
+        # Not the parent's, which leaves a question of its own in the session.
+        context = super(AddWebAuthnView, self).get_context_data(**kwargs)
+        user: Any = self.request.user
+        return context | {"js_data": {"creation_options": ceremonies.ask_to_add(self.request, user)}}
 
 
 class RenamePasskey(EditWebAuthnView):
@@ -118,7 +121,10 @@ class SignInWithPasskey(LoginWebAuthnView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.headers.get("Accept") == "application/json":
-            return JsonResponse({"request_options": begin_authentication(user=None)})
+            options = ceremonies.ask(request, Ceremony.SIGN_IN, None)
+            answer = JsonResponse({"request_options": options})
+            ceremonies.remember_browser(request, answer)
+            return answer
         return self.render_to_response(self.get_context_data())
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -143,6 +149,21 @@ class SecondStep(AuthenticateView):
             return begin_anew
         return super().dispatch(request, *args, **kwargs)
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # Not the parent's, which leaves a question of its own in the session.
+        context = super(AuthenticateView, self).get_context_data(**kwargs)
+        options = ceremonies.ask(self.request, Ceremony.SECOND_STEP, self.stage.login.user)
+        return (
+            context
+            | get_entrance_context_data(self.request)
+            | {
+                "form": self.auth_form,
+                "MFA_SUPPORTED_TYPES": app_settings.SUPPORTED_TYPES,
+                "webauthn_form": self.webauthn_form,
+                "js_data": {"request_options": options},
+            }
+        )
+
 
 class ConfirmWithPasskey(ReauthenticateWebAuthnView):
     form_class = forms.ConfirmPasskeyForm
@@ -151,7 +172,11 @@ class ConfirmWithPasskey(ReauthenticateWebAuthnView):
         return self.render_to_response(self.get_context_data(form=form))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | kwargs  # the parent forgets the form that was refused
+        # Not the parent's, which leaves a question of its own in the session, and forgets the form that was refused.
+        context = super(ReauthenticateWebAuthnView, self).get_context_data(**kwargs)
+        user: Any = self.request.user
+        options = ceremonies.ask(self.request, Ceremony.CONFIRM, user)
+        return context | {"js_data": {"request_options": options}}
 
 
 class _ReadsCodes:

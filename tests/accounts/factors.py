@@ -104,6 +104,8 @@ class Passkey:
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     id: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     user: str = ""
+    counts: bool = True  # its answers, as security keys do; passkeys in the cloud say 0 for ever
+    counter: int = 0
 
     def create(self, options: dict[str, Any]) -> str:
         self.user = options["user"]["id"]
@@ -139,7 +141,8 @@ class Passkey:
 
     def _about(self, rp_id: str, *, attested: bool = False) -> bytes:
         flags = 0x01 | (0x04 if self.verifies else 0) | (0x40 if attested else 0)
-        return hashlib.sha256(rp_id.encode()).digest() + struct.pack(">BI", flags, 1)
+        self.counter += self.counts
+        return hashlib.sha256(rp_id.encode()).digest() + struct.pack(">BI", flags, self.counter)
 
     def _answer(self, response: dict[str, str], extensions: dict[str, Any]) -> str:
         return json.dumps(

@@ -1,9 +1,12 @@
 """Passkeys: one for all hosts of the base domain, opened by its person, refused for whatever is not quite right."""
 
 import json
+import time
+from dataclasses import replace
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
 
 from accounts import second_factor
 from accounts.models import User
@@ -25,6 +28,7 @@ from tests.accounts.factors import (
     signs_in_with,
 )
 
+CONFIRM_PASSKEY = "/accounts/2fa/webauthn/reauthenticate/"
 BASE, ACME, GLOBEX = (
     "http://portal.localhost",
     "http://acme.portal.localhost",
@@ -114,6 +118,94 @@ def test_a_device_that_did_not_ask_its_person_signs_nobody_in(passkey, client_fo
     passkey.verifies = False
     client = client_for(host=None)
     assert refused(client, signs_in_with(client, passkey))
+
+
+def test_a_stolen_key_without_its_pin_neither_follows_a_password_nor_confirms(passkey, cast, client_for):
+    passkey.verifies = False
+    client = client_for(host=None)
+    sign_in(client, cast.admin.email)
+    options = options_in(client.get(CODE).content.decode())
+    assert options["userVerification"] == "required"
+    assert refused(client, client.post(CODE, {"credential": passkey.get(options)}))
+
+    desk = client_for(cast.admin, host=None)
+    options = options_in(desk.get(CONFIRM_PASSKEY).content.decode())
+    assert options["userVerification"] == "required"
+    answer = desk.post(CONFIRM_PASSKEY, {"credential": passkey.get(options)})
+    assert "This passkey was not accepted" in answer.content.decode()
+    assert desk.get(ADD_PASSKEY).status_code == 302
+
+
+def test_a_question_of_one_page_is_answered_on_no_other(passkey, cast, client_for):
+    client = client_for(host=None)
+    sign_in(client, cast.admin.email)
+    options = options_in(client.get(CODE).content.decode())
+    client.post(PASSKEY_LOGIN, {"credential": passkey.get(options)})
+    assert not is_signed_in(client)
+
+    desk = client_for(cast.admin, host=None)
+    confirms(desk)
+    options = options_in(desk.get(ADD_PASSKEY).content.decode())
+    answer = passkey.get({"rpId": options["rp"]["id"], **options})
+    page = desk.post(CONFIRM_PASSKEY, {"credential": answer}).content.decode()
+    assert "This passkey was not accepted" in page
+    assert "Location" in desk.post(CONFIRM_PASSKEY, {"credential": passkey.get(options_in(page))})
+
+
+def test_a_question_to_one_person_is_not_answered_by_another(passkey, cast, client_for):
+    """One browser, two people: the question stays that of who was there when it was asked."""
+    client = client_for(cast.admin, host=None)
+    options = options_in(client.get(CONFIRM_PASSKEY).content.decode())
+    client.post("/accounts/logout/")
+    signs_in_with(client, passkey)
+    answer = client.post(CONFIRM_PASSKEY, {"credential": passkey.get(options)})
+    assert "This passkey was not accepted" in answer.content.decode()
+
+
+def test_a_question_dies_with_a_wrong_answer_too(passkey, cast, client_for):
+    client = client_for(host=None)
+    options = asks_for_a_passkey(client)
+    forged = Passkey(origin=BASE, id=passkey.id, user=passkey.user)
+    assert refused(client, client.post(PASSKEY_LOGIN, {"credential": forged.get(options)}))
+    assert refused(client, client.post(PASSKEY_LOGIN, {"credential": passkey.get(options)}))
+    assert "Location" in signs_in_with(client, passkey)
+
+
+def test_a_question_is_over_after_five_minutes(passkey, client_for, monkeypatch):
+    client = client_for(host=None)
+    answer = passkey.get(asks_for_a_passkey(client))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 301)
+    assert refused(client, client.post(PASSKEY_LOGIN, {"credential": answer}))
+
+
+def test_strangers_who_ask_leave_no_row(passkey, client_for):
+    before = Session.objects.count()
+    client = client_for(host=None)
+    for _ in range(3):
+        asks_for_a_passkey(client)
+    signs_in_with(client, Passkey(origin=BASE, user=passkey.user))
+    assert Session.objects.count() == before
+
+
+def test_a_copy_that_counts_apart_is_refused_and_its_person_told(passkey, client_for, post):
+    copy = replace(passkey)
+    assert "Location" in signs_in_with(client_for(host=None), passkey)
+    client = client_for(host=None)
+    with post.of() as mails:
+        assert refused(client, signs_in_with(client, copy))
+    assert [mail.subject for mail in mails] == ["A passkey of yours was refused"]
+    passkey.counter = copy.counter = 50
+    assert "Location" in signs_in_with(client, passkey)
+
+
+def test_a_passkey_that_never_counts_signs_in_again_and_again(cast, client_for):
+    owner = client_for(cast.admin, host=None)
+    confirms(owner)
+    silent = Passkey(origin=BASE, counts=False)
+    adds_a_passkey(owner, silent)
+    for _ in range(2):
+        assert "Location" in signs_in_with(client_for(host=None), silent)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,18 @@ class PasswordOfferOutdated(AccountError):
     )
 
 
+class PasswordAlreadySaved(AccountError):
+    """The same password came twice."""
+
+    code = "password-already-saved"
+    template = _("Your new password is saved already: the one that was just shown or typed is valid.")
+
+
+class ResetLinkUsed(AccountError):
+    code = "reset-link-used"
+    template = _("This link has been used already. The password that was chosen first is valid.")
+
+
 class NoSuchSession(AccountError):
     code = "no-such-session"
     template = _("This session has ended already.")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.forms import ResetPasswordKeyForm
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -116,3 +117,11 @@ class ForgottenPasswordForm(forms.Form):
 
     def save(self, request: HttpRequest) -> None:
         services.ask_for_reset(self.cleaned_data["email"])
+
+
+class PasswordByLinkForm(ResetPasswordKeyForm):
+    """allauth's, which would save the whole person as they were when the page was asked for."""
+
+    def save(self) -> None:
+        """Raises ResetLinkUsed."""
+        services.reset_forgotten_password(self.user, self.cleaned_data["password1"])

@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     re_path(
         r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
-        allauth_views.password_reset_from_key,
+        views.password_by_link,
         name="account_reset_password_from_key",
     ),
     path(

@@ -111,8 +111,8 @@ class LockedMailUndecided(MailboxError):
 class OfferOutdated(MailboxError):
     code = "offer-outdated"
     template = _(
-        "The keys of this mailbox have changed since this page was made, so nothing was reset. Start again; you will "
-        "get another password."
+        "The keys of this mailbox have changed since this page was made, and the password that it showed is not "
+        "valid. Start again; you will get another one."
     )
 
 

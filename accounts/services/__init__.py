@@ -7,6 +7,7 @@ from accounts.services.passwords import (
     accept_password,
     choose_password,
     offer_password,
+    reset_forgotten_password,
 )
 from accounts.services.people import create_person, new_password, save_settings
 from accounts.services.sessions import end_all_sessions, end_other_sessions, session_of, sessions_of
@@ -23,6 +24,7 @@ __all__ = [
     "mail_reset_link",
     "new_password",
     "offer_password",
+    "reset_forgotten_password",
     "reset_link",
     "save_settings",
     "session_of",

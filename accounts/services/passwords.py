@@ -8,7 +8,14 @@ from django.contrib.auth.password_validation import validate_password
 from django.core import signing
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from accounts.errors import PasswordOfferAltered, PasswordOfferExpired, PasswordOfferOutdated, SamePassword
+from accounts.errors import (
+    PasswordAlreadySaved,
+    PasswordOfferAltered,
+    PasswordOfferExpired,
+    PasswordOfferOutdated,
+    ResetLinkUsed,
+    SamePassword,
+)
 from accounts.models import User
 from accounts.services.people import new_password
 
@@ -36,8 +43,8 @@ def offer_password(user: User) -> PasswordOffer:
 def accept_password(user: User, token: str) -> None:
     """The offered password is the person's from now on.
 
-    Raises PasswordOfferExpired, PasswordOfferAltered (also for somebody else's), PasswordOfferOutdated when the
-    password has changed since: so a token works once.
+    Raises PasswordOfferExpired, PasswordOfferAltered (also for somebody else's), PasswordAlreadySaved for the second of
+    two presses, PasswordOfferOutdated when the password has changed since: so a token works once.
     """
     try:
         offered: dict[str, Any] = signing.loads(token, salt=SALT, max_age=OFFER_SECONDS)
@@ -47,20 +54,34 @@ def accept_password(user: User, token: str) -> None:
         raise PasswordOfferAltered from None
     if offered["by"] != user.pk:
         raise PasswordOfferAltered
+    if constant_time_compare(offered["hash"], user.password):
+        raise PasswordAlreadySaved
     if not constant_time_compare(offered["instead_of"], mark_of(user)):
         raise PasswordOfferOutdated
-    _replace(user, offered["hash"])
+    if not _replace(user, offered["hash"]):
+        raise PasswordAlreadySaved if user.password == offered["hash"] else PasswordOfferOutdated
 
 
 def choose_password(user: User, password: str) -> None:
     """The chosen password is the person's from now on.
 
-    Raises django.core.exceptions.ValidationError with what is weak about it, SamePassword, PasswordOfferOutdated.
+    Raises django.core.exceptions.ValidationError with what is weak about it, SamePassword, PasswordAlreadySaved for the
+    second of two presses, PasswordOfferOutdated.
     """
     validate_password(password, user)
     if check_password(password, user.password):
         raise SamePassword
-    _replace(user, make_password(password))
+    if not _replace(user, make_password(password)):
+        raise PasswordAlreadySaved if check_password(password, user.password) else PasswordOfferOutdated
+
+
+def reset_forgotten_password(user: User, password: str) -> None:
+    """The password chosen by a link is the person's from now on. Raises ResetLinkUsed.
+
+    A link is void once the password is another one. When it is used twice at once, both have been found good before.
+    """
+    if not _replace(user, make_password(password)):
+        raise ResetLinkUsed
 
 
 def mark_of(user: User) -> str:
@@ -68,8 +89,8 @@ def mark_of(user: User) -> str:
     return salted_hmac(SALT, user.password, algorithm="sha256").hexdigest()
 
 
-def _replace(user: User, hashed: str) -> None:
-    """Of two changes at once one wins; the other's person saw a password that is not valid, and is told so."""
-    if not User.objects.filter(pk=user.pk, password=user.password).update(password=hashed):
-        raise PasswordOfferOutdated
-    user.password = hashed
+def _replace(user: User, hashed: str) -> bool:
+    """Whether it was this change, of two at once. Else `user` has the password of the other one."""
+    won = User.objects.filter(pk=user.pk, password=user.password).update(password=hashed)
+    user.password = hashed if won else User.objects.values_list("password", flat=True).get(pk=user.pk)
+    return bool(won)

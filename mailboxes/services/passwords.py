@@ -135,8 +135,7 @@ def accept_reset(
         },
     )
     with tenant_context(customer):
-        if MailboxKey.objects.filter(mailbox=mailbox, public_key=key.public_key).exists():
-            raise errors.AlreadyReset
+        _refuse_a_second_time(mailbox.pk, key)
         if not understood:
             raise errors.NotUnderstood
         return _reset(customer, mailbox.pk, key, by)
@@ -210,6 +209,12 @@ def _make(
     return password, key, waiting
 
 
+def _refuse_a_second_time(mailbox_id: UUID, key: _NewKey) -> None:
+    mine = MailboxKey.objects.filter(mailbox_id=mailbox_id, public_key=key.public_key)
+    if mine.filter(state=State.CURRENT).exists():
+        raise errors.AlreadyReset
+
+
 def _readable(mailbox: Mailbox) -> int:
     """How many messages the current password opens."""
     open_keys = MailboxKey.objects.filter(mailbox=mailbox, state__in=[State.CURRENT, State.RETIRED])
@@ -220,6 +225,8 @@ def _readable(mailbox: Mailbox) -> int:
 def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: User | None) -> Job | None:
     mailbox = hold_mailbox(mailbox_id)
     keys = MailboxKey.objects.filter(mailbox=mailbox)
+    # Again, for a double press waits here: what it brought is no outdated offer.
+    _refuse_a_second_time(mailbox_id, key)
     current = keys.get(state=State.CURRENT)
     if current.generation + 1 != key.generation:
         raise errors.OfferOutdated

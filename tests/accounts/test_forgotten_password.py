@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
@@ -224,6 +225,30 @@ def test_it_works_once(cast, client_for, link):
         page = follow(browser, address)
         assert "This link does not work" in page.content.decode()
         assert "password1" not in page.content.decode()
+
+
+class Interrupted(PBKDF2PasswordHasher):
+    """While it hashes for one browser, another one saves."""
+
+    meanwhile = []
+
+    def encode(self, password, salt, iterations=None):
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return super().encode(password, salt, 1)
+
+
+def test_of_two_who_use_it_at_once_one_is_told_that_it_worked(cast, client_for, link, settings):
+    address = link()
+    one, other = client_for(host=None), client_for(host=None)
+    pages = follow(one, address), follow(other, address)
+    settings.PASSWORD_HASHERS = [f"{__name__}.Interrupted", *settings.PASSWORD_HASHERS]
+    quicker = []
+    Interrupted.meanwhile = [lambda: quicker.append(choose(other, pages[1]))]
+    slower = choose(one, pages[0], "another-fine-password")
+    assert "Your new password is saved" in quicker[0].content.decode()
+    assert "This link does not work" in slower.content.decode()
+    assert opens(NEW)
 
 
 def test_of_two_links_the_second_is_void_when_the_first_was_used(cast, client_for, link):

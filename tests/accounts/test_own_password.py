@@ -8,6 +8,8 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.core import signing
 
+from accounts import services
+from accounts.errors import PasswordAlreadySaved, PasswordOfferOutdated
 from accounts.models import User
 from tests.accounts.factors import confirms
 from tests.cast import PASSWORD
@@ -144,8 +146,24 @@ def test_ok_works_once(cast, client_for):
     client.post(RESET, brought)
     after = User.objects.get(pk=cast.admin.pk).password
     again = client.post(RESET, brought)
-    assert "has been changed since" in again.content.decode()
+    assert "saved already: the one that was just shown" in text(again)
     assert User.objects.get(pk=cast.admin.pk).password == after
+
+
+def test_the_later_of_two_presses_at_once_is_told_that_its_password_is_valid(cast, client_for):
+    token_shown = token(offered(client_for(cast.admin)))
+    first, second, third = (User.objects.get(pk=cast.admin.pk) for _ in range(3))
+    services.accept_password(first, token_shown)
+    with pytest.raises(PasswordAlreadySaved):
+        services.accept_password(second, token_shown)
+    with pytest.raises(PasswordOfferOutdated):
+        services.choose_password(third, GOOD)
+
+    first, second = (User.objects.get(pk=cast.admin.pk) for _ in range(2))
+    services.choose_password(first, GOOD)
+    with pytest.raises(PasswordAlreadySaved):
+        services.choose_password(second, GOOD)
+    assert opens(cast.admin, GOOD)
 
 
 def test_of_two_open_pages_the_second_says_that_its_password_is_not_valid(cast, client_for):

@@ -256,6 +256,9 @@ def test_two_steps_make_one_generation_however_often_ok_is_pressed(
         services.accept_reset(acme, acme_mailbox.mailbox, offer.token, by=cast.admin, understood=True)
     assert list(keys()) == [1, 2]
     assert collect(offer.password) == [b"one"]
+    services.reset_password(acme, acme_mailbox.mailbox, by=None, current_password=offer.password.reveal())
+    with pytest.raises(errors.OfferOutdated):
+        services.accept_reset(acme, acme_mailbox.mailbox, offer.token, by=cast.admin, understood=True)
 
 
 def test_of_two_offers_the_second_is_outdated(fill, acme, acme_mailbox, cast, collect):

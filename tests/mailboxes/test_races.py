@@ -69,9 +69,13 @@ def in_background():
 
 
 def wait_until_somebody_waits(other) -> None:
+    wait_until_they_wait(other, 1)
+
+
+def wait_until_they_wait(other, people) -> None:
     deadline = time.monotonic() + 20
     pause = threading.Event()
-    while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+    while other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").rowcount < people:
         assert time.monotonic() < deadline, "nobody waited for this transaction"
         pause.wait(0.02)
 
@@ -85,6 +89,29 @@ def test_who_signs_in_while_a_reset_commits_is_refused(outside, in_background, a
         wait_until_somebody_waits(reset)
         reset.commit()
     assert isinstance(signing_in(), errors.BadCredentials)
+
+
+def test_the_later_of_two_presses_at_once_is_told_that_the_password_is_reset(
+    outside, in_background, acme, acme_mailbox, cast
+):
+    offer = services.offer_reset(
+        acme, acme_mailbox.mailbox, by=cast.admin, current_password=acme_mailbox.password
+    )
+    with outside() as other:
+        other.execute("SELECT id FROM mailboxes_mailbox FOR UPDATE")
+        presses = [
+            in_background(
+                lambda: services.accept_reset(
+                    acme, acme_mailbox.mailbox, offer.token, by=cast.admin, understood=True
+                )
+            )
+            for _ in range(2)
+        ]
+        wait_until_they_wait(other, 2)
+        other.commit()
+    outcomes = [press() for press in presses]
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [errors.AlreadyReset]
+    collection.open_maildrop(acme_mailbox.address, offer.password.reveal(), peer=PEER).release()
 
 
 def test_a_reset_waits_for_mail_that_is_being_committed_and_counts_it(

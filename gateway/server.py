@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from .errors import PortTaken
-from .limits import Gate, GuessLimits
+from .limits import GuessLimits, Lanes
 from .peers import Places
 from .pop3.connection import Connection
 from .pop3.connection import Times as Pop3Times
@@ -111,7 +111,7 @@ class Gateway:
     async def start(self) -> None:
         """Listen. Raises PortTaken; then nothing listens."""
         limits = GuessLimits(self.configuration.redis_url, **self.configuration.guesses)
-        maildrops = Maildrops(self._collection, limits, Gate(), **self.configuration.maildrops)
+        maildrops = Maildrops(self._collection, limits, Lanes(), **self.configuration.maildrops)
         tls = self.certificate.context
         try:
             self.ports = Ports(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -12,10 +13,11 @@ from django.db import Error as DatabaseError
 
 from mailboxes import errors
 from mailboxes.services import collection
-from mailboxes.vault import Secret
+from mailboxes.vault import MistypedPassword, Secret, parse_password
 
 from ..errors import Overloaded
-from ..limits import Gate, GuessLimits
+from ..limits import GuessLimits, Lanes, pair_of
+from ..peers import network_of
 from ..threads import Threads, finish
 from .replies import Interrupted, Refused
 
@@ -25,11 +27,15 @@ LOGIN_SECONDS = 30  # one Argon2 and a few queries
 STEP_SECONDS = 60  # to open or continue one message
 COMMIT_SECONDS = 120  # to delete what was marked
 RENEW_SECONDS = 60  # how often a living session says so
-GUESS_DELAY_SECONDS = 2.0  # what a refused guess waits for its answer
+REFUSAL_SECONDS = (
+    0.5  # from a wrong password to its answer, whatever work it took; longer than any of it takes
+)
+AT_ONCE = 4  # sign-ins under way for one mailbox from one network; one of them gets the maildrop
 PIECE_OCTETS = 64 * 1024  # worth a trip to a thread, and one write to the socket
 
 _WRONG = ("Login name or password is wrong", "AUTH")
 _LATER = ("Please try again later", "SYS/TEMP")
+_AT_ONCE = ("Too many sign-ins to this mailbox at once, please try again later", "SYS/TEMP")
 
 
 class Maildrops:
@@ -39,29 +45,32 @@ class Maildrops:
         self,
         threads: Threads,
         limits: GuessLimits,
-        gate: Gate,
+        lanes: Lanes,
         *,
         renew_seconds: float = RENEW_SECONDS,
-        guess_delay: float = GUESS_DELAY_SECONDS,
+        refusal_seconds: float = REFUSAL_SECONDS,
     ) -> None:
         self.threads = threads
         self.renew_seconds = renew_seconds
         self._limits = limits
-        self._gate = gate
-        self._guess_delay = guess_delay
+        self._lanes = lanes
+        self._refusal_seconds = refusal_seconds
+        self._under_way: Counter[str] = Counter()
 
     async def open(
         self, login: str, secret: Secret, *, peer: str, on_lost: Callable[[], None]
     ) -> "OpenMaildrop":
-        """Raises Refused: `[AUTH]` for an unknown name, a wrong password and too many guesses alike."""
+        """Raises Refused: `[AUTH]` for an unknown name, a wrong password and too many guesses alike, and as late."""
+        answer_at = time.monotonic() + self._refusal_seconds
+        pair = pair_of(login, peer)
+        if self._under_way[pair] >= AT_ONCE:
+            raise Refused(*_AT_ONCE)
+        self._under_way[pair] += 1
         try:
-            async with self._gate.enter():
-                # Asked behind the gate, so that a volley of guesses can't pass before the first is counted.
-                allowed = await self.threads.call(LOGIN_SECONDS, self._limits.allow, login, peer)
-                maildrop = await self._open(login, secret, peer) if allowed else None
+            maildrop = await self._sign_in(login, secret, peer)
         except errors.BadCredentials:
-            await self.threads.call(LOGIN_SECONDS, self._limits.failed, login, peer)
-            log.warning("login refused peer=%s", peer)
+            # Equal work alone would not do: old locks take longer than new ones, mistyped passwords no time at all.
+            await asyncio.sleep(answer_at - time.monotonic())
             raise Refused(*_WRONG) from None
         except errors.MaildropInUse:
             raise Refused("Maildrop is open in another session", "IN-USE") from None
@@ -71,11 +80,46 @@ class Maildrops:
         except Exception:
             log.exception("login failed peer=%s", peer)
             raise Refused(*_LATER) from None
-        if maildrop is None:
-            log.warning("login refused peer=%s reason=too-many-guesses", peer)
-            await asyncio.sleep(self._guess_delay)
-            raise Refused(*_WRONG)
+        finally:
+            self._under_way[pair] -= 1
+            if not self._under_way[pair]:
+                del self._under_way[pair]
         return OpenMaildrop(maildrop, self, peer=peer, on_lost=on_lost)
+
+    async def _sign_in(self, login: str, secret: Secret, peer: str) -> Any:
+        """An open maildrop of the service. Counts what fails; raises what the service raises, and Overloaded."""
+        try:
+            parse_password(secret.reveal())
+        except MistypedPassword:
+            # Judged before anything is looked up: it costs nothing, and is the same for mailboxes that are not there.
+            await self._failed(login, peer)
+            raise errors.BadCredentials from None
+        known = await self.threads.call(LOGIN_SECONDS, self._limits.may_go_ahead, login, peer)
+        lane = self._lanes.proven if known else self._lanes.strangers
+        async with lane.enter(network_of(peer)):
+            # Asked behind the gate, so that a volley of guesses can't pass before the first is counted.
+            if not await self.threads.call(LOGIN_SECONDS, self._limits.allow, login, peer):
+                log.warning("login refused peer=%s reason=too-many-guesses", peer)
+                raise errors.BadCredentials
+            try:
+                maildrop = await self._open(login, secret, peer)
+            except errors.BadCredentials:
+                await self._failed(login, peer)
+                raise
+            except errors.MaildropInUse:
+                self._succeeded(login, peer)
+                raise
+        self._succeeded(login, peer)
+        return maildrop
+
+    async def _failed(self, login: str, peer: str) -> None:
+        log.warning("login refused peer=%s", peer)
+        await self.threads.call(LOGIN_SECONDS, self._limits.failed, login, peer)
+
+    def _succeeded(self, login: str, peer: str) -> None:
+        """Nobody need wait for it."""
+        with contextlib.suppress(RuntimeError):  # the pool has stopped
+            self.threads.start(self._limits.succeeded, login, peer)
 
     async def _open(self, login: str, secret: Secret, peer: str) -> Any:
         opening = self.threads.start(collection.open_maildrop, login, secret.reveal(), peer=peer)

@@ -23,7 +23,6 @@ from mailboxes.vault import (
     Secret,
     VaultError,
     WrongPassword,
-    new_password,
     open_sealed,
     parse_password,
 )
@@ -48,12 +47,15 @@ class MaildropEntry:
 def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop":
     """Open a mailbox's maildrop for one session; `login` is the address or its part before the @.
 
-    Raises BadCredentials, alike and after the same work for an unknown mailbox and for a wrong password;
-    MaildropInUse; vault errors when a lock was altered.
+    Raises BadCredentials, alike and after the same work for an unknown mailbox and for a wrong password, and without
+    work or look-up for one that can be no password; MaildropInUse; vault errors when a lock was altered.
     """
-    secret, mistyped = _read_password(password)
+    try:
+        secret = parse_password(password.reveal() if isinstance(password, Secret) else password)
+    except MistypedPassword:
+        raise errors.BadCredentials from None
     entry = directory.look_up_login(login)
-    if entry is None or mistyped or entry.status not in COLLECTABLE:
+    if entry is None or entry.status not in COLLECTABLE:
         spend_the_time(secret)
         raise errors.BadCredentials
     with tenant_context(entry.customer):
@@ -197,15 +199,6 @@ class Maildrop:
 
     def _forget(self) -> None:
         self._keyring = {}
-
-
-def _read_password(password: str | Secret) -> tuple[Secret, bool]:
-    """The password as the vault wants it; a mistyped one becomes another, which opens nothing but costs the same."""
-    text = password.reveal() if isinstance(password, Secret) else password
-    try:
-        return parse_password(text), False
-    except MistypedPassword:
-        return new_password(), True
 
 
 def _take_lock(mailbox_id: UUID, session: UUID) -> bool:

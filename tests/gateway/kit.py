@@ -47,8 +47,10 @@ class Certificates:
 class Wire:
     """A raw connection: sends what it is told, reads lines and multi-line answers as octets."""
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self.socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None, *, source: str = "127.0.0.1") -> None:
+        self.socket: socket.socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=SECONDS, source_address=(source, 0)
+        )
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self._file = self.socket.makefile("rb")
@@ -111,10 +113,33 @@ class Clients:
             assert wire.ask(b"EHLO client.example").startswith(b"250-")
         return wire
 
-    def pop3_wire(self, *, secure: bool = True) -> Wire:
-        wire = self._keep(Wire(self.ports.pop3s if secure else self.ports.pop3, self.tls if secure else None))
+    def pop3_wire(self, *, secure: bool = True, source: str = "127.0.0.1") -> Wire:
+        port, tls = (self.ports.pop3s, self.tls) if secure else (self.ports.pop3, None)
+        wire = self._keep(Wire(port, tls, source=source))
         assert wire.line().startswith(b"+OK ")
         return wire
+
+    def sign_ins(self, *attempts: tuple[str, str], source: str = "127.0.0.1") -> list[bytes]:
+        """The reply to each name and password from this address, over as few connections as the server allows."""
+        replies, wire = [], self.pop3_wire(source=source)
+        for login, password in attempts:
+            try:
+                wire.ask(f"USER {login}".encode())
+                reply = wire.ask(f"PASS {password}".encode())
+            except OSError:
+                reply = b""
+            if not reply:  # closed after some wrong ones
+                wire.close()
+                wire = self.pop3_wire(source=source)
+                wire.ask(f"USER {login}".encode())
+                reply = wire.ask(f"PASS {password}".encode())
+            replies.append(reply)
+            if reply.startswith(b"+OK"):
+                wire.ask(b"QUIT")
+                wire.close()
+                wire = self.pop3_wire(source=source)
+        wire.close()
+        return replies
 
     def logged_in(self, mailbox: Any) -> Wire:
         wire = self.pop3_wire()

@@ -1,15 +1,22 @@
 """What wrong passwords cost, with Redis, without it, and when it goes away."""
 
 import asyncio
+import json
 import uuid
+from pathlib import Path
 
 import pytest
+import redis
 
 from gateway.errors import Overloaded
 from gateway.limits import Gate, GuessLimits
 from gateway.peers import Places, network_of
+from mailboxes.errors import BadCredentials
+from mailboxes.services.collection import open_maildrop
+from mailboxes.vault import new_password
 
 WRONG = b"-ERR [AUTH] Login name or password is wrong\r\n"
+NEIGHBOURS = json.loads((Path(__file__).parents[1] / "cases/guess-limit-neighbours.json").read_text())
 
 
 def guess(limits: GuessLimits, login: str, peer: str, times: int) -> None:
@@ -21,13 +28,17 @@ def guess(limits: GuessLimits, login: str, peer: str, times: int) -> None:
 def limits_of(request):
     """Limits as several processes of one installation have them; the network is this test's own."""
     url = request.getfixturevalue("redis_url") if request.param == "redis" else None
-    return lambda **numbers: GuessLimits(url, **{"per_login": 3, "per_network": 5, **numbers})
+    return lambda **numbers: GuessLimits(url, **{"per_pair": 3, "per_network": 5, **numbers})
 
 
 @pytest.fixture
 def peer():
-    octets = uuid.uuid4().bytes
-    return f"2001:db8:{octets[:2].hex()}:{octets[2:4].hex()}::1"
+    return f"{new_network()}::1"
+
+
+@pytest.fixture
+def elsewhere():
+    return f"{new_network()}::1"
 
 
 @pytest.fixture
@@ -35,7 +46,12 @@ def name():
     return f"mbx-{uuid.uuid4().hex}"
 
 
-def test_a_login_is_closed_after_so_many_failures(limits_of, name, peer):
+def new_network() -> str:
+    octets = uuid.uuid4().bytes
+    return f"2001:db8:{octets[:2].hex()}:{octets[2:4].hex()}"
+
+
+def test_a_login_is_closed_to_the_network_that_failed_and_to_no_other(limits_of, name, peer, elsewhere):
     limits = limits_of()
     guess(limits, name, peer, 2)
     assert limits.allow(name, peer)
@@ -43,17 +59,64 @@ def test_a_login_is_closed_after_so_many_failures(limits_of, name, peer):
     guess(limits, f"{name.upper()}@gateway.localhost", peer, 1)
 
     assert not limits.allow(name, peer)
-    assert not limits.allow(name, "192.0.2.1"), "from elsewhere too"
+    assert limits.allow(name, elsewhere), "not from elsewhere"
     assert limits.allow("mbx-other", peer), "and no other login"
 
 
-def test_a_network_is_closed_after_so_many_failures_over_all_logins(limits_of, name, peer):
+def test_a_login_is_closed_to_strangers_after_very_many_failures_from_everywhere(limits_of, name):
+    limits = limits_of(per_login=6)
+    for _ in range(3):
+        guess(limits, name, f"{new_network()}::1", 2)
+
+    assert not limits.allow(name, f"{new_network()}::1")
+
+
+def test_a_network_is_closed_after_so_many_names_failed(limits_of, name, peer):
     limits = limits_of()
-    for number in range(5):
-        guess(limits, f"{name}-{number}", peer, 1)
+    for number in range(4):
+        guess(limits, f"{name}-{number}", peer, 3)
+    assert limits.allow(f"{name}-9", peer), "the same names fail for ever, as archivers with old passwords do"
+    guess(limits, f"{name}-4", peer, 1)
 
     assert not limits.allow(f"{name}-9", peer.replace("::1", "::ffff"))
     assert limits.allow(f"{name}-9", "2001:db8:ffff:ffff:1::1")
+
+
+def test_who_signed_in_lately_is_not_refused_for_what_others_do(limits_of, name, peer):
+    limits = limits_of(per_login=10, per_proven=4)
+    limits.succeeded(name, peer)
+    for number in range(9):
+        guess(limits, f"{name}-{number}", peer, 1)
+    guess(limits, name, peer.replace("::1", "::2"), 12)
+
+    assert limits.allow(name, peer)
+    assert not limits.may_go_ahead(name, peer), "but somebody there guesses, so it queues with strangers"
+    guess(limits, name, peer, 4)
+    assert not limits.allow(name, peer), "and its own failures have an end"
+
+
+def test_a_success_vouches_for_its_own_name_and_network_only(limits_of, name, peer, elsewhere):
+    limits = limits_of()
+    limits.succeeded(name, peer)
+    for place in (peer, elsewhere):
+        guess(limits, name, place, 3)
+        guess(limits, f"{name}-other", place, 3)
+
+    assert limits.allow(name, peer)
+    assert not limits.allow(name, elsewhere)
+    assert not limits.allow(f"{name}-other", peer)
+
+
+def test_a_success_is_forgotten_after_two_weeks(name, peer):
+    now = [0.0]
+    limits = GuessLimits(None, per_pair=3, clock=lambda: now[0])
+    limits.succeeded(name, peer)
+    guess(limits, name, peer, 3)
+    assert limits.allow(name, peer)
+
+    now[0] = 15 * 24 * 3600
+
+    assert not limits.allow(name, peer)
 
 
 def test_asking_and_succeeding_count_nothing(limits_of, name, peer):
@@ -62,48 +125,105 @@ def test_asking_and_succeeding_count_nothing(limits_of, name, peer):
     assert all(limits.allow(name, peer) for _ in range(50))
 
 
-def test_processes_count_together(redis_url, name, peer):
-    one, other = (GuessLimits(redis_url, per_login=3, per_network=100) for _ in range(2))
+def test_processes_count_together_and_know_who_signed_in(redis_url, name, peer, elsewhere):
+    one, other = (GuessLimits(redis_url, per_pair=3) for _ in range(2))
 
+    one.succeeded(name, elsewhere)
     guess(one, name, peer, 3)
+    guess(one, name, elsewhere, 3)
 
     assert not other.allow(name, peer)
+    assert other.allow(name, elsewhere)
 
 
-def test_without_redis_each_process_still_counts(name, peer, tmp_path, caplog):
-    limits = GuessLimits(f"unix://{tmp_path}/nothing.sock", per_login=3, per_network=100)
+def test_without_redis_each_process_still_counts_and_remembers(name, peer, elsewhere, tmp_path, caplog):
+    limits = GuessLimits(f"unix://{tmp_path}/nothing.sock", per_pair=3)
 
+    limits.succeeded(name, elsewhere)
+    guess(limits, name, elsewhere, 3)
     guess(limits, name, peer, 2)
     assert limits.allow(name, peer)
     guess(limits, name, peer, 1)
 
     assert not limits.allow(name, peer)
+    assert limits.allow(name, elsewhere)
     assert caplog.text.count("Redis failed") == 1, "and does not ask Redis again at every turn"
 
 
-def test_what_was_typed_as_a_name_is_not_kept_in_redis(redis_url, peer):
-    import redis
+def test_neither_names_nor_networks_are_kept_in_redis(redis_url, name):
+    def recorded() -> bytes:
+        return b" ".join(sorted(redis.Redis.from_url(redis_url).keys("*")))
 
-    GuessLimits(redis_url).failed("My-Secret-Password-By-Mistake", peer)
+    before = recorded()
+    limits = GuessLimits(redis_url)
+    limits.failed("My-Secret-Password-By-Mistake", "198.51.100.7")
+    limits.succeeded(name, "198.51.100.7")
 
-    keys = b" ".join(redis.Redis.from_url(redis_url).keys("*"))
-    assert b"gatehouse-login" in keys
-    assert b"secret" not in keys.lower()
+    kept = recorded()
+    assert kept != before
+    assert b"gatehouse-pair" in kept
+    for told in (b"secret", name.encode(), b"198.51"):
+        assert told not in kept.lower()
 
 
 def test_a_limited_guess_sounds_like_a_wrong_one_and_others_go_on(start_gateway, acme_mailbox, make_mailbox):
     other = make_mailbox("Other")
-    gateway = start_gateway(guesses={"per_login": 2, "per_network": 100}, maildrops={"guess_delay": 0.05})
-    wire = gateway.pop3_wire()
-    for password in ("wrong", "wrong", acme_mailbox.password):
-        wire.ask(f"USER {acme_mailbox.address}".encode())
-        assert wire.ask(f"PASS {password}".encode()) == WRONG
+    gateway = start_gateway(guesses={"per_pair": 2}, maildrops={"refusal_seconds": 0})
+
+    attempts = [(acme_mailbox.address, word) for word in ("wrong", "wrong", acme_mailbox.password)]
+    assert gateway.sign_ins(*attempts) == [WRONG] * 3
 
     gateway.logged_in(other).ask(b"QUIT")
+    assert gateway.sign_ins(attempts[-1]) == [WRONG], "another's success clears nothing"
 
-    again = gateway.pop3_wire()
-    again.ask(f"USER {acme_mailbox.address}".encode())
-    assert again.ask(f"PASS {acme_mailbox.password}".encode()) == WRONG, "another's success clears nothing"
+
+@pytest.mark.parametrize("scenario", NEIGHBOURS["scenarios"], ids=lambda scenario: scenario["name"])
+def test_wrong_passwords_hurt_whoever_makes_them(
+    start_gateway, make_mailbox, globex, derivations, scenario, redis_url
+):
+    """Passwords that are mistyped are counted like others, and cost nobody's time here."""
+    network = NEIGHBOURS["scenarios"][0]["network"].removesuffix("0/24")
+    archiver = f"{network}9"
+    ours = make_mailbox("Ours", customer=globex)
+    gateway = start_gateway(maildrops={"refusal_seconds": 0})
+    alone = scenario["logins"] == 1
+    if not alone:
+        assert gateway.sign_ins((ours.address, ours.password), source=archiver)[0].startswith(b"+OK")
+    names = [ours.address] if alone else [f"mbx-{uuid.uuid4().hex}" for _ in range(scenario["logins"])]
+
+    wrong = [(name, "wrong") for name in names for _ in range(scenario["wrong_each"])]
+    assert gateway.sign_ins(*wrong, source=archiver) == [WRONG] * len(wrong)
+
+    derivations.clear()
+    if "unknown" in scenario["then"]:
+        then = (f"mbx-{uuid.uuid4().hex}", new_password().reveal())
+    else:
+        then = (ours.address, ours.password)
+    (reply,) = gateway.sign_ins(then, source=archiver)
+    assert reply.startswith(scenario["expected"].partition(",")[0].encode())
+    assert len(derivations) == (1 if reply.startswith(b"+OK") else 0)
+
+
+def test_a_mistyped_password_costs_no_argon2_and_looks_nothing_up(
+    gateway, acme_mailbox, derivations, django_assert_num_queries
+):
+    """So that it takes as long whether there is such a mailbox or not."""
+    mistyped = acme_mailbox.password[:-1] + ("0" if acme_mailbox.password[-1] != "0" else "1")
+    names = acme_mailbox.address, f"mbx-{uuid.uuid4().hex}@gateway.localhost"
+    derivations.clear()
+
+    assert gateway.sign_ins(*((name, mistyped) for name in names)) == [WRONG, WRONG]
+    for name in names:
+        with django_assert_num_queries(0), pytest.raises(BadCredentials):
+            open_maildrop(name, mistyped, peer="192.0.2.1")
+    assert derivations == []
+
+
+def test_a_mistyped_password_counts_like_any_wrong_one(start_gateway, acme_mailbox):
+    gateway = start_gateway(guesses={"per_pair": 1}, maildrops={"refusal_seconds": 0})
+
+    attempts = [(acme_mailbox.address, "mistyped"), (acme_mailbox.address, acme_mailbox.password)]
+    assert gateway.sign_ins(*attempts) == [WRONG, WRONG]
 
 
 def test_logins_queue_for_a_bounded_time_and_number():
@@ -112,7 +232,7 @@ def test_logins_queue_for_a_bounded_time_and_number():
 
         async def login() -> None:
             try:
-                async with gate.enter():
+                async with gate.enter("192.0.2.0/24"):
                     await leave.wait()
                     outcomes.append("in")
             except Overloaded:
@@ -126,6 +246,31 @@ def test_logins_queue_for_a_bounded_time_and_number():
         return outcomes
 
     assert sorted(asyncio.run(crowd())) == ["in", "turned away", "turned away", "turned away"]
+
+
+def test_one_network_does_not_fill_the_queue_of_all():
+    async def crowd() -> list[bool]:
+        gate, leave = Gate(places=1, waiting=10, waiting_of_one=2), asyncio.Event()
+        entered = []
+
+        async def login(network: str) -> None:
+            try:
+                async with gate.enter(network):
+                    await leave.wait()
+                    entered.append(network)
+            except Overloaded:
+                pass
+
+        async with asyncio.TaskGroup() as tasks:
+            for network in ["192.0.2.0/24"] * 8 + ["198.51.100.0/24"]:
+                tasks.create_task(login(network))
+                await asyncio.sleep(0)
+            leave.set()
+        return entered
+
+    entered = asyncio.run(crowd())
+    assert entered.count("192.0.2.0/24") == 3
+    assert "198.51.100.0/24" in entered
 
 
 def test_places_are_counted_by_peer_and_in_all():

@@ -29,9 +29,9 @@ class LineBuffer:
         """Return what a reader of blocks took too much."""
         self._octets[:0] = octets
 
-    def take_all(self) -> bytes:
-        octets = bytes(self._octets)
-        self._octets.clear()
+    def take(self, most: int) -> bytes:
+        octets = bytes(self._octets[:most])
+        del self._octets[:most]
         return octets
 
     def next_line(self, limit: int) -> bytes | None:
@@ -74,9 +74,11 @@ class LineReader:
             self._buffer.feed(await self._more())
         return line
 
-    async def block(self) -> bytes:
-        """Whatever is there, at least one octet. Raises ConnectionEnded."""
-        return self._buffer.take_all() if self._buffer else await self._more()
+    async def block(self, most: int = READ_OCTETS) -> bytes:
+        """Whatever is there, at least one octet and at most so many. Raises ConnectionEnded."""
+        if not self._buffer:
+            self._buffer.feed(await self._more())
+        return self._buffer.take(most)
 
     def put_back(self, octets: bytes) -> None:
         self._buffer.put_back(octets)

@@ -4,8 +4,10 @@
 class DotStuffer:
     """Takes a message's octets in any pieces, gives the octets of a multi-line response.
 
-    A dot at the start of a line is doubled wherever the pieces were cut. The message ends with CRLF on the wire; a
-    message that does not gets one, because the format has no other way to end a line.
+    A dot at the start of a line is doubled wherever the pieces were cut, and behind a bare LF as well: nearly all
+    clients take LF for the end of a line, and would take a lone dot behind it for the end of the message and what
+    follows for our replies. The message ends with CRLF on the wire; a message that does not gets one, because the
+    format has no other way to end a line.
     """
 
     def __init__(self) -> None:
@@ -14,10 +16,11 @@ class DotStuffer:
     def feed(self, octets: bytes) -> bytes:
         if not octets:
             return b""
-        # A CRLF or its dot may be cut by the border: look at both sides together, then drop what went out before.
-        context = self._tail
-        stuffed = (context + octets).replace(b"\r\n.", b"\r\n..")[len(context) :]
-        self._tail = (context + octets)[-2:]
+        # The end of a line and its dot may be cut by the border: look at both sides together, then drop what went
+        # out before.
+        context = self._tail[-1:]
+        stuffed = (context + octets).replace(b"\n.", b"\n..")[len(context) :]
+        self._tail = (self._tail + octets)[-2:]
         return stuffed
 
     def finish(self) -> bytes:

@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP
 from ..peers import peer_address
 from . import replies
 from .replies import Reply
+from .text import Pace
 
 # The library logs commands at INFO and the text of mail at DEBUG, and a line for every connection besides.
 logging.getLogger("mail.log").setLevel(logging.WARNING)
@@ -27,6 +28,7 @@ class Times(NamedTuple):
 
     command: float = 300
     data_block: float = 180
+    text: Pace = Pace()
     without_mail: float = 900  # from the greeting, or from the last mail that was kept, to the next text
 
 

@@ -104,6 +104,7 @@ class Intake:
     """
 
     def __init__(self, ingress: Ingress, recipients: list[Any], arrival: Arrival) -> None:
+        self.id = arrival.id
         self._ingress = ingress
         self._recipients = recipients
         self._arrival = arrival

@@ -8,18 +8,19 @@ docs/gateway.md has the table of replies.
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from aiosmtpd.smtp import TLSSetupException
 
 from ..errors import BareLineFeed, ConnectionEnded, EndlessLine, LineTooLong
-from ..lines import LineReader
+from ..lines import READ_OCTETS, LineReader
 from . import grammar, replies
 from .connection import Connection
 from .data import DotDecoder
 from .replies import Refused, Reply
+from .text import Text
 from .trace import Arrival
 
 log = logging.getLogger("gateway.smtp")
@@ -53,6 +54,7 @@ class Protocol(Connection):
         self._mail_due = self.loop.time() + self.times.without_mail
         self._sender: grammar.Sender | None = None
         self._recipients: list[Any] = []
+        self._text: Text | None = None  # under way, by DATA or from the first BDAT of a message to its last
         self._lines: LineReader | None = None
         # Only these are commands: the library's own smtp_* methods (AUTH among them) are out of reach.
         self._verbs: dict[str, Verb] = {
@@ -62,6 +64,7 @@ class Protocol(Connection):
             "MAIL": self._mail,
             "RCPT": self._rcpt,
             "DATA": self._data,
+            "BDAT": self._bdat,
             "RSET": self._rset,
             "NOOP": self._noop,
             "VRFY": self._vrfy,
@@ -69,7 +72,6 @@ class Protocol(Connection):
             "QUIT": self._quit,
             "EXPN": self._not_implemented,
             "AUTH": self._not_implemented,
-            "BDAT": self._not_implemented,
             "ETRN": self._not_implemented,
             "TURN": self._not_implemented,
         }
@@ -79,6 +81,9 @@ class Protocol(Connection):
         self._sender = None
         self._recipients = []
         self.in_transaction = False
+        if self._text is not None:
+            self._text.abandon()
+            self._text = None
 
     # -- dialogue
 
@@ -98,18 +103,19 @@ class Protocol(Connection):
         except EndlessLine:
             self.last_words(replies.TOO_MANY_ERRORS)
         finally:
+            self._set_rset_state()
             if self.transport is not None:
                 self.transport.close()
 
     async def _one_command(self) -> None:
         assert self._lines is not None
         self._commands += 1
-        left = self._mail_due - self.loop.time()
+        left = self._mail_due - self.loop.time() if self._text is None else self._text.patience
         if left <= 0:
             self.last_words(replies.TIMED_OUT)
             return
         try:
-            with self.patience(min(self.times.command, left)):
+            with self._turn_of_sender(min(self.times.command, left)):
                 line = await self._lines.line(grammar.LINE_OCTETS)
             command = grammar.parse_command(line)
             self._spend(command.verb)
@@ -144,15 +150,16 @@ class Protocol(Connection):
         """Count what may lead nowhere. Raises Refused when it was too much since the last message that was kept."""
         if verb == "RCPT":
             self._asked += 1
-        elif verb != "QUIT":
+        elif verb not in ("BDAT", "QUIT"):
             self._fruitless += 1
         if self._fruitless > self.limits.commands or self._asked > self.limits.asked:
             log.warning("smtp closed peer=%s reason=no-message", self.peer)
             raise Refused(replies.TOO_MANY_COMMANDS)
 
-    def _kept(self) -> None:
+    def _kept(self, text: Text) -> Reply:
         self._fruitless = self._asked = 0
         self._mail_due = self.loop.time() + self.times.without_mail
+        return Reply(250, "2.0.0", f"OK, kept as {text.id}")
 
     async def _count(self, reply: Reply) -> None:
         if reply.code < 500:
@@ -173,7 +180,8 @@ class Protocol(Connection):
     async def _ehlo(self, argument: str) -> None:
         name = grammar.parse_hello(argument)
         self._greeted(name, extended=True)
-        lines = [self.hostname, "PIPELINING", f"SIZE {self.max_octets}", "8BITMIME", "SMTPUTF8"]
+        lines = [self.hostname, "PIPELINING", f"SIZE {self.max_octets}", "8BITMIME", "BINARYMIME", "CHUNKING"]
+        lines.append("SMTPUTF8")
         if self.tls_context is not None and not self.secure:
             lines.append("STARTTLS")
         lines.append("ENHANCEDSTATUSCODES")
@@ -210,6 +218,8 @@ class Protocol(Connection):
         assert self.session is not None
         if not self.session.host_name:
             return replies.HELLO_FIRST
+        if self._text is not None and self._text.refusal is not None:
+            self._set_rset_state()  # its sender gave it up, as it should
         if self._sender is not None:
             return replies.NESTED_MAIL
         self._sender = grammar.parse_sender(
@@ -221,6 +231,8 @@ class Protocol(Connection):
     async def _rcpt(self, argument: str) -> Reply:
         if self._sender is None:
             return replies.MAIL_FIRST
+        if self._text is not None:
+            return replies.CHUNKS_BEGUN
         address = grammar.parse_recipient(argument, smtputf8=self._sender.smtputf8)
         if len(self._recipients) >= self.limits.recipients:
             return replies.TOO_MANY_RECIPIENTS
@@ -233,59 +245,105 @@ class Protocol(Connection):
     async def _data(self, argument: str) -> Reply:
         if argument:
             return replies.ARGUMENT
-        if self._sender is None:
-            return replies.MAIL_FIRST
-        if not self._recipients:
-            return replies.RECIPIENT_FIRST
+        if self._text is not None:
+            return replies.CHUNKS_BEGUN
+        self._require_recipients()
+        if self._sender is not None and self._sender.binary:
+            return replies.NEEDS_CHUNKS
         await self.push(str(replies.GO_AHEAD))
-        arrival = self._arrival()
-        intake = self.ingress.intake(self._recipients, arrival)
+        self._text = self._new_text()
         try:
-            return await self._take_text(intake, arrival)
-        except BaseException:
-            # Also when the connection is lost and this task is cancelled: the intake sees to its own end.
-            intake.abandon()
-            raise
+            return await self._take_text(self._text)
         finally:
+            # Also when the connection is lost and this task is cancelled: the intake sees to its own end.
             self._set_rset_state()
 
-    async def _take_text(self, intake: Any, arrival: Arrival) -> Reply:
+    async def _take_text(self, text: Text) -> Reply:
         """Read to the end of the text whatever happens, so that no line of it is taken for a command."""
         assert self._lines is not None
-        decoder, octets = DotDecoder(), 0
-        refusal: Reply | None = None
-        while not decoder.done:
-            with self.patience(self.times.data_block):
-                text = decoder.feed(await self._lines.block())
-            octets += len(text)
-            if octets > 2 * self.max_octets:
-                self.last_words(replies.TOO_LARGE)
-                raise ConnectionEnded
-            problem = self._problem(decoder, octets)
-            if refusal is None and problem is not None:
-                refusal = problem
-                intake.abandon()
-            if refusal is None and not decoder.done:
-                try:
-                    await intake.write(text)
-                except Refused as refused:
-                    refusal = refused.reply
-                    intake.abandon()
+        decoder = DotDecoder()
+        while True:
+            octets = decoder.feed(await self._block(text))
+            if decoder.bare_lf:
+                text.refuse(replies.BARE_LINE_FEED)
+            if decoder.done:
+                break
+            await text.take(octets)
         self._lines.put_back(decoder.rest)
-        if refusal is not None:
-            return refusal
-        try:
-            await intake.commit(text)
-        except Refused:
-            intake.abandon()
-            raise
-        self._kept()
-        return Reply(250, "2.0.0", f"OK, kept as {arrival.id}")
+        await text.keep(octets)
+        return text.refusal or self._kept(text)
 
-    def _problem(self, decoder: DotDecoder, octets: int) -> Reply | None:
-        if decoder.bare_lf:
-            return replies.BARE_LINE_FEED
-        return replies.TOO_LARGE if octets > self.max_octets else None
+    async def _bdat(self, argument: str) -> Reply | None:
+        """RFC 3030 2. A chunk is read to its end whatever happens, so that no line of it is taken for a command."""
+        try:
+            chunk = grammar.parse_chunk(argument)
+        except Refused as refused:
+            self.last_words(refused.reply)  # nobody knows where the chunk would end
+            raise ConnectionEnded from None
+        if self._text is None:
+            self._text = self._first_chunk()
+        elif not chunk.octets and not chunk.last:
+            self._spend("")
+        text, told = self._text, self._text.octets and self._text.refusal is not None
+        left = chunk.octets
+        while left:
+            octets = await self._block(text, left)
+            left -= len(octets)
+            await text.take(octets)
+        reply = await self._end_of_chunk(text, last=chunk.last)
+        if not told:
+            return reply
+        # One mistake is counted once, however many chunks were under way before their sender knew.
+        await self.push(str(reply))
+        return None
+
+    def _first_chunk(self) -> Text:
+        try:
+            self._require_recipients()
+        except Refused as refused:
+            return Text(None, max_octets=self.max_octets, pace=self.times.text, refusal=refused.reply)
+        return self._new_text()
+
+    async def _end_of_chunk(self, text: Text, *, last: bool) -> Reply:
+        if not last:
+            return text.refusal or replies.CHUNK_TAKEN
+        try:
+            await text.keep()
+        finally:
+            self._set_rset_state()
+        return text.refusal or self._kept(text)
+
+    async def _block(self, text: Text, most: int = READ_OCTETS) -> bytes:
+        """The next octets of a text. Ends the connection when there are far too many of them, or they come too slowly."""
+        assert self._lines is not None
+        if text.is_endless:
+            self.last_words(replies.TOO_LARGE)
+            raise ConnectionEnded
+        if text.patience <= 0:
+            self.last_words(replies.TIMED_OUT)
+            raise ConnectionEnded
+        with self._turn_of_sender(min(self.times.data_block, text.patience)):
+            return await self._lines.block(min(most, READ_OCTETS))
+
+    @contextlib.contextmanager
+    def _turn_of_sender(self, seconds: float) -> Iterator[None]:
+        begun = self.loop.time()
+        try:
+            with self.patience(seconds):
+                yield
+        finally:
+            if self._text is not None:
+                self._text.waited(self.loop.time() - begun)
+
+    def _require_recipients(self) -> None:
+        if self._sender is None:
+            raise Refused(replies.MAIL_FIRST)
+        if not self._recipients:
+            raise Refused(replies.RECIPIENT_FIRST)
+
+    def _new_text(self) -> Text:
+        intake = self.ingress.intake(self._recipients, self._arrival())
+        return Text(intake, max_octets=self.max_octets, pace=self.times.text)
 
     def _arrival(self) -> Arrival:
         assert self.session is not None

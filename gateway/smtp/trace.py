@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import NamedTuple
 
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._:\[\]-]")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._:\[\]\u00a0-\U0010ffff-]+")
 
 
 class Arrival(NamedTuple):
@@ -30,7 +30,7 @@ class Arrival(NamedTuple):
 
 def trace(arrival: Arrival, recipient: str) -> bytes:
     """`Return-Path:` and `Received:` for one recipient, folded, with CRLF; it names no other recipient."""
-    name = _NOT_IN_A_NAME.sub("", arrival.helo) or "unknown"
+    name = _name(arrival.helo)
     literal = f"[IPv6:{arrival.peer}]" if ":" in arrival.peer else f"[{arrival.peer}]"
     date = format_datetime(arrival.at.astimezone(UTC))
     return (
@@ -38,4 +38,12 @@ def trace(arrival: Arrival, recipient: str) -> bytes:
         f"Received: from {name} ({literal})\r\n"
         f"\tby {arrival.host} with {arrival.protocol} id {arrival.id}\r\n"
         f"\tfor <{recipient}>; {date}\r\n"
-    ).encode()
+    ).encode("utf-8", "surrogateescape")
+
+
+def _name(helo: str) -> str:
+    """A client's name for itself, as a quoted-string where it could be read as something else."""
+    readable = helo.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if _PLAIN_NAME.fullmatch(readable):
+        return readable
+    return '"{}"'.format(re.sub(r'(["\\])', r"\\\1", readable))

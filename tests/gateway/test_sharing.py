@@ -114,7 +114,7 @@ def test_commands_that_lead_to_no_message_end_the_connection(start_gateway, comm
 
     answer = wire.rest()
     assert answer.endswith(b"\r\n421 4.7.0 Too many commands without a message, closing\r\n")
-    assert answer.replace(b"250-", b"").count(b"\r\n") <= 10 * 8
+    assert len([line for line in answer.splitlines() if line[3:4] == b" "]) <= 10 + 1
 
 
 def test_a_message_that_is_kept_pays_for_the_commands_before_it(start_gateway, acme_mailbox):

@@ -12,7 +12,7 @@ from tests.gateway.kit import SENDER, without_trace
 
 EHLO_CLEAR = (
     b"250-gateway.localhost\r\n250-PIPELINING\r\n250-SIZE 157286400\r\n250-8BITMIME\r\n"
-    b"250-SMTPUTF8\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n"
+    b"250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n"
 )
 
 
@@ -55,8 +55,11 @@ def test_commands_sent_in_clear_behind_starttls_end_the_connection(talking):
         (b"VRFY someone", b"252 2.5.0 Will not verify; send mail and see\r\n"),
         (b"EXPN list", b"502 5.5.1 Command not implemented\r\n"),
         (b"AUTH PLAIN AGEAYg==", b"502 5.5.1 Command not implemented\r\n"),
-        (b"BDAT 10 LAST", b"502 5.5.1 Command not implemented\r\n"),
-        (b"HELP", b"214 2.0.0 EHLO HELO STARTTLS MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n"),
+        (b"BDAT 0 LAST", b"503 5.5.1 Send MAIL first\r\n"),
+        (b"BDAT", b"501 5.5.4 Syntax error in parameters\r\n"),
+        (b"BDAT -1 LAST", b"501 5.5.4 Syntax error in parameters\r\n"),
+        (b"BDAT 10 FIRST", b"501 5.5.4 Syntax error in parameters\r\n"),
+        (b"HELP", b"214 2.0.0 EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n"),
         (b"HELO \x1b[31m", b"500 5.5.2 Syntax error\r\n"),
         (b"QWERTY \xe2\x80\xae", b"500 5.5.1 Command not recognized\r\n"),
         (b"NOOP\r", b"500 5.5.2 Syntax error\r\n"),

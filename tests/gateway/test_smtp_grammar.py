@@ -30,6 +30,8 @@ def refusal(parse, *arguments, **keywords) -> str:
         ("FROM:<a@b.example> size=10 body=8bitmime", "a@b.example"),
         ("FROM:<a@b.example> BODY=7BIT SMTPUTF8", "a@b.example"),
         ("FROM:<ä@bücher.example> SMTPUTF8", "ä@bücher.example"),
+        ("FROM:<ä@bücher.example>", "ä@bücher.example"),
+        ("FROM:<a@b.example> BODY=BINARYMIME", "a@b.example"),
         ('FROM:<"a b\\"@c"@b.example>', '"a b\\"@c"@b.example'),
         ("FROM:<a..b.@b.example>", "a..b.@b.example"),
         ("FROM:<a=b+c/d@host_name.example>", "a=b+c/d@host_name.example"),
@@ -49,23 +51,19 @@ def test_senders_that_are_taken(argument, address):
         ("FROM:", "501 5.1.7"),
         ("FROM:a@b.example", "501 5.1.7"),
         ("FROM:a b", "501 5.1.7"),
-        ("FROM:<a b>", "501 5.1.7"),
         ("FROM:<a@b.example", "501 5.1.7"),
         ("FROM:<a@b.example>x", "501 5.1.7"),
-        ("FROM:<a@b@c>", "501 5.1.7"),
-        ("FROM:<@b.example>", "501 5.1.7"),
-        ("FROM:<a@>", "501 5.1.7"),
-        ("FROM:<a@.b>", "501 5.1.7"),
-        ("FROM:<a>", "501 5.1.7"),
-        ("FROM:<" + "a" * 250 + "@b.example>", "501 5.1.7"),
+        ("FROM:<a>b@c>", "501 5.1.7"),
+        ("FROM:<<a@b>>", "501 5.1.7"),
+        ("FROM:<a@b.example> SIZE=1>", "501 5.5.4"),
         ("TO:<a@b.example>", "501 5.1.7"),
-        ("FROM:<ä@b.example>", "553 5.6.7"),
         ("FROM:<a@b.example> SIZE=1001", "552 5.3.4"),
         ("FROM:<a@b.example> SIZE=x", "501 5.5.4"),
         ("FROM:<a@b.example> SIZE", "501 5.5.4"),
         ("FROM:<a@b.example> SIZE=²", "501 5.5.4"),
         ("FROM:<a@b.example> SIZE=1 SIZE=2", "501 5.5.4"),
-        ("FROM:<a@b.example> BODY=BINARYMIME", "501 5.5.4"),
+        ("FROM:<a@b.example> BODY=BASE64", "501 5.5.4"),
+        ("FROM:<a@b.example> BODY", "501 5.5.4"),
         ("FROM:<a@b.example> SMTPUTF8=1", "501 5.5.4"),
         ("FROM:<a@b.example> =x", "501 5.5.4"),
         ("FROM:<a@b.example> RET=FULL", "555 5.5.4"),
@@ -119,14 +117,16 @@ def test_lines_that_are_no_command(line):
     assert refusal(parse_command, line) == "500 5.5.2"
 
 
-@pytest.mark.parametrize("line", [b"NOOP " + b"x" * 506, b"MAIL FROM:<a@b> " + b"x" * 560])
+@pytest.mark.parametrize(
+    "line", [b"NOOP " + b"x" * 506, b"MAIL FROM:<a@b> " + b"x" * 2100, b"RCPT TO:<" + b"x" * 600 + b">"]
+)
 def test_lines_that_are_too_long(line):
     assert refusal(parse_command, line) == "500 5.5.2"
 
 
 def test_a_greeting_needs_a_word():
     assert refusal(parse_hello, "") == "501 5.5.4"
-    assert refusal(parse_hello, "two words") == "501 5.5.4"
+    assert parse_hello("two words") == "two words"
     assert parse_hello("[IPv6:2001:db8::1]") == "[IPv6:2001:db8::1]"
 
 

@@ -80,6 +80,12 @@ WORDINGS: dict[str, Wording] = {
     "person.created": Wording(Kind.PEOPLE, _("The account of %(object)s was created.")),
     "person.switched_off": Wording(Kind.PEOPLE, _("The account of %(object)s was switched off.")),
     "person.switched_on": Wording(Kind.PEOPLE, _("The account of %(object)s was switched on again.")),
+    "person.address-changed": Wording(
+        Kind.SIGN_IN, _("The address with which %(object)s signs in was changed.")
+    ),
+    "person.access-changed": Wording(
+        Kind.SIGN_IN, _("What %(object)s may do in the administration was changed.")
+    ),
     "membership.added": Wording(Kind.PEOPLE, _("%(object)s was given the role “%(role)s”.")),
     "membership.changed": Wording(
         Kind.PEOPLE, _("The role of %(object)s was changed and is “%(role)s” now.")
@@ -141,9 +147,13 @@ LABELS: dict[str, Text] = {
     "description": _("Description"),
     "email_domains": _("E-mail domains"),
     "expires_at": _("Valid until"),
+    "email": _("E-mail address"),
     "fingerprint": _("Fingerprint of the new key"),
     "generation": _("Number of the key"),
+    "groups": _("Groups"),
     "invited_by": _("Invited by"),
+    "is_staff": _("Platform staff"),
+    "is_superuser": _("May do everything in the administration"),
     "issuer": _("Address of the identity provider"),
     "job": _("Job ID"),
     "keys": _("Fingerprints of the destroyed keys"),
@@ -185,7 +195,11 @@ NOTHING: dict[str, Text] = {
 }  # what it means when none were chosen
 
 # Of which part of an act's details a single "before" speaks.
-CHANGED = {"membership.changed": "role", "provider.security-changed": "require_second_factor"}
+CHANGED = {
+    "person.address-changed": "email",
+    "membership.changed": "role",
+    "provider.security-changed": "require_second_factor",
+}
 
 MISSING = "\N{EN DASH}"  # in the place of what an old event does not tell
 

@@ -1,6 +1,7 @@
 """The administration: platform staff's view of providers, customers, people, roles, the directory and the audit trail.
 
-What changes something for others goes through the services, so that it is checked and recorded as everywhere else.
+What changes something for others goes through the services, so that it is checked and recorded as everywhere else. There
+is no way here to become somebody in silence: no password, no second factor, no session, and nobody is made here.
 """
 
 from collections.abc import Callable
@@ -8,8 +9,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.names import validate_name
+from accounts.services import save_settings
 from tenants import identity, services, slugs
 from tenants.errors import InvalidRole, InvalidSlug, LastOwner, TenantError
 from tenants.models import (
@@ -108,14 +108,35 @@ class PlacedAdmin(ThroughServices):
         return False
 
 
+class ProviderForm(SlugForm):
+    owner_email = forms.EmailField(
+        label=_("E-mail address of the first owner"),
+        required=False,
+        help_text=_("An invitation is sent there. Whoever accepts it decides who else comes."),
+    )
+
+
 @admin.register(Provider)
 class ProviderAdmin(PlacedAdmin):
+    """A provider begins with an invitation of its first owner; from then on its owners invite."""
+
+    form = ProviderForm
     list_display = ("name", "slug", "created_at")
-    fields = ("slug", "name", "created_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj and not services.may_found(request.user, obj):
+            return ("slug", "name", "created_at")
+        return ("slug", "name", "owner_email", "created_at")
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        owner_email = form.cleaned_data.get("owner_email")
         if change:
             services.rename_provider(obj, name=obj.name, by=request.user)
+            if owner_email:
+                services.invite_first_owner(obj, owner_email, by=request.user)
+        elif owner_email:
+            made = services.found_provider(obj.slug, obj.name, owner_email=owner_email, by=request.user)
+            _become(obj, made)
         else:
             _become(obj, services.create_provider(obj.slug, obj.name, by=request.user))
 
@@ -168,9 +189,7 @@ class DomainAdmin(ReadOnly):
     search_fields = ("domain",)
 
 
-class PersonForm(UserChangeForm):
-    password = None  # type: ignore[assignment]  # so Django drops the field, with its link to the page that is gone
-
+class PersonForm(forms.ModelForm):
     def clean_is_active(self) -> bool:
         """Says beside the box what the service would refuse."""
         active: bool = self.cleaned_data["is_active"]
@@ -183,8 +202,10 @@ class PersonForm(UserChangeForm):
 
 
 @admin.register(User)
-class PersonAdmin(ThroughServices, UserAdmin):
-    """People; what they may do stands with the memberships. Instead of being deleted, they are switched off."""
+class PersonAdmin(ThroughServices):
+    """People; what they may do stands with the memberships. They come by invitation, and instead of being deleted they
+    are switched off. Who is locked out is for `manage.py let_in`, which tells that person.
+    """
 
     form = PersonForm
     ordering = ["email"]
@@ -198,16 +219,15 @@ class PersonAdmin(ThroughServices, UserAdmin):
         (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
-    add_fieldsets = [
-        (
-            None,
-            {"classes": ["wide"], "fields": ["email", "name", "usable_password", "password1", "password2"]},
-        )
-    ]
 
-    def get_urls(self) -> list[Any]:
-        """Without Django's page for somebody else's password, which tells nobody: `manage.py let_in` is for that."""
-        return super(UserAdmin, self).get_urls()
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """By any other field a list could be searched, letter by letter, for what it does not show: password hashes."""
+        return lookup.split("__", maxsplit=1)[0] in self.list_filter and super().lookup_allowed(
+            lookup, value, request
+        )  # type: ignore[arg-type]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -216,7 +236,18 @@ class PersonAdmin(ThroughServices, UserAdmin):
         if change and "is_active" in form.changed_data:
             switch = services.switch_on if obj.is_active else services.switch_off
             switch(obj, by=request.user)
-        super().save_model(request, obj, form, change)
+        services.change_person(
+            obj,
+            email=obj.email,
+            is_staff=obj.is_staff,
+            is_superuser=obj.is_superuser,
+            groups=form.cleaned_data["groups"],
+            by=request.user,
+        )
+        save_settings(obj, name=obj.name, language=obj.language, time_zone=obj.time_zone, theme=obj.theme)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing is left: Django would write the groups a second time, past the service."""
 
 
 class MembershipForm(forms.ModelForm):

@@ -49,14 +49,17 @@ def record(
 
 def record_everywhere(
     action: str, person: Any, *, by: Actor | None = None, data: dict[str, Any] | None = None
-) -> None:
+) -> list[AuditEvent]:
     """Write down what concerns a person at each provider and customer where they have a role, for there people look.
 
-    Of who has none it is written down all the same, without a place.
+    Of who has none it is written down all the same, without a place: there is at least one event.
     """
     roles = Membership.objects.filter(user=person.pk).select_related("provider", "customer").order_by("pk")
-    for provider, customer in [(role.provider, role.customer) for role in roles] or [(None, None)]:
+    places = [(role.provider, role.customer) for role in roles] or [(None, None)]
+    return [
         record(action, by=by, provider=provider, customer=customer, target=person, data=data)
+        for provider, customer in places
+    ]
 
 
 def _side_of(by: Actor, provider_id: int | None, customer_id: UUID | None) -> str:

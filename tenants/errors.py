@@ -3,6 +3,7 @@
 TenantError
     InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
+    PersonExists
     NotAllowed, MoreThanOwn, LastOwner, OwnSecondFactorMissing
     InvitationError
         AlreadyInvited, TooManyInvitations, NoSuchInvitation, SentJustNow, MailNotSent
@@ -72,6 +73,11 @@ class NotAllowed(TenantError, PermissionDenied):
     template = _(
         "Your role does not allow this. Ask an administrator of the customer or an owner of the provider."
     )
+
+
+class PersonExists(TenantError):
+    code = "person-exists"
+    template = _("There is somebody with the address %(email)s already.")
 
 
 class InvalidLimit(TenantError):

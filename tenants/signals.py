@@ -1,4 +1,6 @@
-"""What the trail tells of acts that the library does: a person's second factors, added and removed by themselves."""
+"""What the trail tells of acts that libraries do: a person's second factors, added and removed by themselves, and people
+who are made by Django's own commands.
+"""
 
 from typing import Any
 
@@ -7,7 +9,7 @@ from allauth.mfa.signals import authenticator_added, authenticator_removed, auth
 from django.db import transaction
 from django.dispatch import receiver
 
-from accounts.models import User
+from accounts.models import User, person_made
 from accounts.second_factor import FACTORS
 from tenants import audit
 
@@ -27,6 +29,11 @@ def _removed(user: User, authenticator: Authenticator, **_more: Any) -> None:
 def _made_anew(user: User, **_more: Any) -> None:
     """Of recovery codes alone does the library say this."""
     audit.record_everywhere("person.recovery-codes-made", user, by=user)
+
+
+@receiver(person_made)
+def _made_past_the_services(person: User, **_more: Any) -> None:
+    audit.record("person.created", target=person, data={"staff": person.is_staff})
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """What is done to people, whoever asks for it: the front door of this room."""
 
-from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link
+from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link, void_reset_links
 from accounts.services.passwords import (
     OFFER_SECONDS,
     PasswordOffer,
@@ -29,4 +29,5 @@ __all__ = [
     "save_settings",
     "session_of",
     "sessions_of",
+    "void_reset_links",
 ]

@@ -5,6 +5,7 @@ import logging
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
+from django.db.models import F
 from django.urls import reverse
 
 from accounts import mails, tasks
@@ -49,3 +50,8 @@ def reset_link(user: User) -> str:
         kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
     )
     return portal_url(path)
+
+
+def void_reset_links(user: User) -> None:
+    """Every link that was made for the person so far is dead, wherever it is under way."""
+    User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)

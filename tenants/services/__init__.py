@@ -1,6 +1,6 @@
 """The room's front door: one function per verb, each one transaction with its audit line."""
 
-from tenants.services.authority import check_owner_stays, check_role, givable_roles, may_manage
+from tenants.services.authority import check_owner_stays, check_role, givable_roles, may_found, may_manage
 from tenants.services.customers import (
     create_customer,
     create_provider,
@@ -14,8 +14,10 @@ from tenants.services.invitations import (
     accept_invitation_as_newcomer,
     check_open,
     find_invitation,
+    found_provider,
     hash_of,
     invite,
+    invite_first_owner,
     invitee,
     send_invitation_again,
     withdraw_invitation,
@@ -31,6 +33,7 @@ from tenants.services.people import (
 from tenants.services.policy import set_security_policy
 from tenants.services.rescue import WayIn, let_in
 from tenants.services.roster import invited, member, members
+from tenants.services.standing import change_person
 from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "accept_invitation_as_newcomer",
     "add_membership",
     "change_member",
+    "change_person",
     "change_role",
     "check_open",
     "check_owner_stays",
@@ -49,12 +53,15 @@ __all__ = [
     "customer_by_slug",
     "edit_customer",
     "find_invitation",
+    "found_provider",
     "givable_roles",
     "hash_of",
     "invite",
+    "invite_first_owner",
     "invited",
     "invitee",
     "let_in",
+    "may_found",
     "may_manage",
     "member",
     "members",

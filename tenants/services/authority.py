@@ -5,7 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from tenants.access import ROLE_RIGHTS, Right, provider_rights_of, rights_of
+from accounts.models import User
+from tenants.access import PLATFORM, ROLE_RIGHTS, Right, provider_rights_of, rights_of
 from tenants.errors import InvalidLimit, InvalidRole, LastOwner, MoreThanOwn, NotAllowed
 from tenants.models import Customer, Membership, Provider
 
@@ -55,11 +56,23 @@ def lock(place: Place) -> None:
     rows.values_list("pk").get(pk=place.pk)
 
 
+def lock_all(places: Collection[Place]) -> None:
+    """lock() for several, in an order in which two who do so don't wait for each other."""
+    for place in sorted(set(places), key=lambda place: (isinstance(place, Provider), str(place.pk))):
+        lock(place)
+
+
 def may_manage(user: Any, place: Place) -> bool:
     """Whether the person decides about others there."""
     if isinstance(place, Provider):
         return Right.MANAGE_TEAM in provider_rights_of(user, place)
     return Right.MANAGE_PEOPLE in rights_of(user, place)
+
+
+def may_found(user: Any, provider: Provider) -> bool:
+    """Whether the person may ask the first owner in: platform staff, for as long as the provider has none."""
+    owners = Membership.objects.filter(provider=provider, role=Membership.Role.OWNER)
+    return isinstance(user, User) and Right.ADD_PROVIDER in rights_of(user, PLATFORM) and not owners.exists()
 
 
 def givable_roles(user: Any, place: Place) -> tuple[Membership.Role, ...]:

@@ -19,6 +19,11 @@ log = logging.getLogger(__name__)
 @transaction.atomic(durable=True)
 def create_provider(slug: str, name: str, *, by: Any = None) -> Provider:
     """Raises InvalidSlug, InvalidName or SlugTaken."""
+    return add_provider(slug, name, by=by)
+
+
+def add_provider(slug: str, name: str, *, by: Any) -> Provider:
+    """create_provider inside another act's transaction."""
     slugs.check(slug)
     provider = Provider(slug=slug, name=_checked_name(name))
     _insert(provider)

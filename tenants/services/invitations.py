@@ -48,9 +48,11 @@ from tenants.services.authority import (
     limit_of,
     limit_to,
     lock,
+    may_found,
     place_of,
     placed,
 )
+from tenants.services.customers import add_provider
 from tenants.services.people import enrol
 from tenants.services.withdrawal import record, withdraw
 
@@ -82,16 +84,45 @@ def invite(
             raise AlreadyMember(email=email)
         _clear_expired(place, email, by=by)
         _check_mails_of_the_hour(place)
-        invitation = Invitation.objects.create(
-            email=email,
-            **placed(place),
-            role=role,
-            token_hash=hash_of(secret),
-            invited_by_email=by.email,
-            expires_at=timezone.now() + LIFETIME,
+        invitation = _write(place, email, secret, role=role, limit=limit, by=by)
+    _send(invitation, secret, by=by)
+    return invitation
+
+
+def found_provider(slug: str, name: str, *, owner_email: str, by: Any) -> Provider:
+    """Platform staff make a provider and ask its first owner in, in one act.
+
+    Raises ValidationError for what is no address, InvalidSlug, InvalidName, SlugTaken, NotAllowed, and MailNotSent: then
+    provider and invitation stand, and invite_first_owner sends it again.
+    """
+    email = owner_email.strip().lower()
+    validate_email(email)
+    secret = _new_secret()
+    with transaction.atomic(durable=True):
+        provider = add_provider(slug, name, by=by)
+        invitation = _invite_first_owner(provider, email, secret, by=by)
+    _send(invitation, secret, by=by)
+    return provider
+
+
+def invite_first_owner(provider: Provider, email: str, *, by: Any) -> Invitation:
+    """Platform staff ask the first owner of a provider in, or another one instead: earlier links are dead.
+
+    Raises ValidationError for what is no address, NotAllowed once the provider has an owner, TooManyInvitations,
+    MailNotSent: then the invitation stands, and another try sends a new link.
+    """
+    email = email.strip().lower()
+    validate_email(email)
+    secret = _new_secret()
+    with transaction.atomic(durable=True):
+        lock(provider)
+        waiting = Invitation.objects.filter(
+            provider=provider, role=Membership.Role.OWNER, accepted_at=None, withdrawn_at=None
         )
-        limit_to(invitation, limit)
-        record("invitation.created", invitation, by=by, expires_at=invitation.expires_at)
+        for earlier in waiting.select_for_update(of=("self",)):
+            withdraw(earlier, by=by)
+        _check_mails_of_the_hour(provider)
+        invitation = _invite_first_owner(provider, email, secret, by=by)
     _send(invitation, secret, by=by)
     return invitation
 
@@ -198,6 +229,34 @@ def _new_secret() -> str:
     return secrets.token_urlsafe(SECRET_OCTETS)
 
 
+def _invite_first_owner(provider: Provider, email: str, secret: str, *, by: Any) -> Invitation:
+    if not may_found(by, provider):
+        raise NotAllowed
+    return _write(provider, email, secret, role=Membership.Role.OWNER, limit=None, by=by)
+
+
+def _write(
+    place: Place,
+    email: str,
+    secret: str,
+    *,
+    role: str,
+    limit: Collection[Customer] | None,
+    by: Any,
+) -> Invitation:
+    invitation = Invitation.objects.create(
+        email=email,
+        **placed(place),
+        role=role,
+        token_hash=hash_of(secret),
+        invited_by_email=by.email,
+        expires_at=timezone.now() + LIFETIME,
+    )
+    limit_to(invitation, limit)
+    record("invitation.created", invitation, by=by, expires_at=invitation.expires_at)
+    return invitation
+
+
 def _open_one(place: Place, pk: int) -> Invitation:
     """Expired ones too: they can be sent again or withdrawn."""
     waiting = Invitation.objects.filter(pk=pk, accepted_at=None, withdrawn_at=None, **placed(place))
@@ -237,8 +296,11 @@ def _is_stood_for(invitation: Invitation) -> bool:
     moment in which they invited: at a customer's lock nobody waits who takes it at the provider's.
     """
     inviter = User.objects.filter(email=invitation.invited_by_email).first() or AnonymousUser()
+    place = place_of(invitation)
+    if isinstance(place, Provider) and invitation.role == Membership.Role.OWNER and may_found(inviter, place):
+        return True
     try:
-        check_authority(inviter, place_of(invitation), invitation.role, customers=limit_of(invitation))
+        check_authority(inviter, place, invitation.role, customers=limit_of(invitation))
     except (NotAllowed, MoreThanOwn):
         return False
     return True

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.services import reset_link
-from tenants import audit
+from tenants import audit, staff_notices
 from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
 from tenants.models import Membership, Provider
 from tenants.services.authority import lock
@@ -40,7 +40,10 @@ def let_in(email: str, *, remove_second_factor: bool = False, owner_of: Provider
         removed, _by_model = Authenticator.objects.filter(user=user).delete()
     if owner_of is not None:
         _make_owner(user, owner_of)
-    audit.record_everywhere("person.let-in", user, data={"second_factors_removed": removed})
+    event, *_elsewhere = audit.record_everywhere(
+        "person.let-in", user, data={"second_factors_removed": removed}
+    )
+    staff_notices.announce(event)
     return WayIn(user, reset_link(user), removed)
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
-from accounts.services import end_all_sessions
+from accounts.services import end_all_sessions, void_reset_links
 from tenants import audit
-from tenants.models import Membership, Provider
-from tenants.services.authority import Place, check_owner_stays, lock, place_of
+from tenants.models import Membership
+from tenants.services.authority import check_owner_stays, lock_all, place_of
 from tenants.services.withdrawal import withdraw_those_of
 
 
@@ -19,13 +19,13 @@ def switch_off(user: User, *, by: Any) -> None:
     Raises LastOwner.
     """
     memberships = Membership.objects.filter(user=user.pk).select_related("provider", "customer", "user")
-    for place in sorted(map(place_of, memberships), key=_rank):
-        lock(place)
+    lock_all([place_of(membership) for membership in memberships])
     memberships = memberships.all()  # anew, for they may have changed until now
     check_owner_stays(memberships)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         return
-    end_all_sessions(user)  # or they would come to life again with the account
+    end_all_sessions(user)  # or they would come to life again with the account, as would a link
+    void_reset_links(user)
     for membership in memberships:
         withdraw_those_of(membership, by=by)
     audit.record_everywhere("person.switched_off", user, by=by)
@@ -36,8 +36,3 @@ def switch_on(user: User, *, by: Any) -> None:
     """The person can sign in again, with the roles that are left."""
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         audit.record_everywhere("person.switched_on", user, by=by)
-
-
-def _rank(place: Place) -> tuple[bool, str]:
-    """An order in which two who lock several places don't wait for each other."""
-    return isinstance(place, Provider), str(place.pk)

@@ -75,14 +75,3 @@ def test_only_staff_have_rights_in_the_administration(db):
     staff, _ = create_person("grace@gatehouse.example", staff=True)
     assert (person.is_staff, person.is_superuser) == (False, False)
     assert (staff.is_staff, staff.is_superuser) == (True, True)
-
-
-def test_the_administration_adds_people_with_lower_case_addresses(cast, client_for):
-    client = client_for(cast.staff, host=None)
-    fields = {"email": "Ada@Acme.Example", "name": "Ada", "usable_password": "true"}
-    passwords = {"password1": "words-of-some-length", "password2": "words-of-some-length"}
-    assert client.post("/admin/accounts/user/add/", {**fields, **passwords}).status_code == 302
-    user = User.objects.get(email="ada@acme.example")
-    assert user.check_password("words-of-some-length")
-    again = client.post("/admin/accounts/user/add/", {**fields, "email": "ADA@acme.example", **passwords})
-    assert "email" in again.context["adminform"].form.errors

@@ -165,7 +165,7 @@ ADMINISTRATION = {
     "admin:/admin/<url>": _staffs(get=MISSING, post=MISSING, of=("nothing",)),
     **_rows("tenants_provider", add=PAGE, change=PAGE),
     **_rows("tenants_customer", add=PAGE, change=PAGE),
-    **_rows("accounts_user", add=PAGE, change=PAGE),
+    **_rows("accounts_user", change=PAGE),
     **_rows(
         "tenants_membership", add=PAGE, change=PAGE, delete=AWAY
     ),  # back from the last owner's, who stays

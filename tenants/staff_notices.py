@@ -1,0 +1,47 @@
+"""What people hear by mail when others did something to their account: nobody becomes somebody else in silence."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import mails
+from accounts.models import User
+from tenants import tasks
+from tenants.models import AuditEvent
+
+ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
+TEMPLATES = {
+    ADDRESS_CHANGED: "tenants/email/address_changed",
+    ACCESS_CHANGED: "tenants/email/access_changed",
+    LET_IN: "tenants/email/let_in",
+}
+NEWS = timedelta(hours=12)  # longer than a mail server may be away; older events are history
+
+
+def announce(event: AuditEvent) -> None:
+    """Mail it after the commit. Should Redis be away by now, the act is done all the same, and the log says so."""
+
+    def ring() -> None:
+        tasks.mail_staff_notice.delay(event.pk)
+
+    transaction.on_commit(ring, robust=True)
+
+
+def send(event_id: int) -> None:
+    """To the address that the person has, and to the one that was theirs before. What is said stands in the trail, so
+    nobody can have other words or other people written to. Raises OSError or smtplib.SMTPException.
+    """
+    event = AuditEvent.objects.filter(pk=event_id, action__in=TEMPLATES, at__gt=timezone.now() - NEWS).first()
+    person = User.objects.filter(pk=event.target_id).first() if event else None
+    if event is None or person is None:
+        return
+    addresses = [event.target_name]
+    if event.action == ADDRESS_CHANGED:
+        addresses = [
+            event.data["before"],
+            event.data["email"],
+        ]  # the old one first: it is the one to be warned
+    for address in addresses:
+        reader = User(email=address, name=person.name, language=person.language, time_zone=person.time_zone)
+        mails.send(reader, TEMPLATES[event.action], {"event": event})

@@ -1,0 +1,236 @@
+"""Platform staff, and whoever stands at the server, become nobody else in silence: the trail tells, and the person hears."""
+
+import io
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+
+from accounts.models import User
+from accounts.services import reset_link
+from tenants import services, staff_notices
+from tenants.errors import NotAllowed
+from tenants.models import AuditEvent, Invitation, Membership, Provider
+from tests.accounts.factors import is_signed_in, sign_in
+from tests.cast import PASSWORD
+from tests.tenants.kit import path_of, text
+from tests.tenants.staff_forms import Shown, submit
+
+PHRASE = "seven long words nobody has heard"
+ELSEWHERE = "somebody@elsewhere.example"
+
+
+@pytest.fixture
+def admin(cast, client_for):
+    return client_for(cast.staff, host=None)
+
+
+def page_of(user):
+    return f"/admin/accounts/user/{user.pk}/change/"
+
+
+def events(action):
+    return list(AuditEvent.objects.filter(action=action).order_by("pk"))
+
+
+def opens(client_for, link):
+    """Whether the link leads to a form for a new password."""
+    page = client_for(None, host=None).get(urlsplit(link).path, follow=True)
+    return 'name="password1"' in page.content.decode()
+
+
+def accepts(visitor, mail):
+    visitor.get(path_of(mail), follow=True)
+    visitor.post("/invitations/", {"name": "Ada", "password": PHRASE})
+
+
+# --- Another address ---
+def test_an_address_that_staff_change_is_written_down_and_told_to_the_old_one_and_the_new(
+    cast, acme, admin, post
+):
+    before = cast.admin.email
+    with post.of() as mails:
+        submit(admin, page_of(cast.admin), email="Somebody@Elsewhere.example")
+    (event,) = events("person.address-changed")
+    assert (event.actor_email, event.customer_id, event.target_id) == (
+        cast.staff.email,
+        acme.pk,
+        str(cast.admin.pk),
+    )
+    assert event.data == {"before": before, "email": ELSEWHERE}
+    assert [mail.to for mail in mails] == [[before], [ELSEWHERE]]
+    for mail in mails:
+        assert f"from {before} to {ELSEWHERE}" in " ".join(mail.body.split())
+
+
+def test_with_the_address_all_sessions_links_and_invitations_of_the_person_end(cast, acme, admin, client_for):
+    browser = client_for(None, host="acme")
+    sign_in(browser, cast.admin.email)
+    link = reset_link(User.objects.get(pk=cast.admin.pk))
+    assert opens(client_for, link)
+    services.invite(acme, "alter-ego@acme.example", role="admin", by=cast.admin)
+    before = cast.admin.email
+    submit(admin, page_of(cast.admin), email=ELSEWHERE)
+    assert not is_signed_in(client_for(None, host="acme")) and browser.get("/mailboxes/").status_code == 302
+    assert not opens(client_for, link)
+    assert Invitation.objects.get().withdrawn_at is not None
+    submit(admin, page_of(cast.admin), email=before)
+    assert not opens(client_for, link)
+
+
+def test_an_address_that_somebody_has_is_refused_beside_its_field(cast, admin):
+    answer = submit(admin, page_of(cast.admin), email=cast.viewer.email.upper())
+    assert "email" in answer.context["adminform"].form.errors
+    assert not events("person.address-changed")
+
+
+def test_a_page_saved_as_it_is_changes_and_tells_nothing(cast, admin, post):
+    count = AuditEvent.objects.count()
+    with post.of() as mails:
+        submit(admin, page_of(cast.admin))
+    assert (AuditEvent.objects.count(), mails) == (count, [])
+
+
+# --- Other rights ---
+def test_who_becomes_staff_or_superuser_is_written_down_and_told(cast, admin, post, client_for):
+    browser = client_for(None, host=None)
+    sign_in(browser, cast.stranger.email)
+    with post.of() as mails:
+        submit(admin, page_of(cast.stranger), is_staff="on", is_superuser="on")
+    (event,) = events("person.access-changed")
+    assert event.actor_email == cast.staff.email
+    assert event.data == {
+        "before": {"is_staff": False, "is_superuser": False},
+        "after": {"is_staff": True, "is_superuser": True},
+    }
+    assert [mail.to for mail in mails] == [[cast.stranger.email]]
+    assert browser.get("/settings/").status_code == 302
+    assert User.objects.get(pk=cast.stranger.pk).is_superuser
+
+
+def test_groups_are_written_down_once(cast, admin):
+    translators = Group.objects.get(name="translators")
+    submit(admin, page_of(cast.viewer), groups=[str(translators.pk)])
+    assert [event.data for event in events("person.access-changed")] == [
+        {"before": {"groups": []}, "after": {"groups": ["translators"]}}
+    ]
+    assert list(cast.viewer.groups.all()) == [translators]
+
+
+@pytest.mark.parametrize("change", [{"is_superuser": True}, {"is_staff": True}])
+def test_staff_who_are_no_superusers_make_none(cast, change):
+    clerk = User.objects.create(email="clerk@gatehouse.example", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="change_user"))
+    rights = {"is_staff": False, "is_superuser": False, "groups": []} | change
+    with pytest.raises(NotAllowed):
+        services.change_person(cast.stranger, email=cast.stranger.email, **rights, by=clerk)
+    with pytest.raises(NotAllowed):  # and a superuser's address would be their account
+        same = {"is_staff": True, "is_superuser": True, "groups": []}
+        services.change_person(cast.staff, email=ELSEWHERE, **same, by=clerk)
+    with pytest.raises(NotAllowed):
+        services.change_person(clerk, email=clerk.email, **rights, by=cast.owner)
+    assert not events("person.access-changed") and not events("person.address-changed")
+
+
+# --- Who is made, whatever the door ---
+def test_a_superuser_of_djangos_own_command_is_in_the_trail(db, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PHRASE)
+    call_command("createsuperuser", interactive=False, email="root@gatehouse.example", stdout=io.StringIO())
+    (event,) = AuditEvent.objects.filter(target_name="root@gatehouse.example")
+    assert (event.action, event.data, event.actor_email) == ("person.created", {"staff": True}, "")
+
+
+def test_staff_of_our_command_are_in_the_trail_once(db):
+    call_command("create_user", "root@gatehouse.example", "--staff", stdout=io.StringIO())
+    (event,) = AuditEvent.objects.filter(target_name="root@gatehouse.example")
+    assert (event.action, event.data) == ("person.created", {"staff": True})
+
+
+def test_no_command_sets_somebody_elses_password(cast):
+    with pytest.raises(CommandError, match="let_in"):
+        call_command("changepassword", cast.owner.email)
+    cast.owner.refresh_from_db()
+    assert cast.owner.check_password(PASSWORD)
+
+
+def test_who_is_let_in_from_the_server_hears_of_it(cast, post):
+    with post.of() as mails:
+        call_command("let_in", cast.owner.email, stdout=io.StringIO())
+    (mail,) = mails
+    assert mail.to == [cast.owner.email]
+    assert "/accounts/password/reset/key/" not in mail.body
+
+
+def test_a_forged_notice_says_nothing_that_the_trail_does_not(cast, acme, mailoutbox):
+    for event in AuditEvent.objects.all():
+        staff_notices.send(event.pk)
+    staff_notices.send(10**9)
+    assert mailoutbox == []
+
+
+def test_no_page_of_the_administration_has_a_field_for_a_password_or_makes_people(cast, admin):
+    assert admin.get("/admin/accounts/user/add/").status_code == 403
+    elsewhere = admin.get(f"/admin/accounts/user/{cast.owner.pk}/password/", follow=True)
+    assert 'type="password"' not in elsewhere.content.decode()
+    assert "password" not in Shown(admin.get(page_of(cast.owner)), form="user_form").types
+
+
+@pytest.mark.parametrize(
+    "question", ["password__startswith=md5", "email__contains=a", "memberships__role=owner"]
+)
+def test_lists_of_people_answer_no_question_for_what_they_do_not_show(cast, admin, question):
+    assert admin.get(f"/admin/accounts/user/?{question}").status_code == 400
+
+
+# --- A provider begins ---
+def test_one_form_makes_a_provider_and_invites_its_first_owner(cast, admin, client_for, mailoutbox):
+    answer = submit(
+        admin,
+        "/admin/tenants/provider/add/",
+        slug="tailspin",
+        name="Tailspin",
+        owner_email="Ada@Tailspin.example",
+    )
+    assert "was added successfully" in text(answer)
+    tailspin = Provider.objects.get(slug="tailspin")
+    (mail,) = mailoutbox
+    assert mail.to == ["ada@tailspin.example"]
+    accepts(client_for(None, host=None), mail)
+    owner = Membership.objects.get(provider=tailspin)
+    assert (owner.user.email, owner.role) == ("ada@tailspin.example", "owner")
+    invited = AuditEvent.objects.get(action="invitation.created")
+    assert (invited.actor_email, invited.provider_id) == (cast.staff.email, tailspin.pk)
+
+
+def test_until_it_has_an_owner_another_can_be_invited_and_the_earlier_link_is_dead(
+    cast, admin, client_for, mailoutbox
+):
+    submit(
+        admin,
+        "/admin/tenants/provider/add/",
+        slug="tailspin",
+        name="Tailspin",
+        owner_email="adda@typo.example",
+    )
+    page = f"/admin/tenants/provider/{Provider.objects.get(slug='tailspin').pk}/change/"
+    submit(admin, page, owner_email="ada@tailspin.example")
+    for mail, joins in zip(mailoutbox, (False, True), strict=True):
+        accepts(client_for(None, host=None), mail)
+        assert Membership.objects.filter(provider__slug="tailspin").exists() == joins
+    assert "owner_email" not in Shown(admin.get(page), form="provider_form").types
+
+
+def test_a_provider_with_an_owner_gets_no_other_from_staff(cast):
+    northwind = Provider.objects.get(slug="northwind")
+    with pytest.raises(NotAllowed):
+        services.invite_first_owner(northwind, ELSEWHERE, by=cast.staff)
+    assert not Invitation.objects.exists()
+
+
+def test_an_address_that_is_none_makes_no_provider(cast, admin):
+    answer = submit(
+        admin, "/admin/tenants/provider/add/", slug="tailspin", name="Tailspin", owner_email="nobody"
+    )
+    assert "owner_email" in answer.context["adminform"].form.errors
+    assert not Provider.objects.filter(slug="tailspin").exists()

@@ -75,12 +75,8 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """Of a change to the account, always to the address that we know: by a worker, in the person's language.
-
-        What the library gives with it has to be plain text; other values become it.
-        """
-        details = {name: str(value) for name, value in (context or {}).items()}
-        notices.announce(template_prefix, user, self.request, **details)
+        """Of a change to the account, always to the address that we know: by a worker, in the person's language."""
+        notices.announce(template_prefix, user, self.request)
 
     def format_email_subject(self, subject: str) -> str:
         # By default the host is part of it, which whoever makes the request can name.

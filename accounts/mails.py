@@ -26,8 +26,11 @@ def speaking_to(user: User) -> Iterator[None]:
         yield
 
 
-def compose(user: User, template: str, context: dict[str, Any]) -> EmailMessage:
-    """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`."""
+def compose(user: User, template: str, context: dict[str, Any], *, to: str = "") -> EmailMessage:
+    """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`.
+
+    It goes to the person's address, or `to` another that was theirs.
+    """
     with speaking_to(user):
         known = {
             "user": user,
@@ -40,10 +43,13 @@ def compose(user: User, template: str, context: dict[str, Any]) -> EmailMessage:
         text = GAP.sub("\n\n", render_to_string(f"{template}_message.txt", known).strip())
     # So that no absence note answers it.
     return EmailMessage(
-        subject, wrap(text, COLUMNS) + "\n", to=[user.email], headers={"Auto-Submitted": "auto-generated"}
+        subject,
+        wrap(text, COLUMNS) + "\n",
+        to=[to or user.email],
+        headers={"Auto-Submitted": "auto-generated"},
     )
 
 
-def send(user: User, template: str, context: dict[str, Any]) -> None:
+def send(user: User, template: str, context: dict[str, Any], *, to: str = "") -> None:
     """Raises OSError or smtplib.SMTPException when the mail server does not take it."""
-    compose(user, template, context).send()
+    compose(user, template, context, to=to).send()

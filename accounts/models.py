@@ -77,3 +77,21 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_display_name(self) -> str:
         return self.name or self.email
+
+
+class PendingMail(models.Model):
+    """A mail that is still to be sent; gone as soon as it is (accounts.outbox)."""
+
+    kind = models.CharField(max_length=60)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    # As typed by whoever forgot a password, or one that was the person's. Empty: the person's.
+    email = models.CharField(max_length=254, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+    ip = models.CharField(max_length=45, blank=True)
+    user_agent = models.TextField(blank=True)
+    details = models.JSONField(default=dict)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now, db_index=True)  # the workers' look for the next one
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.pk}"

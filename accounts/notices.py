@@ -1,32 +1,63 @@
 """Notices: a person hears by mail of what happened with their account, so that a stranger's doing is noticed."""
 
-from django.db import transaction
-from django.http import HttpRequest
-from django.utils import timezone
+import logging
 
-from accounts import tasks
-from accounts.devices import address_of, user_agent_of
-from accounts.models import User
+from django.http import HttpRequest
+
+from accounts import mails, outbox
+from accounts.devices import address_of, describe, user_agent_of
+from accounts.models import PendingMail, User
+
+log = logging.getLogger(__name__)
 
 NEW_DEVICE = "accounts/email/new_device"
 PASSKEY_COPIED = "accounts/email/passkey_copied"
-
-
-def announce(template: str, user: User, request: HttpRequest, **details: str) -> None:
-    """Send the mail of that name after the commit, with the time and from where it was done.
-
-    Never fails: should Redis be away by now, the act is done all the same, and a line in the log says that nobody was
-    told.
-    """
-    facts = {
-        "at": timezone.now().isoformat(),
-        "ip": address_of(request),
-        "user_agent": user_agent_of(request),
-        "details": details,
+# The mails that there are, by the beginning of their templates' names. No other is ever sent, whoever asks for it.
+NOTICES = frozenset(
+    {
+        NEW_DEVICE,
+        PASSKEY_COPIED,
+        "account/email/password_changed",
+        "account/email/password_reset",
+        "mfa/email/recovery_codes_generated",
+        "mfa/email/totp_activated",
+        "mfa/email/totp_deactivated",
+        "mfa/email/webauthn_added",
+        "mfa/email/webauthn_removed",
     }
+)
 
-    # A function with a name, for Django looks it up when it has to say which one failed.
-    def ring() -> None:
-        tasks.mail_notice.delay(template, user.pk, **facts)
 
-    transaction.on_commit(ring, robust=True)
+def announce(notice: str, user: User, request: HttpRequest, *, to: str = "", **details: str) -> None:
+    """Send that notice after the commit, with the time and from where it was done.
+
+    To the person's address as it is when the mail is sent, or `to` another that was theirs. `details` are plain texts
+    for its template. Should Redis be away, it is sent when beat rings. A notice that is none of NOTICES is not sent,
+    and an error in the log says so.
+    """
+    if notice not in NOTICES:
+        log.error("there is no such notice: %s", notice)
+        return
+    outbox.put(
+        PendingMail(
+            kind=notice,
+            user=user,
+            email=to,
+            ip=address_of(request),
+            user_agent=user_agent_of(request),
+            details=details,
+        )
+    )
+
+
+def send(mail: PendingMail) -> None:
+    """Nothing is sent to whose account is closed. Raises OSError or smtplib.SMTPException, and KeyError for what is no notice."""
+    if mail.kind not in NOTICES:
+        raise KeyError(mail.kind)
+    user = mail.user
+    if user is None or not user.is_active:
+        return
+    with mails.speaking_to(user):
+        device = describe(mail.user_agent)
+    facts = {**mail.details, "timestamp": mail.at, "ip": mail.ip, "user_agent": device}
+    mails.send(user, mail.kind, facts, to=mail.email)

@@ -116,6 +116,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "refill spare schemas": {"task": "tenants.tasks.refill_spares", "schedule": 300.0},
+    # Each mail rings by itself; this is for those whose bell was lost, or that a mail server did not take.
+    "send mails": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30.0}},
     "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 120.0},
     # One that workers could not take in time is replaced by the next.
     "ring stalled jobs": {

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db.models import F
 from django.urls import reverse
 
-from accounts import mails, tasks
+from accounts import mails, outbox
 from accounts.links import portal_url
-from accounts.models import User
+from accounts.models import PendingMail, User
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def ask_for_reset(email: str) -> None:
     The same is done for every address, known or not, and the rest in a worker: neither the answer nor the time that
     it takes tells who has an account here.
     """
-    tasks.mail_reset_link.delay(email)
+    outbox.put(PendingMail(kind=outbox.RESET_LINK, email=email.strip()[:254]))
 
 
 def mail_reset_link(email: str) -> None:
@@ -37,7 +37,7 @@ def mail_reset_link(email: str) -> None:
         return
     mails.send(
         user,
-        "account/email/password_reset_key",
+        outbox.RESET_LINK,
         {"link": reset_link(user), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60},
     )
 

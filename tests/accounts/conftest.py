@@ -1,17 +1,17 @@
-"""The post: what workers mail while a block runs, as the recipients get it. And somebody with an authenticator app."""
+"""The post: what workers mail of what a block does, as the recipients get it. And somebody with an authenticator app."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from celery import current_app
 
+from accounts.tasks import send_mails
 from tests.accounts.factors import Clock, sets_up_an_app
 
 
 class Post:
-    """Runs the tasks that are rung for, on the spot, and keeps what they send."""
+    """Sends what has to be sent, as workers do, and keeps it."""
 
     def __init__(self, outbox: list[Any], on_commit: Any) -> None:
         self._outbox, self._on_commit = outbox, on_commit
@@ -19,19 +19,17 @@ class Post:
     @contextmanager
     def of(self) -> Iterator[list[Any]]:
         """The mails of what is done inside; complete when the block has ended."""
+        send_mails()  # of what was done before
         before, sent = len(self._outbox), []
         with self._on_commit(execute=True):
             yield sent
+        send_mails()
         sent += self._outbox[before:]
 
 
 @pytest.fixture
-def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Iterator[Post]:
-    conf = current_app.conf
-    before = conf.task_always_eager, conf.task_eager_propagates
-    conf.task_always_eager = conf.task_eager_propagates = True
-    yield Post(mailoutbox, django_capture_on_commit_callbacks)
-    conf.task_always_eager, conf.task_eager_propagates = before
+def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Post:
+    return Post(mailoutbox, django_capture_on_commit_callbacks)
 
 
 @pytest.fixture

@@ -1,10 +1,17 @@
 """People hear by mail of what happens with their account: sign-ins from new devices, changed passwords."""
 
 import smtplib
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from celery import current_app
+from django.core.mail import EmailMessage
+from django.utils import timezone
 
-from accounts.models import User
+from accounts import notices, outbox
+from accounts.models import PendingMail, User
+from accounts.tasks import send_mails
 from tests.cast import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -176,36 +183,23 @@ def test_a_refused_change_is_not_told(cast, browser, post, sign_in):
 
 
 # --- What they advise ---
-NOTICES = [
-    "accounts/email/new_device",
-    "account/email/password_changed",
-    *(
-        f"mfa/email/{what}"
-        for what in (
-            "totp_activated",
-            "totp_deactivated",
-            "webauthn_added",
-            "webauthn_removed",
-            "recovery_codes_generated",
-        )
-    ),
-]
+OF_OTHERS = {"account/email/password_reset"}  # with advice of its own
+WITH_ADVICE = sorted(notices.NOTICES - OF_OTHERS)
 
 
 @pytest.fixture
 def notice(cast, mailoutbox):
-    """What Acme's admin reads when the mail of that name is sent."""
-    from accounts import tasks
+    """What Acme's admin reads when the notice of that name is sent."""
 
     def read(template):
-        facts = {"at": "2026-11-24T12:00:00+00:00", "ip": "192.0.2.7", "user_agent": "", "details": {}}
-        tasks.mail_notice(template, cast.admin.pk, **facts)
+        PendingMail.objects.create(kind=template, user=cast.admin, ip="192.0.2.7")
+        send_mails()
         return " ".join(mailoutbox[-1].body.split())
 
     return read
 
 
-@pytest.mark.parametrize("template", NOTICES)
+@pytest.mark.parametrize("template", WITH_ADVICE)
 def test_every_notice_greets_tells_when_and_where_and_leads_to_a_new_password(notice, template):
     text = notice(template)
     assert text.startswith("Good day, Admin,")
@@ -215,7 +209,7 @@ def test_every_notice_greets_tells_when_and_where_and_leads_to_a_new_password(no
     assert text.endswith("Nobody reads answers to it. http://portal.localhost:8000/")
 
 
-@pytest.mark.parametrize("template", NOTICES)
+@pytest.mark.parametrize("template", WITH_ADVICE)
 def test_who_has_no_password_is_not_sent_to_choose_one(cast, notice, template):
     cast.admin.set_unusable_password()
     cast.admin.save()
@@ -225,6 +219,22 @@ def test_who_has_no_password_is_not_sent_to_choose_one(cast, notice, template):
 
 
 # --- How they are sent ---
+@pytest.fixture
+def no_server(monkeypatch):
+    """While the block runs no mail server answers."""
+
+    def refused(*_args, **_kwargs):
+        raise smtplib.SMTPServerDisconnected("gone")
+
+    @contextmanager
+    def gone():
+        with monkeypatch.context() as patch:
+            patch.setattr(EmailMessage, "send", refused)
+            yield
+
+    return gone
+
+
 def test_notices_are_in_the_persons_language_whatever_the_browser_prefers(cast, browser, post):
     User.objects.filter(email=ADMIN).update(language="en", name="Ada & Co <b>")
     with post.of() as mails:
@@ -243,27 +253,63 @@ def test_mails_are_plain_text_of_readable_width_that_no_absence_note_answers(cas
     assert "\n\n\n" not in mails[0].body
 
 
-def test_nobody_is_told_of_a_closed_account(cast, browser, mailoutbox):
-    from accounts import tasks
-
+def test_nobody_is_told_of_a_closed_account(cast, mailoutbox):
+    PendingMail.objects.create(kind=notices.NEW_DEVICE, user=cast.admin)
     User.objects.filter(email=ADMIN).update(is_active=False)
-    facts = {"at": "2026-11-24T12:00:00+00:00", "ip": "192.0.2.7", "user_agent": "", "details": {}}
-    tasks.mail_notice("accounts/email/new_device", cast.admin.pk, **facts)
-    tasks.mail_notice("accounts/email/new_device", 0, **facts)
+    send_mails()
     assert mailoutbox == []
+    assert not PendingMail.objects.exists()
 
 
-def test_a_mail_that_no_server_takes_is_tried_again(cast, monkeypatch):
-    from celery.exceptions import Retry
-    from django.core.mail import EmailMessage
+def test_a_mail_that_no_server_takes_is_tried_again_later_and_given_up_at_last(cast, mailoutbox, no_server):
+    pending = PendingMail.objects.create(kind=notices.NEW_DEVICE, user=cast.admin)
+    with no_server():
+        send_mails()
+    send_mails()
+    assert mailoutbox == []  # its pause is not over
+    PendingMail.objects.update(due_at=timezone.now())
+    send_mails()
+    assert [mail.to for mail in mailoutbox] == [[ADMIN]]
+    assert not PendingMail.objects.exists()
 
-    from accounts import tasks
+    pending.pk = None
+    pending.at -= outbox.LIFE
+    pending.save(force_insert=True)
+    with no_server():
+        send_mails()
+    assert not PendingMail.objects.exists()
 
-    def refused(*_args, **_kwargs):
-        raise smtplib.SMTPServerDisconnected("gone")
 
-    monkeypatch.setattr(EmailMessage, "send", refused)
-    facts = {"at": "2026-11-24T12:00:00+00:00", "ip": "192.0.2.7", "user_agent": "", "details": {}}
-    monkeypatch.setattr(tasks.mail_notice, "retry", lambda *args, **kwargs: Retry("again"))
-    with pytest.raises(Retry):
-        tasks.mail_notice("accounts/email/new_device", cast.admin.pk, **facts)
+def test_while_no_server_answers_one_mail_waits_for_it_and_not_each(cast, no_server):
+    for _ in range(3):
+        PendingMail.objects.create(kind=notices.NEW_DEVICE, user=cast.admin)
+    with no_server():
+        send_mails()
+    assert sorted(PendingMail.objects.values_list("attempts", flat=True)) == [0, 0, 1]
+
+
+def test_a_mail_that_can_not_be_written_keeps_no_other_back(cast, mailoutbox):
+    PendingMail.objects.create(kind="tenants/email/invitation", user=cast.admin)
+    PendingMail.objects.create(kind=notices.NEW_DEVICE, user=cast.admin)
+    send_mails()
+    assert [mail.subject for mail in mailoutbox] == [SUBJECT]
+
+
+def test_a_task_says_neither_what_is_mailed_nor_to_whom(cast, mailoutbox):
+    """All that whoever rings can do is to have sent what is due anyway."""
+    with pytest.raises(TypeError):
+        send_mails("accounts/email/new_device", cast.admin.pk)
+    send_mails()
+    assert mailoutbox == []
+    assert {name for name in current_app.tasks if name.startswith("accounts.")} == {outbox.TASK}
+
+
+def test_every_notice_that_has_a_text_is_in_the_closed_set(cast, caplog, rf):
+    folders = [Path("portal/templates"), Path("accounts/templates")]
+    texts = [text for folder in folders for text in folder.rglob("*_message.txt")]
+    told = {text for text in texts if "base_notification.txt" in text.read_text()}
+    names = {str(text).partition("templates/")[2].removesuffix("_message.txt") for text in told}
+    assert names == set(notices.NOTICES)
+    notices.announce("tenants/email/invitation", cast.admin, rf.get("/"))
+    assert "no such notice" in caplog.text
+    assert not PendingMail.objects.exists()

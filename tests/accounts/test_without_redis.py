@@ -7,6 +7,7 @@ import pytest
 from celery import current_app
 
 from accounts.models import User
+from accounts.tasks import send_mails
 from tests.accounts.factors import LOGIN, PASSKEY_LOGIN, is_signed_in, sign_in
 from tests.accounts.openid.kit import START
 from tests.cast import PASSWORD
@@ -29,7 +30,7 @@ def redis_dies(settings):
         current_app.amqp._producer_pool = None  # connections to the one before
 
     def die():
-        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": gone}}
+        settings.CACHES = settings.CACHES | {"default": {**settings.CACHES["default"], "LOCATION": gone}}
         turn_to(gone)
 
     yield die
@@ -87,8 +88,8 @@ def test_who_is_signed_in_goes_on_where_nothing_is_counted(cast, client_for, red
     assert client.get("/settings/").status_code == 200
 
 
-def test_what_people_would_be_told_by_mail_is_done_all_the_same(
-    cast, client_for, redis_dies, caplog, django_capture_on_commit_callbacks
+def test_what_people_are_told_by_mail_is_done_all_the_same_and_told_later(
+    cast, client_for, redis_dies, caplog, django_capture_on_commit_callbacks, mailoutbox
 ):
     client = client_for(cast.admin)
     offer = client.post(OWN_PASSWORD, {"current_password": PASSWORD}).context["offer"]
@@ -97,4 +98,7 @@ def test_what_people_would_be_told_by_mail_is_done_all_the_same(
         answer = client.post(OWN_PASSWORD, {"token": offer.token})
     assert answer["Location"] == "/settings/"
     assert User.objects.get(email=ADMIN).check_password(offer.password)
-    assert [record for record in caplog.records if "announce" in record.getMessage()]
+    assert [record for record in caplog.records if "ring_for_mails" in record.getMessage()]
+    assert mailoutbox == []
+    send_mails()  # as beat rings for it
+    assert [mail.subject for mail in mailoutbox] == ["Your password was changed"]

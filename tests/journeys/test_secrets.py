@@ -61,7 +61,8 @@ def log_file(tmp_path):
 
 @pytest.fixture
 def redis_client():
-    client = redis.Redis.from_url(django_settings.REDIS_URL)
+    # A busy machine may say nothing to Redis for longer than the client would listen.
+    client = redis.Redis.from_url(django_settings.REDIS_URL, socket_timeout=None)
     yield client
     client.close()
 

@@ -1,0 +1,82 @@
+"""Mails that are still to be sent: rows in PostgreSQL, written with the act that they tell of.
+
+Redis only rings for them, without saying for which: so nobody who can write there chooses what is mailed, or to whom,
+and a bell that is lost costs no mail, for beat rings again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
+
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from accounts.models import PendingMail
+
+log = logging.getLogger(__name__)
+
+TASK = "accounts.tasks.send_mails"
+RESET_LINK = "account/email/password_reset_key"
+# What a mail server may take to answer, several times over: who claims a mail has it to themselves for so long.
+FIRST_PAUSE, LONGEST_PAUSE = 60, 600  # seconds
+LIFE = timedelta(hours=4)  # a mail server may be away so long
+ROUND_SECONDS = 30.0
+# Nothing is wrong with the mail server: it does not want this mail.
+OF_THIS_MAIL = (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError)
+
+
+def put(mail: PendingMail) -> None:
+    """Send it after the caller's transaction; without Redis somewhat later."""
+    mail.save(force_insert=True)
+
+    def ring_for_mails() -> None:  # with a name, by which Django logs a failure
+        current_app.send_task(TASK)
+
+    transaction.on_commit(ring_for_mails, robust=True)
+
+
+def send_due(send: Callable[[PendingMail], None]) -> int:
+    """`send` what is due, for ROUND_SECONDS at most; returns how many were sent.
+
+    A mail that no server takes is tried again after a pause that grows, and given up after LIFE. It may come twice
+    when a worker dies right after sending it.
+    """
+    sent, end = 0, time.monotonic() + ROUND_SECONDS
+    with schema_context("public"):
+        while time.monotonic() < end and (mail := _claim()):
+            try:
+                send(mail)
+            except Exception as error:  # whatever one mail suffers from, others are still wanted
+                _note_failure(mail, error)
+                if isinstance(error, OSError) and not isinstance(error, OF_THIS_MAIL):
+                    break  # the server is away, and each of the others would wait for it as long
+            else:
+                mail.delete()
+                sent += 1
+    return sent
+
+
+@transaction.atomic
+def _claim() -> PendingMail | None:
+    """The next one that is due, which nobody else takes until its pause is over."""
+    due = PendingMail.objects.select_for_update(skip_locked=True, of=("self",)).select_related("user")
+    mail = due.filter(due_at__lte=timezone.now()).order_by("due_at", "pk").first()
+    if mail is not None:
+        pause = min(FIRST_PAUSE * 2 ** min(mail.attempts, 10), LONGEST_PAUSE)
+        mail.attempts += 1
+        mail.due_at = timezone.now() + timedelta(seconds=pause)
+        mail.save(update_fields=["attempts", "due_at"])
+    return mail
+
+
+def _note_failure(mail: PendingMail, error: Exception) -> None:
+    is_over = timezone.now() - mail.at >= LIFE
+    what = "a mail is given up" if is_over else "a mail is tried again"
+    trace = None if isinstance(error, OSError) else error  # smtplib's errors are of this kind too
+    log.error("%s kind=%s mail=%s: %s", what, mail.kind, mail.pk, type(error).__name__, exc_info=trace)
+    if is_over:
+        mail.delete()

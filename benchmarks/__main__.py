@@ -23,8 +23,9 @@ def main() -> None:
         _say("Collecting it by POP3S ...")
         results += collecting.measure(installation, pop3s)
         _say("Re-encrypting and deleting it by workers ...")
-        from benchmarks import jobs, requests  # noqa: PLC0415  they bring models, which need the settings
+        from benchmarks import jobs, requests, signing_in  # noqa: PLC0415  they bring models, which need the settings
 
+        results += signing_in.measure(installation, pop3s)
         results += jobs.measure(installation)
         _say("Asking for pages and acts with few messages and with many ...")
         results += requests.measure()

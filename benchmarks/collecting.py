@@ -12,7 +12,7 @@ SECONDS = 60
 
 
 def measure(installation: Installation, pop3s_port: int) -> list[Result]:
-    """Needs at least MESSAGES waiting messages. The login, whose price is a purpose, is not counted."""
+    """Needs at least MESSAGES waiting messages. The sign-in is measured elsewhere."""
     trust = ssl.create_default_context(cafile=str(installation.folder / "tls" / "cert.pem"))
     client = poplib.POP3_SSL("localhost", pop3s_port, timeout=SECONDS, context=trust)
     client.user(installation.address)

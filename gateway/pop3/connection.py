@@ -133,6 +133,7 @@ class Connection:
                 if len(pending) >= WRITE_OCTETS:
                     await self._write(bytes(pending))
                     pending.clear()
+                    await asyncio.sleep(0)  # a listing waits for nothing, and others want their turn
         await self._write(bytes(pending + stuffer.finish()))
 
     async def _start_tls(self) -> None:
@@ -142,9 +143,6 @@ class Connection:
 
     async def _write(self, octets: bytes) -> None:
         self._writer.write(octets)
-        # Neither a line that has arrived nor a client that reads is waited for, so nobody else would get a turn
-        # while one connection's commands are worked off.
-        await asyncio.sleep(0)
         async with asyncio.timeout(self._times.write):
             await self._writer.drain()
 

@@ -14,10 +14,11 @@ from django_tenants.utils import tenant_context
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
 from mailboxes.services import damage
-from mailboxes.services.keyring import Keyring, hold_keys, open_keyring, spend_the_time
+from mailboxes.services.keyring import Keyring, hold_keys, renew, spend_the_time, unlock
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import (
+    LockContext,
     MessageContext,
     MistypedPassword,
     Secret,
@@ -60,7 +61,7 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop
         raise errors.BadCredentials
     with tenant_context(entry.customer):
         try:
-            keyring = open_keyring(entry.customer.pk, entry.mailbox_id, secret)
+            lock, keyring = unlock(entry.customer.pk, entry.mailbox_id, secret)
         except WrongPassword:
             raise errors.BadCredentials from None
         session = uuid4()
@@ -71,6 +72,8 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop
                 raise errors.BadCredentials
             if not _take_lock(entry.mailbox_id, session):
                 raise errors.MaildropInUse
+            context = LockContext(entry.customer.pk, entry.mailbox_id)
+            renew(lock, keyring[lock.key_id], secret, context)
         damage.take_back_restored(entry.mailbox_id)
         readable = Message.objects.filter(
             damaged_at=None

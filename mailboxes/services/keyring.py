@@ -13,6 +13,8 @@ from mailboxes.vault import (
     Secret,
     WrongPassword,
     decoy_password_lock,
+    has_todays_cost,
+    lock_with_password,
     open_key_lock,
     open_password_lock,
 )
@@ -25,12 +27,30 @@ def open_keyring(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyri
 
     Runs in the customer's schema. Raises WrongPassword; Tampered when a lock was altered.
     """
+    return unlock(customer_id, mailbox_id, password)[1]
+
+
+def unlock(customer_id: UUID, mailbox_id: UUID, password: Secret) -> tuple[KeyLock, Keyring]:
+    """As open_keyring, with the password lock that was opened."""
     locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id)
     lock = locks.filter(key__state=MailboxKey.State.CURRENT, kind=KeyLock.Kind.PASSWORD).first()
     if lock is None:
         spend_the_time(password)
         raise WrongPassword
-    return _open_from(lock, password, LockContext(customer_id, mailbox_id))
+    return lock, _open_from(lock, password, LockContext(customer_id, mailbox_id))
+
+
+def renew(lock: KeyLock, private: PrivateKey, password: Secret, context: LockContext) -> None:
+    """Make the password lock of an earlier release anew, at today's cost; in a transaction that holds its key.
+
+    Nobody else can: it takes the password. The new lock opens the same key by the same password, so whoever has a copy
+    of the earlier one has no more and no less than before.
+    """
+    earlier = bytes(lock.data)
+    if not has_todays_cost(earlier):
+        KeyLock.objects.filter(pk=lock.pk, data=earlier).update(
+            data=lock_with_password(private, password, context=context)
+        )
 
 
 def open_locked(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyring:

@@ -40,6 +40,7 @@ from mailboxes.vault.keys import KeyPair, PrivateKey, generate_key_pair
 from mailboxes.vault.locks import (
     LockContext,
     decoy_password_lock,
+    has_todays_cost,
     lock_to_key,
     lock_with_password,
     open_key_lock,
@@ -86,6 +87,7 @@ __all__ = [
     "WrongPassword",
     "decoy_password_lock",
     "generate_key_pair",
+    "has_todays_cost",
     "key_id",
     "lock_to_key",
     "lock_with_password",

@@ -95,6 +95,11 @@ def open_password_lock(lock: bytes, password: Secret, *, context: LockContext) -
     return _named(seed, lock)
 
 
+def has_todays_cost(password_lock: bytes) -> bool:
+    """Whether a lock that was opened by its password would be made like this today."""
+    return password_lock[_HEAD.size : _HEAD.size + _COST.size] == _pack(DEFAULT_COST)
+
+
 def lock_to_key(
     private: PrivateKey, recipient_public: bytes, *, kind: KeyLockKind, context: LockContext
 ) -> bytes:

@@ -8,6 +8,7 @@
 """
 
 import hashlib
+import os
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,22 +51,26 @@ _MLKEM_SEED_OCTETS: Final = 64
 _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
-# Each derivation takes a thread of OpenSSL's for each lane. Two at the same moment take them from each other, and
-# both may wait for ever or fail for lack of them. One at a time uses the cores as well, and bounds the memory.
+# With several lanes a derivation takes threads of OpenSSL's for them. Two at the same moment take them from each other,
+# and both may wait for ever or fail for lack of them; so these go one at a time, and whatever needs much memory with
+# them. With one lane it runs on its caller's thread and needs no other: as many as there are cores go side by side.
+SIDE_BY_SIDE_KIB: Final = 8 * 1024
+SIDE_BY_SIDE: Final = min(os.cpu_count() or 1, 8)
 _one_at_a_time = threading.Lock()
+_side_by_side = threading.BoundedSemaphore(SIDE_BY_SIDE)
 
 
 @dataclass(frozen=True)
 class Cost:
     """What one guess of a password costs: Argon2id's memory in KiB, passes and lanes.
 
-    The default is the second recommendation of RFC 9106. Raises CostOutOfBounds outside of what a reader
-    accepts: the upper bounds keep a forged lock from taking the machine down.
+    The default is small because passwords have 130 random bits; docs/formats/locks.md has the figures. Raises
+    CostOutOfBounds outside of what a reader accepts: the upper bounds keep a forged lock from taking the machine down.
     """
 
-    memory_kib: int = 64 * 1024
-    passes: int = 3
-    lanes: int = 4
+    memory_kib: int = 4 * 1024
+    passes: int = 1
+    lanes: int = 1
 
     def __post_init__(self) -> None:
         lanes_fit = 1 <= self.lanes <= MAX_LANES
@@ -79,7 +84,8 @@ def stretch(password: str, salt: bytes, cost: Cost) -> AESGCM:
     argon2 = Argon2id(
         salt=salt, length=KEY_OCTETS, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory_kib
     )
-    with _one_at_a_time:
+    small = cost.lanes == 1 and cost.memory_kib <= SIDE_BY_SIDE_KIB
+    with _side_by_side if small else _one_at_a_time:
         return AESGCM(argon2.derive(password.encode(errors="surrogatepass")))
 
 

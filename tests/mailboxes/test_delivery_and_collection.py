@@ -7,11 +7,17 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from mailboxes import errors
-from mailboxes.models import Mailbox, MailboxKey, MaildropLock, Message, Tally, TallyChange
+from mailboxes.models import KeyLock, Mailbox, MailboxKey, MaildropLock, Message, Tally, TallyChange
 from mailboxes.services import activity, collection, delivery, tallies
 from mailboxes.vault import (
+    Cost,
+    LockContext,
     VaultError,
+    has_todays_cost,
+    lock_with_password,
     new_password,
+    open_password_lock,
+    parse_password,
 )
 from tenants.models import DirectoryEntry
 
@@ -55,6 +61,33 @@ def test_mail_comes_back_byte_for_byte_in_order_of_arrival(receives, opened):
     maildrop = opened()
     assert everything_in(maildrop) == [MAIL, b"", large]
     assert [entry.octets for entry in maildrop.entries] == [len(MAIL), 0, len(large)]
+
+
+def test_a_lock_of_an_earlier_release_opens_and_is_made_anew_by_who_has_the_password(
+    acme, acme_mailbox, receives, opened
+):
+    receives(MAIL)
+    context, password = LockContext(acme.pk, acme_mailbox.mailbox.pk), parse_password(acme_mailbox.password)
+
+    def lock() -> KeyLock:
+        return KeyLock.objects.get(key__mailbox=acme_mailbox.mailbox, kind="password")
+
+    with tenant_context(acme):
+        private = open_password_lock(bytes(lock().data), password, context=context)
+        earlier = lock_with_password(private, password, context=context, cost=Cost(64, 2, 4))
+        KeyLock.objects.filter(pk=lock().pk).update(data=earlier)
+
+    with pytest.raises(errors.BadCredentials):
+        opened(new_password().reveal())
+    with tenant_context(acme):
+        assert bytes(lock().data) == earlier, "a wrong password changes nothing"
+    opened().release()
+    with tenant_context(acme):
+        renewed = bytes(lock().data)
+    assert has_todays_cost(renewed)
+    assert everything_in(opened()) == [MAIL]
+    with tenant_context(acme):
+        assert bytes(lock().data) == renewed, "once is enough"
 
 
 def test_what_lies_in_the_store_is_sealed(receives, settings):

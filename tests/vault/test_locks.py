@@ -1,14 +1,19 @@
 """Locks: the right password or key opens, in the right place, and nothing else does."""
 
+import contextlib
 import dataclasses
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from mailboxes import vault
-from mailboxes.vault import Cost, KeyPair, LockContext
+from mailboxes.vault import Cost, KeyPair, LockContext, primitives
+from mailboxes.vault.primitives import SIDE_BY_SIDE
 
 KINDS = ["successor", "worker", "recovery"]
 
@@ -114,6 +119,37 @@ def test_no_password_opens_a_decoy_and_trying_costs_as_much(pair: KeyPair, place
         return min(times)
 
     assert 1 / 3 < fastest(decoy, decoy_place) / fastest(real, place) < 3
+
+
+@pytest.mark.parametrize(
+    ("cost", "together", "ever"),
+    [
+        pytest.param(Cost(), SIDE_BY_SIDE, True, id="as many as there are cores"),
+        pytest.param(Cost(), SIDE_BY_SIDE + 1, False, id="and no more, for their memory"),
+        pytest.param(Cost(64, 1, 4), 2, False, id="with several lanes one at a time"),
+        pytest.param(Cost(16 * 1024, 1, 1), 2, False, id="with much memory one at a time"),
+    ],
+)
+def test_so_many_derivations_go_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, cost: Cost, together: int, ever: bool
+) -> None:
+    """Each waits, in the midst of it, for so many others to be there as well: either they come, or they can't."""
+    met = threading.Barrier(together)
+
+    class Meeting:
+        def __init__(self, **parameters: Any) -> None:
+            self._parameters = parameters
+
+        def derive(self, password: bytes) -> bytes:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                met.wait(20 if ever else 0.3)
+            return Argon2id(**self._parameters).derive(password)
+
+    monkeypatch.setattr(primitives, "Argon2id", Meeting)
+    with ThreadPoolExecutor(together) as hands:
+        list(hands.map(lambda _: primitives.stretch("", bytes(16), cost), range(together)))
+
+    assert met.broken is not ever
 
 
 @pytest.mark.parametrize(

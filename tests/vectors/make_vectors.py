@@ -29,6 +29,7 @@ from mailboxes.vault.primitives import hpke_open
 
 HERE = Path(__file__).parent
 STEP = CHUNK_OCTETS + FRAME.size + 16
+COSTS = {"0_1": Cost(memory_kib=65536, passes=3, lanes=4), "0_2": Cost(memory_kib=4096, passes=1, lanes=1)}
 CHEAP = Cost(memory_kib=64, passes=1, lanes=1)  # for tests only
 PASSWORD = "0123-4567-89AB-CDEF-GHJK-MNPQ-RSCT"
 OTHER_PASSWORD = "79W1-11VH-4974-VRD5-N1R5-SN2S-BTF9"
@@ -221,6 +222,9 @@ def flipped(octets: bytes, at: int) -> bytes:
 
 def good_locks() -> Iterable[dict[str, Any]]:
     yield lock("opens_password", "opens", password_lock(), "password", PASSWORD)
+    for release, cost in COSTS.items():
+        octets = lock_with_password(KEYS["mailbox"], parse_password(PASSWORD), context=PLACE, cost=cost)
+        yield lock(f"opens_password_at_the_cost_of_{release}", "opens", octets, "password", PASSWORD)
     for kind in ("successor", "worker", "recovery"):
         octets = lock_to_key(KEYS["mailbox"], KEYS["workers"].public, kind=kind, context=PLACE)  # type: ignore[arg-type]
         yield lock(f"opens_{kind}", "opens", octets, kind, SEEDS["workers"].hex())

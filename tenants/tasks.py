@@ -1,10 +1,21 @@
 """Background work of the tenants room."""
 
+from smtplib import SMTPException
+from typing import Any
+
 from celery import shared_task
 from django_tenants.utils import schema_context
 
-from accounts.tasks import PATIENCE
 from tenants import spares
+
+# A mail server that is away for half an hour or more costs no mail. No pause comes near the broker's visibility
+# time-out, after which a waiting task would be delivered a second time.
+PATIENCE: dict[str, Any] = {
+    "autoretry_for": (OSError, SMTPException),
+    "retry_backoff": 5,
+    "retry_backoff_max": 60,
+    "max_retries": 60,
+}
 
 
 @shared_task(ignore_result=True)

@@ -20,7 +20,8 @@ from accounts.models import PendingMail
 log = logging.getLogger(__name__)
 
 TASK = "accounts.tasks.send_mails"
-RESET_LINK = "account/email/password_reset_key"
+# Who writes and sends a mail of that kind: a closed set, named in the code alone.
+WRITERS: dict[str, Callable[[PendingMail], None]] = {}
 # What a mail server may take to answer, several times over: who claims a mail has it to themselves for so long.
 FIRST_PAUSE, LONGEST_PAUSE = 60, 600  # seconds
 LIFE = timedelta(hours=4)  # a mail server may be away so long
@@ -39,8 +40,8 @@ def put(mail: PendingMail) -> None:
     transaction.on_commit(ring_for_mails, robust=True)
 
 
-def send_due(send: Callable[[PendingMail], None]) -> int:
-    """`send` what is due, for ROUND_SECONDS at most; returns how many were sent.
+def send_due() -> int:
+    """Send what is due, for ROUND_SECONDS at most; returns how many were sent.
 
     A mail that no server takes is tried again after a pause that grows, and given up after LIFE. It may come twice
     when a worker dies right after sending it.
@@ -49,7 +50,7 @@ def send_due(send: Callable[[PendingMail], None]) -> int:
     with schema_context("public"):
         while time.monotonic() < end and (mail := _claim()):
             try:
-                send(mail)
+                WRITERS[mail.kind](mail)
             except Exception as error:  # whatever one mail suffers from, others are still wanted
                 _note_failure(mail, error)
                 if isinstance(error, OSError) and not isinstance(error, OF_THIS_MAIL):

@@ -2,12 +2,10 @@
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
-from accounts import mails
-from accounts.models import User
-from tenants import tasks
+from accounts import mails, outbox
+from accounts.models import PendingMail, User
 from tenants.models import AuditEvent
 
 ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
@@ -16,16 +14,13 @@ TEMPLATES = {
     ACCESS_CHANGED: "tenants/email/access_changed",
     LET_IN: "tenants/email/let_in",
 }
+KIND = "tenants/staff_notice"
 NEWS = timedelta(hours=12)  # longer than a mail server may be away; older events are history
 
 
 def announce(event: AuditEvent) -> None:
-    """Mail it after the commit. Should Redis be away by now, the act is done all the same, and the log says so."""
-
-    def ring() -> None:
-        tasks.mail_staff_notice.delay(event.pk)
-
-    transaction.on_commit(ring, robust=True)
+    """Mail it after the commit."""
+    outbox.put(PendingMail(kind=KIND, details={"event": event.pk}))
 
 
 def send(event_id: int) -> None:
@@ -45,3 +40,6 @@ def send(event_id: int) -> None:
     for address in addresses:
         reader = User(email=address, name=person.name, language=person.language, time_zone=person.time_zone)
         mails.send(reader, TEMPLATES[event.action], {"event": event})
+
+
+outbox.WRITERS[KIND] = lambda mail: send(mail.details["event"])

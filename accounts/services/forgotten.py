@@ -14,6 +14,8 @@ from accounts.models import PendingMail, User
 
 log = logging.getLogger(__name__)
 
+RESET_LINK = "account/email/password_reset_key"
+
 
 def ask_for_reset(email: str) -> None:
     """Somebody says to have forgotten the password of this address.
@@ -21,7 +23,7 @@ def ask_for_reset(email: str) -> None:
     The same is done for every address, known or not, and the rest in a worker: neither the answer nor the time that
     it takes tells who has an account here.
     """
-    outbox.put(PendingMail(kind=outbox.RESET_LINK, email=email.strip()[:254]))
+    outbox.put(PendingMail(kind=RESET_LINK, email=email.strip()[:254]))
 
 
 def mail_reset_link(email: str) -> None:
@@ -37,7 +39,7 @@ def mail_reset_link(email: str) -> None:
         return
     mails.send(
         user,
-        outbox.RESET_LINK,
+        RESET_LINK,
         {"link": reset_link(user), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60},
     )
 
@@ -55,3 +57,6 @@ def reset_link(user: User) -> str:
 def void_reset_links(user: User) -> None:
     """Every link that was made for the person so far is dead, wherever it is under way."""
     User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)
+
+
+outbox.WRITERS[RESET_LINK] = lambda mail: mail_reset_link(mail.email)

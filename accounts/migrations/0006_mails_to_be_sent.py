@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_forget_other_addresses'),
+        ('accounts', '0005_links_that_end_and_demo_people'),
     ]
 
     operations = [

@@ -44,7 +44,7 @@ def take_back_restored(mailbox_id: UUID) -> None:
     marked = Message.objects.filter(mailbox=mailbox_id, damaged_at__isnull=False)
     for uid, blob, octets, damaged_at in marked.values_list("uid", "blob", "octets", "damaged_at")[:FEW]:
         file = store().look_at(blob)
-        if file and is_restored(file, octets, damaged_at):
+        if damaged_at and file and is_restored(file, octets, damaged_at):
             take_back(uid, blob, damaged_at)
 
 

@@ -314,7 +314,7 @@ def test_a_missing_blob_is_marked_and_told_loudly_once(acme, acme_mailbox, fill,
     path(gone.blob).unlink()
     assert tidy(acme).missing == 1
     assert [message.damaged_at is not None for message in messages()] == [True, False]
-    (told,) = [record for record in caplog.records if "blob is damaged" in record.message]
+    (told,) = [record for record in caplog.records if "is damaged" in record.message]
     assert told.levelname == "ERROR"
     assert all(word in told.message for word in (acme_mailbox.address, gone.uid.hex, gone.blob, "missing"))
     marked_at = messages()[0].damaged_at
@@ -467,7 +467,7 @@ def test_the_command_tells_of_all_customers_and_ends_well(acme, fill, lies_there
     told, complaint = run()
     assert complaint is None
     assert f"ORPHAN      {orphan}: 6 octets, 24 hours old" in told
-    assert "acme: ok: 1 messages, 2 files, 0 missing, 0 of the wrong size, 1 orphans" in told
+    assert "acme: ok: 1 messages, 2 files, 0 missing, 0 of the wrong size, 0 altered, 1 orphans" in told
     assert "globex: ok: 0 messages" in told
     assert "globex" not in run("acme")[0]
 
@@ -478,7 +478,7 @@ def test_the_command_names_what_is_lost_and_ends_with_an_error(acme, acme_mailbo
     path(gone.blob).unlink()
     os.truncate(path(cut.blob), 7)
     told, complaint = run("acme")
-    assert complaint == "2 messages can't be read: their blobs are missing or have the wrong size."
+    assert complaint == "2 messages can't be read: their blobs are missing, have the wrong size or were altered."
     assert f"MISSING     {acme_mailbox.address} {gone.uid.hex} {gone.blob}\n" in told
     assert f"WRONG SIZE  {acme_mailbox.address} {cut.uid.hex} {cut.blob}: 7 octets instead of" in told
     assert "acme: DAMAGED" in told

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test soak screenshots lint bench lock catalogs
+.PHONY: help run test soak mutate screenshots lint bench lock catalogs
 .SUFFIXES:
 
 # Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
@@ -22,6 +22,9 @@ test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/portal 
 
 soak: .venv/dev.stamp catalogs ## break jobs for long: more kills, more mail, more resets (about half an hour)
 	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking $(TESTS)
+
+mutate: .venv/dev.stamp catalogs ## break promises one by one and see that their tests notice (WITH="-k store" narrows it)
+	$(PY) -m tests.mutations $(WITH)
 
 screenshots: .venv/dev.stamp catalogs ## write a picture of every page at three widths to docs/screenshots/
 	$(PY) -m pytest tests/journeys/screenshots.py

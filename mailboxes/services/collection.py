@@ -75,10 +75,9 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop
             context = LockContext(entry.customer.pk, entry.mailbox_id)
             renew(lock, keyring[lock.key_id], secret, context)
         damage.take_back_restored(entry.mailbox_id)
-        readable = Message.objects.filter(
-            damaged_at=None
-        )  # one that can't be opened would stop clients for good
-        waiting = readable.filter(mailbox_id=entry.mailbox_id, key__in=keyring).order_by("pk")
+        # One that can't be opened is left out: some clients stop there, at each visit.
+        readable = Message.objects.filter(mailbox_id=entry.mailbox_id, damaged_at=None)
+        waiting = readable.filter(key__in=keyring).order_by("pk")
         entries = tuple(
             MaildropEntry(uid.hex, octets) for uid, octets in waiting.values_list("uid", "octets")
         )

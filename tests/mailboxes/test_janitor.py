@@ -478,7 +478,9 @@ def test_the_command_names_what_is_lost_and_ends_with_an_error(acme, acme_mailbo
     path(gone.blob).unlink()
     os.truncate(path(cut.blob), 7)
     told, complaint = run("acme")
-    assert complaint == "2 messages can't be read: their blobs are missing, have the wrong size or were altered."
+    assert (
+        complaint == "2 messages can't be read: their blobs are missing, have the wrong size or were altered."
+    )
     assert f"MISSING     {acme_mailbox.address} {gone.uid.hex} {gone.blob}\n" in told
     assert f"WRONG SIZE  {acme_mailbox.address} {cut.uid.hex} {cut.blob}: 7 octets instead of" in told
     assert "acme: DAMAGED" in told

@@ -100,8 +100,8 @@ BREAKAGES = (
     _breaks(
         "A marked message is left out of the next session",
         "mailboxes/services/collection.py",
-        "readable = Message.objects.filter(damaged_at=None)",
-        "readable = Message.objects",
+        "readable = Message.objects.filter(mailbox_id=entry.mailbox_id, damaged_at=None)",
+        "readable = Message.objects.filter(mailbox_id=entry.mailbox_id)",
         _DAMAGE + "what_can_not_be_opened_is_marked_left_out_and_back_with_its_file",
     ),
     _breaks(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Max, Q, Sum
@@ -44,6 +45,11 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
         rows = Message.objects.filter(mailbox=models.OuterRef("pk"), damaged_at__isnull=False).order_by()
         counted = rows.values("mailbox").annotate(all=models.Count("pk")).values("all")
         return self.annotate(damaged=Coalesce(models.Subquery(counted), 0))
+
+    def with_refusals(self, *, since: datetime) -> "MailboxQuerySet":
+        """Annotate refused: whether sign-ins were refused since then."""
+        rows = SignInRefusal.objects.filter(mailbox=models.OuterRef("pk"), last_at__gte=since)
+        return self.annotate(refused=models.Exists(rows))
 
 
 class Mailbox(models.Model):
@@ -222,6 +228,24 @@ class MaildropLock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session} until {self.expires_at}"
+
+
+class SignInRefusal(models.Model):
+    """Sign-ins by POP3 that one network was refused, since a time and until a right password comes from there."""
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="refusals", db_index=False)
+    network = models.CharField(max_length=50)  # 192.0.2.0/24
+    since = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Also the index for the mailbox's page and for each sign-in.
+            models.UniqueConstraint("mailbox", "network", name="sign_in_refusal_one_of_a_network")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} since {self.since}"
 
 
 class JobQuerySet(models.QuerySet["Job"]):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 
 from mailboxes import errors
-from mailboxes.services import collection
+from mailboxes.services import collection, refusals
 from mailboxes.vault import MistypedPassword, Secret, parse_password
 
 from ..errors import Overloaded
@@ -30,6 +30,8 @@ RENEW_SECONDS = 60  # how often a living session says so
 REFUSAL_SECONDS = (
     0.5  # from a wrong password to its answer, whatever work it took; longer than any of it takes
 )
+TOLD_AGAIN_SECONDS = 60  # how often the refusals of one pair are written down for the console
+TOLD_PAIRS = 10_000  # that are remembered for this
 AT_ONCE = 4  # sign-ins under way for one mailbox from one network; one of them gets the maildrop
 PIECE_OCTETS = 64 * 1024  # worth a trip to a thread, and one write to the socket
 
@@ -56,6 +58,7 @@ class Maildrops:
         self._lanes = lanes
         self._refusal_seconds = refusal_seconds
         self._under_way: Counter[str] = Counter()
+        self._told: OrderedDict[str, float] = OrderedDict()  # when each pair's refusal was written down last
 
     async def open(
         self, login: str, secret: Secret, *, peer: str, on_lost: Callable[[], None]
@@ -69,6 +72,7 @@ class Maildrops:
         try:
             maildrop = await self._sign_in(login, secret, peer)
         except errors.BadCredentials:
+            self._tell(pair, login, peer)
             # Equal work alone would not do: old locks take longer than new ones, mistyped passwords no time at all.
             await asyncio.sleep(answer_at - time.monotonic())
             raise Refused(*_WRONG) from None
@@ -121,8 +125,22 @@ class Maildrops:
         with contextlib.suppress(RuntimeError):  # the pool has stopped
             self.threads.start(self._limits.succeeded, login, peer)
 
+    def _tell(self, pair: str, login: str, peer: str) -> None:
+        """For the console. Nobody waits for it, so the answer's time does not tell whether there is such a mailbox."""
+        now = time.monotonic()
+        if now - self._told.get(pair, -TOLD_AGAIN_SECONDS) < TOLD_AGAIN_SECONDS:
+            return
+        self._told[pair] = now
+        self._told.move_to_end(pair)
+        if len(self._told) > TOLD_PAIRS:
+            self._told.popitem(last=False)
+        with contextlib.suppress(RuntimeError):  # the pool has stopped
+            self.threads.start(_note_refusal, login, network_of(peer))
+
     async def _open(self, login: str, secret: Secret, peer: str) -> Any:
-        opening = self.threads.start(collection.open_maildrop, login, secret.reveal(), peer=peer)
+        opening = self.threads.start(
+            collection.open_maildrop, login, secret.reveal(), peer=peer, network=network_of(peer)
+        )
         try:
             return await finish(opening, LOGIN_SECONDS)
         except (Overloaded, asyncio.CancelledError):
@@ -134,6 +152,13 @@ class Maildrops:
         if not opening.cancelled() and opening.exception() is None:
             with contextlib.suppress(RuntimeError):  # the pool has stopped; the lock expires by itself
                 self.threads.start(opening.result().release)
+
+
+def _note_refusal(login: str, network: str) -> None:
+    try:
+        refusals.note(login, network)
+    except DatabaseError:
+        log.exception("a refused sign-in could not be written down for the console")
 
 
 class OpenMaildrop:

@@ -21,6 +21,7 @@ from mailboxes.services.jobs import find_job, job_for, jobs_of
 from mailboxes.services.lifecycle import activate_mailbox, edit_mailbox, suspend_mailbox
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
+from mailboxes.services.refusals import refusals_of
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
 from mailboxes.services.tallies import Activity, activity
@@ -54,6 +55,7 @@ __all__ = [
     "offer",
     "offer_reset",
     "progress",
+    "refusals_of",
     "reset_password",
     "retry",
     "servers",

@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
-from mailboxes.services import damage
+from mailboxes.services import damage, refusals
 from mailboxes.services.keyring import Keyring, hold_keys, renew, spend_the_time, unlock
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
@@ -45,8 +45,10 @@ class MaildropEntry:
     octets: int
 
 
-def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop":
+def open_maildrop(login: str, password: str | Secret, *, peer: str, network: str = "") -> "Maildrop":
     """Open a mailbox's maildrop for one session; `login` is the address or its part before the @.
+
+    What was told of refusals from this `network` is over then.
 
     Raises BadCredentials, alike and after the same work for an unknown mailbox and for a wrong password, and without
     work or look-up for one that can be no password; MaildropInUse; vault errors when a lock was altered.
@@ -74,6 +76,7 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str) -> "Maildrop
                 raise errors.MaildropInUse
             context = LockContext(entry.customer.pk, entry.mailbox_id)
             renew(lock, keyring[lock.key_id], secret, context)
+            refusals.end(entry.mailbox_id, network)
         damage.take_back_restored(entry.mailbox_id)
         # One that can't be opened is left out: some clients stop there, at each visit.
         readable = Message.objects.filter(mailbox_id=entry.mailbox_id, damaged_at=None)

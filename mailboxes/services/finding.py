@@ -10,6 +10,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import User
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Job, Mailbox, MailboxQuerySet
+from mailboxes.services import refusals
 from tenants import access
 from tenants.models import Customer
 
@@ -61,6 +62,7 @@ def list_mailboxes(*, search: str = "", sort: str = "name") -> MailboxQuerySet:
         Mailbox.objects.with_activity()
         .with_locked_mail()
         .with_damaged_mail()
+        .with_refusals(since=refusals.told_since())
         .prefetch_related(Prefetch("jobs", Job.objects.live().order_by("-created_at"), to_attr="live_jobs"))
     )
     for word in search.split():

@@ -1,0 +1,57 @@
+"""Sign-ins by POP3 that were refused: told in the console, where somebody can give the archiver its new password."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from mailboxes.models import Mailbox, SignInRefusal
+from tenants import directory
+from tenants.models import DirectoryEntry
+
+NOTED_AGAIN = timedelta(minutes=1)  # at most once in this time for one mailbox and network
+TOLD = timedelta(days=2)  # after the last one; archivers come at least daily
+NETWORKS = 20  # told of one mailbox; whoever guesses from everywhere fills no table
+
+
+def note(login: str, network: str) -> None:
+    """A sign-in with this name, from this network, was refused. Nothing happens where there is no such mailbox."""
+    entry = directory.look_up_login(login)
+    if entry is None or entry.status not in (DirectoryEntry.Status.ACTIVE, DirectoryEntry.Status.SUSPENDED):
+        return
+    now = timezone.now()
+    with tenant_context(entry.customer), connection.cursor() as cursor:
+        SignInRefusal.objects.filter(mailbox_id=entry.mailbox_id, last_at__lt=told_since()).delete()
+        # One statement, for many processes may have the same to tell.
+        cursor.execute(
+            "INSERT INTO mailboxes_signinrefusal AS known (mailbox_id, network, since, last_at)"
+            " SELECT %(mailbox)s, %(network)s, %(now)s, %(now)s WHERE %(networks)s >"
+            " (SELECT count(*) FROM mailboxes_signinrefusal WHERE mailbox_id = %(mailbox)s AND network <> %(network)s)"
+            " ON CONFLICT (mailbox_id, network) DO UPDATE SET last_at = excluded.last_at"
+            " WHERE known.last_at < %(noted_before)s",
+            {
+                "mailbox": entry.mailbox_id,
+                "network": network,
+                "now": now,
+                "networks": NETWORKS,
+                "noted_before": now - NOTED_AGAIN,
+            },
+        )
+
+
+def end(mailbox_id: UUID, network: str) -> None:
+    """The right password came from there. In the customer's schema."""
+    SignInRefusal.objects.filter(mailbox=mailbox_id, network=network).delete()
+
+
+def told_since() -> datetime:
+    """Refusals whose last one is older are not told any more."""
+    return timezone.now() - TOLD
+
+
+def refusals_of(mailbox: Mailbox) -> list[SignInRefusal]:
+    """What is worth telling of a mailbox, the eldest first. In the customer's schema."""
+    lately = SignInRefusal.objects.filter(mailbox=mailbox, last_at__gte=told_since())
+    return list(lately.order_by("since", "pk"))

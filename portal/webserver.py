@@ -48,7 +48,7 @@ class Worker(ThreadWorker):
     def handle(self, conn: Any) -> Any:
         if not conn.initialized and not conn.wait_for_data(0):
             return _DEFER  # browsers open connections in advance
-        #        conn.sock.begin()
+        conn.sock.begin()
         kept = super().handle(conn)
         if not kept:
             conn.close(graceful=True)  # here, for it waits for the client; the parent's main loop must not

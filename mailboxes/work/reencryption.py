@@ -132,9 +132,10 @@ def _reseal(
 
 def _write_down(job: Job, key: MailboxKey, target_id: int, moved: list[_Moved]) -> None:
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE mailboxes_message SET key_id = %s, blob = %s WHERE id = %s",
-            [(target_id, one.blob, one.message.pk) for one in moved],
+        cursor.execute(
+            "UPDATE mailboxes_message AS message SET key_id = %s, blob = moved.blob"
+            " FROM unnest(%s::bigint[], %s::text[]) AS moved (id, blob) WHERE message.id = moved.id",
+            [target_id, [one.message.pk for one in moved], [one.blob for one in moved]],
         )
     octets = sum(one.message.octets for one in moved)
     for key_id, sign in ((key.pk, -1), (target_id, 1)):

@@ -41,10 +41,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Every question for a password comes here. Raises ValidationError after too many wrong ones."""
-        guess = guesses.count(request)
+        guess = guesses.count(request, _login_in(credentials))
         known: User | None = super().authenticate(request, **credentials)
         if known is not None:
-            guess.rollback()
+            guesses.take_back(guess)
+            guesses.remember(request, known)
             _keep_signed_in(request, known)
         return known
 
@@ -102,7 +103,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return ours and PLAIN_HOST.fullmatch(parts.netloc) is not None
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        return guesses.key_of(credentials.get("email", credentials.get("username", "")))
+        return guesses.place_of(request, _login_in(credentials))
+
+
+def _login_in(credentials: dict[str, Any]) -> str:
+    return str(credentials.get("email", credentials.get("username", "")))
 
 
 def _keep_signed_in(request: HttpRequest, known: User) -> None:

@@ -98,6 +98,14 @@ def is_known(request: HttpRequest, user: User) -> bool:
     return any((family(user_agent), network(ip)) == here for user_agent, ip in earlier)
 
 
+def brought_by(request: HttpRequest, email: str) -> str:
+    """The mark of the person with this address if they have signed in with this browser before, else nothing."""
+    marks = _marks(request)
+    user = User.objects.filter(email=email).first() if marks else None
+    mark = _mark(user) if user else ""
+    return mark if any(constant_time_compare(mark, known) for known in marks) else ""
+
+
 def remember(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
     """Leave the cookie by which this person's next sign-in from here is known, beside those of others."""
     mark = _mark(user)

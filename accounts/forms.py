@@ -3,7 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import ResetPasswordKeyForm
+from allauth.account.forms import LoginForm, ResetPasswordKeyForm
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
+from accounts.addresses import AddressFormField
 from accounts.models import User
 from accounts.names import validate_name
 from accounts.zones import zones_by_region
@@ -111,12 +112,20 @@ class ChosenPasswordForm(CurrentPasswordForm):
 class ForgottenPasswordForm(forms.Form):
     """Asks for the address of who forgot the password. Whether anybody has it is not looked up here."""
 
-    email = forms.EmailField(
+    email = AddressFormField(
         label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"})
     )
 
     def save(self, request: HttpRequest) -> None:
         services.ask_for_reset(self.cleaned_data["email"])
+
+
+class SignInForm(LoginForm):
+    """allauth's, which takes another spelling of an address for another address, and some others for the same."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = AddressFormField(label=_("E-mail address"))
 
 
 class PasswordByLinkForm(ResetPasswordKeyForm):

@@ -9,6 +9,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import AddressField, canonical, check
 from accounts.names import validate_name
 
 # Sent with `person` in the transaction that makes somebody past the services, as Django's `createsuperuser` does: the
@@ -23,7 +24,7 @@ class UserManager(BaseUserManager["User"]):
         """Raises ValueError without an address. Without a password nobody can sign in."""
         if not email:
             raise ValueError("A person needs an e-mail address.")
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=canonical(email), **fields)
         user.set_password(password)
         with transaction.atomic(using=self._db):
             user.save(using=self._db)
@@ -34,7 +35,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, **fields})
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=(username or "").lower())
+        return self.get(email=username or "")
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -45,7 +46,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         LIGHT = "light", _("Light")
         DARK = "dark", _("Dark")
 
-    email = models.EmailField(_("e-mail address"), unique=True)
+    email = AddressField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=100, blank=True)
     language = models.CharField(_("language"), max_length=10, blank=True)  # empty: as the browser prefers
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)  # of the tz database; empty: UTC
@@ -72,7 +73,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
     def clean(self) -> None:
-        self.email = self.email.strip().lower()
+        self.email = check(self.email)
         validate_name(self.name)
 
     def get_display_name(self) -> str:

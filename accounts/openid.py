@@ -18,9 +18,9 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.http import HttpRequest
 
+from accounts.addresses import check as check_address
 from accounts.openid_errors import BadToken, Incomplete, NoConfiguration, OtherIssuer
 from accounts.outbound import OutboundSession, check_scheme
 
@@ -42,7 +42,7 @@ class Statement:
     """What the identity provider says of the person."""
 
     subject: str
-    email: str  # lower case
+    email: str  # in its one spelling; empty if there is none
     email_is_confirmed: bool
     second_factor: bool
     nonce: str
@@ -197,9 +197,8 @@ class OrganizationProvider(OpenIDConnectProvider):
 
 
 def _statement(claims: dict[str, Any], tenant: str | None) -> Statement:
-    email = str(claims.get("email") or "").strip().lower()
     try:
-        validate_email(email)
+        email = check_address(str(claims.get("email") or ""))
     except ValidationError:
         email = ""
     methods = claims.get("amr")

@@ -6,7 +6,7 @@ from django.urls import include, path
 from accounts import views
 
 urlpatterns = [
-    path("accounts/login/", allauth_views.login, name="account_login"),
+    path("accounts/login/", views.sign_in, name="account_login"),
     path("accounts/logout/", allauth_views.logout, name="account_logout"),
     path("accounts/inactive/", allauth_views.account_inactive, name="account_inactive"),
     path("", include("accounts.urls_security")),

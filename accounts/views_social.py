@@ -22,6 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import social
+from accounts.addresses import AddressFormField
 from accounts.openid import OpenIDAdapter
 from accounts.openid_errors import NoOrganization, NotOurs, OpenIDRefusal, ProviderFault, reason_of
 from accounts.security.confirming import is_the_organizations
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 class AddressForm(forms.Form):
     """Whose organization it is, shows in the address."""
 
-    login = forms.EmailField(label=_("E-mail address"))
+    login = AddressFormField(label=_("E-mail address"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,10 +53,10 @@ def start(request: HttpRequest) -> HttpResponse:
         return redirect(next_url or "/")
     form = AddressForm(request.POST or None)
     if form.is_valid():
-        if too_many := ratelimit.consume_or_429(request, action="login"):
+        if too_many := ratelimit.consume_or_429(request, action="sign_in"):
             return too_many
         try:
-            return _on_to(request, form.cleaned_data["login"].lower(), next_url)
+            return _on_to(request, form.cleaned_data["login"], next_url)
         except OpenIDRefusal as refusal:
             form.add_error("login", refusal.told)
     return render(request, "socialaccount/start.html", {"form": form, "next_url": next_url or ""})

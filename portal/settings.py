@@ -227,9 +227,12 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people are made by those who know them; n
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {
-    "login": "30/m/ip",
-    "login_failed": "5/5m/key",  # of the person alone: allauth forgets all of it when somebody is right once
-    "login_failed_ip": "10/m/ip",  # ours, counted by accounts.security.guesses
+    "login": "",  # ours, which does not turn away who has a place of their own: "sign_in"
+    # The keys are places and addresses, see accounts.security.guesses, where the last three are counted.
+    "login_failed": "5/5m/key",
+    "login_failed_anywhere": "200/h/key",
+    "login_failed_ip": "10/m/ip",
+    "sign_in": "30/m/ip",
     "reset_password": "20/m/ip,5/h/key",
 }
 PASSWORD_RESET_TIMEOUT = 3600
@@ -298,6 +301,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # of the whole request; a larger one is refused by its header
 FILE_UPLOAD_HANDLERS = ["portal.bodies.NoFiles"]
+CSRF_FAILURE_VIEW = "accounts.views.sign_in.outdated_form"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

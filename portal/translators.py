@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -17,10 +18,16 @@ GROUP = "translators"
 
 
 def may_translate(user: Any) -> bool:
-    """Platform staff, and whoever staff have put into the group."""
+    """Platform staff, and whoever staff have put into the group. False for who has not signed in yet.
+
+    Raises PermissionDenied for who has: the sign-in, where Rosetta leads those whom it does not let in, would lead
+    them straight back.
+    """
     if not user.is_authenticated or not user.is_active:
         return False
-    return bool(user.is_staff) or user.groups.filter(name=GROUP).exists()
+    if not user.is_staff and not user.groups.filter(name=GROUP).exists():
+        raise PermissionDenied
+    return True
 
 
 def no_such_page(request: HttpRequest, **place: str) -> HttpResponse:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import AddressFormField
 from tenants.identity import CLIENT_ID_LENGTH, Configuration, domains_from
 from tenants.models import IdentityProvider
 
@@ -69,4 +70,4 @@ class IdentityProviderForm(forms.Form):
 class ForgetForm(forms.Form):
     """Who comes with another account from now on."""
 
-    email = forms.EmailField(label=_("E-mail address"))
+    email = AddressFormField(label=_("E-mail address"))

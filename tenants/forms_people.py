@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import AddressFormField
 from accounts.names import validate_name
 from tenants.models import Customer, Membership, Provider
 
@@ -67,7 +68,7 @@ class RoleForm(forms.Form):
 class InviteForm(RoleForm):
     """Whom to ask in, and as what."""
 
-    email = forms.EmailField(
+    email = AddressFormField(
         label=_("E-mail address"),
         max_length=254,
         help_text=_("The invitation is for this address alone, and works for seven days."),

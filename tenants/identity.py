@@ -168,9 +168,7 @@ def forget(identity_provider: IdentityProvider, *, email: str, by: Any) -> None:
     """The person's next sign-in may come with another account there. Raises NotAllowed or NotConnected."""
     provider = identity_provider.provider
     require_at_provider(by, provider, Right.SET_SECURITY)
-    known = SocialAccount.objects.filter(
-        provider=identity_provider.app.provider_id, user__email=email.strip().lower()
-    )
+    known = SocialAccount.objects.filter(provider=identity_provider.app.provider_id, user__email=email)
     account = known.select_related("user").first()
     if account is None:
         raise NotConnected(email=email)
@@ -223,7 +221,7 @@ def _check_domains(provider: Provider, domains: tuple[str, ...]) -> None:
 
 def domains_from(text: str) -> tuple[str, ...]:
     """Each once, in lower case: as people type them, on lines or with commas, with or without an @ before."""
-    words = (word.removeprefix("@").lower() for word in re.split(r"[\s,;]+", text))
+    words = (domain_of(f"@{word}") for word in re.split(r"[\s,;]+", text))
     return tuple(dict.fromkeys(word for word in words if word))
 
 

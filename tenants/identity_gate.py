@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.addresses import canonical
 from tenants import audit
 from tenants.models import IdentityProvider, Membership, Provider
 
@@ -47,4 +48,4 @@ def people_of(provider: Provider) -> QuerySet[Any]:
 
 
 def domain_of(email: str) -> str:
-    return email.rpartition("@")[2].lower()
+    return canonical(email).rpartition("@")[2]

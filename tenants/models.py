@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
+from accounts.addresses import AddressField
 from tenants import slugs
 from tenants.errors import AppendOnly
 from tenants.networks import validate_networks
@@ -162,7 +163,7 @@ class Membership(models.Model):
 class Invitation(models.Model):
     """A way in for one e-mail address, once, until it expires. Only a hash of what the link holds is kept."""
 
-    email = models.EmailField(_("e-mail address"))
+    email = AddressField(_("e-mail address"))
     provider = models.ForeignKey(
         Provider, on_delete=models.CASCADE, null=True, blank=True, related_name="invitations"
     )

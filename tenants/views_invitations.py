@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.views.sign_in import SIGN_IN_AS
 from tenants import errors, services
 from tenants.forms_people import NewcomerForm
 from tenants.models import Invitation
@@ -54,8 +55,10 @@ def accept(request: HttpRequest) -> HttpResponse:
     try:
         found = services.find_invitation(request.session.get(SESSION_KEY, ""))
         services.check_open(found)
-        if services.invitee(found) is None and not request.user.is_authenticated:
-            return _newcomer(request, found)
+        if not request.user.is_authenticated:
+            request.session[SIGN_IN_AS] = found.email
+            if services.invitee(found) is None:
+                return _newcomer(request, found)
         return _known(request, found)
     except errors.NoSuchInvitation:
         return _unknown(request)

@@ -130,7 +130,7 @@ def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
         except (errors.TenantError, ValidationError) as error:
             _show(form, error)
         else:
-            messages.success(request, _("%(email)s has been invited.") % {"email": email.lower()})
+            messages.success(request, _("%(email)s has been invited.") % {"email": email})
             return redirect(desk.home)
     return render(request, "tenants/invite.html", {"desk": desk, "form": form})
 

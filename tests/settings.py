@@ -10,4 +10,4 @@ STORAGES = {
 }
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True  # as if collectstatic had run
 # All tests come from one network address.
-ACCOUNT_RATE_LIMITS = {**ACCOUNT_RATE_LIMITS, "login": "1000/m/ip", "login_failed_ip": "1000/m/ip"}
+ACCOUNT_RATE_LIMITS = {**ACCOUNT_RATE_LIMITS, "sign_in": "1000/m/ip", "login_failed_ip": "1000/m/ip"}

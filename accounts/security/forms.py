@@ -34,7 +34,7 @@ class _CountedCode:
     def clean_code(self) -> str:
         guess = guesses.count(context.request)
         code: str = super().clean_code()  # type: ignore[misc]  # a mixin: what it stands before has it
-        guess.rollback()
+        guesses.take_back(guess)
         return code
 
 

@@ -5,6 +5,7 @@ import logging
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
+from django.core.cache import cache
 from django.db.models import F
 from django.urls import reverse
 
@@ -14,6 +15,8 @@ from accounts.models import PendingMail, User
 
 log = logging.getLogger(__name__)
 
+LINKS_IN_AN_HOUR = 5
+AGAIN_SECONDS = 600  # much less than a link lives
 RESET_LINK = "account/email/password_reset_key"
 
 
@@ -31,17 +34,26 @@ def mail_reset_link(email: str) -> None:
 
     Nothing is sent for an address that nobody here has, an account that is switched off, or a person who has no password because
     they sign in through an identity provider: a password would be a way around it. The mail goes to the address
-    that we know, not to the one that was typed, however alike they look.
+    that we know, not to the one that was typed, however alike they look. After five in an hour, one goes out in
+    ten minutes: who has been sent so many has one that still works, however many others ask.
     """
-    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    user = User.objects.filter(email=email, is_active=True).first()
     if user is None or not user.has_usable_password():
         log.info("a forgotten password was reported for an address without one")
+        return
+    if not _may_mail(user):
+        log.warning("links for a forgotten password were asked for again and again; the last one still works")
         return
     mails.send(
         user,
         RESET_LINK,
         {"link": reset_link(user), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60},
     )
+
+
+def _may_mail(user: User) -> bool:
+    turns = [(f"{turn}", 3600) for turn in range(LINKS_IN_AN_HOUR)] + [("again", AGAIN_SECONDS)]
+    return any(cache.add(f"reset-link:{user.pk}:{turn}", True, seconds) for turn, seconds in turns)
 
 
 def reset_link(user: User) -> str:

@@ -6,6 +6,7 @@ import string
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
+from accounts.addresses import canonical
 from accounts.models import User
 from accounts.names import validate_name
 
@@ -27,7 +28,7 @@ def create_person(
     Raises django.core.exceptions.ValidationError for what is no e-mail address or no name, is taken, or for a weak
     password.
     """
-    user = User(email=email.strip().lower(), name=name, is_staff=staff, is_superuser=staff)
+    user = User(email=canonical(email), name=name, is_staff=staff, is_superuser=staff)
     generated = None
     if password is None:
         password = generated = new_password()

@@ -3,16 +3,27 @@
 from typing import Any
 
 from allauth.account.views import PasswordResetFromKeyView, PasswordResetView
+from allauth.core import ratelimit
 from django.http import HttpResponse
+from django.shortcuts import redirect
 
 from accounts.errors import ResetLinkUsed
 from accounts.forms import ForgottenPasswordForm, PasswordByLinkForm
+from accounts.security import guesses
 
 
 class ForgottenPassword(PasswordResetView):
     """Takes an address and says the same for each; everything else is done in a worker."""
 
     form_class = ForgottenPasswordForm
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        # By the place that it is asked from: strangers must not use up the owner's tries.
+        place = guesses.place_of(self.request, form.cleaned_data["email"])
+        if too_many := ratelimit.consume_or_429(self.request, action="reset_password", key=place):
+            return too_many
+        form.save(self.request)
+        return redirect(self.get_success_url())
 
 
 class PasswordByLink(PasswordResetFromKeyView):

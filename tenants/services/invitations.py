@@ -14,12 +14,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts import mails
+from accounts.addresses import check as check_address
 from accounts.links import portal_url
 from accounts.models import User
 from accounts.services import create_person
@@ -72,8 +72,7 @@ def invite(
     Raises ValidationError for what is no address, NotAllowed, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember,
     AlreadyInvited, TooManyInvitations, and MailNotSent: then the invitation stands and can be sent again.
     """
-    email = email.strip().lower()
-    validate_email(email)
+    email = check_address(email)
     secret = _new_secret()
     with transaction.atomic(durable=True):
         lock(place)

@@ -30,7 +30,7 @@ def let_in(email: str, *, remove_second_factor: bool = False, owner_of: Provider
     The link works until the password changes or the person signs in, for PASSWORD_RESET_TIMEOUT seconds at most.
     Raises NoSuchPerson, PersonIsSwitchedOff.
     """
-    user = User.objects.filter(email=email.strip().lower()).first()
+    user = User.objects.filter(email=email).first()
     if user is None:
         raise NoSuchPerson(email=email)
     if not user.is_active:

@@ -187,6 +187,27 @@ def test_an_hour_has_to_pass_before_the_next_five(cast, client_for, post, monkey
     assert asks() == 302
 
 
+def test_strangers_do_not_use_up_the_owners_tries(cast, client_for, post):
+    for number in range(8):
+        stranger = client_for(REMOTE_ADDR=f"203.0.113.{number}")
+        answer = stranger.post(ASK, {"email": ADMIN})
+    assert answer.status_code == 429
+    with post.of() as mails:
+        answer = client_for(REMOTE_ADDR="192.0.2.7").post(ASK, {"email": ADMIN})
+    assert answer.status_code == 302
+    assert len(mails) == 1
+
+
+def test_however_many_ask_from_everywhere_few_mails_go_out_and_the_last_link_works(cast, client_for, post):
+    with post.of() as mails:
+        for number in range(9):
+            client_for(REMOTE_ADDR=f"198.51.{number}.1").post(ASK, {"email": ADMIN})
+    assert len(mails) == 6
+    client = client_for(host=None)
+    choose(client, follow(client, re.search(r"http\S+/password/reset/key/\S+", mails[-1].body)[0]))
+    assert opens(NEW)
+
+
 # --- The link ---
 @pytest.mark.parametrize("host", [None, "acme"])
 def test_the_link_leads_to_the_configured_host_whatever_the_request_says(

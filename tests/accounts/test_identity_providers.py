@@ -369,7 +369,7 @@ def test_signing_in_there_never_leads_to_a_stranger(northwinds, openid, way_in, 
 
 
 def test_beginning_is_limited_as_other_sign_ins_are(northwinds, way_in, settings):
-    settings.ACCOUNT_RATE_LIMITS = {"login": "2/m/ip"}
+    settings.ACCOUNT_RATE_LIMITS = {"sign_in": "2/m/ip"}
     assert [way_in().start(OWNER).status_code for _ in range(3)] == [200, 200, 429]
 
 

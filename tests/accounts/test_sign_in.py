@@ -214,10 +214,72 @@ def test_ten_guesses_from_one_address_are_enough_over_all_hosts_and_people(cast,
     sign_in(client)
     assert is_signed_in(client)  # which used up none
     guesses(client_for, 1)
-    assert "too many" in errors(sign_in(client_for()))[0]
+    assert "too many" in errors(sign_in(client_for(), OWNER))[0]
     elsewhere = client_for(REMOTE_ADDR="192.0.2.7")
-    sign_in(elsewhere)
+    sign_in(elsewhere, OWNER)
     assert is_signed_in(elsewhere)
+
+
+@pytest.mark.usefixtures("real_limits")
+def test_who_has_signed_in_there_lately_is_not_refused_for_what_others_guess(cast, client_for):
+    sign_in(client_for())
+    guesses(client_for, 31)  # by number alone enough to be turned away from the page
+    assert sign_in(client_for(), OWNER).status_code == 429
+    client = client_for()
+    sign_in(client)
+    assert is_signed_in(client)
+
+
+def test_strangers_guesses_lock_nobody_out_elsewhere(cast, client_for):
+    for _ in range(7):
+        sign_in(client_for(REMOTE_ADDR="203.0.113.5"), ADMIN, WRONG)
+    assert "too many" in errors(sign_in(client_for(REMOTE_ADDR="203.0.113.77")))[0], "the same network"
+    client = client_for(REMOTE_ADDR="192.0.2.7")
+    sign_in(client)
+    assert is_signed_in(client)
+
+
+def test_a_known_browser_is_let_in_from_the_network_of_the_guesser(cast, client_for):
+    known = client_for()
+    sign_in(known)
+    known.post(LOGOUT)
+    known.defaults["REMOTE_ADDR"] = "203.0.113.9"
+    for _ in range(7):
+        sign_in(client_for(REMOTE_ADDR="203.0.113.5"), ADMIN, WRONG)
+    sign_in(known)
+    assert is_signed_in(known)
+    # Its own wrong ones count all the same.
+    known.post(LOGOUT)
+    for _ in range(5):
+        sign_in(known, ADMIN, WRONG)
+    assert "too many" in errors(sign_in(known))[0]
+
+
+def test_a_volley_from_everywhere_stops_strangers_but_none_who_were_here_before(cast, client_for, settings):
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login_failed_anywhere": "6/h/key"}
+    for login in (ADMIN, "nobody@acme.example"):
+        sign_in(client_for(REMOTE_ADDR="192.0.2.7"), login)
+        for number in range(6):
+            sign_in(client_for(REMOTE_ADDR=f"198.51.{number}.1"), login, WRONG)
+        assert "too many" in errors(sign_in(client_for(REMOTE_ADDR="203.0.113.5"), login))[0]
+    client = client_for(REMOTE_ADDR="192.0.2.7")
+    sign_in(client)
+    assert is_signed_in(client)
+
+
+# --- Two tabs ---
+def test_of_two_tabs_with_the_sign_in_page_the_second_leads_on(cast, client_for):
+    client = client_for(host=None, enforce_csrf_checks=True)
+
+    def fields():
+        page = client.get(LOGIN).content.decode()
+        return dict(re.findall(r'<input[^>]*name="(csrfmiddlewaretoken)"\s+value="([^"]*)"', page))
+
+    first, second = fields(), fields()
+    assert sign_in(client, **first)["Location"] == "/"
+    answer = sign_in(client, **second)
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    assert is_signed_in(client)
 
 
 @pytest.mark.usefixtures("real_limits")

@@ -331,3 +331,14 @@ def test_a_new_mail_ends_the_link_of_the_old_one(cast, northwind, invite, visito
     assert visitor.post("/invitations/", {"name": "N", "password": PHRASE}).status_code == 302
     invitation.refresh_from_db()
     assert invitation.accepted_at < timezone.now() < invitation.expires_at
+
+
+# --- On to the sign-in ---
+@pytest.mark.parametrize("email", [NEW, "viewer@acme.example"])
+def test_the_sign_in_page_knows_the_address_of_who_comes_by_an_invitation(invite, visitor, email):
+    _, path = invite(email)
+    page = visitor.get(path, follow=True)
+    if email == NEW:
+        fields = {"name": "Nora", "password": PHRASE}
+        visitor.post(page.request["PATH_INFO"], fields)
+    assert f'value="{email}"' in visitor.get("/accounts/login/").content.decode()

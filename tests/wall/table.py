@@ -205,10 +205,10 @@ BASE = (
         "rosetta-old-home-redirect": _own(get=AWAY, post=AWAY),
         "rosetta-file-list-redirect": _own(get=AWAY, post=AWAY),
         "rosetta-others": Line(SIGNED_IN, get=MISSING, post=MISSING, of=("django", "de/0/")),
-        "rosetta-file-list": Line(TRANSLATORS, of=("project",), refusal=SIGN_IN),
-        "rosetta-form": Line(TRANSLATORS, post=AWAY, of=("project", "de", "0"), refusal=SIGN_IN),
-        "rosetta-download-file": Line(TRANSLATORS, of=("project", "de", "0"), refusal=SIGN_IN),
-        "rosetta.translate_text": Line(TRANSLATORS, post=PAGE, refusal=SIGN_IN),
+        "rosetta-file-list": Line(TRANSLATORS, of=("project",), refusal=FORBIDDEN),
+        "rosetta-form": Line(TRANSLATORS, post=AWAY, of=("project", "de", "0"), refusal=FORBIDDEN),
+        "rosetta-download-file": Line(TRANSLATORS, of=("project", "de", "0"), refusal=FORBIDDEN),
+        "rosetta.translate_text": Line(TRANSLATORS, post=PAGE, refusal=FORBIDDEN),
     }
 )
 

@@ -1,0 +1,95 @@
+"""One spelling, one person, wherever an address is typed."""
+
+from contextlib import suppress
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection
+
+from accounts.models import User
+from accounts.services import create_person, mail_reset_link
+from tenants import services
+from tenants.errors import AlreadyInvited
+from tenants.models import Invitation
+from tests.accounts.factors import LOGIN, is_signed_in
+from tests.cast import PASSWORD
+
+SAME = [
+    [
+        "user@b\u00fccher.example",
+        "user@xn--bcher-kva.example",
+        "user@B\u00dcCHER.example",
+        "user@bu\u0308cher.example",
+    ],
+    [
+        "user@acme.example",
+        "user@acme.example\u200b",
+        "\ufeffuser@acme.example",
+        " us\u00ader@Acme.example\u2060 ",
+    ],
+    ["user+tag@acme.example", "USER+TAG@acme.example"],
+]
+DIFFERENT = [
+    ["i@acme.example", "\u0131@acme.example"],
+    ["user+tag@acme.example", "user@acme.example"],
+    ["k@acme.example", "\u212a@acme.example"],
+    ["s@acme.example", "\u017f@acme.example"],
+    ["k@kiosk.example", "k@\u212aiosk.example"],
+    ["a@acme.example", "\uff41@acme.example"],
+]
+
+
+@pytest.mark.parametrize("spellings", SAME)
+def test_each_spelling_is_the_same_person_at_every_door(cast, client_for, acme, mailoutbox, spellings):
+    person, _none = create_person(spellings[0], password=PASSWORD)
+    for spelling in spellings:
+        client = client_for(host=None)
+        client.post(LOGIN, {"login": spelling, "password": PASSWORD})
+        assert client.session["_auth_user_id"] == str(person.pk), ascii(spelling)
+        with pytest.raises(ValidationError):
+            create_person(spelling)
+        mailoutbox.clear()
+        mail_reset_link(spelling)
+        assert [mail.to for mail in mailoutbox] == [[person.email]], ascii(spelling)
+        call_command("let_in", spelling, "--json")
+
+
+@pytest.mark.parametrize("spellings", SAME)
+def test_who_is_invited_is_invited_in_each_spelling(cast, acme, mailoutbox, spellings):
+    first = services.invite(acme, spellings[-1], role="viewer", by=cast.admin)
+    for spelling in spellings:
+        with pytest.raises(AlreadyInvited):
+            services.invite(acme, spelling, role="viewer", by=cast.admin)
+    assert Invitation.objects.get(email=spellings[0]).pk == first.pk
+    assert [mail.to for mail in mailoutbox] == [[first.email]]
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_what_only_looks_alike_is_somebody_else(cast, client_for, mailoutbox, one, other):
+    create_person(one, password=PASSWORD)
+    client = client_for(host=None)
+    client.post(LOGIN, {"login": other, "password": PASSWORD})
+    assert not is_signed_in(client)
+    mail_reset_link(other)
+    assert mailoutbox == []
+    with suppress(ValidationError):  # or nobody can have it
+        assert create_person(other)[0].email != one
+
+
+def test_people_of_an_earlier_release_get_the_one_spelling_unless_somebody_has_it(cast, caplog):
+    def kept_as_typed(address):
+        person = User.objects.create(email=f"{len(address)}@acme.example")
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE accounts_user SET email = %s WHERE id = %s", [address, person.pk])
+        return person
+
+    alone, twin = kept_as_typed("lena@b\u00fccher.example"), kept_as_typed("admin@acme.example\u200b")
+    import_module("accounts.migrations.0005_one_spelling_of_addresses").respell(apps, None)
+    emails = dict(User.objects.values_list("pk", "email"))
+    assert emails[alone.pk] == "lena@xn--bcher-kva.example"
+    assert emails[twin.pk] == "admin@acme.example\u200b"
+    assert emails[cast.admin.pk] == "admin@acme.example"
+    assert f"person {twin.pk} keeps" in caplog.text

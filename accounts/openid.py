@@ -7,6 +7,7 @@ name, signature and age of the ID token, one subject in both statements, and an 
 import hashlib
 import logging
 import secrets
+import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -33,6 +34,8 @@ ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 SCOPES = ("openid", "email")
 CLOCK_SECONDS = 60  # that the two clocks may differ
+# How long ago a service may have asked the person, for a sign-in here: as long as a session of ours.
+SESSION_SECONDS = 12 * 3600
 SUBJECT_LENGTH = 191  # as long as allauth's column; OpenID allows 255, and nobody uses them
 SECOND_FACTOR = "mfa"  # RFC 8176
 
@@ -46,6 +49,7 @@ class Statement:
     email_is_confirmed: bool
     second_factor: bool
     nonce: str
+    asked_at: float | None  # when the service last asked the person who they are; None if it does not say
 
 
 def discover(issuer: str) -> dict[str, Any]:
@@ -96,8 +100,9 @@ class Beginning:
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     def parameters(self) -> dict[str, str]:
-        # Or who still has a session there would be sent back without having been asked anything.
-        asked = {"prompt": "login"} if self.once_more else {}
+        # Or who still has a session there would be sent back without having been asked anything. Any max_age makes the
+        # service say when it asked last (OpenID Connect Core, 3.1.2.1), and only that can be checked.
+        asked = {"prompt": "login", "max_age": "0"} if self.once_more else {"max_age": str(SESSION_SECONDS)}
         return {"nonce": self.nonce, "login_hint": self.hint, **asked}
 
 
@@ -111,12 +116,22 @@ class OpenIDAdapter(OpenIDConnectOAuth2Adapter):
         return self._openid_config
 
     def get_access_token_data(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """Raises BadToken where allauth stumbles over the answer."""
+        """Raises BadToken where allauth stumbles over the answer, and for an answer of another service."""
+        self._check_who_answers()
         try:
             answer: dict[str, Any] = super().get_access_token_data(*args, **options)
         except (ValueError, RecursionError) as error:
             raise BadToken(why=type(error).__name__) from None
         return answer
+
+    def _check_who_answers(self) -> None:
+        """RFC 9207: before the code goes anywhere, for one of another service would be theirs to use."""
+        issuer = self.request.GET.get("iss")
+        if issuer is None:
+            if self.openid_config.get("authorization_response_iss_parameter_supported") is True:
+                raise BadToken(why="the answer does not say whose it is")
+        elif issuer != self.openid_config["issuer"]:
+            raise BadToken(why="the answer is another service's")
 
     def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> SocialLogin:
         """Raises BadToken, or what discover() raises. The result's `statement` is a Statement."""
@@ -191,7 +206,12 @@ class OrganizationProvider(OpenIDConnectProvider):
         """
         beginning = Beginning(hint, once_more=request.user.is_authenticated)
         answer = self.redirect(
-            request, "login", next_url, auth_params=beginning.parameters(), nonce=beginning.nonce
+            request,
+            "login",
+            next_url,
+            auth_params=beginning.parameters(),
+            nonce=beginning.nonce,
+            once_more_since=time.time() if beginning.once_more else None,
         )
         return str(answer["Location"])
 
@@ -208,6 +228,13 @@ def _statement(claims: dict[str, Any], tenant: str | None) -> Statement:
         email_is_confirmed=bool(email) and (_confirmed_by_directory if tenant else _confirmed)(claims),
         second_factor=isinstance(methods, list) and SECOND_FACTOR in methods,
         nonce=str(claims.get("nonce", "")),
+        asked_at=_time_in(claims.get("auth_time")),
+    )
+
+
+def _time_in(claim: Any) -> float | None:
+    return (
+        float(claim) if isinstance(claim, int | float) and 0 < claim < time.time() + CLOCK_SECONDS else None
     )
 
 

@@ -2,11 +2,13 @@
 
 OpenIDRefusal
     ProviderFault (the identity provider, or how it was set up; its owner is told in detail by "Check")
-        NotEncrypted, PrivateNetwork, Unreachable, LeadsElsewhere, AnswersTooMuch
+        NotEncrypted, LeadsElsewhere
+        Unreached
+            PrivateNetwork, Unreachable, AnswersTooMuch
         NoConfiguration, OtherIssuer, Incomplete
         BadToken
     NoOrganization
-    Unknown, Unconfirmed, OtherAccount, Cancelled, NotOurs
+    Unknown, Unconfirmed, OtherAccount, NotAskedAnew, Cancelled, NotOurs
 """
 
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
@@ -50,20 +52,24 @@ class NotEncrypted(ProviderFault):
     template = _("“%(url)s” can't be used. Type an address that begins with https://.")
 
 
-class PrivateNetwork(ProviderFault):
+class Unreached(ProviderFault):
+    """Whoever may try addresses must not learn from the answers what stands in the portal's own network: so all of
+    these say the same. The log has their codes.
+    """
+
+    code = "unreached"
+    template = _(
+        "“%(host)s” does not answer in time, or not with a certificate that can be trusted, or stands in a private "
+        "network. Check the address; if it is a private one, ask the platform's staff to allow its network."
+    )
+
+
+class PrivateNetwork(Unreached):
     code = "private-network"
-    template = _(
-        "“%(host)s” leads into a private network, which the portal does not enter. "
-        "If it should, ask the platform's staff to allow that network."
-    )
 
 
-class Unreachable(ProviderFault):
+class Unreachable(Unreached):
     code = "unreachable"
-    template = _(
-        "“%(host)s” does not answer, or not with a certificate that can be trusted. "
-        "Check the address, and whether the service is running."
-    )
 
 
 class LeadsElsewhere(ProviderFault):
@@ -71,9 +77,10 @@ class LeadsElsewhere(ProviderFault):
     template = _("“%(url)s” leads on to another address. Type the one at which the service itself answers.")
 
 
-class AnswersTooMuch(ProviderFault):
+class AnswersTooMuch(Unreached):
+    """Or too slowly."""
+
     code = "answers-too-much"
-    template = _("“%(host)s” answers too much or too slowly. Check the address.")
 
 
 class NoConfiguration(ProviderFault):
@@ -135,6 +142,16 @@ class OtherAccount(OpenIDRefusal):
     template = _(
         "You have signed in before with another account of your organization. Use that one, "
         "or ask an owner of the provider to forget it."
+    )
+
+
+class NotAskedAnew(OpenIDRefusal):
+    """It was to confirm that the person is there, and the service sent back whoever has a session there."""
+
+    code = "not-asked-anew"
+    template = _(
+        "Your organization did not ask you to sign in once more, or did not say that it did. "
+        "Ask its administrator to let it state when people signed in (auth_time)."
     )
 
 

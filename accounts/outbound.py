@@ -23,6 +23,11 @@ SILENCE_SECONDS = 5
 WHOLE_SECONDS = 10  # for all of it: each drop that comes puts off the end of a silence
 MAX_OCTETS = 512 * 1024  # the largest real ones, lists of keys, have some tens of kilobytes
 PIECE = 16 * 1024
+# IPv6 addresses that carry an IPv4 one: IPv4-compatible and mapped, NAT64 (RFC 6052, RFC 8215), 6to4, Teredo.
+DETOURS = [
+    ipaddress.ip_network(network)
+    for network in ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+]
 
 
 class OutboundSession(requests.Session):
@@ -135,29 +140,37 @@ def _read(response: requests.Response) -> bytes:
 
 
 def _connect(host: str, port: int) -> socket.socket:
-    """To the first of its addresses that answers; a name may have hundreds that don't."""
+    """To the first of its addresses that answers; a name may have hundreds that don't.
+
+    Names are resolved anew for each connection, so the addresses to judge are these, and before anything is sent there:
+    how a port answers would tell who is there. Raises PrivateNetwork, for a name with a single address of that kind.
+    """
     deadline = Deadline.current.get()
     failure = OSError("the name has no address")
-    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    addresses = [found[4][0] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if not all(_may_enter(str(address)) for address in addresses):
+        raise PrivateNetwork(host=host)
+    for address in addresses:
         try:
-            peer = socket.create_connection((str(address[0]), port), min(CONNECT_SECONDS, deadline.left))
+            peer = socket.create_connection((str(address), port), min(CONNECT_SECONDS, deadline.left))
         except OSError as error:
             failure = error
         else:
             deadline.watch(peer)
-            return _checked(peer, host)
+            return peer
     raise failure
 
 
-# Names are resolved anew for each connection, so the address to judge is the one that was really reached. Nothing has
-# been sent to it by then.
-def _checked(peer: socket.socket, host: str) -> socket.socket:
-    address = ipaddress.ip_address(peer.getpeername()[0].partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    if _is_playground() or (mapped.is_global and not mapped.is_multicast) or _is_invited(mapped):
-        return peer
-    peer.close()
-    raise PrivateNetwork(host=host)
+def _may_enter(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return _is_playground() or is_public(address) or _is_invited(address)
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether it leads to the public network, and not by a detour to an IPv4 address that it only carries."""
+    detour = any(address in network for network in DETOURS)
+    return address.is_global and not address.is_multicast and not detour
 
 
 def _is_invited(address: Any) -> bool:

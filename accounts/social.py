@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from typing import Any, Protocol
 
 import requests
@@ -24,10 +25,11 @@ from django.utils.module_loading import import_string
 
 from accounts.client_secrets import Unreadable, open_sealed
 from accounts.models import User
-from accounts.openid import OrganizationProvider, Statement
+from accounts.openid import CLOCK_SECONDS, OrganizationProvider, Statement
 from accounts.openid_errors import (
     BadToken,
     Cancelled,
+    NotAskedAnew,
     NotOurs,
     OpenIDRefusal,
     OtherAccount,
@@ -145,6 +147,9 @@ def sign_in(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
         raise BadToken(why="it answers another sign-in")
     if not statement.email_is_confirmed:
         raise Unconfirmed
+    since = sociallogin.state.get("once_more_since")
+    if since is not None and (statement.asked_at is None or statement.asked_at < since - CLOCK_SECONDS):
+        raise NotAskedAnew
     user = User.objects.filter(email=statement.email, is_active=True).first()
     if user is None or not gate().admits(user, provider_id):
         raise Unknown
@@ -170,7 +175,13 @@ def _complete(
     if request.user.is_authenticated:
         get_account_adapter(request).logout(request)
     flow.record_authentication(
-        request, user, "socialaccount", provider=provider_id, second_factor=statement.second_factor
+        request,
+        user,
+        "socialaccount",
+        provider=provider_id,
+        second_factor=statement.second_factor,
+        # Whoever has a session there comes back without having been asked: that confirms nothing.
+        at=min(statement.asked_at or 0, time.time()),
     )
     # While our second factor is asked for, this waits in the session: no token, no claim, only names.
     login = Login(

@@ -3,10 +3,12 @@
 import json
 import socket
 import ssl
+import sys
 import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 import trustme
@@ -96,7 +98,7 @@ def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):
         ("/nowhere", "there is no OpenID Connect configuration (HTTP status 404)"),
         ("/another", "The service there calls itself"),
         ("/moved", "leads on to another address"),
-        ("/endless", "answers too much or too slowly"),
+        ("/endless", "does not answer in time"),
         ("/nested", "there is no OpenID Connect configuration (HTTP status 200)"),
         ("/numbers", "there is no OpenID Connect configuration (HTTP status 200)"),
     ],
@@ -290,6 +292,26 @@ def test_a_directory_speaks_for_its_own_members_and_not_for_guests(entra, openid
 
 
 # --- Going out ---
+CONNECTED: list[Any] = []
+
+
+def note_connections(event: str, args: Any) -> None:
+    if event == "socket.connect":
+        CONNECTED.append(args)
+
+
+@pytest.fixture(scope="module")
+def watched():
+    sys.addaudithook(note_connections)  # for as long as the process lives
+
+
+@pytest.fixture
+def connected(watched):
+    """Whereto somebody connects while the test runs."""
+    CONNECTED.clear()
+    return CONNECTED
+
+
 class Configuration(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked += 1
@@ -329,6 +351,36 @@ def test_outside_the_demo_it_goes_by_https(secured, openid):
     assert discover(secured.issuer)["issuer"] == secured.issuer
     with pytest.raises(openid_errors.NotEncrypted):
         discover(openid.issuer)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "100.64.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "[fd00::1]",
+        "[::127.0.0.1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::7f00:1]",
+        "[2002:7f00:1::]",
+        "[2001:0:7f00:1::]",
+        "[ff02::1]",
+        "0.0.0.0",
+        "224.0.0.1",
+    ],
+)
+def test_what_is_not_public_is_not_even_connected_to_and_each_failure_reads_alike(host, connected):
+    with pytest.raises(openid_errors.PrivateNetwork) as refused:
+        discover(f"https://{host}:9")
+    assert connected == []
+    told = refused.value.message.replace(host.strip("[]"), "x")
+    assert (
+        told == openid_errors.Unreachable(host="x").message == openid_errors.AnswersTooMuch(host="x").message
+    )
 
 
 def test_private_networks_are_entered_only_where_the_platform_says_so(secured, settings):

@@ -368,6 +368,19 @@ def test_signing_in_there_never_leads_to_a_stranger(northwinds, openid, way_in, 
     assert way_in().signs_in(OWNER, next_url=target)["Location"] == "/"
 
 
+@pytest.mark.parametrize(
+    ("named", "words"), [("", ""), ("their own", ""), ("https://evil.example", "does not work at present")]
+)
+def test_an_answer_that_names_another_service_is_refused(northwinds, openid, way_in, named, words):
+    openid.knows(OWNER)
+    visitor = way_in()
+    url = openid.signs_in(visitor.authorization(OWNER), OWNER)
+    issuer = {"": "", "their own": openid.issuer}.get(named, named)
+    answer = visitor.back(f"{url}&{urlencode({'iss': issuer})}" if issuer else url)
+    assert visitor.is_signed_in is (not words)
+    assert words in page(answer)
+
+
 def test_beginning_is_limited_as_other_sign_ins_are(northwinds, way_in, settings):
     settings.ACCOUNT_RATE_LIMITS = {"sign_in": "2/m/ip"}
     assert [way_in().start(OWNER).status_code for _ in range(3)] == [200, 200, 429]

@@ -426,6 +426,21 @@ def test_who_has_no_password_confirms_by_signing_in_with_the_organization_once_m
     assert client.get(path).status_code == 200
 
 
+def test_a_session_there_that_asks_nothing_confirms_nothing(by_organization, cast):
+    """A day-old session at the organization: signed out and in again here, nobody has shown that they are there."""
+    client, openid = by_organization.client, by_organization.openid
+    openid.knows(cast.admin.email, asked_ago=3600)
+    client.post("/accounts/logout/")
+    by_organization.signs_in(cast.admin.email)
+    assert by_organization.is_signed_in
+    assert client.get(ADD_PASSKEY)["Location"].startswith(START)
+    there = by_organization.authorization(cast.admin.email, ADD_PASSKEY)
+    assert parse_qs(urlsplit(there).query)["max_age"] == ["0"]
+    answer = by_organization.back(openid.signs_in(there, cast.admin.email))
+    assert "did not ask you to sign in once more" in answer.content.decode()
+    assert client.get(ADD_PASSKEY)["Location"].startswith(START)
+
+
 def test_that_works_where_a_second_factor_is_required_and_nothing_else_is_open(by_organization, cast):
     Provider.objects.filter(slug="northwind").update(require_second_factor=True)
     client = by_organization.client

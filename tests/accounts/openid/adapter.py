@@ -26,6 +26,7 @@ class Adapter(DefaultOIDCAdapter):
 
     def populate_id_token(self, id_token: dict[str, Any], client: Any, scopes: Any, **kwargs: Any) -> None:
         said = said_of(User.objects.get(pk=id_token.pop("said_of")))
+        id_token["auth_time"] = int(time.time()) - said.get("asked_ago", 0)
         id_token.update(said.get("id_token", {}))
         for name in said.get("id_token_without", []):
             id_token.pop(name, None)

@@ -41,7 +41,8 @@ def publish(
 
 def look_up(address: str) -> DirectoryEntry | None:
     """The entry of an address in any letters, with its customer at hand; retired ones too: look at the status."""
-    if "\x00" in address:  # PostgreSQL can't be asked for it
+    # PostgreSQL can't be asked for a NUL; and of other letters one or two would become ASCII, so somebody else's.
+    if "\x00" in address or not address.isascii():
         return None
     return DirectoryEntry.objects.select_related("customer").filter(address=address.lower()).first()
 

@@ -41,19 +41,23 @@ def mail_reset_link(email: str) -> None:
     if user is None or not user.has_usable_password():
         log.info("a forgotten password was reported for an address without one")
         return
-    if not _may_mail(user):
+    turn = _turn(user)
+    if turn is None:
         log.warning("links for a forgotten password were asked for again and again; the last one still works")
         return
-    mails.send(
-        user,
-        RESET_LINK,
-        {"link": reset_link(user), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60},
-    )
+    facts = {"link": reset_link(user), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60}
+    try:
+        mails.send(user, RESET_LINK, facts)
+    except Exception:  # it was not sent, and is tried again
+        cache.delete(turn)
+        raise
 
 
-def _may_mail(user: User) -> bool:
-    turns = [(f"{turn}", 3600) for turn in range(LINKS_IN_AN_HOUR)] + [("again", AGAIN_SECONDS)]
-    return any(cache.add(f"reset-link:{user.pk}:{turn}", True, seconds) for turn, seconds in turns)
+def _turn(user: User) -> str | None:
+    """One of the turns that are left, which is taken with it."""
+    turns = [(f"reset-link:{user.pk}:{turn}", 3600) for turn in range(LINKS_IN_AN_HOUR)]
+    turns.append((f"reset-link:{user.pk}:again", AGAIN_SECONDS))
+    return next((turn for turn, seconds in turns if cache.add(turn, True, seconds)), None)
 
 
 def reset_link(user: User) -> str:

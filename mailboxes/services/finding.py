@@ -11,7 +11,7 @@ from accounts.models import User
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Job, Mailbox, MailboxQuerySet
 from mailboxes.services import refusals
-from tenants import access
+from tenants import access, directory
 from tenants.models import Customer
 
 SORTABLE = (
@@ -49,8 +49,9 @@ def mailbox_for(user: User, customer: Customer, pk: UUID, right: access.Right) -
 
 def mailbox_by_address(customer: Customer, address: str) -> Mailbox:
     """For commands. Raises NoSuchMailbox."""
+    entry = directory.look_up(address.strip())  # which knows what is one address in other letters
     with tenant_context(customer):
-        mailbox = Mailbox.objects.filter(address=address.strip().lower()).first()
+        mailbox = Mailbox.objects.filter(pk=entry.mailbox_id).first() if entry else None
     if mailbox is None:
         raise NoSuchMailbox
     return mailbox

@@ -1,4 +1,4 @@
-"""As accounts.0005, for those who have not come yet. Where somebody is invited twice by this, both links stay good."""
+"""As accounts.0007, for those who have not come yet. Where somebody is invited twice by this, both links stay good."""
 
 from unicodedata import category, normalize
 

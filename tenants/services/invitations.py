@@ -94,8 +94,7 @@ def found_provider(slug: str, name: str, *, owner_email: str, by: Any) -> Provid
     Raises ValidationError for what is no address, InvalidSlug, InvalidName, SlugTaken, NotAllowed, and MailNotSent: then
     provider and invitation stand, and invite_first_owner sends it again.
     """
-    email = owner_email.strip().lower()
-    validate_email(email)
+    email = check_address(owner_email)
     secret = _new_secret()
     with transaction.atomic(durable=True):
         provider = add_provider(slug, name, by=by)
@@ -110,8 +109,7 @@ def invite_first_owner(provider: Provider, email: str, *, by: Any) -> Invitation
     Raises ValidationError for what is no address, NotAllowed once the provider has an owner, TooManyInvitations,
     MailNotSent: then the invitation stands, and another try sends a new link.
     """
-    email = email.strip().lower()
-    validate_email(email)
+    email = check_address(email)
     secret = _new_secret()
     with transaction.atomic(durable=True):
         lock(provider)

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
+from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
 from tenants import audit, staff_notices
@@ -31,7 +32,7 @@ def change_person(
     a superuser (other staff may change the addresses of people who are none), and PersonExists.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
-    email = email.strip().lower()
+    email = check_address(email)
     known = User.objects.get(pk=user.pk)  # `user` may have the new address on it already
     if email != known.email:
         lock_all([place_of(invitation) for invitation in _invitations_of(known)])

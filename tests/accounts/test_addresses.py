@@ -87,7 +87,7 @@ def test_people_of_an_earlier_release_get_the_one_spelling_unless_somebody_has_i
         return person
 
     alone, twin = kept_as_typed("lena@b\u00fccher.example"), kept_as_typed("admin@acme.example\u200b")
-    import_module("accounts.migrations.0005_one_spelling_of_addresses").respell(apps, None)
+    import_module("accounts.migrations.0007_one_spelling_of_addresses").respell(apps, None)
     emails = dict(User.objects.values_list("pk", "email"))
     assert emails[alone.pk] == "lena@xn--bcher-kva.example"
     assert emails[twin.pk] == "admin@acme.example\u200b"

@@ -41,6 +41,12 @@ def test_logins_are_addresses_or_what_stands_before_the_at(acme, asked):
     assert directory.look_up_login(asked).address == ADDRESS
 
 
+def test_a_letter_that_lower_case_makes_an_ascii_one_is_another_letter(acme):
+    publish(acme, uuid.uuid4(), address="mbx-knock@gateway.localhost")
+    assert directory.look_up("MBX-KNOCK@gateway.localhost")
+    assert directory.look_up("mbx-\u212anock@gateway.localhost") is None
+
+
 @pytest.mark.parametrize(
     "asked", ["nobody@gateway.localhost", "mbx-tellme@elsewhere.example", "", "a\x00b", "@"]
 )

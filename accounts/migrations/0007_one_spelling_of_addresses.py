@@ -34,6 +34,6 @@ def respell(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0004_forget_other_addresses")]
+    dependencies = [("accounts", "0006_mails_to_be_sent")]
 
     operations = [migrations.RunPython(respell, migrations.RunPython.noop)]

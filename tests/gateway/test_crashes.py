@@ -141,9 +141,9 @@ def test_mail_is_flushed_named_and_committed_before_250(
 
     calls = trace.read_text().splitlines()[before:]
     steps = [
-        r"f(data)?sync\(\d+<[^>]+>",
-        r"(rename|link)\w*\(",
-        r"fsync\(\d+<[^>]+>",
+        r"f(data)?sync\(\d+<[^>]+\.draft>",
+        r"(rename|link)\w*\(.*\.draft",
+        r"fsync\(\d+<[^>]+/[0-9a-f]{2}>",
         r"(sendto|write|sendmsg)\(.*COMMIT",
         r"250 2\.0\.0 OK, kept as",
     ]

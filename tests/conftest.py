@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from allauth.mfa.totp.internal import auth as totp
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection, connections
@@ -18,6 +19,7 @@ from django.test import Client
 from django.utils import translation
 from psycopg import sql
 
+from mailboxes.vault import primitives
 from tests.accounts.factors import Clock
 from tests.cast import Cast, assemble, customer, present
 
@@ -150,6 +152,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
     return clock
+
+
+@pytest.fixture
+def derivations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]:
+    """Memory in KiB, passes and lanes of each derivation of Argon2id in this process from now on."""
+    begun: list[tuple[int, int, int]] = []
+
+    def derive(*, iterations: int, lanes: int, memory_cost: int, **others: Any) -> Any:
+        begun.append((memory_cost, iterations, lanes))
+        return Argon2id(iterations=iterations, lanes=lanes, memory_cost=memory_cost, **others)
+
+    monkeypatch.setattr(primitives, "Argon2id", derive)
+    return begun
 
 
 @dataclass

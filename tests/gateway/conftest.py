@@ -12,12 +12,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from django.db import connection
 from django_tenants.utils import tenant_context
 
 from mailboxes.models import Mailbox, MaildropLock, Message
-from mailboxes.vault import primitives
 from tenants.models import Customer, DirectoryEntry
 from tests.conftest import OpenMailbox
 from tests.gateway.kit import SECONDS, Certificates, Clients, gateway_running
@@ -66,19 +64,6 @@ def until() -> Callable[[Callable[[], bool]], None]:
             pause.wait(0.02)
 
     return wait
-
-
-@pytest.fixture
-def derivations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]:
-    """Memory in KiB, passes and lanes of each derivation of Argon2id in this process from now on."""
-    begun: list[tuple[int, int, int]] = []
-
-    def derive(*, iterations: int, lanes: int, memory_cost: int, **others: Any) -> Any:
-        begun.append((memory_cost, iterations, lanes))
-        return Argon2id(iterations=iterations, lanes=lanes, memory_cost=memory_cost, **others)
-
-    monkeypatch.setattr(primitives, "Argon2id", derive)
-    return begun
 
 
 @pytest.fixture

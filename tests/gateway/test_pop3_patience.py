@@ -1,12 +1,14 @@
 """What one POP3 client may ask of everybody's patience, and what none is refused."""
 
 import asyncio
+import select
 
 import pytest
 from django.db import connection
 from django_tenants.utils import tenant_context
 
 from gateway.pop3.connection import Times
+from gateway.pop3.maildrops import AT_ONCE
 from gateway.pop3.session import MAX_BEFORE_SIGN_IN, MAX_NOWHERE
 from gateway.server import Configuration, Gateway, Ports
 from mailboxes.models import MailboxKey
@@ -99,6 +101,22 @@ def test_a_client_that_asks_for_each_message_is_never_refused(gateway, acme_mail
     assert replies[-1] == b"+OK 0 0\r\n"
     assert wire.ask(b"RSET") == b"+OK %d messages\r\n" % count
     assert wire.ask(b"STAT") == b"+OK %d %d\r\n" % (count, count * (count + 1) // 2)
+
+
+def test_a_mailbox_has_few_sign_ins_under_way_at_once_and_the_rest_is_told(
+    gateway, acme_mailbox, hold_messages
+):
+    wires = [gateway.pop3_wire() for _ in range(AT_ONCE + 1)]
+    with hold_messages(acme_mailbox):  # so that none of them ends meanwhile
+        for wire in wires:
+            wire.send(f"USER {acme_mailbox.address}\r\nPASS {acme_mailbox.password}\r\n".encode())
+            assert wire.line() == b"+OK Now the password\r\n"
+        (told, *_), _, _ = select.select([wire.socket for wire in wires], [], [], SECONDS)
+        (refused,) = (wire for wire in wires if wire.socket is told)
+        assert refused.line().startswith(b"-ERR [SYS/TEMP] Too many sign-ins to this mailbox at once")
+
+    replies = sorted(wire.line()[:8] for wire in wires if wire is not refused)
+    assert replies == [b"+OK 0 me"] + [b"-ERR [IN"] * (AT_ONCE - 1)
 
 
 def test_life_before_signing_in_has_an_end_and_life_after_it_has_none(start_gateway, acme_mailbox):

@@ -2,8 +2,8 @@
 
 Failures are counted by pair: this login name from this network. How many names failed from a network, and how often a
 name failed from everywhere, is counted besides, against guessing in breadth. None of that concerns a pair that signed
-in lately: it is refused for nothing but failures of the very same address, of which it may make many, and it need not queue behind
-strangers.
+in lately: it is refused for nothing but failures of the very same address, of which the one that signed in may make
+many, and it need not queue behind strangers.
 
 Nothing but time clears a count: a success of one account says nothing about another's guesser.
 Every process counts for itself, and remembers by itself who signed in; where Redis answers, it also sees what the
@@ -34,14 +34,12 @@ log = logging.getLogger("gateway.limits")
 
 WINDOW_SECONDS = 600
 PER_PAIR = 20  # failures; an archiver that polls every minute with an old password stays below it
-PER_PROVEN = (
-    200  # failures by address in a pair that signed in lately: somebody beside the archiver may be guessing
-)
+PER_PROVEN = 200  # failures by the very address that signed in lately
 PER_NETWORK = 60  # names that failed, however often each: archivers with old passwords fail at the same few
 PER_LOGIN = 1000  # failures from all networks together
 PROVEN_SECONDS = 14 * 24 * 3600  # how long a success vouches for its pair; archivers come at least daily
 PROVEN_AGAIN_SECONDS = 3600  # how often a success is written down anew
-PROVEN_PAIRS = 100_000  # remembered by a process; the ones used last
+PROVEN_KEPT = 100_000  # pairs and addresses that a process remembers; the ones written down last
 REDIS_SECONDS = 0.5  # how long one question to Redis may take
 REDIS_PAUSE_SECONDS = 10  # how long Redis is left alone after it failed
 
@@ -76,7 +74,8 @@ class GuessLimits:
             return RateLimitItemPerSecond(amount, window_seconds, namespace=f"gatehouse-{namespace}")
 
         self._pair = limit(per_pair, "pair")
-        self._address = limit(per_proven, "address")
+        self._address = limit(per_pair, "address")
+        self._proven_address = limit(per_proven, "proven-address")
         self._network = limit(per_network, "network")
         self._login = limit(per_login, "login")
         self._here = MovingWindowRateLimiter(MemoryStorage())
@@ -87,16 +86,20 @@ class GuessLimits:
         self._redis = redis.Redis(connection_pool=pool) if pool else None
         self._shared_again_at = 0.0
         self._clock = clock
-        self._proven: OrderedDict[str, float] = OrderedDict()  # when each pair signed in last
+        self._proven: OrderedDict[str, float] = OrderedDict()  # when each pair and address signed in last
 
     def may_go_ahead(self, login: str, peer: str) -> bool:
         """Whether this pair has signed in lately and has not failed much since: it need not queue with strangers."""
         keys = _keys(login, peer)
+        if self._is_proven(keys.address):
+            return self._ask_all([(self._address, keys.address)])
         return self._is_proven(keys.pair) and self._ask_all([(self._pair, keys.pair)])
 
     def allow(self, login: str, peer: str) -> bool:
         """Whether another password may be tried. Asking costs nothing."""
         keys = _keys(login, peer)
+        if self._is_proven(keys.address):
+            return self._ask_all([(self._proven_address, keys.address)])
         if self._is_proven(keys.pair):
             return self._ask_all([(self._address, keys.address)])
         return self._ask_all(
@@ -111,24 +114,24 @@ class GuessLimits:
 
     def succeeded(self, login: str, peer: str) -> None:
         """Remember that this pair has the right password."""
-        pair, now = _keys(login, peer).pair, self._clock()
-        known_since = self._proven.get(pair)
-        if known_since is not None and now - known_since < PROVEN_AGAIN_SECONDS:
-            return
-        self._remember(pair)
-        self._ask_redis(lambda _, server: server.set(_proven_key(pair), 1, ex=PROVEN_SECONDS), otherwise=None)
+        keys = _keys(login, peer)
+        for key in (keys.pair, keys.address):
+            known_since = self._proven.get(key)
+            if known_since is None or self._clock() - known_since >= PROVEN_AGAIN_SECONDS:
+                self._remember(key)
 
-    def _is_proven(self, pair: str) -> bool:
-        known_since = self._proven.get(pair)
+    def _is_proven(self, key: str) -> bool:
+        known_since = self._proven.get(key)
         if known_since is not None and self._clock() - known_since < PROVEN_SECONDS:
             return True
-        return bool(self._ask_redis(lambda _, server: server.exists(_proven_key(pair)), otherwise=False))
+        return bool(self._ask_redis(lambda _, server: server.exists(_proven_key(key)), otherwise=False))
 
-    def _remember(self, pair: str) -> None:
-        self._proven[pair] = self._clock()
-        self._proven.move_to_end(pair)
-        if len(self._proven) > PROVEN_PAIRS:
+    def _remember(self, key: str) -> None:
+        self._proven[key] = self._clock()
+        self._proven.move_to_end(key)
+        if len(self._proven) > PROVEN_KEPT:
             self._proven.popitem(last=False)
+        self._ask_redis(lambda _, server: server.set(_proven_key(key), 1, ex=PROVEN_SECONDS), otherwise=None)
 
     def _hit(self, limiter: MovingWindowRateLimiter, keys: _Keys) -> None:
         if limiter.get_window_stats(self._pair, keys.pair).remaining == self._pair.amount:
@@ -136,6 +139,7 @@ class GuessLimits:
         for item, key in (
             (self._pair, keys.pair),
             (self._address, keys.address),
+            (self._proven_address, keys.address),
             (self._login, keys.login),
         ):
             limiter.hit(item, key)
@@ -175,8 +179,8 @@ def _digest(text: str) -> str:
     return salted_hmac("gatehouse.guesses", octets, algorithm="sha256").hexdigest()[:32]
 
 
-def _proven_key(pair: str) -> str:
-    return f"gatehouse-proven/{pair}"
+def _proven_key(key: str) -> str:
+    return f"gatehouse-proven/{key}"
 
 
 def _redis_pool(url: str) -> "redis.ConnectionPool":

@@ -90,8 +90,13 @@ def test_who_signed_in_lately_is_not_refused_for_what_others_do(limits_of, name,
     guess(limits, name, peer.replace("::1", "::2"), 12)
 
     assert limits.allow(name, peer)
-    assert not limits.may_go_ahead(name, peer), "but somebody there guesses, so it queues with strangers"
-    guess(limits, name, peer, 4)
+    assert limits.may_go_ahead(name, peer)
+    assert not limits.allow(name, peer.replace("::1", "::2")), "who guesses beside it is refused"
+    assert limits.allow(name, peer.replace("::1", "::3")), "who comes from a third address is not"
+    guess(limits, name, peer, 3)
+    assert limits.allow(name, peer), "an outdated password may be tried often"
+    assert not limits.may_go_ahead(name, peer), "but not before those who don't guess"
+    guess(limits, name, peer, 1)
     assert not limits.allow(name, peer), "and its own failures have an end"
 
 

@@ -1,9 +1,10 @@
-"""What may come with a request: a form of modest size, whole, and no files. Judged before anything reads it."""
+"""What may come with a request: a form of modest size, whole, without files and NUL. Judged before anything reads it."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
@@ -15,7 +16,8 @@ from django.utils import translation
 class ModestBodies:
     """Refuses by its header what is too large (413) or does not say how large it is (411), unread.
 
-    What it lets through it has read whole: half a form, whose sender was cut off, is no form (400).
+    What it lets through it has read whole: half a form, whose sender was cut off, is no form (400). Nor is what has a
+    NUL in it, which no browser sends and no text of PostgreSQL can hold.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -33,6 +35,8 @@ class ModestBodies:
                 whole = False
             if not whole:
                 return HttpResponseBadRequest("Incomplete request", content_type="text/plain")
+        if _has_nul(request):
+            raise BadRequest("a NUL in path, query, cookies or form")
         return self.get_response(request)
 
 
@@ -54,6 +58,16 @@ def is_refused(length: str, *, chunked: bool) -> bool:
     if chunked:
         return True
     return bool(length) and not (length.isdecimal() and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """As the octet itself, or written as forms write it; a person's own "%00" comes as %2500."""
+    encoded = f"{request.path_info}?{request.META.get('QUERY_STRING', '')}".encode()
+    body = request.body
+    if request.content_type == "application/x-www-form-urlencoded":
+        encoded += body
+    cookies = "".join(request.COOKIES.values())  # where it may be written as an octal number
+    return b"%00" in encoded or b"\0" in encoded or b"\0" in body or "\0" in cookies
 
 
 def _refuse(request: HttpRequest, status: int) -> HttpResponse:

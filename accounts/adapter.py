@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
 
 from accounts import devices, notices
+from accounts.backends import in_demo
 from accounts.models import User
 from accounts.security import confirming, guesses
 
@@ -59,6 +60,12 @@ class AccountAdapter(DefaultAccountAdapter):
             return [{"id": "organization", "url": reverse("organization_sign_in")}]
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         return methods
+
+    def pre_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse | None:
+        """The way of every sign-in. Outside the demo its people are as if they were switched off."""
+        if user.is_demo and not in_demo():
+            return self.respond_user_inactive(request, user)
+        return super().pre_login(request, user, **options)
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         """The end of every way of signing in. Tells the person of a device that was never seen with them."""

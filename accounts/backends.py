@@ -5,9 +5,11 @@ from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend as Library
 from django.conf import settings
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from accounts.devices import address_of
 from accounts.models import User
 
 DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105  public on purpose, and good in the demo only
@@ -37,9 +39,15 @@ class AuthenticationBackend(Library):
         return bool(super().user_can_authenticate(user)) and (in_demo() or not user.is_demo)
 
 
-def _is_local(request: HttpRequest | None) -> bool:
-    from accounts.devices import address_of  # noqa: PLC0415 - which loads allauth's models, and those this backend
+class CommonPasswords(CommonPasswordValidator):
+    """Django's list, and the demo's password, with which nobody could sign in."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.passwords = {*self.passwords, DEMO_PASSWORD}
+
+
+def _is_local(request: HttpRequest | None) -> bool:
     try:
         return request is None or ip_address(address_of(request)).is_loopback
     except ValueError:

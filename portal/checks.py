@@ -15,8 +15,11 @@ import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
+from accounts.backends import in_demo
 from mailboxes.vault import PrivateKey
+from portal import demo
 from portal.network import is_loopback
 from portal.secrets import FILE_NAME, WORKER_KEY_OCTETS
 
@@ -204,6 +207,28 @@ def identity_provider_authorities_are_readable(app_configs: Any, **kwargs: Any) 
             f"GATEHOUSE_IDP_CA_FILE is {path}, which cannot be read.",
             hint="Name a PEM file that this process may read, or leave it empty.",
             id="gatehouse.E019",
+        )
+    ]
+
+
+@register(Tags.database)
+def the_demos_people_are_elsewhere(
+    app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Nobody signs in as one of them (accounts/backends.py); but a database that has them was a trial."""
+    if not databases or in_demo():
+        return []
+    try:
+        found = [user.email for user in demo.people()]
+    except DatabaseError:  # not there yet, or not to be reached, which another check says
+        return []
+    if not found:
+        return []
+    return [
+        Error(
+            f"The database has people of the demo, whose password is public: {', '.join(found)}.",
+            hint="Start with an empty database, or switch them off for good with `manage.py retire_demo`.",
+            id="gatehouse.E020",
         )
     ]
 

@@ -6,15 +6,18 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password
+from django.db.models import Q
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.backends import DEMO_PASSWORD, in_demo
 from accounts.models import User
 from accounts.services import create_person
 from mailboxes.models import Mailbox
 from mailboxes.services import create_mailbox, delivery
 from portal.network import is_loopback
-from portal.supervisor.panel import DEMO_PASSWORD
+from portal.supervisor.panel import DEMO_PEOPLE
 from tenants import spares
 from tenants.models import Customer, Provider
 from tenants.services import add_membership, create_customer, create_provider
@@ -33,15 +36,18 @@ MAILBOXES = {
 
 
 class NotHere(Exception):
-    """The demo's password is public, so its people exist on loopback only."""
+    """The demo's password is public, so its people exist on loopback only, and in its own database."""
 
 
 def ensure() -> None:
     """Make what is missing of the demo; what people made of it since stays. Raises NotHere."""
-    if not (settings.DEMO and is_loopback(settings.BIND)):
+    if not (in_demo() and is_loopback(settings.BIND)):
         raise NotHere(
-            "The demo's people have a public password: they are made by `manage.py demo`, on loopback only."
+            "The demo's people have a public password: they are made by `manage.py demo`, on loopback only, and in no "
+            "database but its own."
         )
+    for earlier in people():
+        User.objects.filter(pk=earlier.pk).update(is_demo=True)  # earlier releases did not mark them
     provider = Provider.objects.filter(slug="northwind").first() or create_provider(
         "northwind", "Northwind IT"
     )
@@ -58,13 +64,24 @@ def ensure() -> None:
     spares.refill()  # so that the visitor's own first customer appears in a blink
 
 
+def people() -> list[User]:
+    """The demo's people in this database who are not switched off, those that an earlier release made too."""
+    candidates = User.objects.filter(Q(is_demo=True) | Q(email__in=DEMO_PEOPLE), is_active=True)
+    return [
+        user
+        for user in candidates.order_by("email")
+        if user.is_demo or check_password(DEMO_PASSWORD, user.password)
+    ]
+
+
 def _newcomer(email: str, name: str, *, staff: bool = False) -> User | None:
     if User.objects.filter(email=email).exists():
         return None
     user, _ = create_person(email, name=name, staff=staff)
     # Past the rules: it is too much like one of these addresses, and public on purpose.
     user.set_password(DEMO_PASSWORD)
-    user.save(update_fields=["password"])
+    user.is_demo = True
+    user.save(update_fields=["password", "is_demo"])
     return user
 
 

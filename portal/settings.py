@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from portal.embedded.addresses import postgres_url, redis_url
+from portal.embedded.addresses import postgres_dir, postgres_url, redis_url
 from portal.environment import Environment, generated_secrets
 from portal.languages import languages_in
 
@@ -59,6 +59,7 @@ if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
     env.complain(
         "DATABASE_URL", "it names no PostgreSQL.", "Use postgresql://user:password@host:5432/database."
     )
+DATABASE_IS_EMBEDDED = _database.get("HOST") == str(postgres_dir(STATE_DIR))  # that of `make run`
 DATABASES = {
     "default": {
         **_database,
@@ -208,14 +209,14 @@ TEMPLATES = [
 
 # --- Sign-in -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("email", "name")},
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.backends.CommonPasswords"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"

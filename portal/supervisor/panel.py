@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from django.conf import LazySettings
 
+from accounts.backends import DEMO_PASSWORD
 from portal.network import bracketed
 from portal.supervisor.console import Console
 
 PROBE_SECONDS = 3.0
-DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105  public on purpose, and only on loopback
 DEMO_PEOPLE = {
     "operator@northwind.example": "operator, owner at the provider Northwind IT",
     "admin@acme.example": "administrator of the customer Acme",
@@ -43,8 +43,16 @@ def show(console: Console, settings: LazySettings) -> None:
         f"  Operators    {console.strong(base(''))}",
         f"  Customer     {console.strong(base('acme.'))}",
         "",
-        f"  Sign in with the password {console.strong(DEMO_PASSWORD)} as",
-        *(f"    {email:<{width}}  {who}" for email, who in DEMO_PEOPLE.items()),
+        *(
+            [
+                f"  Sign in with the password {console.strong(DEMO_PASSWORD)} as",
+                *(f"    {email:<{width}}  {who}" for email, who in DEMO_PEOPLE.items()),
+            ]
+            if settings.DATABASE_IS_EMBEDDED
+            else [
+                "  People       none of the demo's, as the database is yours: `manage.py create_user --help`"
+            ]
+        ),
         "",
         f"  Mail in      SMTP {bind}:{settings.SMTP_PORT} (STARTTLS), {bind}:{settings.SMTPS_PORT} (TLS)",
         f"  Mail out     POP3 {bind}:{settings.POP3_PORT} (STLS), {bind}:{settings.POP3S_PORT} (TLS)",

@@ -89,7 +89,7 @@ def _wait_for_ports(crew: Crew, lock: StateDirLock) -> None:
 def _start(crew: Crew) -> None:
     state_dir: Path = settings.STATE_DIR
     crew.console.say(f"Gatehouse keeps its data in {state_dir}")
-    if settings.DATABASES["default"].get("HOST") == str(addresses.postgres_dir(state_dir)):
+    if settings.DATABASE_IS_EMBEDDED:
         with _timed(crew, "PostgreSQL"):
             crew.add(EmbeddedMember("postgres", lambda: postgres.start(state_dir)))
     if addresses.redis_url(state_dir) == settings.REDIS_URL:

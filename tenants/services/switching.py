@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.actors import System
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
 from tenants import audit
@@ -16,12 +17,13 @@ from tenants.services.withdrawal import withdraw_those_of
 def switch_off(user: User, *, by: Any) -> None:
     """The person is signed out everywhere and can't sign in; open invitations of theirs are withdrawn, roles stay.
 
-    Raises LastOwner.
+    Raises LastOwner, but not for the system: who stands at the server can put it right.
     """
     memberships = Membership.objects.filter(user=user.pk).select_related("provider", "customer", "user")
     lock_all([place_of(membership) for membership in memberships])
     memberships = memberships.all()  # anew, for they may have changed until now
-    check_owner_stays(memberships)
+    if not isinstance(by, System):
+        check_owner_stays(memberships)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         return
     end_all_sessions(user)  # or they would come to life again with the account, as would a link

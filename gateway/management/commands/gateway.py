@@ -8,12 +8,15 @@ from django.utils.translation import gettext as _
 from gateway.errors import CannotServe
 from gateway.processes import Children, child_command, serve
 from gateway.server import Configuration, Gateway
+from tenants.starting import refuse_unsafe_setup
 
 
 class Command(BaseCommand):
     help = (
         "Run the mail gateway: SMTP in, POP3 out. SIGTERM ends it gracefully, SIGHUP reloads the certificate."
     )
+
+    requires_system_checks = ()  # refuse_unsafe_setup() runs them, with more
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -30,6 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, processes: int, child: bool, **options: Any) -> None:
         if processes < 1:
             raise CommandError(_("At least one process is needed."))
+        if not child:
+            refuse_unsafe_setup()
         try:
             if child:
                 serve(

@@ -1,0 +1,28 @@
+"""What each process of the portal asks itself before it serves anybody."""
+
+import logging
+import sys
+
+from django.core.checks import ERROR, run_checks
+from django.db import connections
+
+log = logging.getLogger(__name__)
+
+# Services that are away make nothing unsafe: processes start, say so in /readyz, and go on when these are back.
+AWAY = {"gatehouse.E016", "gatehouse.E017"}
+NEVER_AGAIN = (
+    3  # the exit status with which a worker of gunicorn ends all of it, instead of being started anew
+)
+
+
+def refuse_unsafe_setup() -> None:
+    """Run all checks, those of the database and for deployments too. Ends the process, with each complaint's id and
+    hint, when one is an error.
+    """
+    found = run_checks(include_deployment_checks=True, databases=["default"])
+    connections.close_all()  # or the processes that are forked from this one would share them
+    errors = [message for message in found if message.level >= ERROR and not message.is_silenced()]
+    for message in errors:
+        log.error("%s: %s %s", message.id, message.msg, message.hint or "")
+    if any(message.id not in AWAY for message in errors):
+        sys.exit(NEVER_AGAIN)

@@ -1,0 +1,125 @@
+"""A trial does not become production with a public password, and no process serves an unsafe set-up."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+
+from accounts.backends import DEMO_PASSWORD
+from accounts.models import User
+from accounts.services import choose_password
+from tests.accounts.factors import is_signed_in
+
+ROOT = Path(__file__).resolve().parents[2]
+LOGIN = "/accounts/login/"
+
+
+@pytest.fixture
+def in_demo(settings):
+    settings.DEMO = settings.DATABASE_IS_EMBEDDED = True
+    return settings
+
+
+@pytest.fixture
+def trial(in_demo, cast):
+    """A database that the demo was in; its people are made as the demo makes them."""
+    addresses = ("operator@northwind.example", "admin@acme.example", "staff@gatehouse.example")
+    for user in User.objects.filter(email__in=addresses):
+        user.email = f"earlier-{user.email}"
+        user.save()
+    call_command("seed_demo")
+    return in_demo
+
+
+@pytest.fixture
+def sign_in(client_for):
+    def act(email, password=DEMO_PASSWORD, address="127.0.0.1"):
+        browser = client_for(None, host=None, REMOTE_ADDR=address)
+        browser.post(LOGIN, {"login": email, "password": password})
+        return browser if is_signed_in(browser) else None
+
+    return act
+
+
+def complaints():
+    found = run_checks(databases=["default"], tags=["database"])
+    return [(message.id, bool(message.hint)) for message in found if message.id == "gatehouse.E020"]
+
+
+def test_the_demos_people_sign_in_nowhere_but_in_the_demo(trial, sign_in):
+    email = "staff@gatehouse.example"
+    browser = sign_in(email)
+    assert browser.get("/settings/").status_code == 200
+    assert not sign_in(email, address="192.0.2.7")
+    person = User.objects.get(email=email)
+    person.set_password("a password of somebody's own")
+    person.save()
+    browser = sign_in(email, "a password of somebody's own")
+    for name in ("DEMO", "DATABASE_IS_EMBEDDED"):
+        setattr(trial, name, False)
+        assert browser.get("/settings/").status_code == 302
+        assert not sign_in(email, "a password of somebody's own")
+        assert not sign_in("admin@acme.example")
+        assert complaints() == [("gatehouse.E020", True)]
+        setattr(trial, name, True)
+    assert complaints() == []
+    trial.DEMO = False
+    call_command("retire_demo", stdout=io.StringIO())
+    assert complaints() == []
+
+
+def test_the_public_password_opens_nobodys_account_outside_the_demo(cast, settings, sign_in):
+    settings.DEMO = False
+    with pytest.raises(ValidationError, match="too common"):
+        choose_password(cast.viewer, DEMO_PASSWORD)
+    cast.viewer.set_password(DEMO_PASSWORD)
+    cast.viewer.save()
+    assert not sign_in(cast.viewer.email)
+
+
+def test_nobody_is_seeded_into_a_database_that_is_not_the_demos_own(cast, in_demo):
+    in_demo.DATABASE_IS_EMBEDDED = False
+    before = User.objects.count()
+    with pytest.raises(CommandError, match="no database but its own"):
+        call_command("seed_demo")
+    assert User.objects.count() == before
+
+
+def test_web_worker_beat_and_gateway_refuse_an_unsafe_setup_with_id_and_hint(db, tmp_path):
+    celery = ["-m", "celery", "--app", "portal"]
+    commands = {
+        "web": [
+            "-m",
+            "gunicorn",
+            "--config",
+            "python:portal.webserver",
+            "--bind",
+            "127.0.0.1:0",
+            "portal.wsgi",
+        ],
+        "worker": [*celery, "worker", "--pool", "solo"],
+        "beat": [*celery, "beat", "--pidfile", "", "--schedule", str(tmp_path / "schedule")],
+        "gateway": ["manage.py", "gateway"],
+    }
+    unsafe = {"GATEHOUSE_DEMO": "1", "GATEHOUSE_BIND": "0.0.0.0"}
+    started = {
+        name: subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=os.environ | unsafe,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for name, command in commands.items()
+    }
+    for name, process in started.items():
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode, name
+        assert "gatehouse.E009" in said and "Unset GATEHOUSE_DEMO" in said, (name, said)

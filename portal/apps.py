@@ -7,4 +7,4 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal import checks, pooler, translators  # noqa: F401  importing registers checks and receiver
+        from portal import checks, pooler, trail, translators  # noqa: F401  importing registers checks and receiver

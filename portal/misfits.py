@@ -2,9 +2,12 @@
 
 Pages print translations as they are, tags and all, and code puts values into them: a tag more is a button that
 somebody else has made, a placeholder less an error page.
+
+Mails say them, too, in our name: an address that the original has not would lead people where a translator likes.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
 from gettext import c2py
@@ -17,6 +20,15 @@ BARE = {"%", "{", "}"}
 TAG = re.compile(r"<[^<>]*>?")  # browsers take one that nobody closes for a tag, too
 # A straight quotation mark ends an attribute, and a line break the subject of a mail.
 BREAKING = re.compile(r'["\x00-\x1f\x7f]')
+# Whatever a program that shows mail makes a link of, or a reader types: URLs, e-mail addresses, names of hosts with any
+# of the dots that browsers read as one, numbers of hosts.
+DOT = r"[.\u3002\uff0e\uff61]"
+ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]*://\S*|\b(?:mailto|tel|sms|data|javascript):\S*|\S*@\S*|\bwww\."
+    rf"|[^\W_][\w-]*(?:{DOT}[\w-]+)*{DOT}[^\W\d_]{{2,}}|\d+(?:\.\d+){{3}}",
+    re.IGNORECASE,
+)
+EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
 def misfits(catalog: Catalog) -> Iterator[tuple[Message, str]]:
@@ -51,11 +63,19 @@ def _difference(originals: list[str], translation: str, may_omit: int) -> str:
         return "has other tags than its original"
     if set(BREAKING.findall(translation)).difference(*map(BREAKING.findall, originals)):
         return "has a straight quotation mark or a line break, which its original has not"
+    if added := _addresses(translation).difference(*map(_addresses, originals)):
+        return f"has the address {', '.join(sorted(added))}, which its original has not"
     return ""
 
 
 def _places(text: str) -> set[str]:
     return set(PLACE.findall(text.replace("%%", "")))
+
+
+def _addresses(text: str) -> set[str]:
+    """Without what is invisible, and with a letter for each placeholder, which may be a part of one."""
+    seen = "".join(letter for letter in PLACE.sub("x", text) if unicodedata.category(letter) != "Cf")
+    return {EDGES.sub("", found).casefold() for found in ADDRESS.findall(seen)}
 
 
 def _tags(text: str) -> list[str]:

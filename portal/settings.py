@@ -271,7 +271,7 @@ _smtp = urlsplit(env.text("GATEHOUSE_SMTP_URL"))
 EMAIL_FILE_PATH = STATE_DIR / "mail"
 EMAIL_TIMEOUT = 10
 if not _smtp.scheme:  # each mail becomes a file there
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_BACKEND = "portal.mail_files.EmailBackend"
 elif _smtp.scheme in ("smtp", "smtps") and _smtp.hostname:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = _smtp.hostname, _smtp.port or (465 if _smtp.scheme == "smtps" else 587)
@@ -338,6 +338,7 @@ TIME_ZONE = "UTC"
 # --- Static files --------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = STATE_DIR / "static"
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700  # of collected files as well
 STATICFILES_DIRS = [ROOT / "portal" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nobody uploads anything

@@ -21,6 +21,19 @@ def private_dir(path: Path) -> Path:
     return path
 
 
+def shut(state_dir: Path, *, skip: frozenset[str]) -> None:
+    """Take from everybody else what lies there, whoever made it and under whatever umask. `skip` names folders at its
+    top that see to themselves. Raises OSError when something there is somebody else's.
+    """
+    for folder, folders, names in os.walk(state_dir):
+        if Path(folder) == state_dir:
+            folders[:] = [name for name in folders if name not in skip]
+        for path in (Path(folder), *(Path(folder, name) for name in names)):
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                path.chmod(stat.S_IMODE(mode) & stat.S_IRWXU)
+
+
 def server_user() -> str | None:
     """Whom PostgreSQL runs as: ourselves (None), or a system user of its own when we are root.
 

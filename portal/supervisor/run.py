@@ -14,7 +14,7 @@ from django.conf import LazySettings, settings
 from portal import catalogs, certificate, secrets
 from portal.embedded import addresses, postgres, redis
 from portal.embedded.errors import EmbeddedServiceError
-from portal.embedded.permissions import private_dir
+from portal.embedded.permissions import private_dir, shut
 from portal.network import bracketed, is_loopback
 from portal.supervisor import panel, ports
 from portal.supervisor.console import Console
@@ -23,6 +23,9 @@ from portal.supervisor.statedir import AlreadyRunning, StateDirLock
 
 READY_SECONDS = 120.0
 PORTS_SECONDS = 15.0  # how long what a killed run left behind may need to end
+# PostgreSQL refuses a folder that others can read; of the store, whose files are private from the start, there may be
+# millions.
+SEE_TO_THEMSELVES = frozenset({"postgres", "store"})
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -37,6 +40,7 @@ class Refused(Exception):
 def run(console: Console | None = None) -> int:
     """Run the demo until it is told to stop. Returns the exit status: 0 after an orderly end, else 1."""
     console = console or Console()
+    os.umask(0o077)  # for the processes that are started, too
     crew = Crew(console)
     crew.catch_signals()
     _log_to(console)
@@ -89,6 +93,10 @@ def _wait_for_ports(crew: Crew, lock: StateDirLock) -> None:
 def _start(crew: Crew) -> None:
     state_dir: Path = settings.STATE_DIR
     crew.console.say(f"Gatehouse keeps its data in {state_dir}")
+    try:
+        shut(state_dir, skip=SEE_TO_THEMSELVES)
+    except OSError as error:
+        raise Refused(f"{state_dir} is not private: {error}. Give it to who runs this.") from error
     if settings.DATABASE_IS_EMBEDDED:
         with _timed(crew, "PostgreSQL"):
             crew.add(EmbeddedMember("postgres", lambda: postgres.start(state_dir)))

@@ -38,6 +38,7 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            umask=0,  # a lax one, which must not matter
         )
         self._lines: list[str] = []
         self._more = threading.Condition()
@@ -148,8 +149,14 @@ def mailboxes(state_dir: Path) -> int:
 
 @pytest.mark.timeout(400)
 def test_the_whole_life_of_the_demo(demo, environment, state_dir):
+    (state_dir / "mail").mkdir(parents=True)
+    earlier = state_dir / "mail" / "of an earlier release.log"
+    earlier.write_text("a link")
+    for path in (earlier.parent, earlier):
+        path.chmod(0o777)
     first = demo()
     first.waits_for(PANEL)
+    assert open_to_others(state_dir) == []
     http_port, smtp_port = environment["GATEHOUSE_HTTP_PORT"], environment["GATEHOUSE_SMTP_PORT"]
     for text in (
         f"http://portal.localhost:{http_port}/",
@@ -207,6 +214,18 @@ def is_gateway(run: Demo, pid: int, command: str) -> bool:
     """The child itself, not the processes that it starts in turn."""
     parent = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
     return command.rstrip().endswith("manage.py gateway") and parent == run.process.pid
+
+
+def open_to_others(state_dir: Path) -> list[str]:
+    """What of the state directory is not for its owner alone. PostgreSQL's user has to pass through its top."""
+    folder = state_dir.stat().st_mode & 0o067
+    return ["the directory itself"] * bool(folder) + [
+        f"{path.relative_to(state_dir)}: {path.lstat().st_mode:o}"
+        for path in state_dir.rglob("*")
+        if not path.is_symlink()
+        and path.relative_to(state_dir).parts[0] != "postgres"
+        and path.lstat().st_mode & 0o077
+    ]
 
 
 def greets(port: int) -> bool:

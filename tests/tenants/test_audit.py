@@ -53,7 +53,12 @@ def test_python_refuses_to_change_it(event, change):
 
 
 @pytest.mark.parametrize(
-    "verb", ["UPDATE tenants_auditevent SET action = 'x'", "DELETE FROM tenants_auditevent"]
+    "verb",
+    [
+        "UPDATE tenants_auditevent SET action = 'x'",
+        "DELETE FROM tenants_auditevent",
+        "TRUNCATE tenants_auditevent",
+    ],
 )
 def test_the_database_refuses_too(event, verb):
     with (

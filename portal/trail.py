@@ -1,0 +1,43 @@
+"""Whether the database itself keeps the audit trail from us: docs/database-roles.md."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import DatabaseError, connections
+
+# A table's owner, and who may act as the owner, can switch triggers off; superusers are owners of everything.
+QUESTION = """
+SELECT pg_has_role(current_user, relowner, 'MEMBER')
+    OR has_table_privilege(oid, 'UPDATE') OR has_table_privilege(oid, 'DELETE')
+    OR has_table_privilege(oid, 'TRUNCATE') OR has_table_privilege(oid, 'TRIGGER')
+FROM pg_class WHERE oid = to_regclass('public.tenants_auditevent')
+"""
+
+
+@register(Tags.database)
+def the_trail_is_out_of_reach(
+    app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Runs with `manage.py check --database default`. The embedded database has one role, and is for trying only."""
+    return [
+        Warning(
+            "The database's role could change the audit trail.",
+            hint="Let one role own the tables and another one serve, as docs/database-roles.md shows.",
+            id="gatehouse.W002",
+        )
+        for alias in databases or ()
+        if not settings.DATABASE_IS_EMBEDDED and could_change_it(alias)
+    ]
+
+
+def could_change_it(alias: str = "default") -> bool:
+    """As whom we are connected. False where there is no trail yet, or no database, which another check says."""
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(QUESTION)
+            row = cursor.fetchone()
+    except DatabaseError:
+        return False
+    return bool(row and row[0])

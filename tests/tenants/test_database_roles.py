@@ -1,0 +1,99 @@
+"""The two roles that docs/database-roles.md gives the database: what it says is run, and then tried as the application's."""
+
+import os
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from mailboxes.services import create_mailbox
+from portal import trail
+from tenants import audit
+from tenants.models import AuditEvent
+from tenants.services import create_customer
+from tests.cast import customer, provider
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "database-roles.md"
+ROLE = f"gatehouse_app_{os.getpid()}"
+
+
+def statements(beginning):
+    """The document's SQL that begins with this comment, for the role and the database of this test."""
+    blocks = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    (found,) = [block for block in blocks if block.startswith(f"-- {beginning}")]
+    database = connection.settings_dict["NAME"]
+    return found.replace("gatehouse_app", ROLE).replace("DATABASE gatehouse ", f'DATABASE "{database}" ')
+
+
+def as_superuser(*queries):
+    """Only the server that the tests have started lets us be one."""
+    known = connection.get_connection_params()
+    try:
+        server = psycopg.connect(
+            host=known["host"], port=known["port"], user="postgres", dbname=known["dbname"], autocommit=True
+        )
+    except psycopg.OperationalError:
+        pytest.skip("Only on a server of our own may tests make roles.")
+    with server:
+        for query in queries:
+            server.execute(query)
+
+
+@pytest.fixture
+def application(committed_db):
+    """All that follows is done as the application's role."""
+    owner = connection.settings_dict["USER"]
+    connection.close()
+    documented = [
+        statements(beginning) for beginning in ("what the application may do", "the customers' schemas")
+    ]
+    as_superuser(
+        f"CREATE ROLE {ROLE} LOGIN",
+        "REVOKE ALL ON DATABASE " + f'"{connection.settings_dict["NAME"]}" FROM PUBLIC',
+        f"SET ROLE {owner}",
+        documented[0],
+        "RESET ROLE",
+        documented[1],
+    )
+    connection.settings_dict["USER"] = ROLE
+    yield
+    connection.close()
+    connection.settings_dict["USER"] = owner
+    as_superuser(f"DROP OWNED BY {ROLE} CASCADE", f"DROP ROLE {ROLE}")
+
+
+def test_the_applications_role_does_the_work_and_can_not_touch_the_trail(application, settings):
+    settings.DATABASE_IS_EMBEDDED = False
+    create_mailbox(customer("acme"), name="Journal")
+    umbrella = create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    create_mailbox(umbrella, name="Journal")
+    audit.record("mailbox.created", customer=umbrella)
+    count = AuditEvent.objects.count()
+    for attempt in (
+        "UPDATE tenants_auditevent SET action = 'x'",
+        "DELETE FROM tenants_auditevent",
+        "TRUNCATE tenants_auditevent",
+        "TRUNCATE tenants_provider CASCADE",
+        "ALTER TABLE tenants_auditevent DISABLE TRIGGER ALL",
+        "DROP TRIGGER tenants_audit_only_grows ON tenants_auditevent",
+        "DROP TABLE tenants_auditevent",
+        "SET session_replication_role = replica",
+        "CREATE TABLE public.elsewhere ()",
+        "CREATE OR REPLACE FUNCTION public.tenants_audit_only_grows() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN NULL; END'",
+    ):
+        with connection.cursor() as cursor, pytest.raises(Exception) as refused:
+            cursor.execute(attempt)
+        assert isinstance(refused.value.__cause__, psycopg.errors.InsufficientPrivilege), attempt
+    assert AuditEvent.objects.count() == count
+    assert trail.the_trail_is_out_of_reach(None, ["default"]) == []
+
+
+def test_a_role_that_could_is_warned_of_unless_the_database_is_the_demos(db, settings):
+    settings.DATABASE_IS_EMBEDDED = False
+    (warning,) = trail.the_trail_is_out_of_reach(None, ["default"])
+    assert (warning.id, "docs/database-roles.md" in warning.hint) == ("gatehouse.W002", True)
+    settings.DATABASE_IS_EMBEDDED = True
+    assert trail.the_trail_is_out_of_reach(None, ["default"]) == []

@@ -24,7 +24,12 @@ def test_every_test_that_guards_an_invariant_exists():
 
 
 def test_every_check_of_the_settings_is_explained():
-    checks = set(re.findall(r'"gatehouse\.([EW]\d{3})"', read("portal/checks.py") + read("portal/pooler.py")))
+    checks = set(
+        re.findall(
+            r'"gatehouse\.([EW]\d{3})"',
+            "".join(map(read, ("portal/checks.py", "portal/pooler.py", "portal/trail.py"))),
+        )
+    )
     table = read("docs/settings.md").partition("## What the checks say")[2]
     explained = set(re.findall(r"[EW]\d{3}", table))
     for first, last in re.findall(r"E(\d{3})` to `E(\d{3})", table):

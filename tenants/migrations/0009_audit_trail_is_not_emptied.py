@@ -10,6 +10,6 @@ DROP = "DROP TRIGGER tenants_audit_is_not_emptied ON public.tenants_auditevent;"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0007_clearer_labels")]
+    dependencies = [("tenants", "0008_one_spelling_of_invited_addresses")]
 
     operations = [migrations.RunSQL(CREATE, DROP)]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext_lazy as _
 
 
@@ -25,6 +26,13 @@ class Refusal(Exception):
 
 class AccountError(Refusal):
     """What a person can't do with their own account."""
+
+
+class SomebodyElses(AccountError, PermissionDenied):
+    """What no view catches is answered with the 403 page."""
+
+    code = "somebody-elses"
+    template = _("This is somebody else's account.")
 
 
 class SamePassword(AccountError):

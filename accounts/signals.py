@@ -16,7 +16,7 @@ def a_forgotten_password_ends_all_sessions(request: HttpRequest, user: User, **_
     """Whoever is signed in may be the reason for it. The session at hand is none of theirs any more: Django ends it at
     its next request, for it knows the old password, and until then it shows that the new one is saved.
     """
-    end_other_sessions(user, keep=request.session.session_key)
+    end_other_sessions(user, by=user, keep=request.session.session_key)
 
 
 @receiver(password_reset)

@@ -78,13 +78,16 @@ def _services(folder: Path) -> Iterator[None]:
 def _mailbox(folder: Path) -> Installation:
     django.setup()
     # These bring models, which need the settings and so the services that have just been started.
+    from accounts.actors import SYSTEM  # noqa: PLC0415
     from mailboxes.services import create_mailbox  # noqa: PLC0415
     from tenants.services import create_customer, create_provider  # noqa: PLC0415
 
     settings.STORE_ROOT.mkdir(mode=0o700, exist_ok=True)
     call_command("migrate_schemas", shared=True, verbosity=0)
-    customer = create_customer("acme", "Acme", provider=create_provider("northwind", "Northwind IT"))
-    mailbox, password = create_mailbox(customer, name="Journal")
+    customer = create_customer(
+        "acme", "Acme", provider=create_provider("northwind", "Northwind IT", by=SYSTEM), by=SYSTEM
+    )
+    mailbox, password = create_mailbox(customer, name="Journal", by=SYSTEM)
     return Installation(folder, mailbox.address, password.reveal())
 
 

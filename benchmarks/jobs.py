@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from benchmarks.installation import Installation
 from benchmarks.mailbox import filled
 from benchmarks.measure import ROUNDS, Result, compare
@@ -62,7 +63,7 @@ class _Resets:
 
     def reset_and_wait(self) -> None:
         self.password, job = services.reset_password(
-            self.customer, self.mailbox, by=None, current_password=self.password.reveal()
+            self.customer, self.mailbox, by=SYSTEM, current_password=self.password.reveal()
         )
         assert job
         done(self.customer, job.pk)
@@ -109,7 +110,7 @@ def _deletion(installation: Installation, customer: Customer, mailbox: Mailbox) 
                 str(copy / Path(*Path(blob).parts[2:]))
                 for blob in Message.objects.filter(mailbox=mailbox).values_list("blob", flat=True)
             ]
-        services.suspend_mailbox(customer, mailbox, by=None)
+        services.suspend_mailbox(customer, mailbox, by=SYSTEM)
         with workers(1, installation.folder / "worker.log"):
             seconds[0].append(timed(lambda mailbox=mailbox: _delete(customer, mailbox)))
         seconds[1].append(timed(lambda names=names: [os.unlink(name) for name in names]))  # noqa: PTH108
@@ -124,13 +125,13 @@ def _deletion(installation: Installation, customer: Customer, mailbox: Mailbox) 
 
 
 def _delete(customer: Customer, mailbox: Mailbox) -> None:
-    done(customer, services.start_deletion(customer, mailbox, by=None).pk)
+    done(customer, services.start_deletion(customer, mailbox, by=SYSTEM).pk)
 
 
 def done(customer: Customer, job_id: UUID) -> None:
     """Wait until the job is done. Raises RuntimeError when it ends otherwise."""
     deadline = time.monotonic() + DEADLINE
-    while (job := services.find_job(customer, job_id)).state in Job.WORKABLE:
+    while (job := services.job_for(SYSTEM, customer, job_id)).state in Job.WORKABLE:
         if time.monotonic() > deadline:
             raise RuntimeError(f"the job is not done after {DEADLINE:.0f} s")
         time.sleep(POLL_SECONDS)

@@ -7,6 +7,7 @@ from uuid import uuid4
 from django.db import connection
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes.models import Mailbox, MailboxKey, Message, TallyChange
 from mailboxes.services import create_mailbox, tallies
 from mailboxes.store import store
@@ -16,7 +17,7 @@ from tenants.models import Customer
 
 def filled(customer: Customer, name: str, texts: Iterable[bytes]) -> tuple[Mailbox, Secret]:
     """A mailbox in which these messages wait, and its password."""
-    mailbox, password = create_mailbox(customer, name=name)
+    mailbox, password = create_mailbox(customer, name=name, by=SYSTEM)
     with tenant_context(customer):
         key = MailboxKey.objects.get(mailbox=mailbox)
         rows = []
@@ -37,7 +38,7 @@ def filled(customer: Customer, name: str, texts: Iterable[bytes]) -> tuple[Mailb
 
 def listed(customer: Customer, name: str, messages: int) -> Mailbox:
     """A mailbox with so many messages as far as the database knows; there are no blobs."""
-    mailbox, _ = create_mailbox(customer, name=name)
+    mailbox, _ = create_mailbox(customer, name=name, by=SYSTEM)
     with tenant_context(customer):
         key = MailboxKey.objects.get(mailbox=mailbox)
         with connection.cursor() as cursor:

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from accounts.backends import DEMO_PASSWORD, in_demo
 from accounts.models import User
 from accounts.services import create_person
@@ -49,17 +50,17 @@ def ensure() -> None:
     for earlier in people():
         User.objects.filter(pk=earlier.pk).update(is_demo=True)  # earlier releases did not mark them
     provider = Provider.objects.filter(slug="northwind").first() or create_provider(
-        "northwind", "Northwind IT"
+        "northwind", "Northwind IT", by=SYSTEM
     )
     for slug, name in CUSTOMERS.items():
         customer = Customer.objects.filter(slug=slug).first() or create_customer(
-            slug, name, provider=provider
+            slug, name, provider=provider, by=SYSTEM
         )
         _ensure_mailboxes(customer)
     if (operator := _newcomer(OPERATOR, "Olivia Operator")) is not None:
-        add_membership(operator, provider=provider, role="owner")
+        add_membership(operator, provider=provider, role="owner", by=SYSTEM)
     if (admin := _newcomer(ADMIN, "Adam Admin")) is not None:
-        add_membership(admin, customer=Customer.objects.get(slug="acme"), role="admin")
+        add_membership(admin, customer=Customer.objects.get(slug="acme"), role="admin", by=SYSTEM)
     _newcomer(STAFF, "Stefanie Staff", staff=True)
     spares.refill()  # so that the visitor's own first customer appears in a blink
 
@@ -77,7 +78,7 @@ def people() -> list[User]:
 def _newcomer(email: str, name: str, *, staff: bool = False) -> User | None:
     if User.objects.filter(email=email).exists():
         return None
-    user, _ = create_person(email, name=name, staff=staff)
+    user, _ = create_person(email, name=name, staff=staff, by=SYSTEM)
     # Past the rules: it is too much like one of these addresses, and public on purpose.
     user.set_password(DEMO_PASSWORD)
     user.is_demo = True
@@ -90,7 +91,7 @@ def _ensure_mailboxes(customer: Customer) -> None:
         if Mailbox.objects.exists():
             return
     for name, description, kind, count in MAILBOXES[customer.slug]:
-        mailbox, _ = create_mailbox(customer, name=name, description=description)
+        mailbox, _ = create_mailbox(customer, name=name, description=description, by=SYSTEM)
         for number in range(1, count + 1):
             message = _mail(customer, number)
             if kind == "report":

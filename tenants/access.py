@@ -218,16 +218,6 @@ def _is_staff_with(user: User, right: Right) -> bool:
     return permission is not None and user.is_staff and (not permission or user.has_perm(permission))
 
 
-def provider_rights_of(user: Any, provider: Provider) -> frozenset[Right]:
-    """All that the person's roles allow at the provider itself. Empty: may not even know that it exists."""
-    return rights_of(user, provider)
-
-
-def require_at_provider(user: Any, provider: Provider, right: Right) -> None:
-    """Raises NotAllowed unless one of the person's roles allows it there."""
-    require(user, provider, right)
-
-
 def providers_of(user: Any) -> QuerySet[Provider]:
     """Where the person has a provider's role."""
     if not user.is_authenticated or not user.is_active:

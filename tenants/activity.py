@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from tenants import activity_words as words
-from tenants.access import Right, customers_of, provider_rights_of, providers_of, require
+from tenants.access import Right, customers_of, providers_of, require, rights_of
 from tenants.errors import NotAllowed
 from tenants.models import AuditEvent, Customer, DirectoryEntry, Membership, Provider, Side
 
@@ -92,9 +92,7 @@ def activity_at(customer: Customer, *, by: Any) -> Trail:
 def activity_for(user: Any) -> Trail:
     """For people of providers: at these, and at those of their customers that the person may enter. Raises NotAllowed."""
     providers = [
-        provider
-        for provider in providers_of(user)
-        if Right.VIEW_TEAM_ACTIVITY in provider_rights_of(user, provider)
+        provider for provider in providers_of(user) if Right.VIEW_TEAM_ACTIVITY in rights_of(user, provider)
     ]
     if not providers:
         raise NotAllowed

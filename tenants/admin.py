@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.names import validate_name
 from accounts.services import save_settings
@@ -128,7 +129,7 @@ class ProviderAdmin(PlacedAdmin):
             return ("slug", "name", "created_at")
         return ("slug", "name", "owner_email", "created_at")
 
-    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: Provider, form: Any, change: bool) -> None:
         owner_email = form.cleaned_data.get("owner_email")
         if change:
             services.rename_provider(obj, name=obj.name, by=request.user)
@@ -169,7 +170,7 @@ class CustomerAdmin(PlacedAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> tuple[type[DomainInline], ...]:
         return self.inlines if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: Customer, form: Any, change: bool) -> None:
         if change:
             services.edit_customer(
                 obj,
@@ -232,7 +233,7 @@ class PersonAdmin(ThroughServices):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: User, form: Any, change: bool) -> None:
         if change and "is_active" in form.changed_data:
             switch = services.switch_on if obj.is_active else services.switch_off
             switch(obj, by=request.user)
@@ -244,7 +245,10 @@ class PersonAdmin(ThroughServices):
             groups=form.cleaned_data["groups"],
             by=_staff(request),
         )
-        save_settings(obj, name=obj.name, language=obj.language, time_zone=obj.time_zone, theme=obj.theme)
+        # As the system: change_person has asked who is let in here.
+        save_settings(
+            obj, by=SYSTEM, name=obj.name, language=obj.language, time_zone=obj.time_zone, theme=obj.theme
+        )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Nothing is left: Django would write the groups a second time, past the service."""
@@ -280,7 +284,7 @@ class MembershipAdmin(ThroughServices):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("user", "provider", "customer") if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: Membership, form: Any, change: bool) -> None:
         if change:
             services.change_role(obj, role=obj.role, by=request.user)
         else:
@@ -297,7 +301,7 @@ class MembershipAdmin(ThroughServices):
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Django would note them before they are done, and they may be refused still. The audit trail has them."""
 
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+    def delete_model(self, request: Any, obj: Membership) -> None:
         services.remove_membership(obj, by=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
@@ -324,7 +328,7 @@ class IdentityProviderAdmin(ThroughServices, ReadOnly):
         """On again is for the provider's owners: they have to show that the domains are theirs."""
         return self.readonly_fields if obj and obj.active else self.fields
 
-    def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: IdentityProvider, form: Any, change: bool) -> None:
         if not obj.active:
             identity.end_dispute(obj, by=request.user)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Model
 
-from accounts.actors import SYSTEM, Actor, System
+from accounts.actors import Actor, System
 from tenants.models import AuditEvent, Customer, Membership, Provider, Side
 
 # The IP address of who is being served; middleware sets it. Empty for commands and background tasks.
@@ -18,7 +18,7 @@ Target = tuple[str, Any, str]
 def record(
     action: str,
     *,
-    by: Actor | None = None,
+    by: Actor,
     customer: Customer | None = None,
     provider: Provider | None = None,
     target: Model | Target | None = None,
@@ -28,7 +28,6 @@ def record(
 
     `target` is a saved object or (type, id, name). `data` is plain JSON and never holds a secret.
     """
-    by = by or SYSTEM
     kind, pk, name = _describe(target)
     provider_id = provider.pk if provider else customer.provider_id if customer else None
     customer_id = customer.pk if customer else None
@@ -48,7 +47,7 @@ def record(
 
 
 def record_everywhere(
-    action: str, person: Any, *, by: Actor | None = None, data: dict[str, Any] | None = None
+    action: str, person: Any, *, by: Actor, data: dict[str, Any] | None = None
 ) -> list[AuditEvent]:
     """Write down what concerns a person at each provider and customer where they have a role, for there people look.
 

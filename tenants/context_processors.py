@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from tenants.access import Right, customers_of, provider_rights_of, providers_of
+from tenants.access import Right, customers_of, providers_of, rights_of
 from tenants.links import base_url, console_url
 
 SWITCHER_LENGTH = 20  # more are found through the list of customers
@@ -46,9 +46,7 @@ def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, An
         # Not on a host that does not exist either, or that would tell it from a customer's.
         elsewhere = getattr(request, "customer", None) or getattr(request, "host_is_unknown", False)
         providers = [] if elsewhere else list(providers_of(request.user))
-        at_providers = {
-            right for provider in providers for right in provider_rights_of(request.user, provider)
-        }
+        at_providers = {right for provider in providers for right in rights_of(request.user, provider)}
         wanted = [
             (_("Customers"), "customers", bool(providers)),
             (_("Team"), "team", Right.VIEW_TEAM in at_providers),

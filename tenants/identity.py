@@ -15,12 +15,13 @@ from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import connection, transaction
 
+from accounts.actors import Actor
 from accounts.client_secrets import seal
 from accounts.openid import discover
 from accounts.outbound import check_scheme
 from accounts.social import SEALED_SECRET
 from tenants import audit
-from tenants.access import Right, require_at_provider
+from tenants.access import PLATFORM, Right, require
 from tenants.identity_errors import (
     AlreadySetUp,
     DomainTaken,
@@ -94,7 +95,7 @@ def check(configuration: Configuration) -> str:
 
 
 @transaction.atomic(durable=True)
-def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by: Any) -> IdentityProvider:
+def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by: Actor) -> IdentityProvider:
     """Switched on at once. Raises NotAllowed, NotEncrypted, or what stands in tenants.identity_errors."""
     _begin(provider, wanted, by)
     if IdentityProvider.objects.filter(provider=provider).exists():
@@ -116,7 +117,7 @@ def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by:
 
 @transaction.atomic(durable=True)
 def change(
-    identity_provider: IdentityProvider, wanted: Configuration, *, client_secret: str, by: Any
+    identity_provider: IdentityProvider, wanted: Configuration, *, client_secret: str, by: Actor
 ) -> None:
     """An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
     forgotten too, for another service may give their names to others. Raises what set_up() does.
@@ -143,7 +144,7 @@ def change(
 
 
 @transaction.atomic(durable=True)
-def switch(identity_provider: IdentityProvider, *, active: bool, by: Any) -> None:
+def switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
     """On or off, for sign-ins to come and for sessions that it has opened (tenants.admission).
 
     Raises NotAllowed, or DomainTaken and NobodyThere for on.
@@ -153,21 +154,22 @@ def switch(identity_provider: IdentityProvider, *, active: bool, by: Any) -> Non
     if active:
         _begin(provider, configuration_of(current), by)
     else:
-        require_at_provider(by, provider, Right.SET_SECURITY)
+        require(by, provider, Right.SET_SECURITY)
     _switch(current, active=active, by=by)
 
 
 @transaction.atomic(durable=True)
-def end_dispute(identity_provider: IdentityProvider, *, by: Any) -> None:
-    """Off, by platform staff, when two providers claim a domain: the administration has asked already who comes."""
+def end_dispute(identity_provider: IdentityProvider, *, by: Actor) -> None:
+    """Off, by platform staff, when two providers claim a domain. Raises NotAllowed."""
+    require(by, PLATFORM, Right.END_DISPUTE)
     _switch(identity_provider, active=False, by=by)
 
 
 @transaction.atomic(durable=True)
-def forget(identity_provider: IdentityProvider, *, email: str, by: Any) -> None:
+def forget(identity_provider: IdentityProvider, *, email: str, by: Actor) -> None:
     """The person's next sign-in may come with another account there. Raises NotAllowed or NotConnected."""
     provider = identity_provider.provider
-    require_at_provider(by, provider, Right.SET_SECURITY)
+    require(by, provider, Right.SET_SECURITY)
     known = SocialAccount.objects.filter(provider=identity_provider.app.provider_id, user__email=email)
     account = known.select_related("user").first()
     if account is None:
@@ -190,14 +192,14 @@ def connected(identity_provider: IdentityProvider) -> int:
     return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
 
 
-def _switch(identity_provider: IdentityProvider, *, active: bool, by: Any) -> None:
+def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
     if IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active).update(active=active):
         action = "identity_provider.switched_on" if active else "identity_provider.switched_off"
         _record(action, identity_provider, by=by, data={})
 
 
-def _begin(provider: Provider, wanted: Configuration, by: Any) -> None:
-    require_at_provider(by, provider, Right.SET_SECURITY)
+def _begin(provider: Provider, wanted: Configuration, by: Actor) -> None:
+    require(by, provider, Right.SET_SECURITY)
     _ = wanted.server_url  # raises for what is none
     if not 1 <= len(wanted.client_id) <= CLIENT_ID_LENGTH or not wanted.client_id.isprintable():
         raise InvalidClient
@@ -245,7 +247,7 @@ def _record(
     action: str,
     identity_provider: IdentityProvider,
     *,
-    by: Any,
+    by: Actor,
     data: dict[str, Any],
     domains_before: Iterable[str] = (),
 ) -> None:

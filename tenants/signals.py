@@ -9,6 +9,7 @@ from allauth.mfa.signals import authenticator_added, authenticator_removed, auth
 from django.db import transaction
 from django.dispatch import receiver
 
+from accounts.actors import SYSTEM
 from accounts.models import User, person_made
 from accounts.second_factor import FACTORS
 from tenants import audit
@@ -33,7 +34,7 @@ def _made_anew(user: User, **_more: Any) -> None:
 
 @receiver(person_made)
 def _made_past_the_services(person: User, **_more: Any) -> None:
-    audit.record("person.created", target=person, data={"staff": person.is_staff})
+    audit.record("person.created", by=SYSTEM, target=person, data={"staff": person.is_staff})
 
 
 @transaction.atomic

@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -95,10 +94,7 @@ def provider_activity_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 def _at_customer(request: Any) -> activity.Trail:
-    try:
-        return activity.activity_at(request.customer, by=request.user)
-    except NotAllowed as error:
-        raise PermissionDenied(str(error)) from error
+    return activity.activity_at(request.customer, by=request.user)
 
 
 def _of_provider(request: HttpRequest) -> activity.Trail:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -41,8 +40,8 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
                 checked = urlsplit(identity.check(form.configuration())).hostname or ""
             else:
                 return _save(request, desk, saved, form)
-        except NotAllowed as error:
-            raise PermissionDenied(error.message) from error
+        except NotAllowed:
+            raise
         except Refusal as refusal:
             _blame(form, refusal)
     return _page(request, desk, saved, form, ForgetForm(), checked=checked)
@@ -57,9 +56,7 @@ def switch(request: HttpRequest) -> HttpResponse:
         raise Http404
     active = request.POST.get("active") == "on"
     try:
-        identity.switch(saved, active=active, by=request.user)
-    except NotAllowed as error:
-        raise PermissionDenied(error.message) from error
+        identity.switch(saved, active=active, by=desk.user)
     except IdentityProviderError as error:
         messages.error(request, error.message)
     else:
@@ -82,9 +79,7 @@ def forget(request: HttpRequest) -> HttpResponse:
     form = ForgetForm(request.POST)
     if form.is_valid():
         try:
-            identity.forget(saved, email=form.cleaned_data["email"], by=request.user)
-        except NotAllowed as error:
-            raise PermissionDenied(error.message) from error
+            identity.forget(saved, email=form.cleaned_data["email"], by=desk.user)
         except IdentityProviderError as error:
             form.add_error(error.field, error.message)
         else:
@@ -99,9 +94,9 @@ def _save(
 ) -> HttpResponse:
     secret = form.cleaned_data["client_secret"]
     if saved:
-        identity.change(saved, form.configuration(), client_secret=secret, by=request.user)
+        identity.change(saved, form.configuration(), client_secret=secret, by=desk.user)
     else:
-        identity.set_up(desk.provider, form.configuration(), client_secret=secret, by=request.user)
+        identity.set_up(desk.provider, form.configuration(), client_secret=secret, by=desk.user)
     messages.success(request, _("The identity provider is saved."))
     return redirect(desk.home)
 

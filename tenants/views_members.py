@@ -81,8 +81,8 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
     """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?invited= count."""
     search = searched(request)
     sort = request.GET.get("sort", "name")
-    members = Paginator(services.members(desk.place, search=search, sort=sort), PAGE_LENGTH)
-    invited = Paginator(services.invited(desk.place, search=search), PAGE_LENGTH)
+    members = Paginator(services.members(desk.place, by=desk.user, search=search, sort=sort), PAGE_LENGTH)
+    invited = Paginator(services.invited(desk.place, by=desk.user, search=search), PAGE_LENGTH)
     page, waiting = (
         members.get_page(request.GET.get("page")),
         invited.get_page(request.GET.get("invited")),
@@ -220,7 +220,7 @@ def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
 def _find(desk: Desk, pk: int) -> Any:
     """Raises what gives the 404 page, for another place's people too."""
     try:
-        return services.member(desk.place, pk)
+        return services.member(desk.place, pk, by=desk.user)
     except errors.NoSuchMember as error:
         raise Http404(error.message) from error
 

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenants import views_members
 from tenants.access import Right, require
-from tenants.errors import NotAllowed
 from tenants.views_members import Desk
 
 
@@ -50,8 +48,5 @@ def withdraw(request: Any, pk: int) -> HttpResponse:
 
 def _desk(request: Any, right: Right) -> Desk:
     """403 without the right."""
-    try:
-        require(request.user, request.customer, right)
-    except NotAllowed as error:
-        raise PermissionDenied(error.message) from error
+    require(request.user, request.customer, right)
     return Desk(request.customer, request.user, "people")

@@ -1,7 +1,6 @@
 """Team: a provider's own people, whom it invites, and what it demands of everybody's sign-in. On the base host."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -9,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenants import errors, services, views_members
-from tenants.access import Right, provider_rights_of, providers_of, require_at_provider
+from tenants.access import Right, providers_of, require, rights_of
 from tenants.models import Provider
 from tenants.views_members import Desk
 
@@ -22,7 +21,7 @@ def team(request: HttpRequest) -> HttpResponse:
     more = {
         "provider": desk.provider,
         "providers": _mine(request),
-        "may_set_security": Right.SET_SECURITY in provider_rights_of(request.user, desk.provider),
+        "may_set_security": Right.SET_SECURITY in rights_of(request.user, desk.provider),
         "security_url": desk.url("security"),
     }
     return views_members.index(request, desk, "tenants/team.html", more)
@@ -62,9 +61,9 @@ def security(request: HttpRequest) -> HttpResponse:
     desk = desk_of(request, Right.SET_SECURITY)
     required = request.POST.get("require_second_factor") == "on"
     try:
-        services.set_security_policy(desk.provider, require_second_factor=required, by=request.user)
-    except errors.NotAllowed as error:
-        raise PermissionDenied(error.message) from error
+        services.set_security_policy(desk.provider, require_second_factor=required, by=desk.user)
+    except errors.NotAllowed:
+        raise
     except errors.TenantError as error:
         messages.error(request, error.message)
     else:
@@ -87,10 +86,7 @@ def desk_of(request: HttpRequest, right: Right, prefix: str = "team") -> Desk:
     found = next((provider for provider in mine if asked in (None, provider.slug)), None)
     if found is None:
         raise Http404
-    try:
-        require_at_provider(request.user, found, right)
-    except errors.NotAllowed as error:
-        raise PermissionDenied(error.message) from error
+    require(request.user, found, right)
     return Desk(found, request.user, prefix, found.slug if len(mine) > 1 else "")
 
 

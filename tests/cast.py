@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import create_person
 from tenants.models import Customer, Provider
@@ -39,20 +40,20 @@ class Cast:
 def assemble() -> None:
     """Make the providers, customers and people that every test finds."""
     providers = {
-        "northwind": create_provider("northwind", "Northwind IT"),
-        "fabrikam": create_provider("fabrikam", "Fabrikam Services"),
+        "northwind": create_provider("northwind", "Northwind IT", by=SYSTEM),
+        "fabrikam": create_provider("fabrikam", "Fabrikam Services", by=SYSTEM),
     }
     customers = {
-        "acme": create_customer("acme", "Acme", provider=providers["northwind"]),
-        "globex": create_customer("globex", "Globex", provider=providers["northwind"]),
-        "initech": create_customer("initech", "Initech", provider=providers["fabrikam"]),
+        "acme": create_customer("acme", "Acme", provider=providers["northwind"], by=SYSTEM),
+        "globex": create_customer("globex", "Globex", provider=providers["northwind"], by=SYSTEM),
+        "initech": create_customer("initech", "Initech", provider=providers["fabrikam"], by=SYSTEM),
     }
     for name, (email, provider, customer, role) in PEOPLE.items():
-        user, _ = create_person(email, name=name.title(), password=PASSWORD, staff=name == "staff")
+        user, _ = create_person(email, name=name.title(), password=PASSWORD, staff=name == "staff", by=SYSTEM)
         if provider:
-            add_membership(user, provider=providers[provider], role=role)
+            add_membership(user, provider=providers[provider], role=role, by=SYSTEM)
         if customer:
-            add_membership(user, customer=customers[customer], role=role)
+            add_membership(user, customer=customers[customer], role=role, by=SYSTEM)
     User.objects.filter(email="staff@gatehouse.example").update(is_superuser=True)
 
 

@@ -19,6 +19,7 @@ from django.test import Client
 from django.utils import translation
 from psycopg import sql
 
+from accounts.actors import SYSTEM
 from mailboxes.vault import primitives
 from tests.accounts.factors import Clock
 from tests.cast import Cast, assemble, customer, present
@@ -183,8 +184,10 @@ class OpenMailbox:
 def make_mailbox(acme: Any) -> Callable[..., OpenMailbox]:
     from mailboxes.services import create_mailbox
 
-    def make(name: str = "Office 365 Journal", *, customer: Any = None, **details: Any) -> OpenMailbox:
-        mailbox, password = create_mailbox(customer or acme, name=name, **details)
+    def make(
+        name: str = "Office 365 Journal", *, customer: Any = None, by: Any = SYSTEM, **details: Any
+    ) -> OpenMailbox:
+        mailbox, password = create_mailbox(customer or acme, by=by, name=name, **details)
         return OpenMailbox(mailbox, password.reveal())
 
     return make

@@ -63,7 +63,7 @@ class _FirstFactor:
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # a mixin: what it stands before has it
         if first:
             user: Any = self.request.user
-            end_other_sessions(user, keep=self.request.session.session_key)
+            end_other_sessions(user, by=user, keep=self.request.session.session_key)
         return response
 
 

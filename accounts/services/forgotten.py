@@ -10,6 +10,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from accounts import mails, outbox
+from accounts.actors import SYSTEM, Actor, require_self, require_system
 from accounts.links import portal_url
 from accounts.models import PendingMail, User
 
@@ -45,7 +46,7 @@ def mail_reset_link(email: str) -> None:
     if turn is None:
         log.warning("links for a forgotten password were asked for again and again; the last one still works")
         return
-    facts = {"link": reset_link(user), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60}
+    facts = {"link": reset_link(user, by=SYSTEM), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60}
     try:
         mails.send(user, RESET_LINK, facts)
     except Exception:  # it was not sent, and is tried again
@@ -60,8 +61,11 @@ def _turn(user: User) -> str | None:
     return next((turn for turn, seconds in turns if cache.add(turn, True, seconds)), None)
 
 
-def reset_link(user: User) -> str:
-    """Sets a new password, once, within PASSWORD_RESET_TIMEOUT seconds. Whoever has it has the account."""
+def reset_link(user: User, *, by: Actor) -> str:
+    """Sets a new password, once, within PASSWORD_RESET_TIMEOUT seconds. Whoever has it has the account, so it is the
+    system's to make, and to hand over in a way that reaches nobody else. Raises SomebodyElses.
+    """
+    require_system(by)
     path = reverse(
         "account_reset_password_from_key",
         urlconf=settings.PUBLIC_SCHEMA_URLCONF,
@@ -70,8 +74,9 @@ def reset_link(user: User) -> str:
     return portal_url(path)
 
 
-def void_reset_links(user: User) -> None:
-    """Every link that was made for the person so far is dead, wherever it is under way."""
+def void_reset_links(user: User, *, by: Actor) -> None:
+    """Every link that was made for the person so far is dead, wherever it is under way. Raises SomebodyElses."""
+    require_self(by, user)
     User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)
 
 

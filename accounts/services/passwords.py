@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core import signing
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from accounts.actors import Actor, require_self
 from accounts.errors import (
     PasswordAlreadySaved,
     PasswordOfferAltered,
@@ -31,21 +32,23 @@ class PasswordOffer:
     token: str
 
 
-def offer_password(user: User) -> PasswordOffer:
+def offer_password(user: User, *, by: Actor) -> PasswordOffer:
     """A new strong random password. Nothing has changed yet, and nothing is stored: the token, which the form brings
-    back, holds the new password's hash alone.
+    back, holds the new password's hash alone. Raises SomebodyElses.
     """
+    require_self(by, user)
     password = new_password()
     offered = {"by": user.pk, "instead_of": mark_of(user), "hash": make_password(password)}
     return PasswordOffer(password, signing.dumps(offered, salt=SALT))
 
 
-def accept_password(user: User, token: str) -> None:
+def accept_password(user: User, token: str, *, by: Actor) -> None:
     """The offered password is the person's from now on.
 
-    Raises PasswordOfferExpired, PasswordOfferAltered (also for somebody else's), PasswordAlreadySaved for the second of
+    Raises SomebodyElses, PasswordOfferExpired, PasswordOfferAltered (also for somebody else's), PasswordAlreadySaved for the second of
     two presses, PasswordOfferOutdated when the password has changed since: so a token works once.
     """
+    require_self(by, user)
     try:
         offered: dict[str, Any] = signing.loads(token, salt=SALT, max_age=OFFER_SECONDS)
     except signing.SignatureExpired:
@@ -62,12 +65,13 @@ def accept_password(user: User, token: str) -> None:
         raise PasswordAlreadySaved if user.password == offered["hash"] else PasswordOfferOutdated
 
 
-def choose_password(user: User, password: str) -> None:
+def choose_password(user: User, password: str, *, by: Actor) -> None:
     """The chosen password is the person's from now on.
 
-    Raises django.core.exceptions.ValidationError with what is weak about it, SamePassword, PasswordAlreadySaved for the
+    Raises SomebodyElses, django.core.exceptions.ValidationError with what is weak about it, SamePassword, PasswordAlreadySaved for the
     second of two presses, PasswordOfferOutdated.
     """
+    require_self(by, user)
     validate_password(password, user)
     if check_password(password, user.password):
         raise SamePassword

@@ -6,6 +6,7 @@ import string
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
+from accounts.actors import Actor, require_self, require_system
 from accounts.addresses import canonical
 from accounts.models import User
 from accounts.names import validate_name
@@ -21,13 +22,15 @@ def new_password() -> str:
 
 @transaction.atomic
 def create_person(
-    email: str, *, name: str = "", password: str | None = None, staff: bool = False
+    email: str, *, by: Actor, name: str = "", password: str | None = None, staff: bool = False
 ) -> tuple[User, str | None]:
     """Make a person; without a password a random one is made and returned, this once.
 
-    Raises django.core.exceptions.ValidationError for what is no e-mail address or no name, is taken, or for a weak
+    For the system alone: who may have people made is for the rooms above. Raises SomebodyElses, and
+    django.core.exceptions.ValidationError for what is no e-mail address or no name, is taken, or for a weak
     password.
     """
+    require_system(by)
     user = User(email=canonical(email), name=name, is_staff=staff, is_superuser=staff)
     generated = None
     if password is None:
@@ -40,11 +43,12 @@ def create_person(
     return user, generated
 
 
-def save_settings(user: User, *, name: str, language: str, time_zone: str, theme: str) -> None:
+def save_settings(user: User, *, by: Actor, name: str, language: str, time_zone: str, theme: str) -> None:
     """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme.
 
-    Raises django.core.exceptions.ValidationError for what is no name.
+    Raises SomebodyElses, and django.core.exceptions.ValidationError for what is no name.
     """
+    require_self(by, user)
     validate_name(name)
     user.name, user.language, user.time_zone, user.theme = name, language, time_zone, theme
     user.save(update_fields=["name", "language", "time_zone", "theme"])

@@ -3,29 +3,33 @@
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 
+from accounts.actors import Actor, require_self
 from accounts.errors import NoSuchSession
 from accounts.models import User
 
 
-def sessions_of(user: User) -> list[UserSession]:
-    """The living sessions, the last used first; what has ended is forgotten on the way."""
+def sessions_of(user: User, *, by: Actor) -> list[UserSession]:
+    """The living sessions, the last used first; what has ended is forgotten on the way. Raises SomebodyElses."""
+    require_self(by, user)
     living: list[UserSession] = UserSession.objects.purge_and_list(user)
     return sorted(living, key=lambda session: session.last_seen_at, reverse=True)
 
 
-def session_of(user: User, pk: int) -> UserSession:
-    """The one door to a session. Raises NoSuchSession, also for somebody else's."""
+def session_of(user: User, pk: int, *, by: Actor) -> UserSession:
+    """The one door to a session. Raises SomebodyElses; NoSuchSession, also for somebody else's."""
+    require_self(by, user)
     session = UserSession.objects.filter(user=user, pk=pk).first()
     if session is None:
         raise NoSuchSession
     return session
 
 
-def end_other_sessions(user: User, *, keep: str | None) -> None:
-    """Sign out everywhere but in the session with this key, on all hosts at once."""
+def end_other_sessions(user: User, *, by: Actor, keep: str | None) -> None:
+    """Sign out everywhere but in the session with this key, on all hosts at once. Raises SomebodyElses."""
+    require_self(by, user)
     get_adapter().end_sessions(UserSession.objects.filter(user=user).exclude(session_key=keep or ""))
 
 
-def end_all_sessions(user: User) -> None:
-    """Sign out everywhere, on all hosts at once."""
-    end_other_sessions(user, keep=None)
+def end_all_sessions(user: User, *, by: Actor) -> None:
+    """Sign out everywhere, on all hosts at once. Raises SomebodyElses."""
+    end_other_sessions(user, by=by, keep=None)

@@ -37,7 +37,7 @@ def choose_own_password(request: HttpRequest) -> HttpResponse:
     form = ChosenPasswordForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
         try:
-            services.choose_password(user, form.cleaned_data["new_password"])
+            services.choose_password(user, form.cleaned_data["new_password"], by=user)
         except ValidationError as error:
             form.add_error("new_password", error)
         except SamePassword as error:
@@ -54,14 +54,14 @@ def _offer(request: HttpRequest) -> HttpResponse:
     form = CurrentPasswordForm(request.POST, request=request)
     if not form.is_valid():
         return render(request, "accounts/password.html", {"form": form})
-    offer = services.offer_password(_person(request))
+    offer = services.offer_password(_person(request), by=_person(request))
     return render(request, "accounts/password_new.html", {"offer": offer})
 
 
 def _accept(request: HttpRequest) -> HttpResponse:
     user = _person(request)
     try:
-        services.accept_password(user, request.POST["token"])
+        services.accept_password(user, request.POST["token"], by=user)
     except AccountError as error:
         form = CurrentPasswordForm(request=request)
         return render(request, "accounts/password.html", {"form": form, "refusal": error.message})
@@ -71,7 +71,7 @@ def _accept(request: HttpRequest) -> HttpResponse:
 def _changed(request: HttpRequest, user: User) -> HttpResponse:
     """This session goes on, under a new key; all others end, and the person gets a mail."""
     finalize_password_change(request, user)
-    services.end_other_sessions(user, keep=request.session.session_key)
+    services.end_other_sessions(user, by=user, keep=request.session.session_key)
     response = redirect("settings")
     devices.remember(request, response, user)  # its cookie went with the old password
     return response

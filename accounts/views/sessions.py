@@ -28,7 +28,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
             "device": devices.describe(session.user_agent),
             "is_here": session.session_key == request.session.session_key,
         }
-        for session in services.sessions_of(user)
+        for session in services.sessions_of(user, by=user)
     ]
     return render(request, "accounts/sessions.html", {"sessions": listed})
 
@@ -36,17 +36,17 @@ def sessions(request: HttpRequest) -> HttpResponse:
 def _end(request: HttpRequest, user: User) -> HttpResponse:
     which = request.POST.get("session", "")
     if which == "all":
-        services.end_all_sessions(user)
+        services.end_all_sessions(user, by=user)
         logout(request)
         messages.success(request, _("You are signed out everywhere."))
         return redirect("account_login")
     if which == "others":
-        services.end_other_sessions(user, keep=request.session.session_key)
+        services.end_other_sessions(user, by=user, keep=request.session.session_key)
         messages.success(request, _("You are signed out everywhere else."))
         return redirect("sessions")
     number = int(which) if which.isdecimal() and len(which) <= NUMBER_DIGITS else 0
     try:
-        session: UserSession = services.session_of(user, number)
+        session: UserSession = services.session_of(user, number, by=user)
     except NoSuchSession as error:
         messages.info(request, error.message)
         return redirect("sessions")

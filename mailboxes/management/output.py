@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
 from tenants.management.output import ScriptableCommand
@@ -26,8 +27,8 @@ class MailboxCommand(ScriptableCommand):
 
     def named(self, options: dict[str, Any]) -> tuple[Customer, Mailbox]:
         """Raises what errors_as_one_line() words."""
-        customer = customer_by_slug(options["customer"])
-        return customer, services.mailbox_by_address(customer, options["address"])
+        customer = customer_by_slug(options["customer"], by=SYSTEM)
+        return customer, services.mailbox_by_address(customer, options["address"], by=SYSTEM)
 
 
 def password_from_stdin() -> str:
@@ -51,7 +52,7 @@ def job_facts(job: Job) -> dict[str, Any]:
 
 def wait_for(customer: Customer, job_id: UUID) -> Job:
     """The job, once it is over or needs a person."""
-    while (job := services.find_job(customer, job_id)).state in Job.WORKABLE:
+    while (job := services.job_for(SYSTEM, customer, job_id)).state in Job.WORKABLE:
         time.sleep(POLL_SECONDS)
     return job
 

@@ -17,7 +17,7 @@ from mailboxes.services.finding import (
     mailbox_for,
     servers,
 )
-from mailboxes.services.jobs import find_job, job_for, jobs_of
+from mailboxes.services.jobs import job_for, jobs_of
 from mailboxes.services.lifecycle import activate_mailbox, edit_mailbox, suspend_mailbox
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
@@ -45,7 +45,6 @@ __all__ = [
     "create_mailbox",
     "delete_locked_mail",
     "edit_mailbox",
-    "find_job",
     "job_for",
     "jobs_of",
     "list_mailboxes",

@@ -22,8 +22,10 @@ from django.utils.encoding import force_bytes
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from accounts.actors import Actor
 from mailboxes.errors import MailboxError, NoSuchCertificate
 from mailboxes.models import Mailbox
+from tenants import access
 from tenants.models import AuditEvent, Customer
 
 ACTION = "mailbox.deleted"
@@ -164,14 +166,16 @@ def signed_octets(facts: dict[str, Any]) -> bytes:
 
 
 # --- Finding ---
-def certificates(customer: Customer) -> list[Certificate]:
-    """Those of all deleted mailboxes of a customer, newest first."""
+def certificates(customer: Customer, *, by: Actor) -> list[Certificate]:
+    """Those of all deleted mailboxes of a customer, newest first. Raises tenants.errors.NotAllowed."""
+    access.require(by, customer, access.Right.VIEW_MAILBOXES)
     trusted = _own_keys()
     return [_from_event(event, trusted) for event in _events(customer)]
 
 
-def certificate_of(customer: Customer, mailbox_id: UUID) -> Certificate:
-    """The one of a deleted mailbox. Raises NoSuchCertificate."""
+def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certificate:
+    """The one of a deleted mailbox. Raises NoSuchCertificate, tenants.errors.NotAllowed."""
+    access.require(by, customer, access.Right.VIEW_MAILBOXES)
     event = _events(customer).filter(target_type="mailbox", target_id=str(mailbox_id)).first()
     if event is None:
         raise NoSuchCertificate

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import KeyLock, Mailbox, MailboxKey, Tally
 from mailboxes.services import offers
@@ -21,7 +21,7 @@ from mailboxes.vault import (
     lock_with_password,
     new_password,
 )
-from tenants import audit, directory
+from tenants import access, audit, directory
 from tenants.models import Customer
 
 SALT = "gatehouse.mailbox-offer"
@@ -46,11 +46,12 @@ class _NewKey:
     lock: bytes
 
 
-def offer(customer: Customer, *, by: User, name: str, description: str = "") -> Offer:
+def offer(customer: Customer, *, by: Actor, name: str, description: str = "") -> Offer:
     """Make password, key pair and address for a mailbox that does not exist yet.
 
-    Raises InvalidName, InvalidDescription, NameTaken.
+    Raises NotAllowed, InvalidName, InvalidDescription, NameTaken.
     """
+    access.require(by, customer, access.Right.CREATE_MAILBOX)
     name, description = clean_name(name), clean_description(description)
     with tenant_context(customer):
         refuse_taken(name)
@@ -71,16 +72,17 @@ def accept(
     customer: Customer,
     token: str,
     *,
-    by: User,
+    by: Actor,
     name: str,
     description: str = "",
     understood: bool,
 ) -> Mailbox:
     """Step 2: create the mailbox of an offer, once.
 
-    Raises OfferExpired, OfferAltered, AlreadyCreated, NotUnderstood, InvalidName, InvalidDescription, NameTaken;
-    after any of these nothing has changed, and all but the first three leave the offer good for another try.
+    Raises NotAllowed, OfferExpired, OfferAltered, AlreadyCreated, NotUnderstood, InvalidName, InvalidDescription,
+    NameTaken; after any of these nothing has changed, and the last four leave the offer good for another try.
     """
+    access.require(by, customer, access.Right.CREATE_MAILBOX)
     key = _key_of(token, customer, by)
     # The directory remembers addresses for ever: an offer can't bring a deleted mailbox back.
     if directory.look_up(key.address):
@@ -92,15 +94,16 @@ def accept(
 
 
 def create_mailbox(
-    customer: Customer, *, name: str, description: str = "", by: User | None = None
+    customer: Customer, *, by: Actor, name: str, description: str = ""
 ) -> tuple[Mailbox, Secret]:
-    """Create a mailbox in one step, for commands. Raises InvalidName, InvalidDescription, NameTaken."""
+    """Create a mailbox in one step, for commands. Raises NotAllowed, InvalidName, InvalidDescription, NameTaken."""
+    access.require(by, customer, access.Right.CREATE_MAILBOX)
     name, description = clean_name(name), clean_description(description)
     password, key = _new_key(customer)
     return _create(customer, key, name=name, description=description, by=by), password
 
 
-def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None) -> Mailbox:
+def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by: Actor) -> Mailbox:
     with tenant_context(customer):
         refuse_taken(name)
         try:
@@ -116,13 +119,13 @@ def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by
 
 
 @transaction.atomic(durable=True)
-def _insert(customer: Customer, key: _NewKey, *, name: str, description: str, by: User | None) -> Mailbox:
+def _insert(customer: Customer, key: _NewKey, *, name: str, description: str, by: Actor) -> Mailbox:
     mailbox = Mailbox.objects.create(
         id=key.mailbox_id,
         name=name,
         description=description,
         address=key.address,
-        created_by_email=by.email if by else "",
+        created_by_email=by.email,
     )
     Tally.objects.create(mailbox=mailbox)
     generation = MailboxKey.objects.create(mailbox=mailbox, generation=1, public_key=key.public_key)
@@ -153,7 +156,7 @@ def _new_key(customer: Customer) -> tuple[Secret, _NewKey]:
     return password, _NewKey(mailbox_id, f"mbx-{letters}@{settings.MAIL_DOMAIN}", pair.public, lock)
 
 
-def _key_of(token: str, customer: Customer, by: User) -> _NewKey:
+def _key_of(token: str, customer: Customer, by: Actor) -> _NewKey:
     offered = offers.read(SALT, token, customer, by)
     return _NewKey(
         UUID(offered["mailbox"]),

@@ -7,14 +7,14 @@ from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock, Message
 from mailboxes.services import jobs, tallies
 from mailboxes.services.certificates import ACTION, facts_of, sign
 from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.naming import seen
-from tenants import audit, directory
+from tenants import access, audit, directory
 from tenants.models import Customer, DirectoryEntry
 
 
@@ -27,8 +27,9 @@ class Losses(NamedTuple):
     since: datetime | None
 
 
-def losses(customer: Customer, mailbox: Mailbox) -> Losses:
-    """What would be lost."""
+def losses(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Losses:
+    """What would be lost. Raises NotAllowed."""
+    access.require(by, customer, access.Right.DELETE_MAILBOX)
     with tenant_context(customer):
         now = tallies.of(mailbox.pk)
         oldest = Message.objects.filter(mailbox=mailbox).order_by("pk").values_list("received_at", flat=True)
@@ -36,13 +37,14 @@ def losses(customer: Customer, mailbox: Mailbox) -> Losses:
 
 
 def start_deletion(
-    customer: Customer, mailbox: Mailbox, *, by: User | None, confirmed_name: str | None = None
+    customer: Customer, mailbox: Mailbox, *, by: Actor, confirmed_name: str | None = None
 ) -> Job:
     """Destroy every lock of every key: when this returns nobody reads the mail any more, whatever else happens.
 
-    `confirmed_name` is the mailbox's name as a person typed it; None when no person was asked. Raises StillActive,
-    NameNotConfirmed, NoSuchMailbox, MailboxDeleting.
+    `confirmed_name` is the mailbox's name as a person typed it; None when no person was asked. Raises NotAllowed,
+    StillActive, NameNotConfirmed, NoSuchMailbox, MailboxDeleting.
     """
+    access.require(by, customer, access.Right.DELETE_MAILBOX)
     with tenant_context(customer), transaction.atomic(durable=True):
         found = hold_mailbox(mailbox.pk)
         if found.status != Mailbox.Status.SUSPENDED:
@@ -96,6 +98,7 @@ def finish_deletion(customer: Customer, job: Job) -> bool:
     )
     audit.record(
         ACTION,
+        by=access.SYSTEM,
         customer=customer,
         target=("mailbox", str(mailbox.pk), mailbox.name),
         data=sign(facts),

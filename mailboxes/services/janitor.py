@@ -23,10 +23,12 @@ from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Replace
 from django_tenants.utils import tenant_context
 
+from accounts.actors import Actor
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import damage
 from mailboxes.store import store
 from mailboxes.vault import sealed_size
+from tenants import access
 from tenants.models import Customer
 
 log = logging.getLogger(__name__)
@@ -160,8 +162,12 @@ class _Findings:
     loose: list[OrphanBlob] = field(default_factory=list)
 
 
-def check_store(customer: Customer) -> StoreReport:
-    """Compare all rows and blobs of a customer; changes nothing. Raises StoreFailed when the store can't be read."""
+def check_store(customer: Customer, *, by: Actor) -> StoreReport:
+    """Compare all rows and blobs of a customer; changes nothing.
+
+    Raises tenants.errors.NotAllowed, and StoreFailed when the store can't be read.
+    """
+    access.require(by, access.PLATFORM, access.Right.CHECK_STORE)
     report = StoreReport(customer.slug)
     with tenant_context(customer):
         for folder in mailbox_folders(customer):

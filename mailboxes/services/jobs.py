@@ -13,13 +13,20 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox
 from tenants import access
 from tenants.models import Customer, OpenJob
 
 log = logging.getLogger(__name__)
+
+# Who may start such a job may let it go on.
+RIGHT_OF = {
+    Job.Kind.REENCRYPTION: access.Right.RESET_PASSWORD,
+    Job.Kind.CLEARING: access.Right.DELETE_MAILBOX,
+    Job.Kind.DELETION: access.Right.DELETE_MAILBOX,
+}
 
 TASK = "mailboxes.tasks.work_job"
 FIRST_PAUSE, LONGEST_PAUSE = 2, 300  # seconds between attempts after a failure
@@ -29,7 +36,7 @@ NOT_STARTED = {"started_at": None, "done_at_start": None}
 
 
 # --- Opening, going on, closing: in the caller's transaction, in the customer's schema ---
-def open_job(customer: Customer, mailbox: Mailbox, kind: str, *, total: int, by: User | None) -> Job:
+def open_job(customer: Customer, mailbox: Mailbox, kind: str, *, total: int, by: Actor) -> Job:
     """A new job, for which the bell rings as soon as the caller's transaction is committed."""
     job = Job.objects.create(
         kind=kind,
@@ -39,7 +46,7 @@ def open_job(customer: Customer, mailbox: Mailbox, kind: str, *, total: int, by:
         mailbox_address=mailbox.address,
         total=total,
         wake_at=_later(),
-        created_by_email=by.email if by else "",
+        created_by_email=by.email,
     )
     OpenJob.objects.create(customer=customer, job_id=job.pk)
     log.info("job begun job=%s kind=%s mailbox=%s messages=%s", job.pk, kind, mailbox.address, total)
@@ -171,15 +178,10 @@ def ring_stalled() -> int:
 
 # --- Looking ---
 def job_for(
-    user: User, customer: Customer, pk: UUID, right: access.Right = access.Right.VIEW_MAILBOXES
+    by: Actor, customer: Customer, pk: UUID, right: access.Right = access.Right.VIEW_MAILBOXES
 ) -> Job:
     """The one door to a job. Raises NoSuchJob, also for another customer's; tenants.errors.NotAllowed."""
-    access.require(user, customer, right)
-    return find_job(customer, pk)
-
-
-def find_job(customer: Customer, pk: UUID) -> Job:
-    """For commands. Raises NoSuchJob."""
+    access.require(by, customer, right)
     with tenant_context(customer):
         job = Job.objects.select_related("mailbox").filter(pk=pk).first()
     if job is None:
@@ -187,9 +189,11 @@ def find_job(customer: Customer, pk: UUID) -> Job:
     return job
 
 
-def jobs_of(mailbox: Mailbox) -> list[Job]:
-    """Its jobs, the live ones first, then the newest; in the customer's schema."""
-    jobs = list(mailbox.jobs.order_by("-created_at")[:20])
+def jobs_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[Job]:
+    """Its jobs, the live ones first, then the newest. Raises tenants.errors.NotAllowed."""
+    access.require(by, customer, access.Right.VIEW_MAILBOXES)
+    with tenant_context(customer):
+        jobs = list(mailbox.jobs.order_by("-created_at")[:20])
     return sorted(jobs, key=lambda job: not job.is_live)
 
 

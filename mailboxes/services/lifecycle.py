@@ -6,13 +6,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Mailbox, MailboxKey
 from mailboxes.services import tallies
 from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.naming import clean_description, clean_name, clean_reason, refuse_taken
-from tenants import audit, directory
+from tenants import access, audit, directory
 from tenants.models import Customer
 
 CHOICES = (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED)
@@ -22,7 +22,7 @@ def edit_mailbox(
     customer: Customer,
     mailbox: Mailbox,
     *,
-    by: User | None,
+    by: Actor,
     name: str,
     description: str,
     status: str | None = None,
@@ -30,24 +30,27 @@ def edit_mailbox(
 ) -> Mailbox:
     """Change name, description and status (None: as it is) in one go; `reason` belongs to a suspension.
 
-    Raises InvalidName, InvalidDescription, InvalidReason, UnknownStatus, NameTaken, NoSuchMailbox, MailboxDeleting;
-    then nothing has changed.
+    Raises NotAllowed, InvalidName, InvalidDescription, InvalidReason, UnknownStatus, NameTaken, NoSuchMailbox,
+    MailboxDeleting; then nothing has changed.
     """
+    access.require(by, customer, access.Right.EDIT_MAILBOX)
     wanted = {"name": clean_name(name), "description": clean_description(description)}
     return _change(customer, mailbox, wanted, status=status, reason=clean_reason(reason), by=by)
 
 
-def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: User | None, reason: str = "") -> Mailbox:
+def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor, reason: str = "") -> Mailbox:
     """From now on new mail is put off (450); what waits can still be collected.
 
-    Raises InvalidReason, NoSuchMailbox, MailboxDeleting.
+    Raises NotAllowed, InvalidReason, NoSuchMailbox, MailboxDeleting.
     """
+    access.require(by, customer, access.Right.EDIT_MAILBOX)
     status = Mailbox.Status.SUSPENDED
     return _change(customer, mailbox, {}, status=status, reason=clean_reason(reason), by=by)
 
 
-def activate_mailbox(customer: Customer, mailbox: Mailbox, *, by: User | None) -> Mailbox:
-    """From now on new mail is taken again. Raises NoSuchMailbox, MailboxDeleting."""
+def activate_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Mailbox:
+    """From now on new mail is taken again. Raises NotAllowed, NoSuchMailbox, MailboxDeleting."""
+    access.require(by, customer, access.Right.EDIT_MAILBOX)
     return _change(customer, mailbox, {}, status=Mailbox.Status.ACTIVE, reason="", by=by)
 
 
@@ -58,7 +61,7 @@ def _change(
     *,
     status: str | None,
     reason: str,
-    by: User | None,
+    by: Actor,
 ) -> Mailbox:
     if status is not None and status not in CHOICES:
         raise errors.UnknownStatus
@@ -82,7 +85,7 @@ def _write(
     *,
     status: str | None,
     reason: str,
-    by: User | None,
+    by: Actor,
 ) -> Mailbox:
     found = hold_mailbox(mailbox.pk)
     values: dict[str, Any] = dict(wanted)
@@ -112,13 +115,13 @@ def _write(
     return found
 
 
-def _suspension(mailbox: Mailbox, reason: str, by: User | None) -> dict[str, Any]:
+def _suspension(mailbox: Mailbox, reason: str, by: Actor) -> dict[str, Any]:
     if mailbox.status == Mailbox.Status.SUSPENDED:  # since when and by whom stays as it was
         return {"suspension_reason": reason}
     return {
         "status": Mailbox.Status.SUSPENDED,
         "suspended_at": timezone.now(),
-        "suspended_by_email": by.email if by else "",
+        "suspended_by_email": by.email,
         "suspension_reason": reason,
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core import signing
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from tenants.models import Customer
 
@@ -14,13 +14,13 @@ OFFER_SECONDS = (
 )
 
 
-def sign(salt: str, customer: Customer, by: User | None, **offered: Any) -> str:
+def sign(salt: str, customer: Customer, by: Actor, **offered: Any) -> str:
     """A token that only this person can bring back, at this customer, within OFFER_SECONDS."""
-    who = {"customer": str(customer.pk), "by": by.pk if by else None}
+    who = {"customer": str(customer.pk), "by": by.pk}
     return signing.dumps({**offered, **who}, salt=salt)
 
 
-def read(salt: str, token: str, customer: Customer, by: User | None) -> dict[str, Any]:
+def read(salt: str, token: str, customer: Customer, by: Actor) -> dict[str, Any]:
     """What was signed. Raises OfferExpired, OfferAltered."""
     try:
         offered: dict[str, Any] = signing.loads(token, salt=salt, max_age=OFFER_SECONDS)
@@ -28,7 +28,7 @@ def read(salt: str, token: str, customer: Customer, by: User | None) -> dict[str
         raise errors.OfferExpired from None
     except signing.BadSignature:
         raise errors.OfferAltered from None
-    if (offered["customer"], offered["by"]) != (str(customer.pk), by.pk if by else None):
+    if (offered["customer"], offered["by"]) != (str(customer.pk), by.pk):
         raise errors.OfferAltered
     return offered
 

@@ -9,10 +9,11 @@ from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock
 from mailboxes.services import damage, jobs, offers, tallies, worker_keys
+from mailboxes.services.finding import find_mailbox
 from mailboxes.services.keyring import (
     Keyring,
     destroy_locks,
@@ -32,7 +33,7 @@ from mailboxes.vault import (
     lock_with_password,
     new_password,
 )
-from tenants import audit, directory
+from tenants import access, audit, directory
 from tenants.models import Customer
 
 SALT = "gatehouse.reset-offer"
@@ -83,16 +84,17 @@ def offer_reset(
     customer: Customer,
     mailbox: Mailbox,
     *,
-    by: User | None,
+    by: Actor,
     current_password: str = "",
     locked_mail: str = "",
 ) -> ResetOffer:
     """Make the next password and key; nothing has changed yet.
 
     With the current password what waits stays readable. Without, `locked_mail` says what becomes of it: KEEP or
-    DELETE. Raises PasswordMistyped, WrongCurrentPassword, TooManyGuesses, LockedMailUndecided, NoSuchMailbox,
-    MailboxDeleting.
+    DELETE. Raises NotAllowed, PasswordMistyped, WrongCurrentPassword, TooManyGuesses, LockedMailUndecided,
+    NoSuchMailbox, MailboxDeleting.
     """
+    access.require(by, customer, access.Right.RESET_PASSWORD)
     password, key, waiting = _make(customer, mailbox, current_password, locked_mail, by)
     token = offers.sign(
         SALT,
@@ -113,13 +115,14 @@ def offer_reset(
 
 
 def accept_reset(
-    customer: Customer, mailbox: Mailbox, token: str, *, by: User | None, understood: bool
+    customer: Customer, mailbox: Mailbox, token: str, *, by: Actor, understood: bool
 ) -> Job | None:
     """Step 2: from its return on only the new password opens the mailbox. The job, if there is work to do.
 
-    Raises OfferExpired, OfferAltered, OfferOutdated, AlreadyReset, NotUnderstood, NoSuchMailbox, MailboxDeleting; then
-    nothing has changed.
+    Raises NotAllowed, OfferExpired, OfferAltered, OfferOutdated, AlreadyReset, NotUnderstood, NoSuchMailbox,
+    MailboxDeleting; then nothing has changed.
     """
+    access.require(by, customer, access.Right.RESET_PASSWORD)
     offered = offers.read(SALT, token, customer, by)
     if UUID(offered["mailbox"]) != mailbox.pk:
         raise errors.OfferAltered
@@ -145,22 +148,24 @@ def reset_password(
     customer: Customer,
     mailbox: Mailbox,
     *,
-    by: User | None,
+    by: Actor,
     current_password: str = "",
     locked_mail: str = "",
 ) -> tuple[Secret, Job | None]:
     """Both steps at once, for commands. Raises what they raise."""
+    access.require(by, customer, access.Right.RESET_PASSWORD)
     password, key, _waiting = _make(customer, mailbox, current_password, locked_mail, by)
     with tenant_context(customer):
         return password, _reset(customer, mailbox.pk, key, by)
 
 
-def unlock(customer: Customer, mailbox: Mailbox, password: str, *, by: User | None) -> Job | None:
+def unlock(customer: Customer, mailbox: Mailbox, password: str, *, by: Actor) -> Job | None:
     """Bring locked mail back with an earlier password, or let a stopped re-encryption go on with the current one.
 
-    The job, or None when what was locked had been collected already. Raises PasswordMistyped, WrongCurrentPassword,
-    TooManyGuesses, NothingToUnlock, NoSuchMailbox, MailboxDeleting.
+    The job, or None when what was locked had been collected already. Raises NotAllowed, PasswordMistyped,
+    WrongCurrentPassword, TooManyGuesses, NothingToUnlock, NoSuchMailbox, MailboxDeleting.
     """
+    access.require(by, customer, access.Right.RESET_PASSWORD)
     with tenant_context(customer):
         keyring = prove(customer, mailbox.pk, password, _open_any, by=by)
         return _unlock(customer, mailbox.pk, keyring, by)
@@ -174,9 +179,10 @@ def _open_any(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyring:
 
 
 def _make(
-    customer: Customer, mailbox: Mailbox, current_password: str, locked_mail: str, by: User | None
+    customer: Customer, mailbox: Mailbox, current_password: str, locked_mail: str, by: Actor
 ) -> tuple[Secret, _NewKey, int]:
     with tenant_context(customer):
+        mailbox = find_mailbox(mailbox.pk)  # as it is now, and in this customer's schema
         keyring: Keyring = {}
         if current_password.strip():
             keyring, locked_mail = prove(customer, mailbox.pk, current_password, open_keyring, by=by), ""
@@ -222,7 +228,7 @@ def _readable(mailbox: Mailbox) -> int:
 
 
 @transaction.atomic(durable=True)
-def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: User | None) -> Job | None:
+def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: Actor) -> Job | None:
     mailbox = hold_mailbox(mailbox_id)
     keys = MailboxKey.objects.filter(mailbox=mailbox)
     # Again, for a double press waits here: what it brought is no outdated offer.
@@ -276,7 +282,7 @@ def _hand_over(newest: MailboxKey, earlier: dict[int, _Handover]) -> None:
         KeyLock.objects.create(key_id=pk, kind=Kind.WORKER, data=handover.worker, expires_at=expires_at)
 
 
-def _reencrypt(customer: Customer, mailbox: Mailbox, by: User | None) -> Job | None:
+def _reencrypt(customer: Customer, mailbox: Mailbox, by: Actor) -> Job | None:
     """One job for all retired keys of a mailbox; one that is there already gets the more to do."""
     drop_empty(mailbox.pk, State.RETIRED)
     retired = MailboxKey.objects.filter(mailbox=mailbox, state=State.RETIRED)
@@ -300,7 +306,7 @@ def _unfinished(mailbox: Mailbox) -> Job | None:
 
 
 def _shut_out(
-    customer: Customer, mailbox: Mailbox, keys: set[int], locked_mail: str, by: User | None
+    customer: Customer, mailbox: Mailbox, keys: set[int], locked_mail: str, by: Actor
 ) -> Job | None:
     """Nobody has proven to know what opens the earlier keys, so the workers may not go on with them either."""
     jobs.wipe_worker_locks(mailbox.pk)
@@ -312,7 +318,7 @@ def _shut_out(
 
 
 @transaction.atomic(durable=True)
-def _unlock(customer: Customer, mailbox_id: UUID, keyring: Keyring, by: User | None) -> Job | None:
+def _unlock(customer: Customer, mailbox_id: UUID, keyring: Keyring, by: Actor) -> Job | None:
     mailbox = hold_mailbox(mailbox_id)
     keys = MailboxKey.objects.filter(mailbox=mailbox)
     current = keys.get(state=State.CURRENT)

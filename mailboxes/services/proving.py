@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.services.keyring import Keyring, hold_mailbox
 from mailboxes.vault import MistypedPassword, Secret, WrongPassword, parse_password
@@ -20,7 +20,7 @@ REFUSED = "mailbox.password_refused"
 Opener = Callable[[UUID, UUID, Secret], Keyring]
 
 
-def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *, by: User | None) -> Keyring:
+def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *, by: Actor) -> Keyring:
     """The keys that `opener` opens with the password as it was typed. Runs in the customer's schema.
 
     Raises PasswordMistyped, WrongCurrentPassword, TooManyGuesses, NoSuchMailbox, MailboxDeleting.

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Job, Mailbox, MailboxKey, TallyChange
 from mailboxes.services import jobs, tallies
 from mailboxes.services.keyring import destroy_locks, drop_empty, hold_mailbox
-from tenants import audit
+from tenants import access, audit
 from tenants.models import Customer
 
 
-def doom(customer: Customer, mailbox: Mailbox, keys: Iterable[int], *, by: User | None) -> Job | None:
+def doom(customer: Customer, mailbox: Mailbox, keys: Iterable[int], *, by: Actor) -> Job | None:
     """Destroy these keys, whose mail no password is to open any more, and have their storage freed.
 
     In the caller's transaction, with the mailbox held. The job, or None when they had no mail.
@@ -36,8 +36,12 @@ def doom(customer: Customer, mailbox: Mailbox, keys: Iterable[int], *, by: User 
     return jobs.open_job(customer, mailbox, Job.Kind.CLEARING, total=total, by=by)
 
 
-def delete_locked_mail(customer: Customer, mailbox: Mailbox, *, by: User | None) -> Job | None:
-    """Give up mail that only an earlier password opens. Raises NothingToUnlock, NoSuchMailbox, MailboxDeleting."""
+def delete_locked_mail(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Job | None:
+    """Give up mail that only an earlier password opens.
+
+    Raises NotAllowed, NothingToUnlock, NoSuchMailbox, MailboxDeleting.
+    """
+    access.require(by, customer, access.Right.DELETE_MAILBOX)
     with tenant_context(customer), transaction.atomic(durable=True):
         found = hold_mailbox(mailbox.pk)
         locked = MailboxKey.objects.filter(mailbox=found, state=MailboxKey.State.LOCKED)

@@ -3,29 +3,30 @@
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
-from accounts.models import User
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Job
 from mailboxes.services import jobs
 from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.passwords import unlock
-from tenants import audit
+from tenants import access, audit
 from tenants.models import Customer
 
 
-def retry(customer: Customer, job: Job, *, by: User | None, password: str = "") -> Job:
+def retry(customer: Customer, job: Job, *, by: Actor, password: str = "") -> Job:
     """Let a failed, pausing or waiting job go on now.
 
-    Raises NothingToRetry; NoSuchMailbox, MailboxDeleting; PasswordNeeded when the workers have lost their access to the
+    Raises NotAllowed, NoSuchJob, NothingToRetry; NoSuchMailbox, MailboxDeleting; PasswordNeeded when the workers have lost their access to the
     keys, and then what `unlock` raises.
     """
-    job = jobs.find_job(customer, job.pk)
+    job = jobs.job_for(by, customer, job.pk)
+    access.require(by, customer, jobs.RIGHT_OF[Job.Kind(job.kind)])
     if not jobs.may_retry(job) or job.mailbox is None:
         raise errors.NothingToRetry
     if jobs.needs_password(job):
         if not password.strip():
             raise errors.PasswordNeeded
-        return unlock(customer, job.mailbox, password, by=by) or jobs.find_job(customer, job.pk)
+        return unlock(customer, job.mailbox, password, by=by) or jobs.job_for(by, customer, job.pk)
     with tenant_context(customer), transaction.atomic(durable=True):
         if job.kind != Job.Kind.DELETION:
             hold_mailbox(job.mailbox.pk)  # which a deletion may have overtaken

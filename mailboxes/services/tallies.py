@@ -6,8 +6,12 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
+from django_tenants.utils import tenant_context
 
+from accounts.actors import Actor
 from mailboxes.models import Mailbox, MailboxKey, Message, Tally, TallyChange
+from tenants import access
+from tenants.models import Customer
 
 FOLD = """
 WITH changes AS (
@@ -125,6 +129,8 @@ def of(mailbox_id: UUID) -> Activity:
     )
 
 
-def activity(mailbox: Mailbox) -> Activity:
-    """A mailbox's counters, exact at this moment."""
-    return of(mailbox.pk)
+def activity(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Activity:
+    """A mailbox's counters, exact at this moment. Raises tenants.errors.NotAllowed."""
+    access.require(by, customer, access.Right.VIEW_MAILBOXES)
+    with tenant_context(customer):
+        return of(mailbox.pk)

@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
-from mailboxes.views.guards import ConsoleRequest, find_mailbox, needs, to_the_certificate
+from mailboxes.views.guards import ConsoleRequest, find_mailbox, to_the_certificate
 from mailboxes.views.jobs import job_context, shown_of
 from mailboxes.views.live import asks_for_a_part, fingerprint, part
 from tenants.access import Right
@@ -26,13 +26,12 @@ LONG_SUSPENSION = timedelta(hours=12)
 
 
 @require_safe
-@needs(Right.VIEW_MAILBOXES)
 @vary_on_headers("HX-Request")
 def index(request: ConsoleRequest) -> HttpResponse:
     """All mailboxes of the customer. While a job runs on one of them, the table fetches itself again."""
     search = searched(request)
     sort = request.GET.get("sort", "name")
-    mailboxes = services.list_mailboxes(search=search, sort=sort)
+    mailboxes = services.list_mailboxes(request.customer, by=request.user, search=search, sort=sort)
     page = Paginator(mailboxes, PAGE_LENGTH).get_page(request.GET.get("page"))
     seen = fingerprint(*map(_listed, page))
     context = {
@@ -58,7 +57,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         mailbox = find_mailbox(request, pk, Right.VIEW_MAILBOXES)
     except Http404:
         return to_the_certificate(request, pk)  # links to a mailbox outlive it
-    activity = services.activity(mailbox)
+    activity = services.activity(request.customer, mailbox, by=request.user)
     seen = fingerprint(mailbox.status, activity)
     context: dict[str, Any] = {
         "mailbox": mailbox,
@@ -68,7 +67,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     }
     if asks_for_a_part(request):
         return part(request, "mailboxes/detail.html#activity", context, seen=seen)
-    jobs = services.jobs_of(mailbox)
+    jobs = services.jobs_of(request.customer, mailbox, by=request.user)
     if shown := _worth_showing(jobs):
         context |= job_context(request, shown)
     deleting = mailbox.status == Mailbox.Status.DELETING

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -16,7 +15,6 @@ from accounts.models import User
 from mailboxes import errors, services
 from mailboxes.models import Mailbox
 from tenants.access import Right, require
-from tenants.errors import NotAllowed
 from tenants.models import Customer
 
 View = Callable[..., HttpResponse]
@@ -35,15 +33,12 @@ class ConsoleRequest(HttpRequest):
 
 
 def needs(right: Right) -> Callable[[View], View]:
-    """Let in who has the right; everybody else who may look at this customer gets the 403 page."""
+    """For pages that show something before a verb is asked: who has no right there gets the 403 page, as from a verb."""
 
     def guard(view: View) -> View:
         @wraps(view)
         def guarded(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            try:
-                require(request.user, request.customer, right)
-            except NotAllowed as error:
-                raise PermissionDenied(str(error)) from error
+            require(request.user, request.customer, right)
             return view(request, *args, **kwargs)
 
         return guarded
@@ -74,8 +69,6 @@ def find_mailbox(request: ConsoleRequest, pk: UUID, right: Right) -> Mailbox:
         return services.mailbox_for(request.user, request.customer, pk, right)
     except errors.NoSuchMailbox as error:
         raise Http404(error.message) from error
-    except NotAllowed as error:
-        raise PermissionDenied(str(error)) from error
 
 
 def to_the_mailbox(request: ConsoleRequest, pk: UUID, refusal: errors.MailboxError) -> HttpResponse:
@@ -89,7 +82,7 @@ def to_the_mailbox(request: ConsoleRequest, pk: UUID, refusal: errors.MailboxErr
 def find_certificate(request: ConsoleRequest, pk: UUID) -> services.Certificate:
     """The certificate of the deleted mailbox. Raises what gives the 404 page."""
     try:
-        return services.certificate_of(request.customer, pk)
+        return services.certificate_of(request.customer, pk, by=request.user)
     except errors.NoSuchCertificate as error:
         raise Http404(error.message) from error
 

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,17 +14,10 @@ from django.views.decorators.vary import vary_on_headers
 from mailboxes import errors, services
 from mailboxes.forms import RetryForm
 from mailboxes.models import Job
+from mailboxes.services.jobs import RIGHT_OF
 from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, never_kept
 from mailboxes.views.live import asks_for_a_part, fingerprint, part
-from tenants.access import Right
-from tenants.errors import NotAllowed
 
-# Who may start such a job may let it go on.
-RIGHT_OF = {
-    Job.Kind.REENCRYPTION: Right.RESET_PASSWORD,
-    Job.Kind.CLEARING: Right.DELETE_MAILBOX,
-    Job.Kind.DELETION: Right.DELETE_MAILBOX,
-}
 SAID_EVERY = 25  # percent: more often would drown out whatever else a screen reader has to say
 
 
@@ -35,9 +27,11 @@ SAID_EVERY = 25  # percent: more often would drown out whatever else a screen re
 @vary_on_headers("HX-Request")
 def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """How a job gets on. The part that changes asks for itself until the job is over; a POST tries again."""
-    found = _find_job(request, pk, Right.VIEW_MAILBOXES)
+    try:
+        found = services.job_for(request.user, request.customer, pk)
+    except errors.NoSuchJob as error:
+        raise Http404(error.message) from error
     if request.method == "POST":
-        _find_job(request, pk, RIGHT_OF[Job.Kind(found.kind)])
         return _retry(request, found)
     context = job_context(request, found)
     if not asks_for_a_part(request):
@@ -91,12 +85,3 @@ def shown_of(progress: services.Progress) -> tuple[Any, ...]:
 
 def _is_certified(found: Job) -> bool:
     return found.kind == Job.Kind.DELETION and found.state == Job.State.DONE
-
-
-def _find_job(request: ConsoleRequest, pk: UUID, right: Right) -> Job:
-    try:
-        return services.job_for(request.user, request.customer, pk, right)
-    except errors.NoSuchJob as error:
-        raise Http404(error.message) from error
-    except NotAllowed as error:
-        raise PermissionDenied(str(error)) from error

@@ -33,7 +33,7 @@ def reset_password(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def _ask(
     request: ConsoleRequest, mailbox: Mailbox, form: ResetForm | None = None, refusal: str = ""
 ) -> HttpResponse:
-    activity = services.activity(mailbox)
+    activity = services.activity(request.customer, mailbox, by=request.user)
     waiting = activity.waiting - activity.locked  # what is locked already stays so, whatever is chosen here
     form = form or ResetForm()
     form.tell(waiting=waiting)
@@ -115,10 +115,16 @@ def unlock(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("That password fits: the mail that it opens is unlocked."))
             return _to_the_job(mailbox, job)
-    activity = services.activity(mailbox)
+    activity = services.activity(request.customer, mailbox, by=request.user)
     if form.is_bound and not activity.locked:  # the button was pressed twice, or somebody was quicker
         messages.info(request, _("No mail is locked any more."))
-        return _to_the_job(mailbox, next((job for job in services.jobs_of(mailbox) if job.is_live), None))
+        return _to_the_job(
+            mailbox,
+            next(
+                (job for job in services.jobs_of(request.customer, mailbox, by=request.user) if job.is_live),
+                None,
+            ),
+        )
     context = {
         "mailbox": mailbox,
         "activity": activity,

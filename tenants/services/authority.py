@@ -6,8 +6,17 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from tenants.access import PLATFORM, ROLE_RIGHTS, Right, provider_rights_of, rights_of
-from tenants.errors import InvalidLimit, InvalidRole, LastOwner, MoreThanOwn, NotAllowed
+from tenants.access import (
+    CUSTOMER_RIGHTS,
+    PLATFORM,
+    PROVIDER_RIGHTS,
+    ROLE_RIGHTS,
+    Right,
+    System,
+    require,
+    rights_of,
+)
+from tenants.errors import InvalidLimit, InvalidRole, LastOwner, MoreThanOwn
 from tenants.models import Customer, Membership, Provider
 
 Place = Provider | Customer
@@ -62,11 +71,19 @@ def lock_all(places: Collection[Place]) -> None:
         lock(place)
 
 
+def managing(place: Place) -> Right:
+    """The right to decide about others there."""
+    return Right.MANAGE_TEAM if isinstance(place, Provider) else Right.MANAGE_PEOPLE
+
+
+def viewing(place: Place) -> Right:
+    """The right to know who is there."""
+    return Right.VIEW_TEAM if isinstance(place, Provider) else Right.VIEW_PEOPLE
+
+
 def may_manage(user: Any, place: Place) -> bool:
-    """Whether the person decides about others there."""
-    if isinstance(place, Provider):
-        return Right.MANAGE_TEAM in provider_rights_of(user, place)
-    return Right.MANAGE_PEOPLE in rights_of(user, place)
+    """Whether the actor decides about others there."""
+    return managing(place) in rights_of(user, place)
 
 
 def may_found(user: Any, provider: Provider) -> bool:
@@ -90,11 +107,12 @@ def check_authority(
 
     `roles` are those that somebody has and shall have. `customers` is the reach asked for; None means all.
     """
-    if not may_manage(by, place):
-        raise NotAllowed
+    require(by, place, managing(place))
     if not set(roles) <= set(givable_roles(by, place)):
         raise MoreThanOwn
-    own = _memberships(by, place).filter(limited=True).first() if isinstance(place, Provider) else None
+    own = None
+    if isinstance(place, Provider) and not isinstance(by, System):
+        own = _memberships(by, place).filter(limited=True).first()
     if own is not None and (customers is None or not set(customers) <= set(own.customers.all())):
         raise MoreThanOwn
 
@@ -143,6 +161,8 @@ def _by_slug(customer: Customer) -> str:
 def _own_rights(user: Any, place: Place) -> frozenset[Right]:
     if isinstance(place, Customer):
         return rights_of(user, place)
+    if isinstance(user, System):
+        return PROVIDER_RIGHTS | CUSTOMER_RIGHTS
     roles = _memberships(user, place).values_list("role", flat=True)
     return frozenset().union(*(ROLE_RIGHTS[role] for role in roles))
 

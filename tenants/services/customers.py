@@ -1,14 +1,14 @@
 """Providers and their customers."""
 
 import logging
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_exists
 from kombu.exceptions import OperationalError
 
+from accounts.actors import Actor
 from accounts.names import is_a_line
-from tenants import audit, slugs, spares
+from tenants import access, audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
 from tenants.models import Customer, Domain, Provider
 from tenants.tasks import refill_spares
@@ -17,13 +17,14 @@ log = logging.getLogger(__name__)
 
 
 @transaction.atomic(durable=True)
-def create_provider(slug: str, name: str, *, by: Any = None) -> Provider:
-    """Raises InvalidSlug, InvalidName or SlugTaken."""
+def create_provider(slug: str, name: str, *, by: Actor) -> Provider:
+    """Raises NotAllowed, InvalidSlug, InvalidName or SlugTaken."""
+    access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
     return add_provider(slug, name, by=by)
 
 
-def add_provider(slug: str, name: str, *, by: Any) -> Provider:
-    """create_provider inside another act's transaction."""
+def add_provider(slug: str, name: str, *, by: Actor) -> Provider:
+    """create_provider inside another act's transaction, which has asked already."""
     slugs.check(slug)
     provider = Provider(slug=slug, name=_checked_name(name))
     _insert(provider)
@@ -32,8 +33,9 @@ def add_provider(slug: str, name: str, *, by: Any) -> Provider:
 
 
 @transaction.atomic(durable=True)
-def rename_provider(provider: Provider, *, name: str, by: Any = None) -> None:
-    """Raises InvalidName."""
+def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
+    """Raises NotAllowed or InvalidName."""
+    access.require(by, access.PLATFORM, access.Right.CHANGE_PROVIDER)
     before = Provider.objects.select_for_update().get(pk=provider.pk).name
     provider.name = _checked_name(name)
     if provider.name != before:
@@ -42,11 +44,12 @@ def rename_provider(provider: Provider, *, name: str, by: Any = None) -> None:
 
 
 @transaction.atomic(durable=True)
-def create_customer(slug: str, name: str, *, provider: Provider, by: Any = None) -> Customer:
-    """A customer with schema and host, all or nothing. Raises InvalidSlug, InvalidName or SlugTaken.
+def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> Customer:
+    """A customer with schema and host, all or nothing. Raises NotAllowed, InvalidSlug, InvalidName or SlugTaken.
 
     Call it from the public schema.
     """
+    access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
     slugs.check(slug)
     customer = Customer(
         slug=slug, name=_checked_name(name), provider=provider, schema_name=slugs.schema_name(slug)
@@ -73,9 +76,10 @@ def edit_customer(
     name: str,
     allowed_networks: list[str],
     mailbox_quota_octets: int | None,
-    by: Any = None,
+    by: Actor,
 ) -> None:
-    """Raises InvalidName, or ValidationError for what is no network. Says in the trail what has changed."""
+    """Says in the trail what has changed. Raises NotAllowed, InvalidName, or ValidationError for what is no network."""
+    access.require(by, access.PLATFORM, access.Right.CHANGE_CUSTOMER)
     values = {
         "name": _checked_name(name),
         "allowed_networks": allowed_networks,
@@ -91,16 +95,18 @@ def edit_customer(
         audit.record("customer.changed", by=by, customer=customer, target=customer, data=changed)
 
 
-def provider_by_slug(slug: str) -> Provider:
-    """Raises NoSuchProvider."""
+def provider_by_slug(slug: str, *, by: Actor) -> Provider:
+    """Raises NotAllowed or NoSuchProvider."""
+    access.require(by, access.PLATFORM, access.Right.VIEW_PROVIDER)
     try:
         return Provider.objects.get(slug=slug)
     except Provider.DoesNotExist:
         raise NoSuchProvider(slug=slug) from None
 
 
-def customer_by_slug(slug: str) -> Customer:
-    """Raises NoSuchCustomer."""
+def customer_by_slug(slug: str, *, by: Actor) -> Customer:
+    """Raises NotAllowed or NoSuchCustomer."""
+    access.require(by, access.PLATFORM, access.Right.VIEW_CUSTOMER)
     try:
         return Customer.objects.select_related("provider").get(slug=slug)
     except Customer.DoesNotExist:

@@ -9,21 +9,20 @@ import logging
 import secrets
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts import mails
+from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.links import portal_url
 from accounts.models import User
 from accounts.services import create_person
-from tenants import audit
+from tenants import access, audit
 from tenants.errors import (
     AlreadyInvited,
     AlreadyMember,
@@ -48,6 +47,7 @@ from tenants.services.authority import (
     limit_of,
     limit_to,
     lock,
+    managing,
     may_found,
     place_of,
     placed,
@@ -65,13 +65,15 @@ MOST_IN_AN_HOUR = 50  # mails from one provider or customer
 
 
 def invite(
-    place: Place, email: str, *, role: str, customers: Collection[Customer] | None = None, by: Any
+    place: Place, email: str, *, role: str, customers: Collection[Customer] | None = None, by: Actor
 ) -> Invitation:
     """Ask somebody in by e-mail. `customers` limits an operator or auditor of a provider; None means all.
 
-    Raises ValidationError for what is no address, NotAllowed, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember,
+    Raises NotAllowed, ValidationError for what is no address, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember,
     AlreadyInvited, TooManyInvitations, and MailNotSent: then the invitation stands and can be sent again.
     """
+    access.require(by, place, managing(place))
+    _refuse_the_system(by)
     email = check_address(email)
     secret = _new_secret()
     with transaction.atomic(durable=True):
@@ -88,12 +90,14 @@ def invite(
     return invitation
 
 
-def found_provider(slug: str, name: str, *, owner_email: str, by: Any) -> Provider:
+def found_provider(slug: str, name: str, *, owner_email: str, by: Actor) -> Provider:
     """Platform staff make a provider and ask its first owner in, in one act.
 
-    Raises ValidationError for what is no address, InvalidSlug, InvalidName, SlugTaken, NotAllowed, and MailNotSent: then
+    Raises NotAllowed, ValidationError for what is no address, InvalidSlug, InvalidName, SlugTaken, and MailNotSent: then
     provider and invitation stand, and invite_first_owner sends it again.
     """
+    access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
+    _refuse_the_system(by)
     email = check_address(owner_email)
     secret = _new_secret()
     with transaction.atomic(durable=True):
@@ -103,12 +107,14 @@ def found_provider(slug: str, name: str, *, owner_email: str, by: Any) -> Provid
     return provider
 
 
-def invite_first_owner(provider: Provider, email: str, *, by: Any) -> Invitation:
+def invite_first_owner(provider: Provider, email: str, *, by: Actor) -> Invitation:
     """Platform staff ask the first owner of a provider in, or another one instead: earlier links are dead.
 
-    Raises ValidationError for what is no address, NotAllowed once the provider has an owner, TooManyInvitations,
+    Raises NotAllowed, also once the provider has an owner; ValidationError for what is no address, TooManyInvitations,
     MailNotSent: then the invitation stands, and another try sends a new link.
     """
+    access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
+    _refuse_the_system(by)
     email = check_address(email)
     secret = _new_secret()
     with transaction.atomic(durable=True):
@@ -124,11 +130,13 @@ def invite_first_owner(provider: Provider, email: str, *, by: Any) -> Invitation
     return invitation
 
 
-def send_invitation_again(place: Place, pk: int, *, by: Any) -> Invitation:
+def send_invitation_again(place: Place, pk: int, *, by: Actor) -> Invitation:
     """A new link and another week; the old link is dead. Whoever sends it stands for it from now on.
 
-    Raises NoSuchInvitation, NotAllowed, MoreThanOwn, AlreadyMember, SentJustNow, TooManyInvitations, MailNotSent.
+    Raises NotAllowed, NoSuchInvitation, MoreThanOwn, AlreadyMember, SentJustNow, TooManyInvitations, MailNotSent.
     """
+    access.require(by, place, managing(place))
+    _refuse_the_system(by)
     secret = _new_secret()
     with transaction.atomic(durable=True):
         lock(place)
@@ -150,8 +158,9 @@ def send_invitation_again(place: Place, pk: int, *, by: Any) -> Invitation:
 
 
 @transaction.atomic(durable=True)
-def withdraw_invitation(place: Place, pk: int, *, by: Any) -> Invitation:
-    """The link is dead at once. Raises NoSuchInvitation, NotAllowed, MoreThanOwn."""
+def withdraw_invitation(place: Place, pk: int, *, by: Actor) -> Invitation:
+    """The link is dead at once. Raises NotAllowed, NoSuchInvitation, MoreThanOwn."""
+    access.require(by, place, managing(place))
     lock(place)
     invitation = _open_one(place, pk)
     check_authority(by, place, invitation.role, customers=limit_of(invitation))
@@ -183,13 +192,13 @@ def invitee(invitation: Invitation) -> User | None:
 
 
 @transaction.atomic(durable=True)
-def accept_invitation(invitation: Invitation, *, by: User) -> Membership:
-    """The person with that address takes the role.
+def accept_invitation(invitation: Invitation, *, by: Actor) -> Membership:
+    """The person with that address takes the role: being invited is the right to.
 
     Raises ForSomebodyElse, AlreadyMember, NoSuchInvitation (a newer link exists) or what check_open does.
     """
     invitation = _take(invitation)
-    if by.email != invitation.email:
+    if not isinstance(by, User) or not _has_been_invited(by, invitation):
         raise ForSomebodyElse
     return _join(invitation, by)
 
@@ -205,7 +214,7 @@ def accept_invitation_as_newcomer(invitation: Invitation, *, name: str, password
         raise SignInFirst(email=invitation.email)
     try:
         with transaction.atomic():
-            user, _none = create_person(invitation.email, name=name, password=password)
+            user, _none = create_person(invitation.email, by=SYSTEM, name=name, password=password)
     except (IntegrityError, ValidationError) as error:
         if invitee(invitation) is None:
             raise
@@ -222,11 +231,17 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def _refuse_the_system(by: Actor) -> None:
+    """An invitation is good for as long as a person stands for it."""
+    if isinstance(by, access.System):
+        raise NotAllowed
+
+
 def _new_secret() -> str:
     return secrets.token_urlsafe(SECRET_OCTETS)
 
 
-def _invite_first_owner(provider: Provider, email: str, secret: str, *, by: Any) -> Invitation:
+def _invite_first_owner(provider: Provider, email: str, secret: str, *, by: Actor) -> Invitation:
     if not may_found(by, provider):
         raise NotAllowed
     return _write(provider, email, secret, role=Membership.Role.OWNER, limit=None, by=by)
@@ -239,7 +254,7 @@ def _write(
     *,
     role: str,
     limit: Collection[Customer] | None,
-    by: Any,
+    by: Actor,
 ) -> Invitation:
     invitation = Invitation.objects.create(
         email=email,
@@ -263,7 +278,7 @@ def _open_one(place: Place, pk: int) -> Invitation:
     return invitation
 
 
-def _clear_expired(place: Place, email: str, *, by: Any) -> None:
+def _clear_expired(place: Place, email: str, *, by: Actor) -> None:
     """Raises AlreadyInvited when one is still good."""
     waiting = Invitation.objects.filter(email=email, accepted_at=None, withdrawn_at=None, **placed(place))
     for invitation in waiting.select_for_update(of=("self",)):
@@ -288,11 +303,17 @@ def _check_mails_of_the_hour(place: Place) -> None:
         raise TooManyInvitations
 
 
+def _has_been_invited(user: User, invitation: Invitation) -> bool:
+    return User.objects.filter(pk=user.pk, email=invitation.email, is_active=True).exists()
+
+
 def _is_stood_for(invitation: Invitation) -> bool:
     """Whether who sent it could send it today. Their account may have been closed, or their role been taken in the very
     moment in which they invited: at a customer's lock nobody waits who takes it at the provider's.
     """
-    inviter = User.objects.filter(email=invitation.invited_by_email).first() or AnonymousUser()
+    inviter = User.objects.filter(email=invitation.invited_by_email).first()
+    if inviter is None:
+        return False
     place = place_of(invitation)
     if isinstance(place, Provider) and invitation.role == Membership.Role.OWNER and may_found(inviter, place):
         return True
@@ -328,7 +349,7 @@ def _join(invitation: Invitation, user: User) -> Membership:
     return membership
 
 
-def _send(invitation: Invitation, secret: str, *, by: Any) -> None:
+def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     """In the reader's language, or for newcomers in that of who invites them. After the commit, never before.
 
     Whichever host that person is on, the link leads to the base host.

@@ -1,7 +1,8 @@
 """Who has which role where.
 
-Two kinds of verbs. add_membership, change_role and remove_membership are for commands and the administration, whose
-door has asked already who comes. change_member and remove_member are a person's acts: they ask for that person's right.
+Two kinds of verbs. add_membership, change_role, remove_membership and create_member are the platform's, for commands
+and the administration. change_member and remove_member are acts of the people of that place, who never give or take
+more than they have.
 """
 
 from collections.abc import Collection
@@ -9,8 +10,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from accounts.actors import SYSTEM, Actor
 from accounts.services import create_person
-from tenants import audit
+from tenants import access, audit
 from tenants.access import ROLE_RIGHTS, Right
 from tenants.errors import AlreadyMember, NoSuchMember
 from tenants.models import Customer, Membership, Provider
@@ -23,6 +25,7 @@ from tenants.services.authority import (
     limit_of,
     limit_to,
     lock,
+    managing,
     named,
     place_of,
     placed,
@@ -37,15 +40,17 @@ def add_membership(
     role: str,
     provider: Provider | None = None,
     customer: Customer | None = None,
-    by: Any = None,
+    by: Actor,
 ) -> Membership:
-    """Give the person a role at the provider or at the customer. Raises InvalidRole or AlreadyMember."""
+    """Give the person a role at the provider or at the customer. Raises NotAllowed, InvalidRole or AlreadyMember."""
+    access.require(by, access.PLATFORM, access.Right.ADD_MEMBERSHIP)
     return enrol(user, role=role, provider=provider, customer=customer, by=by)
 
 
 @transaction.atomic(durable=True)
-def change_role(membership: Membership, *, role: str, by: Any = None) -> None:
-    """From the person's next request on. Raises InvalidRole, LastOwner (but the system itself, `by` None, may)."""
+def change_role(membership: Membership, *, role: str, by: Actor) -> None:
+    """From the person's next request on. Raises NotAllowed, InvalidRole, LastOwner (but the system itself may)."""
+    access.require(by, access.PLATFORM, access.Right.CHANGE_MEMBERSHIP)
     lock(place_of(membership))
     current = Membership.objects.get(pk=membership.pk)
     limit = None if role == Membership.Role.OWNER else limit_of(current)  # an owner's reach has no limit
@@ -54,20 +59,22 @@ def change_role(membership: Membership, *, role: str, by: Any = None) -> None:
 
 
 @transaction.atomic(durable=True)
-def remove_membership(membership: Membership, *, by: Any = None) -> None:
-    """Take the role away, from the person's next request on. Raises LastOwner (but the system itself may)."""
+def remove_membership(membership: Membership, *, by: Actor) -> None:
+    """Take the role away, from the person's next request on. Raises NotAllowed, LastOwner (but the system itself may)."""
+    access.require(by, access.PLATFORM, access.Right.DELETE_MEMBERSHIP)
     lock(place_of(membership))
     _remove(membership, by=by)
 
 
 @transaction.atomic(durable=True)
 def change_member(
-    place: Place, pk: int, *, role: str, customers: Collection[Customer] | None = None, by: Any
+    place: Place, pk: int, *, role: str, customers: Collection[Customer] | None = None, by: Actor
 ) -> Membership:
     """`by` changes somebody's role and reach there (None: all customers), from that person's next request on.
 
-    Raises NoSuchMember, NotAllowed, MoreThanOwn, InvalidRole, InvalidLimit, LastOwner.
+    Raises NotAllowed, NoSuchMember, MoreThanOwn, InvalidRole, InvalidLimit, LastOwner.
     """
+    access.require(by, place, managing(place))
     lock(place)
     membership = _member(place, pk)
     check_role(role, **placed(place))
@@ -77,8 +84,9 @@ def change_member(
 
 
 @transaction.atomic(durable=True)
-def remove_member(place: Place, pk: int, *, by: Any) -> Membership:
-    """`by` takes somebody's role there away. Raises NoSuchMember, NotAllowed, MoreThanOwn, LastOwner."""
+def remove_member(place: Place, pk: int, *, by: Actor) -> Membership:
+    """`by` takes somebody's role there away. Raises NotAllowed, NoSuchMember, MoreThanOwn, LastOwner."""
+    access.require(by, place, managing(place))
     lock(place)
     membership = _member(place, pk)
     check_authority(by, place, membership.role, customers=limit_of(membership))
@@ -96,15 +104,16 @@ def create_member(
     staff: bool = False,
     name: str = "",
     password: str | None = None,
-    by: Any = None,
+    by: Actor,
 ) -> tuple[Any, str | None]:
     """A person with a role at a provider or customer, or platform staff. Second: the password, when none was given.
 
-    Raises InvalidRole, or what accounts.services.create_person does.
+    Raises NotAllowed, InvalidRole, or what accounts.services.create_person does.
     """
+    access.require(by, access.PLATFORM, access.Right.ADD_PERSON)
     if not staff:
         check_role(role, provider=provider, customer=customer)
-    user, generated = create_person(email, name=name, password=password, staff=staff)
+    user, generated = create_person(email, by=SYSTEM, name=name, password=password, staff=staff)
     audit.record(
         "person.created", by=by, provider=provider, customer=customer, target=user, data={"staff": staff}
     )
@@ -120,7 +129,7 @@ def enrol(
     provider: Provider | None,
     customer: Customer | None,
     customers: Collection[Customer] | None = None,
-    by: Any,
+    by: Actor,
 ) -> Membership:
     """add_membership inside another act's transaction; `customers` is a checked limit, and None means all."""
     check_role(role, provider=provider, customer=customer)
@@ -134,7 +143,7 @@ def enrol(
     return membership
 
 
-def assign(membership: Membership, *, role: str, customers: Collection[Customer] | None, by: Any) -> None:
+def assign(membership: Membership, *, role: str, customers: Collection[Customer] | None, by: Actor) -> None:
     """change_role inside another act's transaction, under its lock of the place; `customers` is a checked limit.
 
     Who has that role and that limit already is left alone, without a line in the trail.
@@ -168,23 +177,23 @@ def _member(place: Place, pk: int) -> Membership:
     return membership
 
 
-def _remove(membership: Membership, *, by: Any) -> None:
+def _remove(membership: Membership, *, by: Actor) -> None:
     _leave_an_owner(membership, by=by)
     _record("membership.removed", membership, by=by, role=membership.role, **named(limit_of(membership)))
     withdraw_those_of(membership, by=by)
     membership.delete()
 
 
-def _leave_an_owner(membership: Membership, *, by: Any) -> None:
+def _leave_an_owner(membership: Membership, *, by: Actor) -> None:
     """A provider without an owner who can sign in would need the server's command to be managed again.
 
-    Who stands at that server (`by` is None) may, for they can put it right.
+    Who stands at that server may, for they can put it right.
     """
-    if by is not None:
+    if not isinstance(by, access.System):
         check_owner_stays([membership])
 
 
-def _record(action: str, membership: Membership, *, by: Any, **data: Any) -> None:
+def _record(action: str, membership: Membership, *, by: Actor, **data: Any) -> None:
     audit.record(
         action,
         by=by,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
+from accounts.actors import SYSTEM, Actor
 from accounts.models import User
 from accounts.services import reset_link
-from tenants import audit, staff_notices
+from tenants import access, audit, staff_notices
 from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
 from tenants.models import Membership, Provider
 from tenants.services.authority import lock
@@ -24,12 +25,15 @@ class WayIn:
 
 
 @transaction.atomic(durable=True)
-def let_in(email: str, *, remove_second_factor: bool = False, owner_of: Provider | None = None) -> WayIn:
+def let_in(
+    email: str, *, by: Actor, remove_second_factor: bool = False, owner_of: Provider | None = None
+) -> WayIn:
     """Make a link with which the person sets a new password; on demand also remove what else stands in the way.
 
     The link works until the password changes or the person signs in, for PASSWORD_RESET_TIMEOUT seconds at most.
-    Raises NoSuchPerson, PersonIsSwitchedOff.
+    For who stands at the server. Raises NotAllowed, NoSuchPerson, PersonIsSwitchedOff.
     """
+    access.require(by, access.PLATFORM, access.Right.LET_IN)
     user = User.objects.filter(email=email).first()
     if user is None:
         raise NoSuchPerson(email=email)
@@ -39,18 +43,18 @@ def let_in(email: str, *, remove_second_factor: bool = False, owner_of: Provider
     if remove_second_factor:
         removed, _by_model = Authenticator.objects.filter(user=user).delete()
     if owner_of is not None:
-        _make_owner(user, owner_of)
+        _make_owner(user, owner_of, by=by)
     event, *_elsewhere = audit.record_everywhere(
-        "person.let-in", user, data={"second_factors_removed": removed}
+        "person.let-in", user, by=by, data={"second_factors_removed": removed}
     )
     staff_notices.announce(event)
-    return WayIn(user, reset_link(user), removed)
+    return WayIn(user, reset_link(user, by=SYSTEM), removed)
 
 
-def _make_owner(user: User, provider: Provider) -> None:
+def _make_owner(user: User, provider: Provider, *, by: Actor) -> None:
     lock(provider)
     membership = Membership.objects.filter(user=user, provider=provider).first()
     if membership is None:
-        enrol(user, role=Membership.Role.OWNER, provider=provider, customer=None, by=None)
+        enrol(user, role=Membership.Role.OWNER, provider=provider, customer=None, by=by)
     elif membership.role != Membership.Role.OWNER:
-        assign(membership, role=Membership.Role.OWNER, customers=None, by=None)
+        assign(membership, role=Membership.Role.OWNER, customers=None, by=by)

@@ -6,10 +6,12 @@ from allauth.mfa.models import Authenticator
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 
+from accounts.actors import Actor
 from accounts.second_factor import FACTORS
+from tenants.access import require
 from tenants.errors import NoSuchMember
 from tenants.models import Invitation, Membership
-from tenants.services.authority import Place, placed
+from tenants.services.authority import Place, placed, viewing
 
 # What ?sort= may say: whoever has no name is sorted by address.
 SORTABLE: dict[str, Any] = {
@@ -21,8 +23,12 @@ SORTABLE: dict[str, Any] = {
 }
 
 
-def members(place: Place, *, search: str = "", sort: str = "name") -> QuerySet[Membership]:
-    """Who has a role there, with `has_second_factor`; `sort` is one of SORTABLE, with "-" for descending."""
+def members(place: Place, *, by: Actor, search: str = "", sort: str = "name") -> QuerySet[Membership]:
+    """Who has a role there, with `has_second_factor`; `sort` is one of SORTABLE, with "-" for descending.
+
+    Raises NotAllowed.
+    """
+    require(by, place, viewing(place))
     factors = Authenticator.objects.filter(user=OuterRef("user"), type__in=FACTORS)
     found = (
         Membership.objects.filter(**placed(place))
@@ -40,16 +46,20 @@ def members(place: Place, *, search: str = "", sort: str = "name") -> QuerySet[M
     return found.order_by(order, "user__email", "pk")
 
 
-def member(place: Place, pk: int) -> Membership:
-    """One of them. Raises NoSuchMember, also for somebody of another place."""
-    found = members(place).filter(pk=pk).first()
+def member(place: Place, pk: int, *, by: Actor) -> Membership:
+    """One of them. Raises NotAllowed; NoSuchMember, also for somebody of another place."""
+    found = members(place, by=by).filter(pk=pk).first()
     if found is None:
         raise NoSuchMember
     return found
 
 
-def invited(place: Place, *, search: str = "") -> QuerySet[Invitation]:
-    """Who has been asked and is not there yet, the newest first; expired ones stay, so that somebody sees to them."""
+def invited(place: Place, *, by: Actor, search: str = "") -> QuerySet[Invitation]:
+    """Who has been asked and is not there yet, the newest first; expired ones stay, so that somebody sees to them.
+
+    Raises NotAllowed.
+    """
+    require(by, place, viewing(place))
     found = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, **placed(place))
     for word in search.split():
         found = found.filter(email__icontains=word)

@@ -14,7 +14,7 @@ from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
 from tenants import audit, staff_notices
-from tenants.access import PLATFORM, Actor, Right, System, require
+from tenants.access import PLATFORM, SYSTEM, Actor, Right, System, require
 from tenants.errors import NotAllowed, PersonExists
 from tenants.models import Invitation
 from tenants.services.authority import lock_all, place_of
@@ -58,8 +58,8 @@ def change_person(
         )
         staff_notices.announce(event)
     if email != address_before or {"is_staff", "is_superuser"} & set(changed):
-        end_all_sessions(current)
-        void_reset_links(current)
+        end_all_sessions(current, by=SYSTEM)
+        void_reset_links(current, by=SYSTEM)
 
 
 def _gives_rights(by: Actor) -> bool:

@@ -1,24 +1,23 @@
 """Switching a person's account off, and on again. Nobody is deleted: the trail and their roles still name them."""
 
-from typing import Any
-
 from django.db import transaction
 
-from accounts.actors import System
+from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
-from tenants import audit
+from tenants import access, audit
 from tenants.models import Membership
 from tenants.services.authority import check_owner_stays, lock_all, place_of
 from tenants.services.withdrawal import withdraw_those_of
 
 
 @transaction.atomic(durable=True)
-def switch_off(user: User, *, by: Any) -> None:
+def switch_off(user: User, *, by: Actor) -> None:
     """The person is signed out everywhere and can't sign in; open invitations of theirs are withdrawn, roles stay.
 
-    Raises LastOwner, but not for the system: who stands at the server can put it right.
+    Raises NotAllowed, and LastOwner, but not for the system: who stands at the server can put it right.
     """
+    access.require(by, access.PLATFORM, access.Right.CHANGE_PERSON)
     memberships = Membership.objects.filter(user=user.pk).select_related("provider", "customer", "user")
     lock_all([place_of(membership) for membership in memberships])
     memberships = memberships.all()  # anew, for they may have changed until now
@@ -26,15 +25,16 @@ def switch_off(user: User, *, by: Any) -> None:
         check_owner_stays(memberships)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         return
-    end_all_sessions(user)  # or they would come to life again with the account, as would a link
-    void_reset_links(user)
+    end_all_sessions(user, by=SYSTEM)  # or they would come to life again with the account, as would a link
+    void_reset_links(user, by=SYSTEM)
     for membership in memberships:
         withdraw_those_of(membership, by=by)
     audit.record_everywhere("person.switched_off", user, by=by)
 
 
 @transaction.atomic(durable=True)
-def switch_on(user: User, *, by: Any) -> None:
-    """The person can sign in again, with the roles that are left."""
+def switch_on(user: User, *, by: Actor) -> None:
+    """The person can sign in again, with the roles that are left. Raises NotAllowed."""
+    access.require(by, access.PLATFORM, access.Right.CHANGE_PERSON)
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         audit.record_everywhere("person.switched_on", user, by=by)

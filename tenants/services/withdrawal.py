@@ -8,19 +8,20 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.actors import Actor
 from tenants import audit
 from tenants.models import Invitation, Membership, Provider
 from tenants.services.authority import limit_of, named, place_of, placed
 
 
-def withdraw(invitation: Invitation, *, by: Any) -> None:
+def withdraw(invitation: Invitation, *, by: Actor) -> None:
     """In the caller's transaction; the row is locked."""
     invitation.withdrawn_at = timezone.now()
     invitation.save(update_fields=["withdrawn_at"])
     record("invitation.withdrawn", invitation, by=by)
 
 
-def withdraw_those_of(membership: Membership, *, by: Any) -> None:
+def withdraw_those_of(membership: Membership, *, by: Actor) -> None:
     """Who loses the right to invite must not come back through a link that they sent to themselves before."""
     place = place_of(membership)
     here = (
@@ -33,7 +34,7 @@ def withdraw_those_of(membership: Membership, *, by: Any) -> None:
         withdraw(invitation, by=by)
 
 
-def record(action: str, invitation: Invitation, *, by: Any, **more: Any) -> None:
+def record(action: str, invitation: Invitation, *, by: Actor, **more: Any) -> None:
     """What the trail tells of every act on an invitation, and `more`."""
     data = {"role": invitation.role, **named(limit_of(invitation)), **more}
     audit.record(action, by=by, **placed(place_of(invitation)), target=invitation, data=data)

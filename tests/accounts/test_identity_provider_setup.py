@@ -15,6 +15,7 @@ import trustme
 from allauth.socialaccount.models import SocialAccount, SocialApp
 
 from accounts import openid_errors, outbound
+from accounts.actors import SYSTEM
 from accounts.client_secrets import open_sealed
 from accounts.openid import discover
 from accounts.services import create_person
@@ -233,7 +234,7 @@ def test_a_domain_needs_somebody_of_ours_there(cast, openid, playground, domain)
 
 
 def test_who_works_for_two_proves_no_domain(cast, openid, playground):
-    add_membership(cast.owner, provider=provider("fabrikam"), role="auditor")
+    add_membership(cast.owner, provider=provider("fabrikam"), role="auditor", by=SYSTEM)
     with pytest.raises(identity_errors.NobodyThere):
         identity.set_up(
             provider("fabrikam"), wanted(openid, "northwind.example"), client_secret="x", by=cast.rival
@@ -241,8 +242,8 @@ def test_who_works_for_two_proves_no_domain(cast, openid, playground):
 
 
 def test_a_domain_belongs_to_one_provider_while_it_is_switched_on(northwinds, cast, openid):
-    theirs, _ = create_person("temp@northwind.example")
-    add_membership(theirs, provider=provider("fabrikam"), role="operator")
+    theirs, _ = create_person("temp@northwind.example", by=SYSTEM)
+    add_membership(theirs, provider=provider("fabrikam"), role="operator", by=SYSTEM)
     claim = wanted(openid, "northwind.example")
     with pytest.raises(identity_errors.DomainTaken):
         identity.set_up(provider("fabrikam"), claim, client_secret="x", by=cast.rival)

@@ -8,6 +8,7 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants import identity
 from tenants.models import AuditEvent, Provider
@@ -99,7 +100,7 @@ def test_who_is_unknown_or_of_a_foreign_domain_gets_one_answer(northwinds, openi
 
 def test_who_has_lost_the_role_or_is_switched_off_gets_the_same_answer(northwinds, openid, way_in, cast):
     openid.knows(ADMIN)
-    remove_membership(cast.admin.memberships.get())
+    remove_membership(cast.admin.memberships.get(), by=SYSTEM)
     visitor = way_in()
     assert is_refused(visitor.signs_in(ADMIN), visitor, "Ask your administrator for an invitation")
     openid.knows(OWNER)
@@ -117,7 +118,7 @@ def test_a_rivals_identity_provider_signs_in_nobody_of_northwind(fabrikams, open
 
 def test_not_even_who_works_for_both(northwinds, fabrikams, openid, way_in, cast):
     """Fabrikam may say what it likes of them; Northwind's customers must not depend on that."""
-    add_membership(cast.rival, provider=provider("northwind"), role="operator")
+    add_membership(cast.rival, provider=provider("northwind"), role="operator", by=SYSTEM)
     openid.knows(cast.rival.email)
     visitor = way_in()
     assert is_refused(visitor.signs_in(cast.rival.email), visitor, "Ask your administrator for an invitation")

@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import create_person, save_settings
 
@@ -10,14 +11,14 @@ TRICK = "N\n\nPay at https://evil.example now\n\nX"
 
 
 def test_a_password_is_made_for_who_brings_none(db):
-    user, password = create_person("Ada@Acme.Example ")
+    user, password = create_person("Ada@Acme.Example ", by=SYSTEM)
     assert user.email == "ada@acme.example"
     assert len(password) >= 22
     assert User.objects.get(pk=user.pk).check_password(password)
 
 
 def test_a_password_brought_along_is_not_given_back(db):
-    user, password = create_person("ada@acme.example", password="brought-along-words")
+    user, password = create_person("ada@acme.example", password="brought-along-words", by=SYSTEM)
     assert password is None
     assert user.check_password("brought-along-words")
 
@@ -25,13 +26,13 @@ def test_a_password_brought_along_is_not_given_back(db):
 @pytest.mark.parametrize("email", ["", "no address", "ADMIN@acme.example"])
 def test_a_person_needs_an_address_of_their_own(cast, email):
     with pytest.raises(ValidationError):
-        create_person(email)
+        create_person(email, by=SYSTEM)
 
 
 @pytest.mark.parametrize("password", ["x", "eleven-long", "password1234", "ada@acme.example"])
 def test_a_weak_password_is_refused_whoever_brings_it(db, password):
     with pytest.raises(ValidationError):
-        create_person("ada@acme.example", password=password)
+        create_person("ada@acme.example", password=password, by=SYSTEM)
     assert not User.objects.filter(email="ada@acme.example").exists()
 
 
@@ -39,9 +40,9 @@ def test_a_weak_password_is_refused_whoever_brings_it(db, password):
 def test_a_name_has_no_paragraphs_of_its_own(cast, name):
     """It stands at the beginning of our mails, to people who don't know who wrote it."""
     with pytest.raises(ValidationError):
-        create_person("ada@acme.example", name=name)
+        create_person("ada@acme.example", name=name, by=SYSTEM)
     with pytest.raises(ValidationError):
-        save_settings(cast.admin, name=name, language="", time_zone="", theme="system")
+        save_settings(cast.admin, name=name, language="", time_zone="", theme="system", by=SYSTEM)
     cast.admin.refresh_from_db()
     assert cast.admin.name == "Admin"
 
@@ -71,7 +72,7 @@ def test_the_administration_takes_no_such_name_either(cast, client_for):
 
 
 def test_only_staff_have_rights_in_the_administration(db):
-    person, _ = create_person("ada@acme.example")
-    staff, _ = create_person("grace@gatehouse.example", staff=True)
+    person, _ = create_person("ada@acme.example", by=SYSTEM)
+    staff, _ = create_person("grace@gatehouse.example", staff=True, by=SYSTEM)
     assert (person.is_staff, person.is_superuser) == (False, False)
     assert (staff.is_staff, staff.is_superuser) == (True, True)

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import reset_link
 from tenants import services, staff_notices
@@ -67,7 +68,7 @@ def test_an_address_that_staff_change_is_written_down_and_told_to_the_old_one_an
 def test_with_the_address_all_sessions_links_and_invitations_of_the_person_end(cast, acme, admin, client_for):
     browser = client_for(None, host="acme")
     sign_in(browser, cast.admin.email)
-    link = reset_link(User.objects.get(pk=cast.admin.pk))
+    link = reset_link(User.objects.get(pk=cast.admin.pk), by=SYSTEM)
     assert opens(client_for, link)
     services.invite(acme, "alter-ego@acme.example", role="admin", by=cast.admin)
     before = cast.admin.email

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.batch import Batch
 from mailboxes.models import Job, MailboxKey, Message, TallyChange
@@ -54,7 +55,7 @@ class Box:
 
     def __init__(self, customer: Customer, name: str = "Office 365 Journal") -> None:
         self.customer = customer
-        self.mailbox, password = services.create_mailbox(customer, name=name)
+        self.mailbox, password = services.create_mailbox(customer, name=name, by=SYSTEM)
         self.passwords = [password.reveal()]
         self.ledger: Ledger = {}
         self.resetting = threading.Lock()
@@ -141,20 +142,20 @@ class Box:
         """A new password, by way of the current one; the job that this takes."""
         with self.resetting:
             password, job = services.reset_password(
-                self.customer, self.mailbox, by=None, current_password=self.password
+                self.customer, self.mailbox, by=SYSTEM, current_password=self.password
             )
             self.passwords.append(password.reveal())
         assert job, "there is mail to re-encrypt"
         return job
 
     def delete(self) -> Job:
-        services.suspend_mailbox(self.customer, self.mailbox, by=None)
-        return services.start_deletion(self.customer, self.mailbox, by=None)
+        services.suspend_mailbox(self.customer, self.mailbox, by=SYSTEM)
+        return services.start_deletion(self.customer, self.mailbox, by=SYSTEM)
 
     # --- Looking ---
     def job(self, job: Job) -> Job:
         """The job as it is now."""
-        return services.find_job(self.customer, job.pk)
+        return services.job_for(SYSTEM, self.customer, job.pk)
 
     def rows(self) -> dict[str, tuple[int, str]]:
         """Generation and blob of each message."""

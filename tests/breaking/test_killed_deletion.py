@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from tests.breaking.kit import mails, short_or_long, until
 from tests.breaking.proofs import needles_of, prove_gone
@@ -33,7 +34,7 @@ def test_a_deletion_whose_workers_are_killed_again_and_again_has_no_certificate_
         worker.kill()
         assert box.blobs(), "it was killed in the middle"
         with pytest.raises(errors.NoSuchCertificate):
-            services.certificate_of(box.customer, box.mailbox.pk)
+            services.certificate_of(box.customer, box.mailbox.pk, by=SYSTEM)
         assert not box.opens(box.password)
     workers.start()
     box.await_state(job, "done")

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import KeyLock
 from mailboxes.vault import VaultError
@@ -45,7 +46,7 @@ def test_a_job_whose_access_ended_asks_for_the_password_and_goes_on_with_it(
     assert stopped.needs_password
     assert stopped.done < stopped.total == 300
     assert box.contents() == box.ledger, "all is readable while the job waits"
-    resumed = services.unlock(box.customer, box.mailbox, box.password, by=None)
+    resumed = services.unlock(box.customer, box.mailbox, box.password, by=SYSTEM)
     assert resumed and resumed.pk == job.pk
     box.await_state(job, "done")
     prove_whole(box, job, total=300, clients=gateway)
@@ -64,7 +65,7 @@ def test_a_batch_that_ends_after_its_job_has_stopped_does_not_start_it_again(wor
     bell.flush()
     assert box.job(job).done == 30
     assert box.job(job).state == "waiting-for-password"
-    services.unlock(box.customer, box.mailbox, box.password, by=None)
+    services.unlock(box.customer, box.mailbox, box.password, by=SYSTEM)
     prove_whole(box, job, total=30, killed=True)
 
 
@@ -90,6 +91,6 @@ def test_damaged_and_missing_blobs_are_told_and_done_when_they_are_back(workers,
         box.contents()
     for file, octets in kept.items():
         file.write_bytes(octets)
-    services.retry(box.customer, failed.job, by=None, password=box.password)
+    services.retry(box.customer, failed.job, by=SYSTEM, password=box.password)
     box.await_state(job, "done")
     prove_whole(box, job, total=100, clients=gateway)

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
 from tests.cast import Cast
@@ -28,9 +29,9 @@ def url(acme_mailbox: OpenMailbox) -> str:
 def suspended(acme: Any, acme_mailbox: OpenMailbox, fill: Any) -> None:
     """A suspended mailbox with two messages, one of them locked."""
     fill(b"x" * 3000)
-    services.reset_password(acme, acme_mailbox.mailbox, by=None, locked_mail="keep")
+    services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, locked_mail="keep")
     fill(b"y" * 1000)
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_name_is_typed_as_it_is_seen_whatever_is_invisible_in_it(
     admin: Client, acme: Any, make_mailbox: Any, jobs: Jobs
 ) -> None:
     made = make_mailbox("صندوق \N{FIRST STRONG ISOLATE}Zug\N{POP DIRECTIONAL ISOLATE}")
-    services.suspend_mailbox(acme, made.mailbox, by=None)
+    services.suspend_mailbox(acme, made.mailbox, by=SYSTEM)
     answer = admin.post(
         f"/mailboxes/{made.mailbox.pk}/delete/", {"confirmed_name": "صندوق\N{NO-BREAK SPACE}Zug"}
     )

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Mailbox, TallyChange
 from mailboxes.services import delivery
@@ -94,8 +95,8 @@ def test_a_page_that_watches_a_mailbox_till_it_is_gone_leads_to_the_certificate_
 ) -> None:
     url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
     again = poll(admin.get(url))
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
-    services.start_deletion(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
     work()
     assert admin.get(again, headers=HTMX)["HX-Refresh"] == "true"
     page = Page(admin.get(url, follow=True))

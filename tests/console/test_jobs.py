@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Job, KeyLock
 from mailboxes.vault import new_password
@@ -178,12 +179,12 @@ def test_the_list_shows_all_that_is_new(
         "Needs attention": lambda: change(state="waiting-for-password", error="no-lock", paused_until=None),
         "15 bytes": lambda: fill(b"four"),
         "Another name": lambda: services.edit_mailbox(
-            acme, acme_mailbox.mailbox, by=None, name="Another name", description=""
+            acme, acme_mailbox.mailbox, by=SYSTEM, name="Another name", description=""
         ),
         "All of head office": lambda: services.edit_mailbox(
-            acme, acme_mailbox.mailbox, by=None, name="Another name", description="All of head office"
+            acme, acme_mailbox.mailbox, by=SYSTEM, name="Another name", description="All of head office"
         ),
-        "Suspended": lambda: services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None),
+        "Suspended": lambda: services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM),
     }
     response = admin.get("/mailboxes/")
     for words, happens in news.items():

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job
 from mailboxes.vault import new_password
@@ -289,8 +290,8 @@ def test_a_mailbox_that_is_deleted_meanwhile_is_not_reset(
     reset: TwoSteps, acme: Any, acme_mailbox: OpenMailbox, url: str
 ) -> None:
     page = reset.asks(current_password=acme_mailbox.password)
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
-    services.start_deletion(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
     for answer in (reset.confirms(page), reset.client.get(reset.path)):
         assert (answer.status_code, answer["Location"]) == (302, url)
     assert "This mailbox is being deleted." in Page(reset.client.get(url)).text

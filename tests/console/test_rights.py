@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import get_resolver
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Mailbox
 from tests.cast import Cast
@@ -40,7 +41,7 @@ def test_viewers_and_auditors_may_not_act(
     path: str,
     data: dict[str, str],
 ) -> None:
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     url = f"/mailboxes/{acme_mailbox.mailbox.pk}/{path}"
     for person in (cast.viewer, cast.auditor):
         client = client_for(person)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job
 from mailboxes.vault import new_password
@@ -25,7 +26,7 @@ def url(acme_mailbox: OpenMailbox) -> str:
 def current(acme: Any, acme_mailbox: OpenMailbox, fill: Any) -> str:
     """The password after a reset without the earlier one, which locked two messages."""
     fill(b"one", b"two")
-    password, _job = services.reset_password(acme, acme_mailbox.mailbox, by=None, locked_mail="keep")
+    password, _job = services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, locked_mail="keep")
     return password.reveal()
 
 
@@ -117,8 +118,8 @@ def test_locked_mail_whose_password_nobody_finds_can_be_given_up(
 def test_a_mailbox_in_deletion_has_nothing_to_unlock(
     admin: Client, url: str, acme: Any, acme_mailbox: OpenMailbox, current: str
 ) -> None:
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
-    services.start_deletion(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
     for path in ("unlock/", "delete-locked-mail/"):
         for answer in (admin.get(url + path), admin.post(url + path, {"password": acme_mailbox.password})):
             assert (answer.status_code, answer["Location"]) == (302, url)

@@ -9,6 +9,7 @@ from django.core import mail
 from django.core.cache import cache
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import create_person, mail_reset_link
 from mailboxes.models import Job
@@ -86,9 +87,9 @@ class Stage:
     """One provider with two customers, of which one has many people and never a mailbox."""
 
     def __init__(self, meanwhile: Meanwhile, send: Callable[..., bytes], clock: Clock) -> None:
-        self.provider: Provider = create_provider("stage", PROVIDER)
-        self.customer: Customer = create_customer("contoso", CUSTOMER, provider=self.provider)
-        self.empty: Customer = create_customer("tailspin", EMPTY_CUSTOMER, provider=self.provider)
+        self.provider: Provider = create_provider("stage", PROVIDER, by=SYSTEM)
+        self.customer: Customer = create_customer("contoso", CUSTOMER, provider=self.provider, by=SYSTEM)
+        self.empty: Customer = create_customer("tailspin", EMPTY_CUSTOMER, provider=self.provider, by=SYSTEM)
         crowd = User.objects.bulk_create(
             User(email=f"viewer{number}@tailspin.example", name=VIEWER) for number in range(CROWD)
         )
@@ -104,7 +105,7 @@ class Stage:
 
         def enrol(name: str, role: str, **place: Any) -> User:
             email = f"{role}{self._companies}@contoso.example"
-            person, _ = create_person(email, name=name, password=PASSWORD)
+            person, _ = create_person(email, name=name, password=PASSWORD, by=SYSTEM)
             add_membership(person, role=role, **place)
             return person
 

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes.models import Job
 from mailboxes.services import delivery, reset_password
 from mailboxes.work.slices import work_slice
@@ -20,7 +21,7 @@ def job(committed_db, acme, acme_mailbox):
     for mail in (b"one", b"two", b"three"):
         delivery.deliver([delivery.resolve(acme_mailbox.address, peer="192.0.2.1")], [mail])
     _password, job = reset_password(
-        acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+        acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
     )
     return job
 

@@ -18,6 +18,7 @@ from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import delivery
@@ -134,7 +135,7 @@ def reset(facts, address, first):
 @pytest.fixture
 def worked(acme, work):
     """The job of this id, after workers have done what they can."""
-    return lambda job_id: work(services.find_job(acme, UUID(job_id)))
+    return lambda job_id: work(services.job_for(SYSTEM, acme, UUID(job_id)))
 
 
 @pytest.fixture
@@ -259,7 +260,7 @@ def test_an_active_mailbox_is_not_deleted(refused, fill, collect, acme_mailbox):
 
 
 def test_a_deletion_is_address_job_and_state(facts, refused, worked, acme, acme_mailbox):
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     made = facts("delete_mailbox", "acme", acme_mailbox.address)
     assert made == {"address": acme_mailbox.address, "job": made["job"], "state": "queued"}
     for command in ("delete_mailbox", "activate_mailbox", "suspend_mailbox"):
@@ -268,16 +269,16 @@ def test_a_deletion_is_address_job_and_state(facts, refused, worked, acme, acme_
     job = facts("job", "acme", made["job"])
     assert job == {"id": made["job"], "kind": "deletion", "state": "done", "done": 0, "total": 0}
     assert refused("delete_mailbox", "acme", acme_mailbox.address) == "There is no such mailbox."
-    assert services.certificate_of(acme, acme_mailbox.mailbox.pk).valid
+    assert services.certificate_of(acme, acme_mailbox.mailbox.pk, by=SYSTEM).valid
 
 
 def test_a_deletion_that_was_waited_for_has_freed_the_storage(worker, fill, facts, acme_mailbox, files, acme):
     fill(*MAILS)
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     made = facts("delete_mailbox", "acme", acme_mailbox.address, "--wait")
     assert made["state"] == "done"
     assert files() == []
-    assert services.certificate_of(acme, acme_mailbox.mailbox.pk).facts["messages"] == len(MAILS)
+    assert services.certificate_of(acme, acme_mailbox.mailbox.pk, by=SYSTEM).facts["messages"] == len(MAILS)
 
 
 # --- Jobs ---
@@ -394,6 +395,6 @@ def test_with_the_public_key_alone_a_reset_leaves_work_that_only_workers_can_do(
     assert collect(made["password"]) == MAILS
     assert worked(made["job"]).error == "worker-key"
     settings.WORKER_KEY = private
-    services.retry(acme, services.find_job(acme, UUID(made["job"])), by=None)
+    services.retry(acme, services.job_for(SYSTEM, acme, UUID(made["job"])), by=SYSTEM)
     assert worked(made["job"]).state == "done"
     assert collect(made["password"]) == MAILS

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Message
 from mailboxes.services import collection, start_deletion, suspend_mailbox
@@ -154,7 +155,7 @@ def test_a_store_that_is_not_mounted_marks_no_mail_that_is_re_encrypted(
     waiting, acme, acme_mailbox, rows, settings, work
 ):
     job = services.reset_password(
-        acme, acme_mailbox.mailbox, current_password=acme_mailbox.password, by=None
+        acme, acme_mailbox.mailbox, current_password=acme_mailbox.password, by=SYSTEM
     )[1]
     settings.STORE_ROOT.rename(settings.STORE_ROOT.with_name("aside"))
     settings.STORE_ROOT.mkdir()
@@ -172,9 +173,9 @@ def test_whatever_lies_in_a_blobs_place_a_mailbox_can_be_deleted(
     outside.mkdir()
     (outside / "file").write_bytes(b"somebody else's")
     (blob.parent / "way-out").symlink_to(outside)
-    suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
 
-    job = work(start_deletion(acme, acme_mailbox.mailbox, by=None))
+    job = work(start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM))
 
     assert job.state == "done"
     assert not blob.parent.parent.exists()

@@ -2,6 +2,7 @@ import pytest
 from django.db import connection
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import KeyLock, Mailbox, MailboxKey, Message, Tally
 from mailboxes.services import collection, delivery
@@ -28,7 +29,7 @@ def delete(acme, acme_mailbox, cast):
 def test_an_active_mailbox_is_not_deleted(acme, acme_mailbox, fill, collect):
     fill(b"one")
     with pytest.raises(errors.StillActive):
-        services.start_deletion(acme, acme_mailbox.mailbox, by=None)
+        services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
     assert collect(acme_mailbox.password) == [b"one"]
 
 
@@ -43,9 +44,9 @@ def test_a_name_that_is_not_typed_exactly_deletes_nothing(delete, fill, collect,
 
 def test_what_will_be_lost_is_known_before(acme, acme_mailbox, fill):
     fill(b"one", b"three")
-    services.reset_password(acme, acme_mailbox.mailbox, by=None, locked_mail="keep")
+    services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, locked_mail="keep")
     fill(b"after")
-    lost = services.losses(acme, acme_mailbox.mailbox)
+    lost = services.losses(acme, acme_mailbox.mailbox, by=SYSTEM)
     with tenant_context(acme):
         oldest = Message.objects.earliest("pk").received_at
     assert lost == (3, 13, 2, oldest)
@@ -73,10 +74,10 @@ def test_from_that_second_no_password_opens_it_and_no_mail_comes_in(
         on_its_way.commit()
     on_its_way.abort()
     for act in (
-        lambda mailbox: services.activate_mailbox(acme, mailbox, by=None),
-        lambda mailbox: services.start_deletion(acme, mailbox, by=None),
-        lambda mailbox: services.reset_password(acme, mailbox, by=None, locked_mail="keep"),
-        lambda mailbox: services.unlock(acme, mailbox, acme_mailbox.password, by=None),
+        lambda mailbox: services.activate_mailbox(acme, mailbox, by=SYSTEM),
+        lambda mailbox: services.start_deletion(acme, mailbox, by=SYSTEM),
+        lambda mailbox: services.reset_password(acme, mailbox, by=SYSTEM, locked_mail="keep"),
+        lambda mailbox: services.unlock(acme, mailbox, acme_mailbox.password, by=SYSTEM),
     ):
         with pytest.raises(errors.MailboxDeleting):
             act(acme_mailbox.mailbox)
@@ -86,7 +87,7 @@ def test_in_the_end_nothing_is_left_but_the_certificate_and_the_retired_address(
     delete, fill, work, acme, acme_mailbox, settings, cast
 ):
     fill(b"one", b"three")
-    services.reset_password(acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password)
+    services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password)
     with tenant_context(acme):
         fingerprints = [key.fingerprint for key in MailboxKey.objects.order_by("generation")]
     job = work(delete())
@@ -96,7 +97,7 @@ def test_in_the_end_nothing_is_left_but_the_certificate_and_the_retired_address(
         for model in (Mailbox, MailboxKey, KeyLock, Message, Tally):
             assert not model.objects.exists()
     assert not OpenJob.objects.exists()
-    certificate = services.certificate_of(acme, acme_mailbox.mailbox.pk)
+    certificate = services.certificate_of(acme, acme_mailbox.mailbox.pk, by=SYSTEM)
     assert certificate.valid
     assert certificate.facts["messages"] == 2
     assert certificate.facts["octets"] == 8
@@ -127,7 +128,7 @@ def test_the_address_is_never_given_out_again_and_the_name_is_free(
 def test_a_deletion_ends_the_jobs_that_it_overtakes(delete, fill, work, acme, acme_mailbox):
     fill(b"one")
     _, job = services.reset_password(
-        acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+        acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
     )
     deletion = delete()
     overtaken = work(job)
@@ -141,10 +142,10 @@ def test_the_request_asks_no_more_of_the_database_with_more_mail(
 ):
     """And no query looks at messages, but for the oldest one."""
     fill(*[b"mail"] * 30)
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     connection.queries_log.clear()
     with django_assert_max_num_queries(60) as asked:
-        services.start_deletion(acme, acme_mailbox.mailbox, by=None)
+        services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
     over_messages = [query["sql"] for query in asked if "mailboxes_message" in query["sql"]]
     assert all("damaged_at" in sql for sql in over_messages), "which has an index of its own"
 

@@ -12,6 +12,7 @@ import pytest
 from django.db import DatabaseError, connection, connections
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Message
 from mailboxes.services import collection, delivery
@@ -53,7 +54,7 @@ def test_the_server_may_not_put_off_what_the_store_relies_on(commits, fill, acme
     assert ("INSERT", "on") in commits(), "250 follows"
 
     password, job = services.reset_password(
-        acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+        acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
     )
     commits()
     work(job)
@@ -151,7 +152,7 @@ def test_mail_whose_commit_went_unanswered_is_whole_though_the_sender_is_told_to
 def test_re_encrypted_mail_whose_commit_went_unanswered_is_whole(losing, fill, acme, acme_mailbox, collect):
     fill(MAIL, MAIL)
     password, job = services.reset_password(
-        acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+        acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
     )
     with losing():
         assert not work_slice(acme, job.pk)
@@ -174,7 +175,7 @@ def test_a_job_gets_four_slices_at_once_and_one_failure_of_them_all_counts_once(
 ):
     fill(*[MAIL] * (6 * 32))  # enough for all six
     _, job = services.reset_password(
-        acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+        acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
     )
     # Who has a place gets as far as this row, and waits there.
     outside.execute(
@@ -206,5 +207,5 @@ def test_a_job_gets_four_slices_at_once_and_one_failure_of_them_all_counts_once(
         worker.join(SECONDS)
     outside.rollback()
 
-    job = services.find_job(acme, job.pk)
+    job = services.job_for(SYSTEM, acme, job.pk)
     assert (job.error, job.failures) == ("database-failed", 1)

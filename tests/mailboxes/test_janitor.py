@@ -17,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import collection, delivery, janitor
@@ -90,14 +91,14 @@ WHO_NAMES_THESE = '"mailboxes_message"."blob" IN'
 # --- Looking ---
 def test_a_store_where_all_is_well(acme, fill):
     fill(MAIL, b"", bytes(200_000))
-    report = check_store(acme)
+    report = check_store(acme, by=SYSTEM)
     assert report.ok
     assert (report.messages, report.blobs, report.young) == (3, 3, 0)
     assert (report.missing, report.wrong_size, report.orphans) == ([], [], [])
 
 
 def test_a_customer_without_mail_is_well(globex):
-    report = check_store(globex)
+    report = check_store(globex, by=SYSTEM)
     assert report.ok
     assert (report.messages, report.blobs) == (0, 0)
 
@@ -113,7 +114,7 @@ def test_each_missing_and_each_wrong_blob_is_named(
     size = path(whole.blob).stat().st_size
     os.truncate(path(cut.blob), size - 1)
     os.truncate(path(longer.blob), size + 1)
-    report = check_store(acme)
+    report = check_store(acme, by=SYSTEM)
     assert not report.ok
     assert report.missing == [janitor.MissingBlob(acme_mailbox.address, gone.uid, gone.blob)]
     assert {wrong.uid: (wrong.octets, wrong.expected) for wrong in report.wrong_size} == {
@@ -126,7 +127,9 @@ def test_each_missing_and_each_wrong_blob_is_named(
 def test_a_whole_folder_that_is_missing_is_told_message_by_message(acme, fill, messages, settings):
     fill(MAIL, MAIL)
     shutil.rmtree(settings.STORE_ROOT / acme.pk.hex)
-    assert {missing.uid for missing in check_store(acme).missing} == {message.uid for message in messages()}
+    assert {missing.uid for missing in check_store(acme, by=SYSTEM).missing} == {
+        message.uid for message in messages()
+    }
 
 
 @pytest.mark.parametrize("blob", ["nonsense", "../../etc/passwd", "a/b/zz/c", ""])
@@ -135,7 +138,7 @@ def test_a_message_with_a_name_that_nobody_gave_it_is_told(acme, fill, messages,
     lost = messages()[0]
     with tenant_context(acme):
         Message.objects.filter(pk=lost.pk).update(blob=blob)
-    report = check_store(acme)
+    report = check_store(acme, by=SYSTEM)
     assert [missing.uid for missing in report.missing] == [lost.uid]
     assert (report.messages, report.young) == (2, 1)
 
@@ -145,19 +148,19 @@ def test_mail_that_is_removed_on_purpose_is_not_missed(acme, acme_mailbox, fill,
     path(messages()[0].blob).unlink()
     with tenant_context(acme):
         MailboxKey.objects.update(state="destroyed")
-    assert check_store(acme).ok
+    assert check_store(acme, by=SYSTEM).ok
     with tenant_context(acme):
         MailboxKey.objects.update(state="current")
-        assert not check_store(acme).ok
+        assert not check_store(acme, by=SYSTEM).ok
         Mailbox.objects.update(status="deleting")
-    assert check_store(acme).ok
+    assert check_store(acme, by=SYSTEM).ok
 
 
 def test_an_old_file_without_a_message_is_an_orphan_and_a_young_one_may_be_on_its_way(acme, fill, lies_there):
     fill(MAIL)
     old, draft = lies_there(), lies_there(suffix=".draft")
     lies_there(OLD - 120)
-    report = check_store(acme)
+    report = check_store(acme, by=SYSTEM)
     assert {orphan.name for orphan in report.orphans} == {old, draft}
     assert all(OLD <= orphan.age_seconds < OLD + 60 and orphan.octets == 6 for orphan in report.orphans)
     assert (report.ok, report.young, report.blobs) == (True, 1, 4)
@@ -172,7 +175,7 @@ def test_a_message_collected_between_the_looks_is_not_missing(acme, fill, messag
         path(message.blob).unlink()
 
     with right_after(ROWS_OF_A_MAILBOX, collect):
-        report = check_store(acme)
+        report = check_store(acme, by=SYSTEM)
     assert (report.ok, report.messages) == (True, 1)
 
 
@@ -188,7 +191,7 @@ def test_a_message_re_encrypted_between_the_looks_is_not_missing(acme, acme_mail
         path(message.blob).unlink()
 
     with right_after(ROWS_OF_A_MAILBOX, move):
-        report = check_store(acme)
+        report = check_store(acme, by=SYSTEM)
     assert (report.ok, report.orphans, report.young) == (True, [], 0)
 
 
@@ -200,7 +203,7 @@ def test_a_mailbox_deleted_between_the_looks_is_not_missed(acme, fill, messages,
         path(messages()[0].blob).unlink()
 
     with right_after(ROWS_OF_A_MAILBOX, delete):
-        assert check_store(acme).ok
+        assert check_store(acme, by=SYSTEM).ok
 
 
 def test_a_message_that_arrives_between_the_looks_is_no_orphan(acme, fill, messages, path):
@@ -209,7 +212,7 @@ def test_a_message_that_arrives_between_the_looks_is_no_orphan(acme, fill, messa
         grow_old(path(messages()[0].blob))
 
     with right_after(ROWS_OF_A_MAILBOX, deliver):
-        report = check_store(acme)
+        report = check_store(acme, by=SYSTEM)
     assert (report.ok, report.orphans, report.young, report.blobs) == (True, [], 0, 1)
 
 
@@ -217,7 +220,7 @@ def test_a_look_changes_nothing(acme, fill, messages, path, lies_there, settings
     fill(MAIL)
     path(messages()[0].blob).unlink()
     lies_there()
-    check_store(acme)
+    check_store(acme, by=SYSTEM)
     assert messages()[0].damaged_at is None
     assert len(files(settings)) == 1
 
@@ -230,7 +233,7 @@ def test_a_store_that_can_not_be_read_is_no_store_with_missing_mail(acme, fill, 
     shard.rmdir()
     shard.symlink_to(shard)  # ELOOP, which root meets too
     with pytest.raises(errors.StoreFailed):
-        check_store(acme)
+        check_store(acme, by=SYSTEM)
     with pytest.raises(errors.StoreFailed):
         tidy(acme)
     assert messages()[0].damaged_at is None
@@ -246,8 +249,8 @@ def test_old_orphans_and_drafts_go_and_all_else_stays(acme, acme_mailbox, fill, 
     assert (tidied.orphans, tidied.octets, tidied.missing) == (2, 12, 0)
     assert not any(path(name).exists() for name in old)
     assert all(path(name).exists() for name in young)
-    assert check_store(acme).ok
-    assert check_store(acme).messages == 1
+    assert check_store(acme, by=SYSTEM).ok
+    assert check_store(acme, by=SYSTEM).messages == 1
     assert tidy(acme) == janitor.Tidied()
 
 
@@ -293,7 +296,7 @@ def test_the_folder_of_a_living_mailbox_stays(acme, acme_mailbox, fill, settings
     tidy(acme)
     assert (settings.STORE_ROOT / acme.pk.hex / acme_mailbox.mailbox.pk.hex).is_dir()
     fill(MAIL)
-    assert check_store(acme).messages == 1
+    assert check_store(acme, by=SYSTEM).messages == 1
 
 
 def test_other_customers_and_what_is_not_ours_are_left_alone(acme, globex, fill, lies_there, path, settings):
@@ -375,7 +378,7 @@ def test_a_store_that_is_not_mounted_marks_nothing(acme, fill, messages, setting
     with pytest.raises(errors.StoreFailed):
         tidy(acme)
     assert messages()[0].damaged_at is None
-    assert not check_store(acme).ok
+    assert not check_store(acme, by=SYSTEM).ok
     settings.STORE_ROOT.rmdir()
     aside.rename(settings.STORE_ROOT)
     assert tidy(acme).missing == 0
@@ -393,7 +396,7 @@ def test_a_large_mailbox_is_tidied_in_pieces(acme, acme_mailbox, fill, lies_ther
     assert sum(piece.orphans for piece in pieces) == 20
     assert max(piece.orphans for piece in pieces) < 20
     assert not any(path(name).exists() for name in old)
-    assert check_store(acme).messages == 20
+    assert check_store(acme, by=SYSTEM).messages == 20
 
 
 @pytest.mark.parametrize("folder", ["", "..", "../globex", "x" * 32])
@@ -421,7 +424,7 @@ def test_looking_and_tidying_beside_all_that_moves_mail_finds_no_fault(committed
 
     def reset_and_collect():
         password, job = services.reset_password(
-            acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+            acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
         )
         acme_mailbox.password = password.reveal()
         while job and work_slice(acme, job.pk):
@@ -438,7 +441,7 @@ def test_looking_and_tidying_beside_all_that_moves_mail_finds_no_fault(committed
     try:
         while not broken and (looks < 10 or len(moved) < 3):
             assert time.monotonic() < deadline
-            report, tidied = check_store(acme), tidy(acme)
+            report, tidied = check_store(acme, by=SYSTEM), tidy(acme)
             assert (report.missing, report.wrong_size, report.orphans) == ([], [], [])
             assert tidied == janitor.Tidied()
             looks += 1

@@ -1,6 +1,7 @@
 import pytest
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.services import delivery
 from tenants import audit
@@ -78,35 +79,35 @@ def test_suspended_mail_is_put_off_counted_and_collection_goes_on(
             delivery.resolve(acme_mailbox.address, peer=PEER)
     assert collect(acme_mailbox.password) == [b"one"]
     with tenant_context(acme):
-        assert services.activity(mailbox).put_off == 3
+        assert services.activity(acme, mailbox, by=SYSTEM).put_off == 3
 
 
 @pytest.mark.parametrize("moment", range(1, 4))
 def test_a_fold_in_the_middle_of_a_suspension_brings_no_count_of_an_earlier_one_back(
     acme, acme_mailbox, folding, moment
 ):
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     with pytest.raises(errors.MailboxSuspended):
         delivery.resolve(acme_mailbox.address, peer=PEER)
-    services.activate_mailbox(acme, acme_mailbox.mailbox, by=None)
+    services.activate_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     with folding(moment):
-        services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
+        services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     with tenant_context(acme):
-        assert services.activity(acme_mailbox.mailbox).put_off == 0
+        assert services.activity(acme, acme_mailbox.mailbox, by=SYSTEM).put_off == 0
 
 
 def test_a_suspension_keeps_its_beginning_and_the_next_counts_anew(acme, acme_mailbox):
-    first = services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None, reason="a")
-    again = services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None, reason="b")
+    first = services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM, reason="a")
+    again = services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM, reason="b")
     assert (again.suspended_at, again.suspension_reason) == (first.suspended_at, "b")
     with pytest.raises(errors.MailboxSuspended):
         delivery.resolve(acme_mailbox.address, peer=PEER)
-    active = services.activate_mailbox(acme, acme_mailbox.mailbox, by=None)
+    active = services.activate_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
     assert (active.status, active.suspended_at, active.suspension_reason) == ("active", None, "")
     assert delivery.resolve(acme_mailbox.address, peer=PEER)
     with tenant_context(acme):
-        services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
-        assert services.activity(acme_mailbox.mailbox).put_off == 0
+        services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+        assert services.activity(acme, acme_mailbox.mailbox, by=SYSTEM).put_off == 0
     actions = AuditEvent.objects.filter(target_id=str(acme_mailbox.mailbox.pk)).order_by("pk")
     assert list(actions.values_list("action", flat=True))[-4:] == [
         "mailbox.suspended",

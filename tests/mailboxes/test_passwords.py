@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import override
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job, KeyLock, Message
 from mailboxes.services import collection
@@ -27,7 +28,7 @@ def reset(acme, acme_mailbox):
         return services.reset_password(
             acme,
             acme_mailbox.mailbox,
-            by=None,
+            by=SYSTEM,
             current_password=getattr(current, "reveal", lambda: current)(),
             **options,
         )
@@ -134,8 +135,8 @@ def test_kept_mail_is_locked_left_out_and_counted(fill, reset, collect, acme_mai
     with pytest.raises(errors.BadCredentials):
         collect(acme_mailbox.password)
     with tenant_context(acme):
-        now = services.activity(acme_mailbox.mailbox)
-        row = services.list_mailboxes().get(pk=acme_mailbox.mailbox.pk)
+        now = services.activity(acme, acme_mailbox.mailbox, by=SYSTEM)
+        row = services.list_mailboxes(acme, by=SYSTEM).get(pk=acme_mailbox.mailbox.pk)
     assert (now.waiting, now.locked, now.locked_octets) == (3, 2, 6)
     assert (row.waiting, row.locked) == (3, 2)
     assert keys() == {1: ("locked", ["password"], 2), 2: ("current", ["password"], 1)}
@@ -144,13 +145,13 @@ def test_kept_mail_is_locked_left_out_and_counted(fill, reset, collect, acme_mai
 def test_a_later_unlock_brings_locked_mail_back(fill, reset, collect, work, acme, acme_mailbox, keys):
     fill(b"one", b"two")
     new, _ = reset(locked_mail="keep")
-    job = services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=None)
+    job = services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=SYSTEM)
     assert collect(new) == [b"one", b"two"], "at once"
     assert work(job).state == "done"
     assert collect(new) == [b"one", b"two"]
     assert keys() == {2: ("current", ["password"], 2)}
     with tenant_context(acme):
-        assert services.activity(acme_mailbox.mailbox).locked == 0
+        assert services.activity(acme, acme_mailbox.mailbox, by=SYSTEM).locked == 0
 
 
 def test_what_was_being_reencrypted_is_locked_with_the_rest_and_unlocked_with_it(
@@ -163,8 +164,8 @@ def test_what_was_being_reencrypted_is_locked_with_the_rest_and_unlocked_with_it
     assert work(job).error == "password-lost", "nobody who did not know the password gets at the mail"
     assert collect(third) == []
     with pytest.raises(errors.WrongCurrentPassword):
-        services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=None)
-    job = services.unlock(acme, acme_mailbox.mailbox, second.reveal(), by=None)
+        services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=SYSTEM)
+    job = services.unlock(acme, acme_mailbox.mailbox, second.reveal(), by=SYSTEM)
     assert work(job).state == "done"
     assert collect(third) == [b"one", b"two"]
 
@@ -176,9 +177,9 @@ def test_deleted_locked_mail_is_gone_at_once_and_its_storage_soon(
     new, job = reset(locked_mail="delete")
     with tenant_context(acme):
         assert not KeyLock.objects.filter(key__generation=1).exists()
-        assert services.activity(acme_mailbox.mailbox).waiting == 0
+        assert services.activity(acme, acme_mailbox.mailbox, by=SYSTEM).waiting == 0
     with pytest.raises(errors.WrongCurrentPassword):
-        services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=None)
+        services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=SYSTEM)
     fill(b"three")
     job = work(job)
     assert (job.kind, job.state, job.done, job.total) == ("locked-mail-deletion", "done", 2, 2)
@@ -196,18 +197,18 @@ def test_a_fold_in_the_middle_of_a_reset_leaves_no_deleted_mail_in_the_counters(
         _, job = reset(locked_mail="delete")
     assert job.total == 3
     with tenant_context(acme):
-        now = services.activity(acme_mailbox.mailbox)
+        now = services.activity(acme, acme_mailbox.mailbox, by=SYSTEM)
     assert (now.waiting, now.waiting_octets, now.locked) == (0, 0, 0)
 
 
 def test_kept_mail_can_be_given_up_later(fill, reset, work, acme, acme_mailbox, keys):
     fill(b"one")
     reset(locked_mail="keep")
-    job = services.delete_locked_mail(acme, acme_mailbox.mailbox, by=None)
+    job = services.delete_locked_mail(acme, acme_mailbox.mailbox, by=SYSTEM)
     assert work(job).state == "done"
     assert list(keys()) == [2]
     with pytest.raises(errors.NothingToUnlock):
-        services.delete_locked_mail(acme, acme_mailbox.mailbox, by=None)
+        services.delete_locked_mail(acme, acme_mailbox.mailbox, by=SYSTEM)
 
 
 def test_how_long_to_wait_is_counted_as_the_language_counts():
@@ -258,7 +259,7 @@ def test_two_steps_make_one_generation_however_often_ok_is_pressed(
         services.accept_reset(acme, acme_mailbox.mailbox, offer.token, by=cast.admin, understood=True)
     assert list(keys()) == [1, 2]
     assert collect(offer.password) == [b"one"]
-    services.reset_password(acme, acme_mailbox.mailbox, by=None, current_password=offer.password.reveal())
+    services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, current_password=offer.password.reveal())
     with pytest.raises(errors.OfferOutdated):
         services.accept_reset(acme, acme_mailbox.mailbox, offer.token, by=cast.admin, understood=True)
 
@@ -284,7 +285,7 @@ def test_an_offer_made_before_an_unlock_would_lose_mail_and_is_refused(
     second, _ = reset(locked_mail="keep")
     fill(b"two")
     offer = services.offer_reset(acme, acme_mailbox.mailbox, by=cast.admin, current_password=second.reveal())
-    services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=None)
+    services.unlock(acme, acme_mailbox.mailbox, acme_mailbox.password, by=SYSTEM)
     with pytest.raises(errors.OfferOutdated):
         services.accept_reset(acme, acme_mailbox.mailbox, offer.token, by=cast.admin, understood=True)
     assert collect(second) == [b"one", b"two"]
@@ -314,10 +315,10 @@ def test_when_the_workers_access_has_ended_the_job_asks_for_the_password(
     assert progress.needs_password
     assert "password" in progress.advice
     with pytest.raises(errors.PasswordNeeded):
-        services.retry(acme, job, by=None)
+        services.retry(acme, job, by=SYSTEM)
     with pytest.raises(errors.WrongCurrentPassword):
-        services.retry(acme, job, by=None, password=new_password().reveal())
-    again = services.retry(acme, job, by=None, password=new.reveal())
+        services.retry(acme, job, by=SYSTEM, password=new_password().reveal())
+    again = services.retry(acme, job, by=SYSTEM, password=new.reveal())
     assert again.pk == job.pk
     assert work(again).state == "done"
     assert collect(new) == [b"one", b"two"]
@@ -337,7 +338,7 @@ def test_a_damaged_message_stops_only_itself(fill, reset, work, acme, acme_mailb
     assert keys()[1] == ("retired", ["successor"], 1), "the workers' access has ended"
     blob.write_bytes(whole)
     assert collect(new) == [b"one", b"two", b"three"]
-    again = services.retry(acme, job, by=None, password=new.reveal())
+    again = services.retry(acme, job, by=SYSTEM, password=new.reveal())
     job = work(again)
     assert (job.pk, job.state, job.done, job.total) == (again.pk, "done", 3, 3)
     assert list(keys()) == [2]
@@ -350,7 +351,7 @@ def test_a_missing_message_is_damaged_too(fill, reset, work, acme, acme_mailbox,
         (settings.STORE_ROOT / Message.objects.get().blob).unlink()
     assert (work(job).state, work(job).error) == ("failed", "unreadable")
     with tenant_context(acme):
-        assert services.activity(acme_mailbox.mailbox).damaged == 1
+        assert services.activity(acme, acme_mailbox.mailbox, by=SYSTEM).damaged == 1
 
 
 def test_everything_is_in_the_audit_trail(fill, reset, acme, acme_mailbox, cast):
@@ -404,8 +405,8 @@ def test_a_failed_job_of_a_mailbox_that_is_being_deleted_is_over(fill, reset, wo
         KeyLock.objects.filter(kind="worker").delete()
     job = work(job)
     assert services.progress(job).may_retry
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=None)
-    services.start_deletion(acme, acme_mailbox.mailbox, by=None)
-    assert not services.progress(services.find_job(acme, job.pk)).may_retry
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
+    assert not services.progress(services.job_for(SYSTEM, acme, job.pk)).may_retry
     with pytest.raises(errors.NothingToRetry):
-        services.retry(acme, job, by=None, password="whatever")
+        services.retry(acme, job, by=SYSTEM, password="whatever")

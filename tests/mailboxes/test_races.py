@@ -14,6 +14,7 @@ import pytest
 from django.db import connection, connections
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import MailboxKey, Message
 from mailboxes.services import collection, delivery
@@ -122,7 +123,7 @@ def test_a_reset_waits_for_mail_that_is_being_committed_and_counts_it(
         arriving.execute("SELECT id FROM mailboxes_mailboxkey FOR SHARE")
         resetting = in_background(
             lambda: services.reset_password(
-                acme, acme_mailbox.mailbox, by=None, current_password=acme_mailbox.password
+                acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
             )
         )
         wait_until_somebody_waits(arriving)

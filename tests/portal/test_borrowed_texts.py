@@ -9,6 +9,7 @@ from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import override
 
+from accounts.actors import SYSTEM
 from accounts.services import reset_link
 from tests.cast import PASSWORD
 
@@ -53,7 +54,9 @@ def told(cast, client_for):
     def walk(language):
         visitor = client_for(host=None, HTTP_ACCEPT_LANGUAGE=language)
         stranger = {"login": f"{language}@nowhere.example", "password": "a-wrong-guess"}
-        reset = visitor.get(urlsplit(reset_link(cast.viewer)).path, follow=True).redirect_chain[-1][0]
+        reset = visitor.get(urlsplit(reset_link(cast.viewer, by=SYSTEM)).path, follow=True).redirect_chain[
+            -1
+        ][0]
         pages = [
             visitor.post(LOGIN, {"login": "nonsense", "password": ""}),
             *(visitor.post(LOGIN, stranger) for _ in range(6)),

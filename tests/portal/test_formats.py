@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes.models import Mailbox, TallyChange
 from tenants import audit
 from tenants.models import AuditEvent
@@ -58,7 +59,7 @@ def happened(acme, monkeypatch):
     with monkeypatch.context() as then:
         then.setattr(timezone, "now", lambda: MOMENT)
         data = {"messages": MANY, "expires_at": MOMENT.isoformat()}
-        audit.record("probe.acted", customer=acme, target=("probe", 1, "no. 1"), data=data)
+        audit.record("probe.acted", customer=acme, target=("probe", 1, "no. 1"), data=data, by=SYSTEM)
 
 
 @EACH

@@ -139,7 +139,7 @@ def test_rights_of_everybody(cast, acme, globex, person, at_acme, at_globex):
 
 
 def test_operators_do_all_but_manage_people(cast, acme):
-    change_role(cast.owner.memberships.get(), role="operator")
+    change_role(cast.owner.memberships.get(), role="operator", by=SYSTEM)
     assert rights_of(cast.owner, acme) == EVERYTHING - {Right.MANAGE_PEOPLE}
 
 
@@ -183,7 +183,7 @@ def test_who_was_switched_off_a_moment_ago_may_nothing_with_an_older_copy_either
 
 
 def test_a_removed_membership_takes_its_rights_along(cast, acme):
-    remove_membership(cast.admin.memberships.get())
+    remove_membership(cast.admin.memberships.get(), by=SYSTEM)
     assert rights_of(cast.admin, acme) == NOTHING
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.work.slices import work_slice
 from tenants import activity, audit
@@ -111,7 +112,7 @@ def sides(place, user):
 
 
 def test_everybody_is_told_with_where_they_belong(cast, acme):
-    for person in (cast.owner, cast.auditor, cast.admin, cast.staff, cast.stranger, None):
+    for person in (cast.owner, cast.auditor, cast.admin, cast.staff, cast.stranger, SYSTEM):
         audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
     assert sides(acme, cast.admin) == {
         "Owner": activity.Side.PROVIDER,
@@ -126,20 +127,20 @@ def test_everybody_is_told_with_where_they_belong(cast, acme):
 def test_who_has_left_is_still_told_with_where_they_belonged(cast, acme):
     for person in (cast.auditor, cast.viewer):
         audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
-        remove_membership(person.memberships.get())
+        remove_membership(person.memberships.get(), by=SYSTEM)
     assert sides(acme, cast.admin) == {
         "Auditor": activity.Side.FORMER_PROVIDER,
         "Viewer": activity.Side.FORMER_CUSTOMER,
     }
 
 
-def test_an_act_stays_on_the_side_on_which_it_was_done(cast, acme, acme_mailbox):
+def test_an_act_stays_on_the_side_on_which_it_was_done(cast, acme):
     """Who has gone over to the customer did as the provider's what they did as the provider's, and the other way."""
-    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=cast.auditor)
+    audit.record("mailbox.suspended", by=cast.auditor, customer=acme, target=("mailbox", 1, "probe"))
     audit.record("mailbox.edited", by=cast.viewer, customer=acme, target=("mailbox", 1, "probe"))
     for person, place in [(cast.auditor, {"customer": acme}), (cast.viewer, {"provider": acme.provider})]:
-        remove_membership(person.memberships.get())
-        add_membership(person, **place, role="viewer" if "customer" in place else "auditor")
+        remove_membership(person.memberships.get(), by=SYSTEM)
+        add_membership(person, **place, role="viewer" if "customer" in place else "auditor", by=SYSTEM)
         audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
     trail = activity.activity_at(acme, by=cast.admin)
     told = {
@@ -156,7 +157,7 @@ def test_an_act_of_platform_staff_stays_one(cast, acme):
     audit.record("probe.acted", by=cast.staff, customer=acme, target=("probe", 1, "probe"))
     cast.staff.is_staff = False
     cast.staff.save()
-    add_membership(cast.staff, customer=acme, role="viewer")
+    add_membership(cast.staff, customer=acme, role="viewer", by=SYSTEM)
     assert sides(acme, cast.admin) == {"Staff": activity.Side.STAFF}
 
 
@@ -171,7 +172,7 @@ def test_of_old_acts_the_side_is_told_by_todays_roles(cast, acme):
             target_name="probe",
         )
     for person in (cast.auditor, cast.viewer):
-        remove_membership(person.memberships.get())
+        remove_membership(person.memberships.get(), by=SYSTEM)
     assert sides(acme, cast.admin) == {
         "Owner": activity.Side.PROVIDER,
         "Admin": activity.Side.CUSTOMER,
@@ -189,13 +190,13 @@ def test_an_account_that_is_gone_keeps_its_address_in_the_trail(cast, acme):
 
 
 def test_without_a_person_the_system_is_told_from_the_command_line_and_from_the_anonymous(acme, cast):
-    audit.record("mailbox.deleted", customer=acme, target=("mailbox", "x", "probe 1"))
+    audit.record("mailbox.deleted", customer=acme, target=("mailbox", "x", "probe 1"), by=SYSTEM)
     token = audit.origin.set("192.0.2.1")
     try:
-        audit.record("mailbox.edited", customer=acme, target=("mailbox", "x", "probe 2"))
+        audit.record("mailbox.edited", customer=acme, target=("mailbox", "x", "probe 2"), by=SYSTEM)
     finally:
         audit.origin.reset(token)
-    audit.record("mailbox.edited", customer=acme, target=("mailbox", "x", "probe 3"))
+    audit.record("mailbox.edited", customer=acme, target=("mailbox", "x", "probe 3"), by=SYSTEM)
     assert list(sides(acme, cast.admin)) == [
         "Platform staff, on the command line",
         "Somebody who was not signed in",
@@ -218,7 +219,7 @@ def test_a_providers_people_see_their_own_team_and_all_their_customers(cast, acm
 
 
 def test_a_limited_operator_sees_only_their_customers(cast, acme, globex, make_mailbox):
-    membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator")
+    membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator", by=SYSTEM)
     limit_to(membership, [globex])
     make_mailbox("Acme's", customer=acme)
     make_mailbox("Globex's", customer=globex)
@@ -271,7 +272,7 @@ def test_operators_find_all_of_a_customer_by_its_name(cast, acme, globex, make_m
 
 
 def test_acts_are_found_by_kind(cast, acme, acme_mailbox):
-    audit.record("probe.acted", customer=acme, target=("probe", 1, "probe"))
+    audit.record("probe.acted", customer=acme, target=("probe", 1, "probe"), by=SYSTEM)
     assert told_at(acme, cast.admin, kind="mailboxes") == ["The mailbox “Office 365 Journal” was created."]
     assert told_at(acme, cast.admin, kind="other") == ["probe.acted: “probe”"]
     assert told_at(acme, cast.admin, kind="jobs") == []
@@ -287,7 +288,7 @@ def test_acts_are_found_by_day(cast, acme, acme_mailbox):
 
 
 def test_days_are_those_of_the_readers_time_zone(acme):
-    event = audit.record("probe.acted", customer=acme, target=("probe", 1, "probe"))
+    event = audit.record("probe.acted", customer=acme, target=("probe", 1, "probe"), by=SYSTEM)
     for name in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # a day and more apart
         with timezone.override(name):
             day = timezone.localdate(event.at)
@@ -327,7 +328,7 @@ def test_it_is_said_when_nothing_was_found(cast, acme_mailbox, read):
 # --- Pages ---
 def test_pages_stay_in_place_while_more_happens(cast, acme, client_for):
     for number in range(2 * activity.PAGE_LENGTH + 5):
-        audit.record("probe.acted", customer=acme, target=("probe", number, f"no. {number:03}"))
+        audit.record("probe.acted", customer=acme, target=("probe", number, f"no. {number:03}"), by=SYSTEM)
     client = client_for(cast.admin)
 
     def visit(link=""):
@@ -341,7 +342,7 @@ def test_pages_stay_in_place_while_more_happens(cast, acme, client_for):
 
     first, links = visit()
     assert (first[0], first[-1], links.keys()) == ("104", "055", {"next"})
-    audit.record("probe.acted", customer=acme, target=("probe", 1, "no. 105"))
+    audit.record("probe.acted", customer=acme, target=("probe", 1, "no. 105"), by=SYSTEM)
     second, links = visit(links["next"])
     assert (second[0], second[-1], links.keys()) == ("054", "005", {"prev", "next"})
     last, links = visit(links["next"])
@@ -352,8 +353,8 @@ def test_pages_stay_in_place_while_more_happens(cast, acme, client_for):
 
 
 def test_an_event_of_another_customer_is_no_place_to_go_on_from(cast, acme, globex, acme_mailbox):
-    foreign = audit.record("probe.acted", customer=globex)
-    audit.record("probe.acted", customer=acme, target=("probe", 1, "later"))
+    foreign = audit.record("probe.acted", customer=globex, by=SYSTEM)
+    audit.record("probe.acted", customer=acme, target=("probe", 1, "later"), by=SYSTEM)
     trail = activity.activity_at(acme, by=cast.admin)
     newest = activity.read(trail, activity.Asked())
     assert activity.read(trail, activity.Asked(), before=str(foreign.pk)) == newest
@@ -362,7 +363,7 @@ def test_an_event_of_another_customer_is_no_place_to_go_on_from(cast, acme, glob
 def test_a_page_asks_the_database_no_more_with_more_on_it(cast, acme, client_for):
     def acts(times):
         for number in range(times):
-            person = (cast.owner, cast.admin, cast.stranger, None)[number % 4]
+            person = (cast.owner, cast.admin, cast.stranger, SYSTEM)[number % 4]
             audit.record("mailbox.edited", by=person, customer=acme, target=("mailbox", number, "x"))
 
     def asks(client):

@@ -10,6 +10,7 @@ from unittest.mock import ANY
 import pytest
 from django.utils import translation
 
+from accounts.actors import SYSTEM
 from tenants import activity, activity_csv, activity_words, audit
 from tenants.models import AuditEvent
 from tenants.services import (
@@ -61,7 +62,7 @@ def test_the_file_holds_what_the_page_shows(cast, acme, make_mailbox, download):
 def test_the_file_is_whole_however_long_it_is(cast, acme, download, monkeypatch):
     monkeypatch.setattr(activity, "BATCH_LENGTH", 7)
     for number in range(20):
-        audit.record("probe.acted", customer=acme, target=("probe", number, f"no. {number:02}"))
+        audit.record("probe.acted", customer=acme, target=("probe", number, f"no. {number:02}"), by=SYSTEM)
     rows = download(cast.admin, q="no.")
     assert [row["ID of the object"] for row in rows] == [str(number) for number in range(19, -1, -1)]
 
@@ -92,7 +93,7 @@ def test_the_file_has_the_separator_that_spreadsheets_expect_in_the_readers_lang
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_no_cell_is_taken_for_a_formula_by_whatever_the_file_is_read(cast, acme, name, harmless, language):
     assert activity_csv.harmless(name) == harmless
-    audit.record(name, customer=acme, target=("probe", name, name), data={name: name})
+    audit.record(name, customer=acme, target=("probe", name, name), data={name: name}, by=SYSTEM)
     trail = activity.activity_at(acme, by=cast.admin)
     with translation.override(language):
         text = "".join(activity_csv.lines(trail, activity.Asked(kind="other")))
@@ -104,8 +105,8 @@ def test_no_cell_is_taken_for_a_formula_by_whatever_the_file_is_read(cast, acme,
 
 # --- Words ---
 def test_a_change_is_told_with_what_was_before(cast, acme):
-    change_role(cast.viewer.memberships.get(), role="admin", by=cast.admin)
-    edit_customer(acme, name="Acme Ltd", allowed_networks=[], mailbox_quota_octets=2048, by=cast.owner)
+    change_role(cast.viewer.memberships.get(), role="admin", by=cast.staff)
+    edit_customer(acme, name="Acme Ltd", allowed_networks=[], mailbox_quota_octets=2048, by=cast.staff)
     trail = activity.activity_at(acme, by=cast.admin)
     changed, role = activity.read(trail, activity.Asked()).entries[:2]
     assert role.sentence == "The role of viewer@acme.example was changed and is “Administrator” now."
@@ -118,7 +119,7 @@ def test_a_change_is_told_with_what_was_before(cast, acme):
 
 def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, acme, globex):
     northwind = provider("northwind")
-    limit_to(add_membership(cast.stranger, provider=northwind, role="operator"), [globex])
+    limit_to(add_membership(cast.stranger, provider=northwind, role="operator", by=SYSTEM), [globex])
 
     def limit_the_auditor_to(*customers):
         pk = cast.auditor.memberships.get().pk
@@ -140,14 +141,18 @@ def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, acme, g
 def test_a_limit_to_customers_that_are_gone_is_not_told_as_none(cast, acme):
     limit_to(cast.auditor.memberships.get(), [acme])
     cast.auditor.memberships.get().customers.clear()
-    remove_membership(cast.auditor.memberships.get())
+    remove_membership(cast.auditor.memberships.get(), by=SYSTEM)
     (entry,) = activity.read(activity.activity_for(cast.owner), activity.Asked(text="auditor@")).entries[:1]
     assert [detail.plain for detail in entry.details] == ["Only these customers: empty"]
 
 
 def test_what_the_sentence_says_is_not_said_again(cast, acme):
     event = audit.record(
-        "membership.added", customer=acme, target=cast.viewer, data={"role": "viewer", "customers": ["acme"]}
+        "membership.added",
+        customer=acme,
+        target=cast.viewer,
+        data={"role": "viewer", "customers": ["acme"]},
+        by=SYSTEM,
     )
     assert [detail.plain for detail in activity_words.details(event)] == ["Only these customers: acme"]
 

@@ -6,6 +6,7 @@ import pytest
 from allauth.socialaccount.models import SocialApp
 from django.contrib.admin.models import LogEntry
 
+from accounts.actors import SYSTEM
 from tenants import directory, services
 from tenants.models import (
     AuditEvent,
@@ -126,7 +127,7 @@ def test_the_last_owner_stays_and_nothing_else_is_said(admin, cast):
 
 def test_all_owners_at_once_are_not_removed_either(admin, cast):
     northwind = provider("northwind")
-    services.add_membership(cast.stranger, role="owner", provider=northwind)
+    services.add_membership(cast.stranger, role="owner", provider=northwind, by=SYSTEM)
     owners = Membership.objects.filter(provider=northwind, role="owner")
     answer = admin.post(
         "/admin/tenants/membership/",
@@ -143,7 +144,7 @@ def test_all_owners_at_once_are_not_removed_either(admin, cast):
 
 def test_of_two_changes_at_once_that_leave_no_owner_one_is_noted(committed_db, cast, client_for):
     northwind = provider("northwind")
-    services.add_membership(cast.stranger, role="owner", provider=northwind)
+    services.add_membership(cast.stranger, role="owner", provider=northwind, by=SYSTEM)
     owners = Membership.objects.filter(provider=northwind, role="owner")
 
     def step_down(membership):
@@ -196,7 +197,7 @@ def test_the_last_owner_is_not_switched_off(saved, cast):
     assert "This is the last owner." in text(saved(cast.owner, active=False))
     cast.owner.refresh_from_db()
     assert cast.owner.is_active
-    services.add_membership(cast.stranger, role="owner", provider=provider("northwind"))
+    services.add_membership(cast.stranger, role="owner", provider=provider("northwind"), by=SYSTEM)
     saved(cast.owner, active=False)
     cast.owner.refresh_from_db()
     assert not cast.owner.is_active
@@ -204,7 +205,7 @@ def test_the_last_owner_is_not_switched_off(saved, cast):
 
 def test_of_two_owners_who_are_switched_off_at_once_one_stays(committed_db, cast):
     northwind = provider("northwind")
-    services.add_membership(cast.stranger, role="owner", provider=northwind)
+    services.add_membership(cast.stranger, role="owner", provider=northwind, by=SYSTEM)
     acts = [
         lambda user=user: services.switch_off(user, by=cast.staff) for user in (cast.owner, cast.stranger)
     ]
@@ -232,7 +233,7 @@ def test_the_invitations_of_who_is_switched_off_are_withdrawn(saved, cast, acme)
 
 
 def test_each_place_reads_who_was_switched_off_and_on(saved, cast, acme, globex):
-    services.add_membership(cast.viewer, role="viewer", customer=globex)
+    services.add_membership(cast.viewer, role="viewer", customer=globex, by=SYSTEM)
     saved(cast.viewer, active=False)
     saved(cast.viewer, active=False)
     saved(cast.viewer, active=True)

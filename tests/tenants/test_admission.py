@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants import identity
 from tenants.services import add_membership
@@ -36,7 +37,7 @@ def is_led_to_the_sign_in(answer):
 def test_who_gets_a_role_at_another_provider_signs_in_anew_and_by_password(by_organization, cast):
     """Northwind's service may say what it likes of them; Fabrikam's customers must not depend on that."""
     assert goes_to(by_organization, "acme").status_code == 200
-    add_membership(cast.admin, provider=provider("fabrikam"), role="operator")
+    add_membership(cast.admin, provider=provider("fabrikam"), role="operator", by=SYSTEM)
     assert is_led_to_the_sign_in(goes_to(by_organization, "initech"))
     assert is_led_to_the_sign_in(goes_to(by_organization, "acme"))
     assert "Sign in with your password" in by_organization.get(LOGIN).content.decode()

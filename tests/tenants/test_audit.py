@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from accounts.actors import SYSTEM
 from tenants import audit
 from tenants.errors import AppendOnly
 from tenants.models import AuditEvent
@@ -33,7 +34,7 @@ def test_an_event_says_who_what_and_where(cast, acme):
 
 
 def test_the_system_itself_acts_without_person_or_origin(acme):
-    event = audit.record("job.finished", customer=acme)
+    event = audit.record("job.finished", customer=acme, by=SYSTEM)
     assert (event.actor_id, event.actor_email, event.origin) == (None, "", "")
 
 

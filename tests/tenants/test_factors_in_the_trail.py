@@ -2,6 +2,7 @@
 
 from allauth.mfa.models import Authenticator
 
+from accounts.actors import SYSTEM
 from tenants import activity
 from tenants.models import AuditEvent
 from tenants.services import add_membership
@@ -18,7 +19,7 @@ def told(*trails):
 def test_adding_and_removing_is_told_wherever_the_person_has_a_role(
     cast, acme, globex, client_for, clock, django_capture_on_commit_callbacks
 ):
-    add_membership(cast.admin, provider=provider("fabrikam"), role="operator")
+    add_membership(cast.admin, provider=provider("fabrikam"), role="operator", by=SYSTEM)
     client = client_for(cast.admin)
     with django_capture_on_commit_callbacks(execute=True):
         sets_up_an_app(client, clock)

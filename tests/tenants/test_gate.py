@@ -4,6 +4,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
 
+from accounts.actors import SYSTEM
 from tenants.models import AuditEvent
 from tenants.services import remove_membership
 from tests.cast import PASSWORD
@@ -62,7 +63,7 @@ def test_strangers_may_still_sign_out(cast, client_for):
 def test_who_loses_the_role_is_a_stranger_at_the_next_request(cast, client_for):
     client = client_for(cast.admin)
     assert client.get("/mailboxes/").status_code == 200
-    remove_membership(cast.admin.memberships.get())
+    remove_membership(cast.admin.memberships.get(), by=SYSTEM)
     assert client.get("/mailboxes/").status_code == 404
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from accounts.actors import SYSTEM
 from tenants import activity, identity
 from tenants.services import add_membership
 from tenants.services.authority import limit_to
@@ -58,7 +59,7 @@ def test_a_change_is_told_to_who_comes_under_it_and_to_who_is_free_of_it(cast, n
 
 
 def test_what_concerns_one_person_is_told_where_that_person_works(cast, openid, northwinds, way_in, acme):
-    globexs = add_membership(cast.admin, customer=customer("globex"), role="viewer")
+    globexs = add_membership(cast.admin, customer=customer("globex"), role="viewer", by=SYSTEM)
     openid.knows(ADMIN)
     way_in().signs_in(ADMIN)
     identity.forget(northwinds, email=ADMIN, by=cast.owner)
@@ -71,7 +72,7 @@ def test_what_concerns_one_person_is_told_where_that_person_works(cast, openid, 
 
 
 def test_who_is_limited_to_some_customers_reads_no_domains_of_others(cast, northwinds, globex):
-    membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator")
+    membership = add_membership(cast.stranger, provider=provider("northwind"), role="operator", by=SYSTEM)
     assert "acme.example" in str(told(activity.activity_for(cast.stranger)))
     limit_to(membership, [globex])
     ((sentence, details),) = told(activity.activity_for(cast.stranger))

@@ -8,6 +8,7 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone, translation
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import create_person
 from tenants import errors, services
@@ -219,7 +220,7 @@ def test_the_service_refuses_somebody_else_too(cast, invite):
 
 def test_who_got_a_role_meanwhile_is_told(cast, invite, client_for, northwind):
     _, path = invite(cast.stranger.email)
-    services.add_membership(cast.stranger, provider=northwind, role="auditor")
+    services.add_membership(cast.stranger, provider=northwind, role="auditor", by=SYSTEM)
     client = client_for(cast.stranger, host=None)
     client.get(path)
     assert "already has a role there" in text(client.post("/invitations/"))
@@ -228,7 +229,7 @@ def test_who_got_a_role_meanwhile_is_told(cast, invite, client_for, northwind):
 
 def test_who_got_an_account_meanwhile_signs_in_first(invite):
     invitation, _ = invite()
-    create_person(NEW)
+    create_person(NEW, by=SYSTEM)
     with pytest.raises(errors.SignInFirst):
         services.accept_invitation_as_newcomer(invitation, name="N", password=PHRASE)
 
@@ -258,8 +259,8 @@ def test_links_of_the_past_say_what_became_of_them(cast, northwind, invite, visi
 )
 @pytest.mark.parametrize("where", ["northwind", "acme"])
 def test_a_link_is_worth_as_much_as_who_sent_it_may_give(invite, visitor, northwind, acme, where, loses):
-    sender, _ = create_person("second.owner@northwind.example")
-    services.add_membership(sender, provider=northwind, role="owner")
+    sender, _ = create_person("second.owner@northwind.example", by=SYSTEM)
+    services.add_membership(sender, provider=northwind, role="owner", by=SYSTEM)
     place, role = (northwind, "owner") if where == "northwind" else (acme, "admin")
     _, path = invite(place=place, role=role, by=sender)
     visitor.get(path)
@@ -271,8 +272,8 @@ def test_a_link_is_worth_as_much_as_who_sent_it_may_give(invite, visitor, northw
 
 
 def test_a_colleague_who_sends_it_again_stands_for_it(cast, invite, visitor, northwind, mailoutbox):
-    sender, _ = create_person("second.owner@northwind.example")
-    membership = services.add_membership(sender, provider=northwind, role="owner")
+    sender, _ = create_person("second.owner@northwind.example", by=SYSTEM)
+    membership = services.add_membership(sender, provider=northwind, role="owner", by=SYSTEM)
     invitation, _ = invite(by=sender)
     membership.delete()
     age(invitation, minutes=5)

@@ -8,9 +8,10 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants import activity
-from tenants.access import Right, provider_rights_of
+from tenants.access import Right, rights_of
 from tenants.models import AuditEvent
 from tenants.services import add_membership
 from tenants.services.authority import limit_of, limit_to
@@ -66,7 +67,7 @@ def test_second_factors_are_removed_on_demand_and_of_this_person_only(cast):
 
 
 def test_it_is_told_wherever_the_person_has_a_role(cast, acme, globex):
-    add_membership(cast.viewer, customer=globex, role="viewer")
+    add_membership(cast.viewer, customer=globex, role="viewer", by=SYSTEM)
     let_in(cast.viewer.email, "--owner-of=fabrikam")
     for trail in (
         activity.activity_at(acme, by=cast.admin),
@@ -90,7 +91,7 @@ def test_somebody_becomes_an_owner_on_demand(cast, acme, who):
     user = getattr(cast, who)
     facts = told(user.email, "--owner-of", "northwind")
     assert facts["owner_of"] == "northwind"
-    assert Right.MANAGE_TEAM in provider_rights_of(user, acme.provider)
+    assert Right.MANAGE_TEAM in rights_of(user, acme.provider)
     assert user.memberships.filter(provider=acme.provider).count() == 1
 
 

@@ -3,9 +3,10 @@
 import pytest
 from allauth.mfa.models import Authenticator
 
+from accounts.actors import SYSTEM
 from accounts.services import create_person
 from tenants import errors, services
-from tenants.access import Right, provider_rights_of, rights_of
+from tenants.access import Right, rights_of
 from tenants.models import AuditEvent, Invitation, Membership
 from tenants.services.authority import limit_of, limit_to
 from tests.cast import customer, provider
@@ -22,8 +23,8 @@ def colleague(northwind):
     """A second owner, an operator: whoever a test needs at Northwind."""
 
     def make(role, email="colleague@northwind.example"):
-        user, _ = create_person(email)
-        return services.add_membership(user, provider=northwind, role=role)
+        user, _ = create_person(email, by=SYSTEM)
+        return services.add_membership(user, provider=northwind, role=role, by=SYSTEM)
 
     return make
 
@@ -178,7 +179,7 @@ def test_people_of_other_places_are_not_found(cast, northwind, acme, globex):
 # --- Removing ---
 def test_a_removed_person_has_no_rights_left_and_the_trail_tells(cast, northwind, acme):
     services.remove_member(northwind, cast.auditor.memberships.get().pk, by=cast.owner)
-    assert not provider_rights_of(cast.auditor, northwind)
+    assert not rights_of(cast.auditor, northwind)
     assert not rights_of(cast.auditor, acme)
     event = last_event()
     assert (event.action, event.actor_email, event.data) == (
@@ -302,7 +303,7 @@ def test_saying_the_same_again_leaves_no_line(cast, northwind):
 # --- Lists ---
 def test_the_list_knows_who_has_a_second_factor_and_sorts_by_it(cast, northwind):
     with_factor(cast.auditor)
-    found = services.members(northwind, sort="-second_factor")
+    found = services.members(northwind, sort="-second_factor", by=SYSTEM)
     assert [(one.user, one.has_second_factor) for one in found] == [
         (cast.auditor, True),
         (cast.owner, False),

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django_tenants.utils import schema_exists, tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes.models import Mailbox
 from tenants import services, spares
 from tenants.errors import SlugTaken
@@ -36,7 +37,7 @@ def test_a_new_customer_takes_a_spare_one_as_it_is(db):
     spares.refill(target=1)
     spare = SpareSchema.objects.get()
     ready = oid(spare.schema_name)
-    umbrella = services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    umbrella = services.create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
     assert oid("c_umbrella") == ready
     assert not SpareSchema.objects.exists()
     assert works(umbrella)
@@ -44,13 +45,13 @@ def test_a_new_customer_takes_a_spare_one_as_it_is(db):
 
 def test_with_none_left_the_schema_is_built_on_the_spot(db):
     SpareSchema.objects.all().delete()
-    umbrella = services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    umbrella = services.create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
     assert connection.schema_name == "public"
     assert works(umbrella)
 
 
 def test_a_customer_has_host_schema_and_audit_line(db):
-    who = services.create_customer("big-corp2", "Big Corp", provider=provider("northwind"))
+    who = services.create_customer("big-corp2", "Big Corp", provider=provider("northwind"), by=SYSTEM)
     assert who.schema_name == "c_big_corp2"
     assert Domain.objects.get(tenant=who).domain == "big-corp2.portal.localhost"
     event = AuditEvent.objects.get(action="customer.created", customer_id=who.pk)
@@ -61,7 +62,7 @@ def test_spare_ones_of_another_release_are_never_handed_out(db):
     spares.refill(target=1)
     old = SpareSchema.objects.get()
     SpareSchema.objects.update(fingerprint="of another release")
-    services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+    services.create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
     assert SpareSchema.objects.get() == old
     assert spares.refill(target=1) == 1
     assert not schema_exists(old.schema_name)
@@ -87,7 +88,7 @@ def test_customers_created_at_once_each_take_another_spare_one(committed_db):
     def create(slug):
         try:
             start.wait(timeout=30)
-            services.create_customer(slug, slug, provider=northwind)
+            services.create_customer(slug, slug, provider=northwind, by=SYSTEM)
         except Exception as error:
             failures.append(error)
         finally:
@@ -110,7 +111,9 @@ def test_of_two_with_the_same_name_one_wins(committed_db):
     def create():
         try:
             start.wait(timeout=30)
-            outcomes.append(services.create_customer("umbrella", "Umbrella", provider=northwind).slug)
+            outcomes.append(
+                services.create_customer("umbrella", "Umbrella", provider=northwind, by=SYSTEM).slug
+            )
         except SlugTaken as error:
             outcomes.append(error.code)
         finally:
@@ -129,7 +132,7 @@ def test_a_broker_that_is_down_costs_a_line_in_the_log(committed_db, settings, c
     broker = app.conf.broker_url
     app.conf.broker_url = "redis+socket:///nowhere/redis.sock"
     try:
-        services.create_customer("umbrella", "Umbrella", provider=provider("northwind"))
+        services.create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
     finally:
         app.conf.broker_url = broker
     assert Customer.objects.filter(slug="umbrella").exists()

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.formats import date_format
 
+from accounts.actors import SYSTEM
 from accounts.services import create_person
 from tenants import services
 from tenants.models import Invitation, Membership
@@ -59,7 +60,7 @@ def test_the_list_shows_role_last_sign_in_second_factor_and_reach(cast, team, no
 
 
 def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, team, northwind, acme, globex):
-    membership = services.add_membership(cast.stranger, provider=northwind, role="operator")
+    membership = services.add_membership(cast.stranger, provider=northwind, role="operator", by=SYSTEM)
     limit_to(membership, [globex])
     limit_to(cast.auditor.memberships.get(), [acme, globex])
     services.invite(northwind, "for-acme@x.example", role="auditor", customers=[acme], by=cast.owner)
@@ -100,7 +101,7 @@ def test_the_invited_stand_below_with_expiry_until_they_come(cast, team, northwi
 
 def test_the_list_searches_sorts_and_pages(cast, team, northwind):
     for number in range(50):
-        user, _ = create_person(f"p{number:02}@northwind.example", name=f"Person {number:02}")
+        user, _ = create_person(f"p{number:02}@northwind.example", name=f"Person {number:02}", by=SYSTEM)
         Membership.objects.create(user=user, provider=northwind, role="operator")
     client = team(cast.owner)
     assert len(names(client.get(TEAM))) == 50
@@ -146,7 +147,7 @@ def test_the_number_of_queries_does_not_grow_with_the_people(cast, team, northwi
     with CaptureQueriesContext(connection) as few:
         client.get(TEAM)
     for number in range(20):
-        user, _ = create_person(f"p{number}@northwind.example")
+        user, _ = create_person(f"p{number}@northwind.example", by=SYSTEM)
         Membership.objects.create(user=user, provider=northwind, role="operator")
     with CaptureQueriesContext(connection) as many:
         client.get(TEAM)
@@ -156,7 +157,7 @@ def test_the_number_of_queries_does_not_grow_with_the_people(cast, team, northwi
 # --- Several providers ---
 def test_who_works_for_several_providers_picks_one(cast, team, northwind):
     fabrikam = provider("fabrikam")
-    services.add_membership(cast.owner, provider=fabrikam, role="auditor")
+    services.add_membership(cast.owner, provider=fabrikam, role="auditor", by=SYSTEM)
     client = team(cast.owner)
     assert "Team of Fabrikam Services" in text(client.get(TEAM))
     page = text(client.get(TEAM, {"provider": "northwind"}))
@@ -236,8 +237,8 @@ def test_another_providers_customer_is_no_choice(cast, team):
 
 
 def test_without_customers_there_is_nothing_to_choose_among(cast, team, northwind):
-    tailspin = services.create_provider("tailspin", "Tailspin")
-    services.add_membership(cast.stranger, provider=tailspin, role="owner")
+    tailspin = services.create_provider("tailspin", "Tailspin", by=SYSTEM)
+    services.add_membership(cast.stranger, provider=tailspin, role="owner", by=SYSTEM)
     client = team(cast.stranger)
     assert "Only these customers" not in text(client.get("/team/invite/"))
     client.post("/team/invite/", {"email": "new@tailspin.example", "role": "operator", "reach": "some"})

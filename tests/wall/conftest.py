@@ -45,3 +45,13 @@ def counted(record_property: Callable[[str, Any], None]) -> Callable[[int, int, 
         record_property(summary.KEY, [urls, pairs, requests])
 
     return tell
+
+
+@pytest.fixture
+def verbs_tried(record_property: Callable[[str, Any], None]) -> Callable[[int, int], None]:
+    """Tell how many verbs, and calls of them, were tried."""
+
+    def tell(verbs: int, calls: int) -> None:
+        record_property(summary.VERBS_KEY, [verbs, calls])
+
+    return tell

@@ -20,6 +20,7 @@ from django.test import Client, RequestFactory
 from django.test.client import ClientHandler
 from django.utils import timezone, translation
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import create_person
 from mailboxes.services import create_mailbox, start_deletion, suspend_mailbox
@@ -170,7 +171,7 @@ def send(method: str, path: str, headers: dict[str, str], *, form: str = "", car
 
 # --- Things ---
 def _person(name: str, domain: str, *, is_staff: bool = False) -> User:
-    user, _ = create_person(f"{name}.by.role@{domain}", name=name.title(), password=PASSWORD)
+    user, _ = create_person(f"{name}.by.role@{domain}", name=name.title(), password=PASSWORD, by=SYSTEM)
     user.is_staff = is_staff  # without being a superuser, as the administration allows
     user.save(update_fields=["is_staff"])
     return user
@@ -178,7 +179,7 @@ def _person(name: str, domain: str, *, is_staff: bool = False) -> User:
 
 def _operator(name: str, *customers: Customer) -> User:
     user, northwind = _person(name, "northwind.example"), cast.provider("northwind")
-    membership = add_membership(user, provider=northwind, role="operator")
+    membership = add_membership(user, provider=northwind, role="operator", by=SYSTEM)
     if customers:
         change_member(northwind, membership.pk, role="operator", customers=customers, by=cast.present().owner)
     return user
@@ -193,11 +194,13 @@ def _mail_things() -> dict[str, Thing]:
 
 
 def _mail_of(customer: Customer) -> dict[str, str]:
-    kept, leaving, gone = (create_mailbox(customer, name=name)[0] for name in ("Kept", "Leaving", "Gone"))
+    kept, leaving, gone = (
+        create_mailbox(customer, name=name, by=SYSTEM)[0] for name in ("Kept", "Leaving", "Gone")
+    )
     jobs = []
     for mailbox in (leaving, gone):
-        suspend_mailbox(customer, mailbox, by=None)
-        jobs.append(start_deletion(customer, mailbox, by=None))
+        suspend_mailbox(customer, mailbox, by=SYSTEM)
+        jobs.append(start_deletion(customer, mailbox, by=SYSTEM))
     while work_slice(customer, jobs[1].pk):
         pass
     return {"mailbox": str(kept.pk), "job": str(jobs[0].pk), "certificate": str(gone.pk)}

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from accounts.actors import SYSTEM
 from tenants.services import remove_membership
 from tenants.services.authority import limit_to
 from tests import cast
@@ -178,7 +179,7 @@ def test_who_has_just_lost_the_role_finds_nothing_any_more(scene: Scene, acmes: 
     if name == "owner":  # the last one stays; she has gone as another owner would let her go
         membership.delete()
     else:
-        remove_membership(membership)
+        remove_membership(membership, by=SYSTEM)
     assert away_from(person, acmes)
     if membership.provider_id:
         for path in ("/team/", "/activity/", "/activity/activity.csv"):

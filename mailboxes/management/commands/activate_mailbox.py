@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.management.output import MailboxCommand
 
@@ -12,6 +13,6 @@ class Command(MailboxCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
             customer, mailbox = self.named(options)
-            mailbox = services.activate_mailbox(customer, mailbox, by=None)
+            mailbox = services.activate_mailbox(customer, mailbox, by=SYSTEM)
         facts = {"address": mailbox.address, "status": mailbox.status}
         self.report(facts, as_json=options["json"], text=f"{mailbox.name} is active.")

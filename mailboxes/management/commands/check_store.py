@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes.errors import StoreFailed
 from mailboxes.services.janitor import StoreReport, check_store
 from tenants.management.output import ScriptableCommand
@@ -30,11 +31,11 @@ class Command(ScriptableCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
             slug = options["customer"]
-            customers = [customer_by_slug(slug)] if slug else Customer.objects.order_by("slug")
+            customers = [customer_by_slug(slug, by=SYSTEM)] if slug else Customer.objects.order_by("slug")
         reports = []
         for customer in customers:
             try:
-                report = check_store(customer)
+                report = check_store(customer, by=SYSTEM)
             except StoreFailed as error:
                 raise CommandError(f"{customer.slug}: {error.message} ({error.__cause__})") from error
             reports.append(report)

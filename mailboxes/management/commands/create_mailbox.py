@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from tenants.management.output import ScriptableCommand
 from tenants.services import customer_by_slug
@@ -20,9 +21,9 @@ class Command(ScriptableCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
-            customer = customer_by_slug(options["customer"])
+            customer = customer_by_slug(options["customer"], by=SYSTEM)
             mailbox, password = services.create_mailbox(
-                customer, name=options["name"], description=options["description"]
+                customer, name=options["name"], description=options["description"], by=SYSTEM
             )
         self.report(
             {"id": str(mailbox.pk), "address": mailbox.address, "password": password.reveal()},

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.management.output import MailboxCommand, job_facts, refuse_unfinished, wait_for
 
@@ -21,7 +22,7 @@ class Command(MailboxCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
             customer, mailbox = self.named(options)
-            job = services.start_deletion(customer, mailbox, by=None)
+            job = services.start_deletion(customer, mailbox, by=SYSTEM)
         if options["wait"]:
             job = wait_for(customer, job.pk)
         facts = job_facts(job)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.core.management.base import CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.management.output import job_facts, password_from_stdin, refuse_unfinished, wait_for
 from tenants.management.output import ScriptableCommand
@@ -29,10 +30,10 @@ class Command(ScriptableCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         password = password_from_stdin() if options["password_stdin"] else ""
         with self.errors_as_one_line():
-            customer = customer_by_slug(options["customer"])
-            job = services.find_job(customer, options["job"])
+            customer = customer_by_slug(options["customer"], by=SYSTEM)
+            job = services.job_for(SYSTEM, customer, options["job"])
             if options["retry"]:
-                job = services.retry(customer, job, by=None, password=password)
+                job = services.retry(customer, job, by=SYSTEM, password=password)
         if options["wait"]:
             job = wait_for(customer, job.pk)
         progress = services.progress(job)

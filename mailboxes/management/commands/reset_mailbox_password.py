@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.management.output import MailboxCommand, password_from_stdin
 
@@ -35,7 +36,7 @@ class Command(MailboxCommand):
         with self.errors_as_one_line():
             customer, mailbox = self.named(options)
             password, job = services.reset_password(
-                customer, mailbox, by=None, current_password=current, locked_mail=options["locked_mail"]
+                customer, mailbox, by=SYSTEM, current_password=current, locked_mail=options["locked_mail"]
             )
         job_id = str(job.pk) if job else None
         self.report(

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.management.output import MailboxCommand
 
@@ -21,6 +22,6 @@ class Command(MailboxCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
             customer, mailbox = self.named(options)
-            mailbox = services.suspend_mailbox(customer, mailbox, by=None, reason=options["reason"])
+            mailbox = services.suspend_mailbox(customer, mailbox, by=SYSTEM, reason=options["reason"])
         facts = {"address": mailbox.address, "status": mailbox.status}
         self.report(facts, as_json=options["json"], text=f"{mailbox.name} is suspended.")

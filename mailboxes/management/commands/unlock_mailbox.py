@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.management.output import MailboxCommand, password_from_stdin
 
@@ -26,7 +27,7 @@ class Command(MailboxCommand):
         password = password_from_stdin()
         with self.errors_as_one_line():
             customer, mailbox = self.named(options)
-            job = services.unlock(customer, mailbox, password, by=None)
+            job = services.unlock(customer, mailbox, password, by=SYSTEM)
         job_id = str(job.pk) if job else None
         self.report(
             {"address": mailbox.address, "job": job_id},

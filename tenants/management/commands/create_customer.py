@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from accounts.actors import SYSTEM
 from tenants import services
 from tenants.management.output import ScriptableCommand
 
@@ -19,8 +20,10 @@ class Command(ScriptableCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
-            provider = services.provider_by_slug(options["provider"])
-            customer = services.create_customer(options["slug"], options["name"], provider=provider)
+            provider = services.provider_by_slug(options["provider"], by=SYSTEM)
+            customer = services.create_customer(
+                options["slug"], options["name"], provider=provider, by=SYSTEM
+            )
         self.report(
             {
                 "id": str(customer.pk),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from accounts.actors import SYSTEM
 from tenants import services
 from tenants.management.output import ScriptableCommand
 
@@ -20,7 +21,7 @@ class Command(ScriptableCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
-            provider = services.create_provider(options["slug"], options["name"])
+            provider = services.create_provider(options["slug"], options["name"], by=SYSTEM)
         self.report(
             {"slug": provider.slug, "name": provider.name},
             as_json=options["json"],

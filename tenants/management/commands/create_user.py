@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.actors import SYSTEM
 from tenants import services
 from tenants.errors import InvalidRole
 from tenants.management.output import ScriptableCommand
@@ -46,8 +47,12 @@ class Command(ScriptableCommand):
             raise CommandError("Say with --role what the person may do there.")
         password = _password_from_stdin() if options["password_stdin"] else None
         with self.errors_as_one_line():
-            provider = services.provider_by_slug(options["provider"]) if options["provider"] else None
-            customer = services.customer_by_slug(options["customer"]) if options["customer"] else None
+            provider = (
+                services.provider_by_slug(options["provider"], by=SYSTEM) if options["provider"] else None
+            )
+            customer = (
+                services.customer_by_slug(options["customer"], by=SYSTEM) if options["customer"] else None
+            )
             try:
                 user, generated = services.create_member(
                     options["email"],
@@ -57,6 +62,7 @@ class Command(ScriptableCommand):
                     staff=staff,
                     name=options["name"],
                     password=password,
+                    by=SYSTEM,
                 )
             except InvalidRole as error:
                 raise CommandError(

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from accounts.actors import SYSTEM
 from tenants import services
 from tenants.management.output import ScriptableCommand
 
@@ -32,9 +33,12 @@ class Command(ScriptableCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["owner_of"]
         with self.errors_as_one_line():
-            provider = services.provider_by_slug(slug) if slug else None
+            provider = services.provider_by_slug(slug, by=SYSTEM) if slug else None
             way = services.let_in(
-                options["email"], remove_second_factor=options["remove_second_factor"], owner_of=provider
+                options["email"],
+                remove_second_factor=options["remove_second_factor"],
+                owner_of=provider,
+                by=SYSTEM,
             )
         lines = [f"Set a new password here, once, within {settings.PASSWORD_RESET_TIMEOUT / HOUR:g} hours:"]
         lines.append(way.link)

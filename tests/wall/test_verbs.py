@@ -1,0 +1,164 @@
+"""The second wall: every verb of the rooms' front doors, with everybody, against one table. No page stands before it."""
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+
+from mailboxes import errors as mailbox_errors
+from mailboxes import services
+from mailboxes.services import Losses
+from tests.wall.scene import undone
+from tests.wall.verbs import EVERYBODY, OPEN, TABLE, Line, Stage, build, takes_an_actor, verbs
+
+READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW")
+
+
+@pytest.fixture(scope="module")
+def _built(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    store = tmp_path_factory.mktemp("verbs", numbered=True)
+    with django_db_blocker.unblock(), undone(), override_settings(STORE_ROOT=store):
+        yield build()
+
+
+@pytest.fixture
+def stage(_built: Stage) -> Iterator[Stage]:
+    logging.disable(logging.ERROR)
+    try:
+        with undone():
+            yield _built
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def test_every_verb_has_a_line_in_the_table_or_a_reason_to_be_open() -> None:
+    named = {name.partition(" ")[0] for name in TABLE}
+    missing = sorted(set(verbs()) - named - set(OPEN))
+    assert not missing, f"Say in tests/wall/verbs.py, TABLE, who may call {missing}."
+    gone = sorted((named | set(OPEN)) - set(verbs()))
+    assert not gone, f"Take out of tests/wall/verbs.py what is no verb any more: {gone}."
+    assert not named & set(OPEN)
+
+
+def test_every_verb_of_the_table_must_be_told_who_acts() -> None:
+    """A default would be somebody for whoever forgets to say."""
+    by_habit = sorted(
+        name
+        for name, verb in verbs().items()
+        if name not in OPEN
+        and not (
+            takes_an_actor(verb)
+            and (
+                inspect.signature(verb).parameters["by"].kind is inspect.Parameter.KEYWORD_ONLY
+                or next(iter(inspect.signature(verb).parameters)) == "by"
+            )
+        )
+    )
+    assert not by_habit
+
+
+def test_everybody_may_call_what_the_table_says_and_a_refused_call_changes_nothing(
+    stage: Stage, verbs_tried: Callable[[int, int], None]
+) -> None:
+    holes: list[str] = []
+    tried = 0
+    for name, line in TABLE.items():
+        for person in sorted(EVERYBODY):
+            tried += 1
+            if hole := _tried(stage, line, person):
+                holes.append(f"{name}, {person}: {hole}")
+    verbs_tried(len(TABLE), tried)
+    assert not holes, f"{len(holes)} holes in the wall:\n" + "\n".join(holes[:60])
+
+
+def _tried(stage: Stage, line: Line, person: str) -> str:
+    """What is wrong with the outcome, if anything."""
+    by = stage.people[person]
+    with undone(), _writes() as written:
+        try:
+            line.call(stage, by)
+        except line.refusal:
+            if person in line.may:
+                return f"refused, but may ({line.refusal.__name__})"
+            return f"refused, but wrote: {written[0]}" if written else ""
+        except Exception as error:
+            if line.ends is None or not isinstance(error, line.ends):
+                return f"{type(error).__name__}: {error}"
+        else:
+            if line.ends is not None:
+                return f"done, though {line.ends.__name__} should have ended it"
+    return "" if person in line.may else "done, but may not"
+
+
+def test_what_belongs_to_another_customer_is_not_there(
+    stage: Stage, verbs_tried: Callable[[int, int], None]
+) -> None:
+    """Mallory may all at Globex; Acme's mailbox and job in her hands are still none of Globex's."""
+    mallory, globex = stage.people["mallory"], stage.globex
+    kept, suspended, locked = stage.box("kept"), stage.box("suspended"), stage.box("locked")
+    none = mailbox_errors.NoSuchMailbox
+    acts: list[tuple[type[Exception], Callable[[], Any]]] = [
+        (none, lambda: services.activate_mailbox(globex, suspended, by=mallory)),
+        (none, lambda: services.delete_locked_mail(globex, locked, by=mallory)),
+        (none, lambda: services.edit_mailbox(globex, kept, by=mallory, name="Mine", description="")),
+        (none, lambda: services.offer_reset(globex, kept, by=mallory, locked_mail="keep")),
+        (none, lambda: services.offer_reset(globex, kept, by=mallory, current_password=stage.password)),
+        (none, lambda: services.reset_password(globex, kept, by=mallory, locked_mail="delete")),
+        (
+            none,
+            lambda: services.accept_reset(
+                globex, kept, stage.reset_token(mallory, globex), by=mallory, understood=True
+            ),
+        ),
+        (none, lambda: services.start_deletion(globex, suspended, by=mallory)),
+        (none, lambda: services.suspend_mailbox(globex, kept, by=mallory)),
+        (none, lambda: services.unlock(globex, locked, stage.password, by=mallory)),
+        (none, lambda: services.mailbox_by_address(globex, kept.address, by=mallory)),
+        (
+            mailbox_errors.NoSuchJob,
+            lambda: services.retry(globex, stage.job("failed"), by=mallory),
+        ),
+        (
+            mailbox_errors.NoSuchCertificate,
+            lambda: services.certificate_of(globex, stage.boxes["gone"], by=mallory),
+        ),
+        (
+            mailbox_errors.OfferAltered,
+            lambda: services.accept(
+                globex, stage.mailbox_token(mallory), by=mallory, name="Mine", understood=True
+            ),
+        ),
+    ]
+    for refusal, act in acts:
+        with undone(), _writes() as written:
+            with pytest.raises(refusal):
+                act()
+            assert not written
+    with undone(), _writes() as written:
+        assert services.losses(globex, locked, by=mallory) == Losses(0, 0, 0, None)
+        assert not any(services.activity(globex, locked, by=mallory))
+        assert services.jobs_of(globex, locked, by=mallory) == []
+        assert not written
+    verbs_tried(0, len(acts) + 3)
+
+
+@contextmanager
+def _writes() -> Iterator[list[str]]:
+    """The statements that are more than a look: rows that were written, and rows that were held."""
+    written: list[str] = []
+
+    def look(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        text = str(sql).lstrip()
+        if not text.upper().startswith(READS):
+            written.append(text)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        yield written

@@ -1,0 +1,572 @@
+"""The table of the second wall: every verb of the rooms' front doors, and who may call it, whatever page led there."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+import accounts.services
+import mailboxes.services
+import tenants.activity
+import tenants.identity
+import tenants.services
+from accounts.errors import NoSuchSession, SomebodyElses
+from accounts.models import User
+from accounts.services import create_person
+from mailboxes import services
+from mailboxes.models import Job, Mailbox
+from mailboxes.services import creation, delivery, janitor, jobs, offers, passwords
+from mailboxes.work.slices import work_slice
+from tenants import errors, identity
+from tenants.access import SYSTEM, Right
+from tenants.models import Customer, IdentityProvider, Invitation, Membership, Provider
+from tenants.services.authority import limit_to
+from tenants.services.invitations import hash_of
+from tests import cast
+
+# The front doors. Of the modules behind the second list only what takes an actor is a verb.
+FRONT_DOORS: tuple[ModuleType, ...] = (mailboxes.services, tenants.services, accounts.services)
+SIDE_DOORS: tuple[ModuleType, ...] = (janitor, tenants.activity, tenants.identity)
+
+# --- Who tries ---
+EVERYBODY = frozenset(
+    {
+        "owner",
+        "operator",
+        "limited",  # an operator limited to Acme
+        "elsewhere",  # an operator limited to Globex
+        "auditor",
+        "admin",
+        "viewer",
+        "mallory",
+        "rival",
+        "staff",
+        "clerk",  # platform staff to whom no permission was given
+        "stranger",
+        "inactive",  # an owner whose account is switched off
+        "anonymous",
+        "nobody",  # no actor at all, as from a caller who forgot
+        "system",
+    }
+)
+# --- Who may: at Acme, at Northwind, at the platform ---
+LOOK = frozenset({"owner", "operator", "limited", "auditor", "admin", "viewer", "system"})
+CHANGE = frozenset({"owner", "operator", "limited", "admin", "system"})
+PEOPLE = frozenset({"owner", "admin", "system"})
+TEAM = frozenset({"owner", "operator", "limited", "elsewhere", "auditor", "system"})
+OWNER = frozenset({"owner", "system"})
+STAFF = frozenset({"staff", "system"})
+ANY_STAFF = frozenset({"staff", "clerk", "system"})
+THE_SYSTEM = frozenset({"system"})
+OWN = frozenset({"viewer", "system"})
+
+
+@dataclass
+class Stage:
+    """Acme and Northwind with all that a verb can be about. Rows are read anew each time: verbs change theirs."""
+
+    people: dict[str, Any]
+    boxes: dict[str, Any]
+    jobs: dict[str, Any]
+    invitations: dict[str, int]
+    password: str
+    new_mailbox: dict[str, Any]
+    new_password: dict[str, Any]
+
+    @property
+    def acme(self) -> Customer:
+        return cast.customer("acme")
+
+    @property
+    def globex(self) -> Customer:
+        return cast.customer("globex")
+
+    @property
+    def northwind(self) -> Provider:
+        return cast.provider("northwind")
+
+    @property
+    def viewer(self) -> User:
+        """To whom things are done."""
+        return User.objects.get(pk=self.people["viewer"].pk)
+
+    @property
+    def own_token(self) -> str:
+        return accounts.services.offer_password(self.viewer, by=SYSTEM).token
+
+    @property
+    def viewers_role(self) -> Membership:
+        return Membership.objects.get(user=self.people["viewer"])
+
+    @property
+    def auditors_role(self) -> Membership:
+        return Membership.objects.get(user=self.people["auditor"])
+
+    @property
+    def ownerless(self) -> Provider:
+        """A provider to which nobody has come yet."""
+        return cast.provider("ownerless")
+
+    @property
+    def identity_provider(self) -> IdentityProvider:
+        return IdentityProvider.objects.select_related("provider", "app").get()
+
+    def box(self, name: str) -> Mailbox:
+        return services.mailbox_for(SYSTEM, self.acme, self.boxes[name], Right.VIEW_MAILBOXES)
+
+    def job(self, name: str) -> Job:
+        return services.job_for(SYSTEM, self.acme, self.jobs[name])
+
+    def invitation(self, name: str) -> Invitation:
+        return Invitation.objects.get(pk=self.invitations[name])
+
+    def mailbox_token(self, by: Any, customer: Customer | None = None) -> str:
+        """An offer that was made to whoever tries, so that nothing but the right is missing."""
+        return offers.sign(creation.SALT, customer or self.acme, _signer(by), **self.new_mailbox)
+
+    def reset_token(self, by: Any, customer: Customer | None = None) -> str:
+        return offers.sign(passwords.SALT, customer or self.acme, _signer(by), **self.new_password)
+
+
+Call = Callable[[Stage, Any], Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who may, and a call in which nothing but the right can be missing.
+
+    `refusal` is what the others get. `ends` names a refusal with which the call ends for those who may, where the
+    whole act would be slow.
+    """
+
+    may: frozenset[str]
+    call: Call
+    refusal: type[Exception] = errors.NotAllowed
+    ends: type[Exception] | None = None
+
+
+# A verb with two kinds of places has a line for each: what follows a blank is no part of the name.
+TABLE: dict[str, Line] = {
+    # --- Mailboxes ---
+    "mailboxes.services.accept": Line(
+        CHANGE,
+        lambda s, by: services.accept(s.acme, s.mailbox_token(by), by=by, name="New", understood=True),
+    ),
+    "mailboxes.services.accept_reset": Line(
+        CHANGE,
+        lambda s, by: services.accept_reset(s.acme, s.box("kept"), s.reset_token(by), by=by, understood=True),
+    ),
+    "mailboxes.services.activate_mailbox": Line(
+        CHANGE, lambda s, by: services.activate_mailbox(s.acme, s.box("suspended"), by=by)
+    ),
+    "mailboxes.services.activity": Line(LOOK, lambda s, by: services.activity(s.acme, s.box("kept"), by=by)),
+    "mailboxes.services.certificate_of": Line(
+        LOOK, lambda s, by: services.certificate_of(s.acme, s.boxes["gone"], by=by)
+    ),
+    "mailboxes.services.certificates": Line(LOOK, lambda s, by: services.certificates(s.acme, by=by)),
+    "mailboxes.services.create_mailbox": Line(
+        CHANGE, lambda s, by: services.create_mailbox(s.acme, by=by, name="New")
+    ),
+    "mailboxes.services.delete_locked_mail": Line(
+        CHANGE, lambda s, by: services.delete_locked_mail(s.acme, s.box("locked"), by=by)
+    ),
+    "mailboxes.services.edit_mailbox": Line(
+        CHANGE,
+        lambda s, by: services.edit_mailbox(s.acme, s.box("kept"), by=by, name="Else", description=""),
+    ),
+    "mailboxes.services.job_for": Line(LOOK, lambda s, by: services.job_for(by, s.acme, s.jobs["failed"])),
+    "mailboxes.services.jobs_of": Line(LOOK, lambda s, by: services.jobs_of(s.acme, s.box("kept"), by=by)),
+    "mailboxes.services.list_mailboxes": Line(
+        LOOK, lambda s, by: services.list_mailboxes(s.acme, by=by), ends=ValueError
+    ),
+    "mailboxes.services.losses": Line(CHANGE, lambda s, by: services.losses(s.acme, s.box("kept"), by=by)),
+    "mailboxes.services.mailbox_by_address": Line(
+        LOOK, lambda s, by: services.mailbox_by_address(s.acme, s.box("kept").address, by=by)
+    ),
+    "mailboxes.services.mailbox_for": Line(
+        LOOK, lambda s, by: services.mailbox_for(by, s.acme, s.boxes["kept"], Right.VIEW_MAILBOXES)
+    ),
+    "mailboxes.services.mailbox_for to change": Line(
+        CHANGE, lambda s, by: services.mailbox_for(by, s.acme, s.boxes["kept"], Right.EDIT_MAILBOX)
+    ),
+    "mailboxes.services.offer": Line(CHANGE, lambda s, by: services.offer(s.acme, by=by, name="New")),
+    "mailboxes.services.offer_reset": Line(
+        CHANGE,
+        lambda s, by: services.offer_reset(s.acme, s.box("kept"), by=by, locked_mail="keep"),
+    ),
+    "mailboxes.services.reset_password": Line(
+        CHANGE,
+        lambda s, by: services.reset_password(s.acme, s.box("kept"), by=by, locked_mail="keep"),
+    ),
+    "mailboxes.services.retry": Line(CHANGE, lambda s, by: services.retry(s.acme, s.job("failed"), by=by)),
+    "mailboxes.services.start_deletion": Line(
+        CHANGE, lambda s, by: services.start_deletion(s.acme, s.box("suspended"), by=by)
+    ),
+    "mailboxes.services.suspend_mailbox": Line(
+        CHANGE, lambda s, by: services.suspend_mailbox(s.acme, s.box("kept"), by=by)
+    ),
+    "mailboxes.services.unlock": Line(
+        CHANGE, lambda s, by: services.unlock(s.acme, s.box("locked"), s.password, by=by)
+    ),
+    "mailboxes.services.janitor.check_store": Line(
+        THE_SYSTEM, lambda s, by: janitor.check_store(s.acme, by=by)
+    ),
+    # --- Providers and customers ---
+    "tenants.services.create_customer": Line(
+        STAFF,
+        lambda s, by: tenants.services.create_customer("acme", "Acme", provider=s.northwind, by=by),
+        ends=errors.SlugTaken,
+    ),
+    "tenants.services.create_provider": Line(
+        STAFF, lambda s, by: tenants.services.create_provider("umbrella", "Umbrella", by=by)
+    ),
+    "tenants.services.customer_by_slug": Line(
+        STAFF, lambda s, by: tenants.services.customer_by_slug("acme", by=by)
+    ),
+    "tenants.services.edit_customer": Line(
+        STAFF,
+        lambda s, by: tenants.services.edit_customer(
+            s.acme, name="Else", allowed_networks=[], mailbox_quota_octets=None, by=by
+        ),
+    ),
+    "tenants.services.provider_by_slug": Line(
+        STAFF, lambda s, by: tenants.services.provider_by_slug("northwind", by=by)
+    ),
+    "tenants.services.found_provider": Line(
+        frozenset({"staff"}),  # for the system nobody would stand
+        lambda s, by: tenants.services.found_provider(
+            "umbrella", "Umbrella", owner_email="new@umbrella.example", by=by
+        ),
+    ),
+    "tenants.services.invite_first_owner": Line(
+        frozenset({"staff"}),
+        lambda s, by: tenants.services.invite_first_owner(s.ownerless, "new@umbrella.example", by=by),
+    ),
+    "tenants.services.rename_provider": Line(
+        STAFF, lambda s, by: tenants.services.rename_provider(s.northwind, name="Else", by=by)
+    ),
+    "tenants.services.set_security_policy": Line(
+        OWNER,
+        lambda s, by: tenants.services.set_security_policy(s.northwind, require_second_factor=False, by=by),
+    ),
+    # --- People and their roles ---
+    "tenants.services.accept_invitation": Line(
+        frozenset({"stranger"}),
+        lambda s, by: tenants.services.accept_invitation(s.invitation("stranger"), by=by),
+        refusal=errors.ForSomebodyElse,
+    ),
+    "tenants.services.add_membership": Line(
+        STAFF,
+        lambda s, by: tenants.services.add_membership(
+            s.people["stranger"], role="viewer", customer=s.acme, by=by
+        ),
+    ),
+    "tenants.services.change_member": Line(
+        PEOPLE,
+        lambda s, by: tenants.services.change_member(s.acme, s.viewers_role.pk, role="admin", by=by),
+    ),
+    "tenants.services.change_member of a team": Line(
+        OWNER,
+        lambda s, by: tenants.services.change_member(s.northwind, s.auditors_role.pk, role="operator", by=by),
+    ),
+    "tenants.services.change_person": Line(
+        STAFF,
+        lambda s, by: tenants.services.change_person(
+            s.viewer, email="else@acme.example", is_staff=False, is_superuser=False, groups=[], by=by
+        ),
+    ),
+    "tenants.services.change_role": Line(
+        STAFF, lambda s, by: tenants.services.change_role(s.viewers_role, role="admin", by=by)
+    ),
+    "tenants.services.create_member": Line(
+        STAFF,
+        lambda s, by: tenants.services.create_member(
+            "new@acme.example", role="viewer", customer=s.acme, by=by
+        ),
+    ),
+    "tenants.services.invite": Line(
+        PEOPLE - {"system"},  # for whom nobody would stand
+        lambda s, by: tenants.services.invite(s.acme, "new@acme.example", role="viewer", by=by),
+    ),
+    "tenants.services.invite to a team": Line(
+        OWNER - {"system"},
+        lambda s, by: tenants.services.invite(s.northwind, "new@acme.example", role="auditor", by=by),
+    ),
+    "tenants.services.invited": Line(LOOK, lambda s, by: list(tenants.services.invited(s.acme, by=by))),
+    "tenants.services.invited to a team": Line(
+        TEAM, lambda s, by: list(tenants.services.invited(s.northwind, by=by))
+    ),
+    "tenants.services.let_in": Line(THE_SYSTEM, lambda s, by: tenants.services.let_in(s.viewer.email, by=by)),
+    "tenants.services.member": Line(
+        LOOK, lambda s, by: tenants.services.member(s.acme, s.viewers_role.pk, by=by)
+    ),
+    "tenants.services.member of a team": Line(
+        TEAM, lambda s, by: tenants.services.member(s.northwind, s.auditors_role.pk, by=by)
+    ),
+    "tenants.services.members": Line(LOOK, lambda s, by: list(tenants.services.members(s.acme, by=by))),
+    "tenants.services.members of a team": Line(
+        TEAM, lambda s, by: list(tenants.services.members(s.northwind, by=by))
+    ),
+    "tenants.services.remove_member": Line(
+        PEOPLE, lambda s, by: tenants.services.remove_member(s.acme, s.viewers_role.pk, by=by)
+    ),
+    "tenants.services.remove_member of a team": Line(
+        OWNER, lambda s, by: tenants.services.remove_member(s.northwind, s.auditors_role.pk, by=by)
+    ),
+    "tenants.services.remove_membership": Line(
+        STAFF, lambda s, by: tenants.services.remove_membership(s.viewers_role, by=by)
+    ),
+    "tenants.services.send_invitation_again": Line(
+        PEOPLE - {"system"},
+        lambda s, by: tenants.services.send_invitation_again(s.acme, s.invitations["acme"], by=by),
+    ),
+    "tenants.services.send_invitation_again to a team": Line(
+        OWNER - {"system"},
+        lambda s, by: tenants.services.send_invitation_again(s.northwind, s.invitations["northwind"], by=by),
+    ),
+    "tenants.services.switch_off": Line(STAFF, lambda s, by: tenants.services.switch_off(s.viewer, by=by)),
+    "tenants.services.switch_on": Line(
+        STAFF,
+        lambda s, by: tenants.services.switch_on(User.objects.get(pk=s.people["inactive"].pk), by=by),
+    ),
+    "tenants.services.withdraw_invitation": Line(
+        PEOPLE, lambda s, by: tenants.services.withdraw_invitation(s.acme, s.invitations["acme"], by=by)
+    ),
+    "tenants.services.withdraw_invitation of a team": Line(
+        OWNER,
+        lambda s, by: tenants.services.withdraw_invitation(s.northwind, s.invitations["northwind"], by=by),
+    ),
+    # --- A person's own account, here the viewer's ---
+    "accounts.services.accept_password": Line(
+        OWN,
+        lambda s, by: accounts.services.accept_password(s.viewer, s.own_token, by=by),
+        refusal=SomebodyElses,
+    ),
+    "accounts.services.choose_password": Line(
+        OWN,
+        lambda s, by: accounts.services.choose_password(s.viewer, "four-words-nobody-has-heard", by=by),
+        refusal=SomebodyElses,
+    ),
+    "accounts.services.create_person": Line(
+        THE_SYSTEM,
+        lambda s, by: accounts.services.create_person("new@acme.example", by=by),
+        refusal=SomebodyElses,
+    ),
+    "accounts.services.end_all_sessions": Line(
+        OWN, lambda s, by: accounts.services.end_all_sessions(s.viewer, by=by), refusal=SomebodyElses
+    ),
+    "accounts.services.end_other_sessions": Line(
+        OWN,
+        lambda s, by: accounts.services.end_other_sessions(s.viewer, by=by, keep=None),
+        refusal=SomebodyElses,
+    ),
+    "accounts.services.offer_password": Line(
+        OWN, lambda s, by: accounts.services.offer_password(s.viewer, by=by), refusal=SomebodyElses
+    ),
+    "accounts.services.reset_link": Line(
+        THE_SYSTEM, lambda s, by: accounts.services.reset_link(s.viewer, by=by), refusal=SomebodyElses
+    ),
+    "accounts.services.save_settings": Line(
+        OWN,
+        lambda s, by: accounts.services.save_settings(
+            s.viewer, by=by, name="Else", language="", time_zone="", theme="system"
+        ),
+        refusal=SomebodyElses,
+    ),
+    "accounts.services.session_of": Line(
+        OWN,
+        lambda s, by: accounts.services.session_of(s.viewer, 1, by=by),
+        refusal=SomebodyElses,
+        ends=NoSuchSession,
+    ),
+    "accounts.services.sessions_of": Line(
+        OWN, lambda s, by: accounts.services.sessions_of(s.viewer, by=by), refusal=SomebodyElses
+    ),
+    "accounts.services.void_reset_links": Line(
+        OWN, lambda s, by: accounts.services.void_reset_links(s.viewer, by=by), refusal=SomebodyElses
+    ),
+    # --- What was done, and identity providers ---
+    "tenants.activity.activity_at": Line(LOOK, lambda s, by: tenants.activity.activity_at(s.acme, by=by)),
+    "tenants.identity.set_up": Line(
+        OWNER,
+        lambda s, by: identity.set_up(s.northwind, _configuration(), client_secret="x", by=by),
+        ends=identity.AlreadySetUp,
+    ),
+    "tenants.identity.change": Line(
+        OWNER,
+        lambda s, by: identity.change(s.identity_provider, _configuration(), client_secret="y", by=by),
+    ),
+    "tenants.identity.switch": Line(
+        OWNER, lambda s, by: identity.switch(s.identity_provider, active=False, by=by)
+    ),
+    "tenants.identity.switch on": Line(
+        OWNER, lambda s, by: identity.switch(s.identity_provider, active=True, by=by)
+    ),
+    "tenants.identity.end_dispute": Line(
+        ANY_STAFF, lambda s, by: identity.end_dispute(s.identity_provider, by=by)
+    ),
+    "tenants.identity.forget": Line(
+        OWNER,
+        lambda s, by: identity.forget(s.identity_provider, email="viewer@acme.example", by=by),
+        ends=identity.NotConnected,
+    ),
+}
+
+# Functions of the front doors that ask nobody, each with the reason why.
+OPEN: dict[str, str] = {
+    "accounts.services.ask_for_reset": "for who has forgotten: the same is done for every address",
+    "accounts.services.mail_reset_link": "the worker's half of that; what it sends goes to the account's own address",
+    "accounts.services.new_password": "makes a random text",
+    "accounts.services.reset_forgotten_password": "for who has the link, and nobody has signed in yet",
+    "mailboxes.services.progress": "words what a job says that was found by job_for",
+    "mailboxes.services.servers": "names and ports of the gateway, which the whole world may know",
+    "mailboxes.services.verify_certificate": "judges a text that the caller brings",
+    "tenants.services.accept_invitation_as_newcomer": "for who has the link, and nobody has signed in yet",
+    "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",
+    "tenants.services.check_owner_stays": "a rule, about memberships at hand",
+    "tenants.services.check_role": "a rule: which roles there are at a place",
+    "tenants.services.find_invitation": "for who has the link, and nobody has signed in yet",
+    "tenants.services.givable_roles": "tells of nobody but who asks",
+    "tenants.services.hash_of": "arithmetic",
+    "tenants.services.invitee": "for who has the link, and nobody has signed in yet",
+    "tenants.services.may_found": "tells of nobody but who asks",
+    "tenants.services.may_manage": "tells of nobody but who asks",
+}
+
+
+def verbs() -> dict[str, Any]:
+    """Every function of the front doors, by its full name."""
+    return {
+        f"{module.__name__}.{name}": thing
+        for module in (*FRONT_DOORS, *SIDE_DOORS)
+        for name, thing in _functions(module)
+    }
+
+
+def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    for name, thing in inspect.getmembers(module, inspect.isfunction):
+        if module in FRONT_DOORS:
+            if name in module.__all__:
+                yield name, thing
+        elif thing.__module__ == module.__name__ and name[0] != "_" and takes_an_actor(thing):
+            yield name, thing
+
+
+def takes_an_actor(function: Any) -> bool:
+    """Whether the caller must say who acts: by keyword, without a default; first of all at the two doors of objects."""
+    by = inspect.signature(function).parameters.get("by")
+    return by is not None and by.default is inspect.Parameter.empty
+
+
+# --- The stage ---
+def build() -> Stage:
+    """Set it up, in the transaction of a test."""
+    people = _people()
+    acme, northwind = cast.customer("acme"), cast.provider("northwind")
+    kept, suspended, locked, clearing, gone = (
+        services.create_mailbox(acme, by=SYSTEM, name=name)
+        for name in ("Kept", "Suspended", "Locked", "Clearing", "Gone")
+    )
+    services.suspend_mailbox(acme, suspended[0], by=SYSTEM)
+    for mailbox, _password in (locked, clearing):
+        delivery.deliver([delivery.resolve(mailbox.address, peer="192.0.2.7")], [b"Subject: x\r\n\r\n"])
+        services.reset_password(acme, mailbox, by=SYSTEM, locked_mail="keep")
+    failed = services.delete_locked_mail(acme, clearing[0], by=SYSTEM)
+    services.suspend_mailbox(acme, gone[0], by=SYSTEM)
+    deletion, gones_id = services.start_deletion(acme, gone[0], by=SYSTEM), gone[0].pk
+    while work_slice(acme, deletion.pk):
+        pass
+    _give_up(acme, failed)
+    identity.set_up(northwind, _configuration(), client_secret="x", by=SYSTEM)
+    tenants.services.create_provider("ownerless", "Ownerless", by=SYSTEM)
+    return Stage(
+        people,
+        {
+            "kept": kept[0].pk,
+            "suspended": suspended[0].pk,
+            "locked": locked[0].pk,
+            "gone": gones_id,
+        },
+        {"failed": failed.pk},
+        {
+            "acme": _invited("new-at@acme.example", "viewer", customer=acme),
+            "northwind": _invited("new-at@northwind.example", "operator", provider=northwind),
+            "stranger": _invited("stranger@nowhere.example", "viewer", customer=acme),
+        },
+        locked[1].reveal(),
+        _offered(creation.SALT, acme, services.offer(acme, by=SYSTEM, name="New").token),
+        _offered(
+            passwords.SALT,
+            acme,
+            services.offer_reset(acme, kept[0], by=SYSTEM, locked_mail="keep").token,
+        ),
+    )
+
+
+def _people() -> dict[str, Any]:
+    here = cast.present()
+    people: dict[str, Any] = {name: getattr(here, name) for name in cast.PEOPLE}
+    for name, role, slugs in (
+        ("operator", "operator", ()),
+        ("limited", "operator", ("acme",)),
+        ("elsewhere", "operator", ("globex",)),
+        ("inactive", "owner", ()),
+    ):
+        people[name] = _person(name)
+        membership = tenants.services.add_membership(
+            people[name], provider=cast.provider("northwind"), role=role, by=SYSTEM
+        )
+        if slugs:
+            limit_to(membership, [cast.customer(slug) for slug in slugs])
+    people["clerk"] = _person("clerk", is_staff=True)
+    tenants.services.switch_off(people["inactive"], by=SYSTEM)
+    people["inactive"].refresh_from_db()
+    return people | {"anonymous": AnonymousUser(), "nobody": None, "system": SYSTEM}
+
+
+def _person(name: str, **fields: Any) -> User:
+    user, _none = create_person(f"{name}.by.role@northwind.example", password=cast.PASSWORD, by=SYSTEM)
+    User.objects.filter(pk=user.pk).update(**fields or {"name": name})
+    user.refresh_from_db()
+    return user
+
+
+def _invited(email: str, role: str, **place: Model) -> int:
+    invitation = Invitation.objects.create(
+        email=email,
+        role=role,
+        token_hash=hash_of(email),
+        invited_by_email=cast.present().owner.email,
+        expires_at=timezone.now() + timedelta(days=6),
+        **place,
+    )
+    return int(invitation.pk)
+
+
+def _give_up(customer: Customer, job: Job | None) -> None:
+    assert job is not None
+    with tenant_context(customer):
+        jobs.close(job, Job.State.FAILED, "store-failed")
+
+
+def _offered(salt: str, customer: Customer, token: str) -> dict[str, Any]:
+    offered = offers.read(salt, token, customer, SYSTEM)
+    return {name: value for name, value in offered.items() if name not in ("customer", "by")}
+
+
+def _configuration() -> identity.Configuration:
+    return identity.Configuration(
+        "oidc", "https://id.northwind.example", "", "gatehouse", ("northwind.example",)
+    )
+
+
+def _signer(by: Any) -> Any:
+    """Who can't be told to is no person: the offer is nobody's."""
+    return by if by is not None else SYSTEM

@@ -77,7 +77,7 @@ def test_the_demos_people_sign_in_nowhere_but_in_the_demo(trial, sign_in):
 def test_the_public_password_opens_nobodys_account_outside_the_demo(cast, settings, sign_in):
     settings.DEMO = False
     with pytest.raises(ValidationError, match="too common"):
-        choose_password(cast.viewer, DEMO_PASSWORD)
+        choose_password(cast.viewer, DEMO_PASSWORD, by=cast.viewer)
     cast.viewer.set_password(DEMO_PASSWORD)
     cast.viewer.save()
     assert not sign_in(cast.viewer.email)

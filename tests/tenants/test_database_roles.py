@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from accounts.actors import SYSTEM
 from mailboxes.services import create_mailbox
 from portal import trail
 from tenants import audit
@@ -66,10 +67,10 @@ def application(committed_db):
 
 def test_the_applications_role_does_the_work_and_can_not_touch_the_trail(application, settings):
     settings.DATABASE_IS_EMBEDDED = False
-    create_mailbox(customer("acme"), name="Journal")
-    umbrella = create_customer("umbrella", "Umbrella", provider=provider("northwind"))
-    create_mailbox(umbrella, name="Journal")
-    audit.record("mailbox.created", customer=umbrella)
+    create_mailbox(customer("acme"), name="Journal", by=SYSTEM)
+    umbrella = create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
+    create_mailbox(umbrella, name="Journal", by=SYSTEM)
+    audit.record("mailbox.created", customer=umbrella, by=SYSTEM)
     count = AuditEvent.objects.count()
     for attempt in (
         "UPDATE tenants_auditevent SET action = 'x'",

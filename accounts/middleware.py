@@ -1,4 +1,4 @@
-"""What holds for every page: the person's own language and clock, and nobody let in uncounted."""
+"""What holds for every page: the person's own language and clock, nothing kept of it, and nobody let in uncounted."""
 
 import logging
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone, translation
+from django.utils.cache import patch_cache_control
 from redis import RedisError
 
 from accounts.models import User
@@ -36,6 +37,23 @@ class PersonLanguage:
         # The next request on this thread may be somebody else's.
         with timezone.override(zone_of(user)):
             return self.get_response(request)
+
+
+class NothingKept:
+    """What somebody signed in was shown is kept by no browser: Back after the sign-out would show it to the next."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        was_in = request.user.is_authenticated
+        response = self.get_response(request)
+        is_in = request.user.is_authenticated
+        if was_in or is_in:
+            patch_cache_control(response, no_store=True, private=True)
+        if was_in and not is_in:
+            response["Clear-Site-Data"] = '"cache"'
+        return response
 
 
 class UncountedLimits:

@@ -9,6 +9,7 @@ from django.test import Client
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
+from accounts.companion import COMPANION, companion_of
 from accounts.services import create_person
 from benchmarks.jobs import timed
 from benchmarks.mailbox import listed
@@ -72,6 +73,7 @@ def _browser(customer: Customer) -> Client:
     add_membership(person, customer=customer, role="admin", by=SYSTEM)
     browser = Client(headers={"host": f"{customer.slug}.{settings.BASE_DOMAIN}"})
     browser.force_login(person)
+    browser.cookies[COMPANION] = companion_of(browser.session.session_key)
     return browser
 
 

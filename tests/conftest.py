@@ -101,6 +101,20 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 
 
 @pytest.fixture(autouse=True)
+def _signed_in_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is signed in by force has what a host gives to its browser, too."""
+    from accounts.companion import COMPANION, companion_of
+
+    sign_in = Client._login
+
+    def login(client: Client, *args: Any, **options: Any) -> None:
+        sign_in(client, *args, **options)
+        client.cookies[COMPANION] = companion_of(client.session.session_key)
+
+    monkeypatch.setattr(Client, "_login", login)
+
+
+@pytest.fixture(autouse=True)
 def _clean_slate(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Each test has a message store of its own, and neither guesses nor the language of the one before."""
     settings.STORE_ROOT = tmp_path / "store"

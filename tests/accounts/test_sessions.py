@@ -128,3 +128,13 @@ def test_a_session_that_was_signed_out_is_no_longer_listed(cast, signed_in):
     here, there = signed_in(cast.admin), signed_in(cast.admin, None, IPHONE)
     there.post("/accounts/logout/")
     assert "iPhone" not in here.get(SESSIONS).content.decode()
+
+
+def test_what_somebody_signed_in_is_shown_is_kept_by_no_browser(cast, signed_in):
+    here = signed_in(cast.admin)
+    for path in ("/mailboxes/", "/settings/", "/activity/", "/nothing/"):
+        assert "no-store" in here.get(path)["Cache-Control"]
+    answer = here.post("/accounts/logout/")
+    assert "no-store" in answer["Cache-Control"]
+    assert answer["Clear-Site-Data"] == '"cache"'
+    assert "Clear-Site-Data" not in here.get("/accounts/login/")

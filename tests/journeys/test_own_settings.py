@@ -123,3 +123,17 @@ def test_the_sign_in_page_leads_to_the_way_back_with_the_keyboard(visit, cast):
         assert visitor.complaints == [] and visitor.foreign == []
 
     visit(story)
+
+
+def test_back_after_the_sign_out_shows_no_console(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        visitor.presses("main a[href='/mailboxes/new/']", then="[name=name]")
+        page.click(".person summary")
+        visitor.presses("form[action='/accounts/logout/'] button", then="[name=login]")
+        page.go_back()
+        visitor.sees("Sign in")
+        assert page.query_selector("[name=name]") is None
+
+    visit(story)

@@ -166,6 +166,7 @@ ROOT_URLCONF = "portal.urls_customer"
 
 MIDDLEWARE = [
     "portal.bodies.ModestBodies",  # before anything reads a body
+    "accounts.peers.ClientAddress",  # nor an address
     "portal.health.HealthMiddleware",
     "tenants.middleware.CanonicalHost",
     "tenants.middleware.HostTenant",
@@ -182,6 +183,7 @@ MIDDLEWARE = [
     "accounts.middleware.UncountedLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.fairness.FairPlaces",
     "allauth.account.middleware.AccountMiddleware",
     "tenants.admission.StillAdmitted",
     "allauth.usersessions.middleware.UserSessionsMiddleware",

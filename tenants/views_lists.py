@@ -2,13 +2,27 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+SEARCH_LENGTH, SEARCH_WORDS = 200, 8  # each word is a look through all texts of the list
 
 
 def searched(request: HttpRequest) -> str:
-    """What ?q= looks for."""
+    """What ?q= looks for. Of more than anybody means the beginning counts, and the page says so."""
     # PostgreSQL takes no NUL, and what nobody can type need not be an error.
-    return request.GET.get("q", "").replace("\x00", "").strip()
+    text = request.GET.get("q", "").replace("\x00", "").strip()
+    words = text[:SEARCH_LENGTH].split()
+    if len(text) <= SEARCH_LENGTH and len(words) <= SEARCH_WORDS:
+        return text
+    if "HX-Request" not in request.headers:  # a part that is asked for again has no place for it
+        messages.warning(
+            request,
+            _("Only the first %(words)s words, and %(letters)s characters, were looked for.")
+            % {"words": SEARCH_WORDS, "letters": SEARCH_LENGTH},
+        )
+    return " ".join(words[:SEARCH_WORDS])
 
 
 def column(title: Any, key: str, sort: str, *, numeric: bool = False) -> dict[str, Any]:

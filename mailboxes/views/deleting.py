@@ -21,6 +21,7 @@ from mailboxes.views.guards import (
     to_the_mailbox,
 )
 from tenants.access import Right
+from tenants.views_lists import searched
 
 PAGE_LENGTH = 50
 
@@ -92,7 +93,7 @@ def delete_locked(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def deleted(request: ConsoleRequest) -> HttpResponse:
     """The mailboxes that are gone, each with its certificate."""
-    search = request.GET.get("q", "").strip()
+    search = searched(request)
     sort = request.GET.get("sort", "-finished_at")
     every = services.certificates(request.customer, by=request.user)
     found = [each for each in every if _matches(each, search)]

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 
+from accounts.companion import COMPANION, companion_of
 from accounts.models import User
 from portal import settings as portal_settings
 from tests.accounts.factors import LOGIN, is_signed_in
@@ -55,6 +56,7 @@ def test_a_session_made_before_signing_in_is_not_the_one_after(cast, client_for)
     session["seen"] = True
     session.save()
     client.cookies["sessionid"] = session.session_key
+    client.cookies[COMPANION] = companion_of(session.session_key)
     sign_in(client)
     assert client.session.session_key != session.session_key
 
@@ -391,6 +393,7 @@ def test_signing_out_ends_the_session_on_all_hosts(cast, client_for):
     for host in ("acme", "globex", None):
         late = client_for(host=host)
         late.cookies["sessionid"] = stolen
+        late.cookies[COMPANION] = companion_of(stolen)
         assert late.get("/settings/")["Location"].startswith(LOGIN)
 
 
@@ -421,3 +424,12 @@ def test_nobody_signs_up_and_nothing_else_of_the_library_is_open(cast, client_fo
         assert client.get(f"/accounts/{path}").status_code == 404
         assert client.post(f"/accounts/{path}", data).status_code == 404
     assert not User.objects.filter(email="new@acme.example").exists()
+
+
+@pytest.mark.usefixtures("real_limits")
+@pytest.mark.parametrize("spelling", ["192.0.2.7:49152", "::ffff:192.0.2.7", "[::ffff:192.0.2.7]:443"])
+def test_an_address_counts_in_each_of_its_spellings(cast, client_for, settings, spelling):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    guesses(client_for, 10, HTTP_X_FORWARDED_FOR="192.0.2.7")
+    same = client_for(HTTP_X_FORWARDED_FOR=f"198.51.100.1, {spelling}")
+    assert "too many" in errors(sign_in(same))[0]

@@ -4,6 +4,8 @@ import re
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
 from tenants import directory
@@ -119,3 +121,11 @@ def test_the_base_host_has_no_mailboxes(cast, visit):
 def test_the_administration_is_on_the_base_host_only(cast, client_for, visit):
     assert visit(cast.staff, "/admin/").status_code == 200
     assert client_for(cast.owner).get("/admin/").status_code == 404
+
+
+def test_a_search_for_more_than_anybody_means_looks_for_its_beginning_and_says_so(cast, client_for):
+    for host, path in (("acme", "/mailboxes/"), ("acme", "/mailboxes/deleted/"), (None, "/customers/")):
+        with CaptureQueriesContext(connection) as asked:
+            page = client_for(cast.owner, host=host).get(path, {"q": "zebra " * 1000})
+        assert "Only the first 8 words" in page.content.decode()
+        assert max(query["sql"].lower().count("zebra") for query in asked) <= 8 * 3

@@ -7,6 +7,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.actors import SYSTEM
+from accounts.companion import COMPANION, companion_of
 from tenants.services import remove_membership
 from tenants.services.authority import limit_to
 from tests import cast
@@ -141,11 +142,12 @@ def test_a_session_gets_another_id_when_somebody_signs_in(scene: Scene) -> None:
     session["planted"] = True
     session.save()
     browser.cookies["sessionid"] = planted = session.session_key
+    browser.cookies[COMPANION] = companion_of(planted)  # or it would be nobody's from the beginning
     sign_in(browser, "viewer@acme.example")
     assert is_signed_in(browser)
     assert browser.session.session_key != planted
     assert not Session.objects.filter(pk=planted).exists()
-    headers = {"host": ACME, "cookie": f"sessionid={planted}"}
+    headers = {"host": ACME, "cookie": f"sessionid={planted}; {COMPANION}={companion_of(planted)}"}
     assert signs_out(send("GET", "/mailboxes/", headers))
 
 

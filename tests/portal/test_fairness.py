@@ -1,0 +1,108 @@
+"""Whoever asks for much at once waits for themselves, and for nobody else."""
+
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.http import HttpResponse, StreamingHttpResponse
+from django.test import RequestFactory
+
+from portal.fairness import FairPlaces
+
+SECONDS = 20
+PRESSES = 32
+
+
+class Work:
+    """A page whose work lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+        self.at_once = self.most = self.done = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Any) -> HttpResponse:
+        with self._lock:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        self.begun.release()
+        assert self.go.wait(SECONDS)
+        with self._lock:
+            self.at_once -= 1
+            self.done += 1
+        return HttpResponse("done")
+
+
+def ask(door, person, customer, method="post", path="/mailboxes/new/"):
+    request = getattr(RequestFactory(), method)(path)
+    request.user = SimpleNamespace(pk=person, is_authenticated=person is not None)
+    request.customer = SimpleNamespace(pk=customer)
+    return door(request)
+
+
+def test_who_presses_a_button_many_times_is_served_one_by_one_and_others_do_not_wait():
+    work = Work()
+    door = FairPlaces(work)
+    with ThreadPoolExecutor(PRESSES + 2) as threads:
+        presses = [threads.submit(ask, door, "ada", "acme") for _ in range(PRESSES)]
+        # All but the one at work and two that wait are told so at once.
+        told = list(islice(as_completed(presses, SECONDS), PRESSES - 3))
+        assert {press.result().status_code for press in told} == {503}
+        answer = told[0].result()
+        assert answer["Retry-After"] and b"sends once more what you typed" in answer.content
+        colleague = threads.submit(ask, door, "bob", "acme")
+        other = threads.submit(ask, door, "mallory", "globex")
+        for _ in range(3):
+            assert work.begun.acquire(timeout=SECONDS)
+        assert work.at_once == 3
+        work.go.set()
+        assert {colleague.result(SECONDS).status_code, other.result(SECONDS).status_code} == {200}
+    assert [press.result().status_code for press in presses].count(200) == 3
+    assert work.most == 3  # one of ada's at any moment
+
+
+def test_a_customers_people_share_its_places_and_reading_needs_none():
+    work = Work()
+    door = FairPlaces(work)
+    with ThreadPoolExecutor(8) as threads:
+        presses = [threads.submit(ask, door, person, "acme") for person in "abcdef"]
+        told = list(islice(as_completed(presses, SECONDS), 2))
+        assert {press.result().status_code for press in told} == {503}
+        reading = threads.submit(ask, door, "a", "acme", "get", "/mailboxes/")
+        for _ in range(3):
+            assert work.begun.acquire(timeout=SECONDS)
+        work.go.set()
+        assert reading.result(SECONDS).status_code == 200
+    assert work.most == 3
+
+
+@pytest.mark.django_db  # the end of a request looks after its connection
+@pytest.mark.parametrize("path", ["/mailboxes/?q=journal", "/activity/activity.csv"])
+def test_a_search_and_a_file_take_places_until_they_are_through(path):
+    door = FairPlaces(lambda request: StreamingHttpResponse(iter([b"line"])))
+    being_sent = ask(door, "ada", "acme", "get", path)
+    with ThreadPoolExecutor(3) as threads:
+        more = {threads.submit(ask, door, "ada", "acme", "get", path) for _ in range(3)}
+        told = next(as_completed(more, SECONDS))
+        assert told.result().status_code == 503
+        waiting = more - {told}
+        while waiting:
+            being_sent.close()
+            served, waiting = wait(waiting, SECONDS, FIRST_COMPLETED)
+            being_sent = served.pop().result()
+            assert being_sent.status_code == 200
+
+
+def test_strangers_are_counted_by_their_network():
+    work = Work()
+    door = FairPlaces(work)
+    with ThreadPoolExecutor(7) as threads:
+        presses = [threads.submit(ask, door, None, "acme", "post", "/accounts/login/") for _ in range(7)]
+        told = list(islice(as_completed(presses, SECONDS), 2))
+        assert {press.result().status_code for press in told} == {503}
+        work.go.set()
+    assert work.most == 2

@@ -75,10 +75,12 @@ class Ingress:
         self.bounds = bounds
         self._unfinished: set[asyncio.Task[None]] = set()
 
-    async def resolve(self, address: str, *, peer: str) -> Any:
-        """The Recipient of this address. Raises Refused."""
+    async def resolve(self, address: str, *, peer: str, octets: int) -> Any:
+        """The Recipient of this address, for a text of so many octets as far as that is known. Raises Refused."""
         try:
-            return await self.threads.call(self.bounds.resolve, delivery.resolve, address, peer=peer)
+            return await self.threads.call(
+                self.bounds.resolve, delivery.resolve, address, peer=peer, octets=octets
+            )
         except Exception as error:
             raise Refused(reply_to(error)) from error
 

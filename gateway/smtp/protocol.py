@@ -90,9 +90,6 @@ class Protocol(Connection):
     async def _handle_client(self) -> None:
         self._lines = LineReader(self._reader)
         try:
-            if not self.admitted:
-                self.last_words(replies.TOO_MANY_CONNECTIONS)
-                return
             await self.push(f"220 {self.hostname} ESMTP Gatehouse")
             while self.transport is not None and not self.transport.is_closing():
                 await self._one_command()
@@ -236,7 +233,7 @@ class Protocol(Connection):
         address = grammar.parse_recipient(argument, smtputf8=self._sender.smtputf8)
         if len(self._recipients) >= self.limits.recipients:
             return replies.TOO_MANY_RECIPIENTS
-        recipient = await self.ingress.resolve(address, peer=self.peer)
+        recipient = await self.ingress.resolve(address, peer=self.peer, octets=self._sender.size or 0)
         # A mailbox named twice gets the message once.
         if all(recipient.mailbox_id != known.mailbox_id for known in self._recipients):
             self._recipients.append(recipient)

@@ -41,8 +41,8 @@ class Recipient:
         return self.customer.pk
 
 
-def resolve(address: str, *, peer: str) -> Recipient:
-    """Who this address is, if it takes mail from `peer` (an IP address) now.
+def resolve(address: str, *, peer: str, octets: int = 0) -> Recipient:
+    """Who this address is, if it takes mail from `peer` (an IP address) now; `octets` as far as they are announced.
 
     Raises UnknownAddress, MailboxDeleting, MailboxSuspended, NetworkNotAllowed, MailboxFull.
     """
@@ -53,14 +53,7 @@ def resolve(address: str, *, peer: str) -> Recipient:
         raise errors.MailboxDeleting
     if not _is_allowed(peer, entry.customer.allowed_networks):
         raise errors.NetworkNotAllowed
-    if entry.status == DirectoryEntry.Status.SUSPENDED:
-        _count_put_off(entry)
-        raise errors.MailboxSuspended
-    quota = entry.customer.mailbox_quota_octets
-    if quota is not None:
-        with tenant_context(entry.customer):
-            if tallies.of(entry.mailbox_id).waiting_octets >= quota:
-                raise errors.MailboxFull
+    _check_room(entry, octets)
     return Recipient(entry)
 
 
@@ -112,8 +105,14 @@ class Delivery:
     def commit(self) -> None:
         """Make it durable: all blobs first, then the rows, one transaction for each customer.
 
-        Raises StoreFull, StoreFailed, KeyChanged, UnknownAddress, django.db.Error.
+        Asks again whether every recipient takes this mail, now that its size is known; if one doesn't, nobody gets it,
+        and the sender learns at its next attempt who that is. Deliveries don't wait for each other: those that are
+        committed at the same moment may exceed a limit together, by one message for each thread of the gateway.
+
+        Raises MailboxSuspended, MailboxFull, StoreFull, StoreFailed, KeyChanged, UnknownAddress, django.db.Error.
         """
+        for copy in self._copies:
+            copy.check_room()
         for copy in self._copies:
             copy.keep()
 
@@ -147,6 +146,13 @@ class _Copy:
         if sealed := self._sealer.update(data):
             self._draft.write(sealed)
 
+    def check_room(self) -> None:
+        entry = directory.look_up(self.recipient.address)
+        if (
+            entry is not None
+        ):  # one that is on its way out has no current key, which is noticed when the row goes in
+            _check_room(entry, self.octets)
+
     def keep(self) -> None:
         self._draft.write(self._sealer.finish())
         self._draft.keep()
@@ -179,6 +185,18 @@ def _insert(copies: "list[_Copy]") -> None:
             )
         for copy in copies:
             copy.may_be_committed = True
+
+
+def _check_room(entry: DirectoryEntry, octets: int) -> None:
+    """Raises MailboxSuspended, and MailboxFull when so many octets (or one) are more than the limit leaves."""
+    if entry.status == DirectoryEntry.Status.SUSPENDED:
+        _count_put_off(entry)
+        raise errors.MailboxSuspended
+    quota = entry.customer.mailbox_quota_octets
+    if quota is not None:
+        with tenant_context(entry.customer):
+            if tallies.waiting(entry.mailbox_id).octets + max(octets, 1) > quota:
+                raise errors.MailboxFull
 
 
 def _count_put_off(entry: DirectoryEntry) -> None:

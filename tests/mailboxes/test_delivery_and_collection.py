@@ -269,6 +269,43 @@ def test_a_full_mailbox_takes_mail_again_after_a_collection(receives, opened, ac
     delivery.resolve(acme_mailbox.address, peer=PEER)
 
 
+@pytest.mark.parametrize("octets", [11, 4_000_000])
+def test_a_message_that_a_limit_leaves_no_room_for_is_not_kept(
+    receives, acme, acme_mailbox, settings, octets
+):
+    acme.mailbox_quota_octets = 20
+    acme.save()
+    receives(b"0123456789")
+    recipient = delivery.resolve(acme_mailbox.address, peer=PEER)
+    before = blobs(settings)
+
+    with pytest.raises(errors.MailboxFull):
+        delivery.resolve(acme_mailbox.address, peer=PEER, octets=octets)
+    with pytest.raises(errors.MailboxFull):
+        delivery.deliver([recipient], [b"x" * octets])
+
+    assert blobs(settings) == before
+    receives(b"x" * 10)
+
+
+def test_a_message_begun_before_a_suspension_is_put_off_and_nobody_gets_it(
+    acme, acme_mailbox, make_mailbox, settings
+):
+    both = [delivery.resolve(to.address, peer=PEER) for to in (make_mailbox("Other"), acme_mailbox)]
+    begun = delivery.begin(both, trace=lambda recipient: b"")
+    begun.write(MAIL)
+    DirectoryEntry.objects.filter(mailbox_id=acme_mailbox.mailbox.pk).update(status="suspended")
+
+    with pytest.raises(errors.MailboxSuspended):
+        begun.commit()
+    begun.abort()
+
+    assert blobs(settings) == []
+    with tenant_context(acme):
+        assert not Message.objects.exists()
+        assert tallies.of(acme_mailbox.mailbox.pk).put_off == 1
+
+
 def test_addresses_are_found_whatever_their_case(acme_mailbox):
     assert delivery.resolve(acme_mailbox.address.upper(), peer=PEER).mailbox_id == acme_mailbox.mailbox.pk
 

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from benchmarks import accepting, collecting, sealing
+from benchmarks import accepting, collecting, greeting, sealing
 from benchmarks.installation import installed, serving
 from benchmarks.measure import table
 
@@ -20,6 +20,8 @@ def main() -> None:
         smtp, _smtps, _pop3, pop3s = ports
         _say("Accepting mail by SMTP ...")
         results += accepting.measure(installation, smtp)
+        _say("Waiting for greetings beside a flood ...")
+        results += greeting.measure(smtp)
         _say("Collecting it by POP3S ...")
         results += collecting.measure(installation, pop3s)
         _say("Re-encrypting and deleting it by workers ...")

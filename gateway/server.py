@@ -5,20 +5,21 @@ import contextlib
 import errno
 import functools
 import logging
-import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from .door import Door
 from .errors import PortTaken
 from .limits import GuessLimits, Lanes
 from .peers import Places
-from .pop3.connection import Connection
+from .pop3.connection import TOO_MANY_CONNECTIONS, Connection
 from .pop3.connection import Times as Pop3Times
 from .pop3.maildrops import Maildrops
+from .smtp import replies
 from .smtp.connection import Times as SmtpTimes
 from .smtp.ingress import Bounds, Ingress
 from .smtp.protocol import Limits, Protocol
@@ -67,11 +68,9 @@ class Configuration:
     smtp_limits: Limits = field(default_factory=Limits)
     smtp_bounds: Bounds = field(default_factory=Bounds)
     pop3_times: Pop3Times = field(default_factory=Pop3Times)
-    smtp_places: tuple[int, int] = (
-        1000,
-        100,
-    )  # in all, per peer: a large sender delivers over dozens at once
-    pop3_places: tuple[int, int] = (500, 20)
+    smtp_places: int = 1000
+    pop3_places: int = 500
+    pop3_per_network: int | None = None  # of these; None leaves it all to the fair shares
     guesses: dict[str, Any] = field(default_factory=dict)  # keywords of GuessLimits
     maildrops: dict[str, Any] = field(default_factory=dict)  # keywords of Maildrops
     stop_seconds: float = STOP_SECONDS
@@ -86,6 +85,7 @@ class Configuration:
             "key_file": settings.TLS_KEY_FILE,
             "redis_url": settings.REDIS_URL,
             "max_octets": settings.MAX_MESSAGE_OCTETS,
+            "pop3_per_network": settings.POP3_PER_NETWORK,
         }
         return cls(**{**values, **changes})
 
@@ -98,27 +98,33 @@ class Gateway:
         self.configuration = configuration
         self.certificate = Certificate(configuration.cert_file, configuration.key_file)
         self.ports = configuration.ports
-        self._smtp_places = Places(total=configuration.smtp_places[0], per_peer=configuration.smtp_places[1])
-        self._pop3_places = Places(total=configuration.pop3_places[0], per_peer=configuration.pop3_places[1])
+        self._smtp_places = Places(total=configuration.smtp_places)
+        self._pop3_places = Places(
+            total=configuration.pop3_places, per_network=configuration.pop3_per_network
+        )
         self._delivery = Threads("delivery", size=DELIVERY_THREADS)
         self._collection = Threads("collection", size=COLLECTION_THREADS)
         self._ingress = Ingress(self._delivery, configuration.smtp_bounds)
         self._servers: list[asyncio.Server] = []
         self._protocols: set[Protocol] = set()
         self._connections: set[Connection] = set()
+        self._entering: set[Door] = set()
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen. Raises PortTaken; then nothing listens."""
         limits = GuessLimits(self.configuration.redis_url, **self.configuration.guesses)
         maildrops = Maildrops(self._collection, limits, Lanes(), **self.configuration.maildrops)
-        tls = self.certificate.context
+        smtp = functools.partial(
+            self._door, self._smtp_places, f"{replies.TOO_MANY_CONNECTIONS}\r\n".encode()
+        )
+        pop3 = functools.partial(self._door, self._pop3_places, TOO_MANY_CONNECTIONS)
         try:
             self.ports = Ports(
-                await self._listen("smtp", self._smtp(secure=False)),
-                await self._listen("smtps", self._smtp(secure=True), tls),
-                await self._listen("pop3", self._pop3(maildrops, secure=False)),
-                await self._listen("pop3s", self._pop3(maildrops, secure=True), tls),
+                await self._listen("smtp", smtp(self._smtp, secure=False)),
+                await self._listen("smtps", smtp(self._smtp, secure=True)),
+                await self._listen("pop3", pop3(functools.partial(self._pop3, maildrops), secure=False)),
+                await self._listen("pop3s", pop3(functools.partial(self._pop3, maildrops), secure=True)),
             )
         except BaseException:
             await self.stop()
@@ -132,6 +138,8 @@ class Gateway:
             self._watch.cancel()
         for server in self._servers:
             server.close()
+        for door in list(self._entering):
+            door.hang_up()
         for protocol in list(self._protocols):
             protocol.shut_down()
         for connection in list(self._connections):
@@ -157,10 +165,10 @@ class Gateway:
 
     async def _quiet(self) -> None:
         # A look now and then is enough here, and asks nothing of the connections.
-        while self._protocols or self._connections:
+        while self._protocols or self._connections or self._entering:
             await asyncio.sleep(0.02)
 
-    async def _listen(self, name: str, factory: Any, tls: ssl.SSLContext | None = None) -> int:
+    async def _listen(self, name: str, factory: Callable[[], Door]) -> int:
         port = getattr(self.configuration.ports, name)
         try:
             server = await asyncio.get_running_loop().create_server(
@@ -169,8 +177,6 @@ class Gateway:
                 port,
                 backlog=BACKLOG,
                 reuse_port=self.configuration.shared_ports or None,
-                ssl=tls,
-                ssl_handshake_timeout=self.configuration.pop3_times.handshake if tls else None,
             )
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
@@ -179,9 +185,21 @@ class Gateway:
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
-    def _smtp(self, *, secure: bool) -> Any:
-        return functools.partial(
-            Protocol,
+    def _door(
+        self, places: Places, refusal: bytes, build: Callable[..., Any], *, secure: bool
+    ) -> Callable[[], Door]:
+        # The certificate is asked for anew by each connection: it may have been renewed since the last one.
+        return lambda: Door(
+            places,
+            functools.partial(build, secure=secure),
+            refusal=refusal,
+            tls=self.certificate.context if secure else None,
+            handshake_seconds=self.configuration.pop3_times.handshake,
+            entering=self._entering,
+        )
+
+    def _smtp(self, door: Door, *, secure: bool) -> Protocol:
+        door.guest = Protocol(
             self._ingress,
             host=self.configuration.host,
             max_octets=self.configuration.max_octets,
@@ -189,32 +207,29 @@ class Gateway:
             implicit_tls=secure,
             times=self.configuration.smtp_times,
             limits=self.configuration.smtp_limits,
-            admit=self._smtp_places.take,
-            announce=self._smtp_came_or_went,
+            announce=functools.partial(self._smtp_came_or_went, door),
         )
+        return door.guest
 
-    def _smtp_came_or_went(self, protocol: Protocol, came: bool) -> None:
+    def _smtp_came_or_went(self, door: Door, protocol: Protocol, came: bool) -> None:
         if came:
             self._protocols.add(protocol)
         else:
             self._protocols.discard(protocol)
-            if protocol.admitted:
-                self._smtp_places.give_back(protocol.peer)
+            door.leave()
 
-    def _pop3(self, maildrops: Maildrops, *, secure: bool) -> Any:
+    def _pop3(self, maildrops: Maildrops, door: Door, *, secure: bool) -> asyncio.StreamReaderProtocol:
         def connected(
             reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         ) -> Coroutine[Any, Any, None]:
-            return self._serve_pop3(maildrops, reader, writer, secure=secure)
+            return self._serve_pop3(maildrops, door, reader, writer, secure=secure)
 
-        def protocol() -> asyncio.StreamReaderProtocol:
-            return asyncio.StreamReaderProtocol(asyncio.StreamReader(), connected)
-
-        return protocol
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), connected)
 
     async def _serve_pop3(
         self,
         maildrops: Maildrops,
+        door: Door,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         *,
@@ -228,9 +243,7 @@ class Gateway:
             secure=secure,
             times=self.configuration.pop3_times,
         )
-        if not self._pop3_places.take(connection.peer):
-            await connection.turn_away()
-            return
+        door.guest = connection
         self._connections.add(connection)
         try:
             await connection.serve()
@@ -238,7 +251,7 @@ class Gateway:
             log.exception("pop3 connection failed peer=%s", connection.peer)
         finally:
             self._connections.discard(connection)
-            self._pop3_places.give_back(connection.peer)
+            door.leave()
 
     async def _watch_certificate(self) -> None:
         while True:

@@ -1,5 +1,7 @@
 """The gateway's certificate, which can be renewed while it runs."""
 
+import contextlib
+import hashlib
 import logging
 import ssl
 from pathlib import Path
@@ -8,9 +10,15 @@ from .errors import BadCertificate, NoCertificate
 
 log = logging.getLogger("gateway.tls")
 
+HANDSHAKE_FLIGHTS = 4  # more than any version of TLS has
+
 
 class Certificate:
-    """One server context for all ports, TLS 1.2 and later, kept up to date with its two files."""
+    """What all ports serve, TLS 1.2 and later, kept up to date with its two files.
+
+    `context` is another one after each renewal: a context to which a second pair is added goes on serving the first
+    one to whoever prefers its kind of key.
+    """
 
     def __init__(self, cert_file: Path | str | None, key_file: Path | str | None) -> None:
         """Raises NoCertificate and BadCertificate."""
@@ -18,7 +26,7 @@ class Certificate:
             raise NoCertificate
         self._files = (Path(cert_file), Path(key_file))
         self._seen = self._stamps()
-        self.context = self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        self.context = self._load()
 
     def reload(self, *, only_if_changed: bool = False) -> bool:
         """Serve new connections with what the files hold now. A pair that does not fit leaves the old one in use."""
@@ -27,16 +35,19 @@ class Certificate:
             return False
         self._seen = stamps
         try:
-            # OpenSSL takes the certificate before it looks at the key, so a trial on another context comes first.
-            self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-            self._load(self.context)
+            context = self._load()
+            fingerprint = _served_by(context)
+            if fingerprint != self._fingerprint_of_file():
+                raise BadCertificate("another certificate than the file's would be served")
         except BadCertificate as error:
             log.error("the new certificate is not used: %s", error)
             return False
-        log.info("certificate reloaded")
+        self.context = context
+        log.info("certificate reloaded sha256=%s", fingerprint)
         return True
 
-    def _load(self, context: ssl.SSLContext) -> ssl.SSLContext:
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         try:
@@ -44,6 +55,18 @@ class Certificate:
         except (OSError, ssl.SSLError) as error:
             raise BadCertificate(error) from error
         return context
+
+    def _fingerprint_of_file(self) -> str:
+        """Of the first certificate in the file, which is the server's own."""
+        try:
+            text = self._files[0].read_text("ascii", "replace")
+        except OSError as error:
+            raise BadCertificate(error) from error
+        first = text[text.find(ssl.PEM_HEADER) :].partition(ssl.PEM_FOOTER)[0] + ssl.PEM_FOOTER
+        try:
+            return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
+        except ValueError as error:
+            raise BadCertificate(error) from error
 
     def _stamps(self) -> list[tuple[int, int]]:
         """Modification time and inode: a renewal by renaming changes at least one of them."""
@@ -56,3 +79,20 @@ class Certificate:
             else:
                 stamps.append((status.st_mtime_ns, status.st_ino))
         return stamps
+
+
+def _served_by(context: ssl.SSLContext) -> str:
+    """The fingerprint that a client gets to see, by a handshake in memory. Raises BadCertificate."""
+    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE  # it only looks
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = anyone.wrap_bio(to_client, to_server)
+    server = context.wrap_bio(to_server, to_client, server_side=True)
+    try:
+        for _ in range(HANDSHAKE_FLIGHTS):
+            for side in (client, server):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+    except ssl.SSLError as error:
+        raise BadCertificate(error) from error
+    return hashlib.sha256(client.getpeercert(binary_form=True) or b"").hexdigest()

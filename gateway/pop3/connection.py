@@ -18,6 +18,7 @@ log = logging.getLogger("gateway.pop3")
 
 WRITE_OCTETS = 64 * 1024  # smaller writes cost a TLS record and a system call each
 GREETING = b"+OK Gatehouse POP3 ready\r\n"
+TOO_MANY_CONNECTIONS = b"-ERR [SYS/TEMP] Too many connections, please come back later\r\n"
 
 
 class Times(NamedTuple):
@@ -71,11 +72,14 @@ class Connection:
             finally:
                 await self._close()
 
-    async def turn_away(self) -> None:
-        """For a client that gets no place."""
-        with contextlib.suppress(OSError, TimeoutError):
-            await self._write(b"-ERR [SYS/TEMP] Too many connections, please come back later\r\n")
-        await self._close()
+    @property
+    def at_work(self) -> bool:
+        """Whether somebody has signed in."""
+        return self._session.signed_in
+
+    def give_way(self) -> None:
+        """POP3 has no word for it: the connection ends, nothing is deleted, and the client comes again."""
+        self.hang_up()
 
     def hang_up(self) -> None:
         self._writer.transport.abort()

@@ -21,6 +21,7 @@ from .text import Pace
 logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 LINGER_SECONDS = 30
+GIVING_WAY_SECONDS = 2
 
 
 class Times(NamedTuple):
@@ -33,7 +34,7 @@ class Times(NamedTuple):
 
 
 class Connection(SMTP):
-    """`admit` says whether a peer may have a connection; `announce` gets True when it opens, False when it ended."""
+    """`announce` gets True when the connection opens, False when it ended."""
 
     line_length_limit = 64 * 1024  # asyncio's read-ahead: it stops reading the socket at twice this
 
@@ -44,7 +45,6 @@ class Connection(SMTP):
         tls_context: ssl.SSLContext | None,
         implicit_tls: bool,
         times: Times,
-        admit: Callable[[str], bool],
         announce: Callable[["Connection", bool], None],
     ) -> None:
         super().__init__(
@@ -58,11 +58,14 @@ class Connection(SMTP):
         self.implicit_tls = implicit_tls
         self.times = times
         self.peer = ""
-        self.admitted = False
         self.stopping = False
-        self.in_transaction = False  # from MAIL to the reply to its text
-        self._admit = admit
+        self.in_transaction = False
         self._announce = announce
+
+    @property
+    def at_work(self) -> bool:
+        """From MAIL to the reply to its text."""
+        return self.in_transaction
 
     @property
     def secure(self) -> bool:
@@ -71,7 +74,6 @@ class Connection(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._original_transport is None:
             self.peer = peer_address(transport)
-            self.admitted = self._admit(self.peer)
             self._announce(self, True)
         super().connection_made(transport)
 
@@ -92,6 +94,11 @@ class Connection(SMTP):
         self.stopping = True
         if not self.in_transaction:
             self.last_words(replies.SHUTTING_DOWN)
+
+    def give_way(self) -> None:
+        """Close at once, for the place is somebody else's by now; whoever does not read is not waited for."""
+        self.last_words(replies.GIVING_WAY)
+        self.loop.call_later(GIVING_WAY_SECONDS, self.hang_up)
 
     def last_words(self, reply: Reply) -> None:
         if self.transport is not None and not self.transport.is_closing():

@@ -40,7 +40,7 @@ def gateway(start_gateway: Callable[..., Clients]) -> Clients:
 
 @pytest.fixture(scope="session")
 def _talking(certificates: Certificates) -> Iterator[Clients]:
-    with gateway_running(certificates, smtp_places=(1000, 1000), pop3_places=(1000, 1000)) as clients:
+    with gateway_running(certificates) as clients:
         yield clients
 
 

@@ -5,7 +5,7 @@ import poplib
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import trustme
 
 from gateway.background import running
-from gateway.server import Configuration, Ports
+from gateway.server import Configuration, Gateway, Ports
 
 SECONDS = 20  # for anything to answer on a busy machine
 SENDER = "journal@acme.example"
@@ -30,12 +30,17 @@ class Certificates:
         self.authority.cert_pem.write_to_path(str(self.ca_file))
         self.renew()
 
-    def renew(self) -> None:
+    def renew(self, key_type: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
         leaf = self.authority.issue_cert(
-            "localhost", "127.0.0.1", "gateway.localhost", common_name="localhost"
+            "localhost", "127.0.0.1", "gateway.localhost", common_name="localhost", key_type=key_type
         )
         leaf.private_key_pem.write_to_path(str(self.key_file))
         leaf.cert_chain_pems[0].write_to_path(str(self.cert_file))
+
+    @property
+    def served(self) -> bytes:
+        """What a client gets to see when the files are in use."""
+        return ssl.PEM_cert_to_DER_cert(self.cert_file.read_text())
 
     @property
     def client_context(self) -> ssl.SSLContext:
@@ -240,3 +245,24 @@ def gateway_running(certificates: Certificates, **changes: Any) -> Iterator[Clie
             yield clients
         finally:
             clients.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(certificates: Certificates, **changes: Any) -> AsyncIterator[Gateway]:
+    """A gateway in this very loop, so that its turns can be counted."""
+    gateway = Gateway(
+        Configuration.from_settings(
+            bind="127.0.0.1",
+            ports=Ports(0, 0, 0, 0),
+            cert_file=certificates.cert_file,
+            key_file=certificates.key_file,
+            redis_url=None,
+            stop_seconds=0.2,
+            **changes,
+        )
+    )
+    await gateway.start()
+    try:
+        yield gateway
+    finally:
+        await gateway.stop()

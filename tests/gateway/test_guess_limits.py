@@ -10,7 +10,7 @@ import redis
 
 from gateway.errors import Overloaded
 from gateway.limits import Gate, GuessLimits
-from gateway.peers import Places, network_of
+from gateway.peers import network_of
 from mailboxes.errors import BadCredentials
 from mailboxes.services.collection import open_maildrop
 from mailboxes.vault import new_password
@@ -276,16 +276,6 @@ def test_one_network_does_not_fill_the_queue_of_all():
     entered = asyncio.run(crowd())
     assert entered.count("192.0.2.0/24") == 3
     assert "198.51.100.0/24" in entered
-
-
-def test_places_are_counted_by_peer_and_in_all():
-    places = Places(total=3, per_peer=2)
-
-    assert [places.take("192.0.2.1") for _ in range(3)] == [True, True, False]
-    assert places.take("2001:db8::1")
-    assert not places.take("192.0.2.2")
-    places.give_back("192.0.2.1")
-    assert places.take("192.0.2.1")
 
 
 def test_networks():

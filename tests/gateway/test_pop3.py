@@ -8,7 +8,7 @@ import pytest
 
 from gateway.pop3.connection import Times
 from mailboxes.vault import new_password
-from tests.gateway.kit import Wire, without_trace
+from tests.gateway.kit import without_trace
 
 CAPABILITIES = b"TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
 WRONG = b"-ERR [AUTH] Login name or password is wrong\r\n"
@@ -321,16 +321,6 @@ def test_a_client_that_stops_reading_is_closed(start_gateway, acme_mailbox, unti
     wire.send(b"RETR 1\r\n")
 
     until(lambda: _free(gateway, acme_mailbox))
-
-
-def test_connections_by_peer_are_limited(start_gateway):
-    gateway = start_gateway(pop3_places=(10, 1))
-    gateway.pop3_wire()
-
-    refused = Wire(gateway.ports.pop3)
-
-    assert refused.rest() == b"-ERR [SYS/TEMP] Too many connections, please come back later\r\n"
-    refused.close()
 
 
 def test_a_session_says_that_it_lives(start_gateway, acme_mailbox, until, lock_age):

@@ -2,38 +2,19 @@
 
 import asyncio
 import contextlib
+import select
 import ssl
 
 import pytest
 
-from gateway.server import Configuration, Gateway, Ports
+from gateway.peers import Places
 from gateway.smtp.connection import Times
 from gateway.smtp.protocol import Limits
-from tests.gateway.kit import SECONDS, Certificates
+from gateway.smtp.text import Pace
+from tests.gateway.kit import SECONDS, Wire, serving
 
 FLOOD = 10_000  # commands sent at once
 ENDLESS = Limits(commands=10**9, errors=10**9)
-
-
-@contextlib.asynccontextmanager
-async def serving(certificates: Certificates, **changes):
-    """A gateway in this very loop, so that its turns can be counted."""
-    gateway = Gateway(
-        Configuration.from_settings(
-            bind="127.0.0.1",
-            ports=Ports(0, 0, 0, 0),
-            cert_file=certificates.cert_file,
-            key_file=certificates.key_file,
-            redis_url=None,
-            stop_seconds=0.2,
-            **changes,
-        )
-    )
-    await gateway.start()
-    try:
-        yield gateway.ports
-    finally:
-        await gateway.stop()
 
 
 async def read_through(reader: asyncio.StreamReader, counted: list[int]) -> None:
@@ -61,7 +42,8 @@ def test_a_flood_of_commands_gets_one_answer_in_each_turn(certificates, port, se
     """An honest greeting takes so many turns of the loop; what the flood gets done meanwhile grows with them only."""
 
     async def attack() -> tuple[int, int]:
-        async with asyncio.timeout(SECONDS), serving(certificates, smtp_limits=ENDLESS) as ports:
+        async with asyncio.timeout(SECONDS), serving(certificates, smtp_limits=ENDLESS) as gateway:
+            ports = gateway.ports
             tls = certificates.client_context if secure else None
             reader, writer = await asyncio.open_connection("127.0.0.1", getattr(ports, port), ssl=tls)
             answered, turns = [0], [0]
@@ -149,3 +131,191 @@ def test_a_connection_without_mail_does_not_live_for_ever(start_gateway):
             break
 
     assert answer == b"421 4.4.2 Waited too long, closing\r\n"
+
+
+class Visitor:
+    """Has a place, or had one."""
+
+    def __init__(self, peer: str, *, at_work: bool = False) -> None:
+        self.peer = peer
+        self.at_work = at_work
+        self.gone = False
+
+    def give_way(self) -> None:
+        self.gone = True
+
+
+def come(places: Places, *peers: str, at_work: bool = False) -> list[Visitor]:
+    visitors = [Visitor(peer, at_work=at_work) for peer in peers]
+    return [visitor for visitor in visitors if places.take(visitor)]
+
+
+def test_while_there_is_room_a_network_may_have_it_all():
+    places = Places(total=10)
+
+    assert len(come(places, *["192.0.2.1"] * 12)) == 10
+
+
+def test_a_stranger_takes_the_place_that_the_largest_network_has_held_idle_for_longest():
+    places = Places(total=5)
+    busy = come(places, "192.0.2.1", at_work=True)
+    idle = come(places, "192.0.2.2", "192.0.2.2", "192.0.2.3")
+    other = come(places, "198.51.100.1")
+
+    (stranger,) = come(places, "203.0.113.1")
+
+    assert [visitor.gone for visitor in busy + idle + other + [stranger]] == [False, True, *[False] * 4]
+
+
+def test_networks_share_all_places_evenly_whoever_comes_first():
+    places = Places(total=12)
+    first = come(places, *["192.0.2.1"] * 12, at_work=True)
+
+    second = come(places, *["2001:db8:1::1"] * 20, at_work=True)
+    third = come(places, *["2001:db8:2::1", "2001:db8:2:1::1"] * 10, at_work=True)
+
+    assert [sum(not visitor.gone for visitor in group) for group in (first, second, third)] == [4, 4, 4]
+    assert come(places, "192.0.2.1", "2001:db8:1::1", at_work=True) == []
+
+
+def test_a_neighbour_of_the_greedy_finds_a_place_as_well():
+    places = Places(total=6)
+    greedy = come(places, *["192.0.2.1"] * 6)
+
+    neighbour = come(places, "192.0.2.2", "192.0.2.2", "192.0.2.2", "192.0.2.2")
+
+    assert [visitor.gone for visitor in greedy] == [True] * 3 + [False] * 3
+    assert len(neighbour) == 3
+
+
+def test_a_thousand_networks_with_a_place_each_keep_no_stranger_out():
+    places = Places(total=3)
+    idle = come(places, "192.0.2.1", "198.51.100.1")
+    come(places, "203.0.113.1", at_work=True)
+
+    assert len(come(places, "2001:db8::1", at_work=True)) == 1
+    assert [visitor.gone for visitor in idle] == [True, False]
+    assert len(come(places, "2001:db8:1::1", at_work=True)) == 1
+    assert come(places, "2001:db8:2::1") == [], "nobody is thrown out of his work for an equal"
+
+
+def test_a_place_given_back_twice_is_free_once():
+    places = Places(total=2, per_network=1)
+    (visitor,) = come(places, "192.0.2.1")
+
+    assert come(places, "192.0.2.2") == []
+    places.give_back(visitor)
+    places.give_back(visitor)
+    assert len(come(places, "192.0.2.1", "198.51.100.1")) == 2
+    assert places.take(Visitor("203.0.113.1")), "of a waiting one"
+
+
+def test_a_stranger_is_greeted_although_one_network_has_taken_every_place(start_gateway):
+    gateway = start_gateway(smtp_places=3, pop3_places=2)
+    greedy = []
+    for last in (2, 3, 4):
+        greedy.append(Wire(gateway.ports.smtp, source=f"127.0.0.{last}"))
+        assert greedy[-1].reply().startswith(b"220 ")
+    refused = Wire(gateway.ports.smtp, source="127.0.0.2")
+    stranger = Wire(gateway.ports.smtp, source="127.0.9.9")
+
+    assert refused.rest() == b"421 4.7.0 Too many connections, please come back later\r\n"
+    assert stranger.reply().startswith(b"220 ")
+    assert greedy[0].rest() == b"421 4.7.0 Others need this connection's place, please come back later\r\n"
+    assert greedy[1].ask(b"NOOP").startswith(b"250 ")
+
+    archivers = []
+    for _ in range(2):
+        archivers.append(Wire(gateway.ports.pop3, source="127.0.0.2"))
+        assert archivers[-1].line().startswith(b"+OK ")
+    refused_archiver = Wire(gateway.ports.pop3, source="127.0.0.2")
+    other = Wire(gateway.ports.pop3, source="127.0.9.9")
+
+    assert refused_archiver.rest() == b"-ERR [SYS/TEMP] Too many connections, please come back later\r\n"
+    assert other.line().startswith(b"+OK ")
+    assert archivers[0].rest() == b""
+    for wire in (*greedy, refused, stranger, *archivers, refused_archiver, other):
+        wire.close()
+
+
+def test_who_never_begins_tls_is_counted_and_gives_way(start_gateway):
+    for number in (1, 3):
+        gateway = start_gateway(smtp_places=2, pop3_places=2)
+        port = gateway.ports[number]
+        silent = [Wire(port, source="127.0.0.2") for _ in range(2)]
+
+        refused = Wire(port, source="127.0.0.2")
+        assert refused.rest() == b""
+        stranger = Wire(port, gateway.tls, source="127.0.9.9")
+
+        assert stranger.line()[:3] in (b"220", b"+OK")
+        for wire in (*silent, refused, stranger):
+            wire.close()
+
+
+@pytest.fixture
+def impatient(start_gateway, acme_mailbox):
+    """A gateway that waits half a second for a text, and a connection on which one may begin."""
+    gateway = start_gateway(smtp_times=Times(text=Pace(seconds=0.5, octets_per_second=1000)))
+    wire = gateway.smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")
+    wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode())
+    yield wire
+    assert gateway.collect(acme_mailbox) == []
+
+
+@pytest.mark.parametrize("opening", [b"DATA\r\n", b"BDAT 1000000 LAST\r\n"])
+def test_a_text_that_trickles_ends_although_something_comes_all_the_time(impatient, opening):
+    impatient.send(opening)
+    if opening.startswith(b"DATA"):
+        assert impatient.reply().startswith(b"354 ")
+
+    trickle(impatient, b"x", pieces=1000)
+
+    assert impatient.rest() == b"421 4.4.2 Waited too long, closing\r\n"
+
+
+def test_chunks_that_trickle_end_too(impatient):
+    answer, pieces = b"250 2.0.0 Chunk taken\r\n", 0
+    while answer == b"250 2.0.0 Chunk taken\r\n" and pieces < 1000:
+        trickle(impatient, b"BDAT 1\r\nx", pieces=1)
+        answer, pieces = impatient.reply(), pieces + 1
+        select.select([impatient.socket], [], [], 0.05)
+
+    assert answer == b"421 4.4.2 Waited too long, closing\r\n"
+
+
+def test_a_slow_line_may_take_as_long_as_its_octets_need(start_gateway, acme_mailbox):
+    gateway = start_gateway(smtp_times=Times(text=Pace(seconds=0.3, octets_per_second=10)))
+    wire = gateway.smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")
+    wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode())
+    assert wire.ask(b"DATA").startswith(b"354 ")
+
+    trickle(wire, b"Subject: x\r\n", pieces=20)
+    wire.send(b".\r\n")
+
+    assert wire.reply().startswith(b"250 2.0.0 OK")
+
+
+def trickle(wire: Wire, octets: bytes, *, pieces: int) -> None:
+    """Send a little, wait a little, until something is heard or all was sent."""
+    for _ in range(pieces):
+        with contextlib.suppress(OSError):
+            wire.send(octets)
+        if select.select([wire.socket], [], [], 0.05)[0]:
+            return
+
+
+def test_a_limit_is_asked_for_when_the_size_is_announced_and_when_it_is_known(gateway, acme, acme_mailbox):
+    acme.mailbox_quota_octets = 1000
+    acme.save()
+    full = b"452 4.2.2 Mailbox is full, please try again later\r\n"
+    wire = gateway.smtp_wire()
+
+    assert wire.ask(b"MAIL FROM:<a@b.example> SIZE=1001").startswith(b"250 ")
+    assert wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode()) == full
+    assert gateway.send(b"x: y\r\n\r\n" + b"z" * 1_000_000 + b"\r\n", acme_mailbox.address) == full
+    assert gateway.send(b"x: small\r\n\r\n", acme_mailbox.address).startswith(b"250 ")
+
+    assert len(gateway.collect(acme_mailbox)) == 1

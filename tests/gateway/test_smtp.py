@@ -164,19 +164,6 @@ def test_a_client_that_stops_in_the_middle_of_data_leaves_nothing(start_gateway,
     assert gateway.collect(acme_mailbox) == []
 
 
-def test_connections_by_peer_are_limited(start_gateway):
-    gateway = start_gateway(smtp_places=(10, 2))
-    first, second = gateway.smtp_wire(), gateway.smtp_wire()
-
-    refused = gateway.smtp_wire(hello=False).rest()
-
-    assert refused == b"421 4.7.0 Too many connections, please come back later\r\n"
-    assert first.ask(b"QUIT").startswith(b"221")
-    assert first.rest() == b""
-    assert second.ask(b"NOOP").startswith(b"250")
-    assert gateway.smtp_wire().ask(b"NOOP").startswith(b"250")
-
-
 def test_a_message_over_the_limit_is_refused_at_its_end(start_gateway, acme_mailbox):
     gateway = start_gateway(max_octets=100_000)
     big = b"Subject: big\r\n\r\n" + b"x" * 100_000 + b"\r\n"

@@ -1,12 +1,15 @@
 """The certificate, and its renewal while the gateway runs."""
 
+import asyncio
+import hashlib
 import ssl
 
 import pytest
+from trustme import KeyType
 
 from gateway.errors import BadCertificate, NoCertificate
 from gateway.tls import Certificate
-from tests.gateway.kit import Certificates
+from tests.gateway.kit import SECONDS, Certificates, serving
 
 
 @pytest.fixture
@@ -39,6 +42,64 @@ def test_a_renewed_certificate_is_served_without_a_restart(own):
 
     assert certificate.reload(only_if_changed=True)
     assert serial(certificate, own) != before
+
+
+@pytest.mark.parametrize("kinds", [(KeyType.ECDSA, KeyType.RSA), (KeyType.RSA, KeyType.ECDSA)])
+def test_the_next_connection_gets_a_certificate_with_another_kind_of_key(own, kinds, caplog):
+    caplog.set_level("INFO")
+    own.renew(kinds[0])
+
+    async def served(ports) -> list[bytes]:
+        return [
+            await seen(ports.smtps, own),
+            await seen(ports.pop3s, own),
+            await seen(ports.smtp, own, b"EHLO x", b"STARTTLS"),
+            await seen(ports.pop3, own, b"STLS"),
+        ]
+
+    async def renewed() -> None:
+        async with asyncio.timeout(SECONDS), serving(own) as gateway:
+            assert await served(gateway.ports) == [own.served] * 4
+            own.renew(kinds[1])
+            gateway.reload_certificate()
+            assert await served(gateway.ports) == [own.served] * 4
+
+    asyncio.run(renewed())
+
+    fingerprint = hashlib.sha256(own.served).hexdigest()
+    assert f"certificate reloaded sha256={fingerprint}" in caplog.text
+
+
+async def seen(port: int, own: Certificates, *commands: bytes) -> bytes:
+    """The certificate that this port serves to a new connection, after these commands in clear if there are any."""
+    context = own.client_context if not commands else None
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context, server_hostname="localhost" if context else None
+    )
+    await reader.readline()
+    for command in commands:
+        writer.write(command + b"\r\n")
+        while (await reader.readline())[3:4] == b"-":
+            pass
+    if commands:
+        await writer.start_tls(own.client_context, server_hostname="localhost")
+    certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.transport.abort()
+    return certificate
+
+
+def test_a_certificate_that_would_not_be_served_is_not_said_to_be(own, caplog):
+    certificate = Certificate(own.cert_file, own.key_file)
+    before = serial(certificate, own)
+    own.renew()
+    stranger = own.authority.issue_cert("other.example").cert_chain_pems[0].bytes()
+    # Read as a comment by OpenSSL, and as the first certificate by whoever looks for its first line.
+    own.cert_file.write_bytes(b"# " + stranger.replace(b"\n", b"\n# ") + b"\n" + own.cert_file.read_bytes())
+
+    assert not certificate.reload()
+
+    assert serial(certificate, own) == before
+    assert "certificate reloaded" not in caplog.text
 
 
 def test_a_pair_that_does_not_fit_leaves_the_old_one_in_use(own, caplog):

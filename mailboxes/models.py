@@ -1,7 +1,6 @@
 """What a customer's schema holds. Nothing here refers to a row in `public` by foreign key (docs/invariants.md)."""
 
 import uuid
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import models
@@ -82,10 +81,11 @@ class Mailbox(models.Model):
         return self.name
 
     @property
-    def live_job(self) -> "Job | None":
-        """The job to show in a list; `services.list_mailboxes` has fetched it."""
-        live: Iterable[Job] = getattr(self, "live_jobs", self.jobs.live().order_by("-created_at"))
-        return next(iter(live), None)
+    def unfinished_job(self) -> "Job | None":
+        """The job to show in a list, a live one first; `services.list_mailboxes` has fetched it."""
+        fetched: list[Job] | None = getattr(self, "unfinished_jobs", None)
+        newest = self.jobs.unfinished().order_by("-created_at") if fetched is None else fetched
+        return min(newest, key=lambda job: not job.is_live, default=None)
 
 
 class MailboxKey(models.Model):
@@ -255,6 +255,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Those that somebody or something still works on."""
         return self.filter(state__in=Job.LIVE)
 
+    def unfinished(self) -> "JobQuerySet":
+        """The live ones, and those that failed and can be taken up again."""
+        return self.filter(Q(state__in=Job.LIVE) | Q(state=Job.State.FAILED) & ~Q(error__in=Job.OVERTAKEN))
+
 
 class Job(models.Model):
     """Long work on a mailbox. This row is the truth; Celery only works on it (docs/jobs.md).
@@ -276,6 +280,7 @@ class Job(models.Model):
 
     WORKABLE = (State.QUEUED, State.RUNNING)
     LIVE = (State.QUEUED, State.RUNNING, State.WAITING)
+    OVERTAKEN = ("password-lost", "mailbox-deleted")  # errors after which there is nothing left to do
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=30, choices=Kind.choices)
@@ -290,7 +295,7 @@ class Job(models.Model):
     error = models.CharField(max_length=40, blank=True)  # a code of services.progress.TROUBLES
     failures = models.PositiveIntegerField(default=0)  # in a row
     paused_until = models.DateTimeField(null=True, blank=True)  # after a failure
-    wake_at = models.DateTimeField(default=timezone.now)  # no sign of life by then: beat rings again
+    wake_at = models.DateTimeField(default=timezone.now)  # of the release before; OpenJob has it now
     created_at = models.DateTimeField(default=timezone.now)
     created_by_email = models.CharField(max_length=254, blank=True)
     # Since when there has been no pause, and what was done by then: from here on its rate is reckoned.

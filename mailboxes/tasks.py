@@ -4,13 +4,16 @@ import logging
 from uuid import UUID
 
 from celery import shared_task
-from django_tenants.utils import get_tenant_model, schema_context
+from django.db.models import Exists, OuterRef
+from django_tenants.utils import schema_context, tenant_context
 
 from mailboxes.services import janitor, jobs, tallies
 from mailboxes.work.slices import work_slice
-from tenants.models import Customer
+from tenants.models import Customer, DirectoryEntry
 
 log = logging.getLogger(__name__)
+
+CUSTOMERS_AT_ONCE = 200  # for which one task rings
 
 
 @shared_task
@@ -30,29 +33,42 @@ def ring_stalled_jobs() -> None:
 
 @shared_task
 def fold_all_tallies() -> None:
-    """Ring for every customer: one that has much to fold does not hold up the others."""
-    for schema in _schemas():
+    """Ring for each customer that has something to fold: much of one does not hold up the others."""
+    with schema_context("public"):
+        changed = list(
+            Customer.objects.filter(schema_name__in=tallies.changed_schemas()).values_list(
+                "schema_name", flat=True
+            )
+        )
+    for schema in changed:
         fold_tallies.delay(schema)
 
 
 @shared_task
 def fold_tallies(schema: str) -> None:
-    with schema_context(schema):
+    with tenant_context(_customer(schema)):
         tallies.fold()
 
 
 @shared_task
-def tidy_all_stores() -> None:
-    """Ring for every mailbox's folder, so that none takes a task too long."""
-    for schema in _schemas():
+def tidy_all_stores(after: str = "") -> None:
+    """Ring for some customers that have, or had, a mailbox, and for the rest; so no task takes too long."""
+    with schema_context("public"):
+        known = DirectoryEntry.objects.filter(customer=OuterRef("pk"))
+        some = Customer.objects.filter(Exists(known), schema_name__gt=after).order_by("schema_name")
+        schemas = list(some.values_list("schema_name", flat=True)[:CUSTOMERS_AT_ONCE])
+    for schema in schemas:
         tidy_store.delay(schema)
+    if len(schemas) == CUSTOMERS_AT_ONCE:
+        tidy_all_stores.delay(schemas[-1])
 
 
 @shared_task
 def tidy_store(schema: str) -> None:
     customer = _customer(schema)
-    with schema_context(schema):
+    with tenant_context(customer):
         jobs.wipe_expired_locks()
+        tallies.fold()  # what `fold_all_tallies` has not seen
     for folder in janitor.mailbox_folders(customer):
         tidy_mailbox.delay(schema, folder)
 
@@ -69,8 +85,3 @@ def _customer(schema: str) -> Customer:
     """Raises Customer.DoesNotExist for a task that is forged or too late: it fails loudly."""
     with schema_context("public"):
         return Customer.objects.get(schema_name=schema)
-
-
-def _schemas() -> list[str]:
-    with schema_context("public"):
-        return list(get_tenant_model().objects.values_list("schema_name", flat=True))

@@ -2,9 +2,8 @@
 
 import logging
 import os
-import uuid
 from collections.abc import Callable
-from contextlib import suppress
+from errno import EACCES, ENOSPC, EROFS
 from pathlib import Path
 
 import redis
@@ -12,16 +11,21 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 
+from tenants import answering
+
 log = logging.getLogger(__name__)
 
 REDIS_SECONDS = 3
+OK, WORKERS = "ok", "workers"
 
 
 class HealthMiddleware:
     """Answers the two paths before any host or tenant is looked at; everything else passes.
 
     `/healthz`: this process answers. `/readyz`: database, Redis and message store work, or 503 with the part that
-    does not. Which part it is goes outside; why goes to the log only.
+    does not. Which part it is goes outside; why goes to the log only. Workers that no longer answer are named too, with
+    200 and "degraded": this process serves all the same, and a balancer that took it away would mend nothing. Neither
+    writes anything anywhere.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -39,9 +43,10 @@ def _answer(request: HttpRequest, parts: dict[str, Callable[[], None]]) -> HttpR
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
     states = {name: _state(name, probe) for name, probe in parts.items()}
-    healthy = all(state == "ok" for state in states.values())
-    body = {"status": "ok" if healthy else "unavailable", **({"parts": states} if parts else {})}
-    return JsonResponse(body, status=200 if healthy else 503, headers={"Cache-Control": "no-store"})
+    serves = all(state == OK for name, state in states.items() if name != WORKERS)
+    status = "unavailable" if not serves else "degraded" if states.get(WORKERS, OK) != OK else OK
+    body = {"status": status, **({"parts": states} if parts else {})}
+    return JsonResponse(body, status=200 if serves else 503, headers={"Cache-Control": "no-store"})
 
 
 def _state(name: str, probe: Callable[[], None]) -> str:
@@ -53,7 +58,7 @@ def _state(name: str, probe: Callable[[], None]) -> str:
         # One line: probes come every few seconds for as long as it lasts.
         log.error("Not ready: %s: %s: %s", name, type(error).__name__, " ".join(str(error).split()))
         return "unavailable"
-    return "ok"
+    return OK
 
 
 def _database() -> None:
@@ -74,18 +79,35 @@ def _redis() -> None:
 
 
 def _store() -> None:
-    """Only writing tells: a full disk and a file system mounted read-only both let everyone look."""
+    """Raises OSError when it is not mounted, mounted read-only, not ours to write to, or full.
+
+    Anybody may ask, so nothing is tried by writing. A disk that fails only then is told by deliveries (`451`) and jobs.
+    """
+    root = Path(settings.STORE_ROOT)
     # The folder is not made here: where one is missing, a volume may not be mounted.
-    probe = Path(settings.STORE_ROOT) / f".ready-{uuid.uuid4().hex}"
-    try:
-        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(descriptor, b"ready")
-        finally:
-            os.close(descriptor)
-    finally:
-        with suppress(OSError):
-            probe.unlink()
+    volume = os.statvfs(root)
+    if volume.f_flag & os.ST_RDONLY:
+        raise OSError(EROFS, os.strerror(EROFS), str(root))
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise OSError(EACCES, os.strerror(EACCES), str(root))
+    # Some file systems count no files, and say 0 of 0.
+    if not volume.f_bavail or (volume.f_files and not volume.f_favail):
+        raise OSError(ENOSPC, os.strerror(ENOSPC), str(root))
 
 
-PARTS: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis, "store": _store}
+class SilentWorkers(Exception):
+    """No worker, no beat, or no Redis between them."""
+
+
+def _workers() -> None:
+    """Raises SilentWorkers. An installation whose workers have not answered yet is only being started."""
+    if since := answering.silent_since():
+        raise SilentWorkers(f"none has answered since {since:%Y-%m-%d %H:%M:%S %Z}")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "redis": _redis,
+    "store": _store,
+    WORKERS: _workers,
+}

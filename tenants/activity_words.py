@@ -71,6 +71,12 @@ WORDINGS: dict[str, Wording] = {
     "mailbox.locked_mail_deleted": Wording(
         Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was deleted.")
     ),
+    "job.failed": Wording(
+        Kind.JOBS, _("A job of the mailbox “%(object)s” failed and needs somebody."), automatic=True
+    ),
+    "job.waits": Wording(
+        Kind.JOBS, _("A job of the mailbox “%(object)s” waits for its password."), automatic=True
+    ),
     "job.retried": Wording(
         Kind.JOBS, _("A job of the mailbox “%(object)s” that had failed was started again.")
     ),
@@ -170,6 +176,7 @@ LABELS: dict[str, Text] = {
     "second_factors_removed": _("Second factors removed"),
     "staff": _("Platform staff"),
     "status": _("Status"),
+    "trouble": _("Trouble"),
     "suspended_at": _("Suspended since"),
     "suspended_by_email": _("Suspended by"),
     "suspension_reason": _("Reason"),
@@ -214,6 +221,7 @@ CODES = {
     "job",
     "keys",
     "allowed_networks",
+    "trouble",
 }
 # A certificate has a page of its own; these facts of it say enough here.
 CERTIFIED = ("messages", "octets", "keys")

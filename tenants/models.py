@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
@@ -252,10 +252,22 @@ class DirectoryEntry(models.Model):
 
 
 class OpenJob(models.Model):
-    """A customer's job that is not over: where beat looks, so that it need not ask every schema."""
+    """A customer's job that workers or a person still have to end: what all customers' jobs are looked for by.
+
+    Written by mailboxes.services.jobs with each change of the job, so that nobody has to ask every schema. The
+    database's defaults are for the release before, which knows customer and job only.
+    """
+
+    STOPPED = ("failed", "waiting-for-password")  # states in which a person has to act
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="open_jobs")
     job_id = models.UUIDField(unique=True)
+    kind = models.CharField(_("kind"), max_length=30, db_default="")
+    state = models.CharField(_("state"), max_length=30, db_default="queued")
+    trouble = models.CharField(max_length=40, blank=True, db_default="")
+    mailbox_name = models.CharField(_("mailbox"), max_length=100, db_default="")
+    wake_at = models.DateTimeField(db_default=Now())  # no sign of life by then: beat rings again
+    since = models.DateTimeField(_("since"), db_default=Now())  # that state
 
     class Meta:
         verbose_name = _("open job")
@@ -349,3 +361,12 @@ class SpareSchema(models.Model):
 
     def __str__(self) -> str:
         return self.schema_name
+
+
+class WorkerAnswer(models.Model):
+    """When a worker last took up anything at all: one row (tenants.answering)."""
+
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"

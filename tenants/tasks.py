@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from tenants import spares, staff_notices  # noqa: F401 - the second writes mails
+from tenants import answering, spares, staff_notices  # noqa: F401 - signs of life, and mails
 
 
 @shared_task(ignore_result=True)

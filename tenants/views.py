@@ -1,7 +1,9 @@
 """The way in: from the base host to where the person works."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.paginator import Paginator
@@ -14,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from tenants.access import customers_of, providers_of
 from tenants.links import console_url
-from tenants.models import Customer, DirectoryEntry
+from tenants.models import Customer, DirectoryEntry, OpenJob
 from tenants.views_lists import column, searched
 
 PER_PAGE = 50
@@ -34,6 +36,7 @@ class Row:
 
     customer: Customer
     url: str
+    stopped: int  # jobs that need somebody
 
 
 @never_cache
@@ -63,9 +66,12 @@ def customers(request: HttpRequest) -> HttpResponse:
         label = search.lower().removesuffix(f".{settings.BASE_DOMAIN}")
         found = found.filter(Q(name__icontains=search) | Q(slug__icontains=label))
     page = Paginator(found.select_related("provider"), PER_PAGE).get_page(request.GET.get("page"))
+    stopped = _stopped_jobs(page)
     context: dict[str, Any] = {
         "page": page,
-        "rows": [Row(customer, console_url(customer, request)) for customer in page],
+        "rows": [
+            Row(customer, console_url(customer, request), stopped.get(customer.pk, 0)) for customer in page
+        ],
         "search": search,
         "sort": sort,
         "columns": [
@@ -82,3 +88,9 @@ def customers(request: HttpRequest) -> HttpResponse:
 def _counted(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     alive = ~Q(directory_entries__status=DirectoryEntry.Status.RETIRED)
     return customers.annotate(mailboxes=Count("directory_entries", filter=alive))
+
+
+def _stopped_jobs(customers: Iterable[Customer]) -> dict[UUID, int]:
+    """How many jobs of each of these customers need somebody, where there are any."""
+    stopped = OpenJob.objects.filter(customer__in=list(customers), state__in=OpenJob.STOPPED)
+    return dict(stopped.order_by().values_list("customer").annotate(jobs=Count("pk")))

@@ -77,7 +77,9 @@ def list_mailboxes(customer: Customer, *, by: Actor, search: str = "", sort: str
         .with_locked_mail()
         .with_damaged_mail()
         .with_refusals(since=refusals.told_since())
-        .prefetch_related(Prefetch("jobs", Job.objects.live().order_by("-created_at"), to_attr="live_jobs"))
+        .prefetch_related(
+            Prefetch("jobs", Job.objects.unfinished().order_by("-created_at"), to_attr="unfinished_jobs")
+        )
     )
     for word in search.split():
         found = found.filter(

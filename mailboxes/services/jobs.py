@@ -13,10 +13,10 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts.actors import Actor
+from accounts.actors import SYSTEM, Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox
-from tenants import access
+from tenants import access, audit
 from tenants.models import Customer, OpenJob
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ RIGHT_OF = {
 TASK = "mailboxes.tasks.work_job"
 FIRST_PAUSE, LONGEST_PAUSE = 2, 300  # seconds between attempts after a failure
 ATTEMPTS = 24  # in a row: an hour and a half, in which somebody may make room on the disk
+STALLED_AT_ONCE = 500  # the next look takes the others
 # Also after a pause, because a rate that spans one is wrong.
 NOT_STARTED = {"started_at": None, "done_at_start": None}
 
@@ -45,10 +46,9 @@ def open_job(customer: Customer, mailbox: Mailbox, kind: str, *, total: int, by:
         mailbox_name=mailbox.name,
         mailbox_address=mailbox.address,
         total=total,
-        wake_at=_later(),
         created_by_email=by.email,
     )
-    OpenJob.objects.create(customer=customer, job_id=job.pk)
+    _publish(customer, job)
     log.info("job begun job=%s kind=%s mailbox=%s messages=%s", job.pk, kind, mailbox.address, total)
     _ring_after_commit(customer, job)
     return job
@@ -62,18 +62,20 @@ def go_on(customer: Customer, job: Job, *, more: int = 0) -> Job:
         error="",
         failures=0,
         paused_until=None,
-        wake_at=_later(),
         finished_at=None,
         **NOT_STARTED,
     )
-    OpenJob.objects.get_or_create(customer=customer, job_id=job.pk)
     job.refresh_from_db()
+    _publish(customer, job)
     _ring_after_commit(customer, job)
     return job
 
 
 def close(job: Job, state: str, error: str = "") -> None:
-    """The job is over, or waits for a person. A re-encryption's worker locks go with it, whatever the outcome."""
+    """The job is over, or waits for a person. A re-encryption's worker locks go with it, whatever the outcome.
+
+    What a person has to do something about is written down in the trail as well.
+    """
     if job.mailbox_id and job.kind == Job.Kind.REENCRYPTION:
         wipe_worker_locks(job.mailbox_id)
     over: dict[str, Any] = {} if state == Job.State.WAITING else {"finished_at": timezone.now()}
@@ -82,7 +84,12 @@ def close(job: Job, state: str, error: str = "") -> None:
             "done", "total"
         )  # what was collected meanwhile needed no work
     Job.objects.filter(pk=job.pk).update(state=state, error=error, failures=0, paused_until=None, **over)
-    OpenJob.objects.filter(job_id=job.pk).delete()
+    published = OpenJob.objects.filter(job_id=job.pk)
+    if state == Job.State.DONE or error in Job.OVERTAKEN:
+        published.delete()
+    else:
+        _record_trouble(published.select_related("customer").first(), job, state, error)
+        published.update(state=state, trouble=error, since=timezone.now())
     level = logging.INFO if state == Job.State.DONE else logging.WARNING
     log.log(level, "job ended job=%s kind=%s state=%s error=%s", job.pk, job.kind, state, error or "none")
 
@@ -92,7 +99,34 @@ def close_all(mailbox: Mailbox, error: str, *kinds: str) -> None:
     mine = mailbox.jobs.filter(kind__in=kinds)
     for job in mine.live():
         close(job, Job.State.FAILED, error)
-    mine.filter(state=Job.State.FAILED).update(error=error)
+    failed = mine.filter(state=Job.State.FAILED)
+    OpenJob.objects.filter(job_id__in=list(failed.values_list("pk", flat=True))).delete()
+    failed.update(error=error)
+
+
+def _publish(customer: Customer, job: Job) -> None:
+    """Let those who look after all customers' jobs know of it."""
+    facts: dict[str, Any] = {
+        "kind": job.kind,
+        "state": job.state,
+        "trouble": job.error,
+        "mailbox_name": job.mailbox_name,
+        "wake_at": _later(),
+        "since": timezone.now(),
+    }
+    OpenJob.objects.update_or_create(job_id=job.pk, defaults={"customer": customer, **facts})
+
+
+def _record_trouble(published: OpenJob | None, job: Job, state: str, error: str) -> None:
+    if published is None:  # of a customer that is being removed
+        return
+    audit.record(
+        "job.failed" if state == Job.State.FAILED else "job.waits",
+        by=SYSTEM,
+        customer=published.customer,
+        target=("mailbox", str(job.mailbox_id), job.mailbox_name),
+        data={"job": str(job.pk), "kind": job.kind, "trouble": error},
+    )
 
 
 def wipe_worker_locks(mailbox_id: UUID) -> None:
@@ -113,15 +147,16 @@ def count_done(job: Job, messages: int, octets: int) -> None:
     mine = Job.objects.filter(pk=job.pk)
     mine.update(done=F("done") + messages, octets=F("octets") + octets)
     # One that was closed, or waits for a person, while this step was under way stays so.
-    mine.filter(state__in=Job.WORKABLE).update(
+    alive = mine.filter(state__in=Job.WORKABLE).update(
         state=Job.State.RUNNING,
-        wake_at=_later(),
         error="",
         failures=0,
         paused_until=None,
         started_at=Coalesce("started_at", timezone.now()),
         done_at_start=Coalesce("done_at_start", "done"),
     )
+    if alive:
+        OpenJob.objects.filter(job_id=job.pk).update(state=Job.State.RUNNING, trouble="", wake_at=_later())
 
 
 def note_failure(job: Job, error: str) -> None:
@@ -136,7 +171,8 @@ def note_failure(job: Job, error: str) -> None:
         close(job, Job.State.FAILED, error)
         return
     until = timezone.now() + timedelta(seconds=min(FIRST_PAUSE * 2 ** (job.failures - 1), LONGEST_PAUSE))
-    workable.update(paused_until=until, wake_at=until)
+    workable.update(paused_until=until)
+    OpenJob.objects.filter(job_id=job.pk).update(trouble=error, wake_at=until)
 
 
 # --- The bell ---
@@ -162,18 +198,22 @@ def _ring_after_commit(customer: Customer, job: Job) -> None:
 
 
 def ring_stalled() -> int:
-    """Ring for every job from which nothing was heard for too long; returns for how many. Starts in `public`."""
-    rung = 0
-    for open_job in OpenJob.objects.select_related("customer"):
-        with tenant_context(open_job.customer):
-            # The update is the claim: of two beats one rings.
-            stalled = Job.objects.filter(
-                pk=open_job.job_id, state__in=Job.WORKABLE, wake_at__lt=timezone.now()
-            ).update(wake_at=_later())
-        if stalled:
-            ring_all(open_job.customer.schema_name, open_job.job_id)
-            rung += 1
-    return rung
+    """Ring for every job from which nothing was heard for too long; returns for how many. Starts in `public`.
+
+    No customer's schema is entered: one that is broken, and thousands at rest, make no difference.
+    """
+    with transaction.atomic():
+        # A row that somebody holds is being worked on. Of two beats one rings.
+        stalled = list(
+            OpenJob.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(state__in=Job.WORKABLE, wake_at__lt=timezone.now())
+            .select_related("customer")
+            .order_by("wake_at")[:STALLED_AT_ONCE]
+        )
+        OpenJob.objects.filter(pk__in=[job.pk for job in stalled]).update(wake_at=_later())
+    for job in stalled:
+        ring_all(job.customer.schema_name, job.job_id)
+    return len(stalled)
 
 
 # --- Looking ---
@@ -199,7 +239,7 @@ def jobs_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[Job]:
 
 def may_retry(job: Job) -> bool:
     """Whether a person can let it go on: it failed, waits for a password, or pauses after trouble."""
-    if job.mailbox_id is None or job.error in ("password-lost", "mailbox-deleted"):
+    if job.mailbox_id is None or job.error in Job.OVERTAKEN:
         return False
     pausing = job.state in Job.WORKABLE and job.failures > 0
     return pausing or job.state in (Job.State.FAILED, Job.State.WAITING)

@@ -30,7 +30,7 @@ def doom(customer: Customer, mailbox: Mailbox, keys: Iterable[int], *, by: Actor
     drop_empty(mailbox.pk, MailboxKey.State.DESTROYED)
     if not MailboxKey.objects.filter(mailbox=mailbox, state=MailboxKey.State.DESTROYED).exists():
         return None
-    job = mailbox.jobs.live().filter(kind=Job.Kind.CLEARING).first()
+    job = mailbox.jobs.unfinished().filter(kind=Job.Kind.CLEARING).first()
     if job:
         return jobs.go_on(customer, job, more=total)
     return jobs.open_job(customer, mailbox, Job.Kind.CLEARING, total=total, by=by)

@@ -38,7 +38,7 @@ def index(request: ConsoleRequest) -> HttpResponse:
         "page": page,
         "q": search,
         "sort": sort,
-        "watching": any(mailbox.live_job for mailbox in page),
+        "watching": any(job.is_live for mailbox in page if (job := mailbox.unfinished_job)),
         "seen": seen,
         "may_create": Right.CREATE_MAILBOX in request.rights,
     }
@@ -87,7 +87,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 
 def _listed(mailbox: Any) -> tuple[Any, ...]:
     """What the list shows of a mailbox."""
-    job = mailbox.live_job
+    job = mailbox.unfinished_job
     return (
         mailbox.pk,
         mailbox.name,

@@ -17,6 +17,7 @@ from mailboxes.models import Job
 from mailboxes.services.jobs import RIGHT_OF
 from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, never_kept
 from mailboxes.views.live import asks_for_a_part, fingerprint, part
+from tenants import answering
 
 SAID_EVERY = 25  # percent: more often would drown out whatever else a screen reader has to say
 
@@ -73,6 +74,7 @@ def job_context(request: ConsoleRequest, found: Job, form: RetryForm | None = No
         "seen": fingerprint(*shown_of(progress)),
         "said": f"{found.state}-{progress.percent // SAID_EVERY}-{found.error}",
         "may_retry": allowed and progress.may_retry,
+        "silent_since": answering.silent_since() if found.state in Job.WORKABLE else None,
         "retry_form": form or RetryForm(),
         "certificate_of": found.mailbox_uuid if _is_certified(found) else None,
     }

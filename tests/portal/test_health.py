@@ -1,14 +1,20 @@
 import json
 import logging
 import os
+from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.utils import ConnectionHandler
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from portal import health
 from portal.health import HealthMiddleware
+from tenants import answering
+from tenants.models import WorkerAnswer
 
 
 @pytest.fixture
@@ -36,9 +42,29 @@ def test_ready_means_that_database_redis_and_store_work(ask, store):
     assert response.status_code == 200
     assert json.loads(response.content) == {
         "status": "ok",
-        "parts": {"database": "ok", "redis": "ok", "store": "ok"},
+        "parts": {"database": "ok", "redis": "ok", "store": "ok", "workers": "ok"},
     }
-    assert list(store.iterdir()) == []
+
+
+def test_asking_writes_nothing(ask, store, tmp_path):
+    before = store.stat().st_mtime_ns, store.stat().st_ctime_ns
+    with CaptureQueriesContext(connection) as asked:
+        ask("/readyz")
+    assert (store.stat().st_mtime_ns, store.stat().st_ctime_ns) == before
+    assert {query["sql"].split()[0] for query in asked} <= {"SELECT", "SET"}
+
+
+def test_workers_that_no_longer_answer_are_named_while_this_process_serves_on(ask, caplog):
+    answering.note_answer()
+    assert json.loads(ask("/readyz").content)["status"] == "ok"
+    WorkerAnswer.objects.update(at=timezone.now() - answering.SILENT_AFTER - timedelta(seconds=1))
+    response = ask("/readyz")
+    assert response.status_code == 200
+    answer = json.loads(response.content)
+    assert (answer["status"], answer["parts"]["workers"]) == ("degraded", "unavailable")
+    assert "Not ready: workers" in caplog.text
+    answering.note_answer()
+    assert json.loads(ask("/readyz").content)["status"] == "ok"
 
 
 def database_gone(settings, monkeypatch, tmp_path):
@@ -67,7 +93,7 @@ def test_the_part_that_fails_is_named_and_the_reason_stays_inside(
     assert response.status_code == 503
     answer = json.loads(response.content)
     assert answer["status"] == "unavailable"
-    assert answer["parts"] == {"database": "ok", "redis": "ok", "store": "ok"} | {part: "unavailable"}
+    assert answer["parts"] == dict.fromkeys(health.PARTS, "ok") | {part: "unavailable"}
     assert str(tmp_path) not in response.content.decode()
     assert f"Not ready: {part}" in caplog.text
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError
 
 from accounts.actors import SYSTEM
 from mailboxes.errors import StoreFailed
@@ -32,23 +33,32 @@ class Command(ScriptableCommand):
         with self.errors_as_one_line():
             slug = options["customer"]
             customers = [customer_by_slug(slug, by=SYSTEM)] if slug else Customer.objects.order_by("slug")
-        reports = []
+        reports, unchecked = [], []
         for customer in customers:
             try:
                 report = check_store(customer, by=SYSTEM)
-            except StoreFailed as error:
-                raise CommandError(f"{customer.slug}: {error.message} ({error.__cause__})") from error
+            except (StoreFailed, DatabaseError) as error:  # the others are still worth knowing
+                unchecked.append(customer.slug)
+                what = error.message if isinstance(error, StoreFailed) else type(error).__name__
+                self.stderr.write(f"{customer.slug} can't be checked: {what} ({error.__cause__})")
+                continue
             reports.append(report)
             if not options["json"]:
                 self._print(report)
-        ok = all(report.ok for report in reports)
+        ok = not unchecked and all(report.ok for report in reports)
         if options["json"]:
-            self.stdout.write(json.dumps({"customers": [_plain(report) for report in reports], "ok": ok}))
-        if not ok:
-            broken = sum(report.unreadable for report in reports)
-            raise CommandError(
+            found = {"customers": [_plain(report) for report in reports], "unchecked": unchecked, "ok": ok}
+            self.stdout.write(json.dumps(found))
+        broken = sum(report.unreadable for report in reports)
+        said = [f"{len(unchecked)} of the customers can't be checked: {', '.join(unchecked)}."] * bool(
+            unchecked
+        )
+        if broken or not unchecked:
+            said.append(
                 f"{broken} messages can't be read: their blobs are missing, have the wrong size or were altered."
             )
+        if not ok:
+            raise CommandError(" ".join(said))
 
     def _print(self, report: StoreReport) -> None:
         for missing in report.missing:

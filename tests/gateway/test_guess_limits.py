@@ -3,17 +3,21 @@
 import asyncio
 import json
 import uuid
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import redis
 
 from gateway.errors import Overloaded
-from gateway.limits import Gate, GuessLimits
+from gateway.limits import PLACES, Gate, GuessLimits, Lanes
 from gateway.peers import network_of
+from gateway.pop3.maildrops import Maildrops
+from gateway.threads import Threads
 from mailboxes.errors import BadCredentials
 from mailboxes.services.collection import open_maildrop
-from mailboxes.vault import new_password
+from mailboxes.vault import Secret, new_password
+from tests.gateway.kit import SECONDS
 
 WRONG = b"-ERR [AUTH] Login name or password is wrong\r\n"
 NEIGHBOURS = json.loads((Path(__file__).parents[1] / "cases/guess-limit-neighbours.json").read_text())
@@ -207,6 +211,34 @@ def test_wrong_passwords_hurt_whoever_makes_them(
     (reply,) = gateway.sign_ins(then, source=archiver)
     assert reply.startswith(scenario["expected"].partition(",")[0].encode())
     assert len(derivations) == (1 if reply.startswith(b"+OK") else 0)
+
+
+def test_who_signed_in_lately_waits_behind_no_stranger(committed_db, acme_mailbox, peer, elsewhere):
+    async def sign_in_beside_strangers() -> list[str]:
+        limits, lanes, threads = GuessLimits(None), Lanes(), Threads("collection", size=2)
+        limits.succeeded(acme_mailbox.address, peer)
+        maildrops = Maildrops(threads, limits, lanes)
+
+        async def sign_in(source: str) -> str:
+            secret = Secret(acme_mailbox.password)
+            try:
+                async with asyncio.timeout(0.3 if source == elsewhere else SECONDS):
+                    opened = await maildrops.open(
+                        acme_mailbox.address, secret, peer=source, on_lost=lambda: None
+                    )
+            except TimeoutError:
+                return "waits"
+            await opened.release()
+            return "in"
+
+        async with AsyncExitStack() as volley:
+            for _ in range(PLACES):
+                await volley.enter_async_context(lanes.strangers.enter("198.51.100.0/24"))
+            outcomes = [await sign_in(elsewhere), await sign_in(peer)]
+        await asyncio.to_thread(threads.stop)
+        return outcomes
+
+    assert asyncio.run(sign_in_beside_strangers()) == ["waits", "in"]
 
 
 def test_a_mistyped_password_costs_no_argon2_and_looks_nothing_up(

@@ -7,9 +7,10 @@ from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.actors import Actor
 from mailboxes.models import Mailbox, SignInRefusal
-from tenants import directory
-from tenants.models import DirectoryEntry
+from tenants import access, directory
+from tenants.models import Customer, DirectoryEntry
 
 NOTED_AGAIN = timedelta(minutes=1)  # at most once in this time for one mailbox and network
 TOLD = timedelta(days=2)  # after the last one; archivers come at least daily
@@ -51,7 +52,9 @@ def told_since() -> datetime:
     return timezone.now() - TOLD
 
 
-def refusals_of(mailbox: Mailbox) -> list[SignInRefusal]:
-    """What is worth telling of a mailbox, the eldest first. In the customer's schema."""
-    lately = SignInRefusal.objects.filter(mailbox=mailbox, last_at__gte=told_since())
-    return list(lately.order_by("since", "pk"))
+def refusals_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[SignInRefusal]:
+    """What is worth telling of a mailbox, the eldest first. Raises tenants.errors.NotAllowed."""
+    access.require(by, customer, access.Right.VIEW_MAILBOXES)
+    with tenant_context(customer):
+        lately = SignInRefusal.objects.filter(mailbox=mailbox, last_at__gte=told_since())
+        return list(lately.order_by("since", "pk"))

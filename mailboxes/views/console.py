@@ -75,7 +75,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "jobs": jobs,
         "deleting": deleting,
         "long_suspension": _suspended_for_long(mailbox),
-        "refusals": services.refusals_of(mailbox),
+        "refusals": services.refusals_of(request.customer, mailbox, by=request.user),
         "may_edit": Right.EDIT_MAILBOX in request.rights and not deleting,
         "may_reset": Right.RESET_PASSWORD in request.rights and not deleting,
         "may_delete": Right.DELETE_MAILBOX in request.rights and not deleting,

@@ -201,6 +201,9 @@ TABLE: dict[str, Line] = {
         CHANGE,
         lambda s, by: services.offer_reset(s.acme, s.box("kept"), by=by, locked_mail="keep"),
     ),
+    "mailboxes.services.refusals_of": Line(
+        LOOK, lambda s, by: services.refusals_of(s.acme, s.box("kept"), by=by)
+    ),
     "mailboxes.services.reset_password": Line(
         CHANGE,
         lambda s, by: services.reset_password(s.acme, s.box("kept"), by=by, locked_mail="keep"),

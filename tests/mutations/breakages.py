@@ -28,6 +28,8 @@ def _breaks(promise: str, file: str, before: str, after: str, *guards: str) -> B
 
 _DURABILITY = "mailboxes/test_durability.py::test_"
 _DAMAGE = "mailboxes/test_damage.py::test_"
+_VERBS = "wall/test_verbs.py::test_"
+_ACCESS = "tenants/test_access.py::test_"
 _CRASHES = "gateway/test_crashes.py::test_"
 
 BREAKAGES = (
@@ -131,5 +133,34 @@ BREAKAGES = (
         "    damage.refuse_an_empty_store()",
         "    pass",
         _DAMAGE + "a_store_that_is_not_mounted_marks_no_mail_that_is_re_encrypted",
+    ),
+    # --- Who may ---
+    _breaks(
+        "The verb that destroys keys asks itself who calls it",
+        "mailboxes/services/deletion.py",
+        "    access.require(by, customer, access.Right.DELETE_MAILBOX)\n    with tenant_context(customer), transaction",
+        "    with tenant_context(customer), transaction",
+        _VERBS + "everybody_may_call_what_the_table_says_and_a_refused_call_changes_nothing",
+    ),
+    _breaks(
+        "A verb acts on a mailbox of its own customer only",
+        "mailboxes/services/passwords.py",
+        "mailbox = find_mailbox(mailbox.pk)",
+        "pass",
+        _VERBS + "what_belongs_to_another_customer_is_not_there",
+    ),
+    _breaks(
+        "Nobody has a right that was not written down for them",
+        "tenants/access.py",
+        "Membership.Role.VIEWER: frozenset({Right.VIEW_MAILBOXES, Right.VIEW_ACTIVITY, Right.VIEW_PEOPLE})",
+        "Membership.Role.VIEWER: frozenset(Right) - {Right.MANAGE_PEOPLE}",
+        _ACCESS + "every_right_stands_in_the_table_with_its_place_and_all_who_have_it",
+    ),
+    _breaks(
+        "Who is switched off may nothing from that moment on",
+        "tenants/access.py",
+        ", user__is_active=True",
+        "",
+        _ACCESS + "who_was_switched_off_a_moment_ago_may_nothing_with_an_older_copy_either",
     ),
 )

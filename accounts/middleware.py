@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
+from allauth.usersessions.models import UserSession
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -10,12 +12,14 @@ from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control
 from redis import RedisError
 
+from accounts.devices import address_of, user_agent_of
 from accounts.models import User
 from accounts.zones import zone_of
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30
+SEEN_SECONDS = 60
 
 
 class PersonLanguage:
@@ -54,6 +58,30 @@ class NothingKept:
         if was_in and not is_in:
             response["Clear-Site-Data"] = '"cache"'
         return response
+
+
+class SessionsSeen:
+    """Notes when, from where and with what a session was last used: once a minute, for pages that watch ask all the
+    time, and whenever address or browser are others than before.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        key = request.session.session_key
+        if key and request.user.is_authenticated:
+            just_now = timezone.now() - timedelta(seconds=SEEN_SECONDS)
+            is_noted = UserSession.objects.filter(
+                session_key=key,
+                user_id=request.user.pk,
+                last_seen_at__gt=just_now,
+                ip=address_of(request),
+                user_agent=user_agent_of(request),
+            )
+            if not is_noted.exists():
+                UserSession.objects.create_from_request(request)
+        return self.get_response(request)
 
 
 class UncountedLimits:

@@ -1,4 +1,4 @@
-"""Mail is sent by workers: nobody's sign-in waits for a mail server, or fails with it."""
+"""Mail is sent by workers, so that nobody's sign-in waits for a mail server or fails with it; and what is swept away."""
 
 from celery import shared_task
 
@@ -9,3 +9,9 @@ from accounts import notices, outbox, services  # noqa: F401 - which write the m
 def send_mails() -> None:
     """Rung for each mail, and now and then by beat. Which mails stands in PostgreSQL."""
     outbox.send_due()
+
+
+@shared_task(ignore_result=True)
+def clear_expired_sessions() -> None:
+    """What browsers left behind: each row of a session that has ended by itself."""
+    services.clear_expired_sessions()

@@ -127,6 +127,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "clear expired sessions": {"task": "accounts.tasks.clear_expired_sessions", "schedule": 3600.0},
     "tidy message stores": {"task": "mailboxes.tasks.tidy_all_stores", "schedule": 86400.0},
 }
 # A job is worked on in slices, so that a long one lets others in between.
@@ -187,7 +188,7 @@ MIDDLEWARE = [
     "portal.fairness.FairPlaces",
     "allauth.account.middleware.AccountMiddleware",
     "tenants.admission.StillAdmitted",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "accounts.middleware.SessionsSeen",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.htmx.WholePages",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",

@@ -10,7 +10,13 @@ from accounts.services.passwords import (
     reset_forgotten_password,
 )
 from accounts.services.people import create_person, new_password, save_settings
-from accounts.services.sessions import end_all_sessions, end_other_sessions, session_of, sessions_of
+from accounts.services.sessions import (
+    clear_expired_sessions,
+    end_all_sessions,
+    end_other_sessions,
+    session_of,
+    sessions_of,
+)
 
 __all__ = [
     "OFFER_SECONDS",
@@ -18,6 +24,7 @@ __all__ = [
     "accept_password",
     "ask_for_reset",
     "choose_password",
+    "clear_expired_sessions",
     "create_person",
     "end_all_sessions",
     "end_other_sessions",

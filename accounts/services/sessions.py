@@ -2,6 +2,8 @@
 
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.backends.db import SessionStore
+from django_tenants.utils import schema_context
 
 from accounts.actors import Actor, require_self
 from accounts.errors import NoSuchSession
@@ -33,3 +35,9 @@ def end_other_sessions(user: User, *, by: Actor, keep: str | None) -> None:
 def end_all_sessions(user: User, *, by: Actor) -> None:
     """Sign out everywhere, on all hosts at once. Raises SomebodyElses."""
     end_other_sessions(user, by=by, keep=None)
+
+
+def clear_expired_sessions() -> None:
+    """Remove the sessions that have ended by themselves. What is known of their devices stays."""
+    with schema_context("public"):
+        SessionStore.clear_expired()

@@ -1,11 +1,16 @@
 """Where people are signed in: seen and ended, on all hosts."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from accounts.tasks import clear_expired_sessions
 from tests.cast import PASSWORD
 
 SESSIONS = "/settings/sessions/"
@@ -138,3 +143,36 @@ def test_what_somebody_signed_in_is_shown_is_kept_by_no_browser(cast, signed_in)
     assert "no-store" in answer["Cache-Control"]
     assert answer["Clear-Site-Data"] == '"cache"'
     assert "Clear-Site-Data" not in here.get("/accounts/login/")
+
+
+def test_a_page_that_watches_writes_no_session(cast, signed_in):
+    here = signed_in(cast.admin)
+
+    def written():
+        with CaptureQueriesContext(connection) as asked:
+            assert here.get("/mailboxes/", headers={"HX-Request": "true"}).status_code == 200
+        return [one["sql"] for one in asked if one["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+
+    written()
+    assert written() == written() == []
+    UserSession.objects.update(last_seen_at=timezone.now() - timedelta(minutes=2))
+    assert len(written()) == 1
+    assert row_of(here).last_seen_at > timezone.now() - timedelta(minutes=1)
+
+
+def test_who_only_looks_at_the_ways_in_leaves_no_session(cast, client_for):
+    before = Session.objects.count()
+    for host in (None, "acme"):
+        for path in ("/accounts/login/", "/accounts/password/reset/", "/accounts/2fa/webauthn/login/", "/"):
+            for kind in ("text/html", "application/json"):
+                client_for(host=host).get(path, headers={"accept": kind})
+    assert Session.objects.count() == before
+
+
+def test_sessions_that_have_ended_by_themselves_are_swept_away(cast, signed_in):
+    ended, living = signed_in(cast.admin), signed_in(cast.viewer)
+    key = ended.session.session_key
+    Session.objects.filter(session_key=key).update(expire_date=timezone.now() - timedelta(seconds=1))
+    clear_expired_sessions()
+    assert not Session.objects.filter(session_key=key).exists()
+    assert is_in(living)

@@ -49,6 +49,9 @@ lock: .venv-lock/stamp ## write requirements/*.lock anew from pyproject.toml
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --output-file requirements/dev.lock --group dev pyproject.toml
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --output-file requirements/installer.lock --group pyproject.toml:installer
 
 catalogs: .venv/base.stamp
 	@$(PY) -m portal.catalogs
@@ -56,14 +59,14 @@ catalogs: .venv/base.stamp
 # The development lock contains the run-time one, so installing it settles both.
 .venv/dev.stamp: requirements/dev.lock
 	@$(call make-venv)
-	@echo "Installing the development dependencies from $< (once, about a minute) ..."
-	@$(PIP) --requirement $<
+	@echo "Installing the development dependencies from $< (once) ..."
+	@$(call install,$<)
 	@touch .venv/base.stamp $@
 
 .venv/base.stamp: requirements/base.lock
 	@$(call make-venv)
-	@echo "Installing the dependencies from $< (once, about half a minute) ..."
-	@$(PIP) --requirement $<
+	@echo "Installing the dependencies from $< (once) ..."
+	@$(call install,$<)
 	@touch $@
 
 .venv-lock/stamp:
@@ -71,6 +74,17 @@ catalogs: .venv/base.stamp
 	$(PY) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@touch $@
+
+# By uv, which takes a fraction of pip's time: the one on the PATH, or one that pip brings. Where it can't be had or
+# does not get through (it knows nothing of pip's own settings), pip does all of it. The hashes hold for each.
+define install
+	if uv --version >/dev/null 2>&1; then uv=uv; else \
+	  $(PIP) --requirement requirements/installer.lock && uv=.venv/bin/uv; \
+	fi; \
+	if [ -n "$$uv" ] && "$$uv" pip install --quiet --python $(PY) --require-hashes --requirement $(1); then exit 0; fi; \
+	echo "uv did not get through, so pip installs, which takes longer ..."; \
+	$(PIP) --requirement $(1)
+endef
 
 # A shim may exist on the PATH and still not run, so each candidate has to prove itself. An environment without
 # pip is what an interrupted `venv` leaves behind: it is made anew.

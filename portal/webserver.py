@@ -11,6 +11,7 @@ from portal.bodies import is_refused
 worker_class = "portal.webserver.Worker"
 workers = 2
 threads = 8  # of each
+preload_app = True  # Django starts once for all of them, and the checks run once
 keepalive = 5  # seconds in which a silent connection may say something; it holds no thread meanwhile
 graceful_timeout = 10
 loglevel = "warning"

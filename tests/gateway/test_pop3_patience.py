@@ -12,6 +12,7 @@ from gateway.pop3.maildrops import AT_ONCE
 from gateway.pop3.session import MAX_BEFORE_SIGN_IN, MAX_NOWHERE
 from gateway.server import Configuration, Gateway, Ports
 from mailboxes.models import MailboxKey
+from tests.breaking.kit import LONG
 from tests.gateway.kit import SECONDS
 
 NOWHERE = b"-ERR Too many commands that lead nowhere\r\n"
@@ -117,6 +118,15 @@ def test_a_mailbox_has_few_sign_ins_under_way_at_once_and_the_rest_is_told(
 
     replies = sorted(wire.line()[:8] for wire in wires if wire is not refused)
     assert replies == [b"+OK 0 me"] + [b"-ERR [IN"] * (AT_ONCE - 1)
+
+
+def test_one_archiver_may_have_a_hundred_sessions(gateway, make_mailbox):
+    boxes = [make_mailbox(f"Archived {number}") for number in range(100 if LONG else 10)]
+    others = [gateway.pop3_wire() for _ in range(100 - len(boxes))]
+
+    sessions = [gateway.logged_in(box) for box in boxes]
+
+    assert all(wire.ask(b"NOOP") == b"+OK\r\n" for wire in (*sessions, *others))
 
 
 def test_life_before_signing_in_has_an_end_and_life_after_it_has_none(start_gateway, acme_mailbox):

@@ -61,6 +61,8 @@ class Mailbox(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=100)
+    # See services.naming. None only in what the release before creates while this one is rolled out.
+    canonical_name = models.CharField(max_length=400, null=True, editable=False)  # noqa: DJ001
     description = models.CharField(_("description"), max_length=500, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
     address = models.CharField(_("address"), max_length=254, unique=True)
@@ -75,7 +77,12 @@ class Mailbox(models.Model):
     class Meta:
         verbose_name = _("mailbox")
         verbose_name_plural = _("mailboxes")
-        constraints = [models.UniqueConstraint(Lower("name"), name="mailbox_name_unique")]
+        constraints = [
+            models.UniqueConstraint("canonical_name", name="mailbox_canonical_name_unique"),
+            models.UniqueConstraint(
+                Lower("name"), name="mailbox_name_unique"
+            ),  # the release before asks for it
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -13,7 +13,13 @@ from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import KeyLock, Mailbox, MailboxKey, Tally
 from mailboxes.services import offers
-from mailboxes.services.naming import clean_description, clean_name, refuse_taken
+from mailboxes.services.naming import (
+    NAME_CONSTRAINTS,
+    canonical_name,
+    clean_description,
+    clean_name,
+    refuse_taken,
+)
 from mailboxes.vault import (
     LockContext,
     Secret,
@@ -111,7 +117,7 @@ def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by
         except IntegrityError as error:
             # Somebody was quicker, by the same offer or with the same name; the constraint says which.
             constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
-            if constraint == "mailbox_name_unique":
+            if constraint in NAME_CONSTRAINTS:
                 raise errors.NameTaken(name=name) from None
             if constraint == "mailboxes_mailbox_pkey":
                 raise errors.AlreadyCreated(key.mailbox_id) from None
@@ -123,6 +129,7 @@ def _insert(customer: Customer, key: _NewKey, *, name: str, description: str, by
     mailbox = Mailbox.objects.create(
         id=key.mailbox_id,
         name=name,
+        canonical_name=canonical_name(name),
         description=description,
         address=key.address,
         created_by_email=by.email,

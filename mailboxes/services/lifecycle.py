@@ -11,7 +11,14 @@ from mailboxes import errors
 from mailboxes.models import Mailbox, MailboxKey
 from mailboxes.services import tallies
 from mailboxes.services.keyring import hold_mailbox
-from mailboxes.services.naming import clean_description, clean_name, clean_reason, refuse_taken
+from mailboxes.services.naming import (
+    NAME_CONSTRAINTS,
+    canonical_name,
+    clean_description,
+    clean_name,
+    clean_reason,
+    refuse_taken,
+)
 from tenants import access, audit, directory
 from tenants.models import Customer
 
@@ -66,13 +73,13 @@ def _change(
     if status is not None and status not in CHOICES:
         raise errors.UnknownStatus
     with tenant_context(customer):
-        if "name" in wanted:
+        if wanted.get("name", mailbox.name) != mailbox.name:  # one that was there before the rule may stay
             refuse_taken(wanted["name"], but=mailbox.pk)
         try:
             return _write(customer, mailbox, wanted, status=status, reason=reason, by=by)
         except IntegrityError as error:
             constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
-            if constraint == "mailbox_name_unique":
+            if constraint in NAME_CONSTRAINTS:
                 raise errors.NameTaken(name=wanted["name"]) from None
             raise
 
@@ -97,7 +104,11 @@ def _write(
         return found
     for name in changed:
         setattr(found, name, values[name])
-    found.save(update_fields=changed)
+    stored = set(changed)
+    if "name" in changed:
+        found.canonical_name = canonical_name(found.name)
+        stored.add("canonical_name")
+    found.save(update_fields=stored)
     if "status" in changed:
         _publish(customer, found)
         if found.status == Mailbox.Status.SUSPENDED:

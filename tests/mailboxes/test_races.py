@@ -178,3 +178,16 @@ def test_without_redis_a_reset_is_done_all_the_same(committed_db, acme, acme_mai
     new = json.loads(done.stdout)
     assert new["job"]
     collection.open_maildrop(acme_mailbox.address, new["password"], peer=PEER).release()
+
+
+def test_of_two_who_take_one_name_in_two_spellings_at_once_one_wins(
+    outside, in_background, make_mailbox, acme_mailbox
+):
+    with outside() as other:
+        other.execute(
+            "UPDATE mailboxes_mailbox SET name = 'Straße', canonical_name = 'strasse' WHERE id = %s",
+            [acme_mailbox.mailbox.pk],
+        )
+        mine = in_background(lambda: make_mailbox("STRASSE"))
+        wait_until_somebody_waits(other)
+    assert isinstance(mine(), errors.NameTaken)

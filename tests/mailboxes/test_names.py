@@ -1,0 +1,112 @@
+"""One name, one mailbox: names that people can't tell apart are one, and a name stays in its row."""
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django_tenants.utils import tenant_context
+
+from mailboxes import errors, services
+from mailboxes.models import Mailbox
+
+BEFORE, AFTER = [("mailboxes", "0006_publish_unfinished_jobs")], [("mailboxes", "0007_one_name_one_mailbox")]
+
+ONE = [
+    ("B\N{LATIN SMALL LETTER U WITH DIAERESIS}ro", "Bu\N{COMBINING DIAERESIS}ro"),
+    ("mb one", "mb  one"),
+    ("mb one", "mb\N{IDEOGRAPHIC SPACE}one"),
+    ("mb one", "mb one\N{ZERO WIDTH SPACE}"),
+    ("mb one", "\N{WORD JOINER}mb one"),
+    ("mb one", "mb\N{SOFT HYPHEN} one"),
+    ("mb one", "mb one\N{HANGUL FILLER}"),
+    ("mb one", "mb\N{COMBINING GRAPHEME JOINER} one"),
+    ("mb one", "mb one\N{VARIATION SELECTOR-16}"),
+    ("mb one", "mb one\N{TAG SPACE}"),
+    ("mb one", "MB O\N{FULLWIDTH LATIN SMALL LETTER N}e"),
+    ("Straße", "STRASSE"),
+    ("file", "ﬁle"),
+    ("mb 1", "mb ①"),
+    ("ΟΔΟΣ", "οδος"),
+]
+FINE = [
+    "می\N{ZERO WIDTH NON-JOINER}خواهم",
+    "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER} desk",
+    "Việt Nam",
+    "x\N{RIGHT-TO-LEFT ISOLATE}abc\N{POP DIRECTIONAL ISOLATE}",
+    "དཔལ་སྒྲུབ",
+    "שָׁלוֹם",
+    "ปี่",
+]
+
+
+def names(customer):
+    with tenant_context(customer):
+        return list(Mailbox.objects.order_by("created_at").values_list("name", flat=True))
+
+
+@pytest.mark.parametrize(("first", "second"), ONE)
+def test_a_name_that_looks_like_anothers_is_taken(acme, make_mailbox, first, second):
+    make_mailbox(first)
+    other = make_mailbox("Another")
+    with pytest.raises(errors.NameTaken):
+        make_mailbox(second)
+    with pytest.raises(errors.NameTaken):
+        services.edit_mailbox(acme, other.mailbox, by=None, name=second, description="")
+    assert names(acme) == [first, "Another"]
+
+
+def test_what_looks_different_is_different_and_is_kept_as_it_was_typed(acme, make_mailbox):
+    for name in FINE:
+        make_mailbox(name)
+    assert names(acme) == FINE
+
+
+def test_a_mailbox_may_write_its_own_name_in_another_way(acme, make_mailbox):
+    made = make_mailbox("Journal")
+    services.edit_mailbox(acme, made.mailbox, by=None, name="JOURNAL", description="")
+    assert names(acme) == ["JOURNAL"]
+    with pytest.raises(errors.NameTaken):
+        make_mailbox("journal")
+
+
+@pytest.mark.parametrize("join", ["", "\N{ZERO WIDTH JOINER}"])
+@pytest.mark.parametrize("mark", ["\N{COMBINING ACUTE ACCENT}", "\N{COMBINING ENCLOSING CIRCLE}"])
+def test_a_tower_of_marks_is_refused_with_what_to_do(acme, make_mailbox, mark, join):
+    with pytest.raises(errors.TooManyMarks, match="fewer"):
+        make_mailbox("z" + (mark + join) * 45)
+    assert names(acme) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\N{HANGUL FILLER}",
+        "\N{BRAILLE PATTERN BLANK}",
+        "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 100,
+    ],
+)
+def test_what_nobody_sees_or_what_stands_for_a_page_is_no_name(make_mailbox, name):
+    with pytest.raises(errors.InvalidName):
+        make_mailbox(name)
+
+
+def test_mailboxes_that_shared_a_name_before_the_rule_keep_it_and_go_on(acme, make_mailbox):
+    first, second = make_mailbox("Büro"), make_mailbox("Something else")
+    with tenant_context(acme):
+        MigrationExecutor(connection).migrate(BEFORE)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE mailboxes_mailbox SET name = %s WHERE id = %s",
+                ["Bu\N{COMBINING DIAERESIS}ro", second.mailbox.pk],
+            )
+        MigrationExecutor(connection).migrate(AFTER)
+    assert [name.casefold() for name in names(acme)] == ["büro", "bu\N{COMBINING DIAERESIS}ro"]
+    with tenant_context(acme):
+        second.mailbox.refresh_from_db()
+    services.edit_mailbox(
+        acme, second.mailbox, by=None, name=second.mailbox.name, description="x", status="suspended"
+    )
+    services.edit_mailbox(acme, first.mailbox, by=None, name="Head office", description="")
+    with pytest.raises(errors.NameTaken):
+        make_mailbox("BÜRO")
+    services.edit_mailbox(acme, second.mailbox, by=None, name="Branch office", description="")
+    make_mailbox("BÜRO")

@@ -13,7 +13,7 @@ from accounts.companion import COMPANION, companion_of
 from accounts.services import create_person
 from benchmarks.jobs import timed
 from benchmarks.mailbox import listed
-from benchmarks.measure import Result
+from benchmarks.measure import Result, compare
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
 from mailboxes.services import jobs
@@ -22,6 +22,7 @@ from tenants.services import add_membership
 
 FEW, MANY = 10, 100_000
 ROUNDS = 5
+PAGES = 30
 
 
 def measure() -> list[Result]:
@@ -65,7 +66,20 @@ def measure() -> list[Result]:
                 f"the same with {FEW}",
             )
         )
-    return results
+    return [*results, _list_of_mailboxes(browser)]
+
+
+def _list_of_mailboxes(browser: Client) -> Result:
+    """The list of mailboxes beside the least that a page with the same rows can be, through the same doors."""
+    settings.ROOT_URLCONF = "benchmarks.bare"
+    return compare(
+        "request: list of mailboxes",
+        amount=PAGES,
+        unit="pages/s",
+        ours=lambda: [_see(browser, "/mailboxes/") for _ in range(PAGES)],
+        baseline=lambda: [_see(browser, "/bare/") for _ in range(PAGES)],
+        baseline_name="a bare list of one table",
+    )
 
 
 def _browser(customer: Customer) -> Client:

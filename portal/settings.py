@@ -75,6 +75,9 @@ DATABASES = {
         },
     }
 }
+# One SET search_path for each change of schema, not for each statement. django-tenants sends another after whatever
+# takes the last one back: a rollback, to a savepoint too, and a new connection.
+TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

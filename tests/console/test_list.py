@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -131,3 +133,17 @@ def test_a_screen_reader_tells_the_pages_of_the_list_from_those_of_the_portal(
 def test_other_customers_mailboxes_are_not_listed(admin: Client, make_mailbox: Any, globex: Any) -> None:
     make_mailbox("Globex Journal", customer=globex)
     assert "Globex Journal" not in Page(admin.get("/mailboxes/")).text
+
+
+def test_more_mailboxes_ask_the_database_no_more(admin: Client, make_mailbox: Any) -> None:
+    make_mailbox("First")
+    admin.get("/mailboxes/")
+    with CaptureQueriesContext(connection) as few:
+        admin.get("/mailboxes/")
+    for number in range(5):
+        make_mailbox(f"Mailbox {number}")
+    with CaptureQueriesContext(connection) as many:
+        admin.get("/mailboxes/")
+    assert len(many) == len(few)
+    assert len(many) <= 18  # of them two name the schema: that of all, and the customer's
+    assert sum(each["sql"].startswith("SET search_path") for each in many) == 2

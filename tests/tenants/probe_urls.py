@@ -1,6 +1,6 @@
 """A customer's host whose pages tell which schema they run in, and fail on demand."""
 
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path
 
@@ -29,6 +29,23 @@ def broken_transaction(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+def rolled_back(request: HttpRequest) -> HttpResponse:
+    """Enters the schema within a transaction that takes it back."""
+    try:
+        with transaction.atomic():
+            search_path()
+            raise RuntimeError("on purpose")
+    except RuntimeError:
+        return HttpResponse(search_path())
+
+
+def rolled_back_to_savepoint(request: HttpRequest) -> HttpResponse:
+    """The same within a part of a transaction, which goes on."""
+    with transaction.atomic():
+        rolled_back(request)
+        return HttpResponse(search_path())
+
+
 def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(search_path() for _ in range(2))
 
@@ -43,6 +60,8 @@ urlpatterns = [
     path("schema/", schema),
     path("crash/", crash),
     path("broken/", broken_transaction),
+    path("rolled-back/", rolled_back),
+    path("rolled-back-in-part/", rolled_back_to_savepoint),
     path("stream/", stream),
     path("act/", act),
 ]

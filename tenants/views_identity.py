@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts.errors import Refusal
 from accounts.openid import SCOPES
@@ -47,10 +47,12 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
     return _page(request, desk, saved, form, ForgetForm(), checked=checked)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def switch(request: HttpRequest) -> HttpResponse:
     """On or off, by the button's value."""
     desk = _desk(request)
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
     saved = identity.of(desk.provider)
     if saved is None:
         raise Http404
@@ -69,10 +71,12 @@ def switch(request: HttpRequest) -> HttpResponse:
     return redirect(desk.home)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def forget(request: HttpRequest) -> HttpResponse:
     """A person's account at the identity provider has changed: the next sign-in makes the new one known."""
     desk = _desk(request)
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
     saved = identity.of(desk.provider)
     if saved is None:
         raise Http404

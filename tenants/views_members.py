@@ -189,6 +189,8 @@ def remove(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
 
 def send_again(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Another mail with another link."""
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
     try:
         invitation = services.send_invitation_again(desk.place, pk, by=desk.user)
     except errors.NoSuchInvitation as error:
@@ -204,6 +206,8 @@ def send_again(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
 
 def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Make the link useless."""
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
     try:
         invitation = services.withdraw_invitation(desk.place, pk, by=desk.user)
     except errors.NoSuchInvitation as error:

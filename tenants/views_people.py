@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants import views_members
 from tenants.access import Right, require
@@ -36,12 +36,12 @@ def remove(request: Any, pk: int) -> HttpResponse:
     return views_members.remove(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def send_again(request: Any, pk: int) -> HttpResponse:
     return views_members.send_again(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def withdraw(request: Any, pk: int) -> HttpResponse:
     return views_members.withdraw(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 

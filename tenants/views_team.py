@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants import errors, services, views_members
 from tenants.access import Right, providers_of, require, rights_of
@@ -45,20 +45,22 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     return views_members.remove(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def send_again(request: HttpRequest, pk: int) -> HttpResponse:
     return views_members.send_again(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     return views_members.withdraw(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def security(request: HttpRequest) -> HttpResponse:
     """Demand a second factor of everybody, or no longer."""
     desk = desk_of(request, Right.SET_SECURITY)
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
     required = request.POST.get("require_second_factor") == "on"
     try:
         services.set_security_policy(desk.provider, require_second_factor=required, by=desk.user)

@@ -14,6 +14,7 @@ from mailboxes.models import Mailbox
 from tenants.models import AuditEvent
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
+from tests.pages import presses
 
 Mailboxes = Callable[[], list[Mailbox]]
 
@@ -28,8 +29,7 @@ def edit(admin: Client, url: str) -> Callable[..., Any]:
     """Opens the form, changes what is named, saves."""
 
     def change(**fields: str) -> Any:
-        form = Page(admin.get(f"{url}edit/")).sent_by(f"{url}edit/")
-        return admin.post(f"{url}edit/", {**form, **fields})
+        return presses(admin.get(f"{url}edit/"), "Save", **fields)
 
     return change
 

@@ -22,6 +22,7 @@ from tenants.models import WorkerAnswer
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
+from tests.pages import presses
 
 HTMX = {"HX-Request": "true"}
 
@@ -201,7 +202,7 @@ def test_a_list_that_watches_leaves_messages_to_the_page_that_they_are_for(
 ) -> None:
     again = poll(admin.get("/mailboxes/"), "3s")
     mailbox_url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
-    saved = admin.post(f"{mailbox_url}edit/", {"name": "Another name", "status": "active"})
+    saved = presses(admin.get(f"{mailbox_url}edit/"), "Save", name="Another name")
     assert admin.get(again, headers=HTMX).status_code == 200, "in another tab"
     assert "Your changes have been saved." in Page(admin.get(saved["Location"])).text
 
@@ -252,7 +253,7 @@ def test_a_job_that_pauses_says_why_when_it_goes_on_and_can_be_tried_at_once(
         assert "Running" not in text
     work()
     assert jobs()[0].state != "done", "it still pauses"
-    answer = admin.post(url)
+    answer = presses(admin.get(url), "Try now")
     assert (answer.status_code, answer["Location"]) == (302, url)
     assert "The job goes on." in Page(admin.get(url)).text
     work()
@@ -280,7 +281,7 @@ def test_rate_and_time_left_are_those_since_the_last_pause(
     assert "can't open what was locked for them" in paused
     assert "a second" not in paused
     settings.WORKER_KEY = right
-    admin.post(url)
+    presses(admin.get(url), "Try now")
     for _message in range(2):
         work_slice(acme, job.pk)
     text = Page(admin.get(url)).texts["progress"]
@@ -322,11 +323,11 @@ def test_a_job_whose_access_to_the_keys_has_expired_asks_for_the_password(
         new_password().reveal(): "but not the one of this mailbox",
     }
     for typed, refusal in refusals.items():
-        answer = admin.post(url, {"password": typed})
+        answer = presses(admin.get(url), "Go on", password=typed)
         assert refusal in Page(answer).texts["id_password_error"]
         assert not typed or typed not in answer.content.decode()
         assert "no-store" in answer["Cache-Control"]
-    assert admin.post(url, {"password": current})["Location"] == url
+    assert presses(admin.get(url), "Go on", password=current)["Location"] == url
     work()
     assert jobs()[0].state == "done"
     assert collect(current) == [b"one", b"two", b"three"]

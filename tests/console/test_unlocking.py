@@ -13,8 +13,14 @@ from mailboxes.vault import new_password
 from tenants.models import AuditEvent
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page, rows_with
+from tests.pages import presses
 
 Jobs = Callable[[], list[Job]]
+
+
+def unlocks(client: Client, url: str, password: str) -> Any:
+    """Types the password and presses the button."""
+    return presses(client.get(f"{url}unlock/"), "Unlock", password=password)
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def test_the_earlier_password_brings_the_mail_back(
 ) -> None:
     assert collect(current) == []
     assert "2 messages (6\xa0bytes) are locked".replace("\xa0", " ") in Page(admin.get(f"{url}unlock/")).text
-    answer = admin.post(f"{url}unlock/", {"password": acme_mailbox.password})
+    answer = unlocks(admin, url, acme_mailbox.password)
     [job] = jobs()
     assert (answer.status_code, answer["Location"]) == (302, f"/mailboxes/jobs/{job.pk}/")
     assert collect(current) == [b"one", b"two"]
@@ -58,26 +64,27 @@ def test_passwords_that_unlock_nothing_are_refused_each_with_its_reason(
         current: "There is no mail in this mailbox that this password would unlock.",
     }
     for typed, refusal in refusals.items():
-        answer = admin.post(f"{url}unlock/", {"password": typed})
+        answer = unlocks(admin, url, typed)
         page = Page(answer)
         assert refusal in page.texts["id_password_error"]
         assert "aria-invalid" in page.inputs[f"{url}unlock/"]["password"]
         assert typed not in answer.content.decode()
-    assert "id_password_error" in Page(admin.post(f"{url}unlock/", {"password": ""})).texts
+    assert "id_password_error" in Page(unlocks(admin, url, "")).texts
     assert jobs() == []
 
 
 def test_guessing_is_stopped(admin: Client, url: str, acme_mailbox: OpenMailbox, current: str) -> None:
     for _guess in range(10):
-        admin.post(f"{url}unlock/", {"password": new_password().reveal()})
-    page = Page(admin.post(f"{url}unlock/", {"password": acme_mailbox.password}))
+        unlocks(admin, url, new_password().reveal())
+    page = Page(unlocks(admin, url, acme_mailbox.password))
     assert "There were too many wrong passwords for this mailbox." in page.texts["id_password_error"]
 
 
 def test_a_second_press_of_the_button_leads_to_the_same_job(
     admin: Client, url: str, acme_mailbox: OpenMailbox, current: str, jobs: Jobs
 ) -> None:
-    first, second = (admin.post(f"{url}unlock/", {"password": acme_mailbox.password}) for _press in range(2))
+    page = admin.get(f"{url}unlock/")
+    first, second = (presses(page, "Unlock", password=acme_mailbox.password) for _press in range(2))
     assert second["Location"] == first["Location"]
     assert "No mail is locked any more." in Page(admin.get(second["Location"])).text
     assert len(jobs()) == 1
@@ -87,8 +94,8 @@ def test_the_password_is_kept_nowhere(
     admin: Client, url: str, acme_mailbox: OpenMailbox, current: str, work: Any
 ) -> None:
     seen = [admin.get(f"{url}unlock/")]
-    seen.append(admin.post(f"{url}unlock/", {"password": acme_mailbox.password + "X"}))
-    seen.append(admin.post(f"{url}unlock/", {"password": acme_mailbox.password}))
+    seen.append(unlocks(admin, url, acme_mailbox.password + "X"))
+    seen.append(unlocks(admin, url, acme_mailbox.password))
     work()
     for response in seen:
         assert acme_mailbox.password not in response.content.decode()
@@ -102,16 +109,16 @@ def test_locked_mail_whose_password_nobody_finds_can_be_given_up(
 ) -> None:
     page = Page(admin.get(f"{url}unlock/"))
     assert page.links["Delete the locked mail"] == f"{url}delete-locked-mail/"
-    asked = Page(admin.get(f"{url}delete-locked-mail/"))
-    assert "are lost for good." in asked.text
+    asked = admin.get(f"{url}delete-locked-mail/")
+    assert "are lost for good." in Page(asked).text
     assert jobs() == [], "looking deletes nothing"
-    answer = admin.post(f"{url}delete-locked-mail/")
+    answer = presses(asked, "Delete the locked mail for good")
     [job] = jobs()
     assert answer["Location"] == f"/mailboxes/jobs/{job.pk}/"
     work()
     assert [path for path in settings.STORE_ROOT.rglob("*") if path.is_file()] == []
     assert "2 locked" not in Page(admin.get("/mailboxes/")).text
-    again = admin.post(f"{url}delete-locked-mail/")
+    again = presses(asked, "Delete the locked mail for good")
     assert again["Location"] == url
 
 

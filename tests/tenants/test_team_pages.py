@@ -1,6 +1,7 @@
 """Team and People: the pages as people use them, and as others try to."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -14,9 +15,12 @@ from tenants import services
 from tenants.models import Invitation, Membership
 from tenants.services.authority import limit_to
 from tests.cast import customer, provider
+from tests.pages import presses
 from tests.tenants.kit import text
 
 TEAM, PEOPLE = "/team/", "/people/"
+INVITE, SAVE, AGAIN, WITHDRAW = "Send the invitation", "Save", "Send again", "Withdraw"
+REQUIRE = "Require a second factor"
 
 
 @pytest.fixture
@@ -164,8 +168,8 @@ def test_who_works_for_several_providers_picks_one(cast, team, northwind):
     assert "Team of Northwind IT" in page
     assert "/team/invite/?provider=northwind" in page
     assert client.get("/team/invite/?provider=fabrikam").status_code == 403
-    form = {"email": "x@y.example", "role": "auditor", "reach": "all"}
-    answer = client.post("/team/invite/?provider=northwind", form)
+    invite = client.get("/team/invite/?provider=northwind")
+    answer = presses(invite, INVITE, email="x@y.example", role="auditor", reach="all")
     assert answer["Location"] == "/team/?provider=northwind"
     assert Invitation.objects.get().provider == northwind
     rival = cast.rival.memberships.get()
@@ -183,10 +187,8 @@ def test_an_owner_invites_an_operator_for_some_customers(cast, team, northwind, 
     client = team(cast.owner)
     page = client.get("/team/invite/")
     assert "Initech" not in text(page)
-    answer = client.post(
-        "/team/invite/",
-        {"email": "New@Northwind.example", "role": "operator", "reach": "some", "customers": [str(acme.pk)]},
-    )
+    chosen = {"role": "operator", "reach": "some", "customers": [str(acme.pk)]}
+    answer = presses(page, INVITE, email="New@Northwind.example", **chosen)
     assert answer["Location"] == TEAM
     invitation = Invitation.objects.get()
     assert (invitation.provider, invitation.role) == (northwind, "operator")
@@ -197,7 +199,8 @@ def test_an_owner_invites_an_operator_for_some_customers(cast, team, northwind, 
 
 def test_an_administrator_invites_into_the_own_customer(cast, client_for, acme, mailoutbox):
     client = client_for(cast.admin)
-    assert client.post("/people/invite/", {"email": "v@acme.example", "role": "viewer"})["Location"] == PEOPLE
+    answer = presses(client.get("/people/invite/"), INVITE, email="v@acme.example", role="viewer")
+    assert answer["Location"] == PEOPLE
     invitation = Invitation.objects.get()
     assert (invitation.customer, invitation.provider) == (acme, None)
     assert "Your role there will be: Viewer." in " ".join(mailoutbox[0].body.split())
@@ -241,15 +244,15 @@ def test_without_customers_there_is_nothing_to_choose_among(cast, team, northwin
     services.add_membership(cast.stranger, provider=tailspin, role="owner", by=SYSTEM)
     client = team(cast.stranger)
     assert "Only these customers" not in text(client.get("/team/invite/"))
-    client.post("/team/invite/", {"email": "new@tailspin.example", "role": "operator", "reach": "some"})
+    presses(client.get("/team/invite/"), INVITE, email="new@tailspin.example", role="operator")
     assert not Invitation.objects.get(provider=tailspin).customers.exists()
 
 
 def test_a_second_click_invites_nobody_twice(cast, team, mailoutbox):
     form = {"email": "new@northwind.example", "role": "operator", "reach": "all"}
-    client = team(cast.owner)
-    client.post("/team/invite/", form)
-    assert "has been invited already" in text(client.post("/team/invite/", form))
+    page = team(cast.owner).get("/team/invite/")
+    presses(page, INVITE, **form)
+    assert "has been invited already" in text(presses(page, INVITE, **form))
     assert len(mailoutbox) == 1
 
 
@@ -257,24 +260,35 @@ def test_a_mail_server_that_is_down_is_said(cast, team, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     client = team(cast.owner)
-    client.post("/team/invite/", {"email": "n@northwind.example", "role": "operator", "reach": "all"})
+    page = client.get("/team/invite/")
+    presses(page, INVITE, email="n@northwind.example", role="operator", reach="all")
     assert "could not be sent" in text(client.get(TEAM))
 
 
 def test_an_invitation_is_sent_again_and_withdrawn_from_the_list(cast, client_for, acme, mailoutbox):
     invitation = services.invite(acme, "v@acme.example", role="viewer", by=cast.admin)
     client = client_for(cast.admin)
-    again, withdraw = (f"/people/invitations/{invitation.pk}/{verb}/" for verb in ("again", "withdraw"))
-    client.post(again)
+    presses(client.get(PEOPLE), AGAIN, beside=invitation.email)
     assert "less than a minute ago" in text(client.get(PEOPLE))
     Invitation.objects.update(expires_at=invitation.created_at)
-    client.post(again)
+    page = client.get(PEOPLE)
+    presses(page, AGAIN, beside=invitation.email)
     assert "was sent again" in text(client.get(PEOPLE))
     assert len(mailoutbox) == 2
-    assert client.get(withdraw).status_code == 405
-    client.post(withdraw)
+    presses(page, WITHDRAW, beside=invitation.email)
     assert "is withdrawn" in text(client.get(PEOPLE))
-    assert client.post(withdraw).status_code == 404
+    assert presses(page, WITHDRAW, beside=invitation.email).status_code == 404
+
+
+def test_who_comes_back_to_a_button_after_a_new_sign_in_finds_the_page_that_has_it(cast, client_for, acme):
+    invitation = services.invite(acme, "v@acme.example", role="viewer", by=cast.admin)
+    client = client_for(cast.admin)
+    page = client.get(PEOPLE)
+    del client.cookies["sessionid"]
+    onward = parse_qs(urlsplit(presses(page, WITHDRAW, beside=invitation.email)["Location"]).query)["next"][0]
+    assert Invitation.objects.filter(pk=invitation.pk).exists()
+    client.force_login(cast.admin)
+    assert client.get(onward)["Location"] == PEOPLE
 
 
 # --- Changing and removing ---
@@ -284,7 +298,7 @@ def test_an_owner_changes_role_and_reach(cast, team, acme):
     page = f"/team/{membership.pk}/"
     assert client.get(page).context["form"].initial["reach"] == "all"
     form = {"role": "operator", "reach": "some", "customers": [str(acme.pk)]}
-    assert client.post(page, form)["Location"] == TEAM
+    assert presses(client.get(page), SAVE, **form)["Location"] == TEAM
     membership.refresh_from_db()
     assert (membership.role, list(membership.customers.all())) == ("operator", [acme])
     assert client.get(page).context["form"].initial["customers"] == [acme]
@@ -293,18 +307,20 @@ def test_an_owner_changes_role_and_reach(cast, team, acme):
 def test_an_empty_choice_of_customers_does_not_mean_all(cast, team, acme):
     membership = cast.auditor.memberships.get()
     limit_to(membership, [acme])
-    team(cast.owner).post(f"/team/{membership.pk}/", {"role": "operator", "reach": "some"})
+    page = team(cast.owner).get(f"/team/{membership.pk}/")
+    presses(page, SAVE, role="operator", reach="some", customers=[])
     assert list(membership.customers.all()) == [acme]
 
 
 def test_removing_asks_first_and_ends_access_at_the_next_request(cast, client_for):
     viewer, admin = client_for(cast.viewer), client_for(cast.admin)
     page = f"/people/{cast.viewer.memberships.get().pk}/remove/"
-    assert "loses access at once" in text(admin.get(page))
+    asked = admin.get(page)
+    assert "loses access at once" in text(asked)
     assert viewer.get("/mailboxes/").status_code == 200
-    assert admin.post(page)["Location"] == PEOPLE
+    assert presses(asked, "Remove")["Location"] == PEOPLE
     assert viewer.get("/mailboxes/").status_code == 404
-    second_click = admin.post(page)
+    second_click = presses(asked, "Remove")
     assert second_click.status_code == 404
     assert "has been removed" in text(second_click)  # so that it does not look like a failure
 
@@ -312,28 +328,29 @@ def test_removing_asks_first_and_ends_access_at_the_next_request(cast, client_fo
 def test_who_leaves_lands_where_they_still_may_be(cast, client_for):
     admin = client_for(cast.admin)
     page = f"/people/{cast.admin.memberships.get().pk}/remove/"
-    assert "This is you" in text(admin.get(page))
-    assert admin.post(page)["Location"] == "http://portal.localhost/"
+    asked = admin.get(page)
+    assert "This is you" in text(asked)
+    assert presses(asked, "Remove")["Location"] == "http://portal.localhost/"
 
 
 def test_the_last_owner_is_told_why_they_stay(cast, team):
     membership = cast.owner.memberships.get()
     client = team(cast.owner)
-    changed = client.post(f"/team/{membership.pk}/", {"role": "auditor", "reach": "all"})
+    changed = presses(client.get(f"/team/{membership.pk}/"), SAVE, role="auditor", reach="all")
     assert "This is the last owner" in text(changed)
-    assert "This is the last owner" in text(client.post(f"/team/{membership.pk}/remove/"))
+    removed = presses(client.get(f"/team/{membership.pk}/remove/"), "Remove")
+    assert "This is the last owner" in text(removed)
     assert cast.owner.memberships.get().role == "owner"
 
 
 # --- The security policy ---
 def test_an_owner_with_a_second_factor_requires_it_of_everybody(cast, team):
     client = team(cast.owner)
-    client.post("/team/security/", {"require_second_factor": "on"})
+    presses(client.get(TEAM), REQUIRE)
     assert "You have no second factor yourself" in text(client.get(TEAM))
     assert not provider("northwind").require_second_factor
     Authenticator.objects.create(user=cast.owner, type=Authenticator.Type.TOTP, data={})
-    assert client.post("/team/security/", {"require_second_factor": "on"})["Location"] == TEAM
+    assert presses(client.get(TEAM), REQUIRE)["Location"] == TEAM
     assert provider("northwind").require_second_factor
-    assert "No longer require a second factor" in text(client.get(TEAM))
-    client.post("/team/security/", {"require_second_factor": "off"})
+    presses(client.get(TEAM), "No longer require a second factor")
     assert not provider("northwind").require_second_factor

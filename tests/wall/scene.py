@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
@@ -17,7 +17,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
-from django.test.client import ClientHandler
+from django.test.client import ClientHandler, FakePayload
 from django.utils import timezone, translation
 
 from accounts.actors import SYSTEM
@@ -140,6 +140,12 @@ class Person:
         """The same for keeps, but for new cookies."""
         return send(method, path, {"host": host, "cookie": self.cookie, **headers})
 
+    def submits(self, form: dict[str, str], path: str, host: str = BASE) -> Any:
+        """The answer to a form of a page, of which nothing is kept either."""
+        cache.clear()
+        with undone():
+            return send("POST", path, {"host": host, "cookie": self.cookie}, form=urlencode(form))
+
     def gets_a_passkey(self) -> None:
         adds_a_passkey(self._browser, Passkey())
 
@@ -159,6 +165,8 @@ def send(method: str, path: str, headers: dict[str, str], *, form: str = "", car
         PATH_INFO=parts.path,
         QUERY_STRING=parts.query,
         CONTENT_TYPE="application/x-www-form-urlencoded",
+        CONTENT_LENGTH=str(len(form)),
+        **{"wsgi.input": FakePayload(form.encode())},
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
     )
     answer: Any = (_handle_with_care if careful else _handle)(environ)

@@ -154,7 +154,7 @@ def _rows(
 
 ADMINISTRATION = {
     "admin:login": Line(STAFF, get=AWAY, post=PAGE, refusal=FORBIDDEN),
-    "admin:logout": Line(STAFF, get=NO_METHOD, post=PAGE, refusal=AWAY),
+    "admin:logout": Line(STAFF, get=AWAY, post=PAGE, refusal=AWAY),
     "admin:index": _staffs(post=PAGE),
     "admin:app_list": _staffs(post=PAGE, of=("tenants",)),
     "admin:password_change": _staffs(get=AWAY, post=AWAY),  # to the one that everybody has
@@ -193,14 +193,16 @@ BASE = (
         "activity_csv": Line(PROVIDERS),
         "team": Line(PROVIDERS),
         "team_invite": Line(OWNERS, post=PAGE),
-        "team_security": Line(OWNERS, get=NO_METHOD, post=AWAY),
+        "team_security": Line(OWNERS, get=AWAY, post=AWAY),
         "team_member": Line(frozenset({"owner"}), post=PAGE, of="team member"),
         "team_remove": Line(frozenset({"owner"}), post=AWAY, of="team member"),
-        "team_invitation_*": Line(frozenset({"owner"}), get=NO_METHOD, post=AWAY, of="team invitation"),
+        "team_invitation_*": Line(
+            OWNERS, get=AWAY, post=AWAY, may_post=frozenset({"owner"}), of="team invitation"
+        ),
         "identity_provider": Line(OWNERS, post=PAGE),
         # Fabrikam has none.
-        "identity_provider_switch": Line(frozenset({"owner"}), get=NO_METHOD, post=AWAY),
-        "identity_provider_forget": Line(frozenset({"owner"}), get=NO_METHOD, post=PAGE),
+        "identity_provider_switch": Line(OWNERS, get=AWAY, post=AWAY, may_post=frozenset({"owner"})),
+        "identity_provider_forget": Line(OWNERS, get=AWAY, post=PAGE, may_post=frozenset({"owner"})),
         # Translators
         "rosetta-old-home-redirect": _own(get=AWAY, post=AWAY),
         "rosetta-file-list-redirect": _own(get=AWAY, post=AWAY),
@@ -223,7 +225,7 @@ CUSTOMER = ACCOUNTS | {
     "people_invite": Line(ADMINS, post=PAGE),
     "people_member": Line(ADMINS, post=PAGE, of="person"),
     "people_remove": Line(ADMINS, post=AWAY, of="person"),
-    "people_invitation_*": Line(ADMINS, get=NO_METHOD, post=AWAY, of="invitation"),
+    "people_invitation_*": Line(ADMINS, get=AWAY, post=AWAY, of="invitation"),
     "mailboxes:list": Line(READERS),
     "mailboxes:detail": Line(READERS, of="mailbox"),
     "mailboxes:deleted": Line(READERS),

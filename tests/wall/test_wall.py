@@ -9,6 +9,7 @@ from tests.wall.routes import routes
 from tests.wall.scene import BASE, GLOBEX, Person, Scene, send
 from tests.wall.table import ANONYMOUS, READERS, SIGNED_IN, TABLE, Outcome, line_of
 from tests.wall.trying import HOSTS, Door, Holes, doors, outcome, seen
+from tests.wall.visiting import Visit
 
 Tell = Callable[[int, int, int], None]
 
@@ -18,6 +19,13 @@ each_host = pytest.mark.parametrize("host", HOSTS)
 
 # The link in an invitation: it changes nothing, and a refusal would write its secret into the log.
 TAKES_ANY_FORM = {"invitation"}
+
+# Everybody who sees something else on pages that are ours: Django and Rosetta make their own.
+VISITORS = {
+    "base": ("owner", "operator", "auditor", "staff", "stranger", "anonymous"),
+    "customer": ("owner", "operator", "auditor", "admin", "viewer", "anonymous"),
+}
+NOT_OURS = ("admin:", "rosetta")
 
 
 # --- The table ---
@@ -88,7 +96,8 @@ def test_others_things_look_like_things_that_do_not_exist(host: str, scene: Scen
                         continue
                     there = _sees(person, method, door, values, HOSTS[host])
                     holes.tried += 1
-                    opened = there[0] < 400 and person.user is not None
+                    led_away = method == "GET" and door.line.get == Outcome.AWAY  # from an act to its form
+                    opened = there[0] < 400 and person.user is not None and not led_away
                     if there != nowhere or opened:
                         holes.note(
                             f"{method} {door.route.filled(*values)} ({door.name}), {person.name}: {there[0]}, "
@@ -161,4 +170,19 @@ def test_no_url_takes_a_form_of_another_host(host: str, scene: Scene) -> None:
         status = send("POST", door.path, headers, careful=True).status_code
         if status not in (403, 404, 405) and door.name not in TAKES_ANY_FORM:
             holes.note(f"POST {door} from {GLOBEX}: {status}")
+    assert not holes.found, str(holes)
+
+
+# --- What pages offer ---
+@each_host
+def test_every_form_is_taken_and_every_link_opens(host: str, scene: Scene, counted: Tell) -> None:
+    """Also for who presses a button after the session has ended: the sign-in leads on to a page."""
+    holes = Holes()
+    for name in VISITORS[host]:
+        visit = Visit(scene.people[name], scene.people["anonymous"], holes)
+        for door in doors(host, scene.things):
+            if not door.name.startswith(NOT_OURS):
+                visit.sees(f"http://{HOSTS[host]}{door.path}")
+    counted(0, 0, holes.tried)
+    assert holes.tried > 100
     assert not holes.found, str(holes)

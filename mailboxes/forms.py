@@ -8,6 +8,7 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from mailboxes.errors import PasswordMistyped
 from mailboxes.models import Mailbox
 
 
@@ -100,11 +101,23 @@ class ConfirmForm(UnderstoodForm):
         self.add_error(field, message)
 
 
-def _password(**attrs: Any) -> forms.PasswordInput:
-    """Where a mailbox's password is typed. It is never rendered back, and no browser is to remember it."""
-    return forms.PasswordInput(
-        render_value=False, attrs={"autocomplete": "off", "spellcheck": "false", **attrs}
-    )
+class MailboxPasswordInput(forms.PasswordInput):
+    """Where a mailbox's password is typed. It is never rendered back.
+
+    The script can show it, and keeps a mistyped one in the browser, with what is typed, by its check characters.
+    Browsers and password managers know the person's own password here, which is another one: the only words they obey
+    for such a field are those for a code, and each manager's own.
+    """
+
+    template_name = "mailboxes/password_input.html"
+
+    def __init__(self, **attrs: str | bool) -> None:
+        words = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
+        managers = {"data-1p-ignore": True, "data-lpignore": "true", "data-bwignore": True}
+        super().__init__({**words, **managers, "data-checked": True, **attrs}, render_value=False)
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        return super().get_context(name, value, attrs) | {"mistyped": PasswordMistyped().message}
 
 
 class ResetForm(SheetForm):
@@ -116,7 +129,7 @@ class ResetForm(SheetForm):
         label=_("Current password"),
         required=False,
         help_text=_("Small or capital letters, with or without dashes: all the same."),
-        widget=_password(autofocus=True),
+        widget=MailboxPasswordInput(autofocus=True),
     )
     locked_mail = forms.ChoiceField(
         label=_("What is to become of the mail that waits?"),
@@ -148,14 +161,16 @@ class UnlockForm(forms.Form):
     password = forms.CharField(
         label=_("Earlier password"),
         help_text=_("The one that was valid when the mail came in."),
-        widget=_password(autofocus=True),
+        widget=MailboxPasswordInput(autofocus=True),
     )
 
 
 class RetryForm(forms.Form):
     """Trying a job again; some need the mailbox's password for that."""
 
-    password = forms.CharField(label=_("Password of the mailbox"), required=False, widget=_password())
+    password = forms.CharField(
+        label=_("Password of the mailbox"), required=False, widget=MailboxPasswordInput()
+    )
 
 
 class DeleteForm(forms.Form):

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from mailboxes import services
@@ -18,6 +20,7 @@ TONES = {Mailbox.Status.ACTIVE: "ok", Mailbox.Status.SUSPENDED: "warn", Mailbox.
 JOB_TONES = {Job.State.DONE: "ok", Job.State.FAILED: "bad", Job.State.WAITING: "warn"}
 
 MINUTE, HOUR = 60, 3600  # seconds
+KIBIBYTE = 1024  # bytes, from which on a size is rounded
 
 
 @register.inclusion_tag("mailboxes/column.html", takes_context=True)
@@ -54,6 +57,15 @@ def job_badge(progress: services.Progress) -> dict[str, str]:
 def percent(number: int) -> str:
     """As the language writes it."""
     return gettext("%(percent)d%%") % {"percent": number}
+
+
+@register.filter
+def exact_size(octets: int) -> str:
+    """As people say it, with the number of bytes where that is another one."""
+    exact = ngettext("%(bytes)s byte", "%(bytes)s bytes", octets) % {"bytes": number_format(octets)}
+    if octets < KIBIBYTE:
+        return exact
+    return gettext("%(size)s (%(bytes)s)") % {"size": filesizeformat(octets), "bytes": exact}
 
 
 @register.filter

@@ -1,5 +1,7 @@
 """Creating a mailbox in two steps: name it and see its password; confirm, and it exists."""
 
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -21,7 +23,9 @@ def new(request: ConsoleRequest) -> HttpResponse:
     """Create a mailbox in two steps: name it and see its password; confirm, and it exists."""
     if request.method == "POST":
         return _confirm(request) if "token" in request.POST else _offer(request)
-    return render(request, "mailboxes/new.html", {"form": NewForm()})
+    # What Back brings along; wrong words are as good as none.
+    typed = {name: request.GET[name] for name in NewForm.base_fields if name in request.GET}
+    return render(request, "mailboxes/new.html", {"form": NewForm(initial=typed)})
 
 
 @sensitive_variables("offer")
@@ -44,6 +48,7 @@ def _offer(request: ConsoleRequest) -> HttpResponse:
                 "form": confirm,
                 "servers": services.servers(),
                 "sheet_language": sheet_language,
+                "typed": urlencode({**asked, "sheet_language": sheet_language}),
                 **asked,
             }
             return render(request, "mailboxes/new_password.html", context)

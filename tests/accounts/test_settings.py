@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from mailboxes.models import Mailbox
 from tests.cast import PASSWORD
+from tests.pages import presses
 
 SETTINGS = "/settings/"
 
@@ -174,6 +175,36 @@ def test_no_other_theme_is_taken(cast, client_for):
 
 
 # --- Where it leads ---
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        ("/mailboxes/", "/mailboxes/"),
+        ("/mailboxes/new/?name=Journal", "/mailboxes/new/?name=Journal"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/settings/password/", "/"),
+        ("", "/"),
+    ],
+)
+def test_ok_closes_the_settings_and_leads_back_with_the_message(cast, client_for, came_from, back):
+    page = client_for(cast.admin).get(SETTINGS, {"next": came_from})
+    closed = presses(page, "OK", name="Ada")
+    assert (closed.status_code, closed["Location"]) == (302, back)
+    assert f'<a class="button quiet" href="{back}">Cancel</a>' in page.content.decode()
+    landed = closed.client.get("/mailboxes/").content.decode()
+    assert "Your settings are saved." in landed
+
+
+def test_the_frame_leads_to_the_settings_and_knows_the_way_back(cast, client_for):
+    page = client_for(cast.admin).get("/people/").content.decode()
+    assert 'href="/settings/?next=/people/"' in page
+
+
+def test_the_password_is_reset_by_a_link_beside_its_label(cast, client_for):
+    page = " ".join(client_for(cast.admin).get(SETTINGS).content.decode().split())
+    assert '<span class="label">Password</span> <a href="/settings/password/">Reset own password</a>' in page
+
+
 @pytest.mark.parametrize("host", [None, "acme"])
 def test_the_page_leads_to_password_and_sessions(cast, client_for, host):
     page = client_for(cast.admin, host=host).get(SETTINGS).content.decode()

@@ -40,6 +40,7 @@ def test_the_page_with_the_password_carries_sheet_warning_tick_and_tip(visit: Vi
         "this password is shown only now",
         "I've read and understood the above warning",
         "Tip for service providers",
+        "Tip for single companies: keep it in your enterprise password manager",
     ):
         assert text in page.text
     tick = page.inputs[NEW]["understood"]
@@ -220,6 +221,12 @@ def test_a_name_taken_meanwhile_can_be_changed_and_the_password_stays_valid(
     assert visit.confirms(refused, name="Journal 2").status_code == 302
     mailbox = mailboxes()[1]
     collection.open_maildrop(mailbox.address, page.texts["generated-password"], peer="192.0.2.1").release()
+
+
+def test_back_leads_to_the_first_step_with_what_was_typed(visit: Visit) -> None:
+    page = visit.asks("Journal & more", "kept")
+    first = Page(visit.client.get(page.links["Back"])).sent_by(NEW)
+    assert (first["name"], first["description"]) == ("Journal & more", "kept")
 
 
 def test_a_viewer_may_look_but_not_create(

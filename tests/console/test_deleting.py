@@ -15,9 +15,15 @@ from mailboxes.models import Job, Mailbox
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
+from tests.pages import presses
 
 Jobs = Callable[[], list[Job]]
 NAME = "Office 365 Journal"
+
+
+def deletes(client: Client, url: str, name: str = NAME) -> Any:
+    """Types the name and presses the button."""
+    return presses(client.get(f"{url}delete/"), "Delete for good", confirmed_name=name)
 
 
 @pytest.fixture
@@ -37,7 +43,7 @@ def suspended(acme: Any, acme_mailbox: OpenMailbox, fill: Any) -> None:
 @pytest.fixture
 def deleted(suspended: None, admin: Client, url: str, work: Any) -> str:
     """The certificate's page of a mailbox that is gone."""
-    admin.post(f"{url}delete/", {"confirmed_name": NAME})
+    deletes(admin, url)
     work()
     return f"/mailboxes/deleted/{url.split('/')[2]}/"
 
@@ -76,7 +82,7 @@ def test_the_page_says_what_is_lost(admin: Client, url: str, acme_mailbox: OpenM
 def test_another_name_deletes_nothing(
     admin: Client, url: str, typed: str, jobs: Jobs, mailboxes: Callable[[], list[Mailbox]]
 ) -> None:
-    page = Page(admin.post(f"{url}delete/", {"confirmed_name": typed}))
+    page = Page(deletes(admin, url, typed))
     assert "Type the mailbox's name exactly as it is shown" in page.texts["id_confirmed_name_error"]
     assert "aria-invalid" in page.inputs[f"{url}delete/"]["confirmed_name"]
     assert jobs() == []
@@ -88,9 +94,7 @@ def test_a_name_is_typed_as_it_is_seen_whatever_is_invisible_in_it(
 ) -> None:
     made = make_mailbox("صندوق \N{FIRST STRONG ISOLATE}Zug\N{POP DIRECTIONAL ISOLATE}")
     services.suspend_mailbox(acme, made.mailbox, by=SYSTEM)
-    answer = admin.post(
-        f"/mailboxes/{made.mailbox.pk}/delete/", {"confirmed_name": "صندوق\N{NO-BREAK SPACE}Zug"}
-    )
+    answer = deletes(admin, f"/mailboxes/{made.mailbox.pk}/", "صندوق\N{NO-BREAK SPACE}Zug")
     assert answer.status_code == 302
     assert [job.kind for job in jobs()] == ["deletion"]
 
@@ -107,7 +111,7 @@ def test_from_ok_on_nobody_reads_it_and_the_job_frees_the_storage(
     mailboxes: Callable[[], list[Mailbox]],
     settings: Any,
 ) -> None:
-    answer = admin.post(f"{url}delete/", {"confirmed_name": NAME})
+    answer = deletes(admin, url)
     [job] = jobs()
     assert (answer.status_code, answer["Location"]) == (302, f"/mailboxes/jobs/{job.pk}/")
     with pytest.raises(errors.BadCredentials):
@@ -135,12 +139,13 @@ def test_from_ok_on_nobody_reads_it_and_the_job_frees_the_storage(
 def test_a_second_press_of_the_button_leads_to_the_same_job_or_to_the_certificate(
     admin: Client, url: str, jobs: Jobs, work: Any
 ) -> None:
-    first, second = (admin.post(f"{url}delete/", {"confirmed_name": NAME}) for _press in range(2))
+    page = admin.get(f"{url}delete/")
+    first, second = (presses(page, "Delete for good", confirmed_name=NAME) for _press in range(2))
     assert second["Location"] == first["Location"]
     assert "This mailbox is being deleted." in Page(admin.get(second["Location"])).text
     assert len(jobs()) == 1
     work()
-    third = admin.post(f"{url}delete/", {"confirmed_name": NAME})
+    third = presses(page, "Delete for good", confirmed_name=NAME)
     assert third["Location"] == f"/mailboxes/deleted/{url.split('/')[2]}/"
 
 
@@ -181,7 +186,7 @@ def test_the_certificate_states_everything_and_can_be_printed(
         acme_mailbox.address,
         str(acme_mailbox.mailbox.pk),
         "admin@acme.example",
-        "2 messages, 4,000 octets",
+        "2 messages, 3.9 KB (4,000 bytes)",
         "What this certificate does not cover",
         "Backups of the database",
     ):

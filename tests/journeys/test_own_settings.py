@@ -72,6 +72,7 @@ def test_the_chosen_theme_wins_over_the_devices(visit, cast, device):
         page.goto(visitor.url("/settings/"))
         grounds = {"as the device": ground(page)}
         for theme in ("light", "dark"):
+            page.goto(visitor.url("/settings/"))  # OK has closed them
             page.select_option("[name=theme]", theme)
             page.click("main .button.primary")
             page.wait_for_selector(f"html[data-theme={theme}]")

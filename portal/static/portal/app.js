@@ -1,6 +1,8 @@
 // Small helps on top of pages that work without them.
 "use strict";
 
+document.documentElement.dataset.scripts = ""; // shows the buttons that need this file
+
 const SECONDS_SAID = 8; // long enough to read two lines
 
 const find = (element, attribute) => document.querySelector(element.getAttribute(attribute));
@@ -27,6 +29,12 @@ document.addEventListener("click", async (event) => {
     }
   }
   if (event.target.closest("[data-print]")) window.print();
+  const show = event.target.closest("[data-show]");
+  if (show) {
+    const hidden = show.getAttribute("aria-pressed") === "true";
+    show.setAttribute("aria-pressed", String(!hidden));
+    find(show, "data-show").type = hidden ? "password" : "text";
+  }
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
@@ -84,6 +92,46 @@ for (const choice of document.querySelectorAll("[data-submits]")) {
   choice.addEventListener("change", () => { if (!typing) submit(); });
   choice.addEventListener("blur", submit);
   if (window.location.hash === "#" + choice.id) choice.focus();
+}
+
+// A mailbox's password with a slip of the finger stays in the browser, and in its field: its check characters tell
+// (docs/formats/passwords.md). Whether a right one fits is the server's to say.
+const SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const LENGTH = 28;
+const times = (left, right) => {
+  let product = 0;
+  for (; right; right >>= 1) {
+    if (right & 1) product ^= left;
+    left = (left << 1) ^ (left & 16 ? 0b100101 : 0);
+  }
+  return product;
+};
+const mistyped = (text) => {
+  const plain = text.normalize("NFKC").toUpperCase().replace(/[\s\p{Pd}]/gu, "");
+  const values = [...plain.replace(/[IL]/g, "1").replace(/O/g, "0").replace(/U/g, "V")].map((c) => SYMBOLS.indexOf(c));
+  const rest = (root) => values.reduce((total, value) => times(total, root) ^ value, 0);
+  return values.length !== LENGTH || values.includes(-1) || rest(2) !== 0 || rest(4) !== 0;
+};
+document.addEventListener("submit", (event) => {
+  for (const field of event.target.querySelectorAll("[data-checked]")) {
+    const told = field.parentElement.parentElement.querySelector("[data-mistyped]");
+    const wrong = field.value !== "" && mistyped(field.value);
+    told.textContent = wrong ? told.dataset.mistyped : "";
+    field.toggleAttribute("aria-invalid", false);
+    if (!wrong) continue;
+    field.setAttribute("aria-invalid", "true");
+    field.focus();
+    event.preventDefault();
+  }
+});
+
+// Back and Reload lead to the first step, with what was typed there: a page that was sent for would be sent for again.
+const goBy = (address) => window.history.replaceState(window.history.state, "", address);
+for (const step of document.querySelectorAll("[data-back]")) goBy(step.dataset.back);
+for (const form of document.querySelectorAll("[data-keeps]")) {
+  form.addEventListener("submit", () => {
+    goBy("?" + new URLSearchParams(form.dataset.keeps.split(" ").map((name) => [name, form.elements[name].value])));
+  });
 }
 
 // Nobody finds a password by pressing Back.

@@ -112,7 +112,12 @@ class MailboxPasswordInput(forms.PasswordInput):
     template_name = "mailboxes/password_input.html"
 
     def __init__(self, **attrs: str | bool) -> None:
-        words = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
+        words = {
+            "autocomplete": "one-time-code",
+            "autocapitalize": "off",
+            "spellcheck": "false",
+            "dir": "ltr",
+        }
         managers = {"data-1p-ignore": True, "data-lpignore": "true", "data-bwignore": True}
         super().__init__({**words, **managers, "data-checked": True, **attrs}, render_value=False)
 

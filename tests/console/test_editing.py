@@ -150,9 +150,9 @@ def test_what_can_not_be_saved_is_refused_beside_its_field_and_nothing_changes(
 
 @pytest.mark.parametrize("status", ["deleting", "retired", ""])
 def test_a_status_that_nobody_may_set_is_refused(
-    edit: Callable[..., Any], url: str, mailboxes: Mailboxes, status: str
+    admin: Client, url: str, mailboxes: Mailboxes, status: str
 ) -> None:
-    answer = edit(status=status)
+    answer = admin.post(f"{url}edit/", {"name": "Office 365 Journal", "status": status})  # past the form
     assert answer.status_code == 200
     assert "id_status_error" in Page(answer).texts
     assert mailboxes()[0].status == "active"

@@ -155,7 +155,7 @@ def test_without_the_current_password_the_page_says_how_many_messages_are_concer
 
 def test_whoever_chooses_nothing_is_asked_again(reset: TwoSteps, fill: Any) -> None:
     fill(*MAILS)
-    page = reset.asks(current_password="", locked_mail="")
+    page = reset.asks(current_password="")
     assert "Choose whether to keep or to delete it." in page.texts["id_locked_mail_error"]
     assert "generated-password" not in page.texts
 

@@ -48,7 +48,7 @@ def _offer(request: ConsoleRequest) -> HttpResponse:
                 "form": confirm,
                 "servers": services.servers(),
                 "sheet_language": sheet_language,
-                "typed": urlencode({**asked, "sheet_language": sheet_language}),
+                "first_step": f"{request.path}?{urlencode({**asked, 'sheet_language': sheet_language})}",
                 **asked,
             }
             return render(request, "mailboxes/new_password.html", context)

@@ -5,6 +5,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Mailbox
 
@@ -50,7 +51,7 @@ def test_a_name_that_looks_like_anothers_is_taken(acme, make_mailbox, first, sec
     with pytest.raises(errors.NameTaken):
         make_mailbox(second)
     with pytest.raises(errors.NameTaken):
-        services.edit_mailbox(acme, other.mailbox, by=None, name=second, description="")
+        services.edit_mailbox(acme, other.mailbox, by=SYSTEM, name=second, description="")
     assert names(acme) == [first, "Another"]
 
 
@@ -62,7 +63,7 @@ def test_what_looks_different_is_different_and_is_kept_as_it_was_typed(acme, mak
 
 def test_a_mailbox_may_write_its_own_name_in_another_way(acme, make_mailbox):
     made = make_mailbox("Journal")
-    services.edit_mailbox(acme, made.mailbox, by=None, name="JOURNAL", description="")
+    services.edit_mailbox(acme, made.mailbox, by=SYSTEM, name="JOURNAL", description="")
     assert names(acme) == ["JOURNAL"]
     with pytest.raises(errors.NameTaken):
         make_mailbox("journal")
@@ -103,10 +104,10 @@ def test_mailboxes_that_shared_a_name_before_the_rule_keep_it_and_go_on(acme, ma
     with tenant_context(acme):
         second.mailbox.refresh_from_db()
     services.edit_mailbox(
-        acme, second.mailbox, by=None, name=second.mailbox.name, description="x", status="suspended"
+        acme, second.mailbox, by=SYSTEM, name=second.mailbox.name, description="x", status="suspended"
     )
-    services.edit_mailbox(acme, first.mailbox, by=None, name="Head office", description="")
+    services.edit_mailbox(acme, first.mailbox, by=SYSTEM, name="Head office", description="")
     with pytest.raises(errors.NameTaken):
         make_mailbox("BÜRO")
-    services.edit_mailbox(acme, second.mailbox, by=None, name="Branch office", description="")
+    services.edit_mailbox(acme, second.mailbox, by=SYSTEM, name="Branch office", description="")
     make_mailbox("BÜRO")

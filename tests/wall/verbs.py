@@ -425,6 +425,7 @@ TABLE: dict[str, Line] = {
 # Functions of the front doors that ask nobody, each with the reason why.
 OPEN: dict[str, str] = {
     "accounts.services.ask_for_reset": "for who has forgotten: the same is done for every address",
+    "accounts.services.clear_expired_sessions": "removes what has ended by itself; rung by beat",
     "accounts.services.mail_reset_link": "the worker's half of that; what it sends goes to the account's own address",
     "accounts.services.new_password": "makes a random text",
     "accounts.services.reset_forgotten_password": "for who has the link, and nobody has signed in yet",

@@ -54,6 +54,9 @@ class Gate(Protocol):
     def admits(self, user: User, provider_id: str) -> bool:
         """Whether this identity provider may sign in this person."""
 
+    def replaces_factor(self, user: User, provider_id: str) -> bool:
+        """Whether a second factor that was shown there will do in the place of the person's own."""
+
     def signed_in(self, user: User, provider_id: str) -> None:
         """It has: the sign-in is complete."""
 
@@ -65,6 +68,9 @@ class ShutGate:
         return None
 
     def admits(self, user: User, provider_id: str) -> bool:
+        return False
+
+    def replaces_factor(self, user: User, provider_id: str) -> bool:
         return False
 
     def signed_in(self, user: User, provider_id: str) -> None:
@@ -174,12 +180,13 @@ def _complete(
 ) -> HttpResponse:
     if request.user.is_authenticated:
         get_account_adapter(request).logout(request)
+    second_factor = statement.second_factor and gate().replaces_factor(user, provider_id)
     flow.record_authentication(
         request,
         user,
         "socialaccount",
         provider=provider_id,
-        second_factor=statement.second_factor,
+        second_factor=second_factor,
         # Whoever has a session there comes back without having been asked: that confirms nothing.
         at=min(statement.asked_at or 0, time.time()),
     )
@@ -189,7 +196,7 @@ def _complete(
         email_verification=account_settings.EmailVerificationMethod.NONE,
         redirect_url=next_url,
         signal_kwargs={"identity_provider": provider_id},
-        state={"stages": {AuthenticateStage.key: {"handled": statement.second_factor}}},
+        state={"stages": {AuthenticateStage.key: {"handled": second_factor}}},
     )
     answer: HttpResponse = flow.perform_login(request, login)
     return answer

@@ -54,6 +54,7 @@ def _head(across: bool) -> list[str]:
         _("Details"),
         _("Action"),
         _("ID of the object"),
+        _("Vouched for by"),
     ]
 
 
@@ -71,6 +72,7 @@ def _row(entry: Entry, across: bool) -> list[str]:
         "\n".join(detail.plain for detail in entry.details),
         event.action,
         event.target_id,
+        event.vouched_by,
     ]
 
 

@@ -130,6 +130,12 @@ WORDINGS: dict[str, Wording] = {
     "identity_provider.switched_off": Wording(
         Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was switched off.")
     ),
+    "identity_provider.consent_given": Wording(
+        Kind.SIGN_IN, _("The identity provider of “%(object)s” was allowed to sign in the customer's people.")
+    ),
+    "identity_provider.consent_withdrawn": Wording(
+        Kind.SIGN_IN, _("The identity provider of “%(object)s” may no longer sign in the customer's people.")
+    ),
     "identity_provider.person_forgotten": Wording(
         Kind.SIGN_IN, _("The account of %(object)s at the identity provider was forgotten.")
     ),

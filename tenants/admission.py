@@ -11,10 +11,11 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from accounts.social import gate
+from tenants import audit
 
 
 class StillAdmitted:
-    """Signs out whom their identity provider may no longer sign in: it was switched off, or they have got a role where
+    """Marks what is done in such a session as vouched for by the provider, and signs out whom their identity provider may no longer sign in: it was switched off, or they have got a role where
     it has no say. The page that they asked for then leads them to the sign-in.
 
     Comes after the messages, and before the one that notes who is there. A session that was opened by a password or
@@ -25,7 +26,9 @@ class StillAdmitted:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponseBase:
-        if not all(gate().admits(request.user, provider) for provider in _opened_by(request)):
+        opened_by = sorted(_opened_by(request))
+        if not all(gate().admits(request.user, provider) for provider in opened_by):
+            opened_by = []
             get_adapter(request).logout(request)
             messages.warning(
                 request,
@@ -34,7 +37,11 @@ class StillAdmitted:
                     "Sign in with your password, or ask your administrator."
                 ),
             )
-        return self.get_response(request)
+        voucher = audit.voucher.set(opened_by[0] if opened_by else "")
+        try:
+            return self.get_response(request)
+        finally:
+            audit.voucher.reset(voucher)
 
 
 def _opened_by(request: Any) -> set[str]:

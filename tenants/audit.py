@@ -12,6 +12,9 @@ from tenants.models import AuditEvent, Customer, Membership, Provider, Side
 # The IP address of who is being served; middleware sets it. Empty for commands and background tasks.
 origin: ContextVar[str] = ContextVar("audit_origin", default="")
 
+# The short name of the provider whose identity provider says who is being served; middleware sets it. Else empty.
+voucher: ContextVar[str] = ContextVar("audit_voucher", default="")
+
 Target = tuple[str, Any, str]
 
 
@@ -37,6 +40,7 @@ def record(
         actor_email=by.email,
         actor_side=_side_of(by, provider_id, customer_id),
         origin=origin.get(),
+        vouched_by=_voucher(),
         provider_id=provider_id,
         customer_id=customer_id,
         target_type=kind,
@@ -59,6 +63,11 @@ def record_everywhere(
         record(action, by=by, provider=provider, customer=customer, target=person, data=data)
         for provider, customer in places
     ]
+
+
+def _voucher() -> str:
+    slug = voucher.get()
+    return (Provider.objects.filter(slug=slug).values_list("name", flat=True).first() or slug) if slug else ""
 
 
 def _side_of(by: Actor, provider_id: int | None, customer_id: UUID | None) -> str:

@@ -7,11 +7,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.addresses import canonical
 from tenants import audit
-from tenants.models import IdentityProvider, Membership, Provider
+from tenants.models import Customer, IdentityProvider, Membership, Provider
 
 
 class Gate:
-    """An identity provider signs in its own provider's people and its customers', at its own domains, if switched on."""
+    """An identity provider signs in its own provider's people and its customers', at its own domains, if switched on;
+    customers' people where each of their customers has agreed.
+    """
 
     def provider_for(self, email: str) -> str | None:
         """By the domain alone, so that nobody learns whether the address exists."""
@@ -24,10 +26,19 @@ class Gate:
             found is not None
             and domain_of(user.email) in found.email_domains
             and people_of(found.provider).filter(pk=user.pk).exists()
+            and not _customers_of(user).filter(identity_provider_consent=False).exists()
         )
 
+    def replaces_factor(self, user: Any, provider_id: str) -> bool:
+        """At a customer it does not, whatever it says: the service is the provider's, the person is the customer's."""
+        return not _customers_of(user).exists()
+
     def signed_in(self, user: Any, provider_id: str) -> None:
-        audit.record_everywhere("person.signed_in_by_identity_provider", user, by=user)
+        voucher = audit.voucher.set(provider_id)  # which is the provider's short name
+        try:
+            audit.record_everywhere("person.signed_in_by_identity_provider", user, by=user)
+        finally:
+            audit.voucher.reset(voucher)
 
 
 def people_of(provider: Provider) -> QuerySet[Any]:
@@ -45,6 +56,10 @@ def people_of(provider: Provider) -> QuerySet[Any]:
         is_staff=False,
         is_superuser=False,
     )
+
+
+def _customers_of(user: Any) -> QuerySet[Customer]:
+    return Customer.objects.filter(memberships__user=user.pk)
 
 
 def domain_of(email: str) -> str:

@@ -61,6 +61,8 @@ class Customer(TenantMixin, models.Model):
     mailbox_quota_octets = models.PositiveBigIntegerField(
         _("limit for each mailbox"), null=True, blank=True, help_text=_("In octets. Empty: no limit.")
     )
+    # That the provider's identity provider may sign in this customer's people: it could act as any of them.
+    identity_provider_consent = models.BooleanField(default=False, db_default=False, editable=False)
 
     auto_create_schema = False
     auto_drop_schema = False
@@ -311,6 +313,8 @@ class AuditEvent(models.Model):
     # of before this was kept.
     actor_side = models.CharField(_("belonged to"), max_length=16, blank=True)
     origin = models.CharField(_("IP address"), max_length=45, blank=True)  # the longest IPv6 address
+    # Whose identity provider said that it was this person. Empty when the portal asked for password or passkey itself.
+    vouched_by = models.CharField(_("vouched for by"), max_length=200, blank=True, db_default="")
     action = models.CharField(_("action"), max_length=60)
     provider_id = models.BigIntegerField(_("provider's id"), null=True, blank=True)
     customer_id = models.UUIDField(_("customer's id"), null=True, blank=True)

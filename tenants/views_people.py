@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tenants import views_members
+from tenants import identity, services, views_members
 from tenants.access import Right, require
 from tenants.views_members import Desk
 
@@ -15,7 +18,27 @@ from tenants.views_members import Desk
 @require_safe
 def people(request: Any) -> HttpResponse:
     desk = _desk(request, Right.VIEW_PEOPLE)
-    return views_members.index(request, desk, "tenants/people.html", {"provider": desk.provider})
+    more = {
+        "provider": desk.provider,
+        "identity_provider": identity.of(desk.provider),
+        "may_consent": services.may_consent(request.user, request.customer),
+    }
+    return views_members.index(request, desk, "tenants/people.html", more)
+
+
+@require_POST
+def identity_provider(request: Any) -> HttpResponse:
+    """Let the provider's identity provider sign in these people, or no longer, by the button's value."""
+    desk = _desk(request, Right.MANAGE_PEOPLE)
+    given = request.POST.get("consent") == "on"
+    services.consent_to_identity_provider(request.customer, given=given, by=request.user)
+    messages.success(
+        request,
+        _("From now on people may sign in with the provider's identity provider.")
+        if given
+        else _("The provider's identity provider signs in nobody here any more."),
+    )
+    return redirect(desk.home)
 
 
 @never_cache

@@ -30,7 +30,7 @@ from tenants.services.people import (
     remove_member,
     remove_membership,
 )
-from tenants.services.policy import set_security_policy
+from tenants.services.policy import consent_to_identity_provider, may_consent, set_security_policy
 from tenants.services.rescue import WayIn, let_in
 from tenants.services.roster import invited, member, members
 from tenants.services.standing import change_person
@@ -47,6 +47,7 @@ __all__ = [
     "check_open",
     "check_owner_stays",
     "check_role",
+    "consent_to_identity_provider",
     "create_customer",
     "create_member",
     "create_provider",
@@ -61,6 +62,7 @@ __all__ = [
     "invited",
     "invitee",
     "let_in",
+    "may_consent",
     "may_found",
     "may_manage",
     "member",

@@ -6,9 +6,9 @@ from accounts.actors import Actor
 from accounts.models import User
 from accounts.second_factor import has_second_factor
 from tenants import audit
-from tenants.access import Right, require
-from tenants.errors import OwnSecondFactorMissing
-from tenants.models import Provider
+from tenants.access import Right, require, rights_of
+from tenants.errors import NotAllowed, OwnSecondFactorMissing
+from tenants.models import Customer, Membership, Provider
 from tenants.services.authority import lock
 
 
@@ -32,4 +32,28 @@ def set_security_policy(provider: Provider, *, require_second_factor: bool, by: 
             provider=provider,
             target=provider,
             data={"require_second_factor": require_second_factor, "before": before},
+        )
+
+
+def may_consent(user: Actor, customer: Customer) -> bool:
+    """Whether the person is an administrator of the customer's own. Who has the right to manage its people as the
+    provider's can't agree in its place.
+    """
+    own = Membership.objects.filter(user=user.pk, customer=customer, role=Membership.Role.ADMIN)
+    return Right.MANAGE_PEOPLE in rights_of(user, customer) and own.exists()
+
+
+@transaction.atomic(durable=True)
+def consent_to_identity_provider(customer: Customer, *, given: bool, by: Actor) -> None:
+    """Let the provider's identity provider sign in this customer's people, or no longer: sessions that it has opened
+    end with their next request (tenants.admission). Raises NotAllowed.
+    """
+    require(by, customer, Right.MANAGE_PEOPLE)
+    if not may_consent(by, customer):
+        raise NotAllowed
+    changed = Customer.objects.filter(pk=customer.pk, identity_provider_consent=not given)
+    if changed.update(identity_provider_consent=given):
+        action = "given" if given else "withdrawn"
+        audit.record(
+            f"identity_provider.consent_{action}", by=by, customer=customer, target=customer.provider
         )

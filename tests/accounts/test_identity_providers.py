@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -14,7 +15,7 @@ from tenants import identity
 from tenants.models import AuditEvent, Provider
 from tenants.services import add_membership, remove_membership
 from tests.accounts.openid.kit import CLIENT_SECRET, START, callback
-from tests.cast import provider
+from tests.cast import customer, provider
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -387,6 +388,74 @@ def test_beginning_is_limited_as_other_sign_ins_are(northwinds, way_in, settings
     assert [way_in().start(OWNER).status_code for _ in range(3)] == [200, 200, 429]
 
 
+# --- At a customer ---
+def test_a_customers_people_come_by_it_only_with_the_customers_consent(
+    northwinds, openid, way_in, cast, client_for
+):
+    openid.knows(ADMIN)
+    visitor = way_in()
+    visitor.signs_in(ADMIN)
+    client = client_for(cast.admin)
+    for button, status in (("off", 302), ("on", 200)):
+        shown = client.get("/people/").content.decode()
+        form = re.search(r'<form class="card" method="post" action="([^"]+)".*?</form>', shown, re.DOTALL)
+        assert f'name="consent" value="{button}"' in form[0]
+        assert client.post(form[1], {"consent": button})["Location"] == "/people/"
+        answer = visitor.client.get("/mailboxes/", headers={"host": "acme.portal.localhost"})
+        assert answer.status_code == status or not visitor.is_signed_in
+        if button == "off":
+            again = way_in()
+            assert is_refused(again.signs_in(ADMIN), again, "to let your provider")
+    told = AuditEvent.objects.filter(
+        action__startswith="identity_provider.consent", customer_id=customer("acme").pk
+    )
+    assert sorted(told.values_list("action", flat=True)) == [
+        "identity_provider.consent_given",
+        "identity_provider.consent_given",
+        "identity_provider.consent_withdrawn",
+    ]
+
+
+def test_nobody_of_the_provider_consents_in_the_customers_place(northwinds, cast, client_for):
+    client = client_for(cast.owner)
+    assert 'name="consent"' not in client.get("/people/").content.decode()
+    assert client.post("/people/identity-provider/", {"consent": "off"}).status_code == 403
+    assert client_for(cast.viewer).post("/people/identity-provider/", {"consent": "off"}).status_code == 403
+    assert customer("acme").identity_provider_consent
+
+
+def test_what_is_done_in_such_a_session_is_marked_as_vouched_for(
+    northwinds, openid, way_in, client_for, cast
+):
+    openid.knows(ADMIN)
+    visitor = way_in()
+    visitor.signs_in(ADMIN)
+    acme = {"host": "acme.portal.localhost"}
+    invited = {"email": "new@acme.example", "role": "viewer"}
+    assert visitor.client.post("/people/invite/", invited, headers=acme).status_code == 302
+    client_for(cast.admin).post("/people/invite/", invited | {"email": "own@acme.example"})
+    done = AuditEvent.objects.filter(
+        action__in=["invitation.created", "person.signed_in_by_identity_provider"]
+    )
+    vouched = dict(done.values_list("target_name", "vouched_by"))
+    assert vouched["new@acme.example"] == vouched[ADMIN] == "Northwind IT"
+    assert vouched["own@acme.example"] == ""
+    assert "vouched for by Northwind IT" in page(visitor.client.get("/activity/", headers=acme))
+
+
+def test_at_a_customer_it_replaces_no_factor_whatever_it_says(northwinds, openid, way_in, cast):
+    openid.knows(ADMIN, id_token={"amr": ["mfa"]})
+    Provider.objects.update(require_second_factor=True)
+    visitor = way_in()
+    visitor.signs_in(ADMIN)
+    answer = visitor.client.get("/mailboxes/", headers={"host": "acme.portal.localhost"})
+    assert answer["Location"] == "/settings/security/"
+    with_an_app(cast.admin)
+    visitor = way_in()
+    assert visitor.signs_in(ADMIN)["Location"].startswith("/accounts/2fa/authenticate/")
+    assert not visitor.is_signed_in
+
+
 # --- The second factor ---
 def with_an_app(user):
     from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
@@ -405,10 +474,10 @@ def test_who_has_a_second_factor_here_is_asked_for_it(northwinds, openid, way_in
 
 
 def test_unless_the_identity_provider_says_that_it_asked_for_one(northwinds, openid, way_in, cast):
-    with_an_app(cast.admin)
-    openid.knows(ADMIN, id_token={"amr": ["pwd", "mfa"]})
+    with_an_app(cast.owner)
+    openid.knows(OWNER, id_token={"amr": ["pwd", "mfa"]})
     visitor = way_in()
-    visitor.signs_in(ADMIN)
+    visitor.signs_in(OWNER)
     assert visitor.is_signed_in
 
 

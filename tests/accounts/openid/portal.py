@@ -10,8 +10,9 @@ import pytest
 from django.test import Client
 
 from tenants import identity
+from tenants.services import consent_to_identity_provider
 from tests.accounts.openid.kit import CLIENT_ID, CLIENT_SECRET, START, OpenIDProvider, callback
-from tests.cast import provider
+from tests.cast import customer, provider
 
 
 def configuration(openid: OpenIDProvider, *domains: str, **more: Any) -> identity.Configuration:
@@ -45,6 +46,7 @@ def playground(settings: Any) -> None:
 def northwinds(playground: None, cast: Any, openid: OpenIDProvider) -> Any:
     """Northwind's identity provider, which speaks for Northwind's and Acme's domains."""
     wanted = configuration(openid, "northwind.example", "acme.example")
+    consent_to_identity_provider(customer("acme"), given=True, by=cast.admin)
     return identity.set_up(provider("northwind"), wanted, client_secret=CLIENT_SECRET, by=cast.owner)
 
 

@@ -1,7 +1,7 @@
 """Settings, read from the environment once. Everything else asks `django.conf.settings`; docs/settings.md lists the variables."""
 
 import os
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -123,6 +123,7 @@ CELERY_BEAT_SCHEDULE = {
     "refill spare schemas": {"task": "tenants.tasks.refill_spares", "schedule": 300.0},
     # Each mail rings by itself; this is for those whose bell was lost, or that a mail server did not take.
     "send mails": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30.0}},
+    "look for proofs of domains": {"task": "tenants.tasks.recheck_domains", "schedule": 86400.0},
     "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 120.0},
     # One that workers could not take in time is replaced by the next.
     "ring stalled jobs": {
@@ -272,6 +273,16 @@ except ValueError as _error:
         "GATEHOUSE_IDP_NETWORKS", f"{_error}.", "Use networks such as 10.1.0.0/16, separated by commas."
     )
     IDENTITY_PROVIDER_NETWORKS = []
+
+# Where the records are looked up that prove domains; empty: as the system does.
+DNS_SERVER = env.text("GATEHOUSE_DNS_SERVER")
+try:
+    if DNS_SERVER:
+        ip_address(DNS_SERVER.rpartition(":")[0].strip("[]"))
+        int(DNS_SERVER.rpartition(":")[2])
+except ValueError as _error:
+    env.complain("GATEHOUSE_DNS_SERVER", f"{_error}.", "Use an IP address and a port, such as 192.0.2.53:53.")
+    DNS_SERVER = ""
 
 # --- E-mail --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")

@@ -130,6 +130,14 @@ WORDINGS: dict[str, Wording] = {
     "identity_provider.switched_off": Wording(
         Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was switched off.")
     ),
+    "identity_provider.domain_proven": Wording(
+        Kind.SIGN_IN, _("A domain has agreed to the identity provider “%(object)s”.")
+    ),
+    "identity_provider.domain_lapsed": Wording(
+        Kind.SIGN_IN,
+        _("A domain no longer agrees to the identity provider “%(object)s”: its record is gone."),
+        automatic=True,
+    ),
     "identity_provider.consent_given": Wording(
         Kind.SIGN_IN, _("The identity provider of “%(object)s” was allowed to sign in the customer's people.")
     ),

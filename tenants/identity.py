@@ -14,13 +14,14 @@ from allauth.socialaccount.models import SocialAccount, SocialApp
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts.actors import Actor
 from accounts.client_secrets import seal
 from accounts.openid import discover
 from accounts.outbound import check_scheme
 from accounts.social import SEALED_SECRET
-from tenants import audit
+from tenants import audit, domains
 from tenants.access import PLATFORM, Right, require
 from tenants.identity_errors import (
     AlreadySetUp,
@@ -30,10 +31,11 @@ from tenants.identity_errors import (
     InvalidTenant,
     NobodyThere,
     NotConnected,
+    NotProven,
     SecretNeeded,
 )
 from tenants.identity_gate import domain_of, people_of
-from tenants.models import Customer, IdentityProvider, Membership, Provider
+from tenants.models import Customer, IdentityProvider, Membership, ProvenDomain, Provider
 
 ENTRA_HOST = "https://login.microsoftonline.com"
 CLIENT_ID_LENGTH = 191  # allauth's column
@@ -187,6 +189,44 @@ def forget(identity_provider: IdentityProvider, *, email: str, by: Actor) -> Non
     account.delete()
 
 
+def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> None:
+    """Look for the record by which the domain's owner agrees; from then on people are led to the identity provider.
+
+    Raises NotAllowed, InvalidDomain for one that it does not name, NotProven.
+    """
+    provider = identity_provider.provider
+    require(by, provider, Right.SET_SECURITY)
+    if domain not in identity_provider.email_domains:
+        raise InvalidDomain(domain=domain)
+    try:
+        found = domains.is_published(provider, domain)
+    except domains.NoAnswer:
+        found = False
+    if not found:
+        raise NotProven(name=domains.record_of(provider, domain)[0])
+    with transaction.atomic(durable=True):
+        _proof, is_new = ProvenDomain.objects.update_or_create(
+            provider=provider,
+            domain=domain,
+            defaults={"checked_at": timezone.now(), "missing_since": None},
+        )
+        if is_new:
+            _record(
+                "identity_provider.domain_proven", identity_provider, by=by, data={"email_domains": [domain]}
+            )
+
+
+def proofs_of(identity_provider: IdentityProvider) -> list[dict[str, Any]]:
+    """Of each domain the record to publish, and its proof if there is one."""
+    provider = identity_provider.provider
+    proven = {proof.domain: proof for proof in provider.proven_domains.all()}
+    return [
+        dict(zip(("name", "text"), domains.record_of(provider, domain), strict=True))
+        | {"domain": domain, "proof": proven.get(domain)}
+        for domain in identity_provider.email_domains
+    ]
+
+
 def connected(identity_provider: IdentityProvider) -> int:
     """How many people have signed in by it."""
     return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
@@ -206,10 +246,10 @@ def _begin(provider: Provider, wanted: Configuration, by: Actor) -> None:
     _check_domains(provider, wanted.email_domains)
 
 
-def _check_domains(provider: Provider, domains: tuple[str, ...]) -> None:
+def _check_domains(provider: Provider, named: tuple[str, ...]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DOMAINS_LOCK])
-    for domain in domains or ("",):
+    for domain in named or ("",):
         try:
             DomainNameValidator()(domain)
         except ValidationError:
@@ -255,18 +295,18 @@ def _record(
 
     A customer reads of its own people's domains only; the others would tell who the other customers are.
     """
-    provider, domains = identity_provider.provider, identity_provider.email_domains
+    provider, named = identity_provider.provider, data.get("email_domains", identity_provider.email_domains)
     audit.record(action, by=by, provider=provider, target=identity_provider, data=data)
-    for customer, theirs in _customers_at(provider, {*domains, *domains_before}).items():
-        told = data | {"email_domains": [domain for domain in domains if domain in theirs]}
+    for customer, theirs in _customers_at(provider, {*named, *domains_before}).items():
+        told = data | {"email_domains": [domain for domain in named if domain in theirs]}
         audit.record(action, by=by, customer=customer, target=identity_provider, data=told)
 
 
-def _customers_at(provider: Provider, domains: Collection[str]) -> dict[Customer, set[str]]:
+def _customers_at(provider: Provider, named: Collection[str]) -> dict[Customer, set[str]]:
     """The provider's customers with people at these domains, and at which of them."""
     roles = Membership.objects.filter(customer__provider=provider, user__in=people_of(provider))
     found: dict[Customer, set[str]] = {}
     for role in roles.select_related("customer", "user").order_by("customer__name", "pk"):
-        if role.customer and (domain := domain_of(role.user.email)) in domains:
+        if role.customer and (domain := domain_of(role.user.email)) in named:
             found.setdefault(role.customer, set()).add(domain)
     return found

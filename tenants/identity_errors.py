@@ -76,6 +76,14 @@ class DomainTaken(IdentityProviderError):
     )
 
 
+class NotProven(IdentityProviderError):
+    code = "domain-not-proven"
+    field = "email_domains"
+    template = _(
+        "There is no TXT record with that text at “%(name)s” yet. New records may take an hour to be seen; then check again."
+    )
+
+
 class NotConnected(IdentityProviderError):
     code = "not-connected"
     field = "email"

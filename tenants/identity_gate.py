@@ -17,7 +17,10 @@ class Gate:
 
     def provider_for(self, email: str) -> str | None:
         """By the domain alone, so that nobody learns whether the address exists."""
-        found = IdentityProvider.objects.filter(active=True, email_domains__contains=[domain_of(email)])
+        domain = domain_of(email)
+        found = IdentityProvider.objects.filter(
+            active=True, email_domains__contains=[domain], provider__proven_domains__domain=domain
+        )
         return found.values_list("app__provider_id", flat=True).order_by("pk").first()
 
     def admits(self, user: Any, provider_id: str) -> bool:
@@ -25,6 +28,7 @@ class Gate:
         return (
             found is not None
             and domain_of(user.email) in found.email_domains
+            and found.provider.proven_domains.filter(domain=domain_of(user.email)).exists()
             and people_of(found.provider).filter(pk=user.pk).exists()
             and not _customers_of(user).filter(identity_provider_consent=False).exists()
         )

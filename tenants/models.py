@@ -220,6 +220,24 @@ class IdentityProvider(models.Model):
         return f"{self.provider}: {self.get_kind_display()}"
 
 
+class ProvenDomain(models.Model):
+    """An e-mail domain that has shown by DNS that the provider's identity provider may speak for it (tenants.domains)."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="proven_domains")
+    domain = models.CharField(max_length=253)
+    checked_at = models.DateTimeField(null=True)  # when the record was last seen
+    missing_since = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            # Serves the question at each sign-in as well.
+            models.UniqueConstraint(fields=["provider", "domain"], name="a_domain_is_proven_once"),
+        )
+
+    def __str__(self) -> str:
+        return self.domain
+
+
 class DirectoryEntry(models.Model):
     """How the gateway finds a mailbox in one indexed query. Written by tenants.directory in the mailbox's transaction."""
 

@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from tenants import answering, spares, staff_notices  # noqa: F401 - signs of life, and mails
+from tenants import answering, domains, spares, staff_notices  # noqa: F401 - signs of life, and mails
 
 
 @shared_task(ignore_result=True)
 def refill_spares() -> None:
     """Keep spare schemas ready. Rung after a customer was created, and now and then by beat."""
     spares.refill()
+
+
+@shared_task(ignore_result=True)
+def recheck_domains() -> None:
+    """Whether the records that prove domains are still there. Rung once a day by beat."""
+    domains.recheck()

@@ -93,6 +93,25 @@ def forget(request: HttpRequest) -> HttpResponse:
     return _page(request, desk, saved, blank, form)
 
 
+@require_POST
+def prove(request: HttpRequest) -> HttpResponse:
+    """Look for a domain's record now."""
+    desk = _desk(request)
+    saved = identity.of(desk.provider)
+    if saved is None:
+        raise Http404
+    domain = request.POST.get("domain", "")
+    try:
+        identity.prove(saved, domain, by=request.user)
+    except IdentityProviderError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request, _("%(domain)s has agreed: its people may sign in here.") % {"domain": domain}
+        )
+    return redirect(desk.home)
+
+
 def _save(
     request: HttpRequest, desk: Desk, saved: IdentityProvider | None, form: IdentityProviderForm
 ) -> HttpResponse:
@@ -126,6 +145,8 @@ def _page(
         "here": desk.home,
         "switch_url": desk.url("switch"),
         "forget_url": desk.url("forget"),
+        "prove_url": desk.url("prove"),
+        "proofs": identity.proofs_of(saved) if saved else [],
         "desk": replace(desk, prefix="team"),
     }
     return render(request, "tenants/identity_provider.html", context)

@@ -1,18 +1,21 @@
 """An owner sets up where their people sign in: whose domains it may speak for, and what never comes out again."""
 
 import json
+import re
 import socket
 import ssl
 import sys
 import threading
 import time
 from contextlib import suppress
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import trustme
 from allauth.socialaccount.models import SocialAccount, SocialApp
+from django.utils import timezone
 
 from accounts import openid_errors, outbound
 from accounts.actors import SYSTEM
@@ -21,8 +24,9 @@ from accounts.openid import discover
 from accounts.services import create_person
 from tenants import identity, identity_errors
 from tenants.errors import NotAllowed
-from tenants.models import AuditEvent, IdentityProvider
+from tenants.models import AuditEvent, IdentityProvider, ProvenDomain
 from tenants.services import add_membership
+from tenants.tasks import recheck_domains
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.cast import provider
 
@@ -172,6 +176,49 @@ def test_it_is_switched_off_and_on_by_buttons(northwinds, cast, client_for):
 def test_forgetting_who_never_came_says_so(northwinds, cast, client_for):
     answer = client_for(cast.owner, host=None).post(PAGE + "forget/", {"email": "admin@acme.example"})
     assert "has not signed in by this identity provider yet" in page(answer)
+
+
+# --- Proof of domains ---
+def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
+    typed, proves, name_server, cast, client_for, way_in
+):
+    owner, domain = client_for(cast.owner, host=None), "northwind.example"
+    owner.post(PAGE, typed)
+
+    def presses_check():
+        shown = owner.get(PAGE).content.decode()
+        form = re.search(r'<form method="post" action="([^"]+/prove/[^"]*)"', shown)
+        return shown, page(owner.post(form[1], {"domain": domain}, follow=True))
+
+    shown, answer = presses_check()
+    name, text = re.findall(r'<code dir="ltr">([^<]+)</code>', shown)[:2]
+    assert f"There is no TXT record with that text at “{name}”" in answer
+    assert "No organization signs in here" in page(way_in().start(f"somebody@{domain}"))
+    name_server.records[name] = text + "0"
+    assert "There is no TXT record" in presses_check()[1]
+    name_server.records[name] = text
+    assert f"{domain} has agreed" in presses_check()[1]
+    assert way_in().authorization(f"somebody@{domain}")
+    assert AuditEvent.objects.filter(action="identity_provider.domain_proven").exists()
+
+
+def test_a_proof_whose_record_is_gone_lapses_after_two_weeks_and_not_while_dns_is_away(
+    northwinds, name_server, settings, way_in
+):
+    proofs = ProvenDomain.objects.filter(domain="northwind.example")
+    del name_server.records["_gatehouse.northwind.example"]
+    recheck_domains()
+    assert proofs.get().missing_since
+    proofs.update(missing_since=timezone.now() - timedelta(days=15))
+    address, settings.DNS_SERVER = settings.DNS_SERVER, "127.0.0.1:9"
+    recheck_domains()
+    assert proofs.exists()
+    settings.DNS_SERVER = address
+    recheck_domains()
+    assert not proofs.exists()
+    assert "No organization signs in here" in page(way_in().start("operator@northwind.example"))
+    assert ProvenDomain.objects.get().domain == "acme.example"
+    assert AuditEvent.objects.filter(action="identity_provider.domain_lapsed").count() == 1
 
 
 # --- Rules ---

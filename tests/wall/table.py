@@ -203,6 +203,7 @@ BASE = (
         # Fabrikam has none.
         "identity_provider_switch": Line(OWNERS, get=AWAY, post=AWAY, may_post=frozenset({"owner"})),
         "identity_provider_forget": Line(OWNERS, get=AWAY, post=PAGE, may_post=frozenset({"owner"})),
+        "identity_provider_prove": Line(OWNERS, get=AWAY, post=AWAY, may_post=frozenset({"owner"})),
         # Translators
         "rosetta-old-home-redirect": _own(get=AWAY, post=AWAY),
         "rosetta-file-list-redirect": _own(get=AWAY, post=AWAY),

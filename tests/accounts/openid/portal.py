@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
-from tenants import identity
+from tenants import domains, identity
 from tenants.services import consent_to_identity_provider
 from tests.accounts.openid.kit import CLIENT_ID, CLIENT_SECRET, START, OpenIDProvider, callback
+from tests.accounts.openid.names import NameServer
 from tests.cast import customer, provider
 
 
@@ -42,18 +43,43 @@ def playground(settings: Any) -> None:
     settings.DEMO = True
 
 
+@pytest.fixture(scope="session")
+def name_server() -> Iterator[NameServer]:
+    running = NameServer()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
-def northwinds(playground: None, cast: Any, openid: OpenIDProvider) -> Any:
+def proves(name_server: NameServer, settings: Any) -> Callable[..., None]:
+    """Publishes the records of all domains of an identity provider, and lets its owner check them."""
+    settings.DNS_SERVER = name_server.address
+    name_server.records.clear()
+
+    def publish(identity_provider: Any, by: Any) -> Any:
+        for domain in identity_provider.email_domains:
+            name, text = domains.record_of(identity_provider.provider, domain)
+            name_server.records[name] = text
+            identity.prove(identity_provider, domain, by=by)
+        return identity_provider
+
+    return publish
+
+
+@pytest.fixture
+def northwinds(playground: None, proves: Any, cast: Any, openid: OpenIDProvider) -> Any:
     """Northwind's identity provider, which speaks for Northwind's and Acme's domains."""
     wanted = configuration(openid, "northwind.example", "acme.example")
     consent_to_identity_provider(customer("acme"), given=True, by=cast.admin)
-    return identity.set_up(provider("northwind"), wanted, client_secret=CLIENT_SECRET, by=cast.owner)
+    made = identity.set_up(provider("northwind"), wanted, client_secret=CLIENT_SECRET, by=cast.owner)
+    return proves(made, cast.owner)
 
 
 @pytest.fixture
-def fabrikams(playground: None, cast: Any, openid: OpenIDProvider) -> Any:
+def fabrikams(playground: None, proves: Any, cast: Any, openid: OpenIDProvider) -> Any:
     wanted = configuration(openid, "fabrikam.example")
-    return identity.set_up(provider("fabrikam"), wanted, client_secret=CLIENT_SECRET, by=cast.rival)
+    made = identity.set_up(provider("fabrikam"), wanted, client_secret=CLIENT_SECRET, by=cast.rival)
+    return proves(made, cast.rival)
 
 
 class WayIn:

@@ -1,0 +1,47 @@
+"""A name server on loopback that knows a few TXT records."""
+
+import socketserver
+import threading
+from typing import Any
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+
+
+class NameServer(socketserver.ThreadingUDPServer):
+    """`records` may be changed at any time; what is not there does not exist."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.records: dict[str, str] = {}
+        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
+
+
+class _Answer(socketserver.BaseRequestHandler):
+    server: NameServer
+
+    def handle(self) -> None:
+        packet, peer = self.request
+        asked = dns.message.from_wire(packet)
+        answer: Any = dns.message.make_response(asked)
+        name = asked.question[0].name
+        text = self.server.records.get(name.to_text(omit_final_dot=True))
+        if text is None:
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        else:
+            answer.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", f'"{text}"'))
+        peer.sendto(answer.to_wire(), self.client_address)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from accounts.actors import SYSTEM
 from tenants import audit
 from tenants.models import IdentityProvider, ProvenDomain, Provider
 
@@ -71,6 +72,7 @@ def _lapse(proof: ProvenDomain) -> None:
     identity_provider = IdentityProvider.objects.filter(provider=proof.provider).first()
     audit.record(
         "identity_provider.domain_lapsed",
+        by=SYSTEM,
         provider=proof.provider,
         target=identity_provider or proof.provider,
         data={"email_domains": [proof.domain]},

@@ -102,7 +102,7 @@ def prove(request: HttpRequest) -> HttpResponse:
         raise Http404
     domain = request.POST.get("domain", "")
     try:
-        identity.prove(saved, domain, by=request.user)
+        identity.prove(saved, domain, by=desk.user)
     except IdentityProviderError as error:
         messages.error(request, error.message)
     else:

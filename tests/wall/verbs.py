@@ -259,6 +259,10 @@ TABLE: dict[str, Line] = {
         OWNER,
         lambda s, by: tenants.services.set_security_policy(s.northwind, require_second_factor=False, by=by),
     ),
+    "tenants.services.consent_to_identity_provider": Line(
+        frozenset({"admin"}),  # nobody of the provider, nor the system in the customer's place
+        lambda s, by: tenants.services.consent_to_identity_provider(s.acme, given=True, by=by),
+    ),
     # --- People and their roles ---
     "tenants.services.accept_invitation": Line(
         frozenset({"stranger"}),
@@ -415,6 +419,11 @@ TABLE: dict[str, Line] = {
     "tenants.identity.end_dispute": Line(
         ANY_STAFF, lambda s, by: identity.end_dispute(s.identity_provider, by=by)
     ),
+    "tenants.identity.prove": Line(
+        OWNER,
+        lambda s, by: identity.prove(s.identity_provider, "unnamed.example", by=by),
+        ends=identity.InvalidDomain,
+    ),
     "tenants.identity.forget": Line(
         OWNER,
         lambda s, by: identity.forget(s.identity_provider, email="viewer@acme.example", by=by),
@@ -440,6 +449,7 @@ OPEN: dict[str, str] = {
     "tenants.services.givable_roles": "tells of nobody but who asks",
     "tenants.services.hash_of": "arithmetic",
     "tenants.services.invitee": "for who has the link, and nobody has signed in yet",
+    "tenants.services.may_consent": "tells of nobody but who asks",
     "tenants.services.may_found": "tells of nobody but who asks",
     "tenants.services.may_manage": "tells of nobody but who asks",
 }

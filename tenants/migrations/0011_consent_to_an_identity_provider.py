@@ -17,7 +17,7 @@ def agree_where_nobody_could(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0009_audit_trail_is_not_emptied"),
+        ("tenants", "0010_open_jobs_of_all"),
         ("socialaccount", "0006_alter_socialaccount_extra_data"),
     ]
 

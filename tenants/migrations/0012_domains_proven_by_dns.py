@@ -17,7 +17,7 @@ def give_time(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0010_consent_to_an_identity_provider")]
+    dependencies = [("tenants", "0011_consent_to_an_identity_provider")]
 
     operations = [
         migrations.CreateModel(

@@ -139,10 +139,10 @@ WORDINGS: dict[str, Wording] = {
         automatic=True,
     ),
     "identity_provider.consent_given": Wording(
-        Kind.SIGN_IN, _("The identity provider of “%(object)s” was allowed to sign in the customer's people.")
+        Kind.PEOPLE, _("The identity provider of “%(object)s” was allowed to sign in the customer's people.")
     ),
     "identity_provider.consent_withdrawn": Wording(
-        Kind.SIGN_IN, _("The identity provider of “%(object)s” may no longer sign in the customer's people.")
+        Kind.PEOPLE, _("The identity provider of “%(object)s” may no longer sign in the customer's people.")
     ),
     "identity_provider.person_forgotten": Wording(
         Kind.SIGN_IN, _("The account of %(object)s at the identity provider was forgotten.")

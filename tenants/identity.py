@@ -211,8 +211,12 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
             defaults={"checked_at": timezone.now(), "missing_since": None},
         )
         if is_new:
-            _record(
-                "identity_provider.domain_proven", identity_provider, by=by, data={"email_domains": [domain]}
+            audit.record(
+                "identity_provider.domain_proven",
+                by=by,
+                provider=provider,
+                target=identity_provider,
+                data={"email_domains": [domain]},
             )
 
 

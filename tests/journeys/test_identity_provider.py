@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from tenants.services import consent_to_identity_provider
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.accounts.openid.kit import PASSWORD as THEIR_PASSWORD
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, customer
 from tests.journeys.test_accessible import looking
 
 pytest_plugins = ["tests.accounts.openid.portal"]
@@ -23,7 +24,7 @@ def organization(openid, playground, web_port):
     return openid
 
 
-def sets_it_up(visitor, organization, callback_url):
+def sets_it_up(visitor, organization, callback_url, name_server):
     page = visitor.page
     page.goto(visitor.url("/team/identity-provider/"))
     assert page.inner_text("#callback-url") == callback_url
@@ -36,15 +37,23 @@ def sets_it_up(visitor, organization, callback_url):
     page.fill("[name=client_secret]", CLIENT_SECRET)
     page.get_by_role("button", name="Save").click()
     visitor.sees("The identity provider is saved.")
+    name, text = page.locator(".card code[dir=ltr]").all_inner_texts()
+    name_server.records[name] = text
+    page.get_by_role("button", name="Check the record").click()
+    visitor.sees("acme.example has agreed")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_an_owner_sets_it_up_and_a_customers_admin_signs_in_with_it(
-    organization, visit, cast, web_port, scripts
+    organization, visit, cast, web_port, scripts, name_server, settings
 ):
+    settings.DNS_SERVER = name_server.address
+    consent_to_identity_provider(customer("acme"), given=True, by=cast.admin)
+
     def owner(visitor):
         visitor.signs_in(cast.owner.email, PASSWORD)
-        sets_it_up(visitor, organization, callback("northwind", f"portal.localhost:{web_port}"))
+        here = callback("northwind", f"portal.localhost:{web_port}")
+        sets_it_up(visitor, organization, here, name_server)
         return visitor.complaints, visitor.foreign
 
     def admin(visitor):

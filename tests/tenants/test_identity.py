@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from accounts.actors import SYSTEM
 from tenants import activity, identity
+from tenants.models import Customer
 from tenants.services import add_membership
 from tenants.services.authority import limit_to
 from tests.cast import customer, provider
@@ -60,6 +61,7 @@ def test_a_change_is_told_to_who_comes_under_it_and_to_who_is_free_of_it(cast, n
 
 def test_what_concerns_one_person_is_told_where_that_person_works(cast, openid, northwinds, way_in, acme):
     globexs = add_membership(cast.admin, customer=customer("globex"), role="viewer", by=SYSTEM)
+    Customer.objects.update(identity_provider_consent=True)
     openid.knows(ADMIN)
     way_in().signs_in(ADMIN)
     identity.forget(northwinds, email=ADMIN, by=cast.owner)

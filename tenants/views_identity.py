@@ -93,10 +93,12 @@ def forget(request: HttpRequest) -> HttpResponse:
     return _page(request, desk, saved, blank, form)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def prove(request: HttpRequest) -> HttpResponse:
     """Look for a domain's record now."""
     desk = _desk(request)
+    if request.method != "POST":
+        return redirect(desk.home)
     saved = identity.of(desk.provider)
     if saved is None:
         raise Http404

@@ -26,10 +26,12 @@ def people(request: Any) -> HttpResponse:
     return views_members.index(request, desk, "tenants/people.html", more)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def identity_provider(request: Any) -> HttpResponse:
     """Let the provider's identity provider sign in these people, or no longer, by the button's value."""
     desk = _desk(request, Right.MANAGE_PEOPLE)
+    if request.method != "POST":
+        return redirect(desk.home)
     given = request.POST.get("consent") == "on"
     services.consent_to_identity_provider(request.customer, given=given, by=request.user)
     messages.success(

@@ -224,7 +224,7 @@ CUSTOMER = ACCOUNTS | {
     "activity_csv": Line(READERS),
     "people": Line(READERS),
     "people_invite": Line(ADMINS, post=PAGE),
-    "people_identity_provider": Line(frozenset({"admin"}), get=NO_METHOD, post=AWAY),
+    "people_identity_provider": Line(ADMINS, get=AWAY, post=AWAY, may_post=frozenset({"admin"})),
     "people_member": Line(ADMINS, post=PAGE, of="person"),
     "people_remove": Line(ADMINS, post=AWAY, of="person"),
     "people_invitation_*": Line(ADMINS, get=AWAY, post=AWAY, of="invitation"),

@@ -27,8 +27,8 @@ SMTP_PORT = env.number("GATEHOUSE_SMTP_PORT", 2525)
 SMTPS_PORT = env.number("GATEHOUSE_SMTPS_PORT", 2465)
 POP3_PORT = env.number("GATEHOUSE_POP3_PORT", 2110)
 POP3S_PORT = env.number("GATEHOUSE_POP3S_PORT", 2995)
-# Exchange Online sends up to 150 MB.
 POP3_PER_NETWORK = env.number("GATEHOUSE_POP3_PER_NETWORK", 500)
+# Exchange Online sends up to 150 MB.
 MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 1024)
 
 _generated = generated_secrets(STATE_DIR / "secrets.json")

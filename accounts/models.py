@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressField, canonical, check
-from accounts.names import validate_name
+from accounts.names import addresses_in, validate_name
 
 # Sent with `person` in the transaction that makes somebody past the services, as Django's `createsuperuser` does: the
 # audit trail, which this room does not know, takes it down.
@@ -78,6 +78,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_display_name(self) -> str:
         return self.name or self.email
+
+    def get_mail_name(self) -> str:
+        """The name as our mails say it; an earlier release took some that hold an address."""
+        return "" if addresses_in(self.name) else self.name
 
 
 class PendingMail(models.Model):

@@ -1,5 +1,6 @@
 """What may stand as a name: in lists, on pages, and at the beginning of our mails."""
 
+import re
 from unicodedata import category
 
 from django.core.exceptions import ValidationError
@@ -11,13 +12,38 @@ NO_LINE = {"Cc", "Zl", "Zp", "Cs"}
 # Embeddings and overrides of direction: what stands behind the name on the page would be turned around with it.
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e")
 
+# Whatever a program that shows mail makes a link of, or a reader types: URLs, e-mail addresses, names of hosts with any
+# of the dots that browsers read as one, numbers of hosts.
+_DOT = r"[.\u3002\uff0e\uff61]"
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]*://\S*|\b(?:mailto|tel|sms|data|javascript):\S*|\S*@\S*|\bwww\."
+    rf"|[^\W_][\w-]*(?:{_DOT}[\w-]+)*{_DOT}[^\W\d_]{{2,}}|\d+(?:\.\d+){{3}}",
+    re.IGNORECASE,
+)
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
 
 def is_a_line(text: str) -> bool:
     """Whether it stays in its line, and leaves what stands around it as it is."""
     return not any(char in TURNING or category(char) in NO_LINE for char in text)
 
 
+def addresses_in(text: str) -> set[str]:
+    """Addresses of websites, people and hosts that stand in a text, also behind invisible letters."""
+    seen = "".join(letter for letter in text if category(letter) != "Cf")
+    return {_EDGES.sub("", found).casefold() for found in _ADDRESS.findall(seen)}
+
+
 def validate_name(name: str) -> None:
-    """Raises ValidationError for line breaks: in a mail of ours they would begin paragraphs that we did not write."""
+    """Of a person. Raises ValidationError for line breaks, which in a mail of ours would begin paragraphs that we did not
+    write, and for addresses, to which such a mail would lead people in our name.
+    """
     if not is_a_line(name):
         raise ValidationError(_("The name must not have line breaks or control characters."), code="name")
+    if addresses_in(name):
+        raise ValidationError(
+            _(
+                "The name must not have an address in it, of a website or for e-mail. Type a space after each full stop."
+            ),
+            code="name",
+        )

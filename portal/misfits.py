@@ -7,12 +7,13 @@ Mails say them, too, in our name: an address that the original has not would lea
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
 from gettext import c2py
 
 from babel.messages.catalog import Catalog, Message
+
+from accounts.names import addresses_in
 
 # %(name)s, %d and {name}, and each per cent sign or brace that is no part of one and would end the formatting.
 PLACE = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[A-Za-z]|{[^{}]*}|[%{}]")
@@ -20,15 +21,6 @@ BARE = {"%", "{", "}"}
 TAG = re.compile(r"<[^<>]*>?")  # browsers take one that nobody closes for a tag, too
 # A straight quotation mark ends an attribute, and a line break the subject of a mail.
 BREAKING = re.compile(r'["\x00-\x1f\x7f]')
-# Whatever a program that shows mail makes a link of, or a reader types: URLs, e-mail addresses, names of hosts with any
-# of the dots that browsers read as one, numbers of hosts.
-DOT = r"[.\u3002\uff0e\uff61]"
-ADDRESS = re.compile(
-    r"[a-z][a-z0-9+.-]*://\S*|\b(?:mailto|tel|sms|data|javascript):\S*|\S*@\S*|\bwww\."
-    rf"|[^\W_][\w-]*(?:{DOT}[\w-]+)*{DOT}[^\W\d_]{{2,}}|\d+(?:\.\d+){{3}}",
-    re.IGNORECASE,
-)
-EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
 def misfits(catalog: Catalog) -> Iterator[tuple[Message, str]]:
@@ -73,9 +65,8 @@ def _places(text: str) -> set[str]:
 
 
 def _addresses(text: str) -> set[str]:
-    """Without what is invisible, and with a letter for each placeholder, which may be a part of one."""
-    seen = "".join(letter for letter in PLACE.sub("x", text) if unicodedata.category(letter) != "Cf")
-    return {EDGES.sub("", found).casefold() for found in ADDRESS.findall(seen)}
+    """With a letter for each placeholder, which may be a part of one."""
+    return addresses_in(PLACE.sub("x", text))
 
 
 def _tags(text: str) -> list[str]:

@@ -47,7 +47,25 @@ def test_a_name_has_no_paragraphs_of_its_own(cast, name):
     assert cast.admin.name == "Admin"
 
 
-@pytest.mark.parametrize("name", ["Zoë\N{NO-BREAK SPACE}Ada", "Mehr\N{ZERO WIDTH NON-JOINER}dad", ""])
+ADDRESSES = [
+    "Your account is locked: https://evil.example",
+    "www.evil",
+    "ada@evil.example",
+    "Go to evil。example now",
+]
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_a_name_leads_nobody_anywhere(cast, name):
+    with pytest.raises(ValidationError, match="address"):
+        save_settings(cast.admin, name=name, language="", time_zone="", theme="system", by=SYSTEM)
+    cast.admin.refresh_from_db()
+    assert cast.admin.name == "Admin"
+
+
+@pytest.mark.parametrize(
+    "name", ["Zoë\N{NO-BREAK SPACE}Ada", "Dr. J.R. Smith-Jones", "Mehr\N{ZERO WIDTH NON-JOINER}dad", ""]
+)
 def test_a_name_is_written_as_its_language_writes(cast, client_for, name):
     client_for(cast.admin).post("/settings/", {"name": name})
     cast.admin.refresh_from_db()

@@ -51,12 +51,23 @@ def test_the_mail_says_who_invites_whom_where_and_until_when(cast, invite, mailo
     invitation, _ = invite()
     (message,) = mailoutbox
     assert message.to == [NEW]
-    assert message.subject == "Your invitation to Northwind IT"
+    assert message.subject == "Your invitation to Gatehouse"
     words = " ".join(message.body.split())
     assert f"{cast.owner.name} ({cast.owner.email}) invites you to work for Northwind IT" in words
     assert "Your role there will be: Operator." in words
     assert f"until {invitation.expires_at:%-d %B %Y, %H:%M} (UTC)" in words
     assert "&" not in message.body
+
+
+def test_the_mail_begins_with_words_of_ours_and_leads_nowhere_but_here(cast, invite, mailoutbox):
+    """Earlier releases took an address in a name."""
+    User.objects.filter(pk=cast.owner.pk).update(name="Your account is locked, see https://evil.example")
+    cast.owner.refresh_from_db()
+    invite()
+    body = mailoutbox[0].body
+    assert "evil" not in body
+    assert f"{cast.owner.email} invites you to work for Northwind IT." in body
+    assert body.index("You are invited to Gatehouse") < body.index(cast.owner.email)
 
 
 def test_the_mail_is_in_the_readers_language_or_for_newcomers_in_the_inviters(cast, invite, mailoutbox):
@@ -294,9 +305,7 @@ def test_who_is_invited_to_a_customer_that_is_gone_meanwhile_gets_no_others(
     assert not customers_of(newcomer)
 
 
-@pytest.mark.parametrize(
-    "path", ["/invitations/", "/invitations/x/", "/invitations/-/", "/invitations/%00/", "/invitations/é/"]
-)
+@pytest.mark.parametrize("path", ["/invitations/", "/invitations/x/", "/invitations/-/", "/invitations/é/"])
 def test_unknown_links_are_not_found(db, visitor, path):
     answer = visitor.get(path)
     assert answer.status_code == 404

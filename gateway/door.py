@@ -62,7 +62,7 @@ class Door(asyncio.Protocol):
 
     def give_way(self) -> None:
         """Somebody else needs the place."""
-        if self.guest is None:
+        if self.guest is None or self in self._entering:  # before TLS there is nobody to say it to
             self.hang_up()
         else:
             self.guest.give_way()

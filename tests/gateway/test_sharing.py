@@ -249,6 +249,7 @@ def test_who_never_begins_tls_is_counted_and_gives_way(start_gateway):
         stranger = Wire(port, gateway.tls, source="127.0.9.9")
 
         assert stranger.line()[:3] in (b"220", b"+OK")
+        assert silent[0].rest() == b""
         for wire in (*silent, refused, stranger):
             wire.close()
 

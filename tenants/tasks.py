@@ -13,5 +13,11 @@ def refill_spares() -> None:
 
 @shared_task(ignore_result=True)
 def recheck_domains() -> None:
-    """Whether the records that prove domains are still there. Rung once a day by beat."""
-    domains.recheck()
+    """Ring for each proof, to see whether its record is still there. Rung once a day by beat."""
+    for proof_id in domains.all_proofs():
+        recheck_domain.delay(proof_id)
+
+
+@shared_task(ignore_result=True)
+def recheck_domain(proof_id: int) -> None:
+    domains.recheck(proof_id)

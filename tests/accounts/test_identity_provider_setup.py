@@ -7,6 +7,7 @@ import ssl
 import sys
 import threading
 import time
+from ast import literal_eval
 from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,8 +27,9 @@ from tenants import identity, identity_errors
 from tenants.errors import NotAllowed
 from tenants.models import AuditEvent, IdentityProvider, ProvenDomain
 from tenants.services import add_membership
-from tenants.tasks import recheck_domains
+from tenants.tasks import recheck_domain, recheck_domains
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
+from tests.breaking.workers import QUEUE, Bell
 from tests.cast import provider
 
 pytest_plugins = ["tests.accounts.openid.portal"]
@@ -202,19 +204,37 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
     assert AuditEvent.objects.filter(action="identity_provider.domain_proven").exists()
 
 
+@pytest.fixture
+def look_again():
+    """What is done once a day: each proof by a task of its own, so that no name server keeps us from the others."""
+    bell = Bell()
+
+    def look() -> int:
+        bell.flush()
+        recheck_domains()
+        rung = [json.loads(item)["headers"] for item in bell.redis.lrange(QUEUE, 0, -1)]
+        mine = [literal_eval(each["argsrepr"]) for each in rung if each["task"] == recheck_domain.name]
+        for arguments in mine:
+            recheck_domain(*arguments)
+        return len(mine)
+
+    yield look
+    bell.flush()
+
+
 def test_a_proof_whose_record_is_gone_lapses_after_two_weeks_and_not_while_dns_is_away(
-    northwinds, name_server, settings, way_in
+    northwinds, name_server, settings, way_in, look_again
 ):
     proofs = ProvenDomain.objects.filter(domain="northwind.example")
     del name_server.records["_gatehouse.northwind.example"]
-    recheck_domains()
+    assert look_again() == 2
     assert proofs.get().missing_since
     proofs.update(missing_since=timezone.now() - timedelta(days=15))
     address, settings.DNS_SERVER = settings.DNS_SERVER, "127.0.0.1:9"
-    recheck_domains()
+    look_again()
     assert proofs.exists()
     settings.DNS_SERVER = address
-    recheck_domains()
+    look_again()
     assert not proofs.exists()
     assert "No organization signs in here" in page(way_in().start("operator@northwind.example"))
     assert ProvenDomain.objects.get().domain == "acme.example"

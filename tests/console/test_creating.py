@@ -104,7 +104,6 @@ def test_a_name_is_written_as_its_language_writes(
         "two\nlines",
         "two\N{LINE SEPARATOR}lines",
         "two\N{PARAGRAPH SEPARATOR}paragraphs",
-        "nul\x00",
         "bell\x07",
         "\N{RIGHT-TO-LEFT OVERRIDE}lanruoJ",
         "\N{LEFT-TO-RIGHT EMBEDDING}Journal",

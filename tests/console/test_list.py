@@ -74,8 +74,6 @@ def test_the_list_shows_what_each_mailbox_is_and_holds(admin: Client, make_mailb
         ("q=WEST", ["Bern"]),
         ("q=mbx-&sort=-name", ["Chur", "Bern", "Aarau"]),
         ("page=99", ["Aarau", "Bern", "Chur"]),
-        ("q=%00", ["Aarau", "Bern", "Chur"]),
-        ("q=W%00EST", ["Bern"]),
     ],
 )
 def test_searching_and_sorting(

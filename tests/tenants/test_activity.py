@@ -306,7 +306,6 @@ def test_days_are_those_of_the_readers_time_zone(acme):
         {"until": "9999-12-31"},
         {"since": "0001-01-01"},
         {"kind": "nonsense"},
-        {"q": "\x00"},
         {"q": "x" * 1000},
         {"before": "x"},
         {"before": "9" * 40},

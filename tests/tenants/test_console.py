@@ -71,7 +71,6 @@ def test_the_list_searches_name_and_host(cast, visit):
     assert names(visit(cast.owner, "/customers/", q="Acme.portal.localhost")) == ["Acme"]
     assert names(visit(cast.owner, "/customers/", q="acme.portal.localhost.example")) == []
     assert names(visit(cast.owner, "/customers/", q="initech")) == []
-    assert visit(cast.owner, "/customers/", q="\x00").status_code == 200
     assert "&lt;script&gt;" in visit(cast.owner, "/customers/", q="<script>").content.decode()
 
 

@@ -123,7 +123,7 @@ class Unknown(OpenIDRefusal):
     code = "unknown-person"
     template = _(
         "Your organization knows you, but with this address you can't enter the portal. "
-        "Ask your administrator for an invitation, or to let your provider's sign-in in under “People”."
+        "Ask your administrator for an invitation, or to allow “Sign-in by the provider” under “People”."
     )
 
 

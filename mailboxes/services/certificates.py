@@ -36,7 +36,7 @@ KEY_INFO = b"gatehouse/v1/certificate-key"
 NOT_COVERED = (
     gettext_noop("Backups of the database and of the message store that were made before the deletion."),
     gettext_noop(
-        "What PostgreSQL itself still holds of the destroyed keys until it is overwritten: pages of its files, its write-ahead log (WAL) and WAL archives, replicas, snapshots of disks, and base backups made from these, also later than the deletion. With such a copy, the sealed messages and the password the mail can be read."
+        "What PostgreSQL itself still holds of the destroyed keys until it is overwritten: pages of its files, its write-ahead log (WAL) and WAL archives, replicas, snapshots of disks, and base backups made from these, even after the deletion. Whoever has such a copy, the sealed messages and the password can read the mail."
     ),
     gettext_noop("Mail that an archiver collected before the deletion, wherever it went from there."),
     gettext_noop("Mail that waits in the queues of senders and was never accepted here."),

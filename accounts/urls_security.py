@@ -4,14 +4,12 @@ from allauth.account import views as account
 from allauth.mfa.base import views as mfa
 from allauth.mfa.totp import views as totp
 from django.urls import URLPattern, URLResolver, path
-from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
 from accounts.security import forms, views
 
 to_security = RedirectView.as_view(pattern_name="security")
 
-# Whoever presses Back on a shared computer finds neither codes nor secrets: never_cache.
 urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/security/", views.security, name="security"),
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
@@ -22,11 +20,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         mfa.ReauthenticateView.as_view(form_class=forms.ConfirmCodeForm),
         name="mfa_reauthenticate",
     ),
-    path("accounts/2fa/totp/activate/", never_cache(views.ActivateApp.as_view()), name="mfa_activate_totp"),
+    path("accounts/2fa/totp/activate/", views.ActivateApp.as_view(), name="mfa_activate_totp"),
     path("accounts/2fa/totp/deactivate/", totp.deactivate_totp, name="mfa_deactivate_totp"),
     path(
         "accounts/2fa/recovery-codes/",
-        never_cache(views.RecoveryCodes.as_view()),
+        views.RecoveryCodes.as_view(),
         name="mfa_view_recovery_codes",
     ),
     path(
@@ -40,7 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="mfa_download_recovery_codes",
     ),
     path("accounts/2fa/webauthn/", to_security, name="mfa_list_webauthn"),
-    path("accounts/2fa/webauthn/add/", never_cache(views.AddPasskey.as_view()), name="mfa_add_webauthn"),
+    path("accounts/2fa/webauthn/add/", views.AddPasskey.as_view(), name="mfa_add_webauthn"),
     path(
         "accounts/2fa/webauthn/keys/<int:pk>/edit/", views.RenamePasskey.as_view(), name="mfa_edit_webauthn"
     ),

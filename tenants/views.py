@@ -11,7 +11,6 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from tenants.access import customers_of, providers_of
@@ -39,7 +38,6 @@ class Row:
     stopped: int  # jobs that need somebody
 
 
-@never_cache
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Leads providers' people to their customers, a customer's people to their console, other staff to the admin."""
@@ -53,7 +51,6 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("customers")
 
 
-@never_cache
 @require_safe
 def customers(request: HttpRequest) -> HttpResponse:
     """The customers that the person may enter: ?q= searches name and host, ?sort= is one of SORTS, ?page= counts."""

@@ -11,7 +11,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from tenants import activity, activity_csv
@@ -58,21 +57,18 @@ class Question(forms.Form):
         )
 
 
-@never_cache
 @require_safe
 def customer_activity(request: Any) -> HttpResponse:
     """A customer's console: what anybody did at this customer."""
     return _page(request, _at_customer(request), lambda entry: entry.path)
 
 
-@never_cache
 @require_safe
 def customer_activity_csv(request: Any) -> HttpResponseBase:
     """The same as a file."""
     return _file(request, _at_customer(request), request.customer.slug)
 
 
-@never_cache
 @require_safe
 def provider_activity(request: HttpRequest) -> HttpResponse:
     """The operators' host: what was done at the person's provider, and at the customers that they may enter."""
@@ -85,7 +81,6 @@ def provider_activity(request: HttpRequest) -> HttpResponse:
     return _page(request, _of_provider(request), link)
 
 
-@never_cache
 @require_safe
 def provider_activity_csv(request: HttpRequest) -> HttpResponseBase:
     """The same as a file."""

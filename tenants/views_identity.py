@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import Refusal
@@ -24,7 +23,6 @@ from tenants.views_members import Desk
 from tenants.views_team import desk_of
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def identity_provider(request: HttpRequest) -> HttpResponse:
     """Set up or change. The button “check” asks the service and saves nothing."""

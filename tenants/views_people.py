@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants import identity, services, views_members
@@ -14,7 +13,6 @@ from tenants.access import Right, require
 from tenants.views_members import Desk
 
 
-@never_cache
 @require_safe
 def people(request: Any) -> HttpResponse:
     desk = _desk(request, Right.VIEW_PEOPLE)
@@ -43,19 +41,16 @@ def identity_provider(request: Any) -> HttpResponse:
     return redirect(desk.home)
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: Any) -> HttpResponse:
     return views_members.invite(request, _desk(request, Right.MANAGE_PEOPLE))
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def member(request: Any, pk: int) -> HttpResponse:
     return views_members.member(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: Any, pk: int) -> HttpResponse:
     return views_members.remove(request, _desk(request, Right.MANAGE_PEOPLE), pk)

@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants import errors, services, views_members
@@ -13,7 +12,6 @@ from tenants.models import Provider
 from tenants.views_members import Desk
 
 
-@never_cache
 @require_safe
 def team(request: HttpRequest) -> HttpResponse:
     """The people of one provider; ?provider= says which, if somebody works for several."""
@@ -27,19 +25,16 @@ def team(request: HttpRequest) -> HttpResponse:
     return views_members.index(request, desk, "tenants/team.html", more)
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: HttpRequest) -> HttpResponse:
     return views_members.invite(request, desk_of(request, Right.MANAGE_TEAM))
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def member(request: HttpRequest, pk: int) -> HttpResponse:
     return views_members.member(request, desk_of(request, Right.MANAGE_TEAM), pk)
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
     return views_members.remove(request, desk_of(request, Right.MANAGE_TEAM), pk)

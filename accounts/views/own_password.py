@@ -4,7 +4,6 @@ from allauth.account.internal.flows.password_change import finalize_password_cha
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import cache_control
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
@@ -15,7 +14,6 @@ from accounts.models import User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@cache_control(no_store=True)
 @sensitive_post_parameters()
 def own_password(request: HttpRequest) -> HttpResponse:
     """Reset it in two steps: until the second the old one stays valid."""
@@ -27,7 +25,6 @@ def own_password(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@cache_control(no_store=True)
 @sensitive_post_parameters()
 @sensitive_variables("form")
 def choose_own_password(request: HttpRequest) -> HttpResponse:

@@ -11,16 +11,15 @@ from django.views.decorators.http import require_http_methods
 
 from mailboxes import errors, services
 from mailboxes.forms import ConfirmForm, NewForm
-from mailboxes.views.guards import ConsoleRequest, needs, never_kept
-from tenants.access import Right
+from mailboxes.views.guards import ConsoleRequest
+from tenants.access import Right, require
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs(Right.CREATE_MAILBOX)
-@never_kept
 @sensitive_post_parameters("token")
 def new(request: ConsoleRequest) -> HttpResponse:
     """Create a mailbox in two steps: name it and see its password; confirm, and it exists."""
+    require(request.user, request.customer, Right.CREATE_MAILBOX)  # the form comes before any verb asks
     if request.method == "POST":
         return _confirm(request) if "token" in request.POST else _offer(request)
     # What Back brings along; wrong words are as good as none.

@@ -1,8 +1,5 @@
-"""Who gets through to a page of the console, and what no cache may keep."""
+"""Who gets through to a page of the console."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,10 +11,8 @@ from django_htmx.middleware import HtmxDetails
 from accounts.models import User
 from mailboxes import errors, services
 from mailboxes.models import Mailbox
-from tenants.access import Right, require
+from tenants.access import Right
 from tenants.models import Customer
-
-View = Callable[..., HttpResponse]
 
 # Somebody else deleted the mailbox between the finding and the doing.
 OVERTAKEN = (errors.NoSuchMailbox, errors.MailboxDeleting)
@@ -30,37 +25,6 @@ class ConsoleRequest(HttpRequest):
     customer: Customer
     rights: frozenset[Right]
     htmx: HtmxDetails
-
-
-def needs(right: Right) -> Callable[[View], View]:
-    """For pages that show something before a verb is asked: who has no right there gets the 403 page, as from a verb."""
-
-    def guard(view: View) -> View:
-        @wraps(view)
-        def guarded(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            require(request.user, request.customer, right)
-            return view(request, *args, **kwargs)
-
-        return guarded
-
-    return guard
-
-
-def never_kept(view: View) -> View:
-    """For pages that may hold a password: no cache keeps them, and no other site learns that they were open.
-
-    The referrer policy is "same-origin", not "no-referrer": with that, browsers send "Origin: null" with the page's
-    own form, which the protection against forged requests must refuse. The page's address says nothing secret.
-    """
-
-    @wraps(view)
-    def marked(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response["Cache-Control"] = "no-store"
-        response["Referrer-Policy"] = "same-origin"
-        return response
-
-    return marked
 
 
 def find_mailbox(request: ConsoleRequest, pk: UUID, right: Right) -> Mailbox:

@@ -15,7 +15,7 @@ from mailboxes import errors, services
 from mailboxes.forms import RetryForm
 from mailboxes.models import Job
 from mailboxes.services.jobs import RIGHT_OF
-from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, never_kept
+from mailboxes.views.guards import OVERTAKEN, ConsoleRequest
 from mailboxes.views.live import asks_for_a_part, fingerprint, part
 from tenants import answering
 
@@ -23,7 +23,6 @@ SAID_EVERY = 25  # percent: more often would drown out whatever else a screen re
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_kept
 @sensitive_post_parameters("password")
 @vary_on_headers("HX-Request")
 def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:

@@ -12,12 +12,11 @@ from django.views.decorators.http import require_http_methods
 from mailboxes import errors, services
 from mailboxes.forms import ResetForm, UnderstoodForm, UnlockForm
 from mailboxes.models import Job, Mailbox
-from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, find_mailbox, never_kept, to_the_mailbox
+from mailboxes.views.guards import OVERTAKEN, ConsoleRequest, find_mailbox, to_the_mailbox
 from tenants.access import Right
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_kept
 @sensitive_post_parameters("token", "current_password")
 def reset_password(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Reset the password in two steps: prove or decide, and see the new one; confirm, and it holds."""
@@ -91,7 +90,6 @@ def _confirm(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_kept
 @sensitive_post_parameters("password")
 @sensitive_variables("form")
 def unlock(request: ConsoleRequest, pk: UUID) -> HttpResponse:
@@ -118,13 +116,8 @@ def unlock(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     activity = services.activity(request.customer, mailbox, by=request.user)
     if form.is_bound and not activity.locked:  # the button was pressed twice, or somebody was quicker
         messages.info(request, _("No mail is locked any more."))
-        return _to_the_job(
-            mailbox,
-            next(
-                (job for job in services.jobs_of(request.customer, mailbox, by=request.user) if job.is_live),
-                None,
-            ),
-        )
+        jobs = services.jobs_of(request.customer, mailbox, by=request.user)
+        return _to_the_job(mailbox, next((job for job in jobs if job.is_live), None))
     context = {
         "mailbox": mailbox,
         "activity": activity,

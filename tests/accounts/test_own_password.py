@@ -96,7 +96,7 @@ def test_the_other_sessions_end_and_this_one_goes_on_under_a_new_key(cast, clien
 def test_the_page_with_the_password_is_kept_by_no_cache(cast, client_for):
     client = client_for(cast.admin)
     for page in (client.get(RESET), offered(client), client.get(CHOOSE)):
-        assert page["Cache-Control"] == "no-store"
+        assert "no-store" in page["Cache-Control"]
 
 
 def test_the_pages_need_the_forms_token(cast, client_for):

@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+from django.conf import settings
+
 from portal.catalogs import ROOT
 
 # `gateway/test_pop3`: ids_are_the_same_after_a_restart, deletions_are_marks_until_quit
@@ -9,18 +12,61 @@ GUARDS = re.compile(r"`([a-z]+/test_\w+)`: (\w+(?:, \w+)*)")
 TEST = re.compile(r"^(?:async )?def test_(\w+)", re.MULTILINE)
 
 
+# `V10.4.1 to V10.4.11`, of the standard's requirements
+REQUIREMENTS = re.compile(r"V(\d+\.\d+)\.(\d+)(?: to V\1\.(\d+))?")
+LINK = re.compile(r"\]\(([^)\s:]+)\)")  # without a scheme
+
+
 def read(path):
     return (ROOT / path).read_text() if (ROOT / path).exists() else ""
 
 
-def test_every_test_that_guards_an_invariant_exists():
-    guards = GUARDS.findall(read("docs/invariants.md"))
+@pytest.mark.parametrize("document", ["docs/invariants.md", "docs/asvs.md"])
+def test_every_test_that_a_document_names_exists(document):
+    guards = GUARDS.findall(read(document))
     assert len(guards) > 100
     named = {(file, name) for file, names in guards for name in names.split(", ")}
-    missing = {
-        f"{file}: {name}" for file, name in named if name not in TEST.findall(read(f"tests/{file}.py"))
-    }
-    assert missing == set()
+    tests = {file: set(TEST.findall(read(f"tests/{file}.py"))) for file, _ in named}
+    assert [f"{file}: {name}" for file, name in sorted(named) if name not in tests[file]] == []
+
+
+def test_each_requirement_of_the_standard_is_judged_once_and_the_counts_are_right():
+    document = read("docs/asvs.md")
+    judged = {"hold": [], "don't apply": [], "are missing": []}
+    for row in re.findall(r"^\| (V.*)$", document, re.MULTILINE):
+        requirements, _, how, *_ = row.split(" | ")
+        kind = "are missing" if how.startswith("**missing**") else "hold"
+        kind = "don't apply" if how.startswith("does not apply") else kind
+        for section, first, last in REQUIREMENTS.findall(requirements):
+            judged[kind] += [f"V{section}.{number}" for number in range(int(first), int(last or first) + 1)]
+    told = {kind: int(re.search(rf"\*\*(\d+)\*\* {kind}", document)[1]) for kind in judged}
+    assert told == {kind: len(found) for kind, found in judged.items()}
+    assert len(set().union(*judged.values())) == sum(told.values()) == 253
+
+
+def test_each_setting_that_shows_something_exists():
+    rows = re.findall(r"^\| V.*\| ([^|]*) \|$", read("docs/asvs.md"), re.MULTILINE)
+    named = set(re.findall(r"`([A-Z_]{5,})`", " ".join(rows)))
+    assert len(named) > 5
+    variables = read("docs/settings.md")
+    assert [name for name in sorted(named) if not (hasattr(settings, name) or name in variables)] == []
+
+
+def anchors(document):
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", document, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_between_documents_lead_somewhere():
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    broken = []
+    for document in documents:
+        for link in LINK.findall(document.read_text()):
+            path, _, anchor = link.partition("#")
+            there = document.parent / path if path else document
+            if not there.exists() or (anchor and anchor not in anchors(there.read_text())):
+                broken.append(f"{document.relative_to(ROOT)}: {link}")
+    assert len(documents) > 10 and broken == []
 
 
 def test_every_check_of_the_settings_is_explained():

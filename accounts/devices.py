@@ -20,6 +20,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.peers import canonical
 
 COOKIE = "device"
 COOKIE_SECONDS = 400 * 24 * 3600  # browsers keep none longer
@@ -82,9 +83,7 @@ def user_agent_of(request: HttpRequest) -> str:
 
 def network(address: str) -> str:
     """The network that an address belongs to, as long as people keep the same one for days."""
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
+    parsed = ipaddress.ip_address(canonical(address))
     return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
 
 

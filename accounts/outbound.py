@@ -17,6 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from accounts.openid_errors import AnswersTooMuch, LeadsElsewhere, NotEncrypted, PrivateNetwork, Unreachable
+from accounts.peers import canonical
 
 CONNECT_SECONDS = 3
 SILENCE_SECONDS = 5
@@ -162,8 +163,7 @@ def _connect(host: str, port: int) -> socket.socket:
 
 
 def _may_enter(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
+    address = ipaddress.ip_address(canonical(text))
     return _is_playground() or is_public(address) or _is_invited(address)
 
 

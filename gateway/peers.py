@@ -4,6 +4,8 @@ import ipaddress
 from collections import Counter
 from typing import Any, Protocol
 
+from accounts.peers import canonical
+
 UNKNOWN = "0.0.0.0"  # noqa: S104  never bound to: the name of a peer that hung up before it could be asked
 
 
@@ -11,11 +13,9 @@ def peer_address(transport: Any) -> str:
     """The peer's IP address in canonical form; an IPv4 address that came in over IPv6 is the IPv4 address."""
     name = transport.get_extra_info("peername")
     try:
-        address = ipaddress.ip_address(name[0].partition("%")[0])
+        return canonical(name[0])
     except (TypeError, IndexError, ValueError, AttributeError):
         return UNKNOWN
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
 
 
 def network_of(peer: str) -> str:
@@ -49,9 +49,8 @@ class Places:
         self.total = total
         self.per_network = per_network
         self._taken = 0
-        self._networks: dict[
-            str, dict[str, dict[Guest, None]]
-        ] = {}  # guests by network and address, oldest first
+        # By network and address, oldest first.
+        self._networks: dict[str, dict[str, dict[Guest, None]]] = {}
         self._sizes: Counter[str] = Counter()
 
     def take(self, guest: Guest) -> bool:
@@ -117,7 +116,7 @@ def _first_to_go(groups: list[dict[Guest, None]], largest: int, mine: int) -> Gu
 
 
 def _levels(peer: str) -> tuple[str, str]:
-    """Network and address, as places are shared: /24 and one address, or /48 and /64, as sites and households get them."""
+    """Network and address, as places are shared: /24 and one address; /48 and /64, as sites and households get them."""
     if ":" not in peer:
         return network_of(peer), peer
     return str(ipaddress.ip_network(f"{peer}/48", strict=False)), network_of(peer)

@@ -12,8 +12,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
-from accounts.devices import network
-from tenants.middleware import client_address
+from accounts.devices import address_of, network
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ def _is_costly(request: HttpRequest) -> bool:
 
 def _counted_for(request: Any) -> Limits:
     if not request.user.is_authenticated:
-        return [(("network", network(client_address(request))), OF_A_NETWORK)]
+        return [(("network", network(address_of(request))), OF_A_NETWORK)]
     person = (("person", request.user.pk), OF_A_PERSON)
     if request.customer is None:
         return [person]

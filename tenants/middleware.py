@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_urlconf
 from django_tenants.utils import tenant_context
 
+from accounts.devices import address_of
 from tenants import audit
 from tenants.access import rights_of
 from tenants.models import Customer, Domain
@@ -56,7 +57,7 @@ class HostTenant:
         if name is None or not f".{name}".endswith(f".{settings.BASE_DOMAIN}"):
             return HttpResponseNotFound("Not Found", content_type="text/plain")
         leave_for_public()
-        origin = audit.origin.set(client_address(request))
+        origin = audit.origin.set(address_of(request))
         try:
             _lead(request, name)
             return self.get_response(request)
@@ -92,16 +93,6 @@ class CustomerGate:
         if isinstance(response, StreamingHttpResponse):
             response.streaming_content = _inside(customer, cast(Iterable[Any], response.streaming_content))
         return response
-
-
-def client_address(request: HttpRequest) -> str:
-    """The IP address of who asks. Forwarded ones count only as far as proxies of ours have written them."""
-    proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT
-    if proxies:
-        forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-        if len(forwarded) >= proxies and len(forwarded[-proxies]) <= 45:
-            return forwarded[-proxies]
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _host(request: HttpRequest) -> tuple[str | None, str]:

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts.peers import canonical
 from mailboxes import errors
 from mailboxes.models import Message, TallyChange
 from mailboxes.services import tallies
@@ -148,9 +149,7 @@ class _Copy:
 
     def check_room(self) -> None:
         entry = directory.look_up(self.recipient.address)
-        if (
-            entry is not None
-        ):  # one that is on its way out has no current key, which is noticed when the row goes in
+        if entry is not None:  # else it has no key any more, which is noticed when the row goes in
             _check_room(entry, self.octets)
 
     def keep(self) -> None:
@@ -211,6 +210,5 @@ def _count_put_off(entry: DirectoryEntry) -> None:
 def _is_allowed(peer: str, networks: Sequence[str]) -> bool:
     if not networks:
         return True
-    address = ipaddress.ip_address(peer)
-    address = getattr(address, "ipv4_mapped", None) or address
+    address = ipaddress.ip_address(canonical(peer))
     return any(address in ipaddress.ip_network(network, strict=False) for network in networks)

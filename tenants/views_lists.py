@@ -11,7 +11,6 @@ SEARCH_LENGTH, SEARCH_WORDS = 200, 8  # each word is a look through all texts of
 
 def searched(request: HttpRequest) -> str:
     """What ?q= looks for. Of more than anybody means the beginning counts, and the page says so."""
-    # PostgreSQL takes no NUL, and what nobody can type need not be an error.
     text = request.GET.get("q", "").strip()
     words = text[:SEARCH_LENGTH].split()
     if len(text) <= SEARCH_LENGTH and len(words) <= SEARCH_WORDS:

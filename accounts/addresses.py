@@ -1,7 +1,7 @@
 """E-mail addresses: one spelling for one person, wherever an address is typed, sent by somebody, or looked up."""
 
 from typing import Any
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 import idna
 from django import forms
@@ -10,9 +10,9 @@ from django.core.validators import validate_email
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.names import visible
+
 LONGEST = 254  # RFC 5321, 4.5.3.1.3
-# Unicode calls these invisible too, though they are not of category Cf: fillers, and selectors of a letter's form.
-UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(at) for at in range(0xFE00, 0xFE10)}
 
 
 def canonical(address: str) -> str:
@@ -21,7 +21,7 @@ def canonical(address: str) -> str:
     Without invisible characters, NFC, in lower case, the domain in the ASCII form of IDNA (RFC 5891). A letter that
     would become an ASCII one on the way (U+212A, the sign for kelvin, a `k`) stays what it is: it is somebody else's.
     """
-    seen = "".join(char for char in address if category(char) != "Cf" and char not in UNSEEN).strip()
+    seen = visible(address).strip()
     if seen.isascii():
         local, at, domain = seen.lower().rpartition("@")
     else:
@@ -29,11 +29,6 @@ def canonical(address: str) -> str:
             return "".join(char.lower() if char.isascii() else char for char in seen)
         local, at, domain = normalize("NFC", seen.lower()).rpartition("@")
     return f"{local}{at}{_ascii_domain(domain)}" if at else domain
-
-
-def refuse(address: str) -> None:
-    """As a validator: what check() raises."""
-    check(address)
 
 
 def check(address: str) -> str:
@@ -87,7 +82,7 @@ class AddressField(models.EmailField):
 class AddressFormField(forms.EmailField):
     """Gives the one spelling of what was typed."""
 
-    default_validators = [refuse]
+    default_validators = [check]  # type: ignore[list-item]  # what it returns is not looked at
 
     def to_python(self, value: Any) -> str:
         return canonical(super().to_python(value) or "")

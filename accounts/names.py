@@ -11,6 +11,12 @@ from django.utils.translation import gettext_lazy as _
 NO_LINE = {"Cc", "Zl", "Zp", "Cs"}
 # Embeddings and overrides of direction: what stands behind the name on the page would be turned around with it.
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e")
+# What nobody sees: one of the categories, and whatever theirs is joiners and fillers, selectors of a letter's form, tags
+# and the blank of Braille.
+INVISIBLE = "Cf"
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
+    chr(point) for start, end in ((0xFE00, 0xFE0F), (0xE0000, 0xE0FFF)) for point in range(start, end + 1)
+}
 
 # Whatever a program that shows mail makes a link of, or a reader types: URLs, e-mail addresses, names of hosts with any
 # of the dots that browsers read as one, numbers of hosts.
@@ -30,8 +36,12 @@ def is_a_line(text: str) -> bool:
 
 def addresses_in(text: str) -> set[str]:
     """Addresses of websites, people and hosts that stand in a text, also behind invisible letters."""
-    seen = "".join(letter for letter in text if category(letter) != "Cf")
-    return {_EDGES.sub("", found).casefold() for found in _ADDRESS.findall(seen)}
+    return {_EDGES.sub("", found).casefold() for found in _ADDRESS.findall(visible(text))}
+
+
+def visible(text: str) -> str:
+    """Without the characters that nobody sees."""
+    return "".join(char for char in text if category(char) != INVISIBLE and char not in BLANK)
 
 
 def validate_name(name: str) -> None:

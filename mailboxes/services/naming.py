@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from accounts.names import is_a_line
+from accounts.names import is_a_line, visible
 from mailboxes import errors
 from mailboxes.models import Mailbox
 
@@ -16,11 +16,7 @@ MARKS_IN_A_ROW = 8  # upon one letter. No script needs as many, and more would p
 
 NAME_CONSTRAINTS = {"mailbox_canonical_name_unique", "mailbox_name_unique"}
 
-SPACE, INVISIBLE, MARKS = "Zs", "Cf", {"Mn", "Me"}  # of Unicode's categories
-# Invisible too, whatever their category: joiners and fillers, variation selectors, tags, the blank of Braille.
-BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
-    chr(point) for start, end in ((0xFE00, 0xFE0F), (0xE0000, 0xE0FFF)) for point in range(start, end + 1)
-}
+SPACE, MARKS = "Zs", {"Mn", "Me"}  # of Unicode's categories
 
 
 def clean_name(name: str) -> str:
@@ -38,8 +34,7 @@ def canonical_name(name: str) -> str:
     """What is the same for two names that people can't tell apart: Unicode's NFKC with case folded, without what is
     invisible, with single spaces. Nobody reads it.
     """
-    visible = "".join(char for char in name if category(char) != INVISIBLE and char not in BLANK)
-    folded = normalize("NFKC", normalize("NFKC", visible).casefold())
+    folded = normalize("NFKC", normalize("NFKC", visible(name)).casefold())
     return " ".join(folded.split())
 
 
@@ -61,7 +56,7 @@ def clean_reason(reason: str) -> str:
 
 def seen(name: str) -> str:
     """What people see of a name, and can type after it."""
-    return "".join(char for char in _with_plain_spaces(name) if category(char) != INVISIBLE).strip()
+    return visible(_with_plain_spaces(name)).strip()
 
 
 def _marks_in_a_row(text: str) -> int:

@@ -405,7 +405,7 @@ def test_a_customers_people_come_by_it_only_with_the_customers_consent(
         assert answer.status_code == status or not visitor.is_signed_in
         if button == "off":
             again = way_in()
-            assert is_refused(again.signs_in(ADMIN), again, "to let your provider")
+            assert is_refused(again.signs_in(ADMIN), again, "or to allow “Sign-in by the provider”")
     told = AuditEvent.objects.filter(
         action__startswith="identity_provider.consent", customer_id=customer("acme").pk
     )

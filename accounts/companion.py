@@ -37,9 +37,9 @@ _PREFIX = "__Host-" if settings.SECURE_COOKIES else ""  # browsers take that fro
 COMPANION, AWAITED = f"{_PREFIX}companion", f"{_PREFIX}awaited"
 
 
-def companion_of(session_key: str) -> str:
-    """What has to come with this session."""
-    return salted_hmac("gatehouse companion", session_key, algorithm="sha256").hexdigest()
+def companion_of(session_key: str, secret: str | None = None) -> str:
+    """What has to come with this session. `secret` is an earlier SECRET_KEY."""
+    return salted_hmac("gatehouse companion", session_key, secret=secret, algorithm="sha256").hexdigest()
 
 
 class CompanionSessions(SessionMiddleware):
@@ -76,12 +76,9 @@ class CompanionSessions(SessionMiddleware):
 
 
 def _came_along(request: HttpRequest, key: str) -> bool:
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    expected = [
-        salted_hmac("gatehouse companion", key, secret=secret, algorithm="sha256").hexdigest()
-        for secret in keys
-    ]
-    return any(constant_time_compare(request.COOKIES.get(COMPANION, ""), one) for one in expected)
+    came = request.COOKIES.get(COMPANION, "")
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return any(constant_time_compare(came, companion_of(key, secret)) for secret in secrets)
 
 
 def _is_signed_in(request: HttpRequest) -> bool:

@@ -143,7 +143,7 @@ def done(customer: Customer, job_id: UUID) -> None:
 def workers(number: int, log: Path) -> Iterator[None]:
     """So many worker processes, ready to work."""
     command = [sys.executable, "-m", "celery", "--quiet", "--app", "portal", "worker"]
-    options = ["--concurrency", str(number), "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    options = ["--concurrency", str(number), "--loglevel", "INFO"]
     with log.open("ab") as output:
         before = log.stat().st_size
         process = subprocess.Popen([*command, *options], stdout=output, stderr=output)

@@ -127,8 +127,8 @@ class GuessLimits:
         return bool(self._ask_redis(lambda _, server: server.exists(_proven_key(key)), otherwise=False))
 
     def _remember(self, key: str) -> None:
+        self._proven.pop(key, None)  # so that it comes to the end, whatever other threads drop meanwhile
         self._proven[key] = self._clock()
-        self._proven.move_to_end(key)
         if len(self._proven) > PROVEN_KEPT:
             self._proven.popitem(last=False)
         self._ask_redis(lambda _, server: server.set(_proven_key(key), 1, ex=PROVEN_SECONDS), otherwise=None)

@@ -29,11 +29,10 @@ async def capa(session: "Session", argument: str) -> Reply:
 
 
 async def stls(session: "Session", argument: str) -> Reply:
-    """RFC 2595 4. Nothing said before counts afterwards."""
+    """RFC 2595 4. Nothing said before counts afterwards: no name is taken before TLS."""
     no_argument(argument)
     if session.secure:
         raise BadCommand("TLS is already on")
-    session.login = None
     return ok("Begin TLS", then=Then.START_TLS)
 
 

@@ -143,7 +143,6 @@ def _processes() -> dict[str, list[str]]:
         ],
         "worker": [
             *(*celery, "worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
-            *("--without-gossip", "--without-mingle"),
         ],
         "beat": [
             *(*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""),

@@ -72,7 +72,6 @@ class Workers:
         command = [
             *(sys.executable, *unwarned, "-m", "celery", "--quiet", "--app", "portal"),
             *("worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             *("--hostname", f"worker{number}@localhost"),
             *(("--beat", "--schedule", str(self._folder / f"beat{number}")) if beat else ()),
         ]

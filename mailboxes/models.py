@@ -79,9 +79,8 @@ class Mailbox(models.Model):
         verbose_name_plural = _("mailboxes")
         constraints = [
             models.UniqueConstraint("canonical_name", name="mailbox_canonical_name_unique"),
-            models.UniqueConstraint(
-                Lower("name"), name="mailbox_name_unique"
-            ),  # the release before asks for it
+            # Asked for by the release before only.
+            models.UniqueConstraint(Lower("name"), name="mailbox_name_unique"),
         ]
 
     def __str__(self) -> str:

@@ -205,7 +205,10 @@ def _make_durably(folder: Path) -> None:
 
 
 def _remove_all(path: Path) -> None:
-    """A file, a pipe, a link itself or a folder with its content. Raises FileNotFoundError, NotADirectoryError, StoreFailed."""
+    """A file, a pipe, a link itself or a folder with its content.
+
+    Raises FileNotFoundError, NotADirectoryError, StoreFailed.
+    """
     try:
         try:
             path.unlink()

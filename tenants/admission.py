@@ -15,8 +15,9 @@ from tenants import audit
 
 
 class StillAdmitted:
-    """Marks what is done in such a session as vouched for by the provider, and signs out whom their identity provider may no longer sign in: it was switched off, or they have got a role where
-    it has no say. The page that they asked for then leads them to the sign-in.
+    """Marks what is done in a session that an identity provider has opened as vouched for by it, and signs out whom it may
+    no longer sign in: it was switched off, or they have got a role where it has no say. The page that they asked for
+    then leads them to the sign-in.
 
     Comes after the messages, and before the one that notes who is there. A session that was opened by a password or
     a passkey asks the database nothing.

@@ -33,10 +33,8 @@ def send(event_id: int) -> None:
         return
     addresses = [event.target_name]
     if event.action == ADDRESS_CHANGED:
-        addresses = [
-            event.data["before"],
-            event.data["email"],
-        ]  # the old one first: it is the one to be warned
+        # The old one first: it is the one to be warned.
+        addresses = [event.data["before"], event.data["email"]]
     for address in addresses:
         reader = User(email=address, name=person.name, language=person.language, time_zone=person.time_zone)
         mails.send(reader, TEMPLATES[event.action], {"event": event})

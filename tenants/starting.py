@@ -10,9 +10,8 @@ log = logging.getLogger(__name__)
 
 # Services that are away make nothing unsafe: processes start, say so in /readyz, and go on when these are back.
 AWAY = {"gatehouse.E016", "gatehouse.E017"}
-NEVER_AGAIN = (
-    3  # the exit status with which a worker of gunicorn ends all of it, instead of being started anew
-)
+# The exit status with which a worker of gunicorn ends all of it, instead of being started anew.
+NEVER_AGAIN = 3
 
 
 def refuse_unsafe_setup() -> None:

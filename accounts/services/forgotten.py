@@ -33,10 +33,10 @@ def ask_for_reset(email: str) -> None:
 def mail_reset_link(email: str) -> None:
     """Send the link, which works once and for PASSWORD_RESET_TIMEOUT seconds.
 
-    Nothing is sent for an address that nobody here has, an account that is switched off, or a person who has no password because
-    they sign in through an identity provider: a password would be a way around it. The mail goes to the address
-    that we know, not to the one that was typed, however alike they look. After five in an hour, one goes out in
-    ten minutes: who has been sent so many has one that still works, however many others ask.
+    Nothing is sent for an address that nobody here has, an account that is switched off, or a person who has no
+    password because they sign in through an identity provider: a password would be a way around it. The mail goes to
+    the address that we know, not to the one that was typed, however alike they look. After five in an hour, one goes
+    out in ten minutes: who has been sent so many has one that still works, however many others ask.
     """
     user = User.objects.filter(email=email, is_active=True).first()
     if user is None or not user.has_usable_password():

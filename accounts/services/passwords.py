@@ -45,8 +45,8 @@ def offer_password(user: User, *, by: Actor) -> PasswordOffer:
 def accept_password(user: User, token: str, *, by: Actor) -> None:
     """The offered password is the person's from now on.
 
-    Raises SomebodyElses, PasswordOfferExpired, PasswordOfferAltered (also for somebody else's), PasswordAlreadySaved for the second of
-    two presses, PasswordOfferOutdated when the password has changed since: so a token works once.
+    Raises SomebodyElses, PasswordOfferExpired, PasswordOfferAltered (also for somebody else's), PasswordAlreadySaved
+    for the second of two presses, PasswordOfferOutdated when the password has changed since: so a token works once.
     """
     require_self(by, user)
     try:
@@ -68,8 +68,8 @@ def accept_password(user: User, token: str, *, by: Actor) -> None:
 def choose_password(user: User, password: str, *, by: Actor) -> None:
     """The chosen password is the person's from now on.
 
-    Raises SomebodyElses, django.core.exceptions.ValidationError with what is weak about it, SamePassword, PasswordAlreadySaved for the
-    second of two presses, PasswordOfferOutdated.
+    Raises SomebodyElses, django.core.exceptions.ValidationError with what is weak about it, SamePassword,
+    PasswordAlreadySaved for the second of two presses, PasswordOfferOutdated.
     """
     require_self(by, user)
     validate_password(password, user)

@@ -27,9 +27,8 @@ LOGIN_SECONDS = 30  # one Argon2 and a few queries
 STEP_SECONDS = 60  # to open or continue one message
 COMMIT_SECONDS = 120  # to delete what was marked
 RENEW_SECONDS = 60  # how often a living session says so
-REFUSAL_SECONDS = (
-    0.5  # from a wrong password to its answer, whatever work it took; longer than any of it takes
-)
+# From a wrong password to its answer, whatever work it took; longer than any of it takes.
+REFUSAL_SECONDS = 0.5
 TOLD_AGAIN_SECONDS = 60  # how often the refusals of one pair are written down for the console
 TOLD_PAIRS = 10_000  # that are remembered for this
 AT_ONCE = 4  # sign-ins under way for one mailbox from one network; one of them gets the maildrop

@@ -9,9 +9,8 @@ from accounts.actors import Actor
 from mailboxes import errors
 from tenants.models import Customer
 
-OFFER_SECONDS = (
-    3600  # time to print the sheet and hand it over, short enough that nobody comes back the next day
-)
+# Time to print the sheet and hand it over, short enough that nobody comes back the next day.
+OFFER_SECONDS = 3600
 
 
 def sign(salt: str, customer: Customer, by: Actor, **offered: Any) -> str:

@@ -16,8 +16,8 @@ from tenants.models import Customer
 def retry(customer: Customer, job: Job, *, by: Actor, password: str = "") -> Job:
     """Let a failed, pausing or waiting job go on now.
 
-    Raises NotAllowed, NoSuchJob, NothingToRetry; NoSuchMailbox, MailboxDeleting; PasswordNeeded when the workers have lost their access to the
-    keys, and then what `unlock` raises.
+    Raises NotAllowed, NoSuchJob, NothingToRetry; NoSuchMailbox, MailboxDeleting; PasswordNeeded when the workers have
+    lost their access to the keys, and then what `unlock` raises.
     """
     job = jobs.job_for(by, customer, job.pk)
     access.require(by, customer, jobs.RIGHT_OF[Job.Kind(job.kind)])

@@ -17,7 +17,8 @@ from tenants.services import customer_by_slug
 class Command(ScriptableCommand):
     help = (
         "Compare messages and blobs and change nothing. Ends with status 1 when a blob is missing, has the wrong "
-        "size or was found altered; files that no message needs are told too, but are no error: they are removed once a day."
+        "size or was found altered; files that no message needs are told too, but are no error: they are removed once "
+        "a day."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,9 +51,9 @@ class Command(ScriptableCommand):
             found = {"customers": [_plain(report) for report in reports], "unchecked": unchecked, "ok": ok}
             self.stdout.write(json.dumps(found))
         broken = sum(report.unreadable for report in reports)
-        said = [f"{len(unchecked)} of the customers can't be checked: {', '.join(unchecked)}."] * bool(
-            unchecked
-        )
+        said = []
+        if unchecked:
+            said.append(f"{len(unchecked)} of the customers can't be checked: {', '.join(unchecked)}.")
         if broken or not unchecked:
             said.append(
                 f"{broken} messages can't be read: their blobs are missing, have the wrong size or were altered."
@@ -73,7 +74,8 @@ class Command(ScriptableCommand):
             self.stdout.write(f"ORPHAN      {orphan.name}: {orphan.octets} octets, {hours} hours old")
         counts = (
             f"{report.messages} messages, {report.blobs} files, {len(report.missing)} missing, "
-            f"{len(report.wrong_size)} of the wrong size, {len(report.altered)} altered, {len(report.orphans)} orphans, {report.young} too young to tell"
+            f"{len(report.wrong_size)} of the wrong size, {len(report.altered)} altered, "
+            f"{len(report.orphans)} orphans, {report.young} too young to tell"
         )
         self.stdout.write(f"{report.customer}: {'ok' if report.ok else 'DAMAGED'}: {counts}")
 

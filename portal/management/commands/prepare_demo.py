@@ -10,7 +10,10 @@ from django.core.management.base import BaseCommand
 
 class Command(BaseCommand):
     # One process for all of it: each that starts Django anew costs a second or two, and the demo should start in few.
-    help = "Check the settings, migrate all schemas, collect static files, and seed the demo in its own database. `demo` calls it."
+    help = (
+        "Check the settings, migrate all schemas, collect static files, and seed the demo in its own database. `demo` "
+        "calls it."
+    )
     requires_system_checks = ()  # made below, with the database's own
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -106,7 +106,7 @@ class Stage:
         def enrol(name: str, role: str, **place: Any) -> User:
             email = f"{role}{self._companies}@contoso.example"
             person, _ = create_person(email, name=name, password=PASSWORD, by=SYSTEM)
-            add_membership(person, role=role, **place)
+            add_membership(person, role=role, by=SYSTEM, **place)
             return person
 
         def assemble() -> Company:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -14,6 +13,7 @@ from mailboxes.services import jobs, tallies
 from mailboxes.services.certificates import ACTION, facts_of, sign
 from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.naming import seen
+from mailboxes.transactions import on_disk
 from tenants import access, audit, directory
 from tenants.models import Customer, DirectoryEntry
 
@@ -45,7 +45,7 @@ def start_deletion(
     StillActive, NameNotConfirmed, NoSuchMailbox, MailboxDeleting.
     """
     access.require(by, customer, access.Right.DELETE_MAILBOX)
-    with tenant_context(customer), transaction.atomic(durable=True):
+    with tenant_context(customer), on_disk():
         found = hold_mailbox(mailbox.pk)
         if found.status != Mailbox.Status.SUSPENDED:
             raise errors.StillActive(name=found.name)
@@ -77,7 +77,7 @@ def start_deletion(
         return job
 
 
-@transaction.atomic(durable=True)
+@on_disk()
 def finish_deletion(customer: Customer, job: Job) -> bool:
     """The last step, when storage is free: rows, address and certificate. Whether it is done. In the customer's schema."""
     held = Mailbox.objects.select_for_update(no_key=True)

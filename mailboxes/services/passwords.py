@@ -24,6 +24,7 @@ from mailboxes.services.keyring import (
 )
 from mailboxes.services.proving import prove
 from mailboxes.services.removal import doom
+from mailboxes.transactions import on_disk
 from mailboxes.vault import (
     LockContext,
     Secret,
@@ -227,7 +228,7 @@ def _readable(mailbox: Mailbox) -> int:
     return tallies.sealed_to(open_keys).messages
 
 
-@transaction.atomic(durable=True)
+@on_disk()
 def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: Actor) -> Job | None:
     mailbox = hold_mailbox(mailbox_id)
     keys = MailboxKey.objects.filter(mailbox=mailbox)

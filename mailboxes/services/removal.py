@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
@@ -10,6 +9,7 @@ from mailboxes import errors
 from mailboxes.models import Job, Mailbox, MailboxKey, TallyChange
 from mailboxes.services import jobs, tallies
 from mailboxes.services.keyring import destroy_locks, drop_empty, hold_mailbox
+from mailboxes.transactions import on_disk
 from tenants import access, audit
 from tenants.models import Customer
 
@@ -42,7 +42,7 @@ def delete_locked_mail(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Jo
     Raises NotAllowed, NothingToUnlock, NoSuchMailbox, MailboxDeleting.
     """
     access.require(by, customer, access.Right.DELETE_MAILBOX)
-    with tenant_context(customer), transaction.atomic(durable=True):
+    with tenant_context(customer), on_disk():
         found = hold_mailbox(mailbox.pk)
         locked = MailboxKey.objects.filter(mailbox=found, state=MailboxKey.State.LOCKED)
         keys = list(locked.values_list("pk", flat=True))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from mailboxes import errors
@@ -145,7 +145,7 @@ def _write_down(job: Job, key: MailboxKey, target_id: int, moved: list[_Moved]) 
     jobs.count_done(job, len(moved), octets)
 
 
-@transaction.atomic(durable=True)
+@on_disk()
 def _finish(job: Job) -> None:
     """Destroy what no message needs any more, and close the job if nothing is left that workers can do."""
     assert job.mailbox_id, "a mailbox that is deleted ends this job"

@@ -25,15 +25,17 @@ SECONDS = 30
 
 @pytest.fixture
 def commits(in_acme):
-    """How durable the transactions are that write and remove messages: a trigger in the database notes it down."""
+    """How durable the transactions are that touch messages and locks: a trigger in the database notes it down."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE noted (at bigserial, act text, durable text);"
             "CREATE FUNCTION note_down() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            " INSERT INTO noted (act, durable) VALUES (tg_op, current_setting('synchronous_commit'));"
+            " INSERT INTO noted (act, durable) VALUES"
+            " (tg_op || ' ' || tg_table_name, current_setting('synchronous_commit'));"
             " RETURN NULL; END $$;"
             "CREATE TRIGGER note_down AFTER INSERT OR UPDATE OR DELETE ON mailboxes_message"
-            " EXECUTE FUNCTION note_down()"
+            " EXECUTE FUNCTION note_down();"
+            "CREATE TRIGGER note_down AFTER DELETE ON mailboxes_keylock EXECUTE FUNCTION note_down()"
         )
 
     def read() -> list[tuple[str, str]]:
@@ -51,18 +53,31 @@ def commits(in_acme):
 
 def test_the_server_may_not_put_off_what_the_store_relies_on(commits, fill, acme, acme_mailbox, work):
     fill(MAIL, MAIL)
-    assert ("INSERT", "on") in commits(), "250 follows"
+    assert ("INSERT mailboxes_message", "on") in commits(), "250 follows"
 
     password, job = services.reset_password(
         acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
     )
-    commits()
+    assert ("DELETE mailboxes_keylock", "on") in commits(), (
+        "the old password is said to open nothing any more"
+    )
     work(job)
-    assert set(commits()) == {("UPDATE", "on")}, "the old blobs go"
+    told = commits()
+    assert ("UPDATE mailboxes_message", "on") in told, "the old blobs go"
+    assert {durable for _, durable in told} == {"on"}
 
     maildrop = collection.open_maildrop(acme_mailbox.address, password, peer=PEER)
     maildrop.commit([0])
-    assert commits() == [("DELETE", "on")], "the blob goes"
+    assert commits() == [("DELETE mailboxes_message", "on")], "the blob goes"
+
+    services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, locked_mail="keep")
+    commits()
+    services.delete_locked_mail(acme, acme_mailbox.mailbox, by=SYSTEM)
+    assert commits() == [("DELETE mailboxes_keylock", "on")], "nobody is said to read it any more"
+
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
+    assert ("DELETE mailboxes_keylock", "on") in commits(), "nor the rest"
 
 
 class Losing:

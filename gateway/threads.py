@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import functools
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import close_old_connections, connections
 
 from .errors import Overloaded
+
+log = logging.getLogger("gateway.threads")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,8 +33,13 @@ class Threads:
         self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
 
     def start(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """Begin the call; nobody need wait for it."""
+        """Begin a call. Raises RuntimeError once the pool has stopped."""
         return self._pool.submit(_with_fresh_connections, functools.partial(function, *args, **kwargs))
+
+    def start_aside(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Begin a call that nobody waits for: the log says when it fails. Once the pool has stopped, nothing is done."""
+        with contextlib.suppress(RuntimeError):
+            self.start(function, *args, **kwargs).add_done_callback(_tell_failure)
 
     async def call(self, within: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result. Raises what it raises, and Overloaded when `within` seconds were not enough."""
@@ -56,6 +64,11 @@ async def finish(future: "Future[T]", within: float) -> T:
         return future.result()
     future.cancel()
     raise Overloaded
+
+
+def _tell_failure(done: "Future[Any]") -> None:
+    if not done.cancelled() and (error := done.exception()):
+        log.error("a call that nobody waited for failed", exc_info=error)
 
 
 def _with_fresh_connections(function: Callable[[], T]) -> T:

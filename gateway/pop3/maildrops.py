@@ -1,7 +1,6 @@
 """Between the POP3 session and `mailboxes.services.collection`: threads, limits, and outcomes turned into `-ERR`."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import Counter, OrderedDict
@@ -120,9 +119,7 @@ class Maildrops:
         await self.threads.call(LOGIN_SECONDS, self._limits.failed, login, peer)
 
     def _succeeded(self, login: str, peer: str) -> None:
-        """Nobody need wait for it."""
-        with contextlib.suppress(RuntimeError):  # the pool has stopped
-            self.threads.start(self._limits.succeeded, login, peer)
+        self.threads.start_aside(self._limits.succeeded, login, peer)
 
     def _tell(self, pair: str, login: str, peer: str) -> None:
         """For the console. Nobody waits for it, so the answer's time does not tell whether there is such a mailbox."""
@@ -133,8 +130,7 @@ class Maildrops:
         self._told.move_to_end(pair)
         if len(self._told) > TOLD_PAIRS:
             self._told.popitem(last=False)
-        with contextlib.suppress(RuntimeError):  # the pool has stopped
-            self.threads.start(_note_refusal, login, network_of(peer))
+        self.threads.start_aside(refusals.note, login, network_of(peer))
 
     async def _open(self, login: str, secret: Secret, peer: str) -> Any:
         opening = self.threads.start(
@@ -149,15 +145,7 @@ class Maildrops:
     def _release_unwanted(self, opening: "Future[Any]") -> None:
         """Nobody waits for this maildrop any more: its owner's next session must not find it in use."""
         if not opening.cancelled() and opening.exception() is None:
-            with contextlib.suppress(RuntimeError):  # the pool has stopped; the lock expires by itself
-                self.threads.start(opening.result().release)
-
-
-def _note_refusal(login: str, network: str) -> None:
-    try:
-        refusals.note(login, network)
-    except DatabaseError:
-        log.exception("a refused sign-in could not be written down for the console")
+            self.threads.start_aside(opening.result().release)  # if not, the lock expires by itself
 
 
 class OpenMaildrop:

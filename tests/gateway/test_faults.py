@@ -145,3 +145,17 @@ def test_threads_take_a_new_connection_after_theirs_was_cut(committed_db, other_
         assert outcomes[-1] is None
     finally:
         threads.stop()
+
+
+def test_a_call_that_nobody_waits_for_is_told_when_it_fails_and_not_begun_once_the_pool_has_stopped(caplog):
+    def fails() -> None:
+        raise OSError("the disk is gone")
+
+    threads = Threads("test", size=1)
+    threads.start_aside(fails)
+    threads.stop()
+    threads.start_aside(fails)
+
+    (told,) = [record for record in caplog.records if record.name == "gateway.threads"]
+    assert told.levelname == "ERROR"
+    assert "the disk is gone" in str(told.exc_info)

@@ -234,9 +234,6 @@ class PersonAdmin(ThroughServices):
         return False
 
     def save_model(self, request: Any, obj: User, form: Any, change: bool) -> None:
-        if change and "is_active" in form.changed_data:
-            switch = services.switch_on if obj.is_active else services.switch_off
-            switch(obj, by=request.user)
         services.change_person(
             obj,
             email=obj.email,
@@ -245,6 +242,10 @@ class PersonAdmin(ThroughServices):
             groups=form.cleaned_data["groups"],
             by=_staff(request),
         )
+        # Afterwards: what this person may not change is refused as a whole.
+        if change and "is_active" in form.changed_data:
+            switch = services.switch_on if obj.is_active else services.switch_off
+            switch(obj, by=request.user)
         # As the system: change_person has asked who is let in here.
         save_settings(
             obj, by=SYSTEM, name=obj.name, language=obj.language, time_zone=obj.time_zone, theme=obj.theme

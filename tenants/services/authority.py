@@ -92,6 +92,11 @@ def may_found(user: Any, provider: Provider) -> bool:
     return isinstance(user, User) and Right.ADD_PROVIDER in rights_of(user, PLATFORM) and not owners.exists()
 
 
+def may_change_superusers(by: Any) -> bool:
+    """And make some. Other staff, who keep people's addresses in order, would make themselves more, or shut these out."""
+    return isinstance(by, System) or (isinstance(by, User) and by.is_superuser)
+
+
 def givable_roles(user: Any, place: Place) -> tuple[Membership.Role, ...]:
     """The roles that the person may give and take there: none that allows more than their own."""
     if not may_manage(user, place):

@@ -14,10 +14,10 @@ from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
 from tenants import audit, staff_notices
-from tenants.access import PLATFORM, SYSTEM, Actor, Right, System, require
+from tenants.access import PLATFORM, SYSTEM, Actor, Right, require
 from tenants.errors import NotAllowed, PersonExists
 from tenants.models import Invitation
-from tenants.services.authority import lock_all, place_of
+from tenants.services.authority import lock_all, may_change_superusers, place_of
 from tenants.services.withdrawal import withdraw
 
 
@@ -44,7 +44,7 @@ def change_person(
     }
     before: dict[str, Any] = {field: getattr(current, field) for field in changed}
     names, names_before = _names(groups), _names(current.groups.all())
-    if (changed or names != names_before or current.is_superuser) and not _gives_rights(by):
+    if (changed or names != names_before or current.is_superuser) and not may_change_superusers(by):
         raise NotAllowed
     if email != address_before:
         _change_address(current, email, by=by)
@@ -60,11 +60,6 @@ def change_person(
     if email != address_before or {"is_staff", "is_superuser"} & set(changed):
         end_all_sessions(current, by=SYSTEM)
         void_reset_links(current, by=SYSTEM)
-
-
-def _gives_rights(by: Actor) -> bool:
-    """Else who may only keep addresses in order would make themselves more, or take a superuser's account."""
-    return isinstance(by, System) or by.is_superuser
 
 
 def _change_address(user: User, email: str, *, by: Actor) -> None:

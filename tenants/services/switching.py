@@ -6,8 +6,9 @@ from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
 from tenants import access, audit
+from tenants.errors import NotAllowed
 from tenants.models import Membership
-from tenants.services.authority import check_owner_stays, lock_all, place_of
+from tenants.services.authority import check_owner_stays, lock_all, may_change_superusers, place_of
 from tenants.services.withdrawal import withdraw_those_of
 
 
@@ -17,7 +18,7 @@ def switch_off(user: User, *, by: Actor) -> None:
 
     Raises NotAllowed, and LastOwner, but not for the system: who stands at the server can put it right.
     """
-    access.require(by, access.PLATFORM, access.Right.CHANGE_PERSON)
+    _require(by, user)
     memberships = Membership.objects.filter(user=user.pk).select_related("provider", "customer", "user")
     lock_all([place_of(membership) for membership in memberships])
     memberships = memberships.all()  # anew, for they may have changed until now
@@ -35,6 +36,12 @@ def switch_off(user: User, *, by: Actor) -> None:
 @transaction.atomic(durable=True)
 def switch_on(user: User, *, by: Actor) -> None:
     """The person can sign in again, with the roles that are left. Raises NotAllowed."""
-    access.require(by, access.PLATFORM, access.Right.CHANGE_PERSON)
+    _require(by, user)
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         audit.record_everywhere("person.switched_on", user, by=by)
+
+
+def _require(by: Actor, user: User) -> None:
+    access.require(by, access.PLATFORM, access.Right.CHANGE_PERSON)
+    if not may_change_superusers(by) and User.objects.filter(pk=user.pk, is_superuser=True).exists():
+        raise NotAllowed

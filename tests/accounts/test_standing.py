@@ -134,6 +134,25 @@ def test_staff_who_are_no_superusers_make_none(cast, change):
     assert not events("person.access-changed") and not events("person.address-changed")
 
 
+def test_staff_who_are_no_superusers_shut_none_out_and_what_is_refused_is_refused_as_a_whole(
+    cast, client_for
+):
+    clerk = User.objects.create(email="clerk@gatehouse.example", is_staff=True)
+    clerk.user_permissions.add(
+        *Permission.objects.filter(
+            codename__in=["change_user", "view_user"], content_type__app_label="accounts"
+        )
+    )
+    at_work = client_for(clerk, host=None)
+    submit(at_work, page_of(cast.staff), is_active=None)
+    submit(at_work, page_of(cast.stranger), is_active=None, is_staff="on")
+    assert User.objects.filter(pk__in=[cast.staff.pk, cast.stranger.pk], is_active=True).count() == 2
+    with pytest.raises(NotAllowed):
+        services.switch_off(cast.staff, by=clerk)
+    submit(at_work, page_of(cast.stranger), is_active=None)
+    assert not User.objects.get(pk=cast.stranger.pk).is_active
+
+
 # --- Who is made, whatever the door ---
 def test_a_superuser_of_djangos_own_command_is_in_the_trail(db, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PHRASE)

@@ -138,8 +138,8 @@ BREAKAGES = (
     _breaks(
         "The verb that destroys keys asks itself who calls it",
         "mailboxes/services/deletion.py",
-        "    access.require(by, customer, access.Right.DELETE_MAILBOX)\n    with tenant_context(customer), transaction",
-        "    with tenant_context(customer), transaction",
+        "    access.require(by, customer, access.Right.DELETE_MAILBOX)\n    with tenant_context(customer), on_disk",
+        "    with tenant_context(customer), on_disk",
         _VERBS + "everybody_may_call_what_the_table_says_and_a_refused_call_changes_nothing",
     ),
     _breaks(

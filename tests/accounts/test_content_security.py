@@ -9,7 +9,7 @@ CUSTOMER = ["/mailboxes/", "/mailboxes/new/", "/settings/", "/accounts/logout/",
 ADMIN = [
     "/admin/",
     "/admin/accounts/user/",
-    "/admin/accounts/user/add/",
+    "/admin/tenants/provider/add/",
     "/admin/tenants/customer/",
     "/admin/tenants/auditevent/",
 ]

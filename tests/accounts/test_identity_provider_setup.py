@@ -61,14 +61,15 @@ def wanted(openid, *domains, **more):
 
 
 # --- The page ---
-def test_an_owner_sets_it_up_and_it_works(typed, cast, client_for, openid, way_in):
+def test_an_owner_sets_it_up_and_it_works(typed, cast, client_for, openid, way_in, proves):
     client = client_for(cast.owner, host=None)
     assert callback("northwind") in page(client.get(PAGE))
     assert client.post(PAGE, typed)["Location"] == PAGE
     assert "The identity provider is saved." in page(client.get(PAGE))
-    openid.knows("admin@acme.example")
+    proves(IdentityProvider.objects.get(), cast.owner)
+    openid.knows(cast.auditor.email)
     visitor = way_in()
-    visitor.signs_in("admin@acme.example")
+    visitor.signs_in(cast.auditor.email)
     assert visitor.is_signed_in
     assert "1 person has signed in with it" in page(client.get(PAGE))
 

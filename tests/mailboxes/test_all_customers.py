@@ -160,6 +160,13 @@ def test_the_jobs_of_all_customers_are_listed_and_those_that_failed_alone(acme, 
     assert str(job.pk) in out.getvalue() and "store-full" in out.getvalue()
 
 
+def test_the_list_of_jobs_says_so_when_there_is_none(acme):
+    for options, says in (([], "No job is open."), (["--failed"], "No job needs anybody.")):
+        out = io.StringIO()
+        call_command("jobs", *options, stdout=out)
+        assert out.getvalue().strip() == says
+
+
 def test_a_failed_job_is_seen_in_both_lists_and_in_the_trail(acme, cast, client_for, job):
     fail(acme, job)
     page = client_for(cast.owner, host=None).get("/customers/").content.decode()

@@ -209,7 +209,7 @@ def test_deleted_mail_is_removed_by_a_job(facts, fill, collect, worked, address,
 @pytest.mark.parametrize(
     ("options", "stdin", "says"),
     [
-        ([], "", "Choose whether to keep or to delete it."),
+        ([], "", "Choose whether to keep or to delete it. Use --locked-mail keep"),
         (["--locked-mail=burn"], "", "invalid choice"),
         (["--current-password-stdin"], "", "No password came on standard input."),
         (["--current-password-stdin"], "\nsecond line\n", "No password came on standard input."),

@@ -109,7 +109,7 @@ def test_the_link_is_not_in_the_trail_nor_the_database(cast):
 
 def test_without_json_it_reads_like_a_letter(cast):
     said = let_in(cast.owner.email, "--remove-second-factor", "--owner-of=northwind")
-    assert "Set a new password here, once, within" in said
+    assert "Set a new password here, once, within an hour:" in said
     assert "There was no second factor to remove." in said
     assert f"{cast.owner.email} is an owner of northwind." in said
 

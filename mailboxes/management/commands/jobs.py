@@ -32,7 +32,8 @@ class Command(ScriptableCommand):
             f"{job['since']} {job['trouble']}".rstrip()
             for job in jobs
         ]
-        self.report({"jobs": jobs}, as_json=options["json"], text="\n".join(lines))
+        none = "No job needs anybody." if options["failed"] else "No job is open."
+        self.report({"jobs": jobs}, as_json=options["json"], text="\n".join(lines) or none)
 
 
 def _plain(job: OpenJob) -> dict[str, str]:

@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts.actors import SYSTEM
 from mailboxes import services
+from mailboxes.errors import LockedMailUndecided
 from mailboxes.management.output import MailboxCommand, password_from_stdin
 
 
@@ -35,9 +36,15 @@ class Command(MailboxCommand):
         current = password_from_stdin() if options["current_password_stdin"] else ""
         with self.errors_as_one_line():
             customer, mailbox = self.named(options)
-            password, job = services.reset_password(
-                customer, mailbox, by=SYSTEM, current_password=current, locked_mail=options["locked_mail"]
-            )
+            try:
+                password, job = services.reset_password(
+                    customer, mailbox, by=SYSTEM, current_password=current, locked_mail=options["locked_mail"]
+                )
+            except LockedMailUndecided as error:
+                raise CommandError(
+                    f"{error.message} Use --locked-mail keep, --locked-mail delete or, if you have the password, "
+                    "--current-password-stdin."
+                ) from error
         job_id = str(job.pk) if job else None
         self.report(
             {"address": mailbox.address, "password": password.reveal(), "job": job_id},

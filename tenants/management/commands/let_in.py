@@ -40,7 +40,9 @@ class Command(ScriptableCommand):
                 owner_of=provider,
                 by=SYSTEM,
             )
-        lines = [f"Set a new password here, once, within {settings.PASSWORD_RESET_TIMEOUT / HOUR:g} hours:"]
+        hours = settings.PASSWORD_RESET_TIMEOUT / HOUR
+        within = "an hour" if hours == 1 else f"{hours:g} hours"
+        lines = [f"Set a new password here, once, within {within}:"]
         lines.append(way.link)
         if options["remove_second_factor"]:
             lines.append(

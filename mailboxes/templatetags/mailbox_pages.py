@@ -8,6 +8,7 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import number_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from mailboxes import services
@@ -92,9 +93,9 @@ def time_left(seconds: int) -> str:
 
 
 @register.filter
-def when(at: datetime) -> str:
-    """As when.html shows it, for the middle of a sentence: languages put a time in different places."""
-    return render_to_string("when.html", {"at": at})
+def when(at: datetime) -> SafeString:
+    """As when.html shows it but its last line break, for a sentence: languages put a time in different places."""
+    return SafeString(render_to_string("when.html", {"at": at}).strip())
 
 
 @register.filter

@@ -61,7 +61,9 @@ def test_an_active_mailbox_is_to_be_suspended_first(
 
 @pytest.mark.usefixtures("suspended")
 def test_the_page_says_what_is_lost(admin: Client, url: str, acme_mailbox: OpenMailbox) -> None:
-    page = Page(admin.get(f"{url}delete/"))
+    response = admin.get(f"{url}delete/")
+    assert "</time>." in response.content.decode()  # no space before the full stop
+    page = Page(response)
     for words in (
         "2 messages are lost (3.9 KB).",
         f"The oldest came in at {timezone.now():%-d %b %Y}",

@@ -4,9 +4,9 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -22,8 +22,21 @@ RETRY_SECONDS = 5
 OF_A_PERSON = (1, 3)
 OF_A_CUSTOMER = (2, 4)
 OF_A_NETWORK = (2, 5)  # a whole office signs in at nine
+# A file holds its thread for as long as its reader is slow, and nobody waits for that.
+FILES_OF_A_PERSON = (1, 1)
+FILES_OF_A_CUSTOMER = (2, 2)
+FILES = (4, 4)
+SIGN_OUT = "/accounts/logout/"
 
-Limits = Iterable[tuple[Any, tuple[int, int]]]
+
+class Limit(NamedTuple):
+    """For whom requests are counted, and how many there may be."""
+
+    who: Any
+    at_work: int
+    in_all: int
+    # Who has a place already leaves the last one to somebody who has none.
+    one_of: Any = None
 
 
 class Full(Exception):
@@ -39,11 +52,10 @@ class Places:
         self._in_all: Counter[Any] = Counter()
 
     @contextmanager
-    def line(self, limits: Limits) -> Iterator[None]:
+    def line(self, limits: Sequence[Limit]) -> Iterator[None]:
         """Waits until all whom it is counted for have a place free. Raises Full: at once when too many wait already."""
-        limits = list(limits)
         with self._changed:
-            if any(self._in_all[who] >= in_all for who, (_, in_all) in limits):
+            if not all(self._has_room(limit) for limit in limits):
                 raise Full
             self._count(self._in_all, limits, 1)
         try:
@@ -61,19 +73,24 @@ class Places:
                 self._count(self._in_all, limits, -1)
                 self._changed.notify_all()
 
-    def _is_free(self, limits: Limits) -> bool:
-        return all(self._at_work[who] < at_work for who, (at_work, _) in limits)
+    def _has_room(self, limit: Limit) -> bool:
+        kept_free = 1 if limit.one_of is not None and self._in_all[limit.one_of] else 0
+        return self._in_all[limit.who] < limit.in_all - kept_free
 
-    def _count(self, counter: Counter[Any], limits: Limits, by: int) -> None:
-        for who, _ in limits:
-            counter[who] += by
-            if not counter[who]:
-                del counter[who]
+    def _is_free(self, limits: Sequence[Limit]) -> bool:
+        return all(self._at_work[limit.who] < limit.at_work for limit in limits)
+
+    def _count(self, counter: Counter[Any], limits: Sequence[Limit], by: int) -> None:
+        for limit in limits:
+            counter[limit.who] += by
+            if not counter[limit.who]:
+                del counter[limit.who]
 
 
 class FairPlaces:
-    """A form that is sent, a search and a file have their turn, by person and by customer; whoever has too many of them
-    under way is told to send it again (503). Strangers are counted by their network.
+    """A form that is sent and a search have their turn, by person and by customer; whoever has too many of them under
+    way is told to send it again (503). Strangers are counted by their network. Files have places of their own, until
+    they are sent: a slow reader keeps nobody from anything but files.
 
     None of it depends on a view that says how costly it is. Comes when it is known who asks.
     """
@@ -96,29 +113,39 @@ class FairPlaces:
             page = HttpResponse(render_to_string("busy.html"), status=503)
             page["Retry-After"] = str(RETRY_SECONDS)
             return page
-        response = None
+        sending = False
         try:
             response = self.get_response(request)
+            sending = _is_file(request) and isinstance(response, StreamingHttpResponse)
         finally:
-            if not isinstance(response, StreamingHttpResponse):
+            if not sending:
                 line.__exit__(None, None, None)
-        if isinstance(response, StreamingHttpResponse):  # the work is done while it is sent
+        if sending:  # the work is done meanwhile
             response._resource_closers.append(lambda: line.__exit__(None, None, None))  # type: ignore[attr-defined]
         return response
 
 
 def _is_costly(request: HttpRequest) -> bool:
-    return (
-        request.method not in ("GET", "HEAD", "OPTIONS")
-        or bool(request.GET.get("q"))
-        or request.path_info.endswith(".csv")
-    )
+    if request.path_info == SIGN_OUT:  # nothing may keep somebody in
+        return False
+    return request.method not in ("GET", "HEAD", "OPTIONS") or bool(request.GET.get("q")) or _is_file(request)
 
 
-def _counted_for(request: Any) -> Limits:
+def _is_file(request: HttpRequest) -> bool:
+    return request.method in ("GET", "HEAD") and request.path_info.endswith(".csv")
+
+
+def _counted_for(request: Any) -> list[Limit]:
     if not request.user.is_authenticated:
-        return [(("network", network(address_of(request))), OF_A_NETWORK)]
-    person = (("person", request.user.pk), OF_A_PERSON)
-    if request.customer is None:
-        return [person]
-    return [person, (("customer", request.customer.pk), OF_A_CUSTOMER)]
+        return [Limit(("network", network(address_of(request))), *OF_A_NETWORK)]
+    customer = request.customer and request.customer.pk
+    if _is_file(request):
+        limits = [Limit("files", *FILES), Limit(("files of", request.user.pk), *FILES_OF_A_PERSON)]
+        if customer is not None:
+            limits.append(Limit(("files at", customer), *FILES_OF_A_CUSTOMER))
+        return limits
+    limits = [Limit(("person", request.user.pk), *OF_A_PERSON)]
+    if customer is None:
+        return limits
+    here = ("person at", request.user.pk, customer)
+    return [*limits, Limit(here, *OF_A_PERSON), Limit(("customer", customer), *OF_A_CUSTOMER, one_of=here)]

@@ -255,6 +255,7 @@ MFA_ADAPTER = "accounts.mfa.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Gatehouse"
+MFA_TOTP_TOLERANCE = 1  # half minutes: codes are typed at their end, and clocks go wrong (RFC 6238, 5.2)
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are vouched for by who invites
 USERSESSIONS_TRACK_ACTIVITY = True
 SOCIALACCOUNT_ADAPTER = "accounts.social.SocialAccountAdapter"

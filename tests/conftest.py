@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -165,7 +166,7 @@ def client_for() -> Callable[..., Client]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What authenticator apps and the portal go by."""
     clock = Clock()
-    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([clock.counter]))
+    monkeypatch.setattr(totp, "time", SimpleNamespace(time=lambda: clock.counter * 30))
     return clock
 
 

@@ -124,8 +124,17 @@ def test_the_code_that_switched_the_app_on_signs_nobody_in(cast, client_for, clo
     assert not is_signed_in(thief)
 
 
+def test_a_code_that_was_typed_at_the_turn_of_the_half_minute_counts(with_app, cast, client_for, clock):
+    code = clock.code(with_app)
+    clock.tick()
+    client = half_way(client_for, cast)
+    client.post(CODE, {"code": code})
+    assert is_signed_in(client)
+
+
 def test_an_old_code_is_worth_nothing(with_app, cast, client_for, clock):
     old = clock.code(with_app)
+    clock.tick()
     clock.tick()
     client = half_way(client_for, cast)
     client.post(CODE, {"code": old})

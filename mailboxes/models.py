@@ -160,6 +160,10 @@ class KeyLock(models.Model):
 class Message(models.Model):
     """A sealed message that waits. The row never exists without its blob (docs/invariants.md)."""
 
+    class Damage(models.TextChoices):
+        MISSING = "missing"  # or not whole: its size tells when it is back
+        ALTERED = "altered"
+
     id = models.BigAutoField(primary_key=True)  # the order of arrival
     uid = models.UUIDField(unique=True)  # what POP3 calls it, for ever; bound into the sealed container
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="messages", db_index=False)
@@ -168,6 +172,8 @@ class Message(models.Model):
     blob = models.CharField(max_length=200, unique=True)
     received_at = models.DateTimeField(auto_now_add=True)
     damaged_at = models.DateTimeField(null=True, blank=True)  # when its blob was found missing or altered
+    # Which of both. With a default in the database, for the release before inserts without it.
+    damage = models.CharField(max_length=10, choices=Damage.choices, blank=True, db_default="")
 
     class Meta:
         indexes = [

@@ -148,7 +148,7 @@ class Maildrop:
                 raise errors.MessageGone
             if blob == looked_at:
                 with tenant_context(self.customer):
-                    damage.refuse_an_empty_store()
+                    damage.refuse_an_empty_store(self.customer)
                     damage.mark(uid, blob, "missing")
                 raise errors.MessageGone
             try:

@@ -6,11 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
+from django_tenants.utils import tenant_context
 
+from accounts.actors import Actor
 from mailboxes.errors import StoreFailed
 from mailboxes.models import Message
 from mailboxes.store import store
 from mailboxes.vault import sealed_size
+from tenants import access
+from tenants.models import Customer
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +22,19 @@ FEW = 1000  # marked messages that a sign-in looks at again; the janitor looks a
 
 
 def mark(uid: UUID, blob: str, trouble: str) -> bool:
-    """A message's blob turned out to be missing or altered; whether that is news. In the customer's schema.
+    """A message's blob turned out to be missing, cut or altered; whether that is news. In the customer's schema.
 
-    Not when the message has another blob by now. `trouble` goes to the log and is never a part of the mail.
+    Not when the message has another blob by now. `trouble` goes to the log and is never a part of the mail. Raises
+    StoreFailed.
     """
     unmarked = Message.objects.filter(uid=uid, blob=blob, damaged_at=None)
-    if not unmarked.update(damaged_at=timezone.now()):
+    row = unmarked.values_list("octets", "mailbox__address").first()
+    if row is None:
         return False
-    address = Message.objects.filter(uid=uid).values_list("mailbox__address", flat=True).first()
+    octets, address = row
+    damage = Message.Damage.ALTERED if _is_whole(store().look_at(blob), octets) else Message.Damage.MISSING
+    if not unmarked.update(damaged_at=timezone.now(), damage=damage):
+        return False
     log.error("a message is damaged mailbox=%s message=%s blob=%s: %s", address, uid.hex, blob, trouble)
     return True
 
@@ -33,7 +42,7 @@ def mark(uid: UUID, blob: str, trouble: str) -> bool:
 def take_back(uid: UUID, blob: str, damaged_at: datetime) -> bool:
     """Its whole file is back; whether the mark was still there. In the customer's schema."""
     same = Message.objects.filter(uid=uid, blob=blob, damaged_at=damaged_at)
-    if not same.update(damaged_at=None):
+    if not same.update(damaged_at=None, damage=""):
         return False
     log.warning("a message's blob is back message=%s blob=%s", uid.hex, blob)
     return True
@@ -42,30 +51,50 @@ def take_back(uid: UUID, blob: str, damaged_at: datetime) -> bool:
 def take_back_restored(mailbox_id: UUID) -> None:
     """Look at the mailbox's marked messages again, so that who has restored a file waits for no janitor."""
     marked = Message.objects.filter(mailbox=mailbox_id, damaged_at__isnull=False)
-    for uid, blob, octets, damaged_at in marked.values_list("uid", "blob", "octets", "damaged_at")[:FEW]:
+    fields = ("uid", "blob", "octets", "damaged_at", "damage")
+    for uid, blob, octets, damaged_at, damage in marked.values_list(*fields)[:FEW]:
         file = store().look_at(blob)
-        if damaged_at and file and is_restored(file, octets, damaged_at):
+        if damaged_at and file and is_restored(file, octets, damaged_at, damage):
             take_back(uid, blob, damaged_at)
 
 
-def forgive(mailbox_id: UUID) -> None:
-    """Somebody asks for another try at all of them: whichever is still unreadable is marked again."""
-    Message.objects.filter(mailbox_id=mailbox_id, damaged_at__isnull=False).update(damaged_at=None)
+def try_again(mailbox_id: UUID) -> None:
+    """Somebody asks for another try at the mailbox's messages: whichever is still unreadable is marked again."""
+    Message.objects.filter(mailbox=mailbox_id, damaged_at__isnull=False).update(damaged_at=None, damage="")
 
 
-def is_restored(file: os.stat_result, octets: int, damaged_at: datetime) -> bool:
-    """Whether a whole file was put there after the mark.
+def try_all_again(customer: Customer, *, by: Actor) -> int:
+    """The same for all of a customer's; returns how many were marked. Raises NotAllowed."""
+    access.require(by, access.PLATFORM, access.Right.CHECK_STORE)
+    with tenant_context(customer):
+        marked = Message.objects.filter(damaged_at__isnull=False)
+        return marked.update(damaged_at=None, damage="")
 
-    Size alone says nothing: a message is also marked when its blob was altered, and that one has the right size.
+
+def is_restored(file: os.stat_result, octets: int, damaged_at: datetime, damage: str) -> bool:
+    """Whether a whole file is there again.
+
+    Of one that was missing or cut its size tells. One that was altered had the right size all the time, so it has to be
+    newer than the mark; one that is older again, after a disk was put back to an earlier state, waits for `try_all_again`.
     """
-    return file.st_size == sealed_size(octets) and file.st_ctime > damaged_at.timestamp()
+    return _is_whole(file, octets) and (
+        damage == Message.Damage.MISSING or file.st_ctime > damaged_at.timestamp()
+    )
 
 
-def refuse_an_empty_store() -> None:
-    """A store without any folder beside mail that waits is one that is not mounted: marking all mail would be wrong.
+def _is_whole(file: os.stat_result | None, octets: int) -> bool:
+    return file is not None and file.st_size == sealed_size(octets)
+
+
+def refuse_an_empty_store(customer: Customer) -> None:
+    """Where a customer whose mail waits has no folder, the store is not mounted: marking all mail would be wrong.
 
     Raises StoreFailed.
     """
-    if not store().folders() and Message.objects.exists():
-        log.error("the message store is empty though mail waits, is it mounted? root=%s", store().location)
+    if not store().folders(customer.pk.hex) and Message.objects.exists():
+        log.error(
+            "the message store has nothing of a customer whose mail waits, is it mounted? customer=%s root=%s",
+            customer.slug,
+            store().location,
+        )
         raise StoreFailed

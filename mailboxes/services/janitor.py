@@ -143,6 +143,7 @@ class _Row:
     octets: int
     blob: str
     damaged_at: datetime | None
+    damage: str
 
     @property
     def size(self) -> int:
@@ -208,7 +209,7 @@ def tidy_mailbox(
     mailbox_id = UUID(mailbox_hex)
     done, deadline = Tidied(), time.monotonic() + seconds
     with tenant_context(customer):
-        damage.refuse_an_empty_store()
+        damage.refuse_an_empty_store(customer)
         for number, found in _shards(customer, mailbox_id.hex, first_shard):
             done += _clean(found)
             if time.monotonic() >= deadline and number + 1 < len(SHARDS):
@@ -251,7 +252,7 @@ def _shards(customer: Customer, mailbox_hex: str, first: int = 0) -> Iterator[tu
 
 
 def _rows(messages: "QuerySet[Message]") -> list[_Row]:
-    fields = ("pk", "uid", "mailbox_id", "octets", "blob", "damaged_at")
+    fields = ("pk", "uid", "mailbox_id", "octets", "blob", "damaged_at", "damage")
     return [_Row(*values) for values in messages.values_list(*fields)]
 
 
@@ -272,7 +273,7 @@ def _judge(rows: Iterable[_Row]) -> _Findings:
         file = store().look_at(row.blob)
         if file is None or file.st_size != row.size:
             suspects[row.pk] = row, file and file.st_size
-        elif row.damaged_at and damage.is_restored(file, row.octets, row.damaged_at):
+        elif row.damaged_at and damage.is_restored(file, row.octets, row.damaged_at, row.damage):
             found.restored.append(row)
         elif row.damaged_at:
             suspects[row.pk] = row, file.st_size

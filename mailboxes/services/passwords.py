@@ -340,7 +340,7 @@ def _unlock(customer: Customer, mailbox_id: UUID, keyring: Keyring, by: Actor) -
             for pk in found
         },
     )
-    damage.forgive(mailbox.pk)
+    damage.try_again(mailbox.pk)
     job = _reencrypt(customer, mailbox, by)
     audit.record(
         "mailbox.unlocked" if was_locked else "job.resumed",

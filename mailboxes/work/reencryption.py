@@ -79,7 +79,7 @@ def _move_batch(customer: Customer, job: Job, key: MailboxKey, private: PrivateK
     target = MailboxKey.objects.filter(mailbox=key.mailbox_id, state=State.CURRENT).first()
     if target is None:
         raise errors.KeyChanged
-    damage.refuse_an_empty_store()  # asked before a draft makes folders there
+    damage.refuse_an_empty_store(customer)  # asked before a draft makes folders there
     batch = Batch(customer.pk, key.mailbox_id)
     with ExitStack() as undo, on_disk():  # the old blobs go after COMMIT
         undo.callback(batch.discard)

@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
@@ -117,6 +119,35 @@ def test_what_can_not_be_opened_is_marked_left_out_and_back_with_its_file(
     assert not any(row.damaged_at for row in rows())
 
 
+def test_mail_that_was_away_is_back_whenever_its_file_was_written(waiting, acme_mailbox, blob, rows):
+    """A volume that is mounted again, or a disk put back to an earlier state, brings files that are older than the mark."""
+    blob.parent.rename(aside := blob.parent.with_name("aside"))
+    assert len(readable(acme_mailbox)) < len(MAILS)
+    assert any(row.damaged_at for row in rows())
+
+    aside.rename(blob.parent)
+
+    assert readable(acme_mailbox) == MAILS
+    assert not any(row.damaged_at for row in rows())
+
+
+def test_an_altered_file_that_was_put_back_by_going_back_in_time_is_read_when_somebody_asks_for_it(
+    waiting, acme, acme_mailbox, blob, rows
+):
+    flip(blob)
+    readable(acme_mailbox)
+    flip(blob)  # now it is whole again, and older than the mark, which is set anew
+    with tenant_context(acme):
+        Message.objects.filter(damaged_at__isnull=False).update(
+            damaged_at=timezone.now() + timedelta(hours=1)
+        )
+    assert listed(acme_mailbox) == 3
+
+    call_command("check_store", "acme", "--again", stdout=StringIO())
+
+    assert readable(acme_mailbox) == MAILS
+
+
 def test_page_list_and_command_say_that_one_can_not_be_read(
     waiting, acme_mailbox, blob, cast, client_for, rows
 ):
@@ -139,14 +170,14 @@ def test_a_store_that_is_not_mounted_marks_no_mail_that_somebody_wants_to_read(
 ):
     maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
     settings.STORE_ROOT.rename(aside := settings.STORE_ROOT.with_name("aside"))
-    settings.STORE_ROOT.mkdir()
+    (settings.STORE_ROOT / "lost+found").mkdir(parents=True)
 
     with pytest.raises(errors.StoreFailed):
         maildrop.read(0)
     maildrop.release()
 
     assert not any(row.damaged_at for row in rows())
-    settings.STORE_ROOT.rmdir()
+    shutil.rmtree(settings.STORE_ROOT)
     aside.rename(settings.STORE_ROOT)
     assert readable(acme_mailbox) == MAILS
 

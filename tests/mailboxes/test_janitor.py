@@ -374,12 +374,12 @@ def test_a_store_that_is_not_mounted_marks_nothing(acme, fill, messages, setting
     fill(MAIL)
     aside = settings.STORE_ROOT.with_name("aside")
     settings.STORE_ROOT.rename(aside)
-    settings.STORE_ROOT.mkdir()
+    (settings.STORE_ROOT / "lost+found").mkdir(parents=True)
     with pytest.raises(errors.StoreFailed):
         tidy(acme)
     assert messages()[0].damaged_at is None
     assert not check_store(acme, by=SYSTEM).ok
-    settings.STORE_ROOT.rmdir()
+    shutil.rmtree(settings.STORE_ROOT)
     aside.rename(settings.STORE_ROOT)
     assert tidy(acme).missing == 0
 

@@ -114,6 +114,13 @@ BREAKAGES = (
         _DAMAGE + "what_can_not_be_opened_is_marked_left_out_and_back_with_its_file",
     ),
     _breaks(
+        "A file that was away is back however old it is",
+        "mailboxes/services/damage.py",
+        "damage == Message.Damage.MISSING or ",
+        "",
+        _DAMAGE + "mail_that_was_away_is_back_whenever_its_file_was_written",
+    ),
+    _breaks(
         "A pipe in a blob's place holds nobody up",
         "mailboxes/store.py",
         "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK",
@@ -130,7 +137,7 @@ BREAKAGES = (
     _breaks(
         "A store that is not mounted marks no mail that is re-encrypted",
         "mailboxes/work/reencryption.py",
-        "    damage.refuse_an_empty_store()",
+        "    damage.refuse_an_empty_store(customer)",
         "    pass",
         _DAMAGE + "a_store_that_is_not_mounted_marks_no_mail_that_is_re_encrypted",
     ),

@@ -8,6 +8,7 @@ from django.db import DatabaseError
 
 from accounts.actors import SYSTEM
 from mailboxes.errors import StoreFailed
+from mailboxes.services.damage import try_all_again
 from mailboxes.services.janitor import StoreReport, check_store
 from tenants.management.output import ScriptableCommand
 from tenants.models import Customer
@@ -16,13 +17,18 @@ from tenants.services import customer_by_slug
 
 class Command(ScriptableCommand):
     help = (
-        "Compare messages and blobs and change nothing. Ends with status 1 when a blob is missing, has the wrong "
+        "Compare messages and blobs and change nothing (but with --again). Ends with status 1 when a blob is missing, has the wrong "
         "size or was found altered; files that no message needs are told too, but are no error: they are removed once "
         "a day."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
+        parser.add_argument(
+            "--again",
+            action="store_true",
+            help="first take the marks off all messages that could not be read: who reads them next finds out anew",
+        )
         parser.add_argument(
             "customer",
             metavar="CUSTOMER",
@@ -37,6 +43,8 @@ class Command(ScriptableCommand):
         reports, unchecked = [], []
         for customer in customers:
             try:
+                if options["again"]:
+                    try_all_again(customer, by=SYSTEM)
                 report = check_store(customer, by=SYSTEM)
             except (StoreFailed, DatabaseError) as error:  # the others are still worth knowing
                 unchecked.append(customer.slug)

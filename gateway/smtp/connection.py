@@ -1,6 +1,7 @@
 """The life of one SMTP connection: places, time limits, last words. What is said in between is in `protocol.py`.
 
-aiosmtpd gives the asyncio protocol, the switch to TLS, session, envelope and timer.
+aiosmtpd gives the asyncio protocol, session, envelope and timer. Its switch to TLS is not used: nobody hears of a
+handshake that fails in it, and the connection would be taken for open as long as the process lives.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from ..peers import peer_address
 from . import replies
@@ -31,6 +32,7 @@ class Times(NamedTuple):
     data_block: float = 180
     text: Pace = Pace()
     without_mail: float = 900  # from the greeting, or from the last mail that was kept, to the next text
+    handshake: float = 30
 
 
 class Connection(SMTP):
@@ -61,6 +63,7 @@ class Connection(SMTP):
         self.stopping = False
         self.in_transaction = False
         self._announce = announce
+        self._shaking_hands = False
 
     @property
     def at_work(self) -> bool:
@@ -78,7 +81,8 @@ class Connection(SMTP):
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        super().connection_lost(error)
+        if self.session is not None:  # there is none when a port's own handshake failed
+            super().connection_lost(error)
         self._announce(self, False)
 
     def eof_received(self) -> bool | None:
@@ -101,10 +105,16 @@ class Connection(SMTP):
         self.loop.call_later(GIVING_WAY_SECONDS, self.hang_up)
 
     def last_words(self, reply: Reply) -> None:
-        if self.transport is not None and not self.transport.is_closing():
+        if self._shaking_hands:
+            self.hang_up()  # nothing that it would understand can be said now
+        elif self.transport is not None and not self.transport.is_closing():
             self._writer.write(f"{reply}\r\n".encode())
+            self.close()
+
+    def close(self) -> None:
+        """End the connection when the client has taken what is written; one that does not read can't hold its place."""
+        if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.close()
-            # Closing waits for the client to take what is written; one that does not read can't hold its place.
             self.loop.call_later(LINGER_SECONDS, self.hang_up)
 
     def hang_up(self) -> None:
@@ -112,9 +122,33 @@ class Connection(SMTP):
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
 
+    async def start_tls(self) -> None:
+        """Go on under TLS, as a new session (RFC 3207 4.2). Raises TLSSetupException; then the connection is over."""
+        raw: Any = self.transport
+        secured: Any = None
+        self._shaking_hands = True
+        try:
+            secured = await self.loop.start_tls(
+                raw,
+                self,
+                self.tls_context,  # type: ignore[arg-type]
+                server_side=True,
+                ssl_handshake_timeout=self.times.handshake,
+            )
+        except OSError as error:  # TLS's own errors too
+            raise TLSSetupException from error
+        finally:
+            self._shaking_hands = False
+            if secured is None:
+                # asyncio does not tell this protocol of each way in which a handshake can end.
+                raw.abort()
+                self._announce(self, False)
+        if secured is None or secured.is_closing():
+            raise TLSSetupException
+        self._original_transport, self._tls_protocol = raw, secured._ssl_protocol
+        self.connection_made(secured)
+
     async def push(self, status: Any) -> None:
-        if status == "220 Ready to start TLS":  # the library's own words, the only ones left
-            status = str(replies.READY_FOR_TLS)
         self._writer.write(f"{status}\r\n".encode())
         with self.patience(self.times.command):
             await self._writer.drain()

@@ -101,8 +101,7 @@ class Protocol(Connection):
             self.last_words(replies.TOO_MANY_ERRORS)
         finally:
             self._set_rset_state()
-            if self.transport is not None:
-                self.transport.close()
+            self.close()
 
     async def _one_command(self) -> None:
         assert self._lines is not None
@@ -207,7 +206,8 @@ class Protocol(Connection):
             log.warning("smtp closed peer=%s reason=data-behind-starttls", self.peer)
             self.last_words(replies.DATA_BEHIND_STARTTLS)
             return None
-        await super().smtp_STARTTLS("")
+        await self.push(str(replies.READY_FOR_TLS))
+        await self.start_tls()
         self._lines = LineReader(self._reader)
         return None
 
@@ -381,6 +381,5 @@ class Protocol(Connection):
             return replies.ARGUMENT
         with contextlib.suppress(ConnectionError):
             await self.push(str(replies.BYE))
-        if self.transport is not None:
-            self.transport.close()
+        self.close()
         return None

@@ -254,6 +254,64 @@ def test_who_never_begins_tls_is_counted_and_gives_way(start_gateway):
             wire.close()
 
 
+@pytest.mark.parametrize("port", ["smtp", "smtps", "pop3", "pop3s"])
+@pytest.mark.parametrize("instead", [b"GET / HTTP/1.0\r\n\r\n", b"", None])
+def test_a_handshake_that_fails_gives_its_place_back(certificates, port, instead, caplog):
+    """Noise, an end, or a reset in place of TLS: then the only place is free for the next one, who needs not take it."""
+    upgrade = {"smtp": [b"EHLO x", b"STARTTLS"], "pop3": [b"STLS"]}.get(port, [])
+
+    async def fail_in_turn() -> None:
+        async with (
+            asyncio.timeout(SECONDS),
+            serving(certificates, smtp_places=1, pop3_places=1) as gateway,
+        ):
+            number = getattr(gateway.ports, port)
+            places = gateway._smtp_places if port.startswith("smtp") else gateway._pop3_places
+            for _ in range(3):
+                reader, writer = await asyncio.open_connection("127.0.0.1", number)
+                for command in [None, *upgrade] if upgrade else []:
+                    if command:
+                        writer.write(command + b"\r\n")
+                    while (await reader.readline())[3:4] == b"-":
+                        pass
+                while not places._taken:
+                    await asyncio.sleep(0)
+                if instead is None:
+                    writer.transport.abort()
+                elif instead:
+                    writer.write(instead)
+                else:
+                    writer.write_eof()
+                while places._taken or gateway._protocols or gateway._connections or gateway._entering:
+                    await asyncio.sleep(0.01)
+                writer.transport.abort()
+
+    asyncio.run(fail_in_turn())
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_who_never_goes_on_with_tls_gives_way(start_gateway):
+    gateway = start_gateway(smtp_places=1)
+    silent = Wire(gateway.ports.smtp, source="127.0.0.2")
+    silent.reply()
+    silent.ask(b"EHLO x")
+    assert silent.ask(b"STARTTLS").startswith(b"220 ")
+    stranger = Wire(gateway.ports.smtp, source="127.0.9.9")
+
+    assert stranger.reply().startswith(b"220 ")
+    assert silent.rest() == b""
+    silent.close()
+    stranger.close()
+
+
+def test_a_handshake_that_is_not_gone_on_with_ends(start_gateway):
+    wire = start_gateway(smtp_times=Times(handshake=0.2)).smtp_wire()
+    assert wire.ask(b"STARTTLS").startswith(b"220 ")
+
+    assert wire.rest() == b""
+
+
 @pytest.fixture
 def impatient(start_gateway, acme_mailbox):
     """A gateway that waits half a second for a text, and a connection on which one may begin."""

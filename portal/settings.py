@@ -141,12 +141,12 @@ JOB_SILENCE_SECONDS = 15.0  # after a job's last sign of life beat rings for it 
 
 # --- Rooms ---------------------------------------------------------------------------------------------------------
 SHARED_APPS = [
+    "portal",  # its templates and styles before those of the libraries that they stand in for
     "django.contrib.admin",  # before django_tenants, whose own templates of it have styles in their elements
     "django_tenants",
     "accounts",
     "tenants",
     "gateway",
-    "portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -202,7 +202,6 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [ROOT / "portal" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -361,7 +360,6 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = STATE_DIR / "static"
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700  # of collected files as well
-STATICFILES_DIRS = [ROOT / "portal" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nobody uploads anything
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

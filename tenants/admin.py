@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import SYSTEM
+from accounts.addresses import canonical
 from accounts.models import User
 from accounts.names import validate_name
 from accounts.services import save_settings
@@ -140,6 +141,11 @@ class ProviderAdmin(PlacedAdmin):
             _become(obj, made)
         else:
             _become(obj, services.create_provider(obj.slug, obj.name, by=request.user))
+        if owner_email:
+            invited = _(
+                "An invitation went to %(email)s. Until somebody has accepted it you can invite another address here."
+            )
+            self.message_user(request, invited % {"email": canonical(owner_email)})
 
 
 class DomainInline(admin.TabularInline):

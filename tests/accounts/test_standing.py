@@ -213,6 +213,7 @@ def test_one_form_makes_a_provider_and_invites_its_first_owner(cast, admin, clie
         owner_email="Ada@Tailspin.example",
     )
     assert "was added successfully" in text(answer)
+    assert "An invitation went to ada@tailspin.example." in text(answer)
     tailspin = Provider.objects.get(slug="tailspin")
     (mail,) = mailoutbox
     assert mail.to == ["ada@tailspin.example"]

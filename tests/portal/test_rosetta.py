@@ -36,6 +36,7 @@ def test_staff_and_translators_find_the_catalogs_and_nobody_else_does(client_for
         page = client_for(person, None).get(FILES)
         assert page.status_code == 200
         assert "Deutsch" in page.content.decode()
+        assert page.content.decode().count("Pages show what you save here") == 1
     for person in (cast.owner, cast.admin):
         assert client_for(person, None).get(FILES).status_code in (302, 403)
     assert client_for(None, None).get(FILES)["Location"].startswith("/accounts/login/")

@@ -25,6 +25,8 @@ from .trace import Arrival
 
 log = logging.getLogger("gateway.smtp")
 
+TINY_OCTETS = 1024  # a chunk of less is no way to send mail, unless it is the last one
+
 Verb = Callable[[str], Awaitable[Reply | None]]
 
 
@@ -35,7 +37,7 @@ class Limits(NamedTuple):
     errors: int = 10  # a real client makes none
     unknown: int = 20  # unknown recipients: enough for a stale list, too few to search addresses
     commands: int = 100  # that lead to no message; a message needs four, a refused one three
-    asked: int = 1000  # RCPT commands that lead to no message; each may ask the database
+    asked: int = 1000  # RCPT commands, and chunks of refused texts, that lead to no message
 
 
 class Protocol(Connection):
@@ -151,6 +153,13 @@ class Protocol(Connection):
         if self._fruitless > self.limits.commands or self._asked > self.limits.asked:
             log.warning("smtp closed peer=%s reason=no-message", self.peer)
             raise Refused(replies.TOO_MANY_COMMANDS)
+
+    def _spend_chunk(self, chunk: grammar.Chunk, text: Text) -> None:
+        """Raises Refused. One mistake gets as many answers as chunks were under way: many, but not without an end."""
+        if chunk.octets < TINY_OCTETS and not chunk.last:
+            self._spend("")
+        elif text.refusal is not None:
+            self._spend("RCPT")
 
     def _kept(self, text: Text) -> Reply:
         self._fruitless = self._asked = 0
@@ -279,8 +288,7 @@ class Protocol(Connection):
             raise ConnectionEnded from None
         if self._text is None:
             self._text = self._first_chunk()
-        elif not chunk.octets and not chunk.last:
-            self._spend("")
+        self._spend_chunk(chunk, self._text)
         text, told = self._text, self._text.octets and self._text.refusal is not None
         left = chunk.octets
         while left:

@@ -87,6 +87,7 @@ async def greeted(port: int, tls: ssl.SSLContext | None = None) -> bytes:
         [b"HELP"],
         [b"MAIL FROM:<a@b.example>", b"RSET"],
         [b"EHLO again.example", b"MAIL FROM:<a@b.example>", b"NOOP"],
+        [b"BDAT 3\r\nx", b"BDAT 0"],
     ],
 )
 def test_commands_that_lead_to_no_message_end_the_connection(start_gateway, commands):
@@ -97,6 +98,17 @@ def test_commands_that_lead_to_no_message_end_the_connection(start_gateway, comm
     answer = wire.rest()
     assert answer.endswith(b"\r\n421 4.7.0 Too many commands without a message, closing\r\n")
     assert len([line for line in answer.splitlines() if line[3:4] == b" "]) <= 10 + 1
+
+
+def test_large_chunks_of_a_refused_text_end_the_connection_too(start_gateway):
+    wire = start_gateway(smtp_limits=Limits(asked=10)).smtp_wire()
+
+    wire.send((b"BDAT 2000\r\n" + b"x" * 2000) * 20)
+
+    replies = wire.rest().splitlines()
+    assert replies == [b"503 5.5.1 Send MAIL first"] * 10 + [
+        b"421 4.7.0 Too many commands without a message, closing"
+    ]
 
 
 def test_a_message_that_is_kept_pays_for_the_commands_before_it(start_gateway, acme_mailbox):

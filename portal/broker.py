@@ -3,12 +3,14 @@
 Redis asks for a password at best, and who has it can put anything into the queue. So an item is read down to the name
 and the arguments, and the message that Celery gets is made anew here: none of Celery's other means, such as tasks that
 call tasks, times of execution, time limits, compression or replies, can be ordered from outside. An item that is
-anything else is dropped and told in the log; the bell rings again for what has to be done (docs/jobs.md).
+anything else is dropped and told in the log, a key of another kind too; the bell rings again for what has to be done
+(docs/jobs.md).
 """
 
 import base64
 import json
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from queue import Empty
 from typing import Any
@@ -18,6 +20,8 @@ from celery import current_app
 from celery.worker import consumer
 from django.conf import settings
 from kombu.transport import redis
+from redis import Redis, ResponseError, WatchError
+from redis.client import Pipeline
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +92,72 @@ def _message(name: str, task_id: str, tag: str, arguments: list[Any], expires: s
     }
 
 
+# What a command works on tells its first letter.
+KINDS = {"L": b"list", "R": b"list", "H": b"hash", "Z": b"zset", "S": b"set"}
+
+
+def _make_room(connection: Any, error: ResponseError, commands: Iterable[tuple[Any, ...]]) -> None:
+    """Delete what is of another kind than these commands need: it would end workers at each start, and silence beat
+    and pages. Raises the error when it is another one.
+    """
+    found = False
+    if "WRONGTYPE" in str(error):
+        for name, key, *_more in (command for command in commands if len(command) > 1):
+            kind = KINDS.get(str(name)[0])
+            if kind and connection.type(key) not in (kind, b"none"):
+                connection.delete(key)
+                found = True
+                log.error("a key in Redis of a kind that is not ours is deleted: %.*r", SHOWN, key)
+    if not found:
+        raise error
+
+
+class RoomyPipeline(Pipeline):
+    """Several commands; again, once keys of another kind are out of their way."""
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        commands = list(self.command_stack)
+        try:
+            return super().execute(raise_on_error)
+        except ResponseError as error:
+            _make_room(Client(connection_pool=self.connection_pool), error, (args for args, _ in commands))
+        self.command_stack = commands
+        return super().execute(raise_on_error)
+
+    def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            _make_room(Client(connection_pool=self.connection_pool), error, [args])
+            raise WatchError("a key was of another kind") from error  # the transaction begins anew
+
+
+class Client(Redis):
+    """Goes on past keys of another kind."""
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
+        return RoomyPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            _make_room(super(), error, [args])
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
 class QoS(redis.QoS):
     """What was taken and not yet done lies in Redis as well, where it may be altered meanwhile."""
+
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Ring again for all whose workers have died."""
+        with self.channel.conn_or_acquire() as connection:
+            # A lock without an end, or of another kind, would be held for ever.
+            left = connection.ttl(self.unacked_mutex_key)
+            if left == -1 or left > self.unacked_mutex_expire:
+                log.error("a lock in Redis that would not end is deleted")
+                connection.delete(self.unacked_mutex_key)
+        super().restore_visible(*args, **options)  # type: ignore[no-untyped-call]
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Ring again for a task whose worker has died."""
@@ -118,6 +186,9 @@ class Channel(redis.Channel):
     _in_poll: Any  # the connection that waits for an item
     _flush_brpop_reauth: Any
 
+    def _get_client(self) -> type[Redis]:
+        return Client
+
     def _brpop_read(self, **options: Any) -> bool:
         # kombu's own ends the worker when an item is no JSON, or JSON of another form than it expects.
         connection = self.client.connection
@@ -126,6 +197,12 @@ class Channel(redis.Channel):
         except self.connection_errors:
             connection.disconnect()
             raise
+        except ResponseError as error:
+            key_of: Any = self._q_for_pri
+            waited_for = [key_of(queue, step) for queue in self.active_queues for step in self.priority_steps]
+            with self.conn_or_acquire() as client:
+                _make_room(client, error, [("RPOP", key) for key in waited_for])
+            raise Empty from None
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()

@@ -89,7 +89,7 @@ if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     REDIS_URL = redis_url(STATE_DIR)
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "portal.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"serializer": "portal.cache.JSONSerializer"},
     },

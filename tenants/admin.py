@@ -197,6 +197,18 @@ class DomainAdmin(ReadOnly):
 
 
 class PersonForm(forms.ModelForm):
+    staff: Any  # who sends the form
+
+    def clean_email(self) -> str:
+        """Says beside the address what the service would refuse."""
+        email: str = self.cleaned_data["email"]
+        if "email" in self.changed_data and not services.may_change_address(self.instance, by=self.staff):
+            raise ValidationError(
+                _("Only superusers may change the address of somebody who has a role or is staff."),
+                code="not-allowed",
+            )
+        return email
+
     def clean_is_active(self) -> bool:
         """Says beside the box what the service would refuse."""
         active: bool = self.cleaned_data["is_active"]
@@ -238,6 +250,11 @@ class PersonAdmin(ThroughServices):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def get_form(self, request: Any, *args: Any, **options: Any) -> Any:
+        form: Any = super().get_form(request, *args, **options)
+        form.staff = _staff(request)
+        return form
 
     def save_model(self, request: Any, obj: User, form: Any, change: bool) -> None:
         services.change_person(

@@ -76,8 +76,13 @@ def of(provider: Provider) -> IdentityProvider | None:
     return IdentityProvider.objects.select_related("app", "provider").filter(provider=provider).first()
 
 
-def configuration_of(identity_provider: IdentityProvider) -> Configuration:
-    """As it was saved. Without the secret, which nobody gets to see."""
+def configuration_of(identity_provider: IdentityProvider, *, by: Actor) -> Configuration:
+    """As it was saved. Without the secret, which nobody gets to see. Raises NotAllowed."""
+    require(by, identity_provider.provider, Right.SET_SECURITY)
+    return _configuration_of(identity_provider)
+
+
+def _configuration_of(identity_provider: IdentityProvider) -> Configuration:
     app = identity_provider.app
     return Configuration(
         kind=identity_provider.kind,
@@ -88,11 +93,12 @@ def configuration_of(identity_provider: IdentityProvider) -> Configuration:
     )
 
 
-def check(configuration: Configuration) -> str:
+def check(provider: Provider, configuration: Configuration, *, by: Actor) -> str:
     """Ask the identity provider for its configuration; where it sends people to sign in.
 
-    Raises InvalidTenant, or what accounts.openid.discover does.
+    Raises NotAllowed, InvalidTenant, or what accounts.openid.discover does.
     """
+    require(by, provider, Right.SET_SECURITY)
     return str(discover(configuration.server_url)["authorization_endpoint"])
 
 
@@ -122,12 +128,13 @@ def change(
     identity_provider: IdentityProvider, wanted: Configuration, *, client_secret: str, by: Actor
 ) -> None:
     """An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
-    forgotten too, for another service may give their names to others. Raises what set_up() does.
+    forgotten too, for another service may give their names to others, and customers are asked for their consent anew.
+    Raises what set_up() does.
     """
     provider = identity_provider.provider
     _begin(provider, wanted, by)
     current = IdentityProvider.objects.select_for_update().select_related("app").get(pk=identity_provider.pk)
-    app, before = current.app, configuration_of(current)
+    app, before = current.app, _configuration_of(current)
     moved = (app.settings["server_url"], app.client_id) != (wanted.server_url, wanted.client_id)
     if moved and not client_secret:
         raise SecretNeeded
@@ -140,6 +147,7 @@ def change(
     current.save(update_fields=["kind", "email_domains"])
     if moved:
         SocialAccount.objects.filter(provider=app.provider_id).delete()
+        _withdraw_consents(provider, by=by)
     if client_secret or wanted != before:
         told = _told(wanted) | {"client_secret_changed": bool(client_secret)}
         _record("identity_provider.changed", current, by=by, data=told, domains_before=before.email_domains)
@@ -154,7 +162,7 @@ def switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> N
     provider = identity_provider.provider
     current = IdentityProvider.objects.select_related("app").get(pk=identity_provider.pk)
     if active:
-        _begin(provider, configuration_of(current), by)
+        _begin(provider, _configuration_of(current), by)
     else:
         require(by, provider, Right.SET_SECURITY)
     _switch(current, active=active, by=by)
@@ -231,9 +239,18 @@ def proofs_of(identity_provider: IdentityProvider) -> list[dict[str, Any]]:
     ]
 
 
-def connected(identity_provider: IdentityProvider) -> int:
-    """How many people have signed in by it."""
+def connected(identity_provider: IdentityProvider, *, by: Actor) -> int:
+    """How many people have signed in by it. Raises NotAllowed."""
+    require(by, identity_provider.provider, Right.SET_SECURITY)
     return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
+
+
+def _withdraw_consents(provider: Provider, *, by: Actor) -> None:
+    """They were given to another service."""
+    agreed = provider.customers.select_for_update().filter(identity_provider_consent=True)
+    for customer in agreed.order_by("pk"):
+        Customer.objects.filter(pk=customer.pk).update(identity_provider_consent=False)
+        audit.record("identity_provider.consent_withdrawn", by=by, customer=customer, target=provider)
 
 
 def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:

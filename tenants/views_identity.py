@@ -29,13 +29,15 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
     desk = _desk(request)
     saved = identity.of(desk.provider)
     form = IdentityProviderForm(
-        request.POST or None, saved=identity.configuration_of(saved) if saved else None
+        request.POST or None, saved=identity.configuration_of(saved, by=desk.user) if saved else None
     )
     checked = ""
     if form.is_valid():
         try:
             if "check" in request.POST:
-                checked = urlsplit(identity.check(form.configuration())).hostname or ""
+                checked = (
+                    urlsplit(identity.check(desk.provider, form.configuration(), by=desk.user)).hostname or ""
+                )
             else:
                 return _save(request, desk, saved, form)
         except NotAllowed:
@@ -87,7 +89,7 @@ def forget(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("The next sign-in with this address may come with another account."))
             return redirect(desk.home)
-    blank = IdentityProviderForm(None, saved=identity.configuration_of(saved))
+    blank = IdentityProviderForm(None, saved=identity.configuration_of(saved, by=desk.user))
     return _page(request, desk, saved, blank, form)
 
 
@@ -139,7 +141,7 @@ def _page(
         "form": form,
         "forget_form": forget_form,
         "checked": checked,
-        "connected": identity.connected(saved) if saved else 0,
+        "connected": identity.connected(saved, by=desk.user) if saved else 0,
         "callback_url": base_url(request, reverse("openid_connect_callback", args=[desk.provider.slug])),
         "scopes": " ".join(SCOPES),
         "here": desk.home,

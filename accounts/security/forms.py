@@ -79,15 +79,32 @@ def _refuse_nonsense(check: Callable[[], Any]) -> Any:
     except ValidationError as error:
         if error.code != "incorrect_code":
             raise
-    except (TypeError, ValueError, LookupError, AttributeError):
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         pass
     raise ValidationError(_("This passkey was not accepted. Try again."), code="refused_passkey")
+
+
+class AnswerField(forms.JSONField):
+    """A device's answer, whatever somebody sent instead: too deep, or with a number too long."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        return _refuse_nonsense(lambda: super(AnswerField, self).to_python(value))
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        """What the form shows again: nothing, for each answer counts once."""
+        return ""
+
+    def prepare_value(self, value: Any) -> str:
+        return ""
 
 
 class _PasskeyForm(AuthenticateWebAuthnForm):
     """allauth's, with the answer held to a question of ours: its own keeps one for all pages."""
 
     ceremony: Ceremony
+    credential = AnswerField()
 
     def clean_credential(self) -> Authenticator:
         # By the person only where that is known: else who names somebody could use up the tries of that person.
@@ -125,6 +142,7 @@ class AddPasskeyForm(AddWebAuthnForm):
 
     name = forms.CharField(label=_("Name"), max_length=NAME_LENGTH, required=False)
     passwordless = None  # not asked: it is always so
+    credential = AnswerField()
 
     def clean(self) -> dict[str, Any]:
         # Not the parent's, which looks for the question in the session.

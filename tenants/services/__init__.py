@@ -33,7 +33,7 @@ from tenants.services.people import (
 from tenants.services.policy import consent_to_identity_provider, may_consent, set_security_policy
 from tenants.services.rescue import WayIn, let_in
 from tenants.services.roster import invited, member, members
-from tenants.services.standing import change_person
+from tenants.services.standing import change_person, may_change_address
 from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "invited",
     "invitee",
     "let_in",
+    "may_change_address",
     "may_consent",
     "may_found",
     "may_manage",

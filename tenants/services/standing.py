@@ -14,7 +14,7 @@ from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
 from tenants import audit, staff_notices
-from tenants.access import PLATFORM, SYSTEM, Actor, Right, require
+from tenants.access import PLATFORM, SYSTEM, Actor, Right, require, rights_of
 from tenants.errors import NotAllowed, PersonExists
 from tenants.models import Invitation
 from tenants.services.authority import lock_all, may_change_superusers, place_of
@@ -29,7 +29,7 @@ def change_person(
 
     The person is told. With another address, or more or less than staff, all sessions end, and links for a forgotten
     password are void; invitations that they sent from the old address are withdrawn. Raises NotAllowed unless `by` is
-    a superuser (other staff may change the addresses of people who are none), and PersonExists.
+    a superuser (of who has no role and is no staff, other staff may change the address), and PersonExists.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
     email = check_address(email)
@@ -46,6 +46,8 @@ def change_person(
     names, names_before = _names(groups), _names(current.groups.all())
     if (changed or names != names_before or current.is_superuser) and not may_change_superusers(by):
         raise NotAllowed
+    if email != address_before and not may_change_address(current, by=by):
+        raise NotAllowed
     if email != address_before:
         _change_address(current, email, by=by)
     if changed or names != names_before:
@@ -60,6 +62,17 @@ def change_person(
     if email != address_before or {"is_staff", "is_superuser"} & set(changed):
         end_all_sessions(current, by=SYSTEM)
         void_reset_links(current, by=SYSTEM)
+
+
+def may_change_address(user: User, *, by: Actor) -> bool:
+    """Whether they may give the person another address, and so take the account over: of who has a role or is staff
+    only superusers may, or any staff could be anybody.
+    """
+    if may_change_superusers(by):
+        return True
+    current = User.objects.get(pk=user.pk)
+    plain = not (current.is_staff or current.is_superuser or current.memberships.exists())
+    return plain and Right.CHANGE_PERSON in rights_of(by, PLATFORM)
 
 
 def _change_address(user: User, email: str, *, by: Actor) -> None:

@@ -30,7 +30,7 @@ from tenants.services import add_membership
 from tenants.tasks import recheck_domain, recheck_domains
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.breaking.workers import QUEUE, Bell
-from tests.cast import provider
+from tests.cast import customer, provider
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -261,16 +261,19 @@ def test_a_provider_has_one(northwinds, cast, openid):
 
 
 @pytest.mark.parametrize("more", [{"issuer": "https://evil.example"}, {"client_id": "another"}])
-def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts(
+def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_and_consents(
     northwinds, cast, openid, way_in, more
 ):
     openid.knows("admin@acme.example")
     way_in().signs_in("admin@acme.example")
     with pytest.raises(identity_errors.SecretNeeded):
         identity.change(northwinds, wanted(openid, **more), client_secret="", by=cast.owner)
-    assert SocialAccount.objects.exists()
+    assert SocialAccount.objects.exists() and customer("acme").identity_provider_consent
     identity.change(northwinds, wanted(openid, **more), client_secret="x", by=cast.owner)
     assert not SocialAccount.objects.exists()
+    assert not customer("acme").identity_provider_consent
+    told = AuditEvent.objects.filter(action="identity_provider.consent_withdrawn")
+    assert customer("acme").pk in told.values_list("customer_id", flat=True)
 
 
 def test_a_change_says_in_the_trail_what_holds_now(northwinds, cast, openid):
@@ -281,7 +284,8 @@ def test_a_change_says_in_the_trail_what_holds_now(northwinds, cast, openid):
 
 
 def test_saving_what_is_saved_says_nothing(northwinds, cast):
-    identity.change(northwinds, identity.configuration_of(northwinds), client_secret="", by=cast.owner)
+    saved = identity.configuration_of(northwinds, by=cast.owner)
+    identity.change(northwinds, saved, client_secret="", by=cast.owner)
     assert not AuditEvent.objects.filter(action="identity_provider.changed").exists()
 
 

@@ -275,6 +275,8 @@ NONSENSE = [
     "[]",
     "5",
     "{}",
+    "[" * 90_000,
+    "9" * 6_000,
     '{"id": "AAAA", "response": {}}',
     '{"id": 5, "rawId": [], "type": {}, "response": []}',
     '{"response": {"userHandle": 7}}',

@@ -86,6 +86,26 @@ def test_an_address_that_somebody_has_is_refused_beside_its_field(cast, admin):
     assert not events("person.address-changed")
 
 
+def test_only_superusers_change_the_address_of_who_has_a_role_or_is_staff(cast, client_for):
+    clerk = User.objects.create(email="clerk@gatehouse.example", is_staff=True)
+    clerk.user_permissions.add(
+        *Permission.objects.filter(
+            codename__in=["change_user", "view_user"], content_type__app_label="accounts"
+        )
+    )
+    colleague = User.objects.create(email="colleague@gatehouse.example", is_staff=True)
+    at_work = client_for(clerk, host=None)
+    for person in (colleague, cast.owner, cast.admin, cast.viewer):
+        answer = submit(at_work, page_of(person), email=ELSEWHERE)
+        assert "Only superusers" in str(answer.context["adminform"].form.errors["email"])
+        rights = {"is_staff": person.is_staff, "is_superuser": False, "groups": []}
+        with pytest.raises(NotAllowed):
+            services.change_person(person, email=ELSEWHERE, **rights, by=clerk)
+    assert not events("person.address-changed")
+    submit(at_work, page_of(cast.stranger), email=ELSEWHERE)
+    assert User.objects.get(pk=cast.stranger.pk).email == ELSEWHERE
+
+
 def test_a_page_saved_as_it_is_changes_and_tells_nothing(cast, admin, post):
     count = AuditEvent.objects.count()
     with post.of() as mails:

@@ -134,6 +134,13 @@ def test_forged_tasks_run_nothing_and_the_worker_lives_on(workers, bell, box, gl
         bell.redis.hset("unacked", f"tag{number}", held)
         bell.redis.zadd("unacked_index", {f"tag{number}": 1 + number})
     until(bell.is_silent, "all of them were taken")
+    # Keys of another kind than Celery's, under its feet.
+    for key in (QUEUE, f"{QUEUE}\x06\x163", "unacked"):
+        bell.redis.set(key, "no list, no hash")
+    until(lambda: not bell.redis.exists(QUEUE, f"{QUEUE}\x06\x163"), "the queue is out of the way")
+    forge(item("public", str(uuid4())))
+    until(lambda: bell.redis.type("unacked") != b"string", "so is what is under way")
+    until(bell.is_silent, "workers go on")
 
     assert not trap.exists()
     assert list(table_rows("public", schema, globex.schema_name)) == before
@@ -146,6 +153,22 @@ def test_forged_tasks_run_nothing_and_the_worker_lives_on(workers, bell, box, gl
     assert not current_app.control.inspect(timeout=0.5).ping()
 
 
+def test_celery_goes_on_past_keys_of_another_kind(bell):
+    channel = current_app.connection().channel()
+    bindings = (channel.keyprefix_queue, channel.keyprefix_binding_permanent)
+    for key in (QUEUE, "unacked", "unacked_index", *(prefix % QUEUE for prefix in bindings)):
+        bell.redis.set(key, "another kind")
+    bell.redis.rpush("unacked_mutex", "held for ever")
+    current_app.send_task(WORK_JOB, ("public", str(uuid4())))  # as pages and beat ring
+    assert bell.redis.llen(QUEUE) == 1
+    channel.queue_declare(QUEUE)  # as a worker starts
+    channel._queue_bind(QUEUE, QUEUE, "", QUEUE)
+    assert channel.get_table(QUEUE) == [(QUEUE, "", QUEUE)]
+    channel.qos.restore_visible()
+    channel.qos.restore_by_tag("tag")
+    assert bell.redis.exists("unacked", "unacked_index", "unacked_mutex") == 0
+
+
 def test_what_the_cache_holds_runs_no_code(bell, tmp_path):
     cache.set("known", {"history": [1.5, 2.5]})
     assert cache.get("known") == {"history": [1.5, 2.5]}
@@ -155,6 +178,10 @@ def test_what_the_cache_holds_runs_no_code(bell, tmp_path):
     with pytest.raises(DataError):
         cache.get("known")
     assert not trap.exists()
+    for forged in (b'"abc"', b"5", b'["abc"]'):
+        bell.redis.set(key, forged)
+        with pytest.raises(DataError):  # of which a limit of sign-ins could make nothing
+            cache.get("known", [])
     with pytest.raises(TypeError, match="tuple"):
         cache.set("known", ("is", "no", "list"))
 

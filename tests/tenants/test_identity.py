@@ -49,7 +49,7 @@ def test_it_is_told_when_it_is_switched_off_and_on(cast, northwinds, acme):
 
 
 def speaks_for(identity_provider, *domains, by):
-    wanted = replace(identity.configuration_of(identity_provider), email_domains=domains)
+    wanted = replace(identity.configuration_of(identity_provider, by=by), email_domains=domains)
     identity.change(identity_provider, wanted, client_secret="", by=by)
 
 

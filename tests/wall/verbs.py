@@ -286,7 +286,12 @@ TABLE: dict[str, Line] = {
     "tenants.services.change_person": Line(
         STAFF,
         lambda s, by: tenants.services.change_person(
-            s.viewer, email="else@acme.example", is_staff=False, is_superuser=False, groups=[], by=by
+            s.people["stranger"],
+            email="else@acme.example",
+            is_staff=False,
+            is_superuser=False,
+            groups=[],
+            by=by,
         ),
     ),
     "tenants.services.change_role": Line(
@@ -410,6 +415,17 @@ TABLE: dict[str, Line] = {
         OWNER,
         lambda s, by: identity.change(s.identity_provider, _configuration(), client_secret="y", by=by),
     ),
+    "tenants.identity.check": Line(
+        OWNER,
+        lambda s, by: identity.check(
+            s.northwind, identity.Configuration(IdentityProvider.Kind.ENTRA_ID, "", "no id", "x", ()), by=by
+        ),
+        ends=identity.InvalidTenant,
+    ),
+    "tenants.identity.configuration_of": Line(
+        OWNER, lambda s, by: identity.configuration_of(s.identity_provider, by=by)
+    ),
+    "tenants.identity.connected": Line(OWNER, lambda s, by: identity.connected(s.identity_provider, by=by)),
     "tenants.identity.switch": Line(
         OWNER, lambda s, by: identity.switch(s.identity_provider, active=False, by=by)
     ),
@@ -449,6 +465,7 @@ OPEN: dict[str, str] = {
     "tenants.services.givable_roles": "tells of nobody but who asks",
     "tenants.services.hash_of": "arithmetic",
     "tenants.services.invitee": "for who has the link, and nobody has signed in yet",
+    "tenants.services.may_change_address": "tells of nobody but who asks",
     "tenants.services.may_consent": "tells of nobody but who asks",
     "tenants.services.may_found": "tells of nobody but who asks",
     "tenants.services.may_manage": "tells of nobody but who asks",

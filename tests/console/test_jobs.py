@@ -253,7 +253,7 @@ def test_a_job_that_pauses_says_why_when_it_goes_on_and_can_be_tried_at_once(
         assert "Running" not in text
     work()
     assert jobs()[0].state != "done", "it still pauses"
-    answer = presses(admin.get(url), "Try now")
+    answer = presses(admin.get(url), "Retry")
     assert (answer.status_code, answer["Location"]) == (302, url)
     assert "The job goes on." in Page(admin.get(url)).text
     work()
@@ -281,7 +281,7 @@ def test_rate_and_time_left_are_those_since_the_last_pause(
     assert "can't open what was locked for them" in paused
     assert "a second" not in paused
     settings.WORKER_KEY = right
-    presses(admin.get(url), "Try now")
+    presses(admin.get(url), "Retry")
     for _message in range(2):
         work_slice(acme, job.pk)
     text = Page(admin.get(url)).texts["progress"]
@@ -323,11 +323,11 @@ def test_a_job_whose_access_to_the_keys_has_expired_asks_for_the_password(
         new_password().reveal(): "but not the one of this mailbox",
     }
     for typed, refusal in refusals.items():
-        answer = presses(admin.get(url), "Go on", password=typed)
+        answer = presses(admin.get(url), "Retry", password=typed)
         assert refusal in Page(answer).texts["id_password_error"]
         assert not typed or typed not in answer.content.decode()
         assert "no-store" in answer["Cache-Control"]
-    assert presses(admin.get(url), "Go on", password=current)["Location"] == url
+    assert presses(admin.get(url), "Retry", password=current)["Location"] == url
     work()
     assert jobs()[0].state == "done"
     assert collect(current) == [b"one", b"two", b"three"]

@@ -1,18 +1,23 @@
 """What people hear by mail when others did something to their account: nobody becomes somebody else in silence."""
 
 from datetime import timedelta
+from functools import partial
 
 from django.utils import timezone
 
 from accounts import mails, outbox
 from accounts.models import PendingMail, User
+from tenants import activity_words
 from tenants.models import AuditEvent
 
 ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
+SWITCHED_OFF, SWITCHED_ON = "person.switched_off", "person.switched_on"
 TEMPLATES = {
     ADDRESS_CHANGED: "tenants/email/address_changed",
     ACCESS_CHANGED: "tenants/email/access_changed",
     LET_IN: "tenants/email/let_in",
+    SWITCHED_OFF: "tenants/email/account_switched",
+    SWITCHED_ON: "tenants/email/account_switched",
 }
 KIND = "tenants/staff_notice"
 NEWS = timedelta(hours=12)  # longer than a mail server may be away; older events are history
@@ -37,7 +42,9 @@ def send(event_id: int) -> None:
         addresses = [event.data["before"], event.data["email"]]
     for address in addresses:
         reader = User(email=address, name=person.name, language=person.language, time_zone=person.time_zone)
-        mails.send(reader, TEMPLATES[event.action], {"event": event})
+        # The template asks for the sentence, once the reader's language is spoken.
+        told = {"event": event, "sentence": partial(activity_words.sentence, event)}
+        mails.send(reader, TEMPLATES[event.action], told)
 
 
 outbox.WRITERS[KIND] = lambda mail: send(mail.details["event"])

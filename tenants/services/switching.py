@@ -5,7 +5,7 @@ from django.db import transaction
 from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
-from tenants import access, audit
+from tenants import access, audit, staff_notices
 from tenants.errors import NotAllowed
 from tenants.models import Membership
 from tenants.services.authority import check_owner_stays, lock_all, may_change_superusers, place_of
@@ -14,7 +14,8 @@ from tenants.services.withdrawal import withdraw_those_of
 
 @transaction.atomic(durable=True)
 def switch_off(user: User, *, by: Actor) -> None:
-    """The person is signed out everywhere and can't sign in; open invitations of theirs are withdrawn, roles stay.
+    """The person is signed out everywhere and can't sign in; open invitations of theirs are withdrawn, roles stay. They
+    are told.
 
     Raises NotAllowed, and LastOwner, but not for the system: who stands at the server can put it right.
     """
@@ -30,15 +31,17 @@ def switch_off(user: User, *, by: Actor) -> None:
     void_reset_links(user, by=SYSTEM)
     for membership in memberships:
         withdraw_those_of(membership, by=by)
-    audit.record_everywhere("person.switched_off", user, by=by)
+    event, *_elsewhere = audit.record_everywhere("person.switched_off", user, by=by)
+    staff_notices.announce(event)
 
 
 @transaction.atomic(durable=True)
 def switch_on(user: User, *, by: Actor) -> None:
-    """The person can sign in again, with the roles that are left. Raises NotAllowed."""
+    """The person can sign in again, with the roles that are left, and is told. Raises NotAllowed."""
     _require(by, user)
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
-        audit.record_everywhere("person.switched_on", user, by=by)
+        event, *_elsewhere = audit.record_everywhere("person.switched_on", user, by=by)
+        staff_notices.announce(event)
 
 
 def _require(by: Actor, user: User) -> None:

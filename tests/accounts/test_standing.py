@@ -130,6 +130,16 @@ def test_who_becomes_staff_or_superuser_is_written_down_and_told(cast, admin, po
     assert User.objects.get(pk=cast.stranger.pk).is_superuser
 
 
+def test_who_is_switched_off_or_on_hears_of_it(cast, admin, post):
+    for active, word in ((None, "off"), ("on", "on again")):
+        with post.of() as mails:
+            submit(admin, page_of(cast.viewer), is_active=active)
+        (mail,) = mails
+        assert mail.to == [cast.viewer.email]
+        for said in (mail.subject, " ".join(mail.body.split())):
+            assert f"The account of {cast.viewer.email} was switched {word}." in said
+
+
 def test_groups_are_written_down_once(cast, admin):
     translators = Group.objects.get(name="translators")
     submit(admin, page_of(cast.viewer), groups=[str(translators.pk)])

@@ -273,6 +273,13 @@ BREAKAGES = (
         "accounts/test_standing.py::test_only_superusers_change_the_address_of_who_has_a_role_or_is_staff",
     ),
     _breaks(
+        "Who is switched off is told",
+        "tenants/staff_notices.py",
+        '    SWITCHED_OFF: "tenants/email/account_switched",\n',
+        "",
+        "accounts/test_standing.py::test_who_is_switched_off_or_on_hears_of_it",
+    ),
+    _breaks(
         "Another service needs the customers' consent anew",
         "tenants/identity.py",
         "        _withdraw_consents(provider, by=by)",

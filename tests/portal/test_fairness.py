@@ -103,7 +103,8 @@ def test_files_that_are_read_slowly_keep_nobody_from_anything_but_files():
     assert download("ada").status_code == 200
 
 
-def test_who_has_none_of_a_customers_places_finds_one_and_signing_out_needs_none():
+def test_who_has_none_of_a_customers_places_finds_one_and_signing_out_needs_none(monkeypatch):
+    monkeypatch.setattr("portal.fairness.WAIT_SECONDS", 2 * SECONDS)  # nobody gives up meanwhile
     work = Work()
     door = FairPlaces(work)
     with ThreadPoolExecutor(9) as threads:

@@ -53,7 +53,5 @@ def consent_to_identity_provider(customer: Customer, *, given: bool, by: Actor) 
         raise NotAllowed
     changed = Customer.objects.filter(pk=customer.pk, identity_provider_consent=not given)
     if changed.update(identity_provider_consent=given):
-        action = "given" if given else "withdrawn"
-        audit.record(
-            f"identity_provider.consent_{action}", by=by, customer=customer, target=customer.provider
-        )
+        action = "identity_provider.consent_given" if given else "identity_provider.consent_withdrawn"
+        audit.record(action, by=by, customer=customer, target=customer.provider)

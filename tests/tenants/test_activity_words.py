@@ -54,6 +54,7 @@ def test_the_file_holds_what_the_page_shows(cast, acme, make_mailbox, download):
         "Details": ANY,
         "Action": "mailbox.created",
         "ID of the object": ANY,
+        "Vouched for by": "",
     }
     (row,) = download(cast.owner, host=None, q="journal")
     assert (row["Customer"], row["Provider"]) == ("Acme", "Northwind IT")
@@ -76,7 +77,7 @@ def test_the_file_has_the_separator_that_spreadsheets_expect_in_the_readers_lang
     with translation.override(language):
         text = "".join(activity_csv.lines(trail, activity.Asked(text="journal")))
     head, row = csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=separator)
-    assert len(head) == len(row) == 9
+    assert len(head) == len(row) == 10
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,17 @@ class _Keys(NamedTuple):
     network: str
 
 
+class Standing(NamedTuple):
+    """What is known of a login name and an address, at one moment."""
+
+    group: str  # whose sign-ins are counted together: this very address's if it signed in lately, else its network's
+    known: bool  # this very address signed in lately
+    goes_ahead: (
+        bool  # the pair signed in lately and has not failed much since: it need not queue with strangers
+    )
+    allowed: bool  # another password may be tried
+
+
 class GuessLimits:
     """Who may try a password. Its calls block for at most some seconds: run them on a thread."""
 
@@ -80,37 +91,43 @@ class GuessLimits:
         self._login = limit(per_login, "login")
         self._here = MovingWindowRateLimiter(MemoryStorage())
         pool = _redis_pool(redis_url) if redis_url else None
-        self._shared = (
-            MovingWindowRateLimiter(RedisStorage("redis://", connection_pool=pool)) if pool else None
-        )
+        self._shared = RedisStorage("redis://", connection_pool=pool) if pool else None
         self._redis = redis.Redis(connection_pool=pool) if pool else None
         self._shared_again_at = 0.0
         self._clock = clock
         self._proven: OrderedDict[str, float] = OrderedDict()  # when each pair and address signed in last
 
-    def may_go_ahead(self, login: str, peer: str) -> bool:
-        """Whether this pair has signed in lately and has not failed much since: it need not queue with strangers."""
-        keys = _keys(login, peer)
-        if self._is_proven(keys.address):
-            return self._ask_all([(self._address, keys.address)])
-        return self._is_proven(keys.pair) and self._ask_all([(self._pair, keys.pair)])
+    def knows(self, login: str, peer: str) -> bool:
+        """Whether this process remembers that this very address signed in lately. Does not block."""
+        return self._remembers(_keys(login, peer).address)
 
-    def allow(self, login: str, peer: str) -> bool:
-        """Whether another password may be tried. Asking costs nothing."""
+    def standing(self, login: str, peer: str) -> Standing:
+        """Asking counts nothing, and asks Redis once."""
         keys = _keys(login, peer)
-        if self._is_proven(keys.address):
-            return self._ask_all([(self._proven_address, keys.address)])
-        if self._is_proven(keys.pair):
-            return self._ask_all([(self._address, keys.address)])
-        return self._ask_all(
-            [(self._pair, keys.pair), (self._network, keys.network), (self._login, keys.login)]
+        counts = self._counts(keys)
+        here = [count(self._here) for count in counts]
+        known, pair_known = self._remembers(keys.address), self._remembers(keys.pair)
+        shared = self._ask_redis(lambda storage, server: _look(storage, server, keys, counts), otherwise=None)
+        if shared is not None:
+            known, pair_known = known or shared[0], pair_known or shared[1]
+            here = [max(both) for both in zip(here, shared[2], strict=True)]
+        pair, address, proven_address, login_, network = (
+            seen < count.item.amount for seen, count in zip(here, counts, strict=True)
         )
+        if known:
+            return Standing(keys.address, known, address, proven_address)
+        if pair_known:
+            return Standing(keys.pair, known, pair, address)
+        return Standing(keys.pair, known, False, pair and network and login_)
 
     def failed(self, login: str, peer: str) -> None:
         """Count one wrong password."""
-        keys = _keys(login, peer)
-        self._hit(self._here, keys)
-        self._ask_redis(lambda shared, _: self._hit(shared, keys), otherwise=None)
+        *counts, network = self._counts(_keys(login, peer))
+        if not counts[0](self._here):
+            self._here.hit(network.item, network.key)
+        for count in counts:
+            self._here.hit(count.item, count.key)
+        self._ask_redis(lambda storage, server: _hit(storage, server, counts, network), otherwise=None)
 
     def succeeded(self, login: str, peer: str) -> None:
         """Remember that this pair has the right password."""
@@ -120,11 +137,19 @@ class GuessLimits:
             if known_since is None or self._clock() - known_since >= PROVEN_AGAIN_SECONDS:
                 self._remember(key)
 
-    def _is_proven(self, key: str) -> bool:
+    def _counts(self, keys: _Keys) -> "list[_Count]":
+        """The pair's first, the network's last."""
+        return [
+            _Count(self._pair, keys.pair),
+            _Count(self._address, keys.address),
+            _Count(self._proven_address, keys.address),
+            _Count(self._login, keys.login),
+            _Count(self._network, keys.network),
+        ]
+
+    def _remembers(self, key: str) -> bool:
         known_since = self._proven.get(key)
-        if known_since is not None and self._clock() - known_since < PROVEN_SECONDS:
-            return True
-        return bool(self._ask_redis(lambda _, server: server.exists(_proven_key(key)), otherwise=False))
+        return known_since is not None and self._clock() - known_since < PROVEN_SECONDS
 
     def _remember(self, key: str) -> None:
         self._proven.pop(key, None)  # so that it comes to the end, whatever other threads drop meanwhile
@@ -133,26 +158,7 @@ class GuessLimits:
             self._proven.popitem(last=False)
         self._ask_redis(lambda _, server: server.set(_proven_key(key), 1, ex=PROVEN_SECONDS), otherwise=None)
 
-    def _hit(self, limiter: MovingWindowRateLimiter, keys: _Keys) -> None:
-        if limiter.get_window_stats(self._pair, keys.pair).remaining == self._pair.amount:
-            limiter.hit(self._network, keys.network)
-        for item, key in (
-            (self._pair, keys.pair),
-            (self._address, keys.address),
-            (self._proven_address, keys.address),
-            (self._login, keys.login),
-        ):
-            limiter.hit(item, key)
-
-    def _ask_all(self, questions: list[tuple[RateLimitItem, str]]) -> bool:
-        def below(limiter: MovingWindowRateLimiter) -> bool:
-            return all(limiter.test(item, key) for item, key in questions)
-
-        return below(self._here) and bool(self._ask_redis(lambda shared, _: below(shared), otherwise=True))
-
-    def _ask_redis(
-        self, question: Callable[[MovingWindowRateLimiter, "redis.Redis"], Any], *, otherwise: Any
-    ) -> Any:
+    def _ask_redis(self, question: Callable[[RedisStorage, "redis.Redis"], Any], *, otherwise: Any) -> Any:
         if self._shared is None or self._redis is None or self._clock() < self._shared_again_at:
             return otherwise
         try:
@@ -161,6 +167,55 @@ class GuessLimits:
             self._shared_again_at = self._clock() + REDIS_PAUSE_SECONDS
             log.warning("guesses are counted by this process alone: Redis failed (%s)", type(error).__name__)
             return otherwise
+
+
+class _Count(NamedTuple):
+    """One window in which failures are counted."""
+
+    item: RateLimitItem
+    key: str
+
+    def __call__(self, limiter: MovingWindowRateLimiter) -> int:
+        return self.item.amount - limiter.get_window_stats(self.item, self.key).remaining
+
+    def look(self, storage: RedisStorage, batch: Any) -> None:
+        since = time.time() - self.item.get_expiry()
+        storage.lua_moving_window([self._name(storage)], [since, self.item.amount], client=batch)
+
+    def hit(self, storage: RedisStorage, batch: Any) -> None:
+        window = [time.time(), self.item.amount, self.item.get_expiry(), 1]
+        storage.lua_acquire_moving_window([self._name(storage)], window, client=batch)
+
+    def _name(self, storage: RedisStorage) -> str:
+        return storage.prefixed_key(self.item.key_for(self.key))
+
+
+# The library asks Redis for each window by itself; one sign-in would wait for it a dozen times.
+
+
+def _look(
+    storage: RedisStorage, server: "redis.Redis", keys: _Keys, counts: list[_Count]
+) -> tuple[bool, bool, list[int]]:
+    """Whether address and pair signed in lately, and how many failures each window holds."""
+    batch = server.pipeline(transaction=False)
+    batch.exists(_proven_key(keys.address))
+    batch.exists(_proven_key(keys.pair))
+    for count in counts:
+        count.look(storage, batch)
+    address, pair, *windows = batch.execute()
+    return bool(address), bool(pair), [int(window[1]) if window else 0 for window in windows]
+
+
+def _hit(storage: RedisStorage, server: "redis.Redis", counts: list[_Count], network: _Count) -> None:
+    """The network's window counts names: only the first failure of a pair is one for it."""
+    batch = server.pipeline(transaction=False)
+    counts[0].look(storage, batch)
+    for count in counts:
+        count.hit(storage, batch)
+    window, *_ = batch.execute()
+    if not window or not int(window[1]):
+        network.hit(storage, batch)
+        batch.execute()
 
 
 def pair_of(login: str, peer: str) -> str:
@@ -230,8 +285,9 @@ class Gate:
 
 
 class Lanes:
-    """Two gates side by side, so that a volley of guesses keeps nobody waiting who has signed in before."""
+    """Gates side by side, so that a volley of guesses keeps nobody waiting who has signed in before."""
 
     def __init__(self) -> None:
         self.proven = Gate()
         self.strangers = Gate()
+        self.asking = Gate()  # how a stranger stands

@@ -33,6 +33,8 @@ CERTIFICATE_SECONDS = 60  # between two looks at the certificate's files
 BACKLOG = 512
 DELIVERY_THREADS = 8  # each has a database connection of its own
 COLLECTION_THREADS = 8
+COUNTING_THREADS = 2  # they ask Redis only
+LOOKUP_THREADS = 4
 
 
 class Ports(NamedTuple):
@@ -104,7 +106,9 @@ class Gateway:
         )
         self._delivery = Threads("delivery", size=DELIVERY_THREADS)
         self._collection = Threads("collection", size=COLLECTION_THREADS)
-        self._ingress = Ingress(self._delivery, configuration.smtp_bounds)
+        self._counting = Threads("counting", size=COUNTING_THREADS)
+        self._lookups = Threads("lookup", size=LOOKUP_THREADS)
+        self._ingress = Ingress(self._delivery, self._lookups, configuration.smtp_bounds)
         self._servers: list[asyncio.Server] = []
         self._protocols: set[Protocol] = set()
         self._connections: set[Connection] = set()
@@ -114,7 +118,9 @@ class Gateway:
     async def start(self) -> None:
         """Listen. Raises PortTaken; then nothing listens."""
         limits = GuessLimits(self.configuration.redis_url, **self.configuration.guesses)
-        maildrops = Maildrops(self._collection, limits, Lanes(), **self.configuration.maildrops)
+        maildrops = Maildrops(
+            self._collection, limits, Lanes(), counting=self._counting, **self.configuration.maildrops
+        )
         smtp = functools.partial(
             self._door, self._smtp_places, f"{replies.TOO_MANY_CONNECTIONS}\r\n".encode()
         )
@@ -156,9 +162,8 @@ class Gateway:
                 await self._quiet()
                 await self._ingress.settle()
         loop = asyncio.get_running_loop()
-        await asyncio.gather(
-            loop.run_in_executor(None, self._delivery.stop), loop.run_in_executor(None, self._collection.stop)
-        )
+        pools = (self._delivery, self._lookups, self._collection, self._counting)
+        await asyncio.gather(*(loop.run_in_executor(None, pool.stop) for pool in pools))
 
     def reload_certificate(self) -> None:
         self.certificate.reload()

@@ -1,6 +1,7 @@
 """Between the POP3 session and `mailboxes.services.collection`: threads, limits, and outcomes turned into `-ERR`."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter, OrderedDict
@@ -15,7 +16,7 @@ from mailboxes.services import collection, refusals
 from mailboxes.vault import MistypedPassword, Secret, parse_password
 
 from ..errors import Overloaded
-from ..limits import GuessLimits, Lanes, pair_of
+from ..limits import GuessLimits, Lanes, Standing, pair_of
 from ..peers import network_of
 from ..threads import Threads, finish
 from .replies import Interrupted, Refused
@@ -30,7 +31,7 @@ RENEW_SECONDS = 60  # how often a living session says so
 REFUSAL_SECONDS = 0.5
 TOLD_AGAIN_SECONDS = 60  # how often the refusals of one pair are written down for the console
 TOLD_PAIRS = 10_000  # that are remembered for this
-AT_ONCE = 4  # sign-ins under way for one mailbox from one network; one of them gets the maildrop
+AT_ONCE = 4  # sign-ins under way for one mailbox from one network, or from an address that signed in lately
 PIECE_OCTETS = 64 * 1024  # worth a trip to a thread, and one write to the socket
 
 _WRONG = ("Login name or password is wrong", "AUTH")
@@ -47,10 +48,13 @@ class Maildrops:
         limits: GuessLimits,
         lanes: Lanes,
         *,
+        counting: Threads,
         renew_seconds: float = RENEW_SECONDS,
         refusal_seconds: float = REFUSAL_SECONDS,
     ) -> None:
+        """What strangers cost before their password is tried is done on `counting`, all else on `threads`."""
         self.threads = threads
+        self._counting = counting
         self.renew_seconds = renew_seconds
         self._limits = limits
         self._lanes = lanes
@@ -63,14 +67,12 @@ class Maildrops:
     ) -> "OpenMaildrop":
         """Raises Refused: `[AUTH]` for an unknown name, a wrong password and too many guesses alike, and as late."""
         answer_at = time.monotonic() + self._refusal_seconds
-        pair = pair_of(login, peer)
-        if self._under_way[pair] >= AT_ONCE:
-            raise Refused(*_AT_ONCE)
-        self._under_way[pair] += 1
         try:
             maildrop = await self._sign_in(login, secret, peer)
+        except Refused:
+            raise
         except errors.BadCredentials:
-            self._tell(pair, login, peer)
+            self._tell(pair_of(login, peer), login, peer)
             # Equal work alone would not do: old locks take longer than new ones, mistyped passwords no time at all.
             await asyncio.sleep(answer_at - time.monotonic())
             raise Refused(*_WRONG) from None
@@ -82,10 +84,6 @@ class Maildrops:
         except Exception:
             log.exception("login failed peer=%s", peer)
             raise Refused(*_LATER) from None
-        finally:
-            self._under_way[pair] -= 1
-            if not self._under_way[pair]:
-                del self._under_way[pair]
         return OpenMaildrop(maildrop, self, peer=peer, on_lost=on_lost)
 
     async def _sign_in(self, login: str, secret: Secret, peer: str) -> Any:
@@ -93,30 +91,64 @@ class Maildrops:
         try:
             parse_password(secret.reveal())
         except MistypedPassword:
-            # Judged before anything is looked up: it costs nothing, and is the same for mailboxes that are not there.
-            await self._failed(login, peer)
+            # Judged before anything is looked up: it costs little, and is the same for mailboxes that are not there.
+            await self._mistyped(login, peer)
             raise errors.BadCredentials from None
-        known = await self.threads.call(LOGIN_SECONDS, self._limits.may_go_ahead, login, peer)
-        lane = self._lanes.proven if known else self._lanes.strangers
-        async with lane.enter(network_of(peer)):
-            # Asked behind the gate, so that a volley of guesses can't pass before the first is counted.
-            if not await self.threads.call(LOGIN_SECONDS, self._limits.allow, login, peer):
-                log.warning("login refused peer=%s reason=too-many-guesses", peer)
-                raise errors.BadCredentials
-            try:
-                maildrop = await self._open(login, secret, peer)
-            except errors.BadCredentials:
-                await self._failed(login, peer)
-                raise
-            except errors.MaildropInUse:
-                self._succeeded(login, peer)
-                raise
+        standing = await self._standing(login, peer)
+        self._require_allowed(standing, peer)
+        lane = self._lanes.proven if standing.goes_ahead else self._lanes.strangers
+        with self._one_of_few(standing.group):
+            async with lane.enter(network_of(peer)):
+                # Asked again behind the gate, so that a volley of guesses can't pass before the first is counted.
+                threads = self.threads if standing.known else self._counting
+                standing = await threads.call(LOGIN_SECONDS, self._limits.standing, login, peer)
+                self._require_allowed(standing, peer)
+                try:
+                    maildrop = await self._open(login, secret, peer)
+                except errors.BadCredentials:
+                    log.warning("login refused peer=%s", peer)
+                    await self._counting.call(LOGIN_SECONDS, self._limits.failed, login, peer)
+                    raise
+                except errors.MaildropInUse:
+                    self._succeeded(login, peer)
+                    raise
         self._succeeded(login, peer)
         return maildrop
 
-    async def _failed(self, login: str, peer: str) -> None:
-        log.warning("login refused peer=%s", peer)
-        await self.threads.call(LOGIN_SECONDS, self._limits.failed, login, peer)
+    async def _standing(self, login: str, peer: str) -> Standing:
+        """Raises Overloaded when too many strangers ask."""
+        if self._limits.knows(login, peer):
+            return await self.threads.call(LOGIN_SECONDS, self._limits.standing, login, peer)
+        async with self._lanes.asking.enter(network_of(peer)):
+            return await self._counting.call(LOGIN_SECONDS, self._limits.standing, login, peer)
+
+    async def _mistyped(self, login: str, peer: str) -> None:
+        def count_if_allowed() -> bool:
+            allowed = self._limits.standing(login, peer).allowed
+            if allowed:
+                self._limits.failed(login, peer)
+            return allowed
+
+        async with self._lanes.asking.enter(network_of(peer)):
+            allowed = await self._counting.call(LOGIN_SECONDS, count_if_allowed)
+        log.warning("login refused peer=%s%s", peer, "" if allowed else " reason=too-many-guesses")
+
+    def _require_allowed(self, standing: Standing, peer: str) -> None:
+        if not standing.allowed:
+            log.warning("login refused peer=%s reason=too-many-guesses", peer)
+            raise errors.BadCredentials
+
+    @contextlib.contextmanager
+    def _one_of_few(self, group: str) -> Iterator[None]:
+        if self._under_way[group] >= AT_ONCE:
+            raise Refused(*_AT_ONCE)
+        self._under_way[group] += 1
+        try:
+            yield
+        finally:
+            self._under_way[group] -= 1
+            if not self._under_way[group]:
+                del self._under_way[group]
 
     def _succeeded(self, login: str, peer: str) -> None:
         self.threads.start_aside(self._limits.succeeded, login, peer)

@@ -70,15 +70,17 @@ def _first_line(error: Exception) -> str:
 class Ingress:
     """Resolves recipients and takes messages, for all connections of one process."""
 
-    def __init__(self, threads: Threads, bounds: Bounds) -> None:
+    def __init__(self, threads: Threads, lookups: Threads, bounds: Bounds) -> None:
+        """Recipients are looked up on threads of their own, so that no text waits behind those who only ask."""
         self.threads = threads
+        self._lookups = lookups
         self.bounds = bounds
         self._unfinished: set[asyncio.Task[None]] = set()
 
     async def resolve(self, address: str, *, peer: str, octets: int) -> Any:
         """The Recipient of this address, for a text of so many octets as far as that is known. Raises Refused."""
         try:
-            return await self.threads.call(
+            return await self._lookups.call(
                 self.bounds.resolve, delivery.resolve, address, peer=peer, octets=octets
             )
         except Exception as error:

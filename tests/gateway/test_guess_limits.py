@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import sys
+import threading
 import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import redis
@@ -13,6 +16,7 @@ from gateway.errors import Overloaded
 from gateway.limits import PLACES, Gate, GuessLimits, Lanes
 from gateway.peers import network_of
 from gateway.pop3.maildrops import Maildrops
+from gateway.pop3.replies import Refused
 from gateway.threads import Threads
 from mailboxes.errors import BadCredentials
 from mailboxes.services.collection import open_maildrop
@@ -26,6 +30,14 @@ NEIGHBOURS = json.loads((Path(__file__).parents[1] / "cases/guess-limit-neighbou
 def guess(limits: GuessLimits, login: str, peer: str, times: int) -> None:
     for _ in range(times):
         limits.failed(login, peer)
+
+
+def allowed(limits: GuessLimits, login: str, peer: str) -> bool:
+    return limits.standing(login, peer).allowed
+
+
+def goes_ahead(limits: GuessLimits, login: str, peer: str) -> bool:
+    return limits.standing(login, peer).goes_ahead
 
 
 @pytest.fixture(params=["alone", "redis"])
@@ -58,13 +70,13 @@ def new_network() -> str:
 def test_a_login_is_closed_to_the_network_that_failed_and_to_no_other(limits_of, name, peer, elsewhere):
     limits = limits_of()
     guess(limits, name, peer, 2)
-    assert limits.allow(name, peer)
+    assert allowed(limits, name, peer)
 
     guess(limits, f"{name.upper()}@gateway.localhost", peer, 1)
 
-    assert not limits.allow(name, peer)
-    assert limits.allow(name, elsewhere), "not from elsewhere"
-    assert limits.allow("mbx-other", peer), "and no other login"
+    assert not allowed(limits, name, peer)
+    assert allowed(limits, name, elsewhere), "not from elsewhere"
+    assert allowed(limits, "mbx-other", peer), "and no other login"
 
 
 def test_a_login_is_closed_to_strangers_after_very_many_failures_from_everywhere(limits_of, name):
@@ -72,18 +84,20 @@ def test_a_login_is_closed_to_strangers_after_very_many_failures_from_everywhere
     for _ in range(3):
         guess(limits, name, f"{new_network()}::1", 2)
 
-    assert not limits.allow(name, f"{new_network()}::1")
+    assert not allowed(limits, name, f"{new_network()}::1")
 
 
 def test_a_network_is_closed_after_so_many_names_failed(limits_of, name, peer):
     limits = limits_of()
     for number in range(4):
         guess(limits, f"{name}-{number}", peer, 3)
-    assert limits.allow(f"{name}-9", peer), "the same names fail for ever, as archivers with old passwords do"
+    assert allowed(limits, f"{name}-9", peer), (
+        "the same names fail for ever, as archivers with old passwords do"
+    )
     guess(limits, f"{name}-4", peer, 1)
 
-    assert not limits.allow(f"{name}-9", peer.replace("::1", "::ffff"))
-    assert limits.allow(f"{name}-9", "2001:db8:ffff:ffff:1::1")
+    assert not allowed(limits, f"{name}-9", peer.replace("::1", "::ffff"))
+    assert allowed(limits, f"{name}-9", "2001:db8:ffff:ffff:1::1")
 
 
 def test_who_signed_in_lately_is_not_refused_for_what_others_do(limits_of, name, peer):
@@ -93,15 +107,15 @@ def test_who_signed_in_lately_is_not_refused_for_what_others_do(limits_of, name,
         guess(limits, f"{name}-{number}", peer, 1)
     guess(limits, name, peer.replace("::1", "::2"), 12)
 
-    assert limits.allow(name, peer)
-    assert limits.may_go_ahead(name, peer)
-    assert not limits.allow(name, peer.replace("::1", "::2")), "who guesses beside it is refused"
-    assert limits.allow(name, peer.replace("::1", "::3")), "who comes from a third address is not"
+    assert allowed(limits, name, peer)
+    assert goes_ahead(limits, name, peer)
+    assert not allowed(limits, name, peer.replace("::1", "::2")), "who guesses beside it is refused"
+    assert allowed(limits, name, peer.replace("::1", "::3")), "who comes from a third address is not"
     guess(limits, name, peer, 3)
-    assert limits.allow(name, peer), "an outdated password may be tried often"
-    assert not limits.may_go_ahead(name, peer), "but not before those who don't guess"
+    assert allowed(limits, name, peer), "an outdated password may be tried often"
+    assert not goes_ahead(limits, name, peer), "but not before those who don't guess"
     guess(limits, name, peer, 1)
-    assert not limits.allow(name, peer), "and its own failures have an end"
+    assert not allowed(limits, name, peer), "and its own failures have an end"
 
 
 def test_a_success_vouches_for_its_own_name_and_network_only(limits_of, name, peer, elsewhere):
@@ -111,9 +125,9 @@ def test_a_success_vouches_for_its_own_name_and_network_only(limits_of, name, pe
         guess(limits, name, place, 3)
         guess(limits, f"{name}-other", place, 3)
 
-    assert limits.allow(name, peer)
-    assert not limits.allow(name, elsewhere)
-    assert not limits.allow(f"{name}-other", peer)
+    assert allowed(limits, name, peer)
+    assert not allowed(limits, name, elsewhere)
+    assert not allowed(limits, f"{name}-other", peer)
 
 
 def test_a_success_is_forgotten_after_two_weeks(name, peer):
@@ -121,17 +135,17 @@ def test_a_success_is_forgotten_after_two_weeks(name, peer):
     limits = GuessLimits(None, per_pair=3, clock=lambda: now[0])
     limits.succeeded(name, peer)
     guess(limits, name, peer, 3)
-    assert limits.allow(name, peer)
+    assert allowed(limits, name, peer)
 
     now[0] = 15 * 24 * 3600
 
-    assert not limits.allow(name, peer)
+    assert not allowed(limits, name, peer)
 
 
 def test_asking_and_succeeding_count_nothing(limits_of, name, peer):
     limits = limits_of()
 
-    assert all(limits.allow(name, peer) for _ in range(50))
+    assert all(allowed(limits, name, peer) for _ in range(50))
 
 
 def test_processes_count_together_and_know_who_signed_in(redis_url, name, peer, elsewhere):
@@ -141,8 +155,8 @@ def test_processes_count_together_and_know_who_signed_in(redis_url, name, peer, 
     guess(one, name, peer, 3)
     guess(one, name, elsewhere, 3)
 
-    assert not other.allow(name, peer)
-    assert other.allow(name, elsewhere)
+    assert not allowed(other, name, peer)
+    assert allowed(other, name, elsewhere)
 
 
 def test_without_redis_each_process_still_counts_and_remembers(name, peer, elsewhere, tmp_path, caplog):
@@ -151,11 +165,11 @@ def test_without_redis_each_process_still_counts_and_remembers(name, peer, elsew
     limits.succeeded(name, elsewhere)
     guess(limits, name, elsewhere, 3)
     guess(limits, name, peer, 2)
-    assert limits.allow(name, peer)
+    assert allowed(limits, name, peer)
     guess(limits, name, peer, 1)
 
-    assert not limits.allow(name, peer)
-    assert limits.allow(name, elsewhere)
+    assert not allowed(limits, name, peer)
+    assert allowed(limits, name, elsewhere)
     assert caplog.text.count("Redis failed") == 1, "and does not ask Redis again at every turn"
 
 
@@ -217,7 +231,7 @@ def test_who_signed_in_lately_waits_behind_no_stranger(committed_db, acme_mailbo
     async def sign_in_beside_strangers() -> list[str]:
         limits, lanes, threads = GuessLimits(None), Lanes(), Threads("collection", size=2)
         limits.succeeded(acme_mailbox.address, peer)
-        maildrops = Maildrops(threads, limits, lanes)
+        maildrops = Maildrops(threads, limits, lanes, counting=threads)
 
         async def sign_in(source: str) -> str:
             secret = Secret(acme_mailbox.password)
@@ -239,6 +253,98 @@ def test_who_signed_in_lately_waits_behind_no_stranger(committed_db, acme_mailbo
         return outcomes
 
     assert asyncio.run(sign_in_beside_strangers()) == ["waits", "in"]
+
+
+def test_who_signed_in_lately_waits_for_no_count_of_mistyped_passwords(committed_db, acme_mailbox, peer):
+    async def sign_in_beside_typos() -> int:
+        limits, held = GuessLimits(None), threading.Event()
+        threads, counting = Threads("collection", size=2), Threads("counting", size=1)
+        maildrops = Maildrops(threads, limits, Lanes(), counting=counting)
+        limits.succeeded(acme_mailbox.address, peer)
+        counting.start(held.wait)
+        typos = [
+            asyncio.ensure_future(
+                maildrops.open(f"mbx-{number}", Secret("mistyped"), peer=peer, on_lost=lambda: None)
+            )
+            for number in range(10)
+        ]
+        try:
+            async with asyncio.timeout(SECONDS):
+                opened = await maildrops.open(
+                    acme_mailbox.address, Secret(acme_mailbox.password), peer=peer, on_lost=lambda: None
+                )
+                await opened.release()
+                return sum(typo.done() for typo in typos)
+        finally:
+            held.set()
+            await asyncio.gather(*typos, return_exceptions=True)
+            for pool in (threads, counting):
+                await asyncio.to_thread(pool.stop)
+
+    assert asyncio.run(sign_in_beside_typos()) == 0
+
+
+def test_a_mistyped_password_keeps_no_thread_from_collection(name, peer):
+    async def mistype_beside_collection() -> str:
+        held, threads, counting = (
+            threading.Event(),
+            Threads("collection", size=1),
+            Threads("counting", size=1),
+        )
+        maildrops = Maildrops(threads, GuessLimits(None), Lanes(), counting=counting, refusal_seconds=0)
+        threads.start(held.wait)
+        try:
+            async with asyncio.timeout(5):
+                await maildrops.open(name, Secret("mistyped"), peer=peer, on_lost=lambda: None)
+        except Refused as refused:
+            return str(refused)
+        finally:
+            held.set()
+            for pool in (threads, counting):
+                await asyncio.to_thread(pool.stop)
+        return "in"
+
+    assert "wrong" in asyncio.run(mistype_beside_collection())
+
+
+def test_above_the_limits_nothing_more_is_counted(start_gateway, acme_mailbox):
+    gateway = start_gateway(guesses={"per_pair": 2, "per_login": 5}, maildrops={"refusal_seconds": 0})
+
+    assert gateway.sign_ins(*[(acme_mailbox.address, "mistyped")] * 8, source="127.0.3.1") == [WRONG] * 8
+
+    (reply,) = gateway.sign_ins((acme_mailbox.address, acme_mailbox.password), source="127.0.4.1")
+    assert reply.startswith(b"+OK"), "the name is not closed to strangers by who is refused already"
+
+
+def test_one_question_and_one_count_ask_redis_a_few_times(redis_url, name, peer):
+    """In round trips, for each keeps a thread waiting."""
+    limits = GuessLimits(redis_url)
+    limits.standing(name, peer)
+    limits.failed(name, peer)
+    trips: list[int] = []
+    for ask in (limits.standing, limits.failed):
+        with RoundTrips() as counted:
+            ask(name, peer)
+        trips.append(counted.number)
+
+    assert max(trips) <= 2, trips
+
+
+class RoundTrips:
+    """Counts what Redis is sent from this thread."""
+
+    number = 0
+
+    def __enter__(self) -> "RoundTrips":
+        sys.setprofile(self._notice)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _notice(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is redis.Connection.send_packed_command.__code__:
+            self.number += 1
 
 
 def test_a_mistyped_password_costs_no_argon2_and_looks_nothing_up(

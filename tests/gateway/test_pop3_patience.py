@@ -12,6 +12,7 @@ from gateway.pop3.maildrops import AT_ONCE
 from gateway.pop3.session import MAX_BEFORE_SIGN_IN, MAX_NOWHERE
 from gateway.server import Configuration, Gateway, Ports
 from mailboxes.models import MailboxKey
+from mailboxes.vault import new_password
 from tests.breaking.kit import LONG
 from tests.gateway.kit import SECONDS
 
@@ -118,6 +119,33 @@ def test_a_mailbox_has_few_sign_ins_under_way_at_once_and_the_rest_is_told(
 
     replies = sorted(wire.line()[:8] for wire in wires if wire is not refused)
     assert replies == [b"+OK 0 me"] + [b"-ERR [IN"] * (AT_ONCE - 1)
+
+
+def test_sign_ins_of_its_neighbours_keep_no_archiver_out(gateway, acme_mailbox, hold_messages):
+    credentials = acme_mailbox.address, acme_mailbox.password
+    assert gateway.sign_ins(credentials, source="127.0.9.9")[0].startswith(b"+OK")
+    archiver = gateway.pop3_wire(source="127.0.9.9")
+    neighbours = [gateway.pop3_wire(source="127.0.9.77") for _ in range(AT_ONCE + 1)]
+    with hold_messages(acme_mailbox):
+        for wire in (*neighbours, archiver):
+            if wire is archiver:
+                select.select([wire.socket for wire in neighbours], [], [], SECONDS)  # by then one was told
+            wire.send("USER {}\r\nPASS {}\r\n".format(*credentials).encode())
+            assert wire.line() == b"+OK Now the password\r\n"
+
+    assert archiver.line()[:8] in (b"+OK 0 me", b"-ERR [IN")
+
+
+def test_a_refusal_that_is_put_off_counts_as_no_sign_in_under_way(start_gateway, acme_mailbox, until, caplog):
+    gateway = start_gateway(maildrops={"refusal_seconds": SECONDS})
+    guessers = [gateway.pop3_wire() for _ in range(AT_ONCE)]
+    for wire in guessers:
+        wire.send(f"USER {acme_mailbox.address}\r\nPASS {new_password().reveal()}\r\n".encode())
+    until(lambda: caplog.text.count("login refused") == AT_ONCE)
+
+    gateway.logged_in(acme_mailbox).ask(b"QUIT")
+    assert [wire.line() for wire in guessers] == [b"+OK Now the password\r\n"] * AT_ONCE
+    assert select.select([wire.socket for wire in guessers], [], [], 0)[0] == [], "none has its answer yet"
 
 
 def test_one_archiver_may_have_a_hundred_sessions(gateway, make_mailbox):

@@ -222,6 +222,27 @@ BREAKAGES = (
         "gateway/test_guess_limits.py::test_who_signed_in_lately_is_not_refused_for_what_others_do",
     ),
     _breaks(
+        "Mistyped passwords are counted on threads of their own",
+        "gateway/pop3/maildrops.py",
+        "allowed = await self._counting.call(",
+        "allowed = await self.threads.call(",
+        "gateway/test_guess_limits.py::test_a_mistyped_password_keeps_no_thread_from_collection",
+    ),
+    _breaks(
+        "Above the limits nothing more is counted",
+        "gateway/pop3/maildrops.py",
+        "            if allowed:\n                self",
+        "            if True:\n                self",
+        "gateway/test_guess_limits.py::test_above_the_limits_nothing_more_is_counted",
+    ),
+    _breaks(
+        "Sign-ins of its neighbours keep no archiver out",
+        "gateway/limits.py",
+        "return Standing(keys.address, known, address",
+        "return Standing(keys.pair, known, address",
+        "gateway/test_pop3_patience.py::test_sign_ins_of_its_neighbours_keep_no_archiver_out",
+    ),
+    _breaks(
         "A body is judged by its header",
         "portal/bodies.py",
         "if is_refused(length, chunked=chunked):",

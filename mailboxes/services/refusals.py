@@ -28,18 +28,19 @@ def note(login: str, network: str) -> None:
         # One statement, for many processes may have the same to tell.
         cursor.execute(
             "INSERT INTO mailboxes_signinrefusal AS known (mailbox_id, network, since, last_at)"
-            " SELECT %(mailbox)s, %(network)s, %(now)s, %(now)s WHERE %(networks)s >"
-            " (SELECT count(*) FROM mailboxes_signinrefusal WHERE mailbox_id = %(mailbox)s AND network <> %(network)s)"
+            " VALUES (%(mailbox)s, %(network)s, %(now)s, %(now)s)"
             " ON CONFLICT (mailbox_id, network) DO UPDATE SET last_at = excluded.last_at"
             " WHERE known.last_at < %(noted_before)s",
             {
                 "mailbox": entry.mailbox_id,
                 "network": network,
                 "now": now,
-                "networks": NETWORKS,
                 "noted_before": now - NOTED_AGAIN,
             },
         )
+        # The newest stay: strangers must not hide the archiver, which comes again and again.
+        newest = SignInRefusal.objects.filter(mailbox_id=entry.mailbox_id).order_by("-last_at", "-pk")
+        SignInRefusal.objects.filter(pk__in=list(newest.values_list("pk", flat=True)[NETWORKS:])).delete()
 
 
 def end(mailbox_id: UUID, network: str) -> None:

@@ -81,6 +81,9 @@ def test_who_guesses_from_everywhere_fills_no_table(acme, acme_mailbox, told, db
         refusals.note(acme_mailbox.address, f"10.0.{number}.0/24")
 
     assert len(told()) == refusals.NETWORKS
+    refusals.note(acme_mailbox.address, "192.0.2.0/24")
+    assert len(told()) == refusals.NETWORKS
+    assert "192.0.2.0/24" in told(), "strangers do not hide the archiver"
 
 
 def test_names_that_are_no_mailbox_leave_nothing(acme, acme_mailbox, told, db):

@@ -243,6 +243,13 @@ BREAKAGES = (
         "gateway/test_pop3_patience.py::test_sign_ins_of_its_neighbours_keep_no_archiver_out",
     ),
     _breaks(
+        "Strangers do not hide an archiver's own refusals",
+        "mailboxes/services/refusals.py",
+        '.order_by("-last_at", "-pk")',
+        '.order_by("last_at", "pk")',
+        "gateway/test_refusals.py::test_who_guesses_from_everywhere_fills_no_table",
+    ),
+    _breaks(
         "A body is judged by its header",
         "portal/bodies.py",
         "if is_refused(length, chunked=chunked):",

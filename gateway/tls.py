@@ -51,7 +51,7 @@ class Certificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         try:
-            context.load_cert_chain(*self._files)
+            context.load_cert_chain(*self._files, password=_ask_nobody)
         except (OSError, ssl.SSLError) as error:
             raise BadCertificate(error) from error
         return context
@@ -79,6 +79,11 @@ class Certificate:
             else:
                 stamps.append((status.st_mtime_ns, status.st_ino))
         return stamps
+
+
+def _ask_nobody() -> str:
+    """OpenSSL would ask at the terminal, and everything would wait."""
+    raise BadCertificate("the key is encrypted: store it without a password")
 
 
 def _served_by(context: ssl.SSLContext) -> str:

@@ -5,6 +5,12 @@ import hashlib
 import ssl
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from trustme import KeyType
 
 from gateway.errors import BadCertificate, NoCertificate
@@ -113,6 +119,16 @@ def test_a_pair_that_does_not_fit_leaves_the_old_one_in_use(own, caplog):
 
     assert serial(certificate, own) == before
     assert "the new certificate is not used" in caplog.text
+
+
+def test_nobody_is_asked_for_the_password_of_an_encrypted_key(own, caplog):
+    certificate = Certificate(own.cert_file, own.key_file)
+    key = load_pem_private_key(own.key_file.read_bytes(), None)
+    lock = BestAvailableEncryption(b"secret")
+    own.key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
+
+    assert not certificate.reload()
+    assert "the key is encrypted" in caplog.text
 
 
 def test_a_file_that_vanishes_leaves_the_old_one_in_use(own):

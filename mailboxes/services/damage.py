@@ -48,14 +48,16 @@ def take_back(uid: UUID, blob: str, damaged_at: datetime) -> bool:
     return True
 
 
-def take_back_restored(mailbox_id: UUID) -> None:
-    """Look at the mailbox's marked messages again, so that who has restored a file waits for no janitor."""
+def take_back_restored(mailbox_id: UUID) -> int:
+    """Look at the mailbox's marked messages again, so that who has restored a file waits for no janitor; how many are back."""
+    back = 0
     marked = Message.objects.filter(mailbox=mailbox_id, damaged_at__isnull=False)
     fields = ("uid", "blob", "octets", "damaged_at", "damage")
     for uid, blob, octets, damaged_at, damage in marked.values_list(*fields)[:FEW]:
         file = store().look_at(blob)
         if damaged_at and file and is_restored(file, octets, damaged_at, damage):
-            take_back(uid, blob, damaged_at)
+            back += take_back(uid, blob, damaged_at)
+    return back
 
 
 def try_again(mailbox_id: UUID) -> None:

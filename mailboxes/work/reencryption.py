@@ -53,6 +53,8 @@ def step(customer: Customer, job: Job) -> bool:
                 return True
         except errors.KeyChanged:
             return True  # reset again meanwhile: go on with the newest key
+    if job.mailbox_id and damage.take_back_restored(job.mailbox_id):
+        return True
     with suppress(errors.NoSuchMailbox, errors.MailboxDeleting):  # whose deletion has closed this job
         _finish(job)
     return False

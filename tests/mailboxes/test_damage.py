@@ -148,6 +148,19 @@ def test_an_altered_file_that_was_put_back_by_going_back_in_time_is_read_when_so
     assert readable(acme_mailbox) == MAILS
 
 
+def test_a_restored_file_is_re_encrypted_with_the_rest(waiting, acme, acme_mailbox, blob, work):
+    whole = blob.read_bytes()
+    flip(blob)
+    readable(acme_mailbox)
+    blob.write_bytes(whole)
+    password, job = services.reset_password(
+        acme, acme_mailbox.mailbox, current_password=acme_mailbox.password, by=SYSTEM
+    )
+    assert work(job).state == "done"
+    acme_mailbox.password = password.reveal()
+    assert readable(acme_mailbox) == MAILS
+
+
 def test_page_list_and_command_say_that_one_can_not_be_read(
     waiting, acme_mailbox, blob, cast, client_for, rows
 ):

@@ -113,7 +113,7 @@ class Connection(SMTP):
 
     def close(self) -> None:
         """End the connection when the client has taken what is written; one that does not read can't hold its place."""
-        if isinstance(self.transport, asyncio.WriteTransport):
+        if isinstance(self.transport, asyncio.WriteTransport) and not self.transport.is_closing():
             self.transport.close()
             self.loop.call_later(LINGER_SECONDS, self.hang_up)
 

@@ -26,6 +26,10 @@ OF_A_NETWORK = (2, 5)  # a whole office signs in at nine
 FILES_OF_A_PERSON = (1, 1)
 FILES_OF_A_CUSTOMER = (2, 2)
 FILES = (4, 4)
+# Somebody else's service holds the thread.
+OF_AN_IDENTITY_PROVIDER = (2, 2)
+ELSEWHERE = (4, 4)
+CALLBACKS = "/accounts/oidc/"
 SIGN_OUT = "/accounts/logout/"
 
 
@@ -128,7 +132,17 @@ class FairPlaces:
 def _is_costly(request: HttpRequest) -> bool:
     if request.path_info == SIGN_OUT:  # nothing may keep somebody in
         return False
-    return request.method not in ("GET", "HEAD", "OPTIONS") or bool(request.GET.get("q")) or _is_file(request)
+    return (
+        request.method not in ("GET", "HEAD", "OPTIONS")
+        or bool(request.GET.get("q"))
+        or _is_file(request)
+        or _asks_elsewhere(request)
+    )
+
+
+def _asks_elsewhere(request: HttpRequest) -> bool:
+    """Whether it waits for an identity provider, which may be anybody's and as slow as they like."""
+    return request.path_info.startswith(CALLBACKS)
 
 
 def _is_file(request: HttpRequest) -> bool:
@@ -136,6 +150,11 @@ def _is_file(request: HttpRequest) -> bool:
 
 
 def _counted_for(request: Any) -> list[Limit]:
+    if _asks_elsewhere(request):  # nobody waits for that, and the other providers' people have places left
+        return [
+            Limit("elsewhere", *ELSEWHERE),
+            Limit(("elsewhere", request.path_info), *OF_AN_IDENTITY_PROVIDER),
+        ]
     if not request.user.is_authenticated:
         return [Limit(("network", network(address_of(request))), *OF_A_NETWORK)]
     customer = request.customer and request.customer.pk

@@ -51,6 +51,7 @@ class Connection:
         self._certificate = certificate
         self._times = times
         self._stopping = False
+        self._shaking_hands = False
         self._session = Session(maildrops, peer=self.peer, secure=secure, hang_up=self.hang_up)
 
     async def serve(self) -> None:
@@ -141,7 +142,9 @@ class Connection:
         await self._write(bytes(pending + stuffer.finish()))
 
     async def _start_tls(self) -> None:
+        self._shaking_hands = True
         await self._writer.start_tls(self._certificate, ssl_handshake_timeout=self._times.handshake)
+        self._shaking_hands = False
         self._lines = LineReader(self._stream)
         self._session.secure = True
 
@@ -151,6 +154,9 @@ class Connection:
             await self._writer.drain()
 
     async def _close(self) -> None:
+        if self._shaking_hands:  # it failed, and asyncio tells nobody of the end of such a connection
+            self._writer.transport.abort()
+            return
         self._writer.close()
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(self._times.write):

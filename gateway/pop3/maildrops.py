@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -29,6 +30,7 @@ COMMIT_SECONDS = 120  # to delete what was marked
 RENEW_SECONDS = 60  # how often a living session says so
 # From a wrong password to its answer, whatever work it took; longer than any of it takes.
 REFUSAL_SECONDS = 0.5
+MOST_NOTES = 32  # of refusals, that are still to be written down; what is too much is noted with the next one
 TOLD_AGAIN_SECONDS = 60  # how often the refusals of one pair are written down for the console
 TOLD_PAIRS = 10_000  # that are remembered for this
 AT_ONCE = 4  # sign-ins under way for one mailbox from one network, or from an address that signed in lately
@@ -60,6 +62,7 @@ class Maildrops:
         self._lanes = lanes
         self._refusal_seconds = refusal_seconds
         self._under_way: Counter[str] = Counter()
+        self._notes = threading.BoundedSemaphore(MOST_NOTES)
         self._told: OrderedDict[str, float] = OrderedDict()  # when each pair's refusal was written down last
 
     async def open(
@@ -158,11 +161,20 @@ class Maildrops:
         now = time.monotonic()
         if now - self._told.get(pair, -TOLD_AGAIN_SECONDS) < TOLD_AGAIN_SECONDS:
             return
+        # Behind the counting, and not without end: whoever collects mail waits for none of it.
+        if not self._notes.acquire(blocking=False):
+            return
         self._told[pair] = now
         self._told.move_to_end(pair)
         if len(self._told) > TOLD_PAIRS:
             self._told.popitem(last=False)
-        self.threads.start_aside(refusals.note, login, network_of(peer))
+        self._counting.start_aside(self._note, login, network_of(peer))
+
+    def _note(self, login: str, network: str) -> None:
+        try:
+            refusals.note(login, network)
+        finally:
+            self._notes.release()
 
     async def _open(self, login: str, secret: Secret, peer: str) -> Any:
         opening = self.threads.start(

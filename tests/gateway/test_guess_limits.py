@@ -307,6 +307,22 @@ def test_a_mistyped_password_keeps_no_thread_from_collection(name, peer):
     assert "wrong" in asyncio.run(mistype_beside_collection())
 
 
+def test_a_refusal_is_told_in_the_console_by_no_thread_of_collection(committed_db, acme_mailbox, peer):
+    async def mistype() -> None:
+        counting = Threads("counting", size=1)
+        # Without any: whoever wanted one would fail.
+        maildrops = Maildrops(None, GuessLimits(None), Lanes(), counting=counting, refusal_seconds=0)
+        try:
+            with pytest.raises(Refused):
+                await maildrops.open(
+                    acme_mailbox.address, Secret("mistyped"), peer=peer, on_lost=lambda: None
+                )
+        finally:
+            await asyncio.to_thread(counting.stop)
+
+    asyncio.run(mistype())
+
+
 def test_above_the_limits_nothing_more_is_counted(start_gateway, acme_mailbox):
     gateway = start_gateway(guesses={"per_pair": 2, "per_login": 5}, maildrops={"refusal_seconds": 0})
 

@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import select
+import socket
 import ssl
+import struct
 
 import pytest
 
 from gateway.peers import Places
+from gateway.pop3.connection import Times as Pop3Times
 from gateway.smtp.connection import Times
 from gateway.smtp.protocol import Limits
 from gateway.smtp.text import Pace
@@ -289,6 +292,8 @@ def test_a_handshake_that_fails_gives_its_place_back(certificates, port, instead
                 while not places._taken:
                     await asyncio.sleep(0)
                 if instead is None:
+                    gone = struct.pack("ii", 1, 0)  # a reset, not an end
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, gone)
                     writer.transport.abort()
                 elif instead:
                     writer.write(instead)
@@ -317,11 +322,30 @@ def test_who_never_goes_on_with_tls_gives_way(start_gateway):
     stranger.close()
 
 
-def test_a_handshake_that_is_not_gone_on_with_ends(start_gateway):
-    wire = start_gateway(smtp_times=Times(handshake=0.2)).smtp_wire()
-    assert wire.ask(b"STARTTLS").startswith(b"220 ")
+@pytest.mark.parametrize("protocol", ["smtp", "pop3"])
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "half a hello"])
+def test_a_handshake_that_is_not_gone_on_with_ends(certificates, protocol, begun):
+    async def fall_silent() -> None:
+        async with (
+            asyncio.timeout(SECONDS),
+            serving(
+                certificates, smtp_times=Times(handshake=0.2), pop3_times=Pop3Times(handshake=0.2)
+            ) as gateway,
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", getattr(gateway.ports, protocol))
+            for command in [
+                b"",
+                *([b"EHLO x\r\n", b"STARTTLS\r\n"] if protocol == "smtp" else [b"STLS\r\n"]),
+            ]:
+                writer.write(command)
+                while (await reader.readline())[3:4] == b"-":
+                    pass
+            writer.write(begun)
+            while gateway._smtp_places._taken or gateway._pop3_places._taken or gateway._connections:
+                await asyncio.sleep(0.01)
+            writer.transport.abort()
 
-    assert wire.rest() == b""
+    asyncio.run(fall_silent())
 
 
 @pytest.fixture

@@ -250,6 +250,20 @@ BREAKAGES = (
         "gateway/test_refusals.py::test_who_guesses_from_everywhere_fills_no_table",
     ),
     _breaks(
+        "A failed switch to TLS gives its place back in POP3 too",
+        "gateway/pop3/connection.py",
+        "        self._shaking_hands = True\n",
+        "",
+        "gateway/test_sharing.py::test_a_handshake_that_is_not_gone_on_with_ends",
+    ),
+    _breaks(
+        "Who waits for an identity provider takes few threads",
+        "portal/fairness.py",
+        "        or _asks_elsewhere(request)\n",
+        "",
+        "portal/test_fairness.py::test_who_waits_for_an_identity_provider_takes_few_threads_and_nobody_waits_behind",
+    ),
+    _breaks(
         "A body is judged by its header",
         "portal/bodies.py",
         "if is_refused(length, chunked=chunked):",

@@ -128,3 +128,23 @@ def test_strangers_are_counted_by_their_network():
         assert {press.result().status_code for press in told} == {503}
         work.go.set()
     assert work.most == 2
+
+
+def test_who_waits_for_an_identity_provider_takes_few_threads_and_nobody_waits_behind():
+    """Whoever has an identity provider decides how slow it is."""
+    work = Work()
+    door = FairPlaces(work)
+    with ThreadPoolExecutor(20) as threads:
+
+        def back(provider: str, times: int) -> list[Any]:
+            path = f"/accounts/oidc/{provider}/login/callback/"
+            return [threads.submit(ask, door, None, None, "get", path) for _ in range(times)]
+
+        slow = back("slow", 8)
+        told = list(islice(as_completed(slow, SECONDS), 6))
+        assert {one.result().status_code for one in told} == {503}
+        others = [*back("quick", 1), threads.submit(ask, door, None, "acme", "post", "/accounts/login/")]
+        for _ in range(4):
+            assert work.begun.acquire(timeout=SECONDS)
+        work.go.set()
+        assert {other.result(SECONDS).status_code for other in others} == {200}

@@ -148,3 +148,27 @@ def test_without_a_certificate_there_is_no_gateway(own):
 
 def test_old_versions_of_tls_are_refused(own):
     assert Certificate(own.cert_file, own.key_file).context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_who_speaks_in_the_same_breath_as_the_handshake_ends_is_heard(gateway):
+    """With TLS 1.3 a client may: curl does."""
+    wire = gateway.smtp_wire()
+    assert wire.ask(b"STARTTLS").startswith(b"220 ")
+    coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = gateway.tls.wrap_bio(coming, going, server_hostname="localhost")
+    while True:
+        try:
+            client.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            wire.send(going.read())
+            coming.write(wire.socket.recv(65536))
+    client.write(b"EHLO quick\r\n")
+    wire.send(going.read())  # the handshake's end and the first command at once
+
+    answer = b""
+    while b"250 ENHANCEDSTATUSCODES" not in answer:
+        try:
+            answer += client.read()
+        except ssl.SSLWantReadError:
+            coming.write(wire.socket.recv(65536))

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from .server import Configuration, Gateway, Ports
 
@@ -31,5 +32,13 @@ def running(configuration: Configuration) -> Iterator[Ports]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        # Such as of a connection that came while the others were being ended.
+        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+async def _end(tasks: "set[asyncio.Task[Any]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

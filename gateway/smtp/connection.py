@@ -126,7 +126,7 @@ class Connection(SMTP):
         """Go on under TLS, as a new session (RFC 3207 4.2). Raises TLSSetupException; then the connection is over."""
         raw: Any = self.transport
         secured: Any = None
-        self._reader._buffer.clear()  # what was said in clear counts no more
+        self._reader._buffer.clear()  # type: ignore[attr-defined]  # what was said in clear counts no more
         self._shaking_hands = True
         try:
             secured = await self.loop.start_tls(
@@ -148,9 +148,9 @@ class Connection(SMTP):
             raise TLSSetupException
         self._original_transport, self._tls_protocol = raw, secured._ssl_protocol
         # Who is quick has spoken under TLS already, and the library throws away what it finds.
-        spoken = bytes(self._reader._buffer)
+        spoken = bytes(self._reader._buffer)  # type: ignore[attr-defined]
         self.connection_made(secured)
-        self._reader._buffer.extend(spoken)
+        self._reader._buffer.extend(spoken)  # type: ignore[attr-defined]
 
     async def push(self, status: Any) -> None:
         self._writer.write(f"{status}\r\n".encode())

@@ -59,9 +59,9 @@ def test_the_list_shows_name_host_mailboxes_and_link(cast, acme, visit):
             public_key=b"",
             generation=1,
         )
-    page = visit(cast.owner, "/customers/").content.decode()
+    page = " ".join(visit(cast.owner, "/customers/").content.decode().split())
     (row,) = (row for row in page.split("<tr>") if "acme.portal.localhost</td>" in row)
-    assert '<td class="num">2</td>' in row
+    assert '<td class="num"> 2 </td>' in row
     assert 'href="http://acme.portal.localhost:8000/mailboxes/"' in row
     assert "Initech" not in page  # another provider's
 

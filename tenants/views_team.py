@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -52,16 +52,15 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def security(request: HttpRequest) -> HttpResponse:
-    """Demand a second factor of everybody, or no longer."""
+    """Demand a second factor of everybody, or no longer: what weakens sign-in for all of them is asked about first."""
     desk = desk_of(request, Right.SET_SECURITY)
-    if request.method != "POST":
-        return redirect(desk.home)  # where the button is
-    required = request.POST.get("require_second_factor") == "on"
+    wanted = request.POST.get("require_second_factor")
+    if wanted not in ("on", "off"):
+        return _ask_to_weaken(request, desk)
+    required = wanted == "on"
     try:
         services.set_security_policy(desk.provider, require_second_factor=required, by=desk.user)
-    except errors.NotAllowed:
-        raise
-    except errors.TenantError as error:
+    except errors.OwnSecondFactorMissing as error:
         messages.error(request, error.message)
     else:
         messages.success(
@@ -71,6 +70,14 @@ def security(request: HttpRequest) -> HttpResponse:
             else _("A second factor is no longer required."),
         )
     return redirect(desk.home)
+
+
+def _ask_to_weaken(request: HttpRequest, desk: Desk) -> HttpResponse:
+    if not desk.provider.require_second_factor:
+        return redirect(desk.home)  # where the button is
+    people = services.people_under_policy(desk.provider, by=desk.user)
+    context = {"desk": desk, "provider": desk.provider, "people": people, "own_url": desk.url("security")}
+    return render(request, "tenants/security_weaken.html", context)
 
 
 def desk_of(request: HttpRequest, right: Right, prefix: str = "team") -> Desk:

@@ -40,6 +40,15 @@ def presses(answer: Any, button: str, *, beside: str = "", **fields: Any) -> Any
     return _send(answer, form, pressed.get("formaction", form.get("action", "")), sent)
 
 
+def follows(answer: Any, link: str) -> Any:
+    """The answer to following the page's one link of that name."""
+    found = [one.get("href") for one in read(answer).xpath("//a[@href]") if text_of(one) == link]
+    assert len(found) == 1, f"{len(found)} links are called “{link}”"
+    there = urlsplit(urljoin(answer.wsgi_request.build_absolute_uri(), found[0]))
+    path = f"{there.path}?{there.query}" if there.query else there.path
+    return answer.client.get(path, headers={"host": there.netloc})
+
+
 def shown(answer: Any, button: str, *, beside: str = "") -> dict[str, Any]:
     """What the form with this button would send as it stands."""
     form = next(_button(read(answer), button, beside).iterancestors("form"))

@@ -30,7 +30,12 @@ from tenants.services.people import (
     remove_member,
     remove_membership,
 )
-from tenants.services.policy import consent_to_identity_provider, may_consent, set_security_policy
+from tenants.services.policy import (
+    consent_to_identity_provider,
+    may_consent,
+    people_under_policy,
+    set_security_policy,
+)
 from tenants.services.rescue import WayIn, let_in
 from tenants.services.roster import invited, member, members
 from tenants.services.standing import change_person, may_change_address
@@ -68,6 +73,7 @@ __all__ = [
     "may_manage",
     "member",
     "members",
+    "people_under_policy",
     "provider_by_slug",
     "remove_member",
     "remove_membership",

@@ -1,6 +1,7 @@
 """What a provider demands of everybody's sign-in."""
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -33,6 +34,16 @@ def set_security_policy(provider: Provider, *, require_second_factor: bool, by: 
             target=provider,
             data={"require_second_factor": require_second_factor, "before": before},
         )
+
+
+def people_under_policy(provider: Provider, *, by: Actor) -> int:
+    """Of how many people the policy demands something: whoever has a role at the provider or at one of its customers.
+
+    Raises NotAllowed.
+    """
+    require(by, provider, Right.SET_SECURITY)
+    theirs = Q(memberships__provider=provider) | Q(memberships__customer__provider=provider)
+    return User.objects.filter(theirs, is_active=True).distinct().count()
 
 
 def may_consent(user: Actor, customer: Customer) -> bool:

@@ -12,10 +12,10 @@ from django.utils.formats import date_format
 from accounts.actors import SYSTEM
 from accounts.services import create_person
 from tenants import services
-from tenants.models import Invitation, Membership
+from tenants.models import Invitation, Membership, Provider
 from tenants.services.authority import limit_to
 from tests.cast import customer, provider
-from tests.pages import presses
+from tests.pages import follows, presses
 from tests.tenants.kit import text
 
 TEAM, PEOPLE = "/team/", "/people/"
@@ -352,5 +352,20 @@ def test_an_owner_with_a_second_factor_requires_it_of_everybody(cast, team):
     Authenticator.objects.create(user=cast.owner, type=Authenticator.Type.TOTP, data={})
     assert presses(client.get(TEAM), REQUIRE)["Location"] == TEAM
     assert provider("northwind").require_second_factor
-    presses(client.get(TEAM), "No longer require a second factor")
+
+
+def test_requiring_it_no_longer_asks_first_and_says_of_how_many_people(cast, team, northwind):
+    client = team(cast.owner)
+    assert client.get("/team/security/")["Location"] == TEAM  # nothing to weaken
+    Provider.objects.filter(pk=northwind.pk).update(require_second_factor=True)
+    Authenticator.objects.create(user=cast.owner, type=Authenticator.Type.TOTP, data={})
+    asked = follows(client.get(TEAM), "No longer require a second factor…")
+    # Owner, auditor, and a person or two of each customer: whoever has two roles is one person.
+    services.add_membership(cast.auditor, customer=customer("acme"), role="viewer", by=SYSTEM)
+    again = follows(client.get(TEAM), "No longer require a second factor…")
+    for page in (asked, again):
+        assert "the sign-in of 5 people at Northwind IT and its customers" in text(page)
+        assert provider("northwind").require_second_factor
+    assert presses(again, "No longer require a second factor")["Location"] == TEAM
     assert not provider("northwind").require_second_factor
+    assert "no longer required" in text(client.get(TEAM))

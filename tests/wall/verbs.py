@@ -255,6 +255,9 @@ TABLE: dict[str, Line] = {
     "tenants.services.rename_provider": Line(
         STAFF, lambda s, by: tenants.services.rename_provider(s.northwind, name="Else", by=by)
     ),
+    "tenants.services.people_under_policy": Line(
+        OWNER, lambda s, by: tenants.services.people_under_policy(s.northwind, by=by)
+    ),
     "tenants.services.set_security_policy": Line(
         OWNER,
         lambda s, by: tenants.services.set_security_policy(s.northwind, require_second_factor=False, by=by),

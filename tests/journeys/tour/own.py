@@ -84,6 +84,13 @@ def factors(visitor: Any, stage: Any, look: Look) -> None:
         page.goto(visitor.url("/settings/security/"))
         page.click(f"main a[href$='/{act}/']")
         look(f"{act} a passkey")
+    stage.requires_a_second_factor(True)
+    page.goto(visitor.url("/team/"))
+    look("second factor required of all")
+    page.click("main a[href*='/team/security/']")
+    page.wait_for_selector("main form .danger")
+    look("second factor no longer required")
+    stage.requires_a_second_factor(False)
     for path in (f"{CODES}generate/", "/accounts/2fa/totp/deactivate/", *CONFIRMATIONS):
         page.goto(visitor.url(path))
         look(path)

@@ -20,6 +20,7 @@ from django.utils.timezone import is_aware, localtime
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from tenants.models import AuditEvent, Membership
 
 Text = str | Promise
@@ -92,6 +93,9 @@ WORDINGS: dict[str, Wording] = {
     "person.access-changed": Wording(
         Kind.SIGN_IN, _("What %(object)s may do in the administration was changed.")
     ),
+    "person.details-changed": Wording(
+        Kind.PEOPLE, _("The name or the settings of %(object)s were changed by platform staff.")
+    ),
     "membership.added": Wording(Kind.PEOPLE, _("%(object)s was given the role “%(role)s”.")),
     "membership.changed": Wording(
         Kind.PEOPLE, _("The role of %(object)s was changed and is “%(role)s” now.")
@@ -159,6 +163,7 @@ WORDINGS: dict[str, Wording] = {
 LABELS: dict[str, Text] = {
     "active": _("Active"),
     "address": _("Address"),
+    "as_staff": _("By platform staff"),
     "before": _("Before"),
     "allowed_networks": _("Mail only from these networks"),
     "client_id": _("Client ID"),
@@ -178,6 +183,7 @@ LABELS: dict[str, Text] = {
     "job": _("Job ID"),
     "keys": _("Fingerprints of the destroyed keys"),
     "kind": _("Kind"),
+    "language": _("Language"),
     "locked_mail": _("Mail that only the lost password opens"),
     "mailbox_quota_octets": _("Limit for each mailbox"),
     "messages": _("Messages"),
@@ -191,6 +197,8 @@ LABELS: dict[str, Text] = {
     "staff": _("Platform staff"),
     "status": _("Status"),
     "trouble": _("Trouble"),
+    "theme": _("Appearance"),
+    "time_zone": _("Time zone"),
     "suspended_at": _("Suspended since"),
     "suspended_by_email": _("Suspended by"),
     "suspension_reason": _("Reason"),
@@ -199,6 +207,7 @@ LABELS: dict[str, Text] = {
 
 VALUES: dict[str, dict[str, Text]] = {
     "role": dict(Membership.Role.choices),
+    "theme": dict(User.Theme.choices),
     "status": {"active": _("Active"), "suspended": _("Suspended"), "deleting": _("Being deleted")},
     "factor": {"totp": _("Authenticator app"), "webauthn": _("Passkey")},
     "locked_mail": {"keep": _("Kept"), "delete": pgettext_lazy("locked mail", "Deleted")},

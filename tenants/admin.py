@@ -15,11 +15,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
-from accounts.actors import SYSTEM
 from accounts.addresses import canonical
 from accounts.models import User
 from accounts.names import validate_name
-from accounts.services import save_settings
 from tenants import identity, services, slugs
 from tenants.errors import InvalidRole, InvalidSlug, LastOwner, TenantError
 from tenants.models import (
@@ -204,7 +202,7 @@ class PersonForm(forms.ModelForm):
         email: str = self.cleaned_data["email"]
         if "email" in self.changed_data and not services.may_change_address(self.instance, by=self.staff):
             raise ValidationError(
-                _("Only superusers may change the address of somebody who has a role or is staff."),
+                _("Only superusers may change the address of somebody who has or had a role, or is staff."),
                 code="not-allowed",
             )
         return email
@@ -260,18 +258,15 @@ class PersonAdmin(ThroughServices):
         services.change_person(
             obj,
             email=obj.email,
+            name=obj.name,
+            language=obj.language,
+            time_zone=obj.time_zone,
+            theme=obj.theme,
+            is_active=obj.is_active,
             is_staff=obj.is_staff,
             is_superuser=obj.is_superuser,
             groups=form.cleaned_data["groups"],
             by=_staff(request),
-        )
-        # Afterwards: what this person may not change is refused as a whole.
-        if change and "is_active" in form.changed_data:
-            switch = services.switch_on if obj.is_active else services.switch_off
-            switch(obj, by=request.user)
-        # As the system: change_person has asked who is let in here.
-        save_settings(
-            obj, by=SYSTEM, name=obj.name, language=obj.language, time_zone=obj.time_zone, theme=obj.theme
         )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -308,6 +308,10 @@ class Side(models.TextChoices):
     UNKNOWN = "unknown", _("Without a role here")
 
 
+# By what the trail tells that somebody had a role.
+ROLE_ACTIONS = ("membership.added", "membership.removed")
+
+
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """The trail only grows."""
 
@@ -354,6 +358,8 @@ class AuditEvent(models.Model):
             ),  # a customer's activity page
             # A provider's: without it a provider where little happens would have everybody's events read.
             models.Index(fields=["provider_id", "-at"], name="audit_by_provider"),
+            # Whether somebody ever had a role: asked before their address changes.
+            models.Index(fields=["target_id"], name="audit_of_roles", condition=Q(action__in=ROLE_ACTIONS)),
         )
 
     def __str__(self) -> str:

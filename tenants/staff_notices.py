@@ -8,9 +8,10 @@ from django.utils import timezone
 from accounts import mails, outbox
 from accounts.models import PendingMail, User
 from tenants import activity_words
-from tenants.models import AuditEvent
+from tenants.models import AuditEvent, Customer, Provider
 
 ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
+ROLES = ("membership.added", "membership.changed", "membership.removed")
 SWITCHED_OFF, SWITCHED_ON = "person.switched_off", "person.switched_on"
 TEMPLATES = {
     ADDRESS_CHANGED: "tenants/email/address_changed",
@@ -18,6 +19,7 @@ TEMPLATES = {
     LET_IN: "tenants/email/let_in",
     SWITCHED_OFF: "tenants/email/account_switched",
     SWITCHED_ON: "tenants/email/account_switched",
+    **dict.fromkeys(ROLES, "tenants/email/role_changed"),
 }
 KIND = "tenants/staff_notice"
 NEWS = timedelta(hours=12)  # longer than a mail server may be away; older events are history
@@ -34,7 +36,7 @@ def send(event_id: int) -> None:
     """
     event = AuditEvent.objects.filter(pk=event_id, action__in=TEMPLATES, at__gt=timezone.now() - NEWS).first()
     person = User.objects.filter(pk=event.target_id).first() if event else None
-    if event is None or person is None:
+    if event is None or person is None or (event.action in ROLES and "as_staff" not in event.data):
         return
     addresses = [event.target_name]
     if event.action == ADDRESS_CHANGED:
@@ -43,8 +45,18 @@ def send(event_id: int) -> None:
     for address in addresses:
         reader = User(email=address, name=person.name, language=person.language, time_zone=person.time_zone)
         # The template asks for the sentence, once the reader's language is spoken.
-        told = {"event": event, "sentence": partial(activity_words.sentence, event)}
+        told = {
+            "event": event,
+            "sentence": partial(activity_words.sentence, event),
+            "place": _place_of(event),
+        }
         mails.send(reader, TEMPLATES[event.action], told)
+
+
+def _place_of(event: AuditEvent) -> Customer | Provider | None:
+    if event.customer_id:
+        return Customer.objects.filter(pk=event.customer_id).first()
+    return Provider.objects.filter(pk=event.provider_id).first() if event.provider_id else None
 
 
 outbox.WRITERS[KIND] = lambda mail: send(mail.details["event"])

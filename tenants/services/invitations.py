@@ -197,8 +197,13 @@ def accept_invitation(invitation: Invitation, *, by: Actor) -> Membership:
 
     Raises ForSomebodyElse, AlreadyMember, NoSuchInvitation (a newer link exists) or what check_open does.
     """
+    if not isinstance(by, User):
+        raise ForSomebodyElse
+    lock(place_of(invitation))
+    # Before the invitation's row: who switches somebody off takes theirs, and then what they sent.
+    invited = _hold_invited(by, invitation)
     invitation = _take(invitation)
-    if not isinstance(by, User) or not _has_been_invited(by, invitation):
+    if not invited:
         raise ForSomebodyElse
     return _join(invitation, by)
 
@@ -303,8 +308,10 @@ def _check_mails_of_the_hour(place: Place) -> None:
         raise TooManyInvitations
 
 
-def _has_been_invited(user: User, invitation: Invitation) -> bool:
-    return User.objects.filter(pk=user.pk, email=invitation.email, is_active=True).exists()
+def _hold_invited(user: User, invitation: Invitation) -> bool:
+    """Whether it is them; until the transaction ends they keep that address, or the role would go to another's."""
+    same = User.objects.filter(pk=user.pk, email=invitation.email, is_active=True)
+    return same.select_for_update(no_key=True).first() is not None
 
 
 def _is_stood_for(invitation: Invitation) -> bool:

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import SYSTEM, Actor
 from accounts.services import create_person
-from tenants import access, audit
+from tenants import access, audit, staff_notices
 from tenants.access import ROLE_RIGHTS, Right
 from tenants.errors import AlreadyMember, NoSuchMember
 from tenants.models import Customer, Membership, Provider
@@ -42,28 +42,37 @@ def add_membership(
     customer: Customer | None = None,
     by: Actor,
 ) -> Membership:
-    """Give the person a role at the provider or at the customer. Raises NotAllowed, InvalidRole or AlreadyMember."""
+    """Give the person a role at the provider or at the customer. They hear of it, unless the system does it.
+
+    Raises NotAllowed, InvalidRole or AlreadyMember.
+    """
     access.require(by, access.PLATFORM, access.Right.ADD_MEMBERSHIP)
-    return enrol(user, role=role, provider=provider, customer=customer, by=by)
+    return enrol(user, role=role, provider=provider, customer=customer, by=by, as_staff=True)
 
 
 @transaction.atomic(durable=True)
 def change_role(membership: Membership, *, role: str, by: Actor) -> None:
-    """From the person's next request on. Raises NotAllowed, InvalidRole, LastOwner (but the system itself may)."""
+    """From the person's next request on. They hear of it, unless the system does it.
+
+    Raises NotAllowed, InvalidRole, LastOwner (but the system itself may).
+    """
     access.require(by, access.PLATFORM, access.Right.CHANGE_MEMBERSHIP)
     lock(place_of(membership))
     current = Membership.objects.get(pk=membership.pk)
     limit = None if role == Membership.Role.OWNER else limit_of(current)  # an owner's reach has no limit
-    assign(current, role=role, customers=limit, by=by)
+    assign(current, role=role, customers=limit, by=by, as_staff=True)
     membership.role = role
 
 
 @transaction.atomic(durable=True)
 def remove_membership(membership: Membership, *, by: Actor) -> None:
-    """Take the role away, from the person's next request on. Raises NotAllowed, LastOwner (but the system itself may)."""
+    """Take the role away, from the person's next request on. They hear of it, unless the system does it.
+
+    Raises NotAllowed, LastOwner (but the system itself may).
+    """
     access.require(by, access.PLATFORM, access.Right.DELETE_MEMBERSHIP)
     lock(place_of(membership))
-    _remove(membership, by=by)
+    _remove(membership, by=by, as_staff=True)
 
 
 @transaction.atomic(durable=True)
@@ -130,6 +139,7 @@ def enrol(
     customer: Customer | None,
     customers: Collection[Customer] | None = None,
     by: Actor,
+    as_staff: bool = False,
 ) -> Membership:
     """add_membership inside another act's transaction; `customers` is a checked limit, and None means all."""
     check_role(role, provider=provider, customer=customer)
@@ -139,11 +149,18 @@ def enrol(
     except IntegrityError as error:
         raise AlreadyMember(email=user.email) from error
     limit_to(membership, customers)
-    _record("membership.added", membership, by=by, role=role, **named(customers))
+    _record("membership.added", membership, by=by, as_staff=as_staff, role=role, **named(customers))
     return membership
 
 
-def assign(membership: Membership, *, role: str, customers: Collection[Customer] | None, by: Actor) -> None:
+def assign(
+    membership: Membership,
+    *,
+    role: str,
+    customers: Collection[Customer] | None,
+    by: Actor,
+    as_staff: bool = False,
+) -> None:
     """change_role inside another act's transaction, under its lock of the place; `customers` is a checked limit.
 
     Who has that role and that limit already is left alone, without a line in the trail.
@@ -161,6 +178,7 @@ def assign(membership: Membership, *, role: str, customers: Collection[Customer]
         "membership.changed",
         membership,
         by=by,
+        as_staff=as_staff,
         role=role,
         before=before,
         **named(customers),
@@ -177,9 +195,10 @@ def _member(place: Place, pk: int) -> Membership:
     return membership
 
 
-def _remove(membership: Membership, *, by: Actor) -> None:
+def _remove(membership: Membership, *, by: Actor, as_staff: bool = False) -> None:
     _leave_an_owner(membership, by=by)
-    _record("membership.removed", membership, by=by, role=membership.role, **named(limit_of(membership)))
+    told = {"role": membership.role, **named(limit_of(membership))}
+    _record("membership.removed", membership, by=by, as_staff=as_staff, **told)
     withdraw_those_of(membership, by=by)
     membership.delete()
 
@@ -193,12 +212,16 @@ def _leave_an_owner(membership: Membership, *, by: Actor) -> None:
         check_owner_stays([membership])
 
 
-def _record(action: str, membership: Membership, *, by: Actor, **data: Any) -> None:
-    audit.record(
+def _record(action: str, membership: Membership, *, by: Actor, as_staff: bool, **data: Any) -> None:
+    """In the trail; and by mail when platform staff did it, whom the person does not meet at their place."""
+    by_staff = as_staff and not isinstance(by, access.System)
+    event = audit.record(
         action,
         by=by,
         provider=membership.provider,
         customer=membership.customer,
         target=membership.user,
-        data=data,
+        data=data | ({"as_staff": True} if by_staff else {}),
     )
+    if by_staff:
+        staff_notices.announce(event)

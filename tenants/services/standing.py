@@ -1,4 +1,4 @@
-"""Who somebody is here: the address that they sign in by, and what they may do in the administration.
+"""Who somebody is here: the address that they sign in by, what they may do in the administration, and what they are called.
 
 Whoever can change another's address can open their account, by a link for a forgotten password. So this is the one way
 to do it: written down, told to the old address, with sessions ended and links void.
@@ -12,67 +12,103 @@ from django.db import IntegrityError, transaction
 
 from accounts.addresses import check as check_address
 from accounts.models import User
-from accounts.services import end_all_sessions, void_reset_links
+from accounts.services import end_all_sessions, save_settings, void_reset_links
 from tenants import audit, staff_notices
 from tenants.access import PLATFORM, SYSTEM, Actor, Right, require, rights_of
 from tenants.errors import NotAllowed, PersonExists
-from tenants.models import Invitation
+from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
 from tenants.services.authority import lock_all, may_change_superusers, place_of
+from tenants.services.switching import close, places_of, reopen
 from tenants.services.withdrawal import withdraw
 
 
 @transaction.atomic(durable=True)
 def change_person(
-    user: User, *, email: str, is_staff: bool, is_superuser: bool, groups: Collection[Group], by: Actor
+    user: User,
+    *,
+    email: str,
+    name: str,
+    language: str,
+    time_zone: str,
+    theme: str,
+    is_active: bool,
+    is_staff: bool,
+    is_superuser: bool,
+    groups: Collection[Group],
+    by: Actor,
 ) -> None:
-    """Platform staff give a person another address, or other rights in the administration; what is the same stays.
+    """Platform staff save what stands on a person's page, as a whole or not at all; what is the same stays.
 
-    The person is told. With another address, or more or less than staff, all sessions end, and links for a forgotten
-    password are void; invitations that they sent from the old address are withdrawn. Raises NotAllowed unless `by` is
-    a superuser (of who has no role and is no staff, other staff may change the address), and PersonExists.
+    The person is told of another address, of other rights in the administration, and of being switched off or on. With
+    another address, or more or less than staff, all sessions end, and links for a forgotten password are void;
+    invitations that they sent from the old address are withdrawn. Raises NotAllowed unless `by` is a superuser (other
+    staff may change names and settings, switch off and on, and change the address of who never had a role), PersonExists,
+    django.core.exceptions.ValidationError for what is no address or no name, and what switch_off() does.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
     email = check_address(email)
     known = User.objects.get(pk=user.pk)  # `user` may have the new address on it already
-    if email != known.email:
-        lock_all([place_of(invitation) for invitation in _invitations_of(known)])
+    lock_all([*places_of(known), *(place_of(invitation) for invitation in _invitations_of(known))])
     current = User.objects.select_for_update().get(pk=user.pk)
     address_before = current.email
-    access: dict[str, Any] = {"is_staff": is_staff, "is_superuser": is_superuser}
-    changed: dict[str, Any] = {
-        field: value for field, value in access.items() if getattr(current, field) != value
-    }
-    before: dict[str, Any] = {field: getattr(current, field) for field in changed}
-    names, names_before = _names(groups), _names(current.groups.all())
-    if (changed or names != names_before or current.is_superuser) and not may_change_superusers(by):
+    access = {"is_staff": is_staff, "is_superuser": is_superuser}
+    before, after = _changes(current, access)
+    names_before, names = _names(current.groups.all()), _names(groups)
+    if names != names_before:
+        before["groups"], after["groups"] = names_before, names
+    if (after or current.is_superuser) and not may_change_superusers(by):
         raise NotAllowed
     if email != address_before and not may_change_address(current, by=by):
         raise NotAllowed
     if email != address_before:
         _change_address(current, email, by=by)
-    if changed or names != names_before:
+    if after:
         User.objects.filter(pk=current.pk).update(**access)
         current.groups.set(groups)
-        if names != names_before:
-            changed, before = {**changed, "groups": names}, {**before, "groups": names_before}
         event, *_elsewhere = audit.record_everywhere(
-            "person.access-changed", current, by=by, data={"before": before, "after": changed}
+            "person.access-changed", current, by=by, data={"before": before, "after": after}
         )
         staff_notices.announce(event)
-    if email != address_before or {"is_staff", "is_superuser"} & set(changed):
+    if is_active != current.is_active:
+        (reopen if is_active else close)(current, by=by)
+    _change_details(current, by=by, name=name, language=language, time_zone=time_zone, theme=theme)
+    if email != address_before or access.keys() & after:
         end_all_sessions(current, by=SYSTEM)
         void_reset_links(current, by=SYSTEM)
 
 
 def may_change_address(user: User, *, by: Actor) -> bool:
-    """Whether they may give the person another address, and so take the account over: of who has a role or is staff
-    only superusers may, or any staff could be anybody.
+    """Whether they may give the person another address, and so take the account over: of who is staff, has a role or
+    ever had one only superusers may. Else any staff could be anybody, by taking the role away and giving it back.
     """
     if may_change_superusers(by):
         return True
     current = User.objects.get(pk=user.pk)
-    plain = not (current.is_staff or current.is_superuser or current.memberships.exists())
+    plain = not (current.is_staff or current.is_superuser or _has_ever_belonged(current))
     return plain and Right.CHANGE_PERSON in rights_of(by, PLATFORM)
+
+
+def _has_ever_belonged(user: User) -> bool:
+    """The trail is asked too: it is what nobody can tidy."""
+    told = AuditEvent.objects.filter(
+        action__in=ROLE_ACTIONS, target_type=User._meta.model_name, target_id=str(user.pk)
+    )
+    return user.memberships.exists() or told.exists()
+
+
+def _changes(user: User, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What would be another value: before and after."""
+    after = {field: value for field, value in wanted.items() if getattr(user, field) != value}
+    return {field: getattr(user, field) for field in after}, after
+
+
+def _change_details(user: User, *, by: Actor, **wanted: str) -> None:
+    before, after = _changes(user, wanted)
+    if after:
+        save_settings(user, by=SYSTEM, **wanted)
+        audit.record_everywhere(
+            "person.details-changed", user, by=by, data={"before": before, "after": after}
+        )
 
 
 def _change_address(user: User, email: str, *, by: Actor) -> None:

@@ -1,6 +1,7 @@
 """Switching a person's account off, and on again. Nobody is deleted: the trail and their roles still name them."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
@@ -8,7 +9,7 @@ from accounts.services import end_all_sessions, void_reset_links
 from tenants import access, audit, staff_notices
 from tenants.errors import NotAllowed
 from tenants.models import Membership
-from tenants.services.authority import check_owner_stays, lock_all, may_change_superusers, place_of
+from tenants.services.authority import Place, check_owner_stays, lock_all, may_change_superusers, place_of
 from tenants.services.withdrawal import withdraw_those_of
 
 
@@ -20,9 +21,20 @@ def switch_off(user: User, *, by: Actor) -> None:
     Raises NotAllowed, and LastOwner, but not for the system: who stands at the server can put it right.
     """
     _require(by, user)
-    memberships = Membership.objects.filter(user=user.pk).select_related("provider", "customer", "user")
-    lock_all([place_of(membership) for membership in memberships])
-    memberships = memberships.all()  # anew, for they may have changed until now
+    lock_all(places_of(user))
+    close(user, by=by)
+
+
+@transaction.atomic(durable=True)
+def switch_on(user: User, *, by: Actor) -> None:
+    """The person can sign in again, with the roles that are left, and is told. Raises NotAllowed."""
+    _require(by, user)
+    reopen(user, by=by)
+
+
+def close(user: User, *, by: Actor) -> None:
+    """switch_off inside another act's transaction, under its lock of the person's places."""
+    memberships = _memberships(user)
     if not isinstance(by, System):
         check_owner_stays(memberships)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
@@ -35,13 +47,20 @@ def switch_off(user: User, *, by: Actor) -> None:
     staff_notices.announce(event)
 
 
-@transaction.atomic(durable=True)
-def switch_on(user: User, *, by: Actor) -> None:
-    """The person can sign in again, with the roles that are left, and is told. Raises NotAllowed."""
-    _require(by, user)
+def reopen(user: User, *, by: Actor) -> None:
+    """switch_on inside another act's transaction."""
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         event, *_elsewhere = audit.record_everywhere("person.switched_on", user, by=by)
         staff_notices.announce(event)
+
+
+def places_of(user: User) -> list[Place]:
+    """Where the person has a role, to be locked before it is decided about them."""
+    return [place_of(membership) for membership in _memberships(user)]
+
+
+def _memberships(user: User) -> QuerySet[Membership]:
+    return Membership.objects.filter(user=user.pk).select_related("provider", "customer", "user")
 
 
 def _require(by: Actor, user: User) -> None:

@@ -5,17 +5,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from accounts.actors import SYSTEM
-from accounts.models import User
+from accounts.models import PendingMail, User
 from accounts.services import reset_link
 from tenants import services, staff_notices
-from tenants.errors import NotAllowed
+from tenants.errors import LastOwner, NotAllowed
 from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in
 from tests.cast import PASSWORD
-from tests.tenants.kit import path_of, text
+from tests.tenants.kit import page, path_of, text
 from tests.tenants.staff_forms import Shown, submit
 
 PHRASE = "seven long words nobody has heard"
@@ -98,12 +99,60 @@ def test_only_superusers_change_the_address_of_who_has_a_role_or_is_staff(cast, 
     for person in (colleague, cast.owner, cast.admin, cast.viewer):
         answer = submit(at_work, page_of(person), email=ELSEWHERE)
         assert "Only superusers" in str(answer.context["adminform"].form.errors["email"])
-        rights = {"is_staff": person.is_staff, "is_superuser": False, "groups": []}
         with pytest.raises(NotAllowed):
-            services.change_person(person, email=ELSEWHERE, **rights, by=clerk)
+            services.change_person(person, **page(person, email=ELSEWHERE), by=clerk)
     assert not events("person.address-changed")
     submit(at_work, page_of(cast.stranger), email=ELSEWHERE)
     assert User.objects.get(pk=cast.stranger.pk).email == ELSEWHERE
+
+
+def test_whose_role_was_taken_keeps_the_address_that_only_superusers_change(cast, acme, client_for, post):
+    clerk = User.objects.create(email="clerk@gatehouse.example", is_staff=True)
+    clerk.user_permissions.add(
+        *Permission.objects.filter(
+            codename__in=[
+                "change_user",
+                "view_user",
+                "delete_membership",
+                "view_membership",
+                "add_membership",
+            ]
+        )
+    )
+    at_work = client_for(clerk, host=None)
+    role = cast.admin.memberships.get()
+    with post.of() as mails:
+        at_work.post(f"/admin/tenants/membership/{role.pk}/delete/", {"post": "yes"})
+    assert not cast.admin.memberships.exists()
+    (mail,) = mails
+    assert mail.to == [cast.admin.email] and "Acme" in mail.subject
+    assert "The role “Administrator” was taken from" in " ".join(mail.body.split())
+    answer = submit(at_work, page_of(cast.admin), email=ELSEWHERE)
+    assert "Only superusers" in str(answer.context["adminform"].form.errors["email"])
+    with pytest.raises(NotAllowed):
+        services.change_person(cast.admin, **page(cast.admin, email=ELSEWHERE), by=clerk)
+
+
+def test_who_gets_a_role_or_another_from_staff_hears_of_it(cast, acme, admin, post):
+    add = "/admin/tenants/membership/add/"
+    for place, name in (
+        ({"provider": Provider.objects.get(slug="northwind").pk, "customer": ""}, "Northwind IT"),
+        ({"provider": "", "customer": acme.pk}, "Acme"),
+    ):
+        role = "viewer" if place["customer"] else "auditor"
+        with post.of() as mails:
+            admin.post(add, {"user": cast.stranger.pk, "role": role, **place})
+        (mail,) = mails
+        assert mail.to == [cast.stranger.email]
+        assert mail.subject == f"Your role at {name} was changed"
+    with post.of() as mails:
+        submit(admin, f"/admin/tenants/membership/{cast.viewer.memberships.get().pk}/change/", role="admin")
+    (mail,) = mails
+    assert mail.to == [cast.viewer.email]
+    assert "is “Administrator” now" in " ".join(mail.body.split())
+    with post.of() as mails:  # what the people of a place do is their own affair
+        services.change_member(acme, cast.viewer.memberships.get().pk, role="viewer", by=cast.admin)
+    assert mails == []
 
 
 def test_a_page_saved_as_it_is_changes_and_tells_nothing(cast, admin, post):
@@ -153,14 +202,12 @@ def test_groups_are_written_down_once(cast, admin):
 def test_staff_who_are_no_superusers_make_none(cast, change):
     clerk = User.objects.create(email="clerk@gatehouse.example", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="change_user"))
-    rights = {"is_staff": False, "is_superuser": False, "groups": []} | change
     with pytest.raises(NotAllowed):
-        services.change_person(cast.stranger, email=cast.stranger.email, **rights, by=clerk)
+        services.change_person(cast.stranger, **page(cast.stranger, **change), by=clerk)
     with pytest.raises(NotAllowed):  # and a superuser's address would be their account
-        same = {"is_staff": True, "is_superuser": True, "groups": []}
-        services.change_person(cast.staff, email=ELSEWHERE, **same, by=clerk)
+        services.change_person(cast.staff, **page(cast.staff, email=ELSEWHERE), by=clerk)
     with pytest.raises(NotAllowed):
-        services.change_person(clerk, email=clerk.email, **rights, by=cast.owner)
+        services.change_person(clerk, **page(clerk, is_staff=False), by=cast.owner)
     assert not events("person.access-changed") and not events("person.address-changed")
 
 
@@ -181,6 +228,34 @@ def test_staff_who_are_no_superusers_shut_none_out_and_what_is_refused_is_refuse
         services.switch_off(cast.staff, by=clerk)
     submit(at_work, page_of(cast.stranger), is_active=None)
     assert not User.objects.get(pk=cast.stranger.pk).is_active
+
+
+# --- The page as a whole ---
+def test_who_is_renamed_by_staff_is_in_the_trail_with_who_did_it(cast, acme, admin):
+    submit(admin, page_of(cast.viewer), name="Vera", time_zone="Europe/Berlin")
+    (event,) = events("person.details-changed")
+    assert (event.actor_email, event.customer_id, event.target_id) == (
+        cast.staff.email,
+        acme.pk,
+        str(cast.viewer.pk),
+    )
+    assert event.data == {
+        "before": {"name": "Viewer", "time_zone": ""},
+        "after": {"name": "Vera", "time_zone": "Europe/Berlin"},
+    }
+    assert User.objects.get(pk=cast.viewer.pk).name == "Vera"
+
+
+@pytest.mark.parametrize("wrong", [{"is_active": False}, {"name": "Ada\nEve"}])
+def test_what_is_refused_of_a_page_is_refused_with_the_rest_of_it(cast, wrong):
+    count = AuditEvent.objects.count()
+    with pytest.raises((LastOwner, ValidationError)):
+        services.change_person(
+            cast.owner, **page(cast.owner, email=ELSEWHERE, is_staff=True, **wrong), by=cast.staff
+        )
+    known = User.objects.get(pk=cast.owner.pk)
+    assert (known.email, known.is_staff, known.name) == (cast.owner.email, False, "Owner")
+    assert AuditEvent.objects.count() == count and not PendingMail.objects.exists()
 
 
 # --- Who is made, whatever the door ---

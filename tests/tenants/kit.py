@@ -38,3 +38,18 @@ def text(answer):
 def path_of(message):
     """The path of the link in an invitation's mail."""
     return re.search(r"^http://portal\.localhost:8000(/invitations/\S+/)$", message.body, re.MULTILINE)[1]
+
+
+def page(user, **changes):
+    """What staff send when they save a person's page as it is, but for `changes`."""
+    fields = (
+        "email",
+        "name",
+        "language",
+        "time_zone",
+        "theme",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+    )
+    return {field: getattr(user, field) for field in fields} | {"groups": list(user.groups.all())} | changes

@@ -36,7 +36,7 @@ class Shown(HTMLParser):
         elif tag == "textarea":
             self._textarea = name
         elif tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
-            self.values[name] = given.get("value", "on")
+            self.values[name] = given.get("value", "on" if given.get("type") == "checkbox" else "")
 
     def handle_data(self, data: str) -> None:
         if self._textarea:

@@ -111,7 +111,10 @@ def test_a_change_is_told_with_what_was_before(cast, acme):
     trail = activity.activity_at(acme, by=cast.admin)
     changed, role = activity.read(trail, activity.Asked()).entries[:2]
     assert role.sentence == "The role of viewer@acme.example was changed and is “Administrator” now."
-    assert [detail.plain for detail in role.details] == ["Role: Viewer before, Administrator after"]
+    assert [detail.plain for detail in role.details] == [
+        "Role: Viewer before, Administrator after",
+        "By platform staff: yes",
+    ]
     assert [detail.plain for detail in changed.details] == [
         "Name: Acme Ltd",
         "Limit for each mailbox: 2.0\N{NO-BREAK SPACE}KB",

@@ -92,7 +92,7 @@ def test_a_role_is_given_changed_and_taken(admin, cast, acme):
     assert last_event().action == "membership.added"
     url = f"/admin/tenants/membership/{membership.pk}/"
     assert admin.post(f"{url}change/", {"role": "admin"}).status_code == 302
-    assert last_event().data == {"role": "admin", "before": "viewer"}
+    assert last_event().data == {"role": "admin", "before": "viewer", "as_staff": True}
     assert admin.post(f"{url}delete/", {"post": "yes"}).status_code == 302
     assert last_event().action == "membership.removed"
     assert not Membership.objects.filter(user=cast.stranger)

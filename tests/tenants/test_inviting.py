@@ -1,15 +1,19 @@
 """Inviting: who may ask whom in, as what, how often, and what happens when two do it at once."""
 
 from datetime import timedelta
+from threading import Thread
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from tenants import errors, services
 from tenants.models import AuditEvent, Invitation, Membership
 from tests.cast import provider
-from tests.tenants.kit import at_once
+from tests.tenants.kit import at_once, page
 
 NEW = "newcomer@northwind.example"
 PHRASE = "seven long words nobody has heard"
@@ -191,3 +195,42 @@ def test_withdrawing_and_accepting_at_once_end_in_one_of_both(committed_db, cast
     assert outcomes in (["done", "invitation-withdrawn"], ["done", "no-such-invitation"])
     invitation.refresh_from_db()
     assert (invitation.accepted_at is None) != (invitation.withdrawn_at is None)
+
+
+def test_the_address_stays_while_an_invitation_is_accepted(committed_db, cast, invite, acme):
+    """Else the role that was meant for one address would be with another, past the rule for people with a role."""
+    clerk = User.objects.create(email="clerk@gatehouse.example", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="change_user"))
+    invitation = invite(cast.stranger.email, place=acme, role="viewer")
+    moved = page(cast.stranger, email="somebody@elsewhere.example")
+    outcomes = []
+    accepting = Thread(
+        target=lambda: outcomes.extend(
+            at_once(lambda: services.accept_invitation(invitation, by=cast.stranger))
+        )
+    )
+    moving = Thread(
+        target=lambda: outcomes.extend(
+            at_once(lambda: services.change_person(cast.stranger, **moved, by=clerk))
+        )
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "LOCK TABLE tenants_membership IN SHARE MODE"
+        )  # readers go on: the role can't be written yet
+        accepting.start()
+        _until_they_wait(cursor, 1)
+        moving.start()
+        _until_they_wait(cursor, 2, or_ended=moving)
+    accepting.join(timeout=60)
+    moving.join(timeout=60)
+    assert sorted(outcomes) == ["done", "not-allowed"]
+    role = Membership.objects.get(user=cast.stranger)
+    assert role.user.email == invitation.email
+
+
+def _until_they_wait(cursor, people, or_ended=None):
+    while or_ended is None or or_ended.is_alive():
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        if cursor.fetchone()[0] >= people:
+            return

@@ -30,6 +30,7 @@ from tenants.models import Customer, IdentityProvider, Invitation, Membership, P
 from tenants.services.authority import limit_to
 from tenants.services.invitations import hash_of
 from tests import cast
+from tests.tenants.kit import page
 
 # The front doors. Of the modules behind the second list only what takes an actor is a verb.
 FRONT_DOORS: tuple[ModuleType, ...] = (mailboxes.services, tenants.services, accounts.services)
@@ -289,12 +290,7 @@ TABLE: dict[str, Line] = {
     "tenants.services.change_person": Line(
         STAFF,
         lambda s, by: tenants.services.change_person(
-            s.people["stranger"],
-            email="else@acme.example",
-            is_staff=False,
-            is_superuser=False,
-            groups=[],
-            by=by,
+            s.people["stranger"], **page(s.people["stranger"], email="else@acme.example"), by=by
         ),
     ),
     "tenants.services.change_role": Line(

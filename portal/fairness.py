@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from accounts.devices import address_of, network
+from tenants.access import providers_of
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +23,11 @@ RETRY_SECONDS = 5
 OF_A_PERSON = (1, 3)
 OF_A_CUSTOMER = (2, 4)
 OF_A_NETWORK = (2, 5)  # a whole office signs in at nine
-# A file holds its thread for as long as its reader is slow, and nobody waits for that.
+# A file holds its thread for as long as its reader is slow, and nobody waits for that. Made in advance it would all the
+# same: gunicorn's thread sends it.
 FILES_OF_A_PERSON = (1, 1)
-FILES_OF_A_CUSTOMER = (2, 2)
+FILES_AT_A_HOST = (2, 2)  # a customer's, or a provider's at the base host
+FILES_OF_A_PROVIDER = (3, 3)  # with those of its customers; the last one is for other providers
 FILES = (4, 4)
 # Somebody else's service holds the thread.
 OF_AN_IDENTITY_PROVIDER = (2, 2)
@@ -157,14 +160,24 @@ def _counted_for(request: Any) -> list[Limit]:
         ]
     if not request.user.is_authenticated:
         return [Limit(("network", network(address_of(request))), *OF_A_NETWORK)]
-    customer = request.customer and request.customer.pk
     if _is_file(request):
-        limits = [Limit("files", *FILES), Limit(("files of", request.user.pk), *FILES_OF_A_PERSON)]
-        if customer is not None:
-            limits.append(Limit(("files at", customer), *FILES_OF_A_CUSTOMER))
-        return limits
+        return _counted_for_file(request)
+    customer = request.customer and request.customer.pk
     limits = [Limit(("person", request.user.pk), *OF_A_PERSON)]
     if customer is None:
         return limits
     here = ("person at", request.user.pk, customer)
     return [*limits, Limit(here, *OF_A_PERSON), Limit(("customer", customer), *OF_A_CUSTOMER, one_of=here)]
+
+
+def _counted_for_file(request: Any) -> list[Limit]:
+    """At the base host a file tells of all the person's providers, so it counts for each."""
+    limits = [Limit("files", *FILES), Limit(("files of", request.user.pk), *FILES_OF_A_PERSON)]
+    if (customer := request.customer) is not None:
+        providers, hosts = [customer.provider_id], [("customer", customer.pk)]
+    else:
+        providers = [provider.pk for provider in providers_of(request.user)]
+        hosts = [("base", provider) for provider in providers]
+    limits += (Limit(("files at", *host), *FILES_AT_A_HOST) for host in hosts)
+    limits += (Limit(("files of provider", provider), *FILES_OF_A_PROVIDER) for provider in providers)
+    return limits

@@ -10,7 +10,11 @@ import pytest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
+from accounts.actors import SYSTEM
+from accounts.services import create_person
 from portal.fairness import FairPlaces
+from tenants.services import add_membership
+from tests.cast import PASSWORD, customer, provider
 
 SECONDS = 20
 PRESSES = 32
@@ -40,7 +44,7 @@ class Work:
 def ask(door, person, customer, method="post", path="/mailboxes/new/"):
     request = getattr(RequestFactory(), method)(path)
     request.user = SimpleNamespace(pk=person, is_authenticated=person is not None)
-    request.customer = SimpleNamespace(pk=customer)
+    request.customer = SimpleNamespace(pk=customer, provider_id=customer)
     return door(request)
 
 
@@ -101,6 +105,28 @@ def test_files_that_are_read_slowly_keep_nobody_from_anything_but_files():
     assert download("ada", "umbrella").status_code == 503
     slow[0].close()
     assert download("ada").status_code == 200
+
+
+def test_slow_readers_of_one_providers_files_leave_one_to_other_providers(cast):
+    """Whoever reads: the provider's own people at the base host, or those of its customers at theirs."""
+    door = FairPlaces(lambda request: StreamingHttpResponse(iter([b"line"])))
+
+    def download(user, customer=None):
+        request = RequestFactory().get("/activity/activity.csv")
+        request.user, request.customer = user, customer
+        return door(request)
+
+    northwind = [cast.owner, cast.auditor]
+    for number in range(2):
+        colleague, _ = create_person(f"colleague{number}@northwind.example", password=PASSWORD, by=SYSTEM)
+        add_membership(colleague, provider=provider("northwind"), role="auditor", by=SYSTEM)
+        northwind.append(colleague)
+    slow = [download(person) for person in northwind]
+    assert [answer.status_code for answer in slow] == [200, 200, 503, 503]
+    slow += [download(cast.admin, customer("acme")), download(cast.mallory, customer("globex"))]
+    assert [answer.status_code for answer in slow[4:]] == [200, 503]
+    assert download(cast.rival).status_code == 200
+    slow[0].close()
 
 
 def test_who_has_none_of_a_customers_places_finds_one_and_signing_out_needs_none(monkeypatch):

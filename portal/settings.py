@@ -380,6 +380,7 @@ LOGGING = {
         # Each slice of each job would be two lines; what jobs come to is told by mailboxes.services.jobs.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},  # each bell that it rings
         "mail.log": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

@@ -5,7 +5,7 @@ from typing import TextIO
 
 NAME_WIDTH = 8
 LINE_LIMIT = 64 * 1024  # a child that never ends its line must not fill our memory
-_COLOURS = {"web": 36, "worker": 33, "beat": 35, "gateway": 32, "postgres": 34, "redis": 31}
+_COLOURS = {"web": 36, "worker": 33, "gateway": 32, "postgres": 34, "redis": 31}
 
 
 class Console:

@@ -109,7 +109,7 @@ def _start(crew: Crew) -> None:
     with _timed(crew, "Preparation"):
         if not crew.run_step("prepare", _manage("prepare_demo"), env):
             raise Refused("The preparation failed; its lines above say why.")
-    with _timed(crew, "Web, worker, beat and gateway"):
+    with _timed(crew, "Web, worker and gateway"):
         for name, command in _processes().items():
             crew.add(crew.child(name, command, env))
         _await_ready(crew)
@@ -143,10 +143,8 @@ def _processes() -> dict[str, list[str]]:
         ],
         "worker": [
             *(*celery, "worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
-        ],
-        "beat": [
-            *(*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""),
-            *("--schedule", str(beat_dir / "schedule")),
+            # There is one worker only, and in it beat need not start Django once more.
+            *("--beat", "--schedule", str(beat_dir / "schedule")),
         ],
         "gateway": _manage("gateway"),
     }

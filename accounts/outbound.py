@@ -32,7 +32,7 @@ DETOURS = [
 
 
 class OutboundSession(requests.Session):
-    """Takes no redirect, no plain HTTP outside the demo, no private network, no more than 512 KB, and no longer than 10
+    """Takes no redirect, no plain HTTP but to this machine in the demo, no private network, no more than 512 KB, and no longer than 10
     seconds, looking up the name apart.
 
     Raises what stands in accounts.openid_errors, and requests.RequestException.
@@ -111,8 +111,11 @@ def _shut(peer: socket.socket) -> None:
 
 
 def check_scheme(url: str) -> None:
-    """Raises NotEncrypted for what is no HTTPS URL. In the demo and in DEBUG mode HTTP will do."""
-    allowed = ("https://", "http://") if _is_playground() else ("https://",)
+    """Raises NotEncrypted for what is no HTTPS URL. In the demo and in DEBUG mode HTTP will do on this machine: elsewhere
+    it would fail for another reason, and say nothing of what has to be typed.
+    """
+    plain = _is_playground() and is_loopback(host_of(url))
+    allowed = ("https://", "http://") if plain else ("https://",)
     # What can't be printed would not fit into a header either.
     if not url.lower().startswith(allowed) or not host_of(url) or not url.isprintable() or " " in url:
         raise NotEncrypted(url=url)
@@ -124,6 +127,16 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
+
+
+def is_loopback(host: str) -> bool:
+    """By its name or number: RFC 6761 keeps “localhost” and what ends with it for the machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_playground() -> bool:

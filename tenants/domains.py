@@ -5,7 +5,7 @@ more, so that a mistake in a zone locks nobody out at once; a name server that d
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dns.exception
 import dns.resolver
@@ -48,6 +48,13 @@ def is_published(provider: Provider, domain: str) -> bool:
     return any(constant_time_compare(b"".join(record.strings), text) for record in answer.rrset or ())
 
 
+def holds_until(proof: ProvenDomain) -> datetime | None:
+    """When a proof lapses unless its record is back: not before, and with the look of the day after. None while the
+    record is there.
+    """
+    return proof.missing_since + GRACE if proof.missing_since else None
+
+
 def all_proofs() -> list[int]:
     """To be looked up again one by one: whose name server lets us wait holds up nobody else's."""
     return list(ProvenDomain.objects.order_by("pk").values_list("pk", flat=True))
@@ -63,13 +70,13 @@ def recheck(proof_id: int) -> None:
     except NoAnswer as error:
         log.warning("the proof of %s could not be looked up: %s", proof.domain, error)
         return
-    now = timezone.now()
+    now, until = timezone.now(), holds_until(proof)
     if found:
         ProvenDomain.objects.filter(pk=proof.pk).update(checked_at=now, missing_since=None)
-    elif proof.missing_since is None:
+    elif until is None:
         ProvenDomain.objects.filter(pk=proof.pk).update(missing_since=now)
         log.warning("the record that proves %s is gone", proof.domain)
-    elif now - proof.missing_since > GRACE:
+    elif now > until:
         _lapse(proof)
 
 

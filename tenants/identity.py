@@ -229,13 +229,14 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
 
 
 def proofs_of(identity_provider: IdentityProvider) -> list[dict[str, Any]]:
-    """Of each domain the record to publish, and its proof if there is one."""
+    """Of each domain the record to publish, its proof if there is one, and until when it holds if its record is gone."""
     provider = identity_provider.provider
     proven = {proof.domain: proof for proof in provider.proven_domains.all()}
     return [
         dict(zip(("name", "text"), domains.record_of(provider, domain), strict=True))
-        | {"domain": domain, "proof": proven.get(domain)}
+        | {"domain": domain, "proof": proof, "holds_until": domains.holds_until(proof) if proof else None}
         for domain in identity_provider.email_domains
+        for proof in (proven.get(domain),)
     ]
 
 

@@ -10,11 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.errors import Refusal
 from accounts.openid import SCOPES
+from accounts.openid_errors import ProviderFault
 from tenants import identity
 from tenants.access import Right
-from tenants.errors import NotAllowed
 from tenants.forms_identity import ForgetForm, IdentityProviderForm
 from tenants.identity_errors import IdentityProviderError
 from tenants.links import base_url
@@ -40,9 +39,7 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
                 )
             else:
                 return _save(request, desk, saved, form)
-        except NotAllowed:
-            raise
-        except Refusal as refusal:
+        except (IdentityProviderError, ProviderFault) as refusal:
             _blame(form, refusal)
     return _page(request, desk, saved, form, ForgetForm(), checked=checked)
 
@@ -154,7 +151,7 @@ def _page(
     return render(request, "tenants/identity_provider.html", context)
 
 
-def _blame(form: IdentityProviderForm, refusal: Refusal) -> None:
+def _blame(form: IdentityProviderForm, refusal: IdentityProviderError | ProviderFault) -> None:
     """What the service says, or fails to say, is about its address."""
     entra = form.cleaned_data["kind"] == IdentityProvider.Kind.ENTRA_ID
     field = refusal.field if isinstance(refusal, IdentityProviderError) else "tenant" if entra else "issuer"

@@ -11,12 +11,15 @@ from ast import literal_eval
 from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from typing import Any
 
 import pytest
 import trustme
 from allauth.socialaccount.models import SocialAccount, SocialApp
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from accounts import openid_errors, outbound
 from accounts.actors import SYSTEM
@@ -24,6 +27,7 @@ from accounts.client_secrets import open_sealed
 from accounts.openid import discover
 from accounts.services import create_person
 from tenants import identity, identity_errors
+from tenants.domains import record_of
 from tenants.errors import NotAllowed
 from tenants.models import AuditEvent, IdentityProvider, ProvenDomain
 from tenants.services import add_membership
@@ -31,6 +35,7 @@ from tenants.tasks import recheck_domain, recheck_domains
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.breaking.workers import QUEUE, Bell
 from tests.cast import customer, provider
+from tests.pages import presses, read, text_of
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -54,6 +59,14 @@ def page(answer):
     return " ".join(answer.content.decode().split())
 
 
+def copied(answer):
+    """What the page's buttons *Copy* take."""
+    tree = read(answer)
+    return [
+        text_of(tree.get_element_by_id(one.get("data-copy")[1:])) for one in tree.xpath("//*[@data-copy]")
+    ]
+
+
 def wanted(openid, *domains, **more):
     from tests.accounts.openid.portal import configuration
 
@@ -63,9 +76,13 @@ def wanted(openid, *domains, **more):
 # --- The page ---
 def test_an_owner_sets_it_up_and_it_works(typed, cast, client_for, openid, way_in, proves):
     client = client_for(cast.owner, host=None)
-    assert callback("northwind") in page(client.get(PAGE))
-    assert client.post(PAGE, typed)["Location"] == PAGE
-    assert "The identity provider is saved." in page(client.get(PAGE))
+    shown = client.get(PAGE)
+    assert copied(shown) == [callback("northwind")]
+    assert presses(shown, "Save", **typed)["Location"] == PAGE
+    shown = client.get(PAGE)
+    assert "The identity provider is saved." in page(shown)
+    records = [record_of(provider("northwind"), domain) for domain in ("northwind.example", "acme.example")]
+    assert copied(shown) == [callback("northwind"), *chain(*records)]
     proves(IdentityProvider.objects.get(), cast.owner)
     openid.knows(cast.auditor.email)
     visitor = way_in()
@@ -120,11 +137,22 @@ def test_check_says_what_ails_the_service(typed, cast, client_for, path, words):
 
 @pytest.mark.parametrize(
     "issuer",
-    ["", "sign-in.example", "ftp://sign-in.example", "file:///etc/passwd", "https://", "https://[::1"],
+    [
+        "",
+        "sign-in.example",
+        "ftp://sign-in.example",
+        "http://sign-in.example",
+        "http://localhost.example",
+        "http://192.0.2.1",
+        "file:///etc/passwd",
+        "https://",
+        "https://[::1",
+    ],
 )
 def test_what_is_no_address_is_refused(typed, cast, client_for, issuer):
-    for button in ({}, {"check": "1"}):
-        answer = client_for(cast.owner, host=None).post(PAGE, typed | {"issuer": issuer} | button)
+    shown = client_for(cast.owner, host=None).get(PAGE)
+    for button in ("Save", "Check"):
+        answer = presses(shown, button, **typed | {"issuer": issuer})
         assert "Type an address that begins with https://" in page(answer)
 
 
@@ -194,7 +222,7 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
         return shown, page(owner.post(form[1], {"domain": domain}, follow=True))
 
     shown, answer = presses_check()
-    name, text = re.findall(r'<code dir="ltr">([^<]+)</code>', shown)[:2]
+    name, text = re.findall(r'<code id="record-[^>]+>([^<]+)</code>', shown)[:2]
     assert f"There is no TXT record with that text at “{name}”" in answer
     assert "No organization signs in here" in page(way_in().start(f"somebody@{domain}"))
     name_server.records[name] = text + "0"
@@ -224,12 +252,15 @@ def look_again():
 
 
 def test_a_proof_whose_record_is_gone_lapses_after_two_weeks_and_not_while_dns_is_away(
-    northwinds, name_server, settings, way_in, look_again
+    northwinds, name_server, settings, way_in, look_again, cast, client_for
 ):
     proofs = ProvenDomain.objects.filter(domain="northwind.example")
     del name_server.records["_gatehouse.northwind.example"]
     assert look_again() == 2
-    assert proofs.get().missing_since
+    gone = proofs.get().missing_since
+    shown = client_for(cast.owner, host=None).get(PAGE)
+    told = date_format(localtime(gone + timedelta(days=14)), "DATETIME_FORMAT")
+    assert page(shown).count(f"Without it the domain agrees until {told} (") == 1
     proofs.update(missing_since=timezone.now() - timedelta(days=15))
     address, settings.DNS_SERVER = settings.DNS_SERVER, "127.0.0.1:9"
     look_again()
@@ -485,7 +516,7 @@ def test_no_proxy_of_the_environment_is_asked(secured, monkeypatch, variable):
 
 
 def test_a_name_that_is_none_breaks_no_page(typed, cast, client_for):
-    issuer = f"http://{'x' * 70}.example"
+    issuer = f"http://{'x' * 70}.localhost"
     answer = client_for(cast.owner, host=None).post(PAGE, typed | {"issuer": issuer, "check": "1"})
     assert "does not answer" in page(answer)
 

@@ -21,6 +21,7 @@ from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.links import portal_url
 from accounts.models import User
+from accounts.names import addresses_in
 from accounts.services import create_person
 from tenants import access, audit
 from tenants.errors import (
@@ -61,6 +62,7 @@ log = logging.getLogger(__name__)
 LIFETIME = timedelta(days=7)
 SECRET_OCTETS = 32
 PAUSE = timedelta(minutes=1)  # between two mails of one invitation
+MOST_NAMED = 5  # customers in a mail: beyond that nobody reads a list
 MOST_IN_AN_HOUR = 50  # mails from one provider or customer
 
 
@@ -356,6 +358,11 @@ def _join(invitation: Invitation, user: User) -> Membership:
     return membership
 
 
+def _mail_name(place: Place) -> str:
+    """As our mails say people's names: never with an address, of which mail programs make a link."""
+    return place.slug if addresses_in(place.name) else place.name
+
+
 def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     """In the reader's language, or for newcomers in that of who invites them. After the commit, never before.
 
@@ -364,9 +371,13 @@ def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     known = invitee(invitation)
     reader = known or User(email=invitation.email, language=translation.get_language() or "")
     path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
+    place = place_of(invitation)
+    limit = limit_of(invitation) or []
     context = {
         "invitation": invitation,
-        "place": place_of(invitation),
+        "place": _mail_name(place),
+        "customers": [_mail_name(customer) for customer in limit[:MOST_NAMED]],
+        "more": len(limit[MOST_NAMED:]),
         "by": by,
         "known": known is not None,
         "link": portal_url(path),

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.services import create_person
 from tenants import errors, services
 from tenants.access import customers_of
-from tenants.models import AuditEvent, Invitation
+from tenants.models import AuditEvent, Customer, Invitation
 from tests.cast import PASSWORD, provider
 from tests.tenants.kit import path_of, text
 
@@ -68,6 +68,26 @@ def test_the_mail_begins_with_words_of_ours_and_leads_nowhere_but_here(cast, inv
     assert "evil" not in body
     assert f"{cast.owner.email} invites you to work for Northwind IT." in body
     assert body.index("You are invited to Gatehouse") < body.index(cast.owner.email)
+
+
+def test_the_mail_names_the_customers_to_whom_a_role_is_limited_and_not_a_crowd_of_them(
+    cast, northwind, invite, mailoutbox, acme, globex
+):
+    Customer.objects.filter(pk=acme.pk).update(name="Your account is locked, see https://evil.example")
+    for number in range(1, 6):
+        Customer.objects.create(
+            slug=f"shop-{number}", name=f"Shop {number}", schema_name=f"shop_{number}", provider=northwind
+        )
+    shops = list(Customer.objects.filter(slug__startswith="shop-"))
+    limits = (None, [acme, globex], [*shops[:4], acme, globex], [*shops, acme, globex])
+    for number, limit in enumerate(limits):
+        invite(f"p{number}@northwind.example", customers=limit)
+    everywhere, two, six, seven = (message.body for message in mailoutbox)
+    assert "customers only" not in everywhere
+    assert "customers only:\n\n- acme\n- Globex\n\nOpen this link" in two
+    assert "- acme\n- Globex\n- Shop 1\n- Shop 2\n- Shop 3\n- and 1 more customer\n\nOpen this link" in six
+    assert "- Shop 3\n- and 2 more customers\n" in seven
+    assert "evil" not in two
 
 
 def test_the_mail_is_in_the_readers_language_or_for_newcomers_in_the_inviters(cast, invite, mailoutbox):

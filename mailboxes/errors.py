@@ -92,6 +92,15 @@ class PasswordMistyped(MailboxError):
     template = _("This password was mistyped: its check characters don't match. Compare it with your copy.")
 
 
+class PasswordMiscounted(PasswordMistyped):
+    """It is too short or too long: so it is said how long one is, instead of what nobody could compare."""
+
+    template = _(
+        "This password was mistyped: a mailbox's password has %(length)s characters, not counting spaces and dashes, "
+        "and you typed %(typed)s."
+    )
+
+
 class WrongCurrentPassword(MailboxError):
     code = "wrong-current-password"
     template = _("This is a well-formed password, but not the one of this mailbox. Nothing was changed.")

@@ -8,8 +8,9 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from mailboxes.errors import PasswordMistyped
+from mailboxes.errors import PasswordMiscounted, PasswordMistyped
 from mailboxes.models import Mailbox
+from mailboxes.vault import PASSWORD_SYMBOLS
 
 
 class SheetForm(forms.Form):
@@ -104,7 +105,7 @@ class ConfirmForm(UnderstoodForm):
 class MailboxPasswordInput(forms.PasswordInput):
     """Where a mailbox's password is typed. It is never rendered back.
 
-    The script can show it, and keeps a mistyped one in the browser, with what is typed, by its check characters.
+    The script can show it, and keeps a mistyped one in the browser, with what is typed, by its length and check characters.
     Browsers and password managers know the person's own password here, which is another one: the only words they obey
     for such a field are those for a code, and each manager's own.
     """
@@ -122,7 +123,11 @@ class MailboxPasswordInput(forms.PasswordInput):
         super().__init__({**words, **managers, "data-checked": True, **attrs}, render_value=False)
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        return super().get_context(name, value, attrs) | {"mistyped": PasswordMistyped().message}
+        told = {
+            "mistyped": PasswordMistyped().message,
+            "miscounted": PasswordMiscounted(length=PASSWORD_SYMBOLS, typed="{}").message,
+        }
+        return super().get_context(name, value, attrs) | told
 
 
 class ResetForm(SheetForm):

@@ -187,7 +187,7 @@ LABELS: dict[str, Text] = {
     "locked_mail": _("Mail that only the lost password opens"),
     "mailbox_quota_octets": _("Limit for each mailbox"),
     "messages": _("Messages"),
-    "mistyped": _("Was mistyped, by its check characters"),
+    "mistyped": _("Was mistyped"),
     "name": _("Name"),
     "octets": _("Size"),
     "reason": _("Reason"),

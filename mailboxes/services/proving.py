@@ -10,7 +10,14 @@ from django.utils import timezone
 from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.services.keyring import Keyring, hold_mailbox
-from mailboxes.vault import MistypedPassword, Secret, WrongPassword, parse_password
+from mailboxes.vault import (
+    PASSWORD_SYMBOLS,
+    MistypedPassword,
+    Secret,
+    WrongPassword,
+    count_symbols,
+    parse_password,
+)
 from tenants import audit
 from tenants.models import AuditEvent, Customer
 
@@ -25,7 +32,7 @@ def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *
 
     Raises PasswordMistyped, WrongCurrentPassword, TooManyGuesses, NoSuchMailbox, MailboxDeleting.
     """
-    refusal: type[errors.MailboxError] = errors.WrongCurrentPassword
+    refusal: errors.MailboxError = errors.WrongCurrentPassword()
     # Committed also when the password is refused: a guess that leaves no trace would not count.
     with transaction.atomic(durable=True):
         mailbox = hold_mailbox(mailbox_id)  # one guess after the other
@@ -34,7 +41,7 @@ def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *
         try:
             return opener(customer.pk, mailbox_id, parse_password(password))
         except MistypedPassword:
-            refusal = errors.PasswordMistyped
+            refusal = _mistyped(password)
         except WrongPassword:
             pass
         audit.record(
@@ -42,9 +49,18 @@ def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *
             by=by,
             customer=customer,
             target=("mailbox", str(mailbox_id), mailbox.name),
-            data={"mistyped": refusal is errors.PasswordMistyped},
+            data={"mistyped": isinstance(refusal, errors.PasswordMistyped)},
         )
     raise refusal
+
+
+def _mistyped(password: str) -> errors.PasswordMistyped:
+    typed = count_symbols(password)
+    return (
+        errors.PasswordMistyped()
+        if typed == PASSWORD_SYMBOLS
+        else errors.PasswordMiscounted(length=PASSWORD_SYMBOLS, typed=typed)
+    )
 
 
 def _refused_lately(customer: Customer, mailbox_id: UUID) -> int:

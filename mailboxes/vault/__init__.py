@@ -47,7 +47,8 @@ from mailboxes.vault.locks import (
     open_password_lock,
 )
 from mailboxes.vault.opening import open_sealed
-from mailboxes.vault.passwords import new_password, parse_password
+from mailboxes.vault.passwords import SYMBOLS as PASSWORD_SYMBOLS
+from mailboxes.vault.passwords import count_symbols, new_password, parse_password
 from mailboxes.vault.primitives import Cost, key_id
 from mailboxes.vault.sealing import Sealer, seal
 from mailboxes.vault.secret import Secret
@@ -55,6 +56,7 @@ from mailboxes.vault.secret import Secret
 __all__ = [
     "CHUNK_OCTETS",
     "HEADER_OCTETS",
+    "PASSWORD_SYMBOLS",
     "BadKey",
     "BadMagic",
     "ChunkTampered",
@@ -85,6 +87,7 @@ __all__ = [
     "WrongMailbox",
     "WrongMessage",
     "WrongPassword",
+    "count_symbols",
     "decoy_password_lock",
     "generate_key_pair",
     "has_todays_cost",

@@ -32,12 +32,20 @@ def parse_password(text: str) -> Secret:
     Raises MistypedPassword if it can't be any password: always for one or two wrong characters or two swapped
     ones, and for all but one in 1024 of other mistakes.
     """
-    plain = unicodedata.normalize("NFKC", text).upper()
-    kept = "".join(sign for sign in plain if not sign.isspace() and unicodedata.category(sign) != "Pd")
-    values = [ALPHABET.find(symbol) for symbol in kept.translate(LOOK_ALIKES)]
+    values = [ALPHABET.find(symbol) for symbol in _symbols_of(text).translate(LOOK_ALIKES)]
     if len(values) != SYMBOLS or -1 in values or any(_evaluate(values, root) for root in _ROOTS):
         raise MistypedPassword
     return _canonical(values)
+
+
+def count_symbols(text: str) -> int:
+    """How many of what a person typed count, of whatever alphabet: a password has SYMBOLS of them."""
+    return len(_symbols_of(text))
+
+
+def _symbols_of(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", text).upper()
+    return "".join(sign for sign in plain if not sign.isspace() and unicodedata.category(sign) != "Pd")
 
 
 def _canonical(values: list[int]) -> Secret:

@@ -117,14 +117,18 @@ def test_a_mistyped_password_is_told_apart_from_a_wrong_one(
 ) -> None:
     swapped = acme_mailbox.password[:-1] + ("A" if acme_mailbox.password[-1] != "A" else "B")
     mistyped = reset.asks(current_password=swapped)
-    assert "This password was mistyped" in mistyped.texts["id_current_password_error"]
+    assert "mistyped: its check characters" in mistyped.texts["id_current_password_error"]
+    short = reset.asks(current_password="four")
+    assert "has 28 characters" in short.texts["id_current_password_error"]
+    assert "you typed 4." in short.texts["id_current_password_error"]
     wrong = reset.asks(current_password=new_password().reveal())
     assert "but not the one of this mailbox" in wrong.texts["id_current_password_error"]
-    for page in (mistyped, wrong):
+    for page in (mistyped, short, wrong):
         assert "generated-password" not in page.texts
         assert "aria-invalid" in page.inputs[reset.path]["current_password"]
     events = AuditEvent.objects.filter(action="mailbox.password_refused").order_by("pk")
     assert [(event.actor_email, event.data["mistyped"]) for event in events] == [
+        ("admin@acme.example", True),
         ("admin@acme.example", True),
         ("admin@acme.example", False),
     ]

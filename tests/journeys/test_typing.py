@@ -53,8 +53,11 @@ def test_a_mistyped_password_stays_in_its_field_is_shown_on_demand_and_is_sent_n
         assert field.input_value() == ""
         field.fill(wrong)
         page.click("main .button.primary")
-        visitor.sees("This password was mistyped")
+        visitor.sees("mistyped: its check characters don't match")
         assert field.input_value() == wrong
+        field.fill(f"{right[:4]}-")
+        page.click("main .button.primary")
+        visitor.sees("has 28 characters, not counting spaces and dashes, and you typed 4.")
         page.get_by_role("button", name="Show", exact=True).click()
         assert field.get_attribute("type") == "text"
         field.fill(f" {right.lower().replace('-', ' ')}")

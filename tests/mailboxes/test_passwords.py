@@ -235,6 +235,20 @@ def test_a_mistyped_password_is_told_apart_from_a_wrong_one_and_both_are_written
     assert [data["mistyped"] for data in written] == [False, True]
 
 
+@pytest.mark.parametrize("typed", ["four", " f-o u\u2013r ", "password" * 4, "ÄÖ?!"])
+def test_one_of_another_length_is_told_so_at_no_cost_and_is_counted_as_any_other(reset, derivations, typed):
+    derivations.clear()
+    with pytest.raises(errors.PasswordMistyped) as refused:
+        reset(typed)
+    length = 32 if typed.startswith("password") else 4
+    assert (
+        f"has 28 characters, not counting spaces and dashes, and you typed {length}." in refused.value.message
+    )
+    assert (refused.value.code, derivations) == ("password-mistyped", [])
+    written = AuditEvent.objects.filter(action="mailbox.password_refused").values_list("data", flat=True)
+    assert [data["mistyped"] for data in written] == [True]
+
+
 def test_after_ten_wrong_ones_even_the_right_one_has_to_wait(reset, acme_mailbox):
     for _ in range(10):
         with pytest.raises(errors.PasswordMistyped):

@@ -94,7 +94,7 @@ for (const choice of document.querySelectorAll("[data-submits]")) {
   if (window.location.hash === "#" + choice.id) choice.focus();
 }
 
-// A mailbox's password with a slip of the finger stays in the browser, and in its field: its check characters tell
+// A mailbox's password with a slip of the finger stays in the browser, and in its field: its length and check characters tell
 // (docs/formats/passwords.md). Whether a right one fits is the server's to say.
 const SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH = 28;
@@ -106,19 +106,23 @@ const times = (left, right) => {
   }
   return product;
 };
-const mistyped = (text) => {
+const valuesOf = (text) => {
   const plain = text.normalize("NFKC").toUpperCase().replace(/[\s\p{Pd}]/gu, "");
-  const values = [...plain.replace(/[IL]/g, "1").replace(/O/g, "0").replace(/U/g, "V")].map((c) => SYMBOLS.indexOf(c));
+  return [...plain.replace(/[IL]/g, "1").replace(/O/g, "0").replace(/U/g, "V")].map((c) => SYMBOLS.indexOf(c));
+};
+const faultOf = (text, told) => {
+  const values = valuesOf(text);
   const rest = (root) => values.reduce((total, value) => times(total, root) ^ value, 0);
-  return values.length !== LENGTH || values.includes(-1) || rest(2) !== 0 || rest(4) !== 0;
+  if (text === "") return ""; // whether one is needed is the server's to say
+  if (values.length !== LENGTH) return told.miscounted.replace("{}", values.length);
+  return values.includes(-1) || rest(2) !== 0 || rest(4) !== 0 ? told.mistyped : "";
 };
 document.addEventListener("submit", (event) => {
   for (const field of event.target.querySelectorAll("[data-checked]")) {
     const told = field.parentElement.parentElement.querySelector("[data-mistyped]");
-    const wrong = field.value !== "" && mistyped(field.value);
-    told.textContent = wrong ? told.dataset.mistyped : "";
+    told.textContent = faultOf(field.value, told.dataset);
     field.toggleAttribute("aria-invalid", false);
-    if (!wrong) continue;
+    if (!told.textContent) continue;
     field.setAttribute("aria-invalid", "true");
     field.focus();
     event.preventDefault();

@@ -22,7 +22,7 @@ class MailboxCommand(ScriptableCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="CUSTOMER", help="the customer's slug, such as acme")
+        parser.add_argument("customer", metavar="CUSTOMER", help="the customer's short name, such as acme")
         parser.add_argument("address", metavar="ADDRESS", help="the mailbox's address")
 
     def named(self, options: dict[str, Any]) -> tuple[Customer, Mailbox]:

@@ -33,7 +33,7 @@ class Command(ScriptableCommand):
             "customer",
             metavar="CUSTOMER",
             nargs="?",
-            help="the customer's slug, such as acme; without it, all",
+            help="the customer's short name, such as acme; without it, all",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -15,7 +15,7 @@ class Command(ScriptableCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="CUSTOMER", help="the customer's slug, such as acme")
+        parser.add_argument("customer", metavar="CUSTOMER", help="the customer's short name, such as acme")
         parser.add_argument("name", metavar="NAME", help='such as "Office 365 Journal"')
         parser.add_argument("--description", metavar="TEXT", default="")
 

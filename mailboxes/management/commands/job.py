@@ -17,7 +17,7 @@ class Command(ScriptableCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="CUSTOMER", help="the customer's slug, such as acme")
+        parser.add_argument("customer", metavar="CUSTOMER", help="the customer's short name, such as acme")
         parser.add_argument("job", metavar="JOB", type=UUID, help="the job's id")
         parser.add_argument("--wait", action="store_true", help="until it is over or waits for a person")
         parser.add_argument("--retry", action="store_true", help="let it go on, if it failed or pauses")

@@ -24,8 +24,12 @@ class Command(ScriptableCommand):
         super().add_arguments(parser)
         parser.add_argument("email", metavar="EMAIL")
         place = parser.add_mutually_exclusive_group(required=True)
-        place.add_argument("--provider", metavar="SLUG", help="the provider where the person works")
-        place.add_argument("--customer", metavar="SLUG", help="the customer where the person works")
+        place.add_argument(
+            "--provider", metavar="SLUG", help="short name of the provider where the person works"
+        )
+        place.add_argument(
+            "--customer", metavar="SLUG", help="short name of the customer where the person works"
+        )
         place.add_argument(
             "--staff", action="store_true", help="platform staff: the administration, no console"
         )

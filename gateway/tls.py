@@ -3,8 +3,12 @@
 import contextlib
 import hashlib
 import logging
+import os
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
+
+from mailboxes.store import open_regular
 
 from .errors import BadCertificate, NoCertificate
 
@@ -51,7 +55,8 @@ class Certificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         try:
-            context.load_cert_chain(*self._files, password=_ask_nobody)
+            with _held(self._files[0]) as cert_file, _held(self._files[1]) as key_file:
+                context.load_cert_chain(cert_file, key_file, password=_ask_nobody)
         except (OSError, ssl.SSLError) as error:
             raise BadCertificate(error) from error
         return context
@@ -59,7 +64,8 @@ class Certificate:
     def _fingerprint_of_file(self) -> str:
         """Of the first certificate in the file, which is the server's own."""
         try:
-            text = self._files[0].read_text("ascii", "replace")
+            with os.fdopen(open_regular(self._files[0]), encoding="ascii", errors="replace") as file:
+                text = file.read()
         except OSError as error:
             raise BadCertificate(error) from error
         first = text[text.find(ssl.PEM_HEADER) :].partition(ssl.PEM_FOOTER)[0] + ssl.PEM_FOOTER
@@ -79,6 +85,16 @@ class Certificate:
             else:
                 stamps.append((status.st_mtime_ns, status.st_ino))
         return stamps
+
+
+@contextlib.contextmanager
+def _held(file: Path) -> Iterator[str]:
+    """A name for the file that leads to nothing else meanwhile. All connections would wait for a pipe in its place."""
+    descriptor = open_regular(file)
+    try:
+        yield f"/dev/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _ask_nobody() -> str:

@@ -28,6 +28,21 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DRAFT_SUFFIX = ".draft"
 
 
+class NoRegularFile(OSError):
+    """A pipe, a device or a folder lies there."""
+
+
+def open_regular(path: str | Path, flags: int = 0) -> int:
+    """A descriptor to read a file that others put there. Raises OSError, and NoRegularFile at once for what could make
+    who opens or reads it wait for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NoRegularFile(errno.EINVAL, "Not a regular file", str(path))
+    return descriptor
+
+
 class BlobStore(FileSystemStorage):
     """Blobs below one folder, a folder for each customer and mailbox, 256 folders for each mailbox."""
 
@@ -54,16 +69,13 @@ class BlobStore(FileSystemStorage):
         Anything else than a file (a pipe, a link, a folder) counts as not there: opening it could wait for ever.
         """
         try:
-            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
+            descriptor = open_regular(self.path(name), os.O_NOFOLLOW)
+        except (FileNotFoundError, NotADirectoryError, NoRegularFile):
             raise MessageGone from None
         except OSError as error:
             if error.errno in NO_FILE:
                 raise MessageGone from None
             raise StoreFailed from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise MessageGone
         return _pieces(FileIO(descriptor, "rb"))
 
     def remove(self, name: str) -> None:

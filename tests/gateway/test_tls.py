@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import os
 import ssl
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -137,6 +139,21 @@ def test_a_file_that_vanishes_leaves_the_old_one_in_use(own):
 
     assert not certificate.reload()
     assert serial(certificate, own)
+
+
+@pytest.mark.timeout(20)  # who opens a pipe waits for somebody who writes
+@pytest.mark.parametrize("which", ["cert_file", "key_file"])
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(own, which, caplog):
+    certificate = Certificate(own.cert_file, own.key_file)
+    before = serial(certificate, own)
+    file = Path(getattr(own, which))
+    file.unlink()
+    os.mkfifo(file)
+    assert not certificate.reload()
+    assert "Not a regular file" in caplog.text
+    assert serial(certificate, own) == before
+    with pytest.raises(BadCertificate):
+        Certificate(own.cert_file, own.key_file)
 
 
 def test_without_a_certificate_there_is_no_gateway(own):

@@ -1,11 +1,12 @@
 """Who is at the other end, and how many of them: addresses, networks and places."""
 
 import ipaddress
-from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from accounts.peers import canonical
 
+NETWORK = 2  # the level that counts for a limit by network: /24, /48
 UNKNOWN = "0.0.0.0"  # noqa: S104  never bound to: the name of a peer that hung up before it could be asked
 
 
@@ -37,6 +38,23 @@ class Guest(Protocol):
         """End, for somebody else got the place."""
 
 
+class _Group:
+    """All places of a network, or of an address: those of the groups in it, or of its own guests, oldest first."""
+
+    __slots__ = ("groups", "guests", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.groups: dict[str, _Group] = {}
+        self.guests: dict[Guest, None] = {}
+
+    def addresses(self) -> Iterator["_Group"]:
+        if not self.groups:
+            yield self
+        for group in self.groups.values():
+            yield from group.addresses()
+
+
 class Places:
     """How many connections may be open, shared fairly between networks, and between the addresses of one network.
 
@@ -48,58 +66,67 @@ class Places:
     def __init__(self, *, total: int, per_network: int | None = None) -> None:
         self.total = total
         self.per_network = per_network
-        self._taken = 0
-        # By network and address, oldest first.
-        self._networks: dict[str, dict[str, dict[Guest, None]]] = {}
-        self._sizes: Counter[str] = Counter()
+        self._all = _Group()
+
+    @property
+    def taken(self) -> int:
+        return self._all.size
 
     def take(self, guest: Guest) -> bool:
         """Take a place, or say False: there is none that this guest has a better right to."""
-        network, address = _levels(guest.peer)
-        if self.per_network is not None and self._sizes[network] >= self.per_network:
-            return False
-        if self._taken >= self.total:
-            other = self._who_gives_way(network, address)
+        levels = _levels(guest.peer)
+        if self.per_network is not None:
+            path = self._path(levels)
+            if len(path) > NETWORK and path[NETWORK].size >= self.per_network:
+                return False
+        if self.taken >= self.total:
+            other = self._who_gives_way(levels)
             if other is None:
                 return False
             self.give_back(other)
             other.give_way()
-        self._networks.setdefault(network, {}).setdefault(address, {})[guest] = None
-        self._sizes[network] += 1
-        self._taken += 1
+        group = self._all
+        group.size += 1
+        for name in levels:
+            group = group.groups.setdefault(name, _Group())
+            group.size += 1
+        group.guests[guest] = None
         return True
 
     def give_back(self, guest: Guest) -> None:
         """The place is free; nothing happens when it was free already."""
-        network, address = _levels(guest.peer)
-        guests = self._networks.get(network, {}).get(address, {})
-        if guest not in guests:
+        levels = _levels(guest.peer)
+        path = self._path(levels)
+        if guest not in path[-1].guests:
             return
-        del guests[guest]
-        self._sizes[network] -= 1
-        self._taken -= 1
-        if not guests:
-            del self._networks[network][address]
-        if not self._sizes[network]:
-            del self._networks[network], self._sizes[network]
+        del path[-1].guests[guest]
+        for outer, name, inner in zip(path, levels, path[1:], strict=False):
+            outer.size -= 1
+            if inner.size == 1:
+                del outer.groups[name]
+        path[-1].size -= 1
 
-    def _who_gives_way(self, network: str, address: str) -> Guest | None:
-        largest = max(self._sizes.values(), default=0)
-        mine = self._sizes[network]
-        if largest > mine:
-            groups = [
-                guests
-                for name, size in self._sizes.items()
-                if size == largest
-                for guests in self._networks[name].values()
-            ]
-            return _first_to_go(groups, largest, mine)
-        # Nobody holds more than this network: a stranger in it must find a place all the same.
-        neighbours = self._networks.get(network, {})
-        largest = max(map(len, neighbours.values()), default=0)
-        mine = len(neighbours.get(address, {}))
-        groups = [guests for guests in neighbours.values() if len(guests) == largest]
-        return _first_to_go(groups, largest, mine) if largest > mine else None
+    def _path(self, levels: tuple[str, ...]) -> list[_Group]:
+        """From all places down to those of an address, as far as there are any."""
+        path = [self._all]
+        for name in levels:
+            if (group := path[-1].groups.get(name)) is None:
+                break
+            path.append(group)
+        return path
+
+    def _who_gives_way(self, levels: tuple[str, ...]) -> Guest | None:
+        """Of the network that holds the most; if none holds more than the guest's own, of the most within that one, for
+        a stranger in it must find a place all the same.
+        """
+        for outer, name in zip(self._path(levels), levels, strict=False):
+            mine = outer.groups[name].size if name in outer.groups else 0
+            largest = max((group.size for group in outer.groups.values()), default=0)
+            if largest > mine:
+                most = [group for group in outer.groups.values() if group.size == largest]
+                guests = [address.guests for group in most for address in group.addresses()]
+                return _first_to_go(guests, largest, mine)
+        return None
 
 
 def _first_to_go(groups: list[dict[Guest, None]], largest: int, mine: int) -> Guest | None:
@@ -115,8 +142,11 @@ def _first_to_go(groups: list[dict[Guest, None]], largest: int, mine: int) -> Gu
     return waiting if mine == 0 else None
 
 
-def _levels(peer: str) -> tuple[str, str]:
-    """Network and address, as places are shared: /24 and one address; /48 and /64, as sites and households get them."""
+def _levels(peer: str) -> tuple[str, ...]:
+    """As places are shared: /24 and one address; /32, /48 and /64, as providers, sites and households get them. Whoever
+    has a /32 has more sites than there are places.
+    """
     if ":" not in peer:
-        return network_of(peer), peer
-    return str(ipaddress.ip_network(f"{peer}/48", strict=False)), network_of(peer)
+        return network_of(peer), network_of(peer), peer
+    provider, site = (str(ipaddress.ip_network(f"{peer}/{prefix}", strict=False)) for prefix in (32, 48))
+    return provider, site, network_of(peer)

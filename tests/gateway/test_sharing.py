@@ -187,7 +187,7 @@ def test_networks_share_all_places_evenly_whoever_comes_first():
     first = come(places, *["192.0.2.1"] * 12, at_work=True)
 
     second = come(places, *["2001:db8:1::1"] * 20, at_work=True)
-    third = come(places, *["2001:db8:2::1", "2001:db8:2:1::1"] * 10, at_work=True)
+    third = come(places, *["3fff:1:2::1", "3fff:1:2:1::1"] * 10, at_work=True)
 
     assert [sum(not visitor.gone for visitor in group) for group in (first, second, third)] == [4, 4, 4]
     assert come(places, "192.0.2.1", "2001:db8:1::1", at_work=True) == []
@@ -210,8 +210,18 @@ def test_a_thousand_networks_with_a_place_each_keep_no_stranger_out():
 
     assert len(come(places, "2001:db8::1", at_work=True)) == 1
     assert [visitor.gone for visitor in idle] == [True, False]
-    assert len(come(places, "2001:db8:1::1", at_work=True)) == 1
-    assert come(places, "2001:db8:2::1") == [], "nobody is thrown out of his work for an equal"
+    assert len(come(places, "3fff:1::1", at_work=True)) == 1
+    assert come(places, "3fff:2::1") == [], "nobody is thrown out of his work for an equal"
+
+
+def test_a_provider_with_a_thousand_sites_keeps_no_stranger_out_and_its_sites_share_what_it_has():
+    places = Places(total=4)
+    sites = come(places, *(f"2001:db8:{site}::1" for site in range(4)), at_work=True)
+
+    assert len(come(places, *["192.0.2.1"] * 4, at_work=True)) == 2
+    assert sum(site.gone for site in sites) == 2
+    assert len(come(places, "3fff:1::1", at_work=True)) == 1
+    assert come(places, "2001:db8:9::1") == []
 
 
 def test_a_place_given_back_twice_is_free_once():
@@ -289,7 +299,7 @@ def test_a_handshake_that_fails_gives_its_place_back(certificates, port, instead
                         writer.write(command + b"\r\n")
                     while (await reader.readline())[3:4] == b"-":
                         pass
-                while not places._taken:
+                while not places.taken:
                     await asyncio.sleep(0)
                 if instead is None:
                     gone = struct.pack("ii", 1, 0)  # a reset, not an end
@@ -299,7 +309,7 @@ def test_a_handshake_that_fails_gives_its_place_back(certificates, port, instead
                     writer.write(instead)
                 else:
                     writer.write_eof()
-                while places._taken or gateway._protocols or gateway._connections or gateway._entering:
+                while places.taken or gateway._protocols or gateway._connections or gateway._entering:
                     await asyncio.sleep(0.01)
                 writer.transport.abort()
 
@@ -341,7 +351,7 @@ def test_a_handshake_that_is_not_gone_on_with_ends(certificates, protocol, begun
                 while (await reader.readline())[3:4] == b"-":
                     pass
             writer.write(begun)
-            while gateway._smtp_places._taken or gateway._pop3_places._taken or gateway._connections:
+            while gateway._smtp_places.taken or gateway._pop3_places.taken or gateway._connections:
                 await asyncio.sleep(0.01)
             writer.transport.abort()
 

@@ -220,14 +220,14 @@ def _is_staff_with(user: User, right: Right) -> bool:
 
 def providers_of(user: Any) -> QuerySet[Provider]:
     """Where the person has a provider's role."""
-    if not user.is_authenticated or not user.is_active:
+    if not isinstance(user, User) or not user.is_active:
         return Provider.objects.none()
     return Provider.objects.filter(memberships__user=user.pk)
 
 
 def customers_of(user: Any) -> QuerySet[Customer]:
     """The customers that the person may enter, each once."""
-    if not user.is_authenticated or not user.is_active:
+    if not isinstance(user, User) or not user.is_active:
         return Customer.objects.none()
     mine = Membership.objects.filter(user=user.pk)
     return Customer.objects.filter(

@@ -89,14 +89,14 @@ def activity_at(customer: Customer, *, by: Any) -> Trail:
     return Trail(Customer.objects.filter(pk=customer.pk), Q(customer_id=customer.pk))
 
 
-def activity_for(user: Any) -> Trail:
+def activity_for(by: Any) -> Trail:
     """For people of providers: at these, and at those of their customers that the person may enter. Raises NotAllowed."""
     providers = [
-        provider for provider in providers_of(user) if Right.VIEW_TEAM_ACTIVITY in rights_of(user, provider)
+        provider for provider in providers_of(by) if Right.VIEW_TEAM_ACTIVITY in rights_of(by, provider)
     ]
     if not providers:
         raise NotAllowed
-    customers = customers_of(user).filter(provider__in=providers)
+    customers = customers_of(by).filter(provider__in=providers)
     within = Q(customer_id=None) | Q(customer_id__in=customers.values("pk"))
     return Trail(customers, Q(provider_id__in=[provider.pk for provider in providers]) & within, providers)
 

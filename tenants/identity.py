@@ -72,7 +72,19 @@ class Configuration:
             raise InvalidTenant from None
 
 
-def of(provider: Provider) -> IdentityProvider | None:
+def of(provider: Provider, *, by: Actor) -> IdentityProvider | None:
+    """The provider's own, if it has set one up. Raises NotAllowed."""
+    require(by, provider, Right.SET_SECURITY)
+    return _of(provider)
+
+
+def offered_to(customer: Customer, *, by: Actor) -> IdentityProvider | None:
+    """The one of the customer's provider, for who may be asked to agree to it. Raises NotAllowed."""
+    require(by, customer, Right.MANAGE_PEOPLE)
+    return _of(customer.provider)
+
+
+def _of(provider: Provider) -> IdentityProvider | None:
     return IdentityProvider.objects.select_related("app", "provider").filter(provider=provider).first()
 
 
@@ -135,7 +147,7 @@ def change(
     _begin(provider, wanted, by)
     current = IdentityProvider.objects.select_for_update().select_related("app").get(pk=identity_provider.pk)
     app, before = current.app, _configuration_of(current)
-    moved = (app.settings["server_url"], app.client_id) != (wanted.server_url, wanted.client_id)
+    moved = current.service != f"{wanted.server_url} {wanted.client_id}"
     if moved and not client_secret:
         raise SecretNeeded
     sealed = (
@@ -228,9 +240,12 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
             )
 
 
-def proofs_of(identity_provider: IdentityProvider) -> list[dict[str, Any]]:
-    """Of each domain the record to publish, its proof if there is one, and until when it holds if its record is gone."""
+def proofs_of(identity_provider: IdentityProvider, *, by: Actor) -> list[dict[str, Any]]:
+    """Of each domain the record to publish, its proof if there is one, and until when it holds if its record is gone.
+    Raises NotAllowed.
+    """
     provider = identity_provider.provider
+    require(by, provider, Right.SET_SECURITY)
     proven = {proof.domain: proof for proof in provider.proven_domains.all()}
     return [
         dict(zip(("name", "text"), domains.record_of(provider, domain), strict=True))

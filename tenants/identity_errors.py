@@ -5,6 +5,7 @@ IdentityProviderError
     InvalidTenant, InvalidClient, SecretNeeded
     InvalidDomain, NobodyThere, DomainTaken
     NotConnected
+    OtherIdentityProvider
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -88,3 +89,13 @@ class NotConnected(IdentityProviderError):
     code = "not-connected"
     field = "email"
     template = _("“%(email)s” has not signed in by this identity provider yet.")
+
+
+class OtherIdentityProvider(IdentityProviderError):
+    """What is agreed to is what was shown."""
+
+    code = "other-identity-provider"
+    template = _(
+        "The provider has changed its identity provider since this page was shown to you, and nothing was allowed. "
+        "Look at its address below, and press again if you agree to that one."
+    )

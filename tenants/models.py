@@ -219,6 +219,16 @@ class IdentityProvider(models.Model):
     def __str__(self) -> str:
         return f"{self.provider}: {self.get_kind_display()}"
 
+    @property
+    def issuer(self) -> str:
+        """Its address."""
+        return str(self.app.settings["server_url"])
+
+    @property
+    def service(self) -> str:
+        """What customers agree to: another address or another client there is another service."""
+        return f"{self.issuer} {self.app.client_id}"
+
 
 class ProvenDomain(models.Model):
     """An e-mail domain that has shown by DNS that the provider's identity provider may speak for it (tenants.domains)."""

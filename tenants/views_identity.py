@@ -26,7 +26,7 @@ from tenants.views_team import desk_of
 def identity_provider(request: HttpRequest) -> HttpResponse:
     """Set up or change. The button “check” asks the service and saves nothing."""
     desk = _desk(request)
-    saved = identity.of(desk.provider)
+    saved = identity.of(desk.provider, by=desk.user)
     form = IdentityProviderForm(
         request.POST or None, saved=identity.configuration_of(saved, by=desk.user) if saved else None
     )
@@ -50,7 +50,7 @@ def switch(request: HttpRequest) -> HttpResponse:
     desk = _desk(request)
     if request.method != "POST":
         return redirect(desk.home)  # where the button is
-    saved = identity.of(desk.provider)
+    saved = identity.of(desk.provider, by=desk.user)
     if saved is None:
         raise Http404
     active = request.POST.get("active") == "on"
@@ -74,7 +74,7 @@ def forget(request: HttpRequest) -> HttpResponse:
     desk = _desk(request)
     if request.method != "POST":
         return redirect(desk.home)  # where the button is
-    saved = identity.of(desk.provider)
+    saved = identity.of(desk.provider, by=desk.user)
     if saved is None:
         raise Http404
     form = ForgetForm(request.POST)
@@ -96,7 +96,7 @@ def prove(request: HttpRequest) -> HttpResponse:
     desk = _desk(request)
     if request.method != "POST":
         return redirect(desk.home)
-    saved = identity.of(desk.provider)
+    saved = identity.of(desk.provider, by=desk.user)
     if saved is None:
         raise Http404
     domain = request.POST.get("domain", "")
@@ -145,7 +145,7 @@ def _page(
         "switch_url": desk.url("switch"),
         "forget_url": desk.url("forget"),
         "prove_url": desk.url("prove"),
-        "proofs": identity.proofs_of(saved) if saved else [],
+        "proofs": identity.proofs_of(saved, by=desk.user) if saved else [],
         "desk": replace(desk, prefix="team"),
     }
     return render(request, "tenants/identity_provider.html", context)

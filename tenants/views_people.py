@@ -10,16 +10,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants import identity, services, views_members
 from tenants.access import Right, require
+from tenants.identity_errors import OtherIdentityProvider
 from tenants.views_members import Desk
 
 
 @require_safe
 def people(request: Any) -> HttpResponse:
     desk = _desk(request, Right.VIEW_PEOPLE)
+    may_consent = services.may_consent(request.user, request.customer)
     more = {
         "provider": desk.provider,
-        "identity_provider": identity.of(desk.provider),
-        "may_consent": services.may_consent(request.user, request.customer),
+        "identity_provider": identity.offered_to(request.customer, by=request.user) if may_consent else None,
+        "may_consent": may_consent,
     }
     return views_members.index(request, desk, "tenants/people.html", more)
 
@@ -31,13 +33,18 @@ def identity_provider(request: Any) -> HttpResponse:
     if request.method != "POST":
         return redirect(desk.home)
     given = request.POST.get("consent") == "on"
-    services.consent_to_identity_provider(request.customer, given=given, by=request.user)
-    messages.success(
-        request,
-        _("From now on people may sign in with the provider's identity provider.")
-        if given
-        else _("The provider's identity provider signs in nobody here any more."),
-    )
+    service = request.POST.get("service", "")
+    try:
+        services.consent_to_identity_provider(request.customer, given=given, service=service, by=request.user)
+    except OtherIdentityProvider as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request,
+            _("From now on people may sign in with the provider's identity provider.")
+            if given
+            else _("The provider's identity provider signs in nobody here any more."),
+        )
     return redirect(desk.home)
 
 

@@ -9,7 +9,8 @@ from accounts.second_factor import has_second_factor
 from tenants import audit
 from tenants.access import Right, require, rights_of
 from tenants.errors import NotAllowed, OwnSecondFactorMissing
-from tenants.models import Customer, Membership, Provider
+from tenants.identity_errors import OtherIdentityProvider
+from tenants.models import Customer, IdentityProvider, Membership, Provider
 from tenants.services.authority import lock
 
 
@@ -55,13 +56,21 @@ def may_consent(user: Actor, customer: Customer) -> bool:
 
 
 @transaction.atomic(durable=True)
-def consent_to_identity_provider(customer: Customer, *, given: bool, by: Actor) -> None:
+def consent_to_identity_provider(customer: Customer, *, given: bool, service: str = "", by: Actor) -> None:
     """Let the provider's identity provider sign in this customer's people, or no longer: sessions that it has opened
-    end with their next request (tenants.admission). Raises NotAllowed.
+    end with their next request (tenants.admission).
+
+    `service` is the one that was shown to who agrees (IdentityProvider.service). Raises NotAllowed, and
+    OtherIdentityProvider if it is that one no more.
     """
     require(by, customer, Right.MANAGE_PEOPLE)
     if not may_consent(by, customer):
         raise NotAllowed
+    if given:
+        # Held, so that a change that takes the consents back comes either before or after. What it says is read then.
+        held = IdentityProvider.objects.select_for_update().filter(provider=customer.provider_id).first()
+        if held is None or held.service != service:
+            raise OtherIdentityProvider
     changed = Customer.objects.filter(pk=customer.pk, identity_provider_consent=not given)
     if changed.update(identity_provider_consent=given):
         action = "identity_provider.consent_given" if given else "identity_provider.consent_withdrawn"

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -16,6 +17,7 @@ from tenants.models import AuditEvent, Provider
 from tenants.services import add_membership, remove_membership
 from tests.accounts.openid.kit import CLIENT_SECRET, START, callback
 from tests.cast import customer, provider
+from tests.pages import presses, read, text_of
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -400,7 +402,8 @@ def test_a_customers_people_come_by_it_only_with_the_customers_consent(
         shown = " ".join(client.get("/people/").content.decode().split())
         form = re.search(r'<form class="card" method="post" action="([^"]+)".*?</form>', shown, re.DOTALL)
         assert f'name="consent" value="{button}"' in form[0]
-        assert client.post(form[1], {"consent": button})["Location"] == "/people/"
+        service = re.search(r'name="service" value="([^"]+)"', form[0])[1]
+        assert client.post(form[1], {"consent": button, "service": service})["Location"] == "/people/"
         answer = visitor.client.get("/mailboxes/", headers={"host": "acme.portal.localhost"})
         assert answer.status_code == status or not visitor.is_signed_in
         if button == "off":
@@ -414,6 +417,22 @@ def test_a_customers_people_come_by_it_only_with_the_customers_consent(
         "identity_provider.consent_given",
         "identity_provider.consent_withdrawn",
     ]
+
+
+def test_what_was_agreed_to_is_what_was_shown(northwinds, openid, cast, client_for):
+    openids = identity.configuration_of(northwinds, by=cast.owner)
+    people = presses(client_for(cast.admin).get("/people/"), "Allow it no longer").client.get("/people/")
+    assert openid.issuer in text_of(read(people))
+    for more in ({"client_id": "another"}, {"issuer": "http://elsewhere.example"}):
+        changed = replace(openids, **more)
+        identity.change(northwinds, changed, client_secret="x", by=cast.owner)
+        answer = presses(people, "Allow it").client.get("/people/")
+        assert "has changed its identity provider since this page was shown" in text_of(read(answer))
+        assert not customer("acme").identity_provider_consent
+        people = answer
+    assert "http://elsewhere.example" in text_of(read(people))
+    presses(people, "Allow it")
+    assert customer("acme").identity_provider_consent
 
 
 def test_nobody_of_the_provider_consents_in_the_customers_place(northwinds, cast, client_for):

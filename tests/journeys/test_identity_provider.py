@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tenants.models import IdentityProvider
 from tenants.services import consent_to_identity_provider
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.accounts.openid.kit import PASSWORD as THEIR_PASSWORD
@@ -48,7 +49,6 @@ def test_an_owner_sets_it_up_and_a_customers_admin_signs_in_with_it(
     organization, visit, cast, web_port, scripts, name_server, settings
 ):
     settings.DNS_SERVER = name_server.address
-    consent_to_identity_provider(customer("acme"), given=True, by=cast.admin)
 
     def owner(visitor):
         visitor.signs_in(cast.owner.email, PASSWORD)
@@ -71,6 +71,8 @@ def test_an_owner_sets_it_up_and_a_customers_admin_signs_in_with_it(
         return page.url, visitor.complaints, visitor.foreign
 
     assert visit(owner, java_script_enabled=scripts) == ([], [])
+    made = IdentityProvider.objects.get()
+    consent_to_identity_provider(customer("acme"), given=True, service=made.service, by=cast.admin)
     url, complaints, foreign = visit(admin, java_script_enabled=scripts)
     assert re.fullmatch(rf"http://acme\.portal\.localhost:{web_port}/mailboxes/", url)
     assert complaints == []

@@ -70,8 +70,8 @@ def proves(name_server: NameServer, settings: Any) -> Callable[..., None]:
 def northwinds(playground: None, proves: Any, cast: Any, openid: OpenIDProvider) -> Any:
     """Northwind's identity provider, which speaks for Northwind's and Acme's domains."""
     wanted = configuration(openid, "northwind.example", "acme.example")
-    consent_to_identity_provider(customer("acme"), given=True, by=cast.admin)
     made = identity.set_up(provider("northwind"), wanted, client_secret=CLIENT_SECRET, by=cast.owner)
+    consent_to_identity_provider(customer("acme"), given=True, service=made.service, by=cast.admin)
     return proves(made, cast.owner)
 
 

@@ -423,14 +423,14 @@ def test_what_was_agreed_to_is_what_was_shown(northwinds, openid, cast, client_f
     openids = identity.configuration_of(northwinds, by=cast.owner)
     people = presses(client_for(cast.admin).get("/people/"), "Allow it no longer").client.get("/people/")
     assert openid.issuer in text_of(read(people))
-    for more in ({"client_id": "another"}, {"issuer": "http://elsewhere.example"}):
+    for more in ({"client_id": "another"}, {"issuer": "https://elsewhere.example"}):
         changed = replace(openids, **more)
         identity.change(northwinds, changed, client_secret="x", by=cast.owner)
         answer = presses(people, "Allow it").client.get("/people/")
         assert "has changed its identity provider since this page was shown" in text_of(read(answer))
         assert not customer("acme").identity_provider_consent
         people = answer
-    assert "http://elsewhere.example" in text_of(read(people))
+    assert "https://elsewhere.example" in text_of(read(people))
     presses(people, "Allow it")
     assert customer("acme").identity_provider_consent
 

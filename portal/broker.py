@@ -92,8 +92,19 @@ def _message(name: str, task_id: str, tag: str, arguments: list[Any], expires: s
     }
 
 
-# What a command works on tells its first letter.
-KINDS = {"L": b"list", "R": b"list", "H": b"hash", "Z": b"zset", "S": b"set"}
+# The commands that kombu sends, of those that mind what lies at their key; the key stands behind the name.
+KINDS = {
+    name: kind
+    for kind, names in {
+        b"list": "LPUSH RPUSH LPOP RPOP LLEN LREM LRANGE",
+        b"hash": "HSET HGET HDEL HLEN HGETALL",
+        b"zset": "ZADD ZREM ZRANGE ZREVRANGEBYSCORE ZRANGEBYSCORE",
+        b"set": "SADD SREM SMEMBERS SISMEMBER SCARD",
+        b"string": "GET",
+    }.items()
+    for name in names.split()
+}
+SCRIPTS = frozenset({"EVAL", "EVALSHA"})  # of its lock, which is a string
 
 
 def _make_room(connection: Any, error: ResponseError, commands: Iterable[tuple[Any, ...]]) -> None:
@@ -102,14 +113,21 @@ def _make_room(connection: Any, error: ResponseError, commands: Iterable[tuple[A
     """
     found = False
     if "WRONGTYPE" in str(error):
-        for name, key, *_more in (command for command in commands if len(command) > 1):
-            kind = KINDS.get(str(name)[0])
-            if kind and connection.type(key) not in (kind, b"none"):
+        for key, kind in (needed for command in commands for needed in _needed(command)):
+            if connection.type(key) not in (kind, b"none"):
                 connection.delete(key)
                 found = True
                 log.error("a key in Redis of a kind that is not ours is deleted: %.*r", SHOWN, key)
     if not found:
         raise error
+
+
+def _needed(command: tuple[Any, ...]) -> list[tuple[Any, bytes]]:
+    """The keys that a command works on, and of which kind they have to be."""
+    name = str(command[0])
+    if name in SCRIPTS:
+        return [(key, b"string") for key in command[3 : 3 + int(command[2])]]
+    return [(command[1], KINDS[name])] if name in KINDS else []
 
 
 class RoomyPipeline(Pipeline):

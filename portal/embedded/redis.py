@@ -86,6 +86,8 @@ def start(state_dir: Path, *, durable: bool = True) -> Redis:
         # The bell may ring again but must not be lost, nor may it push out one that waits.
         *("--appendonly", "yes" if durable else "no", "--appendfsync", "everysec"),
         *("--maxmemory-policy", "noeviction"),
+        # Who takes an item has it in memory whole. Ours have some hundred octets, and less can't be set.
+        *("--proto-max-bulk-len", "1mb"),
     ]
     with open_log(log_path) as output:
         process = spawn(command, env={"LC_ALL": "C", "TZ": "UTC"}, cwd=directory, output=output)

@@ -11,7 +11,8 @@ import pytest
 from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
-from redis import DataError
+from redis import DataError, ResponseError
+from redis.exceptions import LockNotOwnedError
 
 from tests.breaking.kit import mails, until
 from tests.breaking.proofs import prove_whole, table_rows
@@ -118,7 +119,7 @@ def test_forged_tasks_run_nothing_and_the_worker_lives_on(workers, bell, box, gl
         b"[]",
         b"{}",
         b"[" * 8000,
-        b" " * 3_000_000,
+        b" " * 900_000,
     ):
         forge(octets)
     for name in ("headers", "properties", "body"):
@@ -167,6 +168,28 @@ def test_celery_goes_on_past_keys_of_another_kind(bell):
     channel.qos.restore_visible()
     channel.qos.restore_by_tag("tag")
     assert bell.redis.exists("unacked", "unacked_index", "unacked_mutex") == 0
+
+
+def test_a_lock_that_turns_into_another_kind_is_one_that_somebody_else_has(bell):
+    with current_app.connection().channel().conn_or_acquire() as client:
+        lock = client.lock("unacked_mutex", timeout=10)
+        assert lock.acquire(blocking=False)
+        bell.redis.delete("unacked_mutex")
+        bell.redis.rpush("unacked_mutex", "another kind")
+        with pytest.raises(LockNotOwnedError):  # which kombu expects
+            lock.release()
+    assert not bell.redis.exists("unacked_mutex")
+
+
+def test_only_what_lies_in_the_way_of_a_command_is_deleted(bell):
+    """SETRANGE and RENAME begin like commands of sets and lists."""
+    bell.redis.rpush("theirs", "a list")
+    with current_app.connection().channel().conn_or_acquire() as client:
+        with pytest.raises(ResponseError):
+            client.setrange("theirs", 0, "text")
+        assert bell.redis.type("theirs") == b"list"
+        assert client.scard("theirs") == 0
+    assert not bell.redis.exists("theirs")
 
 
 def test_what_the_cache_holds_runs_no_code(bell, tmp_path):

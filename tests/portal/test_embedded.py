@@ -129,6 +129,15 @@ def test_redis_keeps_what_was_queued_and_listens_on_its_private_socket_only(runn
         assert client.lrange("queue", 0, -1) == [b"ring"]
 
 
+def test_redis_takes_no_item_that_would_fill_a_workers_memory(running):
+    server = running(redis)
+    with redis_client.Redis.from_url(server.url) as client:
+        client.rpush("queue", b" " * 1_000_000)
+        with pytest.raises(redis_client.RedisError):
+            client.rpush("queue", b" " * 1_100_000)
+        assert client.llen("queue") == 1
+
+
 def test_a_redis_that_still_runs_is_taken_over(running):
     first = running(redis)
     second = running(redis)

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -32,8 +32,11 @@ def mark(uid: UUID, blob: str, trouble: str) -> bool:
     if row is None:
         return False
     octets, address = row
-    damage = Message.Damage.ALTERED if _is_whole(store().look_at(blob), octets) else Message.Damage.MISSING
-    if not unmarked.update(damaged_at=timezone.now(), damage=damage):
+    damaged_at, damage = timezone.now(), Message.Damage.MISSING
+    file = store().look_at(blob)
+    if file and _is_whole(file, octets):
+        damaged_at, damage = _just_after(file), Message.Damage.ALTERED
+    if not unmarked.update(damaged_at=damaged_at, damage=damage):
         return False
     log.error("a message is damaged mailbox=%s message=%s blob=%s: %s", address, uid.hex, blob, trouble)
     return True
@@ -77,11 +80,17 @@ def is_restored(file: os.stat_result, octets: int, damaged_at: datetime, damage:
     """Whether a whole file is there again.
 
     Of one that was missing or cut its size tells. One that was altered had the right size all the time, so it has to be
-    newer than the mark; one that is older again, after a disk was put back to an earlier state, waits for `try_all_again`.
+    newer than what was marked; one that is older again, after a disk was put back to an earlier state, waits for
+    `try_all_again`.
     """
     return _is_whole(file, octets) and (
         damage == Message.Damage.MISSING or file.st_ctime > damaged_at.timestamp()
     )
+
+
+def _just_after(file: os.stat_result) -> datetime:
+    """By the store's clock alone: where that is not ours, the same file would look newer than its mark again and again."""
+    return datetime.fromtimestamp(file.st_ctime, UTC) + timedelta(microseconds=1)
 
 
 def _is_whole(file: os.stat_result | None, octets: int) -> bool:

@@ -171,9 +171,9 @@ class Message(models.Model):
     octets = models.PositiveBigIntegerField()  # as it will be collected, trace fields included
     blob = models.CharField(max_length=200, unique=True)
     received_at = models.DateTimeField(auto_now_add=True)
-    damaged_at = models.DateTimeField(
-        null=True, blank=True
-    )  # when found missing; an altered file: its own time
+    # When it was found missing. Of an altered file its own time, so that another one is newer, whatever our clock says.
+    damaged_at = models.DateTimeField(null=True, blank=True)
+    # Which of both. With a default in the database, for the release before inserts without it.
     damage = models.CharField(max_length=10, choices=Damage.choices, blank=True, db_default="")
 
     class Meta:

@@ -191,6 +191,7 @@ def _check_room(entry: DirectoryEntry, octets: int) -> None:
     if entry.status == DirectoryEntry.Status.SUSPENDED:
         _count_put_off(entry)
         raise errors.MailboxSuspended
+    tallies.put_off.forget(entry.mailbox_id)
     quota = entry.customer.mailbox_quota_octets
     if quota is not None:
         with tenant_context(entry.customer):
@@ -202,7 +203,7 @@ def _count_put_off(entry: DirectoryEntry) -> None:
     """Who suspended the mailbox should see what that keeps away. The answer does not wait for it to succeed."""
     try:
         with tenant_context(entry.customer):
-            TallyChange.objects.create(mailbox_id=entry.mailbox_id, put_off=1)
+            tallies.count_put_off(entry.mailbox_id)
     except DatabaseError:
         log.exception("a refused delivery was not counted mailbox=%s", entry.address)
 

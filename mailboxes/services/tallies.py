@@ -1,5 +1,8 @@
 """Counters of mailboxes: deliveries and collections note changes, a fold adds them up, readers see both."""
 
+import threading
+import time
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -12,6 +15,9 @@ from accounts.actors import Actor
 from mailboxes.models import Mailbox, MailboxKey, Message, Tally, TallyChange
 from tenants import access
 from tenants.models import Customer
+
+PUT_OFF_ROWS = 20  # that one mailbox's attempts may write at once, in each process
+PUT_OFF_SECONDS = 1.0  # until it is one more
 
 FOLD = """
 WITH changes AS (
@@ -128,6 +134,52 @@ def waiting(mailbox_id: UUID) -> Amount:
     with connection.cursor() as cursor:
         cursor.execute(WAITING, {"mailbox": mailbox_id})
         return Amount(*cursor.fetchone())
+
+
+@dataclass
+class _Unwritten:
+    rows_left: float
+    at: float
+    attempts: int = 0
+
+
+class _PutOff:
+    """Attempts to deliver to suspended mailboxes, as this process hears of them: anybody can make any number of them, and
+    must not fill the database with a row for each. Beyond some at once, those of a second become one row, which the
+    next attempt after it writes; so what a flood leaves behind waits for the sender's next try.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mailboxes: dict[UUID, _Unwritten] = {}
+
+    def add(self, mailbox_id: UUID) -> int:
+        """One more; returns how many are to be written now."""
+        now = time.monotonic()
+        with self._lock:
+            known = self._mailboxes.setdefault(mailbox_id, _Unwritten(PUT_OFF_ROWS, now))
+            known.rows_left = min(PUT_OFF_ROWS, known.rows_left + (now - known.at) / PUT_OFF_SECONDS)
+            known.at = now
+            known.attempts += 1
+            if known.rows_left < 1:
+                return 0
+            known.rows_left -= 1
+            attempts, known.attempts = known.attempts, 0
+            return attempts
+
+    def forget(self, mailbox_id: UUID) -> None:
+        """The suspension is over."""
+        with self._lock:
+            self._mailboxes.pop(mailbox_id, None)
+
+
+put_off = _PutOff()
+
+
+def count_put_off(mailbox_id: UUID) -> None:
+    """An attempt to deliver met a suspension."""
+    if attempts := put_off.add(mailbox_id):
+        TallyChange.objects.create(mailbox_id=mailbox_id, put_off=attempts)
 
 
 def forget_put_off(mailbox_id: UUID) -> None:

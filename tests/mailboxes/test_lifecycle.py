@@ -3,7 +3,8 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import errors, services
-from mailboxes.services import delivery
+from mailboxes.models import TallyChange
+from mailboxes.services import delivery, tallies
 from tenants import audit
 from tenants.models import AuditEvent
 from tests.mailboxes.conftest import PEER
@@ -80,6 +81,26 @@ def test_suspended_mail_is_put_off_counted_and_collection_goes_on(
     assert collect(acme_mailbox.password) == [b"one"]
     with tenant_context(acme):
         assert services.activity(acme, mailbox, by=SYSTEM).put_off == 3
+
+
+def test_a_flood_of_attempts_at_a_suspended_mailbox_writes_few_rows_and_all_are_counted(
+    acme, acme_mailbox, monkeypatch
+):
+    def attempt():
+        with pytest.raises(errors.MailboxSuspended):
+            delivery.resolve(acme_mailbox.address, peer=PEER)
+
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    monkeypatch.setattr(tallies, "PUT_OFF_SECONDS", 3600)
+    for _ in range(3 * tallies.PUT_OFF_ROWS):
+        attempt()
+    with tenant_context(acme):
+        assert TallyChange.objects.filter(put_off__gt=0).count() == tallies.PUT_OFF_ROWS
+    monkeypatch.setattr(tallies, "PUT_OFF_SECONDS", 1e-9)  # much later
+    attempt()
+    with tenant_context(acme):
+        put_off = services.activity(acme, acme_mailbox.mailbox, by=SYSTEM).put_off
+    assert put_off == 3 * tallies.PUT_OFF_ROWS + 1
 
 
 @pytest.mark.parametrize("moment", range(1, 4))

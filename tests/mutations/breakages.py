@@ -42,6 +42,20 @@ BREAKAGES = (
         _DURABILITY + "the_server_may_not_put_off_what_the_store_relies_on",
     ),
     _breaks(
+        "An altered file does not pass for a restored one where the store's clock is ahead",
+        "mailboxes/services/damage.py",
+        "damaged_at, damage = _just_after(file), ",
+        "damaged_at, damage = timezone.now(), ",
+        _DAMAGE + "a_store_whose_clock_is_off_takes_back_what_was_restored_and_nothing_else",
+    ),
+    _breaks(
+        "Attempts at suspended mailboxes fill no table",
+        "mailboxes/services/tallies.py",
+        "if known.rows_left < 1:",
+        "if False:",
+        "mailboxes/test_lifecycle.py::test_a_flood_of_attempts_at_a_suspended_mailbox_writes_few_rows_and_all_are_counted",
+    ),
+    _breaks(
         "The parent of a new folder is flushed",
         "mailboxes/store.py",
         "    _flush_folder(folder.parent)\n\n\ndef _remove_all",
@@ -312,6 +326,20 @@ BREAKAGES = (
         'if "WRONGTYPE" in str(error):',
         "if False:",
         "breaking/test_forged_tasks.py::test_celery_goes_on_past_keys_of_another_kind",
+    ),
+    _breaks(
+        "A lock of another kind is somebody else's",
+        "portal/broker.py",
+        "    if name in SCRIPTS:",
+        "    if False:",
+        "breaking/test_forged_tasks.py::test_a_lock_that_turns_into_another_kind_is_one_that_somebody_else_has",
+    ),
+    _breaks(
+        "The embedded Redis takes no item that fills a worker's memory",
+        "portal/embedded/redis.py",
+        '        *("--proto-max-bulk-len", "1mb"),\n',
+        "",
+        "portal/test_embedded.py::test_redis_takes_no_item_that_would_fill_a_workers_memory",
     ),
     _breaks(
         "The cache runs no code",

@@ -1,69 +1,60 @@
 """What a wrong password costs the guesser, and nobody else.
 
-Failures are counted by pair: this login name from this network. How many names failed from a network, and how often a
-name failed from everywhere, is counted besides, against guessing in breadth. None of that concerns a pair that signed
-in lately: it is refused for nothing but failures of the very same address, of which the one that signed in may make
-many, and it need not queue behind strangers.
+Who signed in to this mailbox lately decides. This very address: then nothing counts but its own failures. Its network:
+then those of the address, and below a high ceiling those of the network. Neither: then those of the network; how often
+the name failed from everywhere; and at how many names the network failed. But an address that signed in to another
+mailbox lately answers for itself, not for its network.
 
-Nothing but time clears a count: a success of one account says nothing about another's guesser.
-Every process counts for itself, and remembers by itself who signed in; where Redis answers, it also sees what the
-others saw. So a Redis that is down makes the limits looser (per process instead of shared), never absent, and sign-ins
-go on.
+What counts of a part is at most what the part may do alone: no address uses up its network's ceiling, no network that
+of all. Nothing but time clears a count: a success of one account says nothing about another's guesser.
+
+Every process counts for itself, and remembers by itself who signed in; where Redis answers, it also learns what the
+others saw. Redis may vouch for somebody and may refuse strangers, but it never refuses a pair that signed in lately:
+who can write to it must not keep archivers out. While it is down the limits are looser (per process), never absent.
 
 Names and networks are kept as keyed digests: what people type as a login name may be a password.
 """
 
-import asyncio
 import logging
+import math
+import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Generic, NamedTuple, TypeVar
 
 import redis
 from django.utils.crypto import salted_hmac
-from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import MemoryStorage, RedisStorage
-from limits.strategies import MovingWindowRateLimiter
 
-from .errors import Overloaded
-from .peers import network_of
+from .peers import address_of, network_of
 
 log = logging.getLogger("gateway.limits")
 
+T = TypeVar("T")
+
 WINDOW_SECONDS = 600
 PER_PAIR = 20  # failures; an archiver that polls every minute with an old password stays below it
-PER_PROVEN = 200  # failures by the very address that signed in lately
+PER_PROVEN = (
+    200  # failures by the address that signed in lately, or by all addresses of a network where one did
+)
 PER_NETWORK = 60  # names that failed, however often each: archivers with old passwords fail at the same few
-PER_LOGIN = 1000  # failures from all networks together
-PROVEN_SECONDS = 14 * 24 * 3600  # how long a success vouches for its pair; archivers come at least daily
+PER_LOGIN = 1000  # failures from all networks together, of each as many as PER_PAIR
+PROVEN_SECONDS = 14 * 24 * 3600  # how long a success vouches; archivers come at least daily
 PROVEN_AGAIN_SECONDS = 3600  # how often a success is written down anew
-PROVEN_KEPT = 100_000  # pairs and addresses that a process remembers; the ones written down last
+KEPT = 100_000  # successes that a process remembers, and as many counts of failures; some 30 MB
 REDIS_SECONDS = 0.5  # how long one question to Redis may take
+COUNT_DIGITS = 6  # of a number in Redis that are read: more than any limit
 REDIS_PAUSE_SECONDS = 10  # how long Redis is left alone after it failed
-
-PLACES = 2  # sign-ins of a lane at a time, per process; the rest wait their turn
-MAX_WAITING = 512  # sign-ins in a lane's queue
-MAX_WAITING_OF_ONE = 128  # of which one network's; an archiver may come for 100 mailboxes at once
-WAIT_SECONDS = 30
-
-
-class _Keys(NamedTuple):
-    pair: str
-    address: str  # the login name from this very address
-    login: str
-    network: str
 
 
 class Standing(NamedTuple):
     """What is known of a login name and an address, at one moment."""
 
-    group: str  # whose sign-ins are counted together: this very address's if it signed in lately, else its network's
-    known: bool  # this very address signed in lately
-    goes_ahead: (
-        bool  # the pair signed in lately and has not failed much since: it need not queue with strangers
+    group: (
+        str  # whose sign-ins are counted together: this address's if it signed in lately, else its network's
     )
+    known: bool  # this address signed in to this mailbox lately
+    goes_ahead: bool  # this pair did, and has not failed much since: it need not queue with strangers
     allowed: bool  # another password may be tried
 
 
@@ -79,143 +70,143 @@ class GuessLimits:
         per_network: int = PER_NETWORK,
         per_login: int = PER_LOGIN,
         window_seconds: int = WINDOW_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        kept: int = KEPT,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        def limit(amount: int, namespace: str) -> RateLimitItem:
-            return RateLimitItemPerSecond(amount, window_seconds, namespace=f"gatehouse-{namespace}")
-
-        self._pair = limit(per_pair, "pair")
-        self._address = limit(per_pair, "address")
-        self._proven_address = limit(per_proven, "proven-address")
-        self._network = limit(per_network, "network")
-        self._login = limit(per_login, "login")
-        self._here = MovingWindowRateLimiter(MemoryStorage())
-        pool = _redis_pool(redis_url) if redis_url else None
-        self._shared = RedisStorage("redis://", connection_pool=pool) if pool else None
-        self._redis = redis.Redis(connection_pool=pool) if pool else None
-        self._shared_again_at = 0.0
-        self._clock = clock
-        self._proven: OrderedDict[str, float] = OrderedDict()  # when each pair and address signed in last
+        """Processes that share a Redis share the time of their clocks, too."""
+        self._per_pair = per_pair
+        self._per_proven = per_proven
+        self._per_network = per_network
+        self._per_login = per_login
+        self._proofs = _Proofs(clock, kept)
+        self._counts = _Counts(clock, window_seconds, kept)
+        self._shared = _Shared(redis_url, clock, window_seconds) if redis_url else None
 
     def knows(self, login: str, peer: str) -> bool:
-        """Whether this process remembers that this very address signed in lately. Does not block."""
-        return self._remembers(_keys(login, peer).address)
+        """Whether this process remembers that this address signed in lately. Does not block."""
+        keys = _keys(login, peer)
+        return self._proofs.lately(keys, keys.own)
 
     def standing(self, login: str, peer: str) -> Standing:
-        """Asking counts nothing, and asks Redis once."""
+        """Asking counts nothing, and asks Redis once; for an address that this process knows, not at all."""
         keys = _keys(login, peer)
-        counts = self._counts(keys)
-        here = [count(self._here) for count in counts]
-        known, pair_known = self._remembers(keys.address), self._remembers(keys.pair)
-        shared = self._ask_redis(lambda storage, server: _look(storage, server, keys, counts), otherwise=None)
-        if shared is not None:
-            known, pair_known = known or shared[0], pair_known or shared[1]
-            here = [max(both) for both in zip(here, shared[2], strict=True)]
-        pair, address, proven_address, login_, network = (
-            seen < count.item.amount for seen, count in zip(here, counts, strict=True)
+        here = seen = self._here(keys)
+        if self._shared and not here.proven.own:
+            seen = here.and_what(self._shared.look(keys))
+        proven = seen.proven
+        failures = here.failures if proven.pair else seen.failures
+        group = keys.own if proven.own or proven.address else keys.pair
+        if proven.own:
+            few = failures.own < self._per_pair
+            return Standing(group, known=True, goes_ahead=few, allowed=failures.own < self._per_proven)
+        few = failures.pair < self._per_pair
+        few_by_itself = failures.own < self._per_pair and failures.pair < self._per_proven
+        if proven.pair:
+            return Standing(group, known=False, goes_ahead=few, allowed=few_by_itself)
+        names = failures.names_from_address if proven.address else failures.names_from_network
+        allowed = (
+            (few_by_itself if proven.address else few)
+            and names < self._per_network
+            and failures.login < self._per_login
         )
-        if known:
-            return Standing(keys.address, known, address, proven_address)
-        if pair_known:
-            return Standing(keys.pair, known, pair, address)
-        return Standing(keys.pair, known, False, pair and network and login_)
+        return Standing(group, known=False, goes_ahead=False, allowed=allowed)
 
     def failed(self, login: str, peer: str) -> None:
         """Count one wrong password."""
-        *counts, network = self._counts(_keys(login, peer))
-        if not counts[0](self._here):
-            self._here.hit(network.item, network.key)
-        for count in counts:
-            self._here.hit(count.item, count.key)
-        self._ask_redis(lambda storage, server: _hit(storage, server, counts, network), otherwise=None)
+        keys = _keys(login, peer)
+        here = self._here(keys)
+        shared = self._shared.look(keys) if self._shared else None
+        proven = here.and_what(shared).proven
+        self._counts.add(self._to_count(keys, proven, here.failures))
+        if self._shared and shared:
+            self._shared.add(self._to_count(keys, proven, shared.failures))
 
     def succeeded(self, login: str, peer: str) -> None:
         """Remember that this pair has the right password."""
         keys = _keys(login, peer)
-        for key in (keys.pair, keys.address):
-            known_since = self._proven.get(key)
-            if known_since is None or self._clock() - known_since >= PROVEN_AGAIN_SECONDS:
-                self._remember(key)
-
-    def _counts(self, keys: _Keys) -> "list[_Count]":
-        """The pair's first, the network's last."""
-        return [
-            _Count(self._pair, keys.pair),
-            _Count(self._address, keys.address),
-            _Count(self._proven_address, keys.address),
-            _Count(self._login, keys.login),
-            _Count(self._network, keys.network),
+        new = [
+            proof
+            for proof in keys.proofs
+            if not self._proofs.lately(keys, proof, within=PROVEN_AGAIN_SECONDS)
         ]
+        for proof in new:
+            self._proofs.add(keys, proof)
+        if new and self._shared:
+            self._shared.vouch(new)
 
-    def _remembers(self, key: str) -> bool:
-        known_since = self._proven.get(key)
-        return known_since is not None and self._clock() - known_since < PROVEN_SECONDS
+    def _here(self, keys: "_Keys") -> "_Seen":
+        return _Seen(
+            _Proven(*(self._proofs.lately(keys, proof) for proof in keys.proofs)),
+            _Windows(*map(self._counts.get, keys.windows)),
+        )
 
-    def _remember(self, key: str) -> None:
-        self._proven.pop(key, None)  # so that it comes to the end, whatever other threads drop meanwhile
-        self._proven[key] = self._clock()
-        if len(self._proven) > PROVEN_KEPT:
-            self._proven.popitem(last=False)
-        self._ask_redis(lambda _, server: server.set(_proven_key(key), 1, ex=PROVEN_SECONDS), otherwise=None)
-
-    def _ask_redis(self, question: Callable[[RedisStorage, "redis.Redis"], Any], *, otherwise: Any) -> Any:
-        if self._shared is None or self._redis is None or self._clock() < self._shared_again_at:
-            return otherwise
-        try:
-            return question(self._shared, self._redis)
-        except (redis.RedisError, OSError) as error:
-            self._shared_again_at = self._clock() + REDIS_PAUSE_SECONDS
-            log.warning("guesses are counted by this process alone: Redis failed (%s)", type(error).__name__)
-            return otherwise
-
-
-class _Count(NamedTuple):
-    """One window in which failures are counted."""
-
-    item: RateLimitItem
-    key: str
-
-    def __call__(self, limiter: MovingWindowRateLimiter) -> int:
-        return self.item.amount - limiter.get_window_stats(self.item, self.key).remaining
-
-    def look(self, storage: RedisStorage, batch: Any) -> None:
-        since = time.time() - self.item.get_expiry()
-        storage.lua_moving_window([self._name(storage)], [since, self.item.amount], client=batch)
-
-    def hit(self, storage: RedisStorage, batch: Any) -> None:
-        window = [time.time(), self.item.amount, self.item.get_expiry(), 1]
-        storage.lua_acquire_moving_window([self._name(storage)], window, client=batch)
-
-    def _name(self, storage: RedisStorage) -> str:
-        return storage.prefixed_key(self.item.key_for(self.key))
+    def _to_count(self, keys: "_Keys", proven: "_Proven", failures: "_Windows[int]") -> list[str]:
+        """The windows in which one more failure counts."""
+        windows = keys.windows
+        counted = [windows.own]
+        if failures.own < self._per_pair:
+            counted.append(windows.pair)
+        if failures.pair < self._per_pair:
+            counted.append(windows.login)
+        # A name counts once; and not at all where its password was right lately, for there it is not guessed at.
+        if not failures.pair and not proven.pair:
+            counted.append(windows.names_from_address if proven.address else windows.names_from_network)
+        return counted
 
 
-# The library asks Redis for each window by itself; one sign-in would wait for it a dozen times.
+class _Proven(NamedTuple):
+    """Who signed in lately."""
+
+    own: bool
+    pair: bool
+    address: bool  # to whatever mailbox
 
 
-def _look(
-    storage: RedisStorage, server: "redis.Redis", keys: _Keys, counts: list[_Count]
-) -> tuple[bool, bool, list[int]]:
-    """Whether address and pair signed in lately, and how many failures each window holds."""
-    batch = server.pipeline(transaction=False)
-    batch.exists(_proven_key(keys.address))
-    batch.exists(_proven_key(keys.pair))
-    for count in counts:
-        count.look(storage, batch)
-    address, pair, *windows = batch.execute()
-    return bool(address), bool(pair), [int(window[1]) if window else 0 for window in windows]
+class _Windows(NamedTuple, Generic[T]):
+    """What is counted: failures of a login name, and names that failed."""
+
+    own: T  # from this address
+    pair: T  # from this network
+    login: T  # from everywhere
+    names_from_address: T
+    names_from_network: T
 
 
-def _hit(storage: RedisStorage, server: "redis.Redis", counts: list[_Count], network: _Count) -> None:
-    """The network's window counts names: only the first failure of a pair is one for it."""
-    batch = server.pipeline(transaction=False)
-    counts[0].look(storage, batch)
-    for count in counts:
-        count.hit(storage, batch)
-    window, *_ = batch.execute()
-    if not window or not int(window[1]):
-        network.hit(storage, batch)
-        batch.execute()
+class _Seen(NamedTuple):
+    proven: _Proven
+    failures: _Windows[int]
+
+    def and_what(self, others_saw: "_Seen | None") -> "_Seen":
+        """The larger of both counts: one process's failures are in either."""
+        if others_saw is None:
+            return self
+        return _Seen(
+            _Proven(*map(max, self.proven, others_saw.proven)),
+            _Windows(*map(max, self.failures, others_saw.failures)),
+        )
+
+
+class _Keys(NamedTuple):
+    own: str  # the login name from this address
+    pair: str  # the login name from this network
+    login: str
+    address: str
+    network: str
+
+    @property
+    def proofs(self) -> tuple[str, str, str]:
+        """As in _Proven."""
+        return self.own, self.pair, self.address
+
+    @property
+    def windows(self) -> _Windows[str]:
+        return _Windows(
+            f"own/{self.own}",
+            f"pair/{self.pair}",
+            f"login/{self.login}",
+            f"names/{self.address}",
+            f"names/{self.network}",
+        )
 
 
 def pair_of(login: str, peer: str) -> str:
@@ -225,8 +216,9 @@ def pair_of(login: str, peer: str) -> str:
 
 def _keys(login: str, peer: str) -> _Keys:
     # The address and its local part alone name the same mailbox, so they share a count.
-    name, network = login.strip().lower().partition("@")[0], network_of(peer)
-    return _Keys(_digest(f"{network} {name}"), _digest(f"{peer} {name}"), _digest(name), _digest(network))
+    name = login.strip().lower().partition("@")[0]
+    address, network = address_of(peer), network_of(peer)
+    return _Keys(*map(_digest, (f"{address} {name}", f"{network} {name}", name, address, network)))
 
 
 def _digest(text: str) -> str:
@@ -234,60 +226,149 @@ def _digest(text: str) -> str:
     return salted_hmac("gatehouse.guesses", octets, algorithm="sha256").hexdigest()[:32]
 
 
-def _proven_key(key: str) -> str:
-    return f"gatehouse-proven/{key}"
+class _Proofs:
+    """Successes, as this process remembers them. When they are too many, the network with the most forgets its oldest."""
+
+    def __init__(self, clock: Callable[[], float], kept: int) -> None:
+        self._clock = clock
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._networks: dict[str, OrderedDict[str, float]] = {}
+        self._number = 0
+
+    def lately(self, keys: _Keys, proof: str, *, within: float = PROVEN_SECONDS) -> bool:
+        proofs = self._networks.get(keys.network)
+        last = proofs.get(proof) if proofs else None
+        return last is not None and self._clock() - last < within
+
+    def add(self, keys: _Keys, proof: str) -> None:
+        with self._lock:
+            proofs = self._networks.setdefault(keys.network, OrderedDict())
+            self._number += proof not in proofs
+            proofs[proof] = self._clock()
+            proofs.move_to_end(proof)
+            if self._number > self._kept:
+                self._forget_one()
+
+    def _forget_one(self) -> None:
+        fullest = max(self._networks, key=lambda network: len(self._networks[network]))
+        self._networks[fullest].popitem(last=False)
+        self._number -= 1
+        if not self._networks[fullest]:
+            del self._networks[fullest]
 
 
-def _redis_pool(url: str) -> "redis.ConnectionPool":
-    # Celery spells a socket "redis+socket://", redis-py "unix://".
-    url = url.replace("redis+socket://", "unix://", 1)
-    return redis.ConnectionPool.from_url(
-        url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
-    )
+class _Step(NamedTuple):
+    """Failures are counted in steps as long as the window; of the step before, the part still in the window counts.
+
+    So a count is one number under one name, here and in Redis, and is over by itself.
+    """
+
+    number: int
+    rest: float  # the part of the step before that still counts
+
+    @classmethod
+    def at(cls, now: float, seconds: int) -> "_Step":
+        number, part = divmod(now, seconds)
+        return cls(int(number), 1 - part / seconds)
+
+    def failures(self, current: int, before: int) -> int:
+        return math.ceil(current + before * self.rest)
 
 
-class Gate:
-    """Lets a few sign-ins at a time do their costly work, and a bounded number wait for a bounded time."""
+class _Counts:
+    """Failures, as this process saw them. When there are too many counts the oldest go."""
 
-    def __init__(
-        self,
-        *,
-        places: int = PLACES,
-        waiting: int = MAX_WAITING,
-        waiting_of_one: int = MAX_WAITING_OF_ONE,
-        seconds: float = WAIT_SECONDS,
-    ) -> None:
-        self._places = asyncio.Semaphore(places)
-        self._max_waiting = waiting
-        self._max_waiting_of_one = waiting_of_one
-        self._waiting: Counter[str] = Counter()
-        self._seconds = seconds
+    def __init__(self, clock: Callable[[], float], window_seconds: int, kept: int) -> None:
+        self._clock = clock
+        self._kept = kept
+        self._seconds = window_seconds
+        self._lock = threading.Lock()
+        self._counts: OrderedDict[tuple[int, str], int] = OrderedDict()
 
-    @asynccontextmanager
-    async def enter(self, network: str) -> AsyncIterator[None]:
-        """Hold a place. Raises Overloaded when the queue is full, of this network or in all, or too slow."""
-        if self._waiting.total() >= self._max_waiting or self._waiting[network] >= self._max_waiting_of_one:
-            raise Overloaded
-        self._waiting[network] += 1
+    def get(self, window: str) -> int:
+        step = _Step.at(self._clock(), self._seconds)
+        current, before = (self._counts.get((number, window), 0) for number in (step.number, step.number - 1))
+        return step.failures(current, before)
+
+    def add(self, windows: Iterable[str]) -> None:
+        now = _Step.at(self._clock(), self._seconds).number
+        with self._lock:
+            for window in windows:
+                self._counts[now, window] = self._counts.get((now, window), 0) + 1
+            while len(self._counts) > self._kept or next(iter(self._counts))[0] < now - 1:
+                self._counts.popitem(last=False)
+
+
+class _Shared:
+    """Both, as all processes saw them, in Redis. Each call is one round trip; nothing happens when that fails.
+
+    Who else writes there can do no more than vouch and count: what is no number counts as none and is no reason to leave
+    Redis alone, of what is long a few octets are read, and what they write counts for two steps at most.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float], window_seconds: int) -> None:
+        # Celery spells a socket "redis+socket://", redis-py "unix://".
+        url = url.replace("redis+socket://", "unix://", 1)
+        self._server = redis.Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
+        self._clock = clock
+        self._seconds = window_seconds
+        self._failed_at = -math.inf
+
+    def look(self, keys: _Keys) -> _Seen | None:
+        step = _Step.at(self._clock(), self._seconds)
+        batch = self._server.pipeline(transaction=False)
+        for proof in keys.proofs:
+            batch.exists(_proof_key(proof))
+        for window in keys.windows:
+            for number in (step.number, step.number - 1):
+                batch.getrange(_count_key(window, number), 0, COUNT_DIGITS - 1)
+        replies = self._execute(batch)
+        if replies is None:
+            return None
+        proofs, counts = replies[: len(keys.proofs)], replies[len(keys.proofs) :]
+        numbers = [int(reply) if isinstance(reply, bytes) and reply.isdigit() else 0 for reply in counts]
+        failures = map(step.failures, numbers[::2], numbers[1::2])
+        return _Seen(_Proven(*(reply == 1 for reply in proofs)), _Windows(*failures))
+
+    def add(self, windows: Iterable[str]) -> None:
+        number = _Step.at(self._clock(), self._seconds).number
+        batch = self._server.pipeline(transaction=False)
+        for window in windows:
+            batch.incr(_count_key(window, number))
+            batch.expire(_count_key(window, number), 2 * self._seconds)
+        self._execute(batch)
+
+    def vouch(self, proofs: Iterable[str]) -> None:
+        batch = self._server.pipeline(transaction=False)
+        for proof in proofs:
+            batch.set(_proof_key(proof), 1, ex=PROVEN_SECONDS)
+        self._execute(batch)
+
+    def _execute(self, batch: "redis.client.Pipeline") -> list[object] | None:
+        if 0 <= self._clock() - self._failed_at < REDIS_PAUSE_SECONDS:
+            return None
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._places.acquire()
-        except TimeoutError:
-            raise Overloaded from None
-        finally:
-            self._waiting[network] -= 1
-            if not self._waiting[network]:
-                del self._waiting[network]
-        try:
-            yield
-        finally:
-            self._places.release()
+            replies = batch.execute(raise_on_error=False)
+            for reply in replies:
+                if isinstance(reply, Exception) and not str(reply).startswith(_FAULTS_OF_A_KEY):
+                    raise reply
+        except (redis.RedisError, OSError) as error:
+            self._failed_at = self._clock()
+            log.warning("guesses are counted by this process alone: Redis failed (%s)", type(error).__name__)
+            return None
+        return replies
 
 
-class Lanes:
-    """Gates side by side, so that a volley of guesses keeps nobody waiting who has signed in before."""
+_FAULTS_OF_A_KEY = ("WRONGTYPE", "value is not an integer", "increment or decrement would overflow")
 
-    def __init__(self) -> None:
-        self.proven = Gate()
-        self.strangers = Gate()
-        self.asking = Gate()  # how a stranger stands
+
+def _proof_key(proof: str) -> str:
+    return f"gatehouse-proven/{proof}"
+
+
+def _count_key(window: str, step: int) -> str:
+    # Under a name that nobody else can tell beforehand: who writes to Redis fills no count of the future.
+    return f"gatehouse-failed/{_digest(f'{window}/{step}')}"

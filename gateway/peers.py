@@ -20,8 +20,24 @@ def peer_address(transport: Any) -> str:
 
 
 def network_of(peer: str) -> str:
-    """The network that answers for this address: /24, or /64 where one household has billions of addresses."""
-    prefix = 64 if ":" in peer else 24
+    """The network that answers for this address: /24, or the /48 that a site gets."""
+    return _net(peer, 48 if ":" in peer else 24)
+
+
+def address_of(peer: str) -> str:
+    """What counts as one address: itself, or the /64 that a household gets."""
+    return _net(peer, 64) if ":" in peer else peer
+
+
+def levels_of(peer: str) -> tuple[str, str, str]:
+    """By which places and turns are shared: network and address, and above them the /32 that a provider gets. Whoever
+    has one has more sites than there are places.
+    """
+    network = network_of(peer)
+    return _net(peer, 32) if ":" in peer else network, network, address_of(peer)
+
+
+def _net(peer: str, prefix: int) -> str:
     return str(ipaddress.ip_network(f"{peer}/{prefix}", strict=False))
 
 
@@ -74,7 +90,7 @@ class Places:
 
     def take(self, guest: Guest) -> bool:
         """Take a place, or say False: there is none that this guest has a better right to."""
-        levels = _levels(guest.peer)
+        levels = levels_of(guest.peer)
         if self.per_network is not None:
             path = self._path(levels)
             if len(path) > NETWORK and path[NETWORK].size >= self.per_network:
@@ -95,7 +111,7 @@ class Places:
 
     def give_back(self, guest: Guest) -> None:
         """The place is free; nothing happens when it was free already."""
-        levels = _levels(guest.peer)
+        levels = levels_of(guest.peer)
         path = self._path(levels)
         if guest not in path[-1].guests:
             return
@@ -140,13 +156,3 @@ def _first_to_go(groups: list[dict[Guest, None]], largest: int, mine: int) -> Gu
     if largest > mine + 1:
         return waiting or next(iter(groups[0]))
     return waiting if mine == 0 else None
-
-
-def _levels(peer: str) -> tuple[str, ...]:
-    """As places are shared: /24 and one address; /32, /48 and /64, as providers, sites and households get them. Whoever
-    has a /32 has more sites than there are places.
-    """
-    if ":" not in peer:
-        return network_of(peer), network_of(peer), peer
-    provider, site = (str(ipaddress.ip_network(f"{peer}/{prefix}", strict=False)) for prefix in (32, 48))
-    return provider, site, network_of(peer)

@@ -14,7 +14,8 @@ from django.conf import settings
 
 from .door import Door
 from .errors import PortTaken
-from .limits import GuessLimits, Lanes
+from .lanes import Lanes
+from .limits import GuessLimits
 from .peers import Places
 from .pop3.connection import TOO_MANY_CONNECTIONS, Connection
 from .pop3.connection import Times as Pop3Times

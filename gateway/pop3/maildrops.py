@@ -17,7 +17,8 @@ from mailboxes.services import collection, refusals
 from mailboxes.vault import MistypedPassword, Secret, parse_password
 
 from ..errors import Overloaded
-from ..limits import GuessLimits, Lanes, Standing, pair_of
+from ..lanes import Lanes
+from ..limits import GuessLimits, Standing, pair_of
 from ..peers import network_of
 from ..threads import Threads, finish
 from .replies import Interrupted, Refused
@@ -101,7 +102,7 @@ class Maildrops:
         self._require_allowed(standing, peer)
         lane = self._lanes.proven if standing.goes_ahead else self._lanes.strangers
         with self._one_of_few(standing.group):
-            async with lane.enter(network_of(peer)):
+            async with lane.enter(peer):
                 # Asked again behind the gate, so that a volley of guesses can't pass before the first is counted.
                 threads = self.threads if standing.known else self._counting
                 standing = await threads.call(LOGIN_SECONDS, self._limits.standing, login, peer)
@@ -122,7 +123,7 @@ class Maildrops:
         """Raises Overloaded when too many strangers ask."""
         if self._limits.knows(login, peer):
             return await self.threads.call(LOGIN_SECONDS, self._limits.standing, login, peer)
-        async with self._lanes.asking.enter(network_of(peer)):
+        async with self._lanes.asking.enter(peer):
             return await self._counting.call(LOGIN_SECONDS, self._limits.standing, login, peer)
 
     async def _mistyped(self, login: str, peer: str) -> None:
@@ -132,7 +133,7 @@ class Maildrops:
                 self._limits.failed(login, peer)
             return allowed
 
-        async with self._lanes.asking.enter(network_of(peer)):
+        async with self._lanes.asking.enter(peer):
             allowed = await self._counting.call(LOGIN_SECONDS, count_if_allowed)
         log.warning("login refused peer=%s%s", peer, "" if allowed else " reason=too-many-guesses")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,9 +13,8 @@ from types import FrameType
 import pytest
 import redis
 
-from gateway.errors import Overloaded
-from gateway.limits import PLACES, Gate, GuessLimits, Lanes
-from gateway.peers import network_of
+from gateway.lanes import PLACES, Lanes
+from gateway.limits import WINDOW_SECONDS, GuessLimits
 from gateway.pop3.maildrops import Maildrops
 from gateway.pop3.replies import Refused
 from gateway.threads import Threads
@@ -49,12 +49,12 @@ def limits_of(request):
 
 @pytest.fixture
 def peer():
-    return f"{new_network()}::1"
+    return address_in(new_network())
 
 
 @pytest.fixture
 def elsewhere():
-    return f"{new_network()}::1"
+    return address_in(new_network())
 
 
 @pytest.fixture
@@ -63,8 +63,19 @@ def name():
 
 
 def new_network() -> str:
+    """The beginning of a /48."""
     octets = uuid.uuid4().bytes
-    return f"2001:db8:{octets[:2].hex()}:{octets[2:4].hex()}"
+    return f"2001:{octets[:2].hex()}:{octets[2:4].hex()}"
+
+
+def address_in(network: str, number: int = 1) -> str:
+    """In a /64 of its own."""
+    return f"{network}:{number:x}::1"
+
+
+def neighbour_of(peer: str, number: int = 2) -> str:
+    """Another address of the same network."""
+    return address_in(":".join(peer.split(":")[:3]), number)
 
 
 def test_a_login_is_closed_to_the_network_that_failed_and_to_no_other(limits_of, name, peer, elsewhere):
@@ -82,9 +93,9 @@ def test_a_login_is_closed_to_the_network_that_failed_and_to_no_other(limits_of,
 def test_a_login_is_closed_to_strangers_after_very_many_failures_from_everywhere(limits_of, name):
     limits = limits_of(per_login=6)
     for _ in range(3):
-        guess(limits, name, f"{new_network()}::1", 2)
+        guess(limits, name, address_in(new_network()), 2)
 
-    assert not allowed(limits, name, f"{new_network()}::1")
+    assert not allowed(limits, name, address_in(new_network()))
 
 
 def test_a_network_is_closed_after_so_many_names_failed(limits_of, name, peer):
@@ -96,8 +107,8 @@ def test_a_network_is_closed_after_so_many_names_failed(limits_of, name, peer):
     )
     guess(limits, f"{name}-4", peer, 1)
 
-    assert not allowed(limits, f"{name}-9", peer.replace("::1", "::ffff"))
-    assert allowed(limits, f"{name}-9", "2001:db8:ffff:ffff:1::1")
+    assert not allowed(limits, f"{name}-9", neighbour_of(peer))
+    assert allowed(limits, f"{name}-9", address_in(new_network()))
 
 
 def test_who_signed_in_lately_is_not_refused_for_what_others_do(limits_of, name, peer):
@@ -105,17 +116,88 @@ def test_who_signed_in_lately_is_not_refused_for_what_others_do(limits_of, name,
     limits.succeeded(name, peer)
     for number in range(9):
         guess(limits, f"{name}-{number}", peer, 1)
-    guess(limits, name, peer.replace("::1", "::2"), 12)
+    guess(limits, name, neighbour_of(peer), 12)
 
     assert allowed(limits, name, peer)
     assert goes_ahead(limits, name, peer)
-    assert not allowed(limits, name, peer.replace("::1", "::2")), "who guesses beside it is refused"
-    assert allowed(limits, name, peer.replace("::1", "::3")), "who comes from a third address is not"
+    assert not allowed(limits, name, neighbour_of(peer)), "who guesses beside it is refused"
+    assert allowed(limits, name, neighbour_of(peer, 3)), "who comes from a third address is not"
     guess(limits, name, peer, 3)
     assert allowed(limits, name, peer), "an outdated password may be tried often"
     assert not goes_ahead(limits, name, peer), "but not before those who don't guess"
     guess(limits, name, peer, 1)
     assert not allowed(limits, name, peer), "and its own failures have an end"
+
+
+def test_a_network_where_somebody_signed_in_has_a_ceiling_all_the_same(limits_of, name, peer):
+    limits = limits_of(per_proven=6)
+    limits.succeeded(name, peer)
+    guess(limits, name, neighbour_of(peer, 2), 3)
+    guess(limits, name, f"{neighbour_of(peer, 2)[:-1]}ffff", 9)
+    assert allowed(limits, name, neighbour_of(peer, 3)), "addresses of one /64 are one"
+    guess(limits, name, neighbour_of(peer, 3), 3)
+
+    assert not allowed(limits, name, neighbour_of(peer, 4))
+    assert allowed(limits, name, peer), "but not for the address that signed in"
+
+
+def test_one_network_does_not_use_up_what_all_may_do(limits_of, name, peer, elsewhere):
+    limits = limits_of(per_login=6)
+    limits.succeeded(name, peer)
+    for number in range(2, 8):
+        guess(limits, name, neighbour_of(peer, number), 3)
+    assert allowed(limits, name, elsewhere)
+    guess(limits, name, address_in(new_network()), 3)
+
+    assert not allowed(limits, name, elsewhere)
+
+
+def test_an_address_that_signed_in_lately_answers_for_itself_not_for_its_network(limits_of, name, peer):
+    """An archiver gets a new mailbox while its neighbour guesses."""
+    limits, new = limits_of(), f"{name}-new"
+    limits.succeeded(name, peer)
+    guess(limits, new, neighbour_of(peer), 3)
+    for number in range(4):
+        guess(limits, f"{name}-{number}", neighbour_of(peer), 1)
+
+    assert allowed(limits, new, peer)
+    assert not allowed(limits, f"{name}-9", neighbour_of(peer, 3))
+    for number in range(10, 15):
+        guess(limits, f"{name}-{number}", peer, 1)
+    assert not allowed(limits, f"{name}-new", peer), "its own guesses have an end"
+
+
+def test_an_address_that_signed_in_lately_costs_its_neighbours_nothing(limits_of, name, peer):
+    limits = limits_of()
+    limits.succeeded(name, peer)
+    for number in range(9):
+        guess(limits, f"{name}-{number}", peer, 1)
+
+    assert allowed(limits, f"{name}-10", neighbour_of(peer))
+
+
+def test_outdated_passwords_are_no_guessing_at_names(limits_of, name, peer):
+    """All passwords of an archiver are reset, and then it gets a new mailbox."""
+    limits = limits_of()
+    for number in range(9):
+        limits.succeeded(f"{name}-{number}", peer)
+        guess(limits, f"{name}-{number}", peer, 2)
+
+    assert allowed(limits, f"{name}-new", peer)
+
+
+def test_a_process_remembers_a_bounded_number(name, peer, elsewhere):
+    limits = GuessLimits(None, per_pair=3, kept=9)
+    limits.succeeded(name, peer)
+    guess(limits, f"{name}-other", elsewhere, 3)
+    for number in range(9):
+        limits.succeeded(f"{name}-{number}", elsewhere)
+        guess(limits, f"{name}-{number}", elsewhere, 1)
+
+    assert allowed(limits, f"{name}-other", elsewhere), "the oldest failures are forgotten"
+    guess(limits, name, peer, 3)
+    assert limits.knows(name, peer), "but no network makes another forgotten"
+    assert not limits.knows(f"{name}-0", elsewhere)
 
 
 def test_a_success_vouches_for_its_own_name_and_network_only(limits_of, name, peer, elsewhere):
@@ -138,8 +220,27 @@ def test_a_success_is_forgotten_after_two_weeks(name, peer):
     assert allowed(limits, name, peer)
 
     now[0] = 15 * 24 * 3600
+    guess(limits, name, peer, 3)
 
     assert not allowed(limits, name, peer)
+
+
+def test_failures_fade_away_within_twenty_minutes(name, peer):
+    now = [0.0]
+    limits = GuessLimits(None, per_pair=3, clock=lambda: now[0])
+    guess(limits, name, peer, 3)
+    now[0] = 600
+    assert not allowed(limits, name, peer)
+
+    now[0] = 600 + 201
+
+    assert allowed(limits, name, peer)
+    guess(limits, name, peer, 1)
+    assert not allowed(limits, name, peer), "one of three has faded"
+    now[0] = 1200
+    assert allowed(limits, name, peer)
+    guess(limits, name, peer, 1)
+    assert allowed(limits, name, peer), "and then all three"
 
 
 def test_asking_and_succeeding_count_nothing(limits_of, name, peer):
@@ -173,6 +274,67 @@ def test_without_redis_each_process_still_counts_and_remembers(name, peer, elsew
     assert caplog.text.count("Redis failed") == 1, "and does not ask Redis again at every turn"
 
 
+@pytest.fixture
+def stranger_in_redis(redis_url):
+    """Writes a value under all names under which Redis has counts."""
+    server = redis.Redis.from_url(redis_url)
+
+    def spoil(write) -> None:
+        for key in list(server.scan_iter("gatehouse-failed/*")):
+            server.delete(key)
+            write(server, key)
+
+    yield spoil
+    for key in server.scan_iter("gatehouse-failed/*"):
+        server.delete(key)
+
+
+def test_redis_vouches_for_archivers_and_refuses_none(redis_url, stranger_in_redis, name, peer):
+    now = [time.time()]
+    one, other = (GuessLimits(redis_url, per_pair=3, clock=lambda: now[0]) for _ in range(2))
+    one.succeeded(name, peer)
+    guess(one, name, peer, 1)
+    guess(one, f"{name}-other", peer, 1)
+    guess(one, name, neighbour_of(peer), 1)
+
+    stranger_in_redis(lambda server, key: server.set(key, "999999"))
+
+    for limits in (one, other):
+        assert allowed(limits, name, peer)
+        assert goes_ahead(limits, name, peer)
+        assert allowed(limits, name, neighbour_of(peer))
+        assert not allowed(limits, f"{name}-other", peer), "only where nobody did"
+    now[0] += 2 * WINDOW_SECONDS
+    assert allowed(other, f"{name}-other", peer), "and not for long, although the keys are still there"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda server, key: server.rpush(key, 9e18),
+        lambda server, key: server.hset(key, "9", "9"),
+        lambda server, key: server.set(key, "many"),
+        lambda server, key: server.set(key, "-9"),
+        lambda server, key: server.set(key, f"{'9' * 100_000}"),
+    ],
+    ids=["list", "hash", "text", "negative", "long"],
+)
+def test_what_is_no_count_in_redis_spoils_that_count_and_no_other(
+    redis_url, stranger_in_redis, name, peer, elsewhere, write, caplog
+):
+    one, other = (GuessLimits(redis_url, per_pair=3) for _ in range(2))
+    guess(one, name, peer, 1)
+    stranger_in_redis(write)
+
+    guess(one, name, peer, 1)
+    guess(one, name, elsewhere, 3)
+
+    assert not allowed(other, name, elsewhere)
+    guess(one, name, peer, 1)
+    assert not allowed(one, name, peer), "each process counts for itself all the same"
+    assert "Redis failed" not in caplog.text
+
+
 def test_neither_names_nor_networks_are_kept_in_redis(redis_url, name):
     def recorded() -> bytes:
         return b" ".join(sorted(redis.Redis.from_url(redis_url).keys("*")))
@@ -184,7 +346,7 @@ def test_neither_names_nor_networks_are_kept_in_redis(redis_url, name):
 
     kept = recorded()
     assert kept != before
-    assert b"gatehouse-pair" in kept
+    assert b"gatehouse-failed" in kept
     for told in (b"secret", name.encode(), b"198.51"):
         assert told not in kept.lower()
 
@@ -227,6 +389,19 @@ def test_wrong_passwords_hurt_whoever_makes_them(
     assert len(derivations) == (1 if reply.startswith(b"+OK") else 0)
 
 
+def test_an_archiver_gets_a_new_mailbox_while_its_neighbour_guesses(
+    start_gateway, acme_mailbox, make_mailbox
+):
+    new = make_mailbox("New")
+    gateway = start_gateway(guesses={"per_network": 2}, maildrops={"refusal_seconds": 0})
+    old, wrong = (acme_mailbox.address, acme_mailbox.password), [(f"mbx-{n}", "wrong") for n in range(3)]
+    assert gateway.sign_ins(old, source="127.0.6.9")[0].startswith(b"+OK")
+    assert gateway.sign_ins(*wrong, source="127.0.6.8") == [WRONG] * 3
+
+    assert gateway.sign_ins((new.address, new.password), source="127.0.6.7") == [WRONG]
+    assert gateway.sign_ins((new.address, new.password), source="127.0.6.9")[0].startswith(b"+OK")
+
+
 def test_who_signed_in_lately_waits_behind_no_stranger(committed_db, acme_mailbox, peer, elsewhere):
     async def sign_in_beside_strangers() -> list[str]:
         limits, lanes, threads = GuessLimits(None), Lanes(), Threads("collection", size=2)
@@ -247,7 +422,7 @@ def test_who_signed_in_lately_waits_behind_no_stranger(committed_db, acme_mailbo
 
         async with AsyncExitStack() as volley:
             for _ in range(PLACES):
-                await volley.enter_async_context(lanes.strangers.enter("198.51.100.0/24"))
+                await volley.enter_async_context(lanes.strangers.enter("198.51.100.7"))
             outcomes = [await sign_in(elsewhere), await sign_in(peer)]
         await asyncio.to_thread(threads.stop)
         return outcomes
@@ -332,18 +507,25 @@ def test_above_the_limits_nothing_more_is_counted(start_gateway, acme_mailbox):
     assert reply.startswith(b"+OK"), "the name is not closed to strangers by who is refused already"
 
 
-def test_one_question_and_one_count_ask_redis_a_few_times(redis_url, name, peer):
+def test_redis_is_asked_once_about_a_stranger_and_never_about_who_is_known(redis_url, name, peer):
     """In round trips, for each keeps a thread waiting."""
     limits = GuessLimits(redis_url)
-    limits.standing(name, peer)
-    limits.failed(name, peer)
-    trips: list[int] = []
-    for ask in (limits.standing, limits.failed):
-        with RoundTrips() as counted:
-            ask(name, peer)
-        trips.append(counted.number)
+    limits.standing(name, peer)  # connects
+    trips = {}
+    for moment in ("stranger", "known"):
+        for ask in (limits.standing, limits.failed, limits.succeeded):
+            with RoundTrips() as counted:
+                ask(name, peer)
+            trips[moment, ask.__name__] = counted.number
 
-    assert max(trips) <= 2, trips
+    assert trips == {
+        ("stranger", "standing"): 1,
+        ("stranger", "failed"): 2,
+        ("stranger", "succeeded"): 1,
+        ("known", "standing"): 0,
+        ("known", "failed"): 2,
+        ("known", "succeeded"): 0,
+    }
 
 
 class RoundTrips:
@@ -383,55 +565,3 @@ def test_a_mistyped_password_counts_like_any_wrong_one(start_gateway, acme_mailb
 
     attempts = [(acme_mailbox.address, "mistyped"), (acme_mailbox.address, acme_mailbox.password)]
     assert gateway.sign_ins(*attempts) == [WRONG, WRONG]
-
-
-def test_logins_queue_for_a_bounded_time_and_number():
-    async def crowd() -> list[str]:
-        gate, outcomes, leave = Gate(places=1, waiting=2, seconds=0.2), [], asyncio.Event()
-
-        async def login() -> None:
-            try:
-                async with gate.enter("192.0.2.0/24"):
-                    await leave.wait()
-                    outcomes.append("in")
-            except Overloaded:
-                outcomes.append("turned away")
-
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(4):
-                tasks.create_task(login())
-            await asyncio.sleep(0.4)
-            leave.set()
-        return outcomes
-
-    assert sorted(asyncio.run(crowd())) == ["in", "turned away", "turned away", "turned away"]
-
-
-def test_one_network_does_not_fill_the_queue_of_all():
-    async def crowd() -> list[bool]:
-        gate, leave = Gate(places=1, waiting=10, waiting_of_one=2), asyncio.Event()
-        entered = []
-
-        async def login(network: str) -> None:
-            try:
-                async with gate.enter(network):
-                    await leave.wait()
-                    entered.append(network)
-            except Overloaded:
-                pass
-
-        async with asyncio.TaskGroup() as tasks:
-            for network in ["192.0.2.0/24"] * 8 + ["198.51.100.0/24"]:
-                tasks.create_task(login(network))
-                await asyncio.sleep(0)
-            leave.set()
-        return entered
-
-    entered = asyncio.run(crowd())
-    assert entered.count("192.0.2.0/24") == 3
-    assert "198.51.100.0/24" in entered
-
-
-def test_networks():
-    assert network_of("192.0.2.77") == "192.0.2.0/24"
-    assert network_of("2001:db8::7:1") == "2001:db8::/64"

@@ -111,7 +111,7 @@ class Maildrops:
                     maildrop = await self._open(login, secret, peer)
                 except errors.BadCredentials:
                     log.warning("login refused peer=%s", peer)
-                    await self._counting.call(LOGIN_SECONDS, self._limits.failed, login, peer)
+                    await threads.call(LOGIN_SECONDS, self._limits.failed, login, peer)
                     raise
                 except errors.MaildropInUse:
                     self._succeeded(login, peer)

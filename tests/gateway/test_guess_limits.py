@@ -430,11 +430,16 @@ def test_who_signed_in_lately_waits_behind_no_stranger(committed_db, acme_mailbo
     assert asyncio.run(sign_in_beside_strangers()) == ["waits", "in"]
 
 
-def test_who_signed_in_lately_waits_for_no_count_of_mistyped_passwords(committed_db, acme_mailbox, peer):
-    async def sign_in_beside_typos() -> int:
+@pytest.mark.parametrize("password", ["right", "outdated"])
+def test_who_signed_in_lately_waits_for_no_count_of_mistyped_passwords(
+    committed_db, acme_mailbox, peer, password
+):
+    """Nor keeps its neighbours in the lane waiting for one."""
+
+    async def sign_in_beside_typos() -> tuple[str, int]:
         limits, held = GuessLimits(None), threading.Event()
         threads, counting = Threads("collection", size=2), Threads("counting", size=1)
-        maildrops = Maildrops(threads, limits, Lanes(), counting=counting)
+        maildrops = Maildrops(threads, limits, Lanes(), counting=counting, refusal_seconds=0)
         limits.succeeded(acme_mailbox.address, peer)
         counting.start(held.wait)
         typos = [
@@ -443,20 +448,21 @@ def test_who_signed_in_lately_waits_for_no_count_of_mistyped_passwords(committed
             )
             for number in range(10)
         ]
+        secret = Secret(acme_mailbox.password) if password == "right" else new_password()
         try:
             async with asyncio.timeout(SECONDS):
-                opened = await maildrops.open(
-                    acme_mailbox.address, Secret(acme_mailbox.password), peer=peer, on_lost=lambda: None
-                )
+                opened = await maildrops.open(acme_mailbox.address, secret, peer=peer, on_lost=lambda: None)
                 await opened.release()
-                return sum(typo.done() for typo in typos)
+                return "right", sum(typo.done() for typo in typos)
+        except Refused:
+            return "outdated", sum(typo.done() for typo in typos)
         finally:
             held.set()
             await asyncio.gather(*typos, return_exceptions=True)
             for pool in (threads, counting):
                 await asyncio.to_thread(pool.stop)
 
-    assert asyncio.run(sign_in_beside_typos()) == 0
+    assert asyncio.run(sign_in_beside_typos()) == (password, 0)
 
 
 def test_a_mistyped_password_keeps_no_thread_from_collection(name, peer):

@@ -34,9 +34,7 @@ T = TypeVar("T")
 
 WINDOW_SECONDS = 600
 PER_PAIR = 20  # failures; an archiver that polls every minute with an old password stays below it
-PER_PROVEN = (
-    200  # failures by the address that signed in lately, or by all addresses of a network where one did
-)
+PER_PROVEN = 200  # failures by an address that signed in lately, or by all of a network where one did
 PER_NETWORK = 60  # names that failed, however often each: archivers with old passwords fail at the same few
 PER_LOGIN = 1000  # failures from all networks together, of each as many as PER_PAIR
 PROVEN_SECONDS = 14 * 24 * 3600  # how long a success vouches; archivers come at least daily
@@ -50,9 +48,7 @@ REDIS_PAUSE_SECONDS = 10  # how long Redis is left alone after it failed
 class Standing(NamedTuple):
     """What is known of a login name and an address, at one moment."""
 
-    group: (
-        str  # whose sign-ins are counted together: this address's if it signed in lately, else its network's
-    )
+    group: str  # whose sign-ins under way are counted together: an address's that signed in, or a network's
     known: bool  # this address signed in to this mailbox lately
     goes_ahead: bool  # this pair did, and has not failed much since: it need not queue with strangers
     allowed: bool  # another password may be tried

@@ -61,4 +61,4 @@ def send(mail: PendingMail) -> None:
     mails.send(user, mail.kind, facts, to=mail.email)
 
 
-outbox.WRITERS |= dict.fromkeys(NOTICES, send)
+WRITERS = dict.fromkeys(NOTICES, send)

@@ -8,9 +8,12 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
+from importlib import import_module
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -20,8 +23,6 @@ from accounts.models import PendingMail
 log = logging.getLogger(__name__)
 
 TASK = "accounts.tasks.send_mails"
-# Who writes and sends a mail of that kind: a closed set, named in the code alone.
-WRITERS: dict[str, Callable[[PendingMail], None]] = {}
 # What a mail server may take to answer, several times over: who claims a mail has it to themselves for so long.
 FIRST_PAUSE, LONGEST_PAUSE = 60, 600  # seconds
 LIFE = timedelta(hours=4)  # a mail server may be away so long
@@ -50,7 +51,7 @@ def send_due() -> int:
     with schema_context("public"):
         while time.monotonic() < end and (mail := _claim()):
             try:
-                WRITERS[mail.kind](mail)
+                writers()[mail.kind](mail)
             except Exception as error:  # whatever one mail suffers from, others are still wanted
                 _note_failure(mail, error)
                 if isinstance(error, OSError) and not isinstance(error, OF_THIS_MAIL):
@@ -59,6 +60,15 @@ def send_due() -> int:
                 mail.delete()
                 sent += 1
     return sent
+
+
+@cache
+def writers() -> dict[str, Callable[[PendingMail], None]]:
+    """Who writes and sends a mail of which kind: a closed set, the WRITERS of the modules that settings.MAIL_WRITERS
+    names, for this room doesn't know those above.
+    """
+    modules = [import_module(name) for name in settings.MAIL_WRITERS]
+    return {kind: writer for module in modules for kind, writer in module.WRITERS.items()}
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from accounts import notices, outbox, services  # noqa: F401 - which write the mails
+from accounts import outbox, services
 
 
 @shared_task(ignore_result=True)

@@ -262,6 +262,8 @@ SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # tenants decides whose addresses an identity provider speaks for
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIAL_GATE = "tenants.identity_gate.Gate"
+# The modules that write the mails of accounts.outbox, each its own kinds.
+MAIL_WRITERS = ["accounts.notices", "accounts.services.forgotten", "tenants.staff_notices"]
 # Identity providers are asked on the public network only, but for these.
 IDENTITY_PROVIDER_NETWORKS = env.text("GATEHOUSE_IDP_NETWORKS").replace(",", " ").split()
 IDENTITY_PROVIDER_CA_FILE = env.text("GATEHOUSE_IDP_CA_FILE")

@@ -59,4 +59,4 @@ def _place_of(event: AuditEvent) -> Customer | Provider | None:
     return Provider.objects.filter(pk=event.provider_id).first() if event.provider_id else None
 
 
-outbox.WRITERS[KIND] = lambda mail: send(mail.details["event"])
+WRITERS = {KIND: lambda mail: send(mail.details["event"])}

@@ -80,4 +80,4 @@ def void_reset_links(user: User, *, by: Actor) -> None:
     User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)
 
 
-outbox.WRITERS[RESET_LINK] = lambda mail: mail_reset_link(mail.email)
+WRITERS = {RESET_LINK: lambda mail: mail_reset_link(mail.email)}

@@ -22,13 +22,14 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts.addresses import check as check_address
-from accounts.openid_errors import BadToken, Incomplete, NoConfiguration, OtherIssuer
+from accounts.openid_errors import BadToken, Incomplete, NoConfiguration, OtherIssuer, ProviderFault
 from accounts.outbound import OutboundSession, check_scheme
 
 log = logging.getLogger(__name__)
 
 CONFIGURATION = "/.well-known/openid-configuration"
 CONFIGURATION_SECONDS = 300  # that it is remembered
+FAILURE_SECONDS = 15  # that a failure is: whoever presses again and again holds no thread for each time
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # By a key that only the identity provider has: never "none", never one that we know too.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -67,9 +68,22 @@ def discover(issuer: str) -> dict[str, Any]:
 
 
 def configuration_of(issuer: str) -> dict[str, Any]:
-    """As discover(), but perhaps some minutes old: anybody may begin a sign-in, and should not make us ask each time."""
+    """As discover(), but perhaps some minutes old, a failure some seconds: anybody may begin a sign-in, and should not
+    make us ask each time.
+    """
     place = f"openid-configuration:{hashlib.sha256(issuer.encode()).hexdigest()}"
-    found: Any = caches["process"].get_or_set(place, lambda: discover(issuer), CONFIGURATION_SECONDS)
+    known: Any = caches["process"].get(place)
+    if isinstance(known, dict):
+        return known
+    if known is not None:
+        fault, details = known
+        raise fault(**details)
+    try:
+        found = discover(issuer)
+    except ProviderFault as error:
+        caches["process"].set(place, (type(error), error.details), FAILURE_SECONDS)
+        raise
+    caches["process"].set(place, found, CONFIGURATION_SECONDS)
     return found
 
 

@@ -21,7 +21,8 @@ from accounts.peers import canonical
 
 CONNECT_SECONDS = 3
 SILENCE_SECONDS = 5
-WHOLE_SECONDS = 10  # for all of it: each drop that comes puts off the end of a silence
+# For all of it, an answer or a whole sign-in's several: each drop that comes puts off the end of a silence.
+WHOLE_SECONDS = 10
 MAX_OCTETS = 512 * 1024  # the largest real ones, lists of keys, have some tens of kilobytes
 PIECE = 16 * 1024
 # IPv6 addresses that carry an IPv4 one: IPv4-compatible and mapped, NAT64 (RFC 6052, RFC 8215), 6to4, Teredo.
@@ -33,7 +34,7 @@ DETOURS = [
 
 class OutboundSession(requests.Session):
     """Takes no redirect, no plain HTTP but to this machine in the demo, no private network, no more than 512 KB, and no longer than 10
-    seconds, looking up the name apart.
+    seconds, looking up the name apart; within a Deadline, no longer than is left of that.
 
     Raises what stands in accounts.openid_errors, and requests.RequestException.
     """
@@ -56,6 +57,8 @@ class OutboundSession(requests.Session):
             "stream": True,
         }
         with Deadline(WHOLE_SECONDS) as deadline:
+            if deadline.is_over:  # by what was asked before
+                raise AnswersTooMuch(host=host)
             try:
                 with super().request(method, url, **options) as response:
                     if response.is_redirect:
@@ -74,7 +77,8 @@ class OutboundSession(requests.Session):
 
 
 class Deadline(ExitStack):
-    """When an exchange is over at the latest: from then on its connection is shut, whatever waits for it.
+    """When an exchange is over at the latest: from then on its connection is shut, whatever waits for it. One within
+    another ends with it: so several questions share the time of one.
 
     The time-outs of a socket can't say that, for they begin anew with each octet.
     """
@@ -83,7 +87,8 @@ class Deadline(ExitStack):
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        self._end = time.monotonic() + seconds
+        around = self.current.get(None)
+        self._end = time.monotonic() + (min(seconds, around.left) if around else seconds)
         self.callback(self.current.reset, self.current.set(self))
 
     @property

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import social
+from accounts import outbound, social
 from accounts.addresses import AddressFormField
 from accounts.openid import OpenIDAdapter
 from accounts.openid_errors import NoOrganization, NotOurs, OpenIDRefusal, ProviderFault, reason_of
@@ -71,7 +71,9 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
         raise Http404
     try:
         view = OAuth2CallbackView.adapter_view(OpenIDAdapter(request, provider_id))
-        answer: HttpResponse = view(request)
+        # Configuration, token, keys and person are asked for one after the other, while a thread waits.
+        with outbound.Deadline(outbound.WHOLE_SECONDS):
+            answer: HttpResponse = view(request)
     except SocialApp.DoesNotExist:
         return social.refused(request, NotOurs())
     return answer

@@ -13,6 +13,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
@@ -419,13 +420,17 @@ def connected(watched):
 class Configuration(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked += 1
+        time.sleep(self.server.slowness)
         issuer = f"https://localhost:{self.server.server_address[1]}"
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         body = json.dumps({"issuer": issuer} | dict.fromkeys(names, issuer) | self.server.more).encode()
         self.send_response(200)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    do_POST = do_GET
 
     def log_message(self, format, *args):
         """Nothing to tell."""
@@ -440,7 +445,7 @@ def secured(settings, tmp_path):
     settings.IDENTITY_PROVIDER_CA_FILE = str(tmp_path / "ca.pem")
     settings.IDENTITY_PROVIDER_NETWORKS = ["127.0.0.0/8", "::1/128"]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Configuration)
-    server.more, server.asked = {}, 0
+    server.more, server.asked, server.slowness = {}, 0, 0
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -527,6 +532,41 @@ def test_whoever_begins_a_sign_in_makes_us_ask_once_in_some_minutes(secured, nor
     for _ in range(3):
         assert way_in().authorization("operator@northwind.example").startswith(secured.issuer)
     assert secured.asked == 1
+
+
+def test_who_did_not_answer_is_left_alone_for_some_seconds(
+    secured, northwinds, way_in, typed, cast, client_for
+):
+    secured.more = {"jwks_uri": None}
+    northwinds.app.settings["server_url"] = secured.issuer
+    northwinds.app.save()
+    for _ in range(3):
+        assert "does not work at present" in page(way_in().start("operator@northwind.example"))
+    assert secured.asked == 1
+    client_for(cast.owner, host=None).post(PAGE, typed | {"issuer": secured.issuer, "check": "1"})
+    assert secured.asked == 2
+
+
+def test_questions_of_one_sign_in_share_the_time_of_one(secured, connected):
+    with outbound.Deadline(60), outbound.Deadline(0):
+        connected.clear()
+        with pytest.raises(openid_errors.AnswersTooMuch):
+            discover(secured.issuer)
+        assert connected == []
+
+
+def test_who_comes_back_waits_for_no_more_than_one_answers_time(
+    secured, northwinds, way_in, monkeypatch, caplog
+):
+    northwinds.app.settings["server_url"] = secured.issuer
+    northwinds.app.save()
+    secured.more = {"access_token": "x", "id_token": "x"}
+    visitor = way_in()
+    state = parse_qs(urlsplit(visitor.authorization("operator@northwind.example")).query)["state"][0]
+    monkeypatch.setattr(outbound, "WHOLE_SECONDS", 1)
+    secured.slowness = 0.7  # for the token, and again for the keys
+    visitor.client.get(callback("northwind"), {"code": "x", "state": state})
+    assert "answers-too-much" in caplog.text
 
 
 def test_check_asks_each_time(secured, typed, cast, client_for):

@@ -1,7 +1,7 @@
 """What may stand as a name: in lists, on pages, and at the beginning of our mails."""
 
 import re
-from unicodedata import category
+from unicodedata import category, normalize
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -18,14 +18,22 @@ BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\
     chr(point) for start, end in ((0xFE00, 0xFE0F), (0xE0000, 0xE0FFF)) for point in range(start, end + 1)
 }
 
-# Whatever a program that shows mail makes a link of, or a reader types: URLs, e-mail addresses, names of hosts with any
-# of the dots that browsers read as one, numbers of hosts.
-_DOT = r"[.\u3002\uff0e\uff61]"
+# Whatever a program that shows mail makes a link of, or a reader types or calls: URLs, shares of Windows, e-mail
+# addresses, names of hosts with any of the dots that browsers read as one, hosts with a port, numbers of hosts, telephone
+# numbers. In NFKC, which leaves one more dot beside the full stop.
+_DOT = r"[.\u3002]"
+_SCHEMES = (
+    "bitcoin|callto|data|facetime|facetime-audio|file|geo|im|javascript|magnet|mailto|maps|market|news|nntp|sips?|skype|"
+    "sms|smsto|tel|urn|view-source|webcal|whatsapp|xmpp"
+)
 _ADDRESS = re.compile(
-    r"[a-z][a-z0-9+.-]*://\S*|\b(?:mailto|tel|sms|data|javascript):\S*|\S*@\S*|\bwww\."
-    rf"|[^\W_][\w-]*(?:{_DOT}[\w-]+)*{_DOT}[^\W\d_]{{2,}}|\d+(?:\.\d+){{3}}",
+    rf"[a-z][a-z0-9+.-]*://\S*|\b(?:{_SCHEMES}):\S+|\\\\\w\S*|\S*@\S*|\bwww{_DOT}"
+    rf"|[^\W_][\w-]*(?:{_DOT}[\w-]+)*{_DOT}[^\W\d_]{{2,}}|[^\W\d_][\w-]*:\d{{2,5}}(?!\w)|\d+(?:{_DOT}\d+){{3}}"
+    r"|\d(?:[\s().\u2010-\u2015/-]{0,3}\d){6,}",
     re.IGNORECASE,
 )
+# What stands in the place of an accent or vowel sign without a letter of its own, for `re` takes none for a letter.
+_MARK = "\u02bc"
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
@@ -35,8 +43,12 @@ def is_a_line(text: str) -> bool:
 
 
 def addresses_in(text: str) -> set[str]:
-    """Addresses of websites, people and hosts that stand in a text, also behind invisible letters."""
-    return {_EDGES.sub("", found).casefold() for found in _ADDRESS.findall(visible(text))}
+    """Addresses of websites, people and hosts, and telephone numbers, that stand in a text, also behind invisible letters
+    and in letters and digits that programs read as others (circled, full-width, mathematical).
+    """
+    read = visible(normalize("NFKC", visible(text)))
+    read = "".join(_MARK if category(char)[0] == "M" else char for char in read)
+    return {_EDGES.sub("", found).casefold() for found in _ADDRESS.findall(read)}
 
 
 def visible(text: str) -> str:
@@ -46,14 +58,14 @@ def visible(text: str) -> str:
 
 def validate_name(name: str) -> None:
     """Of a person. Raises ValidationError for line breaks, which in a mail of ours would begin paragraphs that we did not
-    write, and for addresses, to which such a mail would lead people in our name.
+    write, and for addresses and telephone numbers, to which such a mail would lead people in our name.
     """
     if not is_a_line(name):
         raise ValidationError(_("The name must not have line breaks or control characters."), code="name")
     if addresses_in(name):
         raise ValidationError(
             _(
-                "The name must not have an address in it, of a website or for e-mail. Type a space after each full stop."
+                "The name must not have an address or a telephone number in it. Type a space after each full stop."
             ),
             code="name",
         )

@@ -15,12 +15,24 @@ from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
 from accounts.addresses import AddressField
+from accounts.names import addresses_in
 from tenants import slugs
 from tenants.errors import AppendOnly
 from tenants.networks import validate_networks
 
 
-class Provider(models.Model):
+class NamedInMails:
+    """A provider or customer, as mails tell of it."""
+
+    slug: Any
+    name: Any
+
+    def get_mail_name(self) -> str:
+        """As our mails say people's names: never with an address, of which mail programs make a link."""
+        return str(self.slug if addresses_in(self.name) else self.name)
+
+
+class Provider(NamedInMails, models.Model):
     """A managed service provider."""
 
     slug = models.CharField(_("short name"), max_length=slugs.MAX_LENGTH, unique=True)
@@ -41,7 +53,7 @@ class Provider(models.Model):
         return self.name
 
 
-class Customer(TenantMixin, models.Model):
+class Customer(NamedInMails, TenantMixin, models.Model):
     """A provider's customer: one schema, one host. Made by services.create_customer, which finds it a schema."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -21,7 +21,6 @@ from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.links import portal_url
 from accounts.models import User
-from accounts.names import addresses_in
 from accounts.services import create_person
 from tenants import access, audit
 from tenants.errors import (
@@ -358,11 +357,6 @@ def _join(invitation: Invitation, user: User) -> Membership:
     return membership
 
 
-def _mail_name(place: Place) -> str:
-    """As our mails say people's names: never with an address, of which mail programs make a link."""
-    return place.slug if addresses_in(place.name) else place.name
-
-
 def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     """In the reader's language, or for newcomers in that of who invites them. After the commit, never before.
 
@@ -375,8 +369,8 @@ def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     limit = limit_of(invitation) or []
     context = {
         "invitation": invitation,
-        "place": _mail_name(place),
-        "customers": [_mail_name(customer) for customer in limit[:MOST_NAMED]],
+        "place": place.get_mail_name(),
+        "customers": [customer.get_mail_name() for customer in limit[:MOST_NAMED]],
         "more": len(limit[MOST_NAMED:]),
         "by": by,
         "known": known is not None,

@@ -52,6 +52,19 @@ ADDRESSES = [
     "www.evil",
     "ada@evil.example",
     "Go to evil。example now",
+    "evil.ⓒom",
+    "evil\u2024ex\N{SOFT HYPHEN}ample",
+    "evil.ex\N{MATHEMATICAL BOLD SMALL A}mple",
+    "ada\uff20evil",
+    "\uff57\uff57\uff57。evil",
+    "उदाहरण.कॉम",
+    "https\uff1a//evil",
+    "evil:8080",
+    "tel:110",
+    r"\\evil\share",
+    "Call +49 (0)30 / 123-45",
+    "①②③ 456 789",
+    "192。0。2。7",
 ]
 
 
@@ -64,7 +77,16 @@ def test_a_name_leads_nobody_anywhere(cast, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["Zoë\N{NO-BREAK SPACE}Ada", "Dr. J.R. Smith-Jones", "Mehr\N{ZERO WIDTH NON-JOINER}dad", ""]
+    "name",
+    [
+        "Zoë\N{NO-BREAK SPACE}Ada",
+        "Dr. J.R. Smith-Jones",
+        "Mehr\N{ZERO WIDTH NON-JOINER}dad",
+        "अनुपम. शर्मा",
+        "Louis XIV. (2026)",
+        "Team: Ada",
+        "",
+    ],
 )
 def test_a_name_is_written_as_its_language_writes(cast, client_for, name):
     client_for(cast.admin).post("/settings/", {"name": name})

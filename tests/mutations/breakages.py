@@ -441,6 +441,20 @@ BREAKAGES = (
         "accounts/test_identity_provider_setup.py::test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_and_consents",
     ),
     _breaks(
+        "The questions of a sign-in share the time of one",
+        "accounts/views_social.py",
+        "        with outbound.Deadline(outbound.WHOLE_SECONDS):",
+        "        if True:",
+        "accounts/test_identity_provider_setup.py::test_who_comes_back_waits_for_no_more_than_one_answers_time",
+    ),
+    _breaks(
+        "A name is read as mail programs read it",
+        "accounts/names.py",
+        'read = visible(normalize("NFKC", visible(text)))',
+        "read = visible(text)",
+        "accounts/test_people.py::test_a_name_leads_nobody_anywhere",
+    ),
+    _breaks(
         "A customer agrees to the identity provider that it was shown",
         "tenants/services/policy.py",
         "if held is None or held.service != service:",

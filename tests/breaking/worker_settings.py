@@ -23,6 +23,5 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 LOGGING = deepcopy(LOGGING)
 for name in ("celery.worker.strategy", "celery.app.trace"):  # the tests count tasks
     LOGGING["loggers"][name] = {"level": "INFO"}
-LOGGING["loggers"]["celery.beat"] = {"level": "WARNING"}
 
 disk.watch(STORE_ROOT, dict(os.environ))

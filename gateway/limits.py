@@ -96,15 +96,12 @@ class GuessLimits:
             few = failures.own < self._per_pair
             return Standing(group, known=True, goes_ahead=few, allowed=failures.own < self._per_proven)
         few = failures.pair < self._per_pair
-        few_by_itself = failures.own < self._per_pair and failures.pair < self._per_proven
+        ceiling = self._per_proven if proven.pair or proven.address else self._per_pair
+        allowed = failures.own < self._per_pair and failures.pair < ceiling
         if proven.pair:
-            return Standing(group, known=False, goes_ahead=few, allowed=few_by_itself)
+            return Standing(group, known=False, goes_ahead=few, allowed=allowed)
         names = failures.names_from_address if proven.address else failures.names_from_network
-        allowed = (
-            (few_by_itself if proven.address else few)
-            and names < self._per_network
-            and failures.login < self._per_login
-        )
+        allowed = allowed and names < self._per_network and failures.login < self._per_login
         return Standing(group, known=False, goes_ahead=False, allowed=allowed)
 
     def failed(self, login: str, peer: str) -> None:

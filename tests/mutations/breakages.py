@@ -252,7 +252,7 @@ BREAKAGES = (
     _breaks(
         "A network where somebody signed in has a ceiling",
         "gateway/limits.py",
-        "failures.own < self._per_pair and failures.pair < self._per_proven",
+        "failures.own < self._per_pair and failures.pair < ceiling",
         "failures.own < self._per_pair",
         "gateway/test_guess_limits.py::test_a_network_where_somebody_signed_in_has_a_ceiling_all_the_same",
     ),

@@ -8,7 +8,6 @@ A sign-in counts as from a *known* device when either holds:
 Everything else is *new*, a person's very first sign-in too.
 """
 
-import ipaddress
 from typing import NamedTuple
 
 from allauth.account.adapter import get_adapter
@@ -20,7 +19,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.peers import canonical
+from accounts.peers import canonical, network_of
 
 COOKIE = "device"
 COOKIE_SECONDS = 400 * 24 * 3600  # browsers keep none longer
@@ -81,20 +80,14 @@ def user_agent_of(request: HttpRequest) -> str:
     return request.headers.get("User-Agent", "")[:USER_AGENT_LETTERS]
 
 
-def network(address: str) -> str:
-    """The network that an address belongs to, as long as people keep the same one for days."""
-    parsed = ipaddress.ip_address(canonical(address))
-    return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
-
-
 def is_known(request: HttpRequest, user: User) -> bool:
     """Whether this person has been seen with this device. To be asked before the new session is written down."""
     mark = _mark(user)
     if any(constant_time_compare(mark, known) for known in _marks(request)):
         return True
-    here = family(user_agent_of(request)), network(address_of(request))
+    here = family(user_agent_of(request)), network_of(address_of(request))
     earlier = UserSession.objects.filter(user=user).values_list("user_agent", "ip")
-    return any((family(user_agent), network(ip)) == here for user_agent, ip in earlier)
+    return any((family(user_agent), network_of(canonical(ip))) == here for user_agent, ip in earlier)
 
 
 def brought_by(request: HttpRequest, email: str) -> str:

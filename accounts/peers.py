@@ -23,6 +23,14 @@ def canonical(text: str) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
+def network_of(address: str) -> str:
+    """The network that answers for an address, and in which its owner stays for days: /24, or the /48 that a site gets.
+
+    Raises ValueError for what is no address.
+    """
+    return str(ipaddress.ip_network(f"{address}/{48 if ':' in address else 24}", strict=False))
+
+
 class ClientAddress:
     """Rewrites the addresses of a request, before anybody reads them. What a proxy calls none is the proxy's own."""
 

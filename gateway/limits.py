@@ -26,7 +26,9 @@ from typing import Generic, NamedTuple, TypeVar
 import redis
 from django.utils.crypto import salted_hmac
 
-from .peers import address_of, network_of
+from accounts.peers import network_of
+
+from .peers import address_of
 
 log = logging.getLogger("gateway.limits")
 

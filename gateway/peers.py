@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from accounts.peers import canonical
+from accounts.peers import canonical, network_of
 
 NETWORK = 2  # the level that counts for a limit by network: /24, /48
 UNKNOWN = "0.0.0.0"  # noqa: S104  never bound to: the name of a peer that hung up before it could be asked
@@ -17,11 +17,6 @@ def peer_address(transport: Any) -> str:
         return canonical(name[0])
     except (TypeError, IndexError, ValueError, AttributeError):
         return UNKNOWN
-
-
-def network_of(peer: str) -> str:
-    """The network that answers for this address: /24, or the /48 that a site gets."""
-    return _net(peer, 48 if ":" in peer else 24)
 
 
 def address_of(peer: str) -> str:

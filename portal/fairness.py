@@ -5,14 +5,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
-from accounts.devices import address_of, network
+from accounts.devices import address_of
+from accounts.peers import network_of
 from tenants.access import providers_of
 
 log = logging.getLogger(__name__)
@@ -109,27 +110,24 @@ class FairPlaces:
     def __call__(self, request: Any) -> HttpResponseBase:
         if not _is_costly(request):
             return self.get_response(request)
-        line = self._places.line(_counted_for(request))
         began = time.monotonic()
-        try:
-            line.__enter__()
-        except Full:
-            log.warning(
-                "put off after %.1f s: too much at once of one person or customer", time.monotonic() - began
-            )
-            page = HttpResponse(render_to_string("busy.html"), status=503)
-            page["Retry-After"] = str(RETRY_SECONDS)
-            return page
-        sending = False
-        try:
+        with ExitStack() as place:
+            try:
+                place.enter_context(self._places.line(_counted_for(request)))
+            except Full:
+                log.warning(
+                    "put off after %.1f s: too much at once of one person or customer",
+                    time.monotonic() - began,
+                )
+                page = HttpResponse(render_to_string("busy.html"), status=503)
+                page["Retry-After"] = str(RETRY_SECONDS)
+                return page
             response = self.get_response(request)
-            sending = _is_file(request) and isinstance(response, StreamingHttpResponse)
-        finally:
-            if not sending:
-                line.__exit__(None, None, None)
-        if sending:  # the work is done meanwhile
-            response._resource_closers.append(lambda: line.__exit__(None, None, None))  # type: ignore[attr-defined]
-        return response
+            if _is_file(request) and isinstance(
+                response, StreamingHttpResponse
+            ):  # the work is done meanwhile
+                response._resource_closers.append(place.pop_all().close)  # type: ignore[attr-defined]
+            return response
 
 
 def _is_costly(request: HttpRequest) -> bool:
@@ -159,7 +157,7 @@ def _counted_for(request: Any) -> list[Limit]:
             Limit(("elsewhere", request.path_info), *OF_AN_IDENTITY_PROVIDER),
         ]
     if not request.user.is_authenticated:
-        return [Limit(("network", network(address_of(request))), *OF_A_NETWORK)]
+        return [Limit(("network", network_of(address_of(request))), *OF_A_NETWORK)]
     if _is_file(request):
         return _counted_for_file(request)
     customer = request.customer and request.customer.pk

@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from accounts import devices
 from accounts.addresses import canonical
 from accounts.models import User
+from accounts.peers import network_of
 
 LIMITS_OF = "allauth.account"
 LATELY_SECONDS = 30 * 24 * 3600  # a holiday, and then the same desk
@@ -52,7 +53,7 @@ def place_of(request: HttpRequest, login: str) -> str:
 
     By default the host is part of it: five guesses on each of 300 customers' hosts.
     """
-    place = own_place(request, login) or f"network:{devices.network(devices.address_of(request))}"
+    place = own_place(request, login) or f"network:{network_of(devices.address_of(request))}"
     return f"{_everywhere(login)}:{place}"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 
+from accounts.peers import network_of
 from mailboxes import errors
 from mailboxes.services import collection, refusals
 from mailboxes.vault import MistypedPassword, Secret, parse_password
@@ -19,7 +20,6 @@ from mailboxes.vault import MistypedPassword, Secret, parse_password
 from ..errors import Overloaded
 from ..lanes import Lanes
 from ..limits import GuessLimits, Standing, pair_of
-from ..peers import network_of
 from ..threads import Threads, finish
 from .replies import Interrupted, Refused
 

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 FEW = 1000  # marked messages that a sign-in looks at again; the janitor looks at all
 
 
-def mark(uid: UUID, blob: str, trouble: str) -> bool:
-    """A message's blob turned out to be missing, cut or altered; whether that is news. In the customer's schema.
+def mark(uid: UUID, blob: str, trouble: str) -> None:
+    """A message's blob turned out to be missing, cut or altered; the log says it once. In the customer's schema.
 
     Not when the message has another blob by now. `trouble` goes to the log and is never a part of the mail. Raises
     StoreFailed.
@@ -30,16 +30,14 @@ def mark(uid: UUID, blob: str, trouble: str) -> bool:
     unmarked = Message.objects.filter(uid=uid, blob=blob, damaged_at=None)
     row = unmarked.values_list("octets", "mailbox__address").first()
     if row is None:
-        return False
+        return
     octets, address = row
     damaged_at, damage = timezone.now(), Message.Damage.MISSING
     file = store().look_at(blob)
     if file and _is_whole(file, octets):
         damaged_at, damage = _just_after(file), Message.Damage.ALTERED
-    if not unmarked.update(damaged_at=damaged_at, damage=damage):
-        return False
-    log.error("a message is damaged mailbox=%s message=%s blob=%s: %s", address, uid.hex, blob, trouble)
-    return True
+    if unmarked.update(damaged_at=damaged_at, damage=damage):
+        log.error("a message is damaged mailbox=%s message=%s blob=%s: %s", address, uid.hex, blob, trouble)
 
 
 def take_back(uid: UUID, blob: str, damaged_at: datetime) -> bool:
@@ -68,12 +66,11 @@ def try_again(mailbox_id: UUID) -> None:
     Message.objects.filter(mailbox=mailbox_id, damaged_at__isnull=False).update(damaged_at=None, damage="")
 
 
-def try_all_again(customer: Customer, *, by: Actor) -> int:
-    """The same for all of a customer's; returns how many were marked. Raises NotAllowed."""
+def try_all_again(customer: Customer, *, by: Actor) -> None:
+    """The same for all of a customer's. Raises NotAllowed."""
     access.require(by, access.PLATFORM, access.Right.CHECK_STORE)
     with tenant_context(customer):
-        marked = Message.objects.filter(damaged_at__isnull=False)
-        return marked.update(damaged_at=None, damage="")
+        Message.objects.filter(damaged_at__isnull=False).update(damaged_at=None, damage="")
 
 
 def is_restored(file: os.stat_result, octets: int, damaged_at: datetime, damage: str) -> bool:

@@ -9,23 +9,10 @@ from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
-from accounts.actors import SYSTEM, Actor, System
+from accounts.actors import System
 from accounts.models import User
 from tenants.errors import NotAllowed
 from tenants.models import Customer, Membership, Provider
-
-__all__ = [
-    "PLATFORM",
-    "SYSTEM",
-    "Actor",
-    "Platform",
-    "Right",
-    "System",
-    "customers_of",
-    "providers_of",
-    "require",
-    "rights_of",
-]
 
 
 class Platform:

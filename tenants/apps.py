@@ -9,4 +9,4 @@ class TenantsConfig(AppConfig):
     verbose_name = _("providers and customers")
 
     def ready(self) -> None:
-        from tenants import signals  # noqa: F401, PLC0415 - its receivers need the models
+        from tenants import answering, signals  # noqa: F401, PLC0415 - their receivers need the models

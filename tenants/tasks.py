@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from tenants import answering, domains, spares, staff_notices  # noqa: F401 - signs of life, and mails
+from tenants import domains, spares
 
 
 @shared_task(ignore_result=True)

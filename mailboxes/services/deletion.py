@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts.actors import Actor
+from accounts.actors import SYSTEM, Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock, Message
 from mailboxes.services import jobs, tallies
@@ -98,7 +98,7 @@ def finish_deletion(customer: Customer, job: Job) -> bool:
     )
     audit.record(
         ACTION,
-        by=access.SYSTEM,
+        by=SYSTEM,
         customer=customer,
         target=("mailbox", str(mailbox.pk), mailbox.name),
         data=sign(facts),

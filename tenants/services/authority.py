@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from accounts.actors import System
 from accounts.models import User
 from tenants.access import (
     CUSTOMER_RIGHTS,
@@ -12,7 +13,6 @@ from tenants.access import (
     PROVIDER_RIGHTS,
     ROLE_RIGHTS,
     Right,
-    System,
     require,
     rights_of,
 )

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from accounts import mails
-from accounts.actors import SYSTEM, Actor
+from accounts.actors import SYSTEM, Actor, System
 from accounts.addresses import check as check_address
 from accounts.links import portal_url
 from accounts.models import User
@@ -239,7 +239,7 @@ def hash_of(secret: str) -> str:
 
 def _refuse_the_system(by: Actor) -> None:
     """An invitation is good for as long as a person stands for it."""
-    if isinstance(by, access.System):
+    if isinstance(by, System):
         raise NotAllowed
 
 

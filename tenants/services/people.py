@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from accounts.actors import SYSTEM, Actor
+from accounts.actors import SYSTEM, Actor, System
 from accounts.services import create_person
 from tenants import access, audit, staff_notices
 from tenants.access import ROLE_RIGHTS, Right
@@ -208,13 +208,13 @@ def _leave_an_owner(membership: Membership, *, by: Actor) -> None:
 
     Who stands at that server may, for they can put it right.
     """
-    if not isinstance(by, access.System):
+    if not isinstance(by, System):
         check_owner_stays([membership])
 
 
 def _record(action: str, membership: Membership, *, by: Actor, as_staff: bool, **data: Any) -> None:
     """In the trail; and by mail when platform staff did it, whom the person does not meet at their place."""
-    by_staff = as_staff and not isinstance(by, access.System)
+    by_staff = as_staff and not isinstance(by, System)
     event = audit.record(
         action,
         by=by,

@@ -10,11 +10,12 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
+from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, save_settings, void_reset_links
 from tenants import audit, staff_notices
-from tenants.access import PLATFORM, SYSTEM, Actor, Right, require, rights_of
+from tenants.access import PLATFORM, Right, require, rights_of
 from tenants.errors import NotAllowed, PersonExists
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
 from tenants.services.authority import lock_all, may_change_superusers, place_of

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission
 
+from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants.access import (
     CUSTOMER_RIGHTS,
@@ -11,7 +12,6 @@ from tenants.access import (
     PROVIDER_RIGHTS,
     ROLE_RIGHTS,
     STAFF_PERMISSIONS,
-    SYSTEM,
     Right,
     customers_of,
     providers_of,

@@ -17,6 +17,7 @@ import mailboxes.services
 import tenants.activity
 import tenants.identity
 import tenants.services
+from accounts.actors import SYSTEM
 from accounts.errors import NoSuchSession, SomebodyElses
 from accounts.models import User
 from accounts.services import create_person
@@ -25,7 +26,7 @@ from mailboxes.models import Job, Mailbox
 from mailboxes.services import creation, damage, delivery, janitor, jobs, offers, passwords
 from mailboxes.work.slices import work_slice
 from tenants import errors, identity
-from tenants.access import SYSTEM, Right
+from tenants.access import Right
 from tenants.models import Customer, IdentityProvider, Invitation, Membership, Provider
 from tenants.services.authority import limit_to
 from tenants.services.invitations import hash_of

@@ -1,7 +1,10 @@
-"""What may come with a request: a form of modest size, whole, without files and NUL. Judged before anything reads it."""
+"""What may come with a request: a form of modest size, whole, without files, and text that is one. Judged before anything
+reads it.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
+from unicodedata import combining, normalize
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -12,12 +15,17 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import translation
 
+# Of marks upon one letter; Unicode's own bound is 30 (UAX #15, 13), and the longest that people type stays below. Bringing
+# text into a normal form takes the square of it, with all threads waiting: some 100 KB of marks would stop a process.
+MARKS_MAX = 100
+FIRST_MARK = "\u0300"
+
 
 class ModestBodies:
     """Refuses by its header what is too large (413) or does not say how large it is (411), unread.
 
     What it lets through it has read whole: half a form, whose sender was cut off, is no form (400). Nor is what has a
-    NUL in it, which no browser sends and no text of PostgreSQL can hold.
+    NUL in it, which no browser sends and no text of PostgreSQL can hold, or a tower of marks, which no language writes.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -35,8 +43,11 @@ class ModestBodies:
                 whole = False
             if not whole:
                 return HttpResponseBadRequest("Incomplete request", content_type="text/plain")
-        if _has_nul(request):
-            raise BadRequest("a NUL in path, query, cookies or form")
+        for text in _texts(request):
+            if "\0" in text:
+                raise BadRequest("a NUL in path, query, cookies or form")
+            if _has_tower(text):
+                raise BadRequest("more marks upon a letter than any language writes")
         return self.get_response(request)
 
 
@@ -60,14 +71,27 @@ def is_refused(length: str, *, chunked: bool) -> bool:
     return bool(length) and not (length.isdecimal() and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
-def _has_nul(request: HttpRequest) -> bool:
-    """As the octet itself, or written as forms write it; a person's own "%00" comes as %2500."""
-    encoded = f"{request.path_info}?{request.META.get('QUERY_STRING', '')}".encode()
-    body = request.body
-    if request.content_type == "application/x-www-form-urlencoded":
-        encoded += body
-    cookies = "".join(request.COOKIES.values())  # where it may be written as an octal number
-    return b"%00" in encoded or b"\0" in encoded or b"\0" in body or "\0" in cookies
+def _texts(request: HttpRequest) -> Iterator[str]:
+    """All that anything here reads, as it reads it: however a form is sent, and whatever it says of its letters."""
+    yield request.path_info
+    yield from request.COOKIES.values()  # where a NUL may be written as an octal number
+    for fields in (request.GET, request.POST):
+        for name, values in fields.lists():
+            yield name
+            yield from values
+
+
+def _has_tower(text: str) -> bool:
+    if len(text) <= MARKS_MAX or text.isascii():
+        return False
+    run = 0
+    for char in text:
+        # Some marks are none of their own, but stand for two.
+        is_mark = char >= FIRST_MARK and combining(normalize("NFD", char)[0])
+        run = run + 1 if is_mark else 0
+        if run > MARKS_MAX:
+            return True
+    return False
 
 
 def _refuse(request: HttpRequest, status: int) -> HttpResponse:

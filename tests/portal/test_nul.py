@@ -1,4 +1,8 @@
-"""A NUL, which no text of the database can hold, is a bad request wherever it stands, and never an error of ours."""
+"""A NUL, which no text of the database can hold, is a bad request wherever it stands, and never an error of ours. So is a
+tower of marks, which would hold all threads of a process.
+"""
+
+import base64
 
 import pytest
 
@@ -34,6 +38,32 @@ def test_in_a_form_however_it_is_sent(staff, cast):
         assert staff.post(path, "name=a%00b&login=%00", content_type=FORM).status_code == 400
 
 
+def test_in_a_part_that_is_written_in_other_letters(staff):
+    part = b'--b\r\nContent-Disposition: form-data; name="name"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    body = part + base64.b64encode(b"a\0b") + b"\r\n--b--\r\n"
+    assert staff.generic("POST", "/settings/", body, "multipart/form-data; boundary=b").status_code == 400
+
+
+def test_in_letters_that_the_form_names_itself(staff):
+    body = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\na+AAA-b\r\n--b--\r\n'
+    assert (
+        staff.generic(
+            "POST", "/settings/", body, "multipart/form-data; boundary=b; charset=utf-7"
+        ).status_code
+        == 400
+    )
+
+
+# Two kinds that each normal form sorts apart, and one that is none by itself but stands for two.
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0f73"])
+@pytest.mark.parametrize("field", ["next", "login", "password"])
+def test_a_tower_of_marks_is_no_text(client_for, field, marks):
+    browser = client_for(None, host="acme")
+    form = {"login": "somebody@acme.example", "password": PASSWORD, field: "http://a" + marks * 101}
+    assert browser.post("/accounts/login/", form).status_code == 400
+    assert browser.get("/accounts/login/", {"next": "http://a" + marks * 101}).status_code == 400
+
+
 def test_in_the_cookie_of_a_session(client_for):
     browser = client_for(None, host="acme")
     browser.cookies["sessionid"] = "a\0b"
@@ -45,3 +75,9 @@ def test_who_types_a_per_cent_sign_and_two_noughts_is_understood(client_for, cas
     assert browser.post("/accounts/login/", {"login": "100%00", "password": PASSWORD}).status_code == 200
     body = "login=100%2500&password=x"
     assert browser.post("/accounts/login/", body, content_type=FORM).status_code == 200
+
+
+def test_any_number_of_letters_may_have_marks(cast, client_for):
+    browser = client_for(None, host="acme")
+    words = "s\u0323\u0307" * 100 + "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd" * 100
+    assert browser.post("/accounts/login/", {"login": words, "password": PASSWORD}).status_code == 200

@@ -234,6 +234,20 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
     assert AuditEvent.objects.filter(action="identity_provider.domain_proven").exists()
 
 
+def test_it_signs_in_nobody_of_a_domain_that_has_not_agreed_whomever_it_names(northwinds, openid, way_in):
+    admin, leads = "admin@acme.example", "operator@northwind.example"
+    openid.knows(admin)
+    before, after = way_in(), way_in()
+    before.signs_in(leads, there_as=admin)
+    assert before.client.get("/settings/").status_code == 200
+    ProvenDomain.objects.get(domain="acme.example").delete()
+
+    after.signs_in(leads, there_as=admin)
+
+    assert not after.is_signed_in
+    assert before.client.get("/settings/").status_code == 302, "and the session that it opened is over"
+
+
 @pytest.fixture
 def look_again():
     """What is done once a day: each proof by a task of its own, so that no name server keeps us from the others."""

@@ -191,6 +191,21 @@ BREAKAGES = (
         "",
         _ACCESS + "who_was_switched_off_a_moment_ago_may_nothing_with_an_older_copy_either",
     ),
+    _breaks(
+        "A page that strays into a customer's schema leaves nobody there",
+        "tenants/middleware.py",
+        "            audit.origin.reset(origin)\n            leave_for_public()",
+        "            audit.origin.reset(origin)",
+        "tenants/test_gate.py::test_a_page_that_strays_into_a_schema_leaves_nobody_there",
+    ),
+    _breaks(
+        "An identity provider signs in nobody of a domain that has not agreed to it, whomever it names",
+        "tenants/identity_gate.py",
+        "            and found.provider.proven_domains.filter(domain=domain_of(user.email)).exists()\n",
+        "",
+        "accounts/test_identity_provider_setup.py"
+        "::test_it_signs_in_nobody_of_a_domain_that_has_not_agreed_whomever_it_names",
+    ),
     # --- One can't take all ---
     _breaks(
         "Commands that came together are answered one in each turn",

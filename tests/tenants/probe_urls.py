@@ -1,5 +1,7 @@
 """A customer's host whose pages tell which schema they run in, and fail on demand."""
 
+from typing import Any, cast
+
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path
@@ -50,6 +52,12 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(search_path() for _ in range(2))
 
 
+def stray(request: HttpRequest) -> HttpResponse:
+    """Enters a customer's schema by no block that would leave it again."""
+    cast(Any, connection).set_schema("c_acme")
+    return HttpResponse(search_path())
+
+
 def act(request: HttpRequest) -> HttpResponse:
     audit.record("probe.acted", by=request.user, target=Provider.objects.first())
     return HttpResponse()
@@ -63,5 +71,6 @@ urlpatterns = [
     path("rolled-back/", rolled_back),
     path("rolled-back-in-part/", rolled_back_to_savepoint),
     path("stream/", stream),
+    path("stray/", stray),
     path("act/", act),
 ]

@@ -16,7 +16,7 @@ PAGES = ["/", "/mailboxes/", "/mailboxes/new/", "/settings/", "/accounts/login/"
 
 @pytest.fixture
 def probe(settings):
-    settings.ROOT_URLCONF = "tests.tenants.probe_urls"
+    settings.ROOT_URLCONF = settings.PUBLIC_SCHEMA_URLCONF = "tests.tenants.probe_urls"
 
 
 def at(host, **options):
@@ -145,6 +145,11 @@ def test_a_page_that_fails_leaves_no_schema_behind(committed_db, cast, client_fo
         client_for(cast.admin).get(page)
     assert (connection.schema_name, search_path()) == ("public", "public")
     assert client_for(cast.admin, raise_request_exception=False).get(page).status_code == 500
+    assert (connection.schema_name, search_path()) == ("public", "public")
+
+
+def test_a_page_that_strays_into_a_schema_leaves_nobody_there(cast, client_for, probe):
+    assert client_for(cast.owner, host=None).get("/stray/").content == b"c_acme, public"
     assert (connection.schema_name, search_path()) == ("public", "public")
 
 

@@ -27,14 +27,15 @@ _SCHEMES = (
     "sms|smsto|tel|urn|view-source|webcal|whatsapp|xmpp"
 )
 _ADDRESS = re.compile(
-    rf"[a-z][a-z0-9+.-]*://\S*|\b(?:{_SCHEMES}):\S+|\\\\\w\S*|\S*@\S*|\bwww{_DOT}"
-    rf"|[^\W_][\w-]*(?:{_DOT}[\w-]+)*{_DOT}[^\W\d_]{{2,}}|[^\W\d_][\w-]*:\d{{2,5}}(?!\w)|\d+(?:{_DOT}\d+){{3}}"
-    r"|\d(?:[\s().\u2010-\u2015/-]{0,3}\d){6,}",
+    rf"(?<![a-z0-9+.-])[a-z0-9+.-]+://\S*|\b(?:{_SCHEMES}):\S+|\\\\\w\S*|(?<!\S)[^\s@]*@\S*|\bwww{_DOT}"
+    rf"|(?<![\w.\u3002-])[\w.\u3002-]*[\w-]{_DOT}[^\W\d_]{{2,}}|(?<![\w-])(?=[\d_-]*[^\W\d_])[\w-]+:\d{{2,5}}(?!\w)"
+    rf"|(?<!\d)\d+(?:{_DOT}\d+){{3}}|\d(?:[\s().\u2010-\u2015/-]{{0,3}}\d){{6,}}",
     re.IGNORECASE,
 )
-# What stands in the place of an accent or vowel sign without a letter of its own, for `re` takes none for a letter.
+# What stands in the place of an accent or vowel sign without a letter of its own, and of a picture, for `re` takes none
+# for a letter, and hosts have them.
 _MARK = "\u02bc"
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+_EDGES = re.compile(r"^[\W_]+|(?<![\W_])[\W_]+$")
 
 
 def is_a_line(text: str) -> bool:
@@ -47,7 +48,7 @@ def addresses_in(text: str) -> set[str]:
     and in letters and digits that programs read as others (circled, full-width, mathematical).
     """
     read = visible(normalize("NFKC", visible(text)))
-    read = "".join(_MARK if category(char)[0] == "M" else char for char in read)
+    read = "".join(_MARK if category(char)[0] == "M" or category(char) == "So" else char for char in read)
     return {_EDGES.sub("", found).casefold() for found in _ADDRESS.findall(read)}
 
 

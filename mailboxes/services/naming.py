@@ -22,8 +22,10 @@ SPACE, MARKS = "Zs", {"Mn", "Me"}  # of Unicode's categories
 def clean_name(name: str) -> str:
     """Raises InvalidName."""
     name = _with_plain_spaces(name)
+    if len(name) > NAME_LENGTH or not is_a_line(name):
+        raise errors.InvalidName
     canonical = canonical_name(name)
-    if not 0 < len(canonical) <= CANONICAL_LENGTH or len(name) > NAME_LENGTH or not is_a_line(name):
+    if not 0 < len(canonical) <= CANONICAL_LENGTH:
         raise errors.InvalidName
     if _marks_in_a_row(canonical) > MARKS_IN_A_ROW:
         raise errors.TooManyMarks

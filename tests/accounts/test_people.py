@@ -65,6 +65,10 @@ ADDRESSES = [
     "Call +49 (0)30 / 123-45",
     "①②③ 456 789",
     "192。0。2。7",
+    "i\N{HEAVY BLACK HEART}.evil",
+    "\N{PILE OF POO}.evil",
+    "éhttps://evil",
+    "Ada(ada@evil",
 ]
 
 
@@ -92,6 +96,16 @@ def test_a_name_is_written_as_its_language_writes(cast, client_for, name):
     client_for(cast.admin).post("/settings/", {"name": name})
     cast.admin.refresh_from_db()
     assert cast.admin.name == name
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("letters", ["a", "a-", "a.", "1.", "1 ", "!"])
+def test_a_name_of_any_length_is_judged_before_anybody_notices(cast, client_for, letters):
+    """Hours of work, if it took the square of it, while all threads of the process wait."""
+    page = client_for(cast.admin).post("/settings/", {"name": letters * 400_000})
+    assert "at most 100" in page.content.decode()
+    cast.admin.refresh_from_db()
+    assert cast.admin.name == "Admin"
 
 
 def test_the_settings_say_so_beside_the_name(cast, client_for):

@@ -412,6 +412,15 @@ def test_clearing_locked_mail_does_not_stop_a_reencryption(fill, reset, collect,
     assert collect(third) == [b"two"]
 
 
+def test_mail_that_is_given_up_twice_goes_by_one_job(fill, reset, work):
+    fill(b"one")
+    _, first = reset(locked_mail="delete")
+    fill(b"two")
+    _, second = reset(locked_mail="delete")
+    assert (second.pk, second.total) == (first.pk, 2)
+    assert work(second).done == 2
+
+
 def test_a_failed_job_of_a_mailbox_that_is_being_deleted_is_over(fill, reset, work, acme, acme_mailbox):
     fill(b"one")
     _, job = reset(acme_mailbox.password)

@@ -280,8 +280,10 @@ except ValueError as _error:
 DNS_SERVER = env.text("GATEHOUSE_DNS_SERVER")
 try:
     if DNS_SERVER:
-        ip_address(DNS_SERVER.rpartition(":")[0].strip("[]"))
-        int(DNS_SERVER.rpartition(":")[2])
+        _host, _, _port = DNS_SERVER.rpartition(":")
+        ip_address(_host.strip("[]"))
+        if not 0 < int(_port) < 65536:
+            raise ValueError(f"There is no port {_port}")
 except ValueError as _error:
     env.complain("GATEHOUSE_DNS_SERVER", f"{_error}.", "Use an IP address and a port, such as 192.0.2.53:53.")
     DNS_SERVER = ""

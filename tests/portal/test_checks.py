@@ -3,12 +3,16 @@
 import base64
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mailboxes.vault import PrivateKey
 from portal import certificate, checks, secrets
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY = base64.b64encode(bytes(range(32))).decode()
 
 
@@ -83,6 +87,32 @@ def test_right_settings_have_nothing_to_complain_about(right):
 def test_one_wrong_setting_is_one_complaint(right, name, value, expected):
     setattr(right, name, value)
     assert found() == [f"gatehouse.{expected}"]
+
+
+@pytest.mark.parametrize("name_server", ["ns.example:53", "192.0.2.53", "[2001:db8::53]:65536"])
+def test_each_variable_that_makes_no_sense_is_named(name_server):
+    wrong = {
+        "DATABASE_URL": "mysql://localhost/x",
+        "DEBUG": "perhaps",
+        "GATEHOUSE_DNS_SERVER": name_server,
+        "GATEHOUSE_IDP_NETWORKS": "10.0.0.0/8, 10.0.0.1/8",
+        "GATEHOUSE_POP3_PER_NETWORK": "many",
+        "GATEHOUSE_SMTP_URL": "ftp://mail.example",
+        "REDIS_URL": "http://localhost",
+    }
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from portal.settings import env; print(*(wrong[0] for wrong in env.problems))",
+        ],
+        cwd=ROOT,
+        env={**os.environ, **wrong},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert sorted(told.split()) == sorted(wrong)
 
 
 def test_no_certificate_at_all_is_a_warning(right):

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.utils import timezone
 
 from accounts import mails, outbox
+from accounts.actors import Actor
 from accounts.models import PendingMail, User
-from tenants import activity_words
+from tenants import activity_words, audit
 from tenants.models import AuditEvent, Customer, Provider
 
 ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
@@ -23,6 +25,12 @@ TEMPLATES = {
 }
 KIND = "tenants/staff_notice"
 NEWS = timedelta(hours=12)  # longer than a mail server may be away; older events are history
+
+
+def record(action: str, person: User, *, by: Actor, data: dict[str, Any] | None = None) -> None:
+    """Write down what was done to a person's account where people look for it, and mail it to them after the commit."""
+    event, *_elsewhere = audit.record_everywhere(action, person, by=by, data=data)
+    announce(event)
 
 
 def announce(event: AuditEvent) -> None:

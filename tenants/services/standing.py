@@ -66,10 +66,7 @@ def change_person(
     if after:
         User.objects.filter(pk=current.pk).update(**access)
         current.groups.set(groups)
-        event, *_elsewhere = audit.record_everywhere(
-            "person.access-changed", current, by=by, data={"before": before, "after": after}
-        )
-        staff_notices.announce(event)
+        staff_notices.record("person.access-changed", current, by=by, data={"before": before, "after": after})
     if is_active != current.is_active:
         (reopen if is_active else close)(current, by=by)
     _change_details(current, by=by, name=name, language=language, time_zone=time_zone, theme=theme)
@@ -121,10 +118,7 @@ def _change_address(user: User, email: str, *, by: Actor) -> None:
             User.objects.filter(pk=user.pk).update(email=email)
     except IntegrityError as error:
         raise PersonExists(email=email) from error
-    event, *_elsewhere = audit.record_everywhere(
-        "person.address-changed", user, by=by, data={"before": before, "email": email}
-    )
-    staff_notices.announce(event)
+    staff_notices.record("person.address-changed", user, by=by, data={"before": before, "email": email})
 
 
 def _invitations_of(user: User) -> Any:

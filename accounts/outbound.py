@@ -33,8 +33,8 @@ DETOURS = [
 
 
 class OutboundSession(requests.Session):
-    """Takes no redirect, no plain HTTP but to this machine in the demo, no private network, no more than 512 KB, and no longer than 10
-    seconds, looking up the name apart; within a Deadline, no longer than is left of that.
+    """Takes no redirect, no plain HTTP but to this machine in the demo, no private network, no more than 512 KB, and no
+    longer than 10 seconds, looking up the name apart; within a Deadline, no longer than is left of that.
 
     Raises what stands in accounts.openid_errors, and requests.RequestException.
     """

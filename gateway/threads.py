@@ -54,7 +54,9 @@ class Threads:
 
 
 async def finish(future: "Future[T]", within: float) -> T:
-    """Wait for a started call. A call that has not begun by then never will; one that has runs on by itself."""
+    """The result of a started call. Raises what it raises, and Overloaded when `within` seconds were not enough: then a
+    call that has not begun never will, and one that has runs on by itself.
+    """
     waiting = asyncio.wrap_future(future)
     waiting.add_done_callback(
         lambda done: done.cancelled() or done.exception()

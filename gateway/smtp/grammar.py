@@ -71,7 +71,7 @@ def parse_command(line: bytes) -> Command:
 
 
 def parse_hello(argument: str) -> str:
-    """The name a client gives itself; anything will do, for nothing is decided by it."""
+    """The name a client gives itself; anything but nothing will do, for nothing is decided by it. Raises Refused."""
     if not argument:
         raise Refused(replies.ARGUMENT)
     return argument

@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
 from mailboxes.services import damage, refusals
-from mailboxes.services.keyring import Keyring, hold_keys, renew, spend_the_time, unlock
+from mailboxes.services.keyring import Keyring, hold_keys, lock_and_keyring, renew_lock, spend_the_time
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import (
@@ -63,7 +63,7 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str, network: str
         raise errors.BadCredentials
     with tenant_context(entry.customer):
         try:
-            lock, keyring = unlock(entry.customer.pk, entry.mailbox_id, secret)
+            lock, keyring = lock_and_keyring(entry.customer.pk, entry.mailbox_id, secret)
         except WrongPassword:
             raise errors.BadCredentials from None
         session = uuid4()
@@ -75,7 +75,7 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str, network: str
             if not _take_lock(entry.mailbox_id, session):
                 raise errors.MaildropInUse
             context = LockContext(entry.customer.pk, entry.mailbox_id)
-            renew(lock, keyring[lock.key_id], secret, context)
+            renew_lock(lock, keyring[lock.key_id], secret, context)
             refusals.end(entry.mailbox_id, network)
         damage.take_back_restored(entry.mailbox_id)
         # One that can't be opened is left out: some clients stop there, at each visit.

@@ -27,10 +27,10 @@ def open_keyring(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyri
 
     Runs in the customer's schema. Raises WrongPassword; Tampered when a lock was altered.
     """
-    return unlock(customer_id, mailbox_id, password)[1]
+    return lock_and_keyring(customer_id, mailbox_id, password)[1]
 
 
-def unlock(customer_id: UUID, mailbox_id: UUID, password: Secret) -> tuple[KeyLock, Keyring]:
+def lock_and_keyring(customer_id: UUID, mailbox_id: UUID, password: Secret) -> tuple[KeyLock, Keyring]:
     """As open_keyring, with the password lock that was opened."""
     locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id)
     lock = locks.filter(key__state=MailboxKey.State.CURRENT, kind=KeyLock.Kind.PASSWORD).first()
@@ -40,7 +40,7 @@ def unlock(customer_id: UUID, mailbox_id: UUID, password: Secret) -> tuple[KeyLo
     return lock, _open_from(lock, password, LockContext(customer_id, mailbox_id))
 
 
-def renew(lock: KeyLock, private: PrivateKey, password: Secret, context: LockContext) -> None:
+def renew_lock(lock: KeyLock, private: PrivateKey, password: Secret, context: LockContext) -> None:
     """Make the password lock of an earlier release anew, at today's cost; in a transaction that holds its key.
 
     Nobody else can: it takes the password. The new lock opens the same key by the same password, so whoever has a copy

@@ -141,7 +141,10 @@ def enrol(
     by: Actor,
     as_staff: bool = False,
 ) -> Membership:
-    """add_membership inside another act's transaction; `customers` is a checked limit, and None means all."""
+    """add_membership inside another act's transaction, which has asked already; raises what it does.
+
+    `customers` is a checked limit, and None means all.
+    """
     check_role(role, provider=provider, customer=customer)
     try:
         with transaction.atomic():

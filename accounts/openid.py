@@ -22,8 +22,15 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts.addresses import check as check_address
-from accounts.openid_errors import BadToken, Incomplete, NoConfiguration, OtherIssuer, ProviderFault
-from accounts.outbound import OutboundSession, check_scheme
+from accounts.openid_errors import (
+    BadToken,
+    Incomplete,
+    NoConfiguration,
+    OtherIssuer,
+    ProviderFault,
+    TooManyAtOnce,
+)
+from accounts.outbound import OutboundSession, check_scheme, one_of_few
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +64,7 @@ def discover(issuer: str) -> dict[str, Any]:
     """The issuer's configuration as it is now, with every address in it that matters. Raises ProviderFault's kinds."""
     url = issuer.rstrip("/") + CONFIGURATION
     check_scheme(url)
-    with OutboundSession() as session:
+    with one_of_few(issuer), OutboundSession() as session:
         document = _json(session.get(url), url)
     named = str(document.get("issuer", ""))
     if named.rstrip("/") != issuer.rstrip("/"):
@@ -80,6 +87,8 @@ def configuration_of(issuer: str) -> dict[str, Any]:
         raise fault(**details)
     try:
         found = discover(issuer)
+    except TooManyAtOnce:  # which says nothing about the service
+        raise
     except ProviderFault as error:
         caches["process"].set(place, (type(error), error.details), FAILURE_SECONDS)
         raise

@@ -4,7 +4,7 @@ OpenIDRefusal
     ProviderFault (the identity provider, or how it was set up; its owner is told in detail by "Check")
         NotEncrypted, LeadsElsewhere
         Unreached
-            PrivateNetwork, Unreachable, AnswersTooMuch
+            PrivateNetwork, Unreachable, AnswersTooMuch, TooManyAtOnce
         NoConfiguration, OtherIssuer, Incomplete
         BadToken
     NoOrganization
@@ -81,6 +81,12 @@ class AnswersTooMuch(Unreached):
     """Or too slowly."""
 
     code = "answers-too-much"
+
+
+class TooManyAtOnce(Unreached):
+    """Others ask it, or other services, and wait."""
+
+    code = "too-many-at-once"
 
 
 class NoConfiguration(ProviderFault):

@@ -4,7 +4,9 @@ import ipaddress
 import socket
 import threading
 import time
-from contextlib import ExitStack, suppress
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,15 +18,28 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from accounts.openid_errors import AnswersTooMuch, LeadsElsewhere, NotEncrypted, PrivateNetwork, Unreachable
+from accounts.openid_errors import (
+    AnswersTooMuch,
+    LeadsElsewhere,
+    NotEncrypted,
+    PrivateNetwork,
+    TooManyAtOnce,
+    Unreachable,
+)
 from accounts.peers import canonical
 
 CONNECT_SECONDS = 3
 SILENCE_SECONDS = 5
 # For all of it, an answer or a whole sign-in's several: each drop that comes puts off the end of a silence.
 WHOLE_SECONDS = 10
+# Questions under way before anybody comes back, in each process: of one service and of all. Those of who comes back are
+# counted by their address (portal.fairness).
+OF_ONE_SERVICE = 2
+OF_ALL_SERVICES = 3
 MAX_OCTETS = 512 * 1024  # the largest real ones, lists of keys, have some tens of kilobytes
 PIECE = 16 * 1024
+MAX_URL = 2048
+SHOWN = 100  # characters of one that is too long
 # IPv6 addresses that carry an IPv4 one: IPv4-compatible and mapped, NAT64 (RFC 6052, RFC 8215), 6to4, Teredo.
 DETOURS = [
     ipaddress.ip_network(network)
@@ -76,6 +91,28 @@ class OutboundSession(requests.Session):
         """Even where it follows none, requests would read a redirect's text to its end, however long."""
 
 
+_under_way: Counter[str] = Counter()
+_counting = threading.Lock()
+
+
+@contextmanager
+def one_of_few(service: str) -> Iterator[None]:
+    """Around what somebody else's service, an issuer or a domain's name servers, may keep this thread waiting for: anybody
+    can begin a sign-in, and nobody waits for a place. Raises TooManyAtOnce.
+    """
+    with _counting:
+        if _under_way[service] >= OF_ONE_SERVICE or _under_way.total() >= OF_ALL_SERVICES:
+            raise TooManyAtOnce(host=host_of(service) or service)
+        _under_way[service] += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _under_way[service] -= 1
+            if not _under_way[service]:
+                del _under_way[service]
+
+
 class Deadline(ExitStack):
     """When an exchange is over at the latest: from then on its connection is shut, whatever waits for it. One within
     another ends with it: so several questions share the time of one.
@@ -119,6 +156,8 @@ def check_scheme(url: str) -> None:
     """Raises NotEncrypted for what is no HTTPS URL. In the demo and in DEBUG mode HTTP will do on this machine: elsewhere
     it would fail for another reason, and say nothing of what has to be typed.
     """
+    if len(url) > MAX_URL:  # nobody has typed it, and taking it to pieces may take the square of its length
+        raise NotEncrypted(url=f"{url[:SHOWN]}…")
     plain = _is_playground() and is_loopback(host_of(url))
     allowed = ("https://", "http://") if plain else ("https://",)
     # What can't be printed would not fit into a header either.

@@ -19,7 +19,8 @@ from django.utils import timezone
 from accounts.actors import Actor
 from accounts.client_secrets import seal
 from accounts.openid import discover
-from accounts.outbound import check_scheme
+from accounts.openid_errors import TooManyAtOnce
+from accounts.outbound import check_scheme, one_of_few
 from accounts.social import SEALED_SECRET
 from tenants import audit, domains
 from tenants.access import PLATFORM, Right, require
@@ -219,8 +220,9 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
     if domain not in identity_provider.email_domains:
         raise InvalidDomain(domain=domain)
     try:
-        found = domains.is_published(provider, domain)
-    except domains.NoAnswer:
+        with one_of_few(domain):
+            found = domains.is_published(provider, domain)
+    except (domains.NoAnswer, TooManyAtOnce):
         found = False
     if not found:
         raise NotProven(name=domains.record_of(provider, domain)[0])

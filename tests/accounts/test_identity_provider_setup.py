@@ -229,6 +229,8 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
     name_server.records[name] = text + "0"
     assert "There is no TXT record" in presses_check()[1]
     name_server.records[name] = text
+    with outbound.one_of_few(domain), outbound.one_of_few(domain):  # others wait for its name server
+        assert "There is no TXT record" in presses_check()[1]
     assert f"{domain} has agreed" in presses_check()[1]
     assert way_in().authorization(f"somebody@{domain}")
     assert AuditEvent.objects.filter(action="identity_provider.domain_proven").exists()
@@ -581,6 +583,36 @@ def test_who_comes_back_waits_for_no_more_than_one_answers_time(
     secured.slowness = 0.7  # for the token, and again for the keys
     visitor.client.get(callback("northwind"), {"code": "x", "state": state})
     assert "answers-too-much" in caplog.text
+
+
+def test_who_waits_for_a_service_before_anybody_comes_back_takes_few_threads(
+    secured, northwinds, way_in, typed, cast, client_for
+):
+    """Anybody may begin a sign-in, and an owner press *Check*: the service decides how long that takes."""
+    northwinds.app.settings["server_url"] = secured.issuer
+    northwinds.app.save()
+    owner, form = client_for(cast.owner, host=None), typed | {"issuer": secured.issuer, "check": "1"}
+
+    def nobody_is_asked():
+        assert "does not work at present" in page(way_in().start("operator@northwind.example"))
+        assert "does not answer in time" in page(owner.post(PAGE, form))
+
+    with outbound.one_of_few(secured.issuer), outbound.one_of_few(secured.issuer):
+        nobody_is_asked()
+    with outbound.one_of_few("a"), outbound.one_of_few("b"), outbound.one_of_few("c"):
+        nobody_is_asked()
+    assert secured.asked == 0
+    assert "does not work at present" not in page(way_in().start("operator@northwind.example"))
+    assert secured.asked == 1
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_an_address_longer_than_any_is_not_taken_to_pieces(secured, name):
+    """Of letters with marks that took the square of its length, while all threads waited."""
+    secured.more = {name: "https://a" + "\u0301\u0316" * 40_000}
+    with pytest.raises(openid_errors.NotEncrypted) as refused:
+        discover(secured.issuer)
+    assert len(refused.value.message) < 300
 
 
 def test_check_asks_each_time(secured, typed, cast, client_for):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
@@ -140,6 +141,7 @@ def waiting(mailbox_id: UUID) -> Amount:
 class _Unwritten:
     rows_left: float
     at: float
+    since: datetime
     attempts: int = 0
 
 
@@ -153,19 +155,21 @@ class _PutOff:
         self._lock = threading.Lock()
         self._mailboxes: dict[UUID, _Unwritten] = {}
 
-    def add(self, mailbox_id: UUID) -> int:
-        """One more; returns how many are to be written now."""
-        now = time.monotonic()
+    def add(self, mailbox_id: UUID) -> tuple[int, datetime]:
+        """One more; returns how many are to be written now, and since when they were made."""
+        now, moment = time.monotonic(), timezone.now()
         with self._lock:
-            known = self._mailboxes.setdefault(mailbox_id, _Unwritten(PUT_OFF_ROWS, now))
+            known = self._mailboxes.setdefault(mailbox_id, _Unwritten(PUT_OFF_ROWS, now, moment))
+            if not known.attempts:
+                known.since = moment
             known.rows_left = min(PUT_OFF_ROWS, known.rows_left + (now - known.at) / PUT_OFF_SECONDS)
             known.at = now
             known.attempts += 1
             if known.rows_left < 1:
-                return 0
+                return 0, known.since
             known.rows_left -= 1
             attempts, known.attempts = known.attempts, 0
-            return attempts
+            return attempts, known.since
 
     def forget(self, mailbox_id: UUID) -> None:
         """The suspension is over."""
@@ -178,7 +182,11 @@ put_off = _PutOff()
 
 def count_put_off(mailbox_id: UUID) -> None:
     """An attempt to deliver met a suspension."""
-    if attempts := put_off.add(mailbox_id):
+    attempts, since = put_off.add(mailbox_id)
+    # This process may have heard nothing of the mailbox between two suspensions.
+    if attempts > 1 and Mailbox.objects.filter(pk=mailbox_id, suspended_at__gt=since).exists():
+        attempts = 1
+    if attempts:
         TallyChange.objects.create(mailbox_id=mailbox_id, put_off=attempts)
 
 

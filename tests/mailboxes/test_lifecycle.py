@@ -103,6 +103,20 @@ def test_a_flood_of_attempts_at_a_suspended_mailbox_writes_few_rows_and_all_are_
     assert put_off == 3 * tallies.PUT_OFF_ROWS + 1
 
 
+def test_what_a_flood_left_behind_counts_for_no_later_suspension(acme, acme_mailbox, monkeypatch):
+    monkeypatch.setattr(tallies, "PUT_OFF_SECONDS", 3600)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    for _ in range(2 * tallies.PUT_OFF_ROWS):
+        with pytest.raises(errors.MailboxSuspended):
+            delivery.resolve(acme_mailbox.address, peer=PEER)
+    services.activate_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    monkeypatch.setattr(tallies, "PUT_OFF_SECONDS", 1e-9)  # much later
+    with pytest.raises(errors.MailboxSuspended):
+        delivery.resolve(acme_mailbox.address, peer=PEER)
+    assert services.activity(acme, acme_mailbox.mailbox, by=SYSTEM).put_off == 1
+
+
 @pytest.mark.parametrize("moment", range(1, 4))
 def test_a_fold_in_the_middle_of_a_suspension_brings_no_count_of_an_earlier_one_back(
     acme, acme_mailbox, folding, moment

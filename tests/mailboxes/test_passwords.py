@@ -11,6 +11,7 @@ from mailboxes.models import Job, KeyLock, Message
 from mailboxes.services import collection
 from mailboxes.tasks import tidy_store
 from mailboxes.vault import new_password
+from mailboxes.work.reencryption import step
 from tenants.models import AuditEvent
 from tests.mailboxes.conftest import PEER
 
@@ -69,6 +70,16 @@ def test_ids_and_order_stay_the_same(fill, work, reset, acme_mailbox, acme):
     new, job = reset(acme_mailbox.password)
     work(job)
     assert collection.open_maildrop(acme_mailbox.address, new, peer=PEER).entries == before
+
+
+def test_who_comes_in_the_middle_finds_the_order_in_which_mail_came(fill, reset, acme_mailbox, acme, collect):
+    fill(b"one")
+    second, _ = reset(acme_mailbox.password)
+    fill(b"two")
+    third, job = reset(second)
+    with tenant_context(acme):
+        assert step(acme, job), "one has moved to the third key, two waits under the second"
+    assert collect(third) == [b"one", b"two"]
 
 
 def test_an_empty_mailbox_needs_no_job(reset, acme_mailbox, collect, keys):

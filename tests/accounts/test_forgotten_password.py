@@ -14,6 +14,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from accounts.models import PendingMail, User
+from tenants import services
 from tests.cast import PASSWORD
 
 ASK = "/accounts/password/reset/"
@@ -319,6 +320,13 @@ def test_it_does_not_open_a_closed_account(cast, client_for, link):
 def test_it_does_not_work_after_the_address_has_changed(cast, client_for, link):
     address = link()
     User.objects.filter(email=ADMIN).update(email="new@acme.example")
+    assert "This link does not work" in follow(client_for(host=None), address).content.decode()
+
+
+def test_it_does_not_come_to_life_again_with_an_account_that_was_switched_off(cast, client_for, link):
+    address = link()
+    services.switch_off(cast.admin, by=cast.staff)
+    services.switch_on(cast.admin, by=cast.staff)
     assert "This link does not work" in follow(client_for(host=None), address).content.decode()
 
 

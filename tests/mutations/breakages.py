@@ -435,6 +435,14 @@ BREAKAGES = (
     ),
     # --- Nobody becomes somebody else ---
     _breaks(
+        "A link for a forgotten password does not come to life again with the account",
+        "tenants/services/switching.py",
+        "    void_reset_links(user, by=SYSTEM)\n",
+        "",
+        "accounts/test_forgotten_password.py"
+        "::test_it_does_not_come_to_life_again_with_an_account_that_was_switched_off",
+    ),
+    _breaks(
         "Staff take over nobody's account by another address",
         "tenants/services/standing.py",
         "plain = not (current.is_staff or current.is_superuser or _has_ever_belonged(current))",

@@ -70,11 +70,6 @@ class AddressField(models.EmailField):
     def get_prep_value(self, value: Any) -> Any:
         return canonical(value) if isinstance(value, str) else super().get_prep_value(value)
 
-    def pre_save(self, instance: models.Model, add: bool) -> Any:
-        value = self.to_python(super().pre_save(instance, add))
-        setattr(instance, self.attname, value)
-        return value
-
     def formfield(self, *args: Any, **kwargs: Any) -> Any:
         return super().formfield(*args, **{"form_class": AddressFormField, **kwargs})
 

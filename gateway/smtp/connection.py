@@ -61,14 +61,9 @@ class Connection(SMTP):
         self.times = times
         self.peer = ""
         self.stopping = False
-        self.in_transaction = False
+        self.in_transaction = False  # from MAIL to the reply to its text
         self._announce = announce
         self._shaking_hands = False
-
-    @property
-    def at_work(self) -> bool:
-        """From MAIL to the reply to its text."""
-        return self.in_transaction
 
     @property
     def secure(self) -> bool:

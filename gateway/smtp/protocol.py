@@ -25,6 +25,7 @@ from .trace import Arrival
 
 log = logging.getLogger("gateway.smtp")
 
+SILENT_SECONDS = 30  # from then on nobody is thought to be in the middle of a message
 TINY_OCTETS = 1024  # a chunk of less is no way to send mail, unless it is the last one
 
 Verb = Callable[[str], Awaitable[Reply | None]]
@@ -58,6 +59,7 @@ class Protocol(Connection):
         self._recipients: list[Any] = []
         self._text: Text | None = None  # under way, by DATA or from the first BDAT of a message to its last
         self._lines: LineReader | None = None
+        self._silent_since: float | None = None  # while it is the sender's turn
         # Only these are commands: the library's own smtp_* methods (AUTH among them) are out of reach.
         self._verbs: dict[str, Verb] = {
             "EHLO": self._ehlo,
@@ -77,6 +79,15 @@ class Protocol(Connection):
             "ETRN": self._not_implemented,
             "TURN": self._not_implemented,
         }
+
+    @property
+    def at_work(self) -> bool:
+        """From the first recipient that we took to the reply to the text, while something is heard: who has only said
+        MAIL has claimed to be, and a thousand who do so are as quick as a thousand who say nothing.
+        """
+        since = self._silent_since
+        is_silent = since is not None and self.loop.time() - since >= SILENT_SECONDS
+        return bool(self._recipients) and not is_silent
 
     def _set_rset_state(self) -> None:
         super()._set_rset_state()  # type: ignore[no-untyped-call]
@@ -332,11 +343,12 @@ class Protocol(Connection):
 
     @contextlib.contextmanager
     def _turn_of_sender(self, seconds: float) -> Iterator[None]:
-        begun = self.loop.time()
+        begun = self._silent_since = self.loop.time()
         try:
             with self.patience(seconds):
                 yield
         finally:
+            self._silent_since = None
             if self._text is not None:
                 self._text.waited(self.loop.time() - begun)
 

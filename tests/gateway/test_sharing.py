@@ -263,6 +263,35 @@ def test_a_stranger_is_greeted_although_one_network_has_taken_every_place(start_
         wire.close()
 
 
+def test_who_only_says_to_be_at_work_gives_way_to_a_stranger(start_gateway, acme_mailbox, monkeypatch):
+    """One from each of many networks said MAIL and no more: that filled all places for five minutes."""
+    gateway, seen = start_gateway(smtp_places=2), []
+
+    def comes(network: int, *commands: bytes) -> Wire:
+        seen.append(Wire(gateway.ports.smtp, source=f"127.0.{network}.1"))
+        assert seen[-1].reply().startswith(b"220 ")
+        for command in (b"EHLO x", b"MAIL FROM:<a@b.example>", *commands):
+            assert seen[-1].ask(command).startswith(b"250")
+        return seen[-1]
+
+    claims = [comes(network) for network in (1, 2)]
+    knows = f"RCPT TO:<{acme_mailbox.address}>".encode()
+    sender = comes(3, knows)
+    assert claims[0].rest().startswith(b"421 4.7.0 Others need")
+    assert sender.ask(b"RSET").startswith(b"250 ")
+    assert sender.ask(b"MAIL FROM:<a@b.example>").startswith(b"250 ")
+    assert sender.ask(knows).startswith(b"250 ")
+    comes(4, knows)
+    assert claims[1].rest().startswith(b"421 4.7.0 Others need")
+
+    assert Wire(gateway.ports.smtp, source="127.0.5.1").rest().startswith(b"421 4.7.0 Too many")
+    monkeypatch.setattr("gateway.smtp.protocol.SILENT_SECONDS", 0)
+    comes(5)
+    assert sender.rest().startswith(b"421 4.7.0 Others need")
+    for wire in seen:
+        wire.close()
+
+
 def test_who_never_begins_tls_is_counted_and_gives_way(start_gateway):
     for number in (1, 3):
         gateway = start_gateway(smtp_places=2, pop3_places=2)

@@ -19,12 +19,21 @@ from accounts.services import create_person
 from mailboxes.models import Mailbox
 from mailboxes.services import create_mailbox, delivery
 from portal.network import is_loopback
-from portal.supervisor.panel import DEMO_PEOPLE
 from tenants import spares
 from tenants.models import Customer, Provider
 from tenants.services import add_membership, create_customer, create_provider
 
 OPERATOR, ADMIN, STAFF = "operator@northwind.example", "admin@acme.example", "staff@gatehouse.example"
+PEOPLE = {
+    OPERATOR: "operator, owner at the provider Northwind IT",
+    ADMIN: "administrator of the customer Acme",
+    STAFF: "platform staff, /admin/",
+}
+# For who has retired them: nobody is left to invite anybody.
+WAYS_IN = (
+    "`manage.py create_user you@example.com --staff` makes you platform staff, with a password of your own.",
+    "`manage.py create_user you@example.com --provider northwind --role owner` makes you Northwind IT's owner.",
+)
 CUSTOMERS = {"acme": "Acme", "globex": "Globex", "initech": "Initech"}
 MAILBOXES = {
     "acme": [
@@ -70,7 +79,7 @@ def ensure() -> None:
 
 def people() -> list[User]:
     """The demo's people in this database who are not switched off, those that an earlier release made too."""
-    candidates = User.objects.filter(Q(is_demo=True) | Q(email__in=DEMO_PEOPLE), is_active=True)
+    candidates = User.objects.filter(Q(is_demo=True) | Q(email__in=PEOPLE), is_active=True)
     return [
         user
         for user in candidates.order_by("email")

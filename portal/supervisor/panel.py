@@ -8,15 +8,11 @@ from collections.abc import Callable
 from django.conf import LazySettings
 
 from accounts.backends import DEMO_PASSWORD
+from portal import demo
 from portal.network import bracketed
 from portal.supervisor.console import Console
 
 PROBE_SECONDS = 3.0
-DEMO_PEOPLE = {
-    "operator@northwind.example": "operator, owner at the provider Northwind IT",
-    "admin@acme.example": "administrator of the customer Acme",
-    "staff@gatehouse.example": "platform staff, /admin/",
-}
 
 
 def not_ready(settings: LazySettings) -> list[str]:
@@ -35,7 +31,6 @@ def not_ready(settings: LazySettings) -> list[str]:
 def show(console: Console, settings: LazySettings) -> None:
     base = f"http://{{}}{settings.BASE_DOMAIN}{_suffix(settings.HTTP_PORT)}/".format
     bind = bracketed(settings.BIND)
-    width = max(map(len, DEMO_PEOPLE))
     lines = [
         "",
         console.strong("Gatehouse is ready."),
@@ -43,25 +38,12 @@ def show(console: Console, settings: LazySettings) -> None:
         f"  Operators    {console.strong(base(''))}",
         f"  Customer     {console.strong(base('acme.'))}",
         "",
-        *(
-            [
-                f"  Sign in with the password {console.strong(DEMO_PASSWORD)} as",
-                *(f"    {email:<{width}}  {who}" for email, who in DEMO_PEOPLE.items()),
-            ]
-            if settings.DATABASE_IS_EMBEDDED
-            else [
-                "  People       none of the demo's, as the database is yours: `manage.py create_user --help`"
-            ]
-        ),
+        *_people(console, settings),
         "",
         f"  Mail in      SMTP {bind}:{settings.SMTP_PORT} (STARTTLS), {bind}:{settings.SMTPS_PORT} (TLS)",
         f"  Mail out     POP3 {bind}:{settings.POP3_PORT} (STLS), {bind}:{settings.POP3S_PORT} (TLS)",
         f"  Certificate  {settings.STATE_DIR / 'tls' / 'cert.pem'}",
-        *(
-            []
-            if settings.EMAIL_BACKEND.startswith("django.core.mail.backends.smtp")
-            else [_letters(settings)]
-        ),
+        *([] if settings.EMAIL_BACKEND.startswith("django.core.mail.backends.smtp") else [_mails(settings)]),
         f"  Data         {settings.STATE_DIR}",
         "",
         "  Ctrl-C stops everything; the data stays.",
@@ -71,9 +53,22 @@ def show(console: Console, settings: LazySettings) -> None:
         console.say(line)
 
 
-def _letters(settings: LazySettings) -> str:
+def _people(console: Console, settings: LazySettings) -> list[str]:
+    if not settings.DATABASE_IS_EMBEDDED:
+        return ["  People       none of the demo's, as the database is yours: `manage.py create_user --help`"]
+    found = [user.email for user in demo.people()]
+    if not found:
+        return ["  People       the demo's are retired.", *(f"    {way}" for way in demo.WAYS_IN)]
+    width = max(map(len, found))
+    return [
+        f"  Sign in with the password {console.strong(DEMO_PASSWORD)} as",
+        *(f"    {email:<{width}}  {demo.PEOPLE.get(email, '')}".rstrip() for email in found),
+    ]
+
+
+def _mails(settings: LazySettings) -> str:
     return (
-        f"  Letters      {settings.EMAIL_FILE_PATH} (invitations and notices; GATEHOUSE_SMTP_URL sends them)"
+        f"  Mails        {settings.EMAIL_FILE_PATH} (invitations and notices; GATEHOUSE_SMTP_URL sends them)"
     )
 
 

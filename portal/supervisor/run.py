@@ -10,6 +10,7 @@ from pathlib import Path
 
 from babel.messages.pofile import PoFileError
 from django.conf import LazySettings, settings
+from django.db import connections
 
 from portal import catalogs, certificate, secrets
 from portal.embedded import addresses, postgres, redis
@@ -114,6 +115,7 @@ def _start(crew: Crew) -> None:
             crew.add(crew.child(name, command, env))
         _await_ready(crew)
     panel.show(crew.console, settings)
+    connections.close_all()  # the panel asked who may sign in; nothing else here asks the database
 
 
 def _prepare_files() -> None:

@@ -1,7 +1,9 @@
 """A trial does not become production with a public password, and no process serves an unsafe set-up."""
 
 import io
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,13 @@ from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
+from accounts.actors import SYSTEM
 from accounts.backends import DEMO_PASSWORD
 from accounts.models import User
 from accounts.services import choose_password
+from portal.supervisor.console import Console
+from portal.supervisor.panel import show
+from tenants import services
 from tests.accounts.factors import is_signed_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +78,37 @@ def test_the_demos_people_sign_in_nowhere_but_in_the_demo(trial, sign_in):
     trial.DEMO = False
     call_command("retire_demo", stdout=io.StringIO())
     assert complaints() == []
+
+
+@pytest.fixture
+def panel(settings):
+    def lines():
+        said = io.StringIO()
+        show(Console(said), settings)
+        return said.getvalue()
+
+    return lines
+
+
+def test_who_retires_the_demos_people_is_told_the_way_on_and_the_panel_names_nobody_who_is_shut_out(
+    trial, panel, sign_in
+):
+    services.switch_off(User.objects.get(email="admin@acme.example"), by=SYSTEM)
+    shown = panel()
+    assert DEMO_PASSWORD in shown and "staff@gatehouse.example" in shown
+    assert "admin@acme.example" not in shown
+    said = io.StringIO()
+    call_command("retire_demo", stdout=said)
+    shown = panel()
+    assert DEMO_PASSWORD not in shown and "@gatehouse.example" not in shown
+    ways = re.findall(r"`manage\.py (create_user .*?)`", said.getvalue())
+    assert ways == re.findall(r"`manage\.py (create_user .*?)`", shown)
+    for number, way in enumerate(ways):
+        command, _email, *rest = way.split()
+        email = f"new-{number}@example.com"
+        made = io.StringIO()
+        call_command(command, email, *rest, "--json", stdout=made)
+        assert sign_in(email, json.loads(made.getvalue())["password"])
 
 
 def test_the_public_password_opens_nobodys_account_outside_the_demo(cast, settings, sign_in):

@@ -14,3 +14,4 @@ class Command(BaseCommand):
         for user in demo.people():
             switch_off(user, by=SYSTEM)
             self.stdout.write(f"{user.email} is switched off.")
+        self.stdout.write("\n".join(["None of the demo's people can sign in any more.", *demo.WAYS_IN]))

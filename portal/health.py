@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from errno import EACCES, ENOSPC, EROFS
 from pathlib import Path
@@ -16,6 +17,7 @@ from tenants import answering
 log = logging.getLogger(__name__)
 
 REDIS_SECONDS = 3
+SAME_AGAIN_SECONDS = 60.0  # probes come every few seconds, for as long as it lasts
 OK, WORKERS = "ok", "workers"
 
 
@@ -25,40 +27,43 @@ class HealthMiddleware:
     `/healthz`: this process answers. `/readyz`: database, Redis and message store work, or 503 with the part that
     does not. Which part it is goes outside; why goes to the log only. Workers that no longer answer are named too, with
     200 and "degraded": this process serves all the same, and a balancer that took it away would mend nothing. Neither
-    writes anything anywhere.
+    writes anything anywhere. The log says when a part stops and when it works again, and between them once in
+    SAME_AGAIN_SECONDS that it still does not.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
+        self._told: dict[str, float] = {}  # when the log last said of a part that it does not work
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info == "/healthz":
-            return _answer(request, {})
+            return self._answer(request, {})
         if request.path_info == "/readyz":
-            return _answer(request, PARTS)
+            return self._answer(request, PARTS)
         return self.get_response(request)
 
+    def _answer(self, request: HttpRequest, parts: dict[str, Callable[[], None]]) -> HttpResponseBase:
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        states = {name: self._state(name, probe) for name, probe in parts.items()}
+        serves = all(state == OK for name, state in states.items() if name != WORKERS)
+        status = "unavailable" if not serves else "degraded" if states.get(WORKERS, OK) != OK else OK
+        body = {"status": status, **({"parts": states} if parts else {})}
+        return JsonResponse(body, status=200 if serves else 503, headers={"Cache-Control": "no-store"})
 
-def _answer(request: HttpRequest, parts: dict[str, Callable[[], None]]) -> HttpResponseBase:
-    if request.method not in ("GET", "HEAD"):
-        return HttpResponseNotAllowed(["GET", "HEAD"])
-    states = {name: _state(name, probe) for name, probe in parts.items()}
-    serves = all(state == OK for name, state in states.items() if name != WORKERS)
-    status = "unavailable" if not serves else "degraded" if states.get(WORKERS, OK) != OK else OK
-    body = {"status": status, **({"parts": states} if parts else {})}
-    return JsonResponse(body, status=200 if serves else 503, headers={"Cache-Control": "no-store"})
-
-
-def _state(name: str, probe: Callable[[], None]) -> str:
-    try:
-        probe()
-    except (
-        Exception
-    ) as error:  # whatever it is, the part does not work and the others are still worth knowing
-        # One line: probes come every few seconds for as long as it lasts.
-        log.error("Not ready: %s: %s: %s", name, type(error).__name__, " ".join(str(error).split()))
-        return "unavailable"
-    return OK
+    def _state(self, name: str, probe: Callable[[], None]) -> str:
+        try:
+            probe()
+        except (
+            Exception
+        ) as error:  # whatever it is, the part does not work and the others are still worth knowing
+            if time.monotonic() - self._told.get(name, -SAME_AGAIN_SECONDS) >= SAME_AGAIN_SECONDS:
+                self._told[name] = time.monotonic()
+                log.error("Not ready: %s: %s: %s", name, type(error).__name__, " ".join(str(error).split()))
+            return "unavailable"
+        if self._told.pop(name, None) is not None:
+            log.info("Ready again: %s", name)
+        return OK
 
 
 def _database() -> None:

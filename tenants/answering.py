@@ -17,6 +17,8 @@ from tenants.models import WorkerAnswer
 INTERVAL = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=60)  # a worker that is restarted, or busy with a long task, is not silent
 ONLY = 1  # the primary key of the one row
+# Of this process. Who starts everything after a night finds yesterday's answer, and today's workers still starting.
+started_at = timezone.now()
 
 
 @task_prerun.connect(dispatch_uid="a worker answers")
@@ -35,6 +37,6 @@ def last_answer() -> datetime | None:
 
 
 def silent_since() -> datetime | None:
-    """When the workers were last heard of, if that is longer ago than SILENT_AFTER; else None."""
+    """When the workers were last heard of, if this process has waited for longer than SILENT_AFTER since; else None."""
     heard = last_answer()
-    return heard if heard and timezone.now() - heard > SILENT_AFTER else None
+    return heard if heard and timezone.now() - max(heard, started_at) > SILENT_AFTER else None

@@ -217,8 +217,9 @@ def test_when_the_last_mailbox_of_a_watched_list_is_gone_the_page_starts_anew(ad
 
 # --- In trouble ---
 def test_a_job_that_waits_says_since_when_no_worker_has_answered(
-    admin: Client, url: str, change: Callable[..., None]
+    admin: Client, url: str, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(answering, "started_at", timezone.now() - timedelta(hours=4))
     assert "No worker has answered" not in Page(admin.get(url)).text
     answering.note_answer()
     assert "No worker has answered" not in Page(admin.get(url)).text

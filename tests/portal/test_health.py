@@ -24,8 +24,9 @@ def store(settings):
 
 @pytest.fixture
 def ask(db, store):
+    middleware = HealthMiddleware(lambda request: HttpResponse("the page"))
+
     def ask(path, method="get", **headers):
-        middleware = HealthMiddleware(lambda request: HttpResponse("the page"))
         return middleware(getattr(RequestFactory(), method)(path, **headers))
 
     return ask
@@ -54,10 +55,16 @@ def test_asking_writes_nothing(ask, store, tmp_path):
     assert {query["sql"].split()[0] for query in asked} <= {"SELECT", "SET"}
 
 
-def test_workers_that_no_longer_answer_are_named_while_this_process_serves_on(ask, caplog):
+def test_workers_that_no_longer_answer_are_named_while_this_process_serves_on(ask, caplog, monkeypatch):
     answering.note_answer()
     assert json.loads(ask("/readyz").content)["status"] == "ok"
-    WorkerAnswer.objects.update(at=timezone.now() - answering.SILENT_AFTER - timedelta(seconds=1))
+    WorkerAnswer.objects.update(at=timezone.now() - timedelta(days=1))
+    monkeypatch.setattr(answering, "started_at", timezone.now())
+    assert json.loads(ask("/readyz").content)["status"] == "ok", "everything has only been started"
+    assert "Not ready" not in caplog.text
+    monkeypatch.setattr(
+        answering, "started_at", timezone.now() - answering.SILENT_AFTER - timedelta(seconds=1)
+    )
     response = ask("/readyz")
     assert response.status_code == 200
     answer = json.loads(response.content)
@@ -65,6 +72,26 @@ def test_workers_that_no_longer_answer_are_named_while_this_process_serves_on(as
     assert "Not ready: workers" in caplog.text
     answering.note_answer()
     assert json.loads(ask("/readyz").content)["status"] == "ok"
+
+
+def test_what_lasts_is_logged_once_a_minute_and_its_end_once(ask, settings, monkeypatch, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "portal.health")
+
+    def lines():
+        return [record.getMessage().split(":")[0] for record in caplog.records]
+
+    there = settings.STORE_ROOT
+    settings.STORE_ROOT = tmp_path / "not mounted"
+    ask("/readyz")
+    ask("/readyz")
+    assert lines() == ["Not ready"]
+    monkeypatch.setattr(health, "SAME_AGAIN_SECONDS", 0.0)
+    ask("/readyz")
+    assert lines() == ["Not ready"] * 2
+    settings.STORE_ROOT = there
+    ask("/readyz")
+    ask("/readyz")
+    assert lines() == ["Not ready", "Not ready", "Ready again"]
 
 
 def database_gone(settings, monkeypatch, tmp_path):

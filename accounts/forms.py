@@ -59,6 +59,14 @@ class Hundreds(forms.Select):
         )
 
 
+def language_choices() -> list[tuple[str, Any]]:
+    return [("", _("As in the browser")), *settings.LANGUAGES]
+
+
+def zone_choices() -> list[tuple[Any, Any]]:
+    return [("", _("UTC (universal time)")), *zones_by_region()]
+
+
 class SettingsForm(forms.Form):
     """What a person may say about themselves. What is not sent stays as it is."""
 
@@ -84,8 +92,8 @@ class SettingsForm(forms.Form):
         super().__init__(data, initial=current)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
         self.fields["language"].widget.attrs["data-submits"] = ""
-        self.fields["language"].choices = [("", _("As in the browser")), *settings.LANGUAGES]  # type: ignore[attr-defined]  # a ChoiceField, by the class above
-        self.fields["time_zone"].choices = [("", _("UTC (universal time)")), *zones_by_region()]  # type: ignore[attr-defined]  # a ChoiceField, by the class above
+        self.fields["language"].choices = language_choices()  # type: ignore[attr-defined]  # a ChoiceField, by the class above
+        self.fields["time_zone"].choices = zone_choices()  # type: ignore[attr-defined]  # a ChoiceField, by the class above
 
     def clean_theme(self) -> str:
         return self.cleaned_data["theme"] or User.Theme.SYSTEM

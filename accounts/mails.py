@@ -20,18 +20,23 @@ GAP = re.compile(r"(?:[ \t]*\n){3,}")  # what blocks of templates leave between 
 
 
 @contextmanager
-def speaking_to(user: User) -> Iterator[None]:
-    """What is rendered inside is in that person's language and time zone, whoever acts."""
-    with translation.override(user.language or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
+def speaking_to(user: User, *, otherwise: str = "") -> Iterator[None]:
+    """What is rendered inside is in that person's language and time zone, whoever acts. Who has chosen no language is
+    spoken to in the one whose code is `otherwise`, if we have it, else in English.
+    """
+    fallback = otherwise if otherwise in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    with translation.override(user.language or fallback), timezone.override(zone_of(user)):
         yield
 
 
-def compose(user: User, template: str, context: dict[str, Any], *, to: str = "") -> EmailMessage:
+def compose(
+    user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = ""
+) -> EmailMessage:
     """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`.
 
-    It goes to the person's address, or `to` another that was theirs.
+    It goes to the person's address, or `to` another that was theirs. `language` is for who has chosen none.
     """
-    with speaking_to(user):
+    with speaking_to(user, otherwise=language):
         known = {
             "user": user,
             "portal_url": portal_url(),
@@ -50,6 +55,6 @@ def compose(user: User, template: str, context: dict[str, Any], *, to: str = "")
     )
 
 
-def send(user: User, template: str, context: dict[str, Any], *, to: str = "") -> None:
+def send(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> None:
     """Raises OSError or smtplib.SMTPException when the mail server does not take it."""
-    compose(user, template, context, to=to).send()
+    compose(user, template, context, to=to, language=language).send()

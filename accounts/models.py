@@ -95,6 +95,8 @@ class PendingMail(models.Model):
     ip = models.CharField(max_length=45, blank=True)
     user_agent = models.TextField(blank=True)
     details = models.JSONField(default=dict)
+    # Of the page that caused it, for who has chosen none.
+    language = models.CharField(max_length=10, blank=True, db_default="")
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now, db_index=True)  # the workers' look for the next one
 

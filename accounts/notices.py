@@ -3,6 +3,7 @@
 import logging
 
 from django.http import HttpRequest
+from django.utils import translation
 
 from accounts import mails, outbox
 from accounts.devices import address_of, describe, user_agent_of
@@ -31,7 +32,8 @@ NOTICES = frozenset(
 def announce(notice: str, user: User, request: HttpRequest, *, to: str = "", **details: str) -> None:
     """Send that notice after the commit, with the time and from where it was done.
 
-    To the person's address as it is when the mail is sent, or `to` another that was theirs. `details` are plain texts
+    To the person's address as it is when the mail is sent, or `to` another that was theirs; in their language, or the
+    page's, if they have chosen none. `details` are plain texts
     for its template. Should Redis be away, it is sent when beat rings. A notice that is none of NOTICES is not sent,
     and an error in the log says so.
     """
@@ -46,6 +48,7 @@ def announce(notice: str, user: User, request: HttpRequest, *, to: str = "", **d
             ip=address_of(request),
             user_agent=user_agent_of(request),
             details=details,
+            language=translation.get_language() or "",
         )
     )
 
@@ -55,10 +58,10 @@ def send(mail: PendingMail) -> None:
     user = mail.user
     if user is None or not user.is_active:
         return
-    with mails.speaking_to(user):
+    with mails.speaking_to(user, otherwise=mail.language):
         device = describe(mail.user_agent)
     facts = {**mail.details, "timestamp": mail.at, "ip": mail.ip, "user_agent": device}
-    mails.send(user, mail.kind, facts, to=mail.email)
+    mails.send(user, mail.kind, facts, to=mail.email, language=mail.language)
 
 
 WRITERS = dict.fromkeys(NOTICES, send)

@@ -36,6 +36,11 @@ def zones_by_region() -> tuple[tuple[Promise, tuple[tuple[str, str], ...]], ...]
     return tuple((REGIONS[region], tuple(found)) for region, found in places.items())
 
 
+def is_zone(name: str) -> bool:
+    """Whether it can be chosen."""
+    return any(name == zone for _region, places in zones_by_region() for zone, _place in places)
+
+
 def zone_of(user: User) -> ZoneInfo:
     """The person's zone; UTC without a choice, or when the database no longer knows it. Never raises."""
     if not user.time_zone:

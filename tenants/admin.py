@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import canonical
+from accounts.forms import Hundreds, language_choices, zone_choices
 from accounts.models import User
 from accounts.names import validate_name
 from tenants import identity, services, slugs
@@ -196,6 +197,9 @@ class DomainAdmin(ReadOnly):
 
 class PersonForm(forms.ModelForm):
     staff: Any  # who sends the form
+
+    language = forms.ChoiceField(label=_("Language"), choices=language_choices, required=False)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zone_choices, required=False, widget=Hundreds)
 
     def clean_email(self) -> str:
         """Says beside the address what the service would refuse."""

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models import F
 from django.urls import reverse
+from django.utils import translation
 
 from accounts import mails, outbox
 from accounts.actors import SYSTEM, Actor, require_self, require_system
@@ -22,16 +23,17 @@ RESET_LINK = "account/email/password_reset_key"
 
 
 def ask_for_reset(email: str) -> None:
-    """Somebody says to have forgotten the password of this address.
+    """Somebody says to have forgotten the password of this address, on a page in the current language.
 
     The same is done for every address, known or not, and the rest in a worker: neither the answer nor the time that
     it takes tells who has an account here.
     """
-    outbox.put(PendingMail(kind=RESET_LINK, email=email.strip()[:254]))
+    language = translation.get_language() or ""
+    outbox.put(PendingMail(kind=RESET_LINK, email=email.strip()[:254], language=language))
 
 
-def mail_reset_link(email: str) -> None:
-    """Send the link, which works once and for PASSWORD_RESET_TIMEOUT seconds.
+def mail_reset_link(email: str, *, language: str = "") -> None:
+    """Send the link, which works once and for PASSWORD_RESET_TIMEOUT seconds. `language` is for who has chosen none.
 
     Nothing is sent for an address that nobody here has, an account that is switched off, or a person who has no
     password because they sign in through an identity provider: a password would be a way around it. The mail goes to
@@ -48,7 +50,7 @@ def mail_reset_link(email: str) -> None:
         return
     facts = {"link": reset_link(user, by=SYSTEM), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60}
     try:
-        mails.send(user, RESET_LINK, facts)
+        mails.send(user, RESET_LINK, facts, language=language)
     except Exception:  # it was not sent, and is tried again
         cache.delete(turn)
         raise
@@ -80,4 +82,4 @@ def void_reset_links(user: User, *, by: Actor) -> None:
     User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)
 
 
-WRITERS = {RESET_LINK: lambda mail: mail_reset_link(mail.email)}
+WRITERS = {RESET_LINK: lambda mail: mail_reset_link(mail.email, language=mail.language)}

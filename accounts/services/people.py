@@ -3,13 +3,17 @@
 import secrets
 import string
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.forms import ChoiceField
 
 from accounts.actors import Actor, require_self, require_system
 from accounts.addresses import canonical
 from accounts.models import User
 from accounts.names import validate_name
+from accounts.zones import is_zone
 
 PASSWORD_ALPHABET = string.ascii_letters + string.digits
 PASSWORD_LETTERS = 24  # 142 bits: long, for nobody is asked to remember it
@@ -56,9 +60,20 @@ def create_person(
 def save_settings(user: User, *, by: Actor, name: str, language: str, time_zone: str, theme: str) -> None:
     """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme.
 
-    Raises SomebodyElses, and django.core.exceptions.ValidationError for what is no name.
+    Raises SomebodyElses, and django.core.exceptions.ValidationError for what is no name, no language of ours or no zone.
     """
     require_self(by, user)
     validate_name(name)
+    for value, known in (
+        (language, language in dict(settings.LANGUAGES)),
+        (time_zone, is_zone(time_zone)),
+        (theme, theme in User.Theme.values),
+    ):
+        if value and not known:
+            raise ValidationError(
+                ChoiceField.default_error_messages["invalid_choice"],
+                code="invalid_choice",
+                params={"value": value},
+            )
     user.name, user.language, user.time_zone, user.theme = name, language, time_zone, theme
     user.save(update_fields=["name", "language", "time_zone", "theme"])

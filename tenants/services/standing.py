@@ -44,7 +44,7 @@ def change_person(
     another address, or more or less than staff, all sessions end, and links for a forgotten password are void;
     invitations that they sent from the old address are withdrawn. Raises NotAllowed unless `by` is a superuser (other
     staff may change names and settings, switch off and on, and change the address of who never had a role), PersonExists,
-    django.core.exceptions.ValidationError for what is no address or no name, and what switch_off() does.
+    django.core.exceptions.ValidationError for what is no address, name, language or time zone, and what switch_off() does.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
     email = check_address(email)

@@ -367,6 +367,21 @@ def test_the_mail_is_plain_text_in_the_persons_language(cast, client_for, post):
     assert not getattr(mails[0], "alternatives", [])
 
 
+@pytest.mark.parametrize(("asked", "told"), [("fr-CH, fr", "fr"), ("xx", "en")])
+def test_for_who_has_chosen_no_language_it_is_in_that_of_the_page(cast, client_for, post, asked, told):
+    assert cast.admin.language == ""
+    with post.of() as mails:
+        client_for(HTTP_ACCEPT_LANGUAGE=asked).post(ASK, {"email": ADMIN})
+    with translation.override(told):
+        assert mails[0].subject == gettext("Choose a new password")
+
+
+def test_a_language_that_we_do_not_have_is_english(cast, post, mailoutbox):
+    with post.of() as mails:
+        PendingMail.objects.create(kind="account/email/password_reset_key", email=ADMIN, language="../x")
+    assert mails[0].subject == "Choose a new password"
+
+
 def test_afterwards_the_person_hears_that_it_was_done(cast, client_for, link, post):
     client = client_for(host=None, HTTP_USER_AGENT="Firefox Linux", REMOTE_ADDR="192.0.2.99")
     page = follow(client, link())

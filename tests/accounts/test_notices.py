@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from celery import current_app
 from django.core.mail import EmailMessage
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from accounts import notices, outbox
 from accounts.models import PendingMail, User
@@ -241,6 +242,16 @@ def test_notices_are_in_the_persons_language_whatever_the_browser_prefers(cast, 
         browser().post(LOGIN, {"login": ADMIN, "password": PASSWORD}, headers={"accept-language": "de"})
     assert mails[0].subject == SUBJECT
     assert mails[0].body.startswith("Good day, Ada & Co <b>,\n\n")
+
+
+def test_for_who_has_chosen_no_language_notices_are_in_that_of_the_page(cast, browser, post):
+    with post.of() as mails:
+        browser().post(LOGIN, {"login": ADMIN, "password": PASSWORD}, headers={"accept-language": "de"})
+    with translation.override("de"):
+        assert mails[0].subject == gettext(SUBJECT) != SUBJECT
+        assert (
+            gettext("%(browser)s on %(system)s") % {"browser": "Firefox", "system": "Linux"} in mails[0].body
+        )
 
 
 def test_mails_are_plain_text_of_readable_width_that_no_absence_note_answers(cast, browser, post):

@@ -1,6 +1,7 @@
 """Platform staff, and whoever stands at the server, become nobody else in silence: the trail tells, and the person hears."""
 
 import io
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -248,7 +249,24 @@ def test_who_is_renamed_by_staff_is_in_the_trail_with_who_did_it(cast, acme, adm
     assert User.objects.get(pk=cast.viewer.pk).name == "Vera"
 
 
-@pytest.mark.parametrize("wrong", [{"is_active": False}, {"name": "Ada\nEve"}])
+def test_staff_choose_for_a_person_what_the_person_can_choose_and_nothing_else(cast, admin, client_for):
+    submit(admin, page_of(cast.viewer), language="xx", time_zone="Europe/Berlin")
+    submit(admin, page_of(cast.viewer), language="de", time_zone="Mars/Base")
+    assert not events("person.details-changed")
+    offered = [
+        dict(re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)<', select))
+        for html in (
+            admin.get(page_of(cast.viewer)).content.decode(),
+            client_for(cast.viewer).get("/settings/").content.decode(),
+        )
+        for select in re.findall(r'<select[^>]*name="(?:language|time_zone)".*?</select>', html, re.S)
+    ]
+    assert len(offered) == 4 and offered[:2] == offered[2:] and offered[0]["de"] and offered[1]["Asia/Tokyo"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"is_active": False}, {"name": "Ada\nEve"}, {"language": "xx"}, {"time_zone": "Mars/Base"}]
+)
 def test_what_is_refused_of_a_page_is_refused_with_the_rest_of_it(cast, wrong):
     count = AuditEvent.objects.count()
     with pytest.raises((LastOwner, ValidationError)):

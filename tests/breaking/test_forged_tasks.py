@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pickle
+import re
 import zlib
 from uuid import uuid4
 
@@ -103,6 +104,7 @@ def test_forged_tasks_run_nothing_and_the_worker_lives_on(workers, bell, box, gl
     forge(item(str(trap), task="os.mkdir"))
     for name in [name for name in current_app.tasks if name.startswith("celery.")]:
         forge(item([{"task": "os.mkdir", "args": [str(trap)]}], task=name))
+        forge(item(1, task=name))
     # Celery would work on other tasks after this one, at another time, for longer, or unpack it.
     call = {"task": "celery.chain", "args": [str(trap)], "kwargs": {}, "options": {"serializer": "pickle"}}
     forge(item("public", embed={"callbacks": [call], "errbacks": [call], "chain": [call], "chord": call}))
@@ -144,6 +146,7 @@ def test_forged_tasks_run_nothing_and_the_worker_lives_on(workers, bell, box, gl
     until(bell.is_silent, "workers go on")
 
     assert not trap.exists()
+    assert not re.search(r"Task (?!mailboxes\.tasks\.)\S+ received|unregistered task", worker.words())
     assert list(table_rows("public", schema, globex.schema_name)) == before
     assert worker.is_alive()
     job = box.reset()

@@ -1,6 +1,7 @@
 """Whoever asks for much at once waits for themselves, and for nobody else."""
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from types import SimpleNamespace
@@ -27,12 +28,14 @@ class Work:
         self.begun = threading.Semaphore(0)
         self.go = threading.Event()
         self.at_once = self.most = self.done = 0
+        self.served: Counter[Any] = Counter()  # whose work has begun, how often
         self._lock = threading.Lock()
 
     def __call__(self, request: Any) -> HttpResponse:
         with self._lock:
             self.at_once += 1
             self.most = max(self.most, self.at_once)
+            self.served[request.user.pk] += 1
         self.begun.release()
         assert self.go.wait(SECONDS)
         with self._lock:
@@ -62,7 +65,7 @@ def test_who_presses_a_button_many_times_is_served_one_by_one_and_others_do_not_
         other = threads.submit(ask, door, "mallory", "globex")
         for _ in range(3):
             assert work.begun.acquire(timeout=SECONDS)
-        assert work.at_once == 3
+        assert work.served == {"ada": 1, "bob": 1, "mallory": 1}
         work.go.set()
         assert {colleague.result(SECONDS).status_code, other.result(SECONDS).status_code} == {200}
     assert [press.result().status_code for press in presses].count(200) == 3

@@ -32,13 +32,14 @@ class Environment:
             self.complain(name, f"{value!r} is neither yes nor no.", "Use 1 or 0.")
         return False
 
-    def number(self, name: str, default: int) -> int:
+    def number(self, name: str, default: int, *, least: int = 0) -> int:
         value = self.text(name, str(default))
-        try:
-            return int(value)
-        except ValueError:
-            self.complain(name, f"{value!r} is no whole number.", f"The default is {default}.")
+        if not value.isdecimal() or int(value) < least:
+            self.complain(
+                name, f"{value!r} is no whole number from {least} up.", f"The default is {default}."
+            )
             return default
+        return int(value)
 
     def path(self, name: str, default: Path) -> Path:
         return Path(self.text(name, str(default))).expanduser().resolve()

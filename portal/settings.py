@@ -27,9 +27,9 @@ SMTP_PORT = env.number("GATEHOUSE_SMTP_PORT", 2525)
 SMTPS_PORT = env.number("GATEHOUSE_SMTPS_PORT", 2465)
 POP3_PORT = env.number("GATEHOUSE_POP3_PORT", 2110)
 POP3S_PORT = env.number("GATEHOUSE_POP3S_PORT", 2995)
-POP3_PER_NETWORK = env.number("GATEHOUSE_POP3_PER_NETWORK", 500)
+POP3_PER_NETWORK = env.number("GATEHOUSE_POP3_PER_NETWORK", 500, least=1)
 # Exchange Online sends up to 150 MB.
-MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 1024)
+MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 1024, least=1)
 
 _generated = generated_secrets(STATE_DIR / "secrets.json")
 SECRET_KEY = env.text("SECRET_KEY", _generated.get("SECRET_KEY", ""))

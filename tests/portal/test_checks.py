@@ -89,14 +89,17 @@ def test_one_wrong_setting_is_one_complaint(right, name, value, expected):
     assert found() == [f"gatehouse.{expected}"]
 
 
-@pytest.mark.parametrize("name_server", ["ns.example:53", "192.0.2.53", "[2001:db8::53]:65536"])
-def test_each_variable_that_makes_no_sense_is_named(name_server):
+@pytest.mark.parametrize(
+    ("name_server", "number"),
+    [("ns.example:53", "many"), ("192.0.2.53", "0"), ("[2001:db8::53]:65536", "-1")],
+)
+def test_each_variable_that_makes_no_sense_is_named(name_server, number):
     wrong = {
         "DATABASE_URL": "mysql://localhost/x",
         "DEBUG": "perhaps",
         "GATEHOUSE_DNS_SERVER": name_server,
         "GATEHOUSE_IDP_NETWORKS": "10.0.0.0/8, 10.0.0.1/8",
-        "GATEHOUSE_POP3_PER_NETWORK": "many",
+        "GATEHOUSE_POP3_PER_NETWORK": number,
         "GATEHOUSE_SMTP_URL": "ftp://mail.example",
         "REDIS_URL": "http://localhost",
     }

@@ -43,6 +43,9 @@ class ModestBodies:
                 whole = False
             if not whole:
                 return HttpResponseBadRequest("Incomplete request", content_type="text/plain")
+        # Browsers say it of no form, or UTF-8. Python has codecs that fail, unpack, or take the square of the length.
+        if (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+            raise BadRequest("a form in other letters than UTF-8")
         for text in _texts(request):
             if "\0" in text:
                 raise BadRequest("a NUL in path, query, cookies or form")

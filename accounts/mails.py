@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.header import Header
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,20 @@ from accounts.zones import zone_of
 
 COLUMNS = 72  # what plain text is read best at; addresses of pages are never broken
 GAP = re.compile(r"(?:[ \t]*\n){3,}")  # what blocks of templates leave between paragraphs
+
+
+class PlainMail(EmailMessage):
+    """Its subject begins on the line of the header's name."""
+
+    def message(self, *args: Any, **options: Any) -> Any:
+        # Django encodes a subject as if nothing stood before it, so that a long one has to begin with a fold.
+        message = super().message(*args, **options)
+        subject = str(self.subject)
+        if not subject.isascii():
+            words = Header(subject, "utf-8", header_name="Subject").encode().split()
+            del message["Subject"]
+            message["Subject"] = " ".join(words)
+        return message
 
 
 @contextmanager
@@ -47,7 +62,7 @@ def compose(
         subject = " ".join(render_to_string(f"{template}_subject.txt", known).split())
         text = GAP.sub("\n\n", render_to_string(f"{template}_message.txt", known).strip())
     # So that no absence note answers it.
-    return EmailMessage(
+    return PlainMail(
         subject,
         wrap(text, COLUMNS) + "\n",
         to=[to or user.email],

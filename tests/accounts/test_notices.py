@@ -1,7 +1,10 @@
 """People hear by mail of what happens with their account: sign-ins from new devices, changed passwords."""
 
+import re
 import smtplib
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,10 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from accounts import notices, outbox
+from accounts.actors import SYSTEM
 from accounts.models import PendingMail, User
 from accounts.tasks import send_mails
+from tenants import services
 from tests.cast import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -252,6 +257,19 @@ def test_for_who_has_chosen_no_language_notices_are_in_that_of_the_page(cast, br
         assert (
             gettext("%(browser)s on %(system)s") % {"browser": "Firefox", "system": "Linux"} in mails[0].body
         )
+
+
+def test_a_subject_begins_on_the_line_of_its_header_and_comes_out_as_it_was(cast, post):
+    User.objects.filter(pk=cast.viewer.pk).update(language="fr")
+    with post.of() as mails:
+        services.switch_off(cast.viewer, by=SYSTEM)
+        services.switch_on(cast.viewer, by=SYSTEM)
+    assert len(mails) == 2
+    for mail in mails:
+        sent = mail.message().as_bytes(linesep="\r\n")
+        assert re.search(rb"^Subject: \S.*\r\n", sent, re.MULTILINE)
+        assert all(len(line) <= 78 for line in sent.partition(b"\r\n\r\n")[0].split(b"\r\n"))
+        assert message_from_bytes(sent, policy=SMTP)["Subject"] == mail.subject
 
 
 def test_mails_are_plain_text_of_readable_width_that_no_absence_note_answers(cast, browser, post):

@@ -44,7 +44,7 @@ def tell_what_stays_english(request: HttpRequest, language_code: str, **kwargs: 
                 request,
                 _(
                     "“%(text)s” stays English: its translation must have the same placeholders and tags, and no "
-                    "straight quotation mark or line break of its own."
+                    "straight quotation mark, line break or address of its own."
                 )
                 % {"text": text},
             )

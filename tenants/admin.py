@@ -13,6 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import canonical
@@ -31,6 +33,7 @@ from tenants.models import (
     Provider,
     SpareSchema,
 )
+from tenants.services.authority import to_be_first_owner
 
 
 class ThroughServices(admin.ModelAdmin):
@@ -127,7 +130,22 @@ class ProviderAdmin(PlacedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj and not services.may_found(request.user, obj):
             return ("slug", "name", "created_at")
-        return ("slug", "name", "owner_email", "created_at")
+        return ("slug", "name", *(("invited",) if obj else ()), "owner_email", "created_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), "invited")
+
+    @admin.display(description=_("Invited, not here yet"))
+    def invited(self, obj: Provider) -> str:
+        return ", ".join(
+            _("%(email)s, valid until %(until)s (%(zone)s)")
+            % {
+                "email": invitation.email,
+                "until": date_format(localtime(invitation.expires_at), "DATETIME_FORMAT"),
+                "zone": localtime(invitation.expires_at).tzname(),
+            }
+            for invitation in to_be_first_owner(obj)
+        )
 
     def save_model(self, request: Any, obj: Provider, form: Any, change: bool) -> None:
         owner_email = form.cleaned_data.get("owner_email")

@@ -22,7 +22,7 @@ from accounts.views.sign_in import SIGN_IN_AS
 from tenants import errors, services
 from tenants.forms_people import NewcomerForm
 from tenants.models import Invitation
-from tenants.services.authority import place_of
+from tenants.services.authority import named_limit_of, place_of
 
 SESSION_KEY = "invitation"
 OVER = (errors.InvitationUsed, errors.InvitationWithdrawn, errors.InvitationExpired)
@@ -105,4 +105,9 @@ def _unknown(request: HttpRequest) -> HttpResponse:
 
 
 def _context(found: Invitation) -> dict[str, Any]:
-    return {"invitation": found, "place": place_of(found), "next": reverse("invitation_accept")}
+    return {
+        "invitation": found,
+        "place": place_of(found),
+        "next": reverse("invitation_accept"),
+        **named_limit_of(found),
+    }

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.actors import System
@@ -17,9 +18,11 @@ from tenants.access import (
     rights_of,
 )
 from tenants.errors import InvalidLimit, InvalidRole, LastOwner, MoreThanOwn
-from tenants.models import Customer, Membership, Provider
+from tenants.models import Customer, Invitation, Membership, Provider
 
 Place = Provider | Customer
+
+MOST_NAMED = 5  # customers in an invitation: beyond that nobody reads a list
 
 
 def placed(place: Place) -> dict[str, Any]:
@@ -37,6 +40,13 @@ def place_of(row: Any) -> Place:
 def limit_of(row: Any) -> list[Customer] | None:
     """The customers that a membership or an invitation is limited to; None means all, those to come too."""
     return sorted(row.customers.all(), key=_by_slug) if row.limited else None
+
+
+def named_limit_of(row: Any) -> dict[str, Any]:
+    """The limit as its person is told it: some customers' names, and how many `more` there are. Without one, nothing."""
+    limit = limit_of(row) or []
+    names = [customer.get_mail_name() for customer in limit[:MOST_NAMED]]
+    return {"customers": names, "more": len(limit[MOST_NAMED:])}
 
 
 def limit_to(row: Any, customers: Collection[Customer] | None) -> None:
@@ -90,6 +100,13 @@ def may_found(user: Any, provider: Provider) -> bool:
     """Whether the person may ask the first owner in: platform staff, for as long as the provider has none."""
     owners = Membership.objects.filter(provider=provider, role=Membership.Role.OWNER)
     return isinstance(user, User) and Right.ADD_PROVIDER in rights_of(user, PLATFORM) and not owners.exists()
+
+
+def to_be_first_owner(provider: Provider) -> QuerySet[Invitation]:
+    """Who has been asked to be it and is not there yet."""
+    return Invitation.objects.filter(
+        provider=provider, role=Membership.Role.OWNER, accepted_at=None, withdrawn_at=None
+    )
 
 
 def may_change_superusers(by: Any) -> bool:

@@ -49,8 +49,10 @@ from tenants.services.authority import (
     lock,
     managing,
     may_found,
+    named_limit_of,
     place_of,
     placed,
+    to_be_first_owner,
 )
 from tenants.services.customers import add_provider
 from tenants.services.people import enrol
@@ -61,7 +63,6 @@ log = logging.getLogger(__name__)
 LIFETIME = timedelta(days=7)
 SECRET_OCTETS = 32
 PAUSE = timedelta(minutes=1)  # between two mails of one invitation
-MOST_NAMED = 5  # customers in a mail: beyond that nobody reads a list
 MOST_IN_AN_HOUR = 50  # mails from one provider or customer
 
 
@@ -120,10 +121,7 @@ def invite_first_owner(provider: Provider, email: str, *, by: Actor) -> Invitati
     secret = _new_secret()
     with transaction.atomic(durable=True):
         lock(provider)
-        waiting = Invitation.objects.filter(
-            provider=provider, role=Membership.Role.OWNER, accepted_at=None, withdrawn_at=None
-        )
-        for earlier in waiting.select_for_update(of=("self",)):
+        for earlier in to_be_first_owner(provider).select_for_update(of=("self",)):
             withdraw(earlier, by=by)
         _check_mails_of_the_hour(provider)
         invitation = _invite_first_owner(provider, email, secret, by=by)
@@ -366,12 +364,10 @@ def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     reader = known or User(email=invitation.email, language=translation.get_language() or "")
     path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
     place = place_of(invitation)
-    limit = limit_of(invitation) or []
     context = {
         "invitation": invitation,
         "place": place.get_mail_name(),
-        "customers": [customer.get_mail_name() for customer in limit[:MOST_NAMED]],
-        "more": len(limit[MOST_NAMED:]),
+        **named_limit_of(invitation),
         "by": by,
         "known": known is not None,
         "link": portal_url(path),

@@ -360,6 +360,7 @@ def test_until_it_has_an_owner_another_can_be_invited_and_the_earlier_link_is_de
         owner_email="adda@typo.example",
     )
     page = f"/admin/tenants/provider/{Provider.objects.get(slug='tailspin').pk}/change/"
+    assert "adda@typo.example, valid until" in text(admin.get(page))
     submit(admin, page, owner_email="ada@tailspin.example")
     for mail, joins in zip(mailoutbox, (False, True), strict=True):
         accepts(client_for(None, host=None), mail)

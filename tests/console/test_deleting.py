@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
+from tenants.models import Customer
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
@@ -174,6 +175,15 @@ def test_the_deleted_are_listed_and_found(admin: Client, deleted: str, acme_mail
     nothing = admin.get("/mailboxes/deleted/", {"q": "<b>Zug"})
     assert "No deleted mailbox matches “<b>Zug”" in Page(nothing).text
     assert b"<b>Zug" not in nothing.content
+
+
+def test_what_was_deleted_on_the_command_line_is_told_in_the_words_of_the_activity(
+    admin: Client, suspended: None, acme: Customer, acme_mailbox: OpenMailbox, work: Any, url: str
+) -> None:
+    services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
+    work()
+    for path in ("", f"{url.split('/')[2]}/"):
+        assert "Platform staff, on the command line" in Page(admin.get(f"/mailboxes/deleted/{path}")).text
 
 
 def test_the_certificate_states_everything_and_can_be_printed(

@@ -91,6 +91,11 @@ def test_a_translation_does_nothing_on_the_page_of_who_reads_it(save, in_german)
     assert "Skip to content" in page
 
 
+def test_a_translation_with_an_address_of_its_own_stays_english_and_the_page_says_why(save):
+    said = save("Abmelden", "Abmelden auf evil.example")
+    assert "“Sign out” stays English" in said and "address of its own" in said
+
+
 def test_a_translation_with_half_a_placeholder_breaks_no_act(save, in_german):
     assert "has been created.” stays English" in save(
         "Das Postfach „%(name)s“ ist angelegt.", "Das Postfach „%(name)“ ist angelegt."

@@ -70,8 +70,8 @@ def test_the_mail_begins_with_words_of_ours_and_leads_nowhere_but_here(cast, inv
     assert body.index("You are invited to Gatehouse") < body.index(cast.owner.email)
 
 
-def test_the_mail_names_the_customers_to_whom_a_role_is_limited_and_not_a_crowd_of_them(
-    cast, northwind, invite, mailoutbox, acme, globex
+def test_mail_and_page_name_the_customers_to_whom_a_role_is_limited_and_not_a_crowd_of_them(
+    cast, northwind, invite, visitor, mailoutbox, acme, globex
 ):
     Customer.objects.filter(pk=acme.pk).update(name="Your account is locked, see https://evil.example")
     for number in range(1, 6):
@@ -83,6 +83,10 @@ def test_the_mail_names_the_customers_to_whom_a_role_is_limited_and_not_a_crowd_
     for number, limit in enumerate(limits):
         invite(f"p{number}@northwind.example", customers=limit)
     everywhere, two, six, seven = (message.body for message in mailoutbox)
+    offers = [text(visitor.get(path_of(message), follow=True)) for message in mailoutbox]
+    assert [offer.count("customers only:") for offer in offers] == [0, 1, 1, 1]
+    assert "<li>acme</li><li>Globex</li>" in offers[1] and "evil" not in offers[1]
+    assert "<li>Shop 3</li> <li> and 2 more customers </li>" in offers[3]
     assert "customers only" not in everywhere
     assert "customers only:\n\n- acme\n- Globex\n\nOpen this link" in two
     assert "- acme\n- Globex\n- Shop 1\n- Shop 2\n- Shop 3\n- and 1 more customer\n\nOpen this link" in six

@@ -122,6 +122,16 @@ class LockedMailUndecided(MailboxError):
     )
 
 
+class NothingToGiveUp(MailboxError):
+    """To delete what waits goes with a lost password only: whoever has it and asks for that must mean one or the other."""
+
+    code = "nothing-to-give-up"
+    template = _(
+        "With the current password all waiting mail stays readable, and none is deleted. "
+        "Choose to keep it, or leave the current password empty."
+    )
+
+
 class OfferOutdated(MailboxError):
     code = "offer-outdated"
     template = _(

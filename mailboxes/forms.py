@@ -170,7 +170,10 @@ class UnlockForm(forms.Form):
 
     password = forms.CharField(
         label=_("Earlier password"),
-        help_text=_("The one that was valid when the mail came in."),
+        help_text=_(
+            "The one that was valid until a reset without it locked the mail. "
+            "After several such resets each password unlocks its own part."
+        ),
         widget=MailboxPasswordInput(autofocus=True),
     )
 

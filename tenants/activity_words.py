@@ -4,8 +4,8 @@ A new action needs a line in WORDINGS, and its details a label in LABELS; what h
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,10 @@ class Wording:
 
     kind: Kind
     sentence: Text
+    by: str = ""  # the detail that the sentence depends on
+    told: Mapping[Any, Text] = field(
+        default_factory=dict
+    )  # by its values; else, as of old events, `sentence`
     automatic: bool = False  # the last step of an act that somebody asked for earlier: nobody does it by hand
 
 
@@ -61,10 +65,25 @@ WORDINGS: dict[str, Wording] = {
         automatic=True,
     ),
     "mailbox.password_reset": Wording(
-        Kind.PASSWORDS, _("The password of the mailbox “%(object)s” was reset.")
+        Kind.PASSWORDS,
+        _("The password of the mailbox “%(object)s” was reset."),
+        by="locked_mail",
+        told={
+            "keep": _(
+                "The password of the mailbox “%(object)s” was reset without the current one, "
+                "and any mail that waited was locked."
+            ),
+            "delete": _(
+                "The password of the mailbox “%(object)s” was reset without the current one, "
+                "and any mail that waited was deleted."
+            ),
+        },
     ),
     "mailbox.password_refused": Wording(
-        Kind.PASSWORDS, _("A wrong current password was typed for the mailbox “%(object)s”.")
+        Kind.PASSWORDS,
+        _("A wrong current password was typed for the mailbox “%(object)s”."),
+        by="earlier",
+        told={True: _("A wrong earlier password was typed for the mailbox “%(object)s”.")},
     ),
     "mailbox.unlocked": Wording(
         Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was unlocked with an earlier password.")
@@ -120,7 +139,15 @@ WORDINGS: dict[str, Wording] = {
     ),
     "person.recovery-codes-made": Wording(Kind.SIGN_IN, _("%(object)s made new recovery codes.")),
     "provider.security-changed": Wording(
-        Kind.SIGN_IN, _("The rules for signing in at “%(object)s” were changed.")
+        Kind.SIGN_IN,
+        _("The rules for signing in at “%(object)s” were changed."),
+        by="require_second_factor",
+        told={
+            True: _("The rules for signing in at “%(object)s” were changed: a second factor is required."),
+            False: _(
+                "The rules for signing in at “%(object)s” were changed: a second factor is no longer required."
+            ),
+        },
     ),
     "identity_provider.set_up": Wording(
         Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was set up.")
@@ -326,14 +353,16 @@ def details(
             for key in ("customers", "customers_before")
             if isinstance(data.get(key), list)
         }
-    said = str(_template(event))
+    said, decided = str(_template(event)), _decides(event)
     changes = [
         Detail(key, after, before, is_change=True)
         for key, before, after in _take_changes(event.action, data)
-        if before != after
+        if before != after and key != decided
     ]
     return changes + [
-        Detail(key, value) for key, value in data.items() if value is not None and f"%({key})s" not in said
+        Detail(key, value)
+        for key, value in data.items()
+        if value is not None and key != decided and f"%({key})s" not in said
     ]
 
 
@@ -359,9 +388,16 @@ def shown(key: str, value: Any, *, plain: bool = False) -> str:
 
 
 def _template(event: AuditEvent) -> Text:
-    if event.action in WORDINGS:
-        return WORDINGS[event.action].sentence
+    if wording := WORDINGS.get(event.action):
+        return wording.told.get(event.data.get(wording.by), wording.sentence)
     return "%(action)s: “%(object)s”" if event.target_name else "%(action)s"
+
+
+def _decides(event: AuditEvent) -> str:
+    """The detail that the sentence depends on: it tells it, or there is nothing to tell."""
+    wording = WORDINGS.get(event.action)
+    value = event.data.get(wording.by) if wording else None
+    return wording.by if wording and (not value or value in wording.told) else ""
 
 
 def _places(event: AuditEvent) -> dict[str, str]:

@@ -6,7 +6,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressFormField
+from accounts.openid_errors import NotEncrypted
 from tenants.identity import CLIENT_ID_LENGTH, Configuration, domains_from
+from tenants.identity_errors import InvalidTenant, SecretNeeded
 from tenants.models import IdentityProvider
 
 SECRET_LENGTH = 500
@@ -47,6 +49,7 @@ class IdentityProviderForm(forms.Form):
     def __init__(self, data: Any, *, saved: Configuration | None) -> None:
         initial = vars(saved) | {"email_domains": "\n".join(saved.email_domains)} if saved else None
         super().__init__(data, initial=initial)
+        self.saved = saved
         for name in ("issuer", "tenant", "client_id", "email_domains"):
             self.fields[name].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
         self.fields["client_secret"].widget.attrs["autocomplete"] = "off"
@@ -55,6 +58,23 @@ class IdentityProviderForm(forms.Form):
             if saved
             else _("It is stored encrypted and never shown again.")
         )
+
+    def clean(self) -> dict[str, Any]:
+        """All that is missing is named at once: also what only one kind needs, and what only “Save” needs."""
+        data: dict[str, Any] = self.cleaned_data
+        if data.get("kind") == IdentityProvider.Kind.ENTRA_ID:
+            if data.get("tenant") == "":
+                self.add_error("tenant", InvalidTenant().message)
+        elif data.get("issuer") == "":
+            self.add_error("issuer", NotEncrypted(url="").message)
+        if not self.saved and "check" not in self.data and data.get("client_secret") == "":
+            self.add_error("client_secret", SecretNeeded().message)
+        return data
+
+    def ask_for_the_secret_again(self) -> None:
+        """For the page that is shown again: without a word there, who saves next would save none or the earlier one."""
+        if self.cleaned_data.get("client_secret"):
+            self.add_error("client_secret", _("Type the secret again: it is never sent back to the page."))
 
     def configuration(self) -> Configuration:
         data = self.cleaned_data

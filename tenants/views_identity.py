@@ -41,6 +41,8 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
                 return _save(request, desk, saved, form)
         except (IdentityProviderError, ProviderFault) as refusal:
             _blame(form, refusal)
+    if form.is_bound:
+        form.ask_for_the_secret_again()
     return _page(request, desk, saved, form, ForgetForm(), checked=checked)
 
 

@@ -92,8 +92,8 @@ def offer_reset(
     """Make the next password and key; nothing has changed yet.
 
     With the current password what waits stays readable. Without, `locked_mail` says what becomes of it: KEEP or
-    DELETE. Raises NotAllowed, PasswordMistyped, WrongCurrentPassword, TooManyGuesses, LockedMailUndecided,
-    NoSuchMailbox, MailboxDeleting.
+    DELETE. Raises NotAllowed, NothingToGiveUp for the current password with DELETE, PasswordMistyped,
+    WrongCurrentPassword, TooManyGuesses, LockedMailUndecided, NoSuchMailbox, MailboxDeleting.
     """
     access.require(by, customer, access.Right.RESET_PASSWORD)
     password, key, waiting = _make(customer, mailbox, current_password, locked_mail, by)
@@ -160,15 +160,18 @@ def reset_password(
         return password, _reset(customer, mailbox.pk, key, by)
 
 
-def unlock(customer: Customer, mailbox: Mailbox, password: str, *, by: Actor) -> Job | None:
+def unlock(
+    customer: Customer, mailbox: Mailbox, password: str, *, by: Actor, earlier: bool = True
+) -> Job | None:
     """Bring locked mail back with an earlier password, or let a stopped re-encryption go on with the current one.
 
+    Either will do; `earlier` is which of them was asked for, and what the trail calls a wrong one.
     The job, or None when what was locked had been collected already. Raises NotAllowed, PasswordMistyped,
     WrongCurrentPassword, TooManyGuesses, NothingToUnlock, NoSuchMailbox, MailboxDeleting.
     """
     access.require(by, customer, access.Right.RESET_PASSWORD)
     with tenant_context(customer):
-        keyring = prove(customer, mailbox.pk, password, _open_any, by=by)
+        keyring = prove(customer, mailbox.pk, password, _open_any, by=by, earlier=earlier)
         return _unlock(customer, mailbox.pk, keyring, by)
 
 
@@ -186,6 +189,8 @@ def _make(
         mailbox = find_mailbox(mailbox.pk)  # as it is now, and in this customer's schema
         keyring: Keyring = {}
         if current_password.strip():
+            if locked_mail == DELETE:
+                raise errors.NothingToGiveUp
             keyring, locked_mail = prove(customer, mailbox.pk, current_password, open_keyring, by=by), ""
         elif locked_mail not in (KEEP, DELETE):
             if _readable(mailbox):

@@ -27,9 +27,12 @@ REFUSED = "mailbox.password_refused"
 Opener = Callable[[UUID, UUID, Secret], Keyring]
 
 
-def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *, by: Actor) -> Keyring:
+def prove(
+    customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *, by: Actor, earlier: bool = False
+) -> Keyring:
     """The keys that `opener` opens with the password as it was typed. Runs in the customer's schema.
 
+    `earlier` is what the trail says of a wrong one: that an earlier password was asked for, not the current one.
     Raises PasswordMistyped, WrongCurrentPassword, TooManyGuesses, NoSuchMailbox, MailboxDeleting.
     """
     refusal: errors.MailboxError = errors.WrongCurrentPassword()
@@ -49,7 +52,7 @@ def prove(customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *
             by=by,
             customer=customer,
             target=("mailbox", str(mailbox_id), mailbox.name),
-            data={"mistyped": isinstance(refusal, errors.PasswordMistyped)},
+            data={"mistyped": isinstance(refusal, errors.PasswordMistyped), "earlier": earlier},
         )
     raise refusal
 

@@ -26,7 +26,8 @@ def retry(customer: Customer, job: Job, *, by: Actor, password: str = "") -> Job
     if jobs.needs_password(job):
         if not password.strip():
             raise errors.PasswordNeeded
-        return unlock(customer, job.mailbox, password, by=by) or jobs.job_for(by, customer, job.pk)
+        gone_on = unlock(customer, job.mailbox, password, by=by, earlier=False)
+        return gone_on or jobs.job_for(by, customer, job.pk)
     with tenant_context(customer), transaction.atomic(durable=True):
         if job.kind != Job.Kind.DELETION:
             hold_mailbox(job.mailbox.pk)  # which a deletion may have overtaken

@@ -36,7 +36,7 @@ def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         initial={
             "name": mailbox.name,
             "description": mailbox.description,
-            "status": mailbox.status,
+            "status": _wanted(request) or mailbox.status,
             "reason": mailbox.suspension_reason,
         }
     )
@@ -56,6 +56,12 @@ def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
             messages.success(request, _outcome(mailbox.status, saved))
             return redirect("mailboxes:detail", pk=saved.pk)
     return render(request, "mailboxes/edit.html", {"mailbox": mailbox, "form": form})
+
+
+def _wanted(request: ConsoleRequest) -> str:
+    """The status that a link here has chosen; it counts with “Save”. Wrong words are as good as none."""
+    wanted = request.GET.get("status", "")
+    return wanted if wanted in (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED) else ""
 
 
 def _outcome(before: str, saved: Mailbox) -> str:

@@ -50,7 +50,7 @@ def _offer(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
             offer = services.offer_reset(request.customer, mailbox, by=request.user, **asked)
         except (errors.PasswordMistyped, errors.WrongCurrentPassword, errors.TooManyGuesses) as error:
             form.add_error("current_password", error.message)
-        except errors.LockedMailUndecided as error:
+        except (errors.LockedMailUndecided, errors.NothingToGiveUp) as error:
             form.add_error("locked_mail", error.message)
         except OVERTAKEN as error:
             return to_the_mailbox(request, mailbox.pk, error)

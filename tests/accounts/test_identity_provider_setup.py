@@ -36,11 +36,12 @@ from tenants.tasks import recheck_domain, recheck_domains
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.breaking.workers import QUEUE, Bell
 from tests.cast import customer, provider
-from tests.pages import presses, read, text_of
+from tests.pages import presses, read, shown, text_of
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
 PAGE = "/team/identity-provider/"
+SECRET_AGAIN = "Type the secret again: it is never sent back to the page."
 TENANT = "9f2c5a1e-7d1b-4c0a-8a55-0d6d5c1f3b7a"
 
 
@@ -113,9 +114,27 @@ def test_an_empty_secret_keeps_the_saved_one(typed, cast, client_for):
 
 
 def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):
-    answer = client_for(cast.owner, host=None).post(PAGE, typed | {"check": "1"})
+    answer = presses(client_for(cast.owner, host=None).get(PAGE), "Check", **typed)
     assert "The service answers. People will sign in at 127.0.0.1." in page(answer)
     assert not IdentityProvider.objects.exists()
+    assert SECRET_AGAIN in page(answer), "the page that came back has lost it"
+    assert shown(answer, "Save")["issuer"] == typed["issuer"]
+    answer = presses(answer, "Check")
+    assert SECRET_AGAIN not in page(answer), "none was typed"
+    assert "Type the client secret: it is kept only" not in page(answer), "asking the service needs none"
+    assert presses(answer, "Save", client_secret=CLIENT_SECRET)["Location"] == PAGE
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [("oidc", "“” can't be used. Type an address"), ("entra", "Type the directory's tenant ID")],
+)
+def test_an_empty_form_is_told_all_that_is_missing(cast, client_for, kind, where):
+    answer = presses(client_for(cast.owner, host=None).get(PAGE), "Save", kind=kind)
+    told = text_of(read(answer))
+    assert told.count("This field is required.") == 2  # client ID, domains
+    assert where in told
+    assert "Type the client secret: it is kept only" in told
 
 
 @pytest.mark.parametrize(

@@ -435,6 +435,19 @@ def test_what_was_agreed_to_is_what_was_shown(northwinds, openid, cast, client_f
     assert customer("acme").identity_provider_consent
 
 
+def test_one_that_is_switched_off_is_said_to_be_and_can_only_be_refused(northwinds, cast, client_for):
+    off = "It is switched off at present: nobody signs in with it."
+    admin = client_for(cast.admin)
+    assert off not in text_of(read(admin.get("/people/")))
+    identity.switch(northwinds, active=False, by=cast.owner)
+    people = admin.get("/people/")
+    assert off in text_of(read(people))
+    people = presses(people, "Allow it no longer").client.get("/people/")
+    assert not customer("acme").identity_provider_consent
+    assert off in text_of(read(people))
+    assert 'name="consent"' not in people.content.decode()
+
+
 def test_nobody_of_the_provider_consents_in_the_customers_place(northwinds, cast, client_for):
     client = client_for(cast.owner)
     assert 'name="consent"' not in client.get("/people/").content.decode()

@@ -16,7 +16,7 @@ from tenants.models import Customer
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
-from tests.pages import presses
+from tests.pages import follows, presses, shown
 
 Jobs = Callable[[], list[Job]]
 NAME = "Office 365 Journal"
@@ -52,12 +52,15 @@ def deleted(suspended: None, admin: Client, url: str, work: Any) -> str:
 def test_an_active_mailbox_is_to_be_suspended_first(
     admin: Client, url: str, mailboxes: Callable[[], list[Mailbox]]
 ) -> None:
-    page = Page(admin.get(f"{url}delete/"))
-    assert page.links["Suspend it"] == f"{url}edit/"
-    assert f"{url}delete/" not in page.inputs
+    asked = admin.get(f"{url}delete/")
+    assert f"{url}delete/" not in Page(asked).inputs
+    form = follows(asked, "Suspend it")
+    assert shown(form, "Save")["status"] == "suspended"
+    assert [mailbox.status for mailbox in mailboxes()] == ["active"], "looking suspends nothing"
     refused = Page(admin.post(f"{url}delete/", {"confirmed_name": NAME}))
     assert "“Office 365 Journal” is still active. Suspend it, then delete it." in refused.text
-    assert [mailbox.status for mailbox in mailboxes()] == ["active"]
+    presses(form, "Save")
+    assert [mailbox.status for mailbox in mailboxes()] == ["suspended"]
 
 
 @pytest.mark.usefixtures("suspended")

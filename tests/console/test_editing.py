@@ -14,7 +14,7 @@ from mailboxes.models import Mailbox
 from tenants.models import AuditEvent
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
-from tests.pages import presses
+from tests.pages import presses, shown
 
 Mailboxes = Callable[[], list[Mailbox]]
 
@@ -156,6 +156,11 @@ def test_a_status_that_nobody_may_set_is_refused(
     assert answer.status_code == 200
     assert "id_status_error" in Page(answer).texts
     assert mailboxes()[0].status == "active"
+
+
+@pytest.mark.parametrize("status", ["deleting", "retired", ""])
+def test_a_link_with_a_status_that_nobody_may_set_chooses_none(admin: Client, url: str, status: str) -> None:
+    assert shown(admin.get(f"{url}edit/?status={status}"), "Save")["status"] == "active"
 
 
 def test_its_own_name_in_other_letters_is_free(edit: Callable[..., Any], mailboxes: Mailboxes) -> None:

@@ -14,6 +14,7 @@ from tenants.models import AuditEvent
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page, TwoSteps, rows_with
+from tests.pages import presses, shown
 
 MAILS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n"]
 Jobs = Callable[[], list[Job]]
@@ -31,6 +32,10 @@ def reset(admin: Client, url: str) -> TwoSteps:
 
 def password_on(page: Page) -> str:
     return page.texts["generated-password"].strip()
+
+
+def activity_of(reset: TwoSteps) -> str:
+    return Page(reset.client.get("/activity/")).text
 
 
 def closed_for(password: str, collect: Callable[[str], list[bytes]]) -> bool:
@@ -56,6 +61,9 @@ def test_with_the_current_password_the_new_one_opens_everything_and_the_old_one_
     assert collect(password_on(page)) == MAILS
     landed = Page(reset.client.get(answer["Location"]))
     assert "The password of “Office 365 Journal” has been reset. The old one no longer works." in landed.text
+    activity = activity_of(reset)
+    assert "The password of the mailbox “ Office 365 Journal ” was reset." in activity
+    assert "Mail that only the lost password opens" not in activity
     assert "0 of 2 messages" in landed.texts["progress"]
     work()
     assert collect(password_on(page)) == MAILS
@@ -88,6 +96,7 @@ def test_the_page_with_the_password_is_the_one_of_the_creation(
         "this password is shown only now",
         "I've read and understood the above warning",
         "Until you press OK nothing has changed.",
+        "If you reload or leave this page, you start again and get another password",
     ):
         assert text in page.text
     tick = page.inputs[reset.path]["understood"]
@@ -126,6 +135,8 @@ def test_a_mistyped_password_is_told_apart_from_a_wrong_one(
     for page in (mistyped, short, wrong):
         assert "generated-password" not in page.texts
         assert "aria-invalid" in page.inputs[reset.path]["current_password"]
+    assert "A wrong current password was typed for the mailbox" in activity_of(reset)
+    assert "A wrong earlier" not in activity_of(reset)
     events = AuditEvent.objects.filter(action="mailbox.password_refused").order_by("pk")
     assert [(event.actor_email, event.data["mistyped"]) for event in events] == [
         ("admin@acme.example", True),
@@ -164,6 +175,22 @@ def test_whoever_chooses_nothing_is_asked_again(reset: TwoSteps, fill: Any) -> N
     assert "generated-password" not in page.texts
 
 
+def test_the_current_password_and_the_deletion_of_what_it_opens_are_not_taken_together(
+    reset: TwoSteps, acme_mailbox: OpenMailbox, fill: Any, collect: Any
+) -> None:
+    fill(*MAILS)
+    page = reset.asks(current_password=acme_mailbox.password, locked_mail="delete", sheet_language="de")
+    assert "none is deleted. Choose to keep it, or leave" in page.texts["id_locked_mail_error"]
+    assert "generated-password" not in page.texts
+    kept = shown(page.answer, "Show the new password")
+    assert (kept["locked_mail"], kept["sheet_language"]) == ("delete", "de")
+    assert collect(acme_mailbox.password) == MAILS
+    again = presses(
+        page.answer, "Show the new password", current_password=acme_mailbox.password, locked_mail="keep"
+    )
+    assert "The new password opens everything that waits here" in Page(again).text
+
+
 def test_kept_mail_is_locked_counted_and_left_out_of_the_maildrop(
     reset: TwoSteps, url: str, fill: Any, collect: Any, jobs: Jobs
 ) -> None:
@@ -173,6 +200,7 @@ def test_kept_mail_is_locked_counted_and_left_out_of_the_maildrop(
     assert reset.confirms(page)["Location"] == url
     fill(b"new")
     assert collect(password_on(page)) == [b"new"]
+    assert "reset without the current one, and any mail that waited was locked." in activity_of(reset)
     mailbox_page = Page(reset.client.get(url))
     assert "2 messages are locked: only an earlier password opens them." in mailbox_page.text
     assert mailbox_page.links["Unlock with an earlier password"] == f"{url}unlock/"
@@ -187,6 +215,7 @@ def test_mail_that_is_not_kept_is_deleted(
     page = reset.asks(locked_mail="delete")
     assert "2 messages that wait here are deleted for good when you press OK." in page.text
     answer = reset.confirms(page)
+    assert "reset without the current one, and any mail that waited was deleted." in activity_of(reset)
     [job] = jobs()
     assert answer["Location"] == f"/mailboxes/jobs/{job.pk}/"
     work()

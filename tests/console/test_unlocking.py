@@ -70,7 +70,25 @@ def test_passwords_that_unlock_nothing_are_refused_each_with_its_reason(
         assert "aria-invalid" in page.inputs[f"{url}unlock/"]["password"]
         assert typed not in answer.content.decode()
     assert "id_password_error" in Page(unlocks(admin, url, "")).texts
+    activity = Page(admin.get("/activity/")).text
+    assert "A wrong earlier password was typed for the mailbox" in activity
+    assert "A wrong current password" not in activity
     assert jobs() == []
+
+
+def test_the_page_says_which_password_opens_what_is_locked(
+    admin: Client, url: str, acme: Any, acme_mailbox: OpenMailbox, fill: Any, collect: Any
+) -> None:
+    fill(b"one")
+    first, resets = acme_mailbox.password, {"current_password": acme_mailbox.password}
+    for how in (resets, {"locked_mail": "keep"}):
+        password, _job = services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, **how)
+        resets.setdefault("second", password.reveal())
+    hint = "The one that was valid until a reset without it locked the mail."
+    assert hint in Page(admin.get(f"{url}unlock/")).text
+    assert "not the one of this mailbox" in Page(unlocks(admin, url, first)).texts["id_password_error"]
+    assert unlocks(admin, url, resets["second"]).status_code == 302
+    assert collect(password.reveal()) == [b"one"]
 
 
 def test_guessing_is_stopped(admin: Client, url: str, acme_mailbox: OpenMailbox, current: str) -> None:

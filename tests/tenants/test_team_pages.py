@@ -15,7 +15,7 @@ from tenants import services
 from tenants.models import Invitation, Membership, Provider
 from tenants.services.authority import limit_to
 from tests.cast import customer, provider
-from tests.pages import follows, presses
+from tests.pages import follows, presses, read, text_of
 from tests.tenants.kit import text
 
 TEAM, PEOPLE = "/team/", "/people/"
@@ -84,6 +84,18 @@ def test_a_limit_of_which_no_customer_is_left_is_not_shown_as_all(cast, team):
     assert ">all<" not in row
 
 
+def test_each_time_is_on_the_readers_clock_and_names_its_zone(cast, team, northwind):
+    cast.owner.time_zone = "Asia/Kolkata"
+    cast.owner.save()
+    services.invite(northwind, "soon@northwind.example", role="auditor", by=cast.owner)
+    client = team(cast.owner)
+    page = client.get(TEAM)
+    for answer in (page, follows(page, cast.owner.get_display_name())):
+        times = [text_of(time) for time in read(answer).xpath("//main//time")]
+        assert len(times) == 2, "signed in and invited; signed in and here since"
+        assert all(time.endswith(" IST") for time in times), times
+
+
 def test_people_shows_the_customers_people_only(cast, client_for):
     page = client_for(cast.admin).get(PEOPLE)
     assert names(page) == [cast.admin.email, cast.viewer.email]
@@ -95,7 +107,7 @@ def test_the_invited_stand_below_with_expiry_until_they_come(cast, team, northwi
     invitation = services.invite(northwind, "soon@northwind.example", role="auditor", by=cast.owner)
     page = team(cast.owner).get(TEAM)
     assert "soon@northwind.example" in row_of(page, "soon@northwind.example")
-    assert date_format(invitation.expires_at, "SHORT_DATETIME_FORMAT") in text(page)
+    assert f"{date_format(invitation.expires_at, 'SHORT_DATETIME_FORMAT')} UTC" in text(page)
     assert "Expired" not in text(page)
     Invitation.objects.update(expires_at=invitation.created_at)
     assert "Expired" in text(team(cast.owner).get(TEAM))
@@ -352,6 +364,7 @@ def test_an_owner_with_a_second_factor_requires_it_of_everybody(cast, team):
     Authenticator.objects.create(user=cast.owner, type=Authenticator.Type.TOTP, data={})
     assert presses(client.get(TEAM), REQUIRE)["Location"] == TEAM
     assert provider("northwind").require_second_factor
+    assert "were changed: a second factor is required." in text(client.get("/activity/"))
 
 
 def test_requiring_it_no_longer_asks_first_and_says_of_how_many_people(cast, team, northwind):
@@ -369,3 +382,4 @@ def test_requiring_it_no_longer_asks_first_and_says_of_how_many_people(cast, tea
     assert presses(again, "No longer require a second factor")["Location"] == TEAM
     assert not provider("northwind").require_second_factor
     assert "no longer required" in text(client.get(TEAM))
+    assert "were changed: a second factor is no longer required." in text(client.get("/activity/"))

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error
 
+from mailboxes.services import refusals
 from tests.cast import PASSWORD
 from tests.gateway.kit import SECONDS, without_trace
 
@@ -150,3 +151,23 @@ def test_mallory_of_globex_finds_nothing_at_acme(visit, cast):
     status, page = visit(story)
     assert status == 404
     assert "Acme" not in page
+
+
+def test_a_long_name_pushes_no_column_out_of_sight_nor_does_a_phone_what_needs_somebody(
+    visit, cast, make_mailbox
+):
+    made = make_mailbox("W" * 100)
+    refusals.note(made.address, "192.0.2.0/24")
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.goto(visitor.url("/mailboxes/", "acme"))
+        wide, seen = page.eval_on_selector(".table-wrap", "wrap => [wrap.scrollWidth, wrap.clientWidth]")
+        assert wide == seen
+        page.set_viewport_size({"width": 360, "height": 740})
+        badge = page.get_by_text("Sign-ins refused").bounding_box()
+        assert badge["x"] >= 0 and badge["x"] + badge["width"] <= 360
+
+    visit(story)

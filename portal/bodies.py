@@ -15,6 +15,8 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from accounts.names import visible
+
 # Of marks upon one letter; Unicode's own bound is 30 (UAX #15, 13), and the longest that people type stays below. Bringing
 # text into a normal form takes the square of it, with all threads waiting: some 100 KB of marks would stop a process.
 MARKS_MAX = 100
@@ -88,9 +90,10 @@ def _has_tower(text: str) -> bool:
     if len(text) <= MARKS_MAX or text.isascii():
         return False
     run = 0
-    for char in text:
-        # Some marks are none of their own, but stand for two.
-        is_mark = char >= FIRST_MARK and combining(normalize("NFD", char)[0])
+    # As it is judged later: without what nobody sees, which would stand between the marks here, and there no more.
+    for char in visible(text):
+        # Some marks are none of their own, but stand for two, or for another that is wider.
+        is_mark = char >= FIRST_MARK and combining(normalize("NFKD", char)[0])
         run = run + 1 if is_mark else 0
         if run > MARKS_MAX:
             return True

@@ -53,8 +53,11 @@ def test_in_letters_that_the_form_names_itself(staff, letters):
     assert staff.generic("POST", "/settings/", b"name=a", f"{FORM}; charset=UTF-8").status_code == 302
 
 
-# Two kinds that each normal form sorts apart, and one that is none by itself but stands for two.
-@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0f73"])
+# Two kinds that each normal form sorts apart, one that is none by itself but stands for two, one that is none before
+# NFKC, and some with what is taken out before they are sorted between them.
+@pytest.mark.parametrize(
+    "marks", ["\u0301\u0316", "\u0f73", "\uff9e\u0316", "\u0301\u200b\u0316", "\u0301\ufe0f\u034f\u0316"]
+)
 @pytest.mark.parametrize("field", ["next", "login", "password"])
 def test_a_tower_of_marks_is_no_text(client_for, field, marks):
     browser = client_for(None, host="acme")

@@ -25,6 +25,9 @@ from accounts.security import ceremonies, guesses
 from accounts.security.ceremonies import Ceremony
 
 NAME_LENGTH = 60
+ANSWER_LENGTH = (
+    16 * 1024
+)  # in characters; those of devices have some hundreds, or thousands with certificates
 PENDING_SECRET = "second_factor.pending_secret"  # noqa: S105 - the name of a place in the session
 
 
@@ -81,15 +84,22 @@ def _refuse_nonsense(check: Callable[[], Any]) -> Any:
             raise
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         pass
-    raise ValidationError(_("This passkey was not accepted. Try again."), code="refused_passkey")
+    raise _refused_passkey()
+
+
+def _refused_passkey() -> ValidationError:
+    return ValidationError(_("This passkey was not accepted. Try again."), code="refused_passkey")
 
 
 class AnswerField(forms.JSONField):
-    """A device's answer, whatever somebody sent instead: too deep, or with a number too long."""
+    """A device's answer, whatever somebody sent instead: too long, too deep, or with a number too long."""
 
     widget = forms.HiddenInput
 
     def to_python(self, value: Any) -> Any:
+        # The library reads text in it that nothing before it has seen, and may take the square of its length.
+        if isinstance(value, str) and len(value) > ANSWER_LENGTH:
+            raise _refused_passkey()
         return _refuse_nonsense(lambda: super(AnswerField, self).to_python(value))
 
     def bound_data(self, data: Any, initial: Any) -> str:

@@ -307,6 +307,15 @@ def test_nonsense_from_strangers_is_refused_and_nobodys_fault(db, client_for, no
     assert not is_signed_in(client)
 
 
+def test_an_answer_longer_than_any_device_gives_goes_unread(passkey, client_for):
+    """What stands in it is no text of the form, where towers of marks are looked for."""
+    client = client_for(host=None)
+    answer = passkey.get(asks_for_a_passkey(client))
+    assert refused(client, client.post(PASSKEY_LOGIN, {"credential": answer + " " * 16 * 1024}))
+    client.post(PASSKEY_LOGIN, {"credential": answer})
+    assert is_signed_in(client)
+
+
 @pytest.mark.parametrize("nonsense", NONSENSE)
 def test_nonsense_adds_no_passkey(cast, client_for, nonsense):
     client = client_for(cast.admin)

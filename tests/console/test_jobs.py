@@ -328,6 +328,9 @@ def test_a_job_whose_access_to_the_keys_has_expired_asks_for_the_password(
         assert refusal in Page(answer).texts["id_password_error"]
         assert not typed or typed not in answer.content.decode()
         assert "no-store" in answer["Cache-Control"]
+    assert "A wrong earlier password" not in Page(admin.get("/activity/")).text, (
+        "the current one was asked for"
+    )
     assert presses(admin.get(url), "Retry", password=current)["Location"] == url
     work()
     assert jobs()[0].state == "done"

@@ -16,7 +16,7 @@ from babel.messages.catalog import Catalog, Message
 from accounts.names import addresses_in
 
 # %(name)s, %d and {name}, and each per cent sign or brace that is no part of one and would end the formatting.
-PLACE = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[A-Za-z]|{[^{}]*}|[%{}]")
+PLACE = re.compile(r"%(?:\(\w+\))?[-#0 +]*(?:(?!0)\d+)?(?:\.\d+)?[A-Za-z]|{[^{}]*}|[%{}]")
 BARE = {"%", "{", "}"}
 TAG = re.compile(r"<[^<>]*>?")  # browsers take one that nobody closes for a tag, too
 # A straight quotation mark ends an attribute, and a line break the subject of a mail.

@@ -111,6 +111,14 @@ def test_what_does_not_fit_its_original_is_named_and_english_stands_in_its_place
     assert translated(path, original) == translated_by_nobody(original)
 
 
+@pytest.mark.timeout(60)
+def test_a_translation_of_any_length_is_judged_before_anybody_notices(write, tmp_path):
+    """Translators type it into a page, and all threads of a web process wait for it."""
+    write(entry("Write to us", "%" + "0" * 200_000))
+    (found,) = catalogs.complaints(tmp_path)
+    assert "has %, which its original has not" in found
+
+
 @pytest.mark.parametrize(
     ("original", "translation"),
     [

@@ -1,7 +1,7 @@
 """What a customer's schema holds. Nothing here refers to a row in `public` by foreign key (docs/invariants.md)."""
 
 import uuid
-from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Max, Q, Sum
@@ -45,7 +45,7 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
         counted = rows.values("mailbox").annotate(all=models.Count("pk")).values("all")
         return self.annotate(damaged=Coalesce(models.Subquery(counted), 0))
 
-    def with_refusals(self, *, since: datetime) -> "MailboxQuerySet":
+    def with_refusals(self, *, since: Any) -> "MailboxQuerySet":
         """Annotate refused: whether sign-ins were refused since then."""
         rows = SignInRefusal.objects.filter(mailbox=models.OuterRef("pk"), last_at__gte=since)
         return self.annotate(refused=models.Exists(rows))

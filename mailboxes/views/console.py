@@ -96,6 +96,8 @@ def _listed(mailbox: Any) -> tuple[Any, ...]:
         mailbox.waiting,
         mailbox.waiting_octets,
         mailbox.locked,
+        mailbox.damaged,
+        mailbox.refused,
         mailbox.last_mail_at,
         mailbox.last_collection_at,
         job and (job.pk, *shown_of(services.progress(job))),

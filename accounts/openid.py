@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 CONFIGURATION = "/.well-known/openid-configuration"
 CONFIGURATION_SECONDS = 300  # that it is remembered
+LAST_SECONDS = (
+    24 * 3600
+)  # that it will do while too many ask: an office signs in at nine, as it did yesterday
 FAILURE_SECONDS = 15  # that a failure is: whoever presses again and again holds no thread for each time
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # By a key that only the identity provider has: never "none", never one that we know too.
@@ -76,7 +79,7 @@ def discover(issuer: str) -> dict[str, Any]:
 
 def configuration_of(issuer: str) -> dict[str, Any]:
     """As discover(), but perhaps some minutes old, a failure some seconds: anybody may begin a sign-in, and should not
-    make us ask each time.
+    make us ask each time. While too many ask, as old as LAST_SECONDS.
     """
     place = f"openid-configuration:{hashlib.sha256(issuer.encode()).hexdigest()}"
     known: Any = caches["process"].get(place)
@@ -88,11 +91,14 @@ def configuration_of(issuer: str) -> dict[str, Any]:
     try:
         found = discover(issuer)
     except TooManyAtOnce:  # which says nothing about the service
+        if last := caches["process"].get(f"{place}:last"):
+            return dict(last)
         raise
     except ProviderFault as error:
         caches["process"].set(place, (type(error), error.details), FAILURE_SECONDS)
         raise
     caches["process"].set(place, found, CONFIGURATION_SECONDS)
+    caches["process"].set(f"{place}:last", found, LAST_SECONDS)
     return found
 
 

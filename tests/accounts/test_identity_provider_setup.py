@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from accounts import openid_errors, outbound
+from accounts import openid, openid_errors, outbound
 from accounts.actors import SYSTEM
 from accounts.client_secrets import open_sealed
 from accounts.openid import discover
@@ -622,6 +622,17 @@ def test_who_waits_for_a_service_before_anybody_comes_back_takes_few_threads(
         nobody_is_asked()
     assert secured.asked == 0
     assert "does not work at present" not in page(way_in().start("operator@northwind.example"))
+    assert secured.asked == 1
+
+
+def test_who_is_one_too_many_is_led_to_where_the_service_was_last(secured, northwinds, way_in, monkeypatch):
+    """A whole office signs in at nine, when nobody has asked the service for a while."""
+    northwinds.app.settings["server_url"] = secured.issuer
+    northwinds.app.save()
+    monkeypatch.setattr(openid, "CONFIGURATION_SECONDS", 0)
+    way_in().authorization("operator@northwind.example")
+    with outbound.one_of_few(secured.issuer), outbound.one_of_few(secured.issuer):
+        assert way_in().authorization("operator@northwind.example").startswith(secured.issuer)
     assert secured.asked == 1
 
 

@@ -36,9 +36,7 @@ log = logging.getLogger(__name__)
 
 CONFIGURATION = "/.well-known/openid-configuration"
 CONFIGURATION_SECONDS = 300  # that it is remembered
-LAST_SECONDS = (
-    24 * 3600
-)  # that it will do while too many ask: an office signs in at nine, as it did yesterday
+LAST_SECONDS = 24 * 3600  # that it will do while too many ask at once: an office signs in at nine
 FAILURE_SECONDS = 15  # that a failure is: whoever presses again and again holds no thread for each time
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # By a key that only the identity provider has: never "none", never one that we know too.

@@ -29,7 +29,7 @@ from tenants.models import Customer
 log = logging.getLogger(__name__)
 
 # One transaction holds so many messages, so long; an archiver that wants to delete one of them waits for it.
-BATCH = 32
+BATCH = 64
 BATCH_OCTETS = 16 * 1024 * 1024
 
 State = MailboxKey.State

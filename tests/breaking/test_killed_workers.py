@@ -16,7 +16,7 @@ STEPS = "read:1 draft:17 rename:1 rename:20 folder:2 remove:1 remove:20 read:70"
 
 
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(workers, box, gateway):
-    count = KILLS * 80
+    count = KILLS * 160
     box.seed(mails(count))
     job = box.reset()
     chance = random.Random()
@@ -25,7 +25,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(workers, box, g
     for kill in range(KILLS):
         done = box.job(job).done
         share = (count - done) // (KILLS + 3 - kill)  # some is left after the last kill
-        box.await_done(job, done + 1 + chance.randrange(max(1, share - 64)))
+        box.await_done(job, done + 1 + chance.randrange(max(1, share - 128)))
         pause.wait(chance.random() * 0.1)  # to be anywhere within a batch
         worker.kill()
         assert box.job(job).state == "running", "it was killed in the middle"

@@ -144,7 +144,7 @@ def test_a_reset_with_the_current_password_opens_all_mail_at_once_and_shuts_the_
     walk, start, post, acme, acme_mailbox, hold
 ):
     old = acme_mailbox.password
-    mistyped = old[:-1] + ("a" if old[-1] != "a" else "b")
+    mistyped = old[:-1] + ("A" if old[-1] != "A" else "B")
 
     def story(visitor):
         page = start(visitor)

@@ -16,6 +16,7 @@ from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Message
 from mailboxes.services import collection, delivery
+from mailboxes.work.reencryption import BATCH
 from mailboxes.work.slices import work_slice
 from tests.mailboxes.conftest import PEER
 
@@ -188,7 +189,7 @@ def outside(committed_db):
 def test_a_job_gets_four_slices_at_once_and_one_failure_of_them_all_counts_once(
     outside, fill, acme, acme_mailbox
 ):
-    fill(*[MAIL] * (6 * 32))  # enough for all six
+    fill(*[MAIL] * (6 * BATCH))  # enough for all six
     _, job = services.reset_password(
         acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
     )

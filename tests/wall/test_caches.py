@@ -15,6 +15,7 @@ REMEMBERED = {
     "mailboxes/vault/primitives.py: _public_key",  # the same octets, read
     "mailboxes/batch.py: _hands",  # threads
     "mailboxes/store.py: _make_durably",  # that a folder, by its whole path, is there
+    "mailboxes/services/finding.py: _with_all_that_is_told",  # a question, asked in whichever schema is current
 }
 
 SHARED = re.compile(r"\bdjango\.core\.cache\b|\bcache_page\b|\bcaches\b")

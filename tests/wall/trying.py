@@ -94,7 +94,8 @@ class Holes:
         self.found += [
             f"{method} {door}, {person.name}: the page names {secret}"
             for secret in person.secrets
-            if secret in page
+            # As a word: four letters of it stand in a random token of every few thousandth page.
+            if re.search(rf"(?<![a-z0-9]){re.escape(secret)}(?![a-z0-9])", page)
         ]
 
     def note(self, text: str) -> None:

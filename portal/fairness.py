@@ -123,9 +123,8 @@ class FairPlaces:
                 page["Retry-After"] = str(RETRY_SECONDS)
                 return page
             response = self.get_response(request)
-            if _is_file(request) and isinstance(
-                response, StreamingHttpResponse
-            ):  # the work is done meanwhile
+            if _is_file(request) and isinstance(response, StreamingHttpResponse):
+                # The file is read while it is sent. Django offers no public place for what has to be closed with it.
                 response._resource_closers.append(place.pop_all().close)  # type: ignore[attr-defined]
             return response
 

@@ -142,7 +142,8 @@ class Connection(SMTP):
         if secured is None or secured.is_closing():
             raise TLSSetupException
         self._original_transport, self._tls_protocol = raw, secured._ssl_protocol
-        # Who is quick has spoken under TLS already, and the library throws away what it finds.
+        # Who is quick has spoken under TLS already, and the library throws away what it finds. asyncio's reader has no
+        # public way to look at it or to give it back.
         spoken = bytes(self._reader._buffer)  # type: ignore[attr-defined]
         self.connection_made(secured)
         self._reader._buffer.extend(spoken)  # type: ignore[attr-defined]

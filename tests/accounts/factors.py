@@ -26,6 +26,8 @@ CODE = "/accounts/2fa/authenticate/"
 ACTIVATE = "/accounts/2fa/totp/activate/"
 REMOVE_APP = "/accounts/2fa/totp/deactivate/"
 CODES = "/accounts/2fa/recovery-codes/"
+GENERATE = f"{CODES}generate/"
+CONFIRM_BY_CODE = "/accounts/2fa/reauthenticate/"
 ADD_PASSKEY = "/accounts/2fa/webauthn/add/"
 PASSKEY_LOGIN = "/accounts/2fa/webauthn/login/"
 

@@ -9,8 +9,9 @@ from tenants.models import Provider
 from tests.accounts.factors import (
     ACTIVATE,
     ADD_PASSKEY,
-    CODES,
     CONFIRM,
+    CONFIRM_BY_CODE,
+    GENERATE,
     REMOVE_APP,
     SECURITY,
     asked_to_confirm,
@@ -22,8 +23,6 @@ from tests.accounts.openid.kit import START
 pytest_plugins = ["tests.accounts.openid.portal"]
 
 HOSTS = pytest.mark.parametrize("host", [None, "acme"])
-CONFIRM_BY_CODE = "/accounts/2fa/reauthenticate/"
-GENERATE = f"{CODES}generate/"
 
 
 @HOSTS

@@ -455,7 +455,7 @@ def connected(watched):
 class Configuration(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked += 1
-        time.sleep(self.server.slowness)
+        time.sleep(self.server.slowness)  # what a slow service is; nobody waits for a guess
         issuer = f"https://localhost:{self.server.server_address[1]}"
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         body = json.dumps({"issuer": issuer} | dict.fromkeys(names, issuer) | self.server.more).encode()

@@ -20,6 +20,8 @@ from tests.accounts.factors import (
     ACTIVATE,
     CODE,
     CODES,
+    CONFIRM_BY_CODE,
+    GENERATE,
     LOGIN,
     REMOVE_APP,
     SECURITY,
@@ -35,8 +37,6 @@ from tests.cast import PASSWORD
 pytest_plugins = ["tests.accounts.openid.portal"]
 
 HOSTS = pytest.mark.parametrize("host", [None, "acme"])
-CONFIRM_BY_CODE = "/accounts/2fa/reauthenticate/"
-GENERATE = f"{CODES}generate/"
 DOWNLOAD = f"{CODES}download/"
 
 

@@ -6,7 +6,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressFormField
-from accounts.openid_errors import NotEncrypted
 from tenants.identity import CLIENT_ID_LENGTH, Configuration, domains_from
 from tenants.identity_errors import InvalidTenant, SecretNeeded
 from tenants.models import IdentityProvider
@@ -66,7 +65,7 @@ class IdentityProviderForm(forms.Form):
             if data.get("tenant") == "":
                 self.add_error("tenant", InvalidTenant().message)
         elif data.get("issuer") == "":
-            self.add_error("issuer", NotEncrypted(url="").message)
+            self.add_error("issuer", self.fields["issuer"].error_messages["required"])
         if not self.saved and "check" not in self.data and data.get("client_secret") == "":
             self.add_error("client_secret", SecretNeeded().message)
         return data

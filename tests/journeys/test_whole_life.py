@@ -79,6 +79,12 @@ def asks_for_a_reset(page, *, current="", choice=""):
     answers_step_1(page, current=current, choice=choice)
 
 
+def is_marked_as_wrong(page, field):
+    """Whether its frame has the colour of the words that say what is wrong."""
+    frame = page.locator(field).evaluate("field => getComputedStyle(field).borderTopColor")
+    return frame == page.locator(".errors li").first.evaluate("words => getComputedStyle(words).color")
+
+
 def answers_step_1(page, *, current="", choice=""):
     page.fill("[name=current_password]", current)
     if choice:
@@ -154,6 +160,7 @@ def test_a_reset_with_the_current_password_opens_all_mail_at_once_and_shuts_the_
         visitor.sees("This password was mistyped")
         answers_step_1(page, current=new_password().reveal())
         visitor.sees("This is a well-formed password, but not the one of this mailbox.")
+        assert is_marked_as_wrong(page, "[name=current_password]")
         answers_step_1(page, current=old)
 
         visitor.sees("this password is shown only now")

@@ -159,7 +159,6 @@ def test_check_says_what_ails_the_service(typed, cast, client_for, path, words):
 @pytest.mark.parametrize(
     "issuer",
     [
-        "",
         "sign-in.example",
         "ftp://sign-in.example",
         "http://sign-in.example",
@@ -175,6 +174,13 @@ def test_what_is_no_address_is_refused(typed, cast, client_for, issuer):
     for button in ("Save", "Check"):
         answer = presses(shown, button, **typed | {"issuer": issuer})
         assert "Type an address that begins with https://" in page(answer)
+
+
+def test_a_missing_issuer_is_named_by_both_buttons(typed, cast, client_for):
+    shown = client_for(cast.owner, host=None).get(PAGE)
+    for button in ("Save", "Check"):
+        answer = presses(shown, button, **typed | {"issuer": ""})
+        assert "This field is required." in page(answer)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +91,25 @@ def _mailbox(folder: Path) -> Installation:
     )
     mailbox, password = create_mailbox(customer, name="Journal", by=SYSTEM)
     return Installation(folder, mailbox.address, password.reveal())
+
+
+@contextlib.contextmanager
+def gateway_in_two(log: Path) -> Iterator[list[int]]:
+    """A gateway of two processes beside the one that runs, once both of them serve."""
+    for name, port in zip(PORT_NAMES, _free_ports(), strict=True):
+        os.environ[f"GATEHOUSE_{name}_PORT"] = str(port)
+    with serving("manage.py", "gateway", "--processes", "2", log=log) as ports:
+        while log.read_bytes().count(b"gateway listens") < 2:
+            time.sleep(0.1)
+        yield ports
+
+
+def _free_ports() -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in PORT_NAMES]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 @contextlib.contextmanager

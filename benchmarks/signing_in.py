@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 from accounts.actors import SYSTEM
-from benchmarks.installation import Installation
+from benchmarks.installation import Installation, gateway_in_two
 from benchmarks.measure import Result, compare
 from mailboxes.services import create_mailbox
 from mailboxes.vault import Secret, WrongPassword, decoy_password_lock, new_password, open_password_lock
@@ -24,10 +24,10 @@ def measure(installation: Installation, pop3s_port: int) -> list[Result]:
     boxes = [create_mailbox(customer, name=f"Archiver {number}", by=SYSTEM) for number in range(ARCHIVERS)]
     logins = [(mailbox.address, password) for mailbox, password in boxes]
 
-    def visit(login: tuple[str, Secret]) -> None:
+    def visit(port: int, login: tuple[str, Secret]) -> None:
         address, password = login
         for _ in range(ROUNDS):
-            client = poplib.POP3_SSL("localhost", pop3s_port, timeout=SECONDS, context=trust)
+            client = poplib.POP3_SSL("localhost", port, timeout=SECONDS, context=trust)
             client.user(address)
             client.pass_(password.reveal())
             client.quit()
@@ -41,13 +41,17 @@ def measure(installation: Installation, pop3s_port: int) -> list[Result]:
                 continue
 
     with ThreadPoolExecutor(ARCHIVERS) as hands:
-        return [
-            compare(
-                f"POP3S signing in, {ARCHIVERS} at once",
+
+        def rate(what: str, port: int) -> Result:
+            return compare(
+                what,
                 amount=ARCHIVERS * ROUNDS,
                 unit="sign-ins/s",
-                ours=lambda: list(hands.map(visit, logins)),
+                ours=lambda: list(hands.map(visit, repeat(port), logins)),
                 baseline=lambda: list(hands.map(derive, repeat(new_password(), ARCHIVERS))),
                 baseline_name="the same derivations of Argon2id, on the same cores",
             )
-        ]
+
+        one = rate(f"POP3S signing in, {ARCHIVERS} at once", pop3s_port)
+        with gateway_in_two(installation.folder / "gateways.log") as ports:
+            return [one, rate("the same, two gateway processes", ports[3])]

@@ -37,7 +37,7 @@ lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrati
 	.venv/bin/djlint --lint --quiet .
 	.venv/bin/lint-imports --no-cache
 	$(PY) manage.py makemigrations --check --dry-run --skip-checks
-	$(PY) -m portal.catalogs --check
+	$(PY) -m portal.languages.catalogs --check
 
 bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the same run
 	$(PY) -m benchmarks
@@ -54,7 +54,7 @@ lock: .venv-lock/stamp ## write requirements/*.lock anew from pyproject.toml
 	  --output-file requirements/installer.lock --group pyproject.toml:installer
 
 catalogs: .venv/base.stamp
-	@$(PY) -m portal.catalogs
+	@$(PY) -m portal.languages.catalogs
 
 # The development lock contains the run-time one, so installing it settles both.
 .venv/dev.stamp: requirements/dev.lock

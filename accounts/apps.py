@@ -9,4 +9,4 @@ class AccountsConfig(AppConfig):
     verbose_name = _("people")
 
     def ready(self) -> None:
-        from accounts import signals  # noqa: F401, PLC0415 - its receivers need the models
+        from accounts.adapters import signals  # noqa: F401, PLC0415 - its receivers need the models

@@ -56,7 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
     # Links for a forgotten password carry it: with the next number all that are under way are void.
     link_series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
-    # Made by the demo, whose password is public; never taken away. See accounts/backends.py.
+    # Made by the demo, whose password is public; never taken away. See accounts/adapters/backends.py.
     is_demo = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = UserManager()
@@ -85,7 +85,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class PendingMail(models.Model):
-    """A mail that is still to be sent; gone as soon as it is (accounts.outbox)."""
+    """A mail that is still to be sent; gone as soon as it is (accounts.mails.outbox)."""
 
     kind = models.CharField(max_length=60)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")

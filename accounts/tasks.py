@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from accounts import outbox, services
+from accounts import services
+from accounts.mails import outbox
 
 
 @shared_task(ignore_result=True)

@@ -5,7 +5,7 @@ from django.template import Context, Template
 from django.urls import path
 
 from mailboxes.models import Mailbox
-from portal import urls_customer
+from portal.urls import customer as urls_customer
 
 TABLE = Template(
     "<table>{% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.address }}</td></tr>{% endfor %}</table>"

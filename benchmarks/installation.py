@@ -20,8 +20,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
-from portal import certificate
-from portal.embedded import postgres, redis
+from portal.onebox import certificate
+from portal.onebox.embedded import postgres, redis
 
 STOP_SECONDS = 30
 PORT_NAMES = ("SMTP", "SMTPS", "POP3", "POP3S")

@@ -9,7 +9,6 @@ from django.test import Client
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
-from accounts.companion import COMPANION, companion_of
 from accounts.services import create_person
 from benchmarks.jobs import timed
 from benchmarks.mailbox import listed
@@ -17,6 +16,7 @@ from benchmarks.measure import Result, compare
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
 from mailboxes.services import jobs
+from portal.gates.companion import COMPANION, companion_of
 from tenants.models import Customer
 from tenants.services import add_membership, create_customer
 

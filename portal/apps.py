@@ -7,4 +7,5 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal import checks, pooler, trail, translators  # noqa: F401  importing registers checks and receiver
+        from portal import checks, pooler, trail  # noqa: F401  importing registers checks and receiver
+        from portal.languages import translators  # noqa: F401  importing registers checks and receiver

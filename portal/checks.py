@@ -17,11 +17,11 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from accounts.backends import in_demo
+from accounts.adapters.backends import in_demo
 from mailboxes.vault import PrivateKey
-from portal import demo
-from portal.network import is_loopback
-from portal.secrets import FILE_NAME, WORKER_KEY_OCTETS
+from portal.onebox import demo
+from portal.onebox.network import is_loopback
+from portal.onebox.secrets import FILE_NAME, WORKER_KEY_OCTETS
 
 TAG = "gatehouse"
 PUBLIC_KEY_OCTETS = 1216
@@ -215,7 +215,7 @@ def identity_provider_authorities_are_readable(app_configs: Any, **kwargs: Any) 
 def the_demos_people_are_elsewhere(
     app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Nobody signs in as one of them (accounts/backends.py); but a database that has them was a trial."""
+    """Nobody signs in as one of them (accounts/adapters/backends.py); but a database that has them was a trial."""
     if not databases or in_demo():
         return []
     try:

@@ -8,9 +8,9 @@ from urllib.parse import unquote, urlsplit
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from portal.embedded.addresses import postgres_dir, postgres_url, redis_url
 from portal.environment import Environment, generated_secrets
 from portal.languages import languages_in
+from portal.onebox.embedded.addresses import postgres_dir, postgres_url, redis_url
 
 ROOT = Path(__file__).resolve().parent.parent
 env = Environment(os.environ)
@@ -141,7 +141,8 @@ JOB_SILENCE_SECONDS = 15.0  # after a job's last sign of life beat rings for it 
 
 # --- Rooms ---------------------------------------------------------------------------------------------------------
 SHARED_APPS = [
-    "portal",  # its templates and styles before those of the libraries that they stand in for
+    "portal.console",  # its templates and styles before those of the libraries that they stand in for
+    "portal",
     "django.contrib.admin",  # before django_tenants, whose own templates of it have styles in their elements
     "django_tenants",
     "accounts",
@@ -167,37 +168,37 @@ TENANT_APPS = ["mailboxes"]
 INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "tenants.Customer"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
-PUBLIC_SCHEMA_URLCONF = "portal.urls_base"
-ROOT_URLCONF = "portal.urls_customer"
+PUBLIC_SCHEMA_URLCONF = "portal.urls.base"
+ROOT_URLCONF = "portal.urls.customer"
 
 MIDDLEWARE = [
-    "portal.bodies.ModestBodies",  # before anything reads a body
-    "accounts.peers.ClientAddress",  # nor an address
-    "portal.health.HealthMiddleware",
-    "tenants.middleware.CanonicalHost",
-    "tenants.middleware.HostTenant",
+    "portal.gates.bodies.ModestBodies",  # before anything reads a body
+    "portal.gates.addresses.ClientAddress",  # nor an address
+    "portal.gates.health.HealthMiddleware",
+    "portal.gates.hosts.CanonicalHost",
+    "portal.gates.hosts.HostTenant",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "accounts.companion.CompanionSessions",
+    "portal.gates.companion.CompanionSessions",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.middleware.NothingKept",
-    "accounts.middleware.PersonLanguage",
-    "accounts.middleware.UncountedLimits",
+    "portal.gates.people.NothingKept",
+    "portal.gates.people.PersonLanguage",
+    "portal.gates.people.UncountedLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "portal.fairness.FairPlaces",
+    "portal.gates.fairness.FairPlaces",
     "allauth.account.middleware.AccountMiddleware",
-    "tenants.admission.StillAdmitted",
-    "accounts.middleware.SessionsSeen",
+    "portal.gates.admission.StillAdmitted",
+    "portal.gates.people.SessionsSeen",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.htmx.WholePages",
+    "portal.gates.swaps.WholePages",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "tenants.middleware.CustomerGate",
-    "tenants.second_factor.SecondFactorGate",
+    "portal.gates.hosts.CustomerGate",
+    "portal.gates.second_factor.SecondFactorGate",
 ]
 TEMPLATES = [
     {
@@ -209,7 +210,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
-                "tenants.context_processors.frame",
+                "portal.console.frame.context.frame",
             ],
         },
     }
@@ -217,18 +218,18 @@ TEMPLATES = [
 
 # --- Sign-in -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.adapters.backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("email", "name")},
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "accounts.backends.CommonPasswords"},
+    {"NAME": "accounts.adapters.backends.CommonPasswords"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.adapters.account.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -237,7 +238,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {
     "login": "",  # ours, which does not turn away who has a place of their own: "sign_in"
-    # The keys are places and addresses, see accounts.security.guesses, where the last three are counted.
+    # The keys are places and addresses, see accounts.adapters.guesses, where the last three are counted.
     "login_failed": "5/5m/key",
     "login_failed_anywhere": "200/h/key",
     "login_failed_ip": "10/m/ip",
@@ -246,24 +247,24 @@ ACCOUNT_RATE_LIMITS = {
 }
 PASSWORD_RESET_TIMEOUT = 3600
 # allauth's own writes down each address of a person, and from then on they all sign in.
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.links.ResetTokens"  # noqa: S105 - a class
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.adapters.account.ResetTokens"  # noqa: S105 - a class
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody gets mail from us because a stranger typed their address
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # other sessions end, the one at hand stays
-MFA_ADAPTER = "accounts.mfa.MFAAdapter"
+MFA_ADAPTER = "accounts.adapters.mfa.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Gatehouse"
 MFA_TOTP_TOLERANCE = 1  # half minutes: codes are typed at their end, and clocks go wrong (RFC 6238, 5.2)
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are vouched for by who invites
 USERSESSIONS_TRACK_ACTIVITY = True
-SOCIALACCOUNT_ADAPTER = "accounts.social.SocialAccountAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.openid.sign_in.SocialAccountAdapter"
 SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # tenants decides whose addresses an identity provider speaks for
 SOCIALACCOUNT_STORE_TOKENS = False
-SOCIAL_GATE = "tenants.identity_gate.Gate"
-# The modules that write the mails of accounts.outbox, each its own kinds.
-MAIL_WRITERS = ["accounts.notices", "accounts.services.forgotten", "tenants.staff_notices"]
+SOCIAL_GATE = "tenants.identity.gate.Gate"
+# The modules that write the mails of accounts.mails.outbox, each its own kinds.
+MAIL_WRITERS = ["accounts.mails.notices", "accounts.services.forgotten", "tenants.notices"]
 # Identity providers are asked on the public network only, but for these.
 IDENTITY_PROVIDER_NETWORKS = env.text("GATEHOUSE_IDP_NETWORKS").replace(",", " ").split()
 IDENTITY_PROVIDER_CA_FILE = env.text("GATEHOUSE_IDP_CA_FILE")
@@ -294,7 +295,7 @@ _smtp = urlsplit(env.text("GATEHOUSE_SMTP_URL"))
 EMAIL_FILE_PATH = STATE_DIR / "mail"
 EMAIL_TIMEOUT = 10
 if not _smtp.scheme:  # each mail becomes a file there
-    EMAIL_BACKEND = "portal.mail_files.EmailBackend"
+    EMAIL_BACKEND = "portal.onebox.mail_files.EmailBackend"
 elif _smtp.scheme in ("smtp", "smtps") and _smtp.hostname:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = _smtp.hostname, _smtp.port or (465 if _smtp.scheme == "smtps" else 587)
@@ -326,8 +327,8 @@ SECURE_SSL_REDIRECT = SECURE_COOKIES
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # of the whole request; a larger one is refused by its header
-FILE_UPLOAD_HANDLERS = ["portal.bodies.NoFiles"]
-CSRF_FAILURE_VIEW = "accounts.views.sign_in.outdated_form"
+FILE_UPLOAD_HANDLERS = ["portal.gates.bodies.NoFiles"]
+CSRF_FAILURE_VIEW = "portal.console.signin.by_password.outdated_form"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -348,13 +349,13 @@ LANGUAGE_CODE = "en"
 LOCALE_PATHS = [ROOT / "locale"]
 LANGUAGES = languages_in(ROOT / "locale")
 LANGUAGE_COOKIE_DOMAIN = BASE_DOMAIN
-FORMAT_MODULE_PATH = "portal.formats"
+FORMAT_MODULE_PATH = "portal.languages.formats"
 USE_THOUSAND_SEPARATOR = True
-ROSETTA_ACCESS_CONTROL_FUNCTION = "portal.translators.may_translate"
+ROSETTA_ACCESS_CONTROL_FUNCTION = "portal.languages.translators.may_translate"
 ROSETTA_SHOW_AT_ADMIN_PANEL = True
 ROSETTA_MESSAGES_PER_PAGE = 25
 ROSETTA_POFILE_WRAP_WIDTH = 0  # as `makemessages --no-wrap` does, so that only the texts differ
-ROSETTA_AUTO_COMPILE = False  # it compiles whatever was typed; portal.catalogs looks at it first
+ROSETTA_AUTO_COMPILE = False  # it compiles whatever was typed; portal.languages.catalogs looks at it first
 ROSETTA_CACHE_NAME = "process"  # paths of catalogs, which it then writes
 ROSETTA_CASE_SENSITIVE_FILESYSTEM = True  # or it tries with a temporary file, which it leaves open
 USE_TZ = True

@@ -6,7 +6,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]
 
-from portal.bodies import is_refused
+from portal.gates.bodies import is_refused
 
 worker_class = "portal.webserver.Worker"
 workers = 2
@@ -28,7 +28,7 @@ ANSWER_SECONDS = 300.0  # from the request's first octet to its answer's last
 
 
 def pre_request(worker: Any, request: Any) -> None:
-    """A body that is refused unread (portal/bodies.py) must not be read afterwards for the next request's sake."""
+    """A body that is refused unread (portal/gates/bodies.py) must not be read afterwards for the next request's sake."""
     headers = dict(request.headers)
     if is_refused(headers.get("CONTENT-LENGTH", ""), chunked="TRANSFER-ENCODING" in headers):
         request.force_close()

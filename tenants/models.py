@@ -243,7 +243,7 @@ class IdentityProvider(models.Model):
 
 
 class ProvenDomain(models.Model):
-    """An e-mail domain that has shown by DNS that the provider's identity provider may speak for it (tenants.domains)."""
+    """An e-mail domain that has shown by DNS that the provider's identity provider may speak for it (tenants.identity.domains)."""
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="proven_domains")
     domain = models.CharField(max_length=253)

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from tenants import domains, spares
+from tenants import spares
+from tenants.identity import domains
 
 
 @shared_task(ignore_result=True)

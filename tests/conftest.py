@@ -104,7 +104,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 @pytest.fixture(autouse=True)
 def _signed_in_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is signed in by force has what a host gives to its browser, too."""
-    from accounts.companion import COMPANION, companion_of
+    from portal.gates.companion import COMPANION, companion_of
 
     sign_in = Client._login
 

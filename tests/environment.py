@@ -18,7 +18,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = (
     "tests.settings"  # before `portal` is imported, which would name its own
 )
 
-from portal.embedded import postgres, redis
+from portal.onebox.embedded import postgres, redis
 
 _started: list[Any] = []
 _state_dir: Path | None = None

@@ -10,9 +10,10 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import translation
 
-from accounts import mails, outbox
+from accounts import mails
 from accounts.actors import SYSTEM, Actor, require_self, require_system
-from accounts.links import portal_url
+from accounts.mails import outbox
+from accounts.mails.links import portal_url
 from accounts.models import PendingMail, User
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from django.utils import timezone, translation
 from accounts import mails
 from accounts.actors import SYSTEM, Actor, System
 from accounts.addresses import check as check_address
-from accounts.links import portal_url
+from accounts.mails.links import portal_url
 from accounts.models import User
 from accounts.services import create_person
 from tenants import access, audit

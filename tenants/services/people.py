@@ -12,7 +12,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import SYSTEM, Actor, System
 from accounts.services import create_person
-from tenants import access, audit, staff_notices
+from tenants import access, audit
+from tenants import notices as staff_notices
 from tenants.access import ROLE_RIGHTS, Right
 from tenants.errors import AlreadyMember, NoSuchMember
 from tenants.models import Customer, Membership, Provider

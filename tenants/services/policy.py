@@ -9,7 +9,7 @@ from accounts.second_factor import has_second_factor
 from tenants import audit
 from tenants.access import Right, require, rights_of
 from tenants.errors import NotAllowed, OwnSecondFactorMissing
-from tenants.identity_errors import OtherIdentityProvider
+from tenants.identity.errors import OtherIdentityProvider
 from tenants.models import Customer, IdentityProvider, Membership, Provider
 from tenants.services.authority import lock
 
@@ -58,7 +58,7 @@ def may_consent(user: Actor, customer: Customer) -> bool:
 @transaction.atomic(durable=True)
 def consent_to_identity_provider(customer: Customer, *, given: bool, service: str = "", by: Actor) -> None:
     """Let the provider's identity provider sign in this customer's people, or no longer: sessions that it has opened
-    end with their next request (tenants.admission).
+    end with their next request (portal.gates.admission).
 
     `service` is the one that was shown to who agrees (IdentityProvider.service). Raises NotAllowed, and
     OtherIdentityProvider if it is that one no more.

@@ -8,7 +8,8 @@ from django.db import transaction
 from accounts.actors import SYSTEM, Actor
 from accounts.models import User
 from accounts.services import reset_link
-from tenants import access, staff_notices
+from tenants import access
+from tenants import notices as staff_notices
 from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
 from tenants.models import Membership, Provider
 from tenants.services.authority import lock

@@ -14,7 +14,8 @@ from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, save_settings, void_reset_links
-from tenants import audit, staff_notices
+from tenants import audit
+from tenants import notices as staff_notices
 from tenants.access import PLATFORM, Right, require, rights_of
 from tenants.errors import NotAllowed, PersonExists
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation

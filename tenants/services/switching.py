@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
-from tenants import access, staff_notices
+from tenants import access
+from tenants import notices as staff_notices
 from tenants.errors import NotAllowed
 from tenants.models import Membership
 from tenants.services.authority import Place, check_owner_stays, lock_all, may_change_superusers, place_of

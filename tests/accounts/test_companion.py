@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.sessions.models import Session
 
-from accounts.companion import COMPANION
+from portal.gates.companion import COMPANION
 from tests.cast import PASSWORD
 
 BASE, ACME = "portal.localhost", "acme.portal.localhost"

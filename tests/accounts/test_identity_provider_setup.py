@@ -22,14 +22,17 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from accounts import openid, openid_errors, outbound
 from accounts.actors import SYSTEM
-from accounts.client_secrets import open_sealed
-from accounts.openid import discover
+from accounts.openid import errors as openid_errors
+from accounts.openid import outbound
+from accounts.openid import protocol as openid
+from accounts.openid.protocol import discover
+from accounts.openid.secrets import open_sealed
 from accounts.services import create_person
-from tenants import identity, identity_errors
-from tenants.domains import record_of
+from tenants import identity
 from tenants.errors import NotAllowed
+from tenants.identity import errors as identity_errors
+from tenants.identity.domains import record_of
 from tenants.models import AuditEvent, IdentityProvider, ProvenDomain
 from tenants.services import add_membership
 from tenants.tasks import recheck_domain, recheck_domains

@@ -13,8 +13,8 @@ from django.core.mail import EmailMessage
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
-from accounts import notices, outbox
 from accounts.actors import SYSTEM
+from accounts.mails import notices, outbox
 from accounts.models import PendingMail, User
 from accounts.tasks import send_mails
 from tenants import services
@@ -334,12 +334,11 @@ def test_a_task_says_neither_what_is_mailed_nor_to_whom(cast, mailoutbox):
     assert ours == {outbox.TASK, "accounts.tasks.clear_expired_sessions"}  # which takes no argument either
 
 
-def test_every_notice_that_has_a_text_is_in_the_closed_set(cast, caplog, rf):
-    folders = [Path("portal/templates"), Path("accounts/templates")]
-    texts = [text for folder in folders for text in folder.rglob("*_message.txt")]
+def test_every_notice_that_has_a_text_is_in_the_closed_set(cast, caplog):
+    texts = Path("accounts/templates").rglob("*_message.txt")
     told = {text for text in texts if "base_notification.txt" in text.read_text()}
     names = {str(text).partition("templates/")[2].removesuffix("_message.txt") for text in told}
     assert names == set(notices.NOTICES)
-    notices.announce("tenants/email/invitation", cast.admin, rf.get("/"))
+    notices.announce("tenants/email/invitation", cast.admin, ip="192.0.2.1", user_agent="")
     assert "no such notice" in caplog.text
     assert not PendingMail.objects.exists()

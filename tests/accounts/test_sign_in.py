@@ -9,9 +9,9 @@ from django.apps import apps
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 
-from accounts.companion import COMPANION, companion_of
 from accounts.models import User
 from portal import settings as portal_settings
+from portal.gates.companion import COMPANION, companion_of
 from tests.accounts.factors import LOGIN, is_signed_in
 from tests.cast import PASSWORD
 

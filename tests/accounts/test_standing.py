@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 from accounts.actors import SYSTEM
 from accounts.models import PendingMail, User
 from accounts.services import reset_link
-from tenants import services, staff_notices
+from tenants import notices as staff_notices
+from tenants import services
 from tenants.errors import LastOwner, NotAllowed
 from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in

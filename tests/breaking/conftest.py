@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
-from portal.embedded import addresses
+from portal.onebox.embedded import addresses
 from tests.breaking.kit import Box
 from tests.breaking.services import Disk, Server
 from tests.breaking.workers import Bell, Workers

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from portal.embedded import postgres
+from portal.onebox.embedded import postgres
 from tests.breaking.workers import Worker
 
 DISK_OCTETS = 64 * 1024 * 1024

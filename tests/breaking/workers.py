@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from portal.embedded.process import spawn
+from portal.onebox.embedded.process import spawn
 from tests.breaking.kit import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -27,7 +27,7 @@ act = pytest.mark.parametrize(("path", "data"), ACTS.values(), ids=ACTS)
 
 
 def test_no_page_is_missing_here() -> None:
-    routes = get_resolver("mailboxes.urls").url_patterns
+    routes = get_resolver("portal.console.mailboxes.urls").url_patterns
     assert {route.name for route in routes} == {"new"} | LOOKS | ACTS.keys()
 
 

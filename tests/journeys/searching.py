@@ -16,7 +16,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import connection
 
-from portal.embedded import postgres
+from portal.onebox.embedded import postgres
 
 READERS: dict[bytes, Callable[[Any, bytes], list[bytes]]] = {
     b"string": lambda client, key: [client.get(key)],

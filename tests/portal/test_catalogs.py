@@ -8,8 +8,7 @@ import pytest
 from babel.messages.pofile import PoFileError
 from django.utils.translation import to_language
 
-from portal import catalogs
-from portal.languages import languages_in
+from portal.languages import catalogs, languages_in
 
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from portal import certificate
+from portal.onebox import certificate
 
 
 def ensure(folder, base_domain="portal.localhost"):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mailboxes.vault import PrivateKey
-from portal import certificate, checks, secrets
+from portal import checks
+from portal.onebox import certificate, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = base64.b64encode(bytes(range(32))).decode()

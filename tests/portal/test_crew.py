@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from portal.supervisor import crew as crew_module
-from portal.supervisor.console import LINE_LIMIT, Console, LineBuffer
-from portal.supervisor.crew import Crew
+from portal.onebox.supervisor import crew as crew_module
+from portal.onebox.supervisor.crew import Crew
+from portal.onebox.supervisor.terminal import LINE_LIMIT, Console, LineBuffer
 
 SECONDS = 20
 

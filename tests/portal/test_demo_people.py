@@ -14,11 +14,11 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from accounts.actors import SYSTEM
-from accounts.backends import DEMO_PASSWORD
+from accounts.adapters.backends import DEMO_PASSWORD
 from accounts.models import User
 from accounts.services import choose_password
-from portal.supervisor.console import Console
-from portal.supervisor.panel import show
+from portal.onebox.supervisor.panel import show
+from portal.onebox.supervisor.terminal import Console
 from tenants import services
 from tests.accounts.factors import is_signed_in
 

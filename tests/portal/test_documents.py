@@ -5,7 +5,7 @@ import re
 import pytest
 from django.conf import settings
 
-from portal.catalogs import ROOT
+from portal.languages.catalogs import ROOT
 
 # `gateway/test_pop3`: ids_are_the_same_after_a_restart, deletions_are_marks_until_quit
 GUARDS = re.compile(r"`([a-z]+/test_\w+)`: (\w+(?:, \w+)*)")

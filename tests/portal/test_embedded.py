@@ -12,9 +12,9 @@ import psycopg
 import pytest
 import redis as redis_client
 
-from portal.embedded import addresses, postgres, redis
-from portal.embedded.errors import ServiceFailed, StateDirUnusable
-from portal.embedded.process import wait_until
+from portal.onebox.embedded import addresses, postgres, redis
+from portal.onebox.embedded.errors import ServiceFailed, StateDirUnusable
+from portal.onebox.embedded.process import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -151,7 +151,7 @@ def test_both_end_with_the_process_that_started_them_and_start_again_with_their_
     program = f"""
         import sys
         from pathlib import Path
-        from portal.embedded import postgres, redis
+        from portal.onebox.embedded import postgres, redis
         servers = postgres.start(Path({str(state_dir)!r})), redis.start(Path({str(state_dir)!r}))
         print(*(server.pid for server in servers), flush=True)
         sys.stdin.read()

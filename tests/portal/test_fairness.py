@@ -13,7 +13,7 @@ from django.test import RequestFactory
 
 from accounts.actors import SYSTEM
 from accounts.services import create_person
-from portal.fairness import FairPlaces
+from portal.gates.fairness import FairPlaces
 from tenants.services import add_membership
 from tests.cast import PASSWORD, customer, provider
 
@@ -133,7 +133,7 @@ def test_slow_readers_of_one_providers_files_leave_one_to_other_providers(cast):
 
 
 def test_who_has_none_of_a_customers_places_finds_one_and_signing_out_needs_none(monkeypatch):
-    monkeypatch.setattr("portal.fairness.WAIT_SECONDS", 2 * SECONDS)  # nobody gives up meanwhile
+    monkeypatch.setattr("portal.gates.fairness.WAIT_SECONDS", 2 * SECONDS)  # nobody gives up meanwhile
     work = Work()
     door = FairPlaces(work)
     with ThreadPoolExecutor(9) as threads:

@@ -11,8 +11,8 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal import health
-from portal.health import HealthMiddleware
+from portal.gates import health
+from portal.gates.health import HealthMiddleware
 from tenants import answering
 from tenants.models import WorkerAnswer
 
@@ -75,7 +75,7 @@ def test_workers_that_no_longer_answer_are_named_while_this_process_serves_on(as
 
 
 def test_what_lasts_is_logged_once_a_minute_and_its_end_once(ask, settings, monkeypatch, tmp_path, caplog):
-    caplog.set_level(logging.INFO, "portal.health")
+    caplog.set_level(logging.INFO, "portal.gates.health")
 
     def lines():
         return [record.getMessage().split(":")[0] for record in caplog.records]
@@ -114,7 +114,7 @@ def test_the_part_that_fails_is_named_and_the_reason_stays_inside(
     ask, part, take_away, settings, monkeypatch, tmp_path, caplog
 ):
     take_away(settings, monkeypatch, tmp_path)
-    with caplog.at_level(logging.ERROR, "portal.health"):
+    with caplog.at_level(logging.ERROR, "portal.gates.health"):
         response = ask("/readyz")
 
     assert response.status_code == 503

@@ -18,7 +18,7 @@ def test_a_mail_is_private_and_whole(lax, tmp_path, existed):
     folder = tmp_path / "mail"
     if existed:
         folder.mkdir(mode=0o777)
-    backend = get_connection("portal.mail_files.EmailBackend", file_path=folder)
+    backend = get_connection("portal.onebox.mail_files.EmailBackend", file_path=folder)
     for number in range(2):
         EmailMessage(f"Number {number}", "a link", to=["a@acme.example"], connection=backend).send()
     files = list(folder.iterdir())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from portal.catalogs import ROOT
-from portal.unmarked import unmarked, unmarked_in
+from portal.languages.catalogs import ROOT
+from portal.languages.unmarked import unmarked, unmarked_in
 
 
 def test_every_word_of_every_template_can_be_translated():

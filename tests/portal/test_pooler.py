@@ -12,8 +12,8 @@ import pytest
 from django.db.utils import ConnectionHandler
 
 from portal import pooler
-from portal.embedded import addresses, postgres
-from portal.embedded.process import answers, wait_until
+from portal.onebox.embedded import addresses, postgres
+from portal.onebox.embedded.process import answers, wait_until
 from portal.pooler import sessions_are_shared
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")

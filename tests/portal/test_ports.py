@@ -3,10 +3,10 @@ import types
 
 import pytest
 
-from portal.network import bracketed, is_loopback
-from portal.supervisor import ports
-from portal.supervisor.ports import Port
-from portal.supervisor.statedir import AlreadyRunning, StateDirLock
+from portal.onebox.network import bracketed, is_loopback
+from portal.onebox.supervisor import ports
+from portal.onebox.supervisor.ports import Port
+from portal.onebox.supervisor.statedir import AlreadyRunning, StateDirLock
 
 
 @pytest.fixture

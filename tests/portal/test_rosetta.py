@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import Group
 
-from portal.catalogs import compile_catalogs
+from portal.languages.catalogs import compile_catalogs
 from tests.console.kit import Page, Visit
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from portal import secrets
+from portal.onebox import secrets
 
 
 def test_secrets_are_made_once_and_kept(tmp_path):

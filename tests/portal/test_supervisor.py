@@ -18,8 +18,8 @@ import psycopg
 import pytest
 import requests
 
-from portal.embedded import addresses
-from portal.embedded.process import wait_until
+from portal.onebox.embedded import addresses
+from portal.onebox.embedded.process import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("HTTP", "SMTP", "SMTPS", "POP3", "POP3S")

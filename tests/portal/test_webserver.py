@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.embedded.process import wait_until
+from portal.onebox.embedded.process import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30

@@ -64,7 +64,7 @@ def act(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("", include("accounts.urls")),
+    path("", include("portal.console.signin.urls")),
     path("schema/", schema),
     path("crash/", crash),
     path("broken/", broken_transaction),

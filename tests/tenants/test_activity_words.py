@@ -11,7 +11,9 @@ import pytest
 from django.utils import translation
 
 from accounts.actors import SYSTEM
-from tenants import activity, activity_csv, activity_words, audit
+from portal.console.activity import file as activity_csv
+from tenants import activity, audit
+from tenants.activity import words as activity_words
 from tenants.models import AuditEvent
 from tenants.services import (
     add_membership,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailboxes import vault
 from mailboxes.vault import KeyPair, PrivateKey, Secret
 from mailboxes.vault.passwords import ALPHABET
-from portal.secrets import new_worker_key
+from portal.onebox.secrets import new_worker_key
 
 PASSWORD = vault.new_password()
 SHOWN = PASSWORD.reveal()

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.urls import URLPattern, get_resolver
 
-BASE, CUSTOMER = "portal.urls_base", "portal.urls_customer"
+BASE, CUSTOMER = "portal.urls.base", "portal.urls.customer"
 CONFS = {"base": BASE, "customer": CUSTOMER}
 PLACE = re.compile(r"<(?:\w+:)?\w+>")
 

@@ -25,7 +25,7 @@ from accounts.models import User
 from accounts.services import create_person
 from mailboxes.services import create_mailbox, start_deletion, suspend_mailbox
 from mailboxes.work.slices import work_slice
-from portal import translators
+from portal.languages import translators
 from tenants import identity
 from tenants.models import Customer, Invitation, SpareSchema
 from tenants.services import add_membership, change_member

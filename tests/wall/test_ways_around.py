@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.actors import SYSTEM
-from accounts.companion import COMPANION, companion_of
+from portal.gates.companion import COMPANION, companion_of
 from tenants.services import remove_membership
 from tenants.services.authority import limit_to
 from tests import cast

@@ -35,7 +35,7 @@ from tests.tenants.kit import page
 
 # The front doors, of which what stands in __all__ is a verb; of the modules behind the second list every function is.
 FRONT_DOORS: tuple[ModuleType, ...] = (mailboxes.services, tenants.services, accounts.services)
-SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, tenants.activity, tenants.identity)
+SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, tenants.activity.reading, tenants.identity.configuring)
 
 # --- Who tries ---
 EVERYBODY = frozenset(
@@ -410,49 +410,55 @@ TABLE: dict[str, Line] = {
         OWN, lambda s, by: accounts.services.void_reset_links(s.viewer, by=by), refusal=SomebodyElses
     ),
     # --- What was done, and identity providers ---
-    "tenants.activity.activity_at": Line(LOOK, lambda s, by: tenants.activity.activity_at(s.acme, by=by)),
-    "tenants.activity.activity_for": Line(
-        TEAM - {"system"} | {"rival"},  # each at their own providers
-        lambda s, by: tenants.activity.activity_for(by),
+    "tenants.activity.reading.activity_at": Line(
+        LOOK, lambda s, by: tenants.activity.reading.activity_at(s.acme, by=by)
     ),
-    "tenants.identity.of": Line(OWNER, lambda s, by: identity.of(s.northwind, by=by)),
-    "tenants.identity.offered_to": Line(PEOPLE, lambda s, by: identity.offered_to(s.acme, by=by)),
-    "tenants.identity.proofs_of": Line(OWNER, lambda s, by: identity.proofs_of(s.identity_provider, by=by)),
-    "tenants.identity.set_up": Line(
+    "tenants.activity.reading.activity_for": Line(
+        TEAM - {"system"} | {"rival"},  # each at their own providers
+        lambda s, by: tenants.activity.reading.activity_for(by),
+    ),
+    "tenants.identity.configuring.of": Line(OWNER, lambda s, by: identity.of(s.northwind, by=by)),
+    "tenants.identity.configuring.offered_to": Line(PEOPLE, lambda s, by: identity.offered_to(s.acme, by=by)),
+    "tenants.identity.configuring.proofs_of": Line(
+        OWNER, lambda s, by: identity.proofs_of(s.identity_provider, by=by)
+    ),
+    "tenants.identity.configuring.set_up": Line(
         OWNER,
         lambda s, by: identity.set_up(s.northwind, _configuration(), client_secret="x", by=by),
         ends=identity.AlreadySetUp,
     ),
-    "tenants.identity.change": Line(
+    "tenants.identity.configuring.change": Line(
         OWNER,
         lambda s, by: identity.change(s.identity_provider, _configuration(), client_secret="y", by=by),
     ),
-    "tenants.identity.check": Line(
+    "tenants.identity.configuring.check": Line(
         OWNER,
         lambda s, by: identity.check(
             s.northwind, identity.Configuration(IdentityProvider.Kind.ENTRA_ID, "", "no id", "x", ()), by=by
         ),
         ends=identity.InvalidTenant,
     ),
-    "tenants.identity.configuration_of": Line(
+    "tenants.identity.configuring.configuration_of": Line(
         OWNER, lambda s, by: identity.configuration_of(s.identity_provider, by=by)
     ),
-    "tenants.identity.connected": Line(OWNER, lambda s, by: identity.connected(s.identity_provider, by=by)),
-    "tenants.identity.switch": Line(
+    "tenants.identity.configuring.connected": Line(
+        OWNER, lambda s, by: identity.connected(s.identity_provider, by=by)
+    ),
+    "tenants.identity.configuring.switch": Line(
         OWNER, lambda s, by: identity.switch(s.identity_provider, active=False, by=by)
     ),
-    "tenants.identity.switch on": Line(
+    "tenants.identity.configuring.switch on": Line(
         OWNER, lambda s, by: identity.switch(s.identity_provider, active=True, by=by)
     ),
-    "tenants.identity.end_dispute": Line(
+    "tenants.identity.configuring.end_dispute": Line(
         ANY_STAFF, lambda s, by: identity.end_dispute(s.identity_provider, by=by)
     ),
-    "tenants.identity.prove": Line(
+    "tenants.identity.configuring.prove": Line(
         OWNER,
         lambda s, by: identity.prove(s.identity_provider, "unnamed.example", by=by),
         ends=identity.InvalidDomain,
     ),
-    "tenants.identity.forget": Line(
+    "tenants.identity.configuring.forget": Line(
         OWNER,
         lambda s, by: identity.forget(s.identity_provider, email="viewer@acme.example", by=by),
         ends=identity.NotConnected,
@@ -478,10 +484,10 @@ OPEN: dict[str, str] = {
     "mailboxes.services.progress": "words what a job says that was found by job_for",
     "mailboxes.services.servers": "names and ports of the gateway, which the whole world may know",
     "mailboxes.services.verify_certificate": "judges a text that the caller brings",
-    "tenants.activity.read": "of a trail that activity_at or activity_for has given",
-    "tenants.activity.read_all": "of a trail that activity_at or activity_for has given",
-    "tenants.activity.search": "of a trail that activity_at or activity_for has given",
-    "tenants.identity.domains_from": "reads a text that the caller brings",
+    "tenants.activity.reading.read": "of a trail that activity_at or activity_for has given",
+    "tenants.activity.reading.read_all": "of a trail that activity_at or activity_for has given",
+    "tenants.activity.reading.search": "of a trail that activity_at or activity_for has given",
+    "tenants.identity.configuring.domains_from": "reads a text that the caller brings",
     "tenants.services.accept_invitation_as_newcomer": "for who has the link, and nobody has signed in yet",
     "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",
     "tenants.services.check_owner_stays": "a rule, about memberships at hand",

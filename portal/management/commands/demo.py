@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.supervisor.run import run
+from portal.onebox.supervisor.run import run
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts.actors import SYSTEM
-from portal import demo
+from portal.onebox import demo
 from tenants.services import switch_off
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal import demo
+from portal.onebox import demo
 
 
 class Command(BaseCommand):

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
-from tenants import domains, identity
+from tenants import identity
+from tenants.identity import domains
 from tenants.services import consent_to_identity_provider
 from tests.accounts.openid.kit import CLIENT_ID, CLIENT_SECRET, START, OpenIDProvider, callback
 from tests.accounts.openid.names import NameServer

@@ -1,0 +1,75 @@
+"""Mails to people: plain text, in their language, with times as on their clock."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.header import Header
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.text import wrap
+
+from accounts.mails.links import portal_url
+from accounts.models import User
+from accounts.zones import zone_of
+
+COLUMNS = 72  # what plain text is read best at; addresses of pages are never broken
+GAP = re.compile(r"(?:[ \t]*\n){3,}")  # what blocks of templates leave between paragraphs
+
+
+class PlainMail(EmailMessage):
+    """Its subject begins on the line of the header's name."""
+
+    def message(self, *args: Any, **options: Any) -> Any:
+        # Django encodes a subject as if nothing stood before it, so that a long one has to begin with a fold.
+        message = super().message(*args, **options)
+        subject = str(self.subject)
+        if not subject.isascii():
+            words = Header(subject, "utf-8", header_name="Subject").encode().split()
+            del message["Subject"]
+            message["Subject"] = " ".join(words)
+        return message
+
+
+@contextmanager
+def speaking_to(user: User, *, otherwise: str = "") -> Iterator[None]:
+    """What is rendered inside is in that person's language and time zone, whoever acts. Who has chosen no language is
+    spoken to in the one whose code is `otherwise`, if we have it, else in English.
+    """
+    fallback = otherwise if otherwise in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    with translation.override(user.language or fallback), timezone.override(zone_of(user)):
+        yield
+
+
+def compose(
+    user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = ""
+) -> EmailMessage:
+    """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`.
+
+    It goes to the person's address, or `to` another that was theirs. `language` is for who has chosen none.
+    """
+    with speaking_to(user, otherwise=language):
+        known = {
+            "user": user,
+            "portal_url": portal_url(),
+            "sessions_url": portal_url("/settings/sessions/"),
+            "forgotten_url": portal_url("/accounts/password/reset/"),
+            **context,
+        }
+        subject = " ".join(render_to_string(f"{template}_subject.txt", known).split())
+        text = GAP.sub("\n\n", render_to_string(f"{template}_message.txt", known).strip())
+    # So that no absence note answers it.
+    return PlainMail(
+        subject,
+        wrap(text, COLUMNS) + "\n",
+        to=[to or user.email],
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+
+
+def send(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> None:
+    """Raises OSError or smtplib.SMTPException when the mail server does not take it."""
+    compose(user, template, context, to=to, language=language).send()

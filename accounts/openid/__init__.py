@@ -1,0 +1,1 @@
+"""Signing in by an identity provider: the protocol, and whose word counts."""

@@ -1,0 +1,214 @@
+"""Signing in by an identity provider: only people whom we know already, and only where `tenants` says so."""
+
+import logging
+import secrets
+import time
+from typing import Any, Protocol
+
+import requests
+from allauth.account import app_settings as account_settings
+from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.account.internal.flows import login as flow
+from allauth.account.models import Login
+from allauth.account.signals import user_logged_in
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.stages import AuthenticateStage
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
+from allauth.socialaccount.providers.base import AuthError
+from django.conf import settings
+from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.module_loading import import_string
+
+from accounts.models import User
+from accounts.openid.errors import (
+    BadToken,
+    Cancelled,
+    NotAskedAnew,
+    NotOurs,
+    OpenIDRefusal,
+    OtherAccount,
+    ProviderFault,
+    Unconfirmed,
+    Unknown,
+    reason_of,
+)
+from accounts.openid.outbound import OutboundSession
+from accounts.openid.protocol import CLOCK_SECONDS, OrganizationProvider, Statement
+from accounts.openid.secrets import Unreadable, open_sealed
+
+log = logging.getLogger(__name__)
+
+SEALED_SECRET = "sealed_secret"  # noqa: S105 - the name of a place in SocialApp.settings
+
+
+class Gate(Protocol):
+    """Whose addresses an identity provider speaks for. This room can't know; settings.SOCIAL_GATE names who does."""
+
+    def provider_for(self, email: str) -> str | None:
+        """The provider_id of the identity provider that speaks for the address, whether or not anybody has it."""
+
+    def admits(self, user: User, provider_id: str) -> bool:
+        """Whether this identity provider may sign in this person."""
+
+    def replaces_factor(self, user: User, provider_id: str) -> bool:
+        """Whether a second factor that was shown there will do in the place of the person's own."""
+
+    def signed_in(self, user: User, provider_id: str) -> None:
+        """It has: the sign-in is complete."""
+
+
+class ShutGate:
+    """Without a setting nobody speaks for anybody."""
+
+    def provider_for(self, email: str) -> str | None:
+        return None
+
+    def admits(self, user: User, provider_id: str) -> bool:
+        return False
+
+    def replaces_factor(self, user: User, provider_id: str) -> bool:
+        return False
+
+    def signed_in(self, user: User, provider_id: str) -> None:
+        """Nobody was let in, so there is nothing to note."""
+
+
+def gate() -> Gate:
+    path = getattr(settings, "SOCIAL_GATE", None)
+    made: Gate = import_string(path)() if path else ShutGate()
+    return made
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """allauth, told that nobody signs up, whom an identity provider may sign in, and how to keep client secrets."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        return False
+
+    def get_requests_session(self) -> requests.Session:
+        return OutboundSession()
+
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
+        """With their secrets in clear, so these objects must not be saved."""
+        found: list[SocialApp] = super().list_apps(request, provider, client_id)
+        # allauth takes the name of the protocol for one of a provider, and so finds everybody's.
+        apps = [app for app in found if provider in (None, app.provider_id)]
+        for app in apps:
+            try:
+                app.secret = open_sealed(app.settings.get(SEALED_SECRET, ""), provider_id=app.provider_id)
+            except Unreadable:
+                # The identity provider will refuse us, and whoever signs in gets the page for that.
+                log.error("the client secret for %s is unreadable: type it anew", app.provider_id)
+        return apps
+
+    def get_provider(
+        self, request: HttpRequest, provider: str, client_id: str | None = None
+    ) -> OrganizationProvider:
+        """Raises SocialApp.DoesNotExist."""
+        return OrganizationProvider(request, app=self.get_app(request, provider, client_id))
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Everything of ours happens here; what allauth would do with strangers is never reached."""
+        try:
+            answer = sign_in(request, sociallogin)
+        except OpenIDRefusal as refusal:
+            log.warning("sign-in by %s refused: %s", sociallogin.account.provider, reason_of(refusal))
+            answer = refused(request, refusal)
+        raise ImmediateHttpResponse(answer)
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: Any = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
+        """The same page of ours for everything that allauth gives up at."""
+        refusal: OpenIDRefusal = NotOurs()
+        if error == AuthError.CANCELLED:
+            refusal = Cancelled()
+        elif (extra_context or {}).get("state"):
+            refusal = exception if isinstance(exception, OpenIDRefusal) else ProviderFault()
+            log.warning("sign-in by %s failed: %s", provider.sub_id, reason_of(exception))
+        raise ImmediateHttpResponse(refused(request, refusal))
+
+
+def refused(request: HttpRequest, refusal: OpenIDRefusal) -> HttpResponse:
+    """The page that says why."""
+    return render(request, "socialaccount/refused.html", {"refusal": refusal}, status=refusal.status)
+
+
+def sign_in(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
+    """Let in whom the gate admits, through our second factor unless theirs was shown. Raises OpenIDRefusal's kinds."""
+    statement: Statement = sociallogin.statement
+    provider_id: str = sociallogin.account.provider
+    if not secrets.compare_digest(statement.nonce.encode(), str(sociallogin.state.get("nonce", "")).encode()):
+        raise BadToken(why="it answers another sign-in")
+    if not statement.email_is_confirmed:
+        raise Unconfirmed
+    since = sociallogin.state.get("once_more_since")
+    if since is not None and (statement.asked_at is None or statement.asked_at < since - CLOCK_SECONDS):
+        raise NotAskedAnew
+    user = User.objects.filter(email=statement.email, is_active=True).first()
+    if user is None or not gate().admits(user, provider_id):
+        raise Unknown
+    connect(user, provider_id, statement.subject)
+    return _complete(request, user, provider_id, statement, sociallogin.state.get("next"))
+
+
+@transaction.atomic
+def connect(user: User, provider_id: str, subject: str) -> None:
+    """The first time remembers the subject; from then on only that one. Raises OtherAccount."""
+    User.objects.select_for_update().get(pk=user.pk)  # two first times at once are one
+    theirs = SocialAccount.objects.filter(provider=provider_id)
+    known = theirs.filter(user=user).first()
+    if known is None and not theirs.filter(uid=subject).exists():
+        SocialAccount.objects.create(user=user, provider=provider_id, uid=subject)
+    elif known is None or known.uid != subject:
+        raise OtherAccount
+
+
+def _complete(
+    request: HttpRequest, user: User, provider_id: str, statement: Statement, next_url: str | None
+) -> HttpResponse:
+    if request.user.is_authenticated:
+        get_account_adapter(request).logout(request)
+    second_factor = statement.second_factor and gate().replaces_factor(user, provider_id)
+    flow.record_authentication(
+        request,
+        user,
+        "socialaccount",
+        provider=provider_id,
+        second_factor=second_factor,
+        # Whoever has a session there comes back without having been asked: that confirms nothing.
+        at=min(statement.asked_at or 0, time.time()),
+    )
+    # While our second factor is asked for, this waits in the session: no token, no claim, only names.
+    login = Login(
+        user=user,
+        email_verification=account_settings.EmailVerificationMethod.NONE,
+        redirect_url=next_url,
+        signal_kwargs={"identity_provider": provider_id},
+        state={"stages": {AuthenticateStage.key: {"handled": second_factor}}},
+    )
+    answer: HttpResponse = flow.perform_login(request, login)
+    return answer
+
+
+def brought_second_factor(request: HttpRequest) -> bool:
+    """Whether the identity provider that signed this person in says that it asked for a second factor."""
+    records = flow.get_authentication_records(request, request.user)
+    return any(record["method"] == "socialaccount" and record.get("second_factor") for record in records)
+
+
+@receiver(user_logged_in, dispatch_uid="accounts.openid.sign_in")
+def _note(user: User, identity_provider: str | None = None, **kwargs: Any) -> None:
+    if identity_provider:
+        gate().signed_in(user, identity_provider)

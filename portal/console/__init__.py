@@ -1,0 +1,1 @@
+"""The pages, and nothing else: find, ask the services, answer."""

@@ -1,0 +1,1 @@
+"""Who did what: on a customer's host and on the base host."""

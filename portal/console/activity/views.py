@@ -1,0 +1,136 @@
+"""The activity pages: on a customer's host what anybody did there, on the base host what a provider's people did."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from portal.console.activity import file
+from portal.gates.links import console_url
+from tenants import activity
+from tenants.activity.words import Kind
+from tenants.errors import NotAllowed
+
+REASONABLE_DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 30))]
+
+
+class Day(forms.DateInput):
+    """Browsers want the date as ISO 8601 has it, and show it as people write it."""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class Question(forms.Form):
+    """What people look for in the activity."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
+    kind = forms.ChoiceField(
+        label=_("Kind"), required=False, choices=lambda: [("", _("Everything")), *Kind.choices]
+    )
+    since = forms.DateField(label=_("From day"), required=False, widget=Day, validators=REASONABLE_DAYS)
+    until = forms.DateField(label=_("To day"), required=False, widget=Day, validators=REASONABLE_DAYS)
+
+    def asked(self) -> activity.Asked:
+        """As far as it was understood."""
+        self.full_clean()
+        known = self.cleaned_data
+        return activity.Asked(
+            text=known.get("q", ""),
+            kind=known.get("kind", ""),
+            since=known.get("since"),
+            until=known.get("until"),
+        )
+
+
+@require_safe
+def customer_activity(request: Any) -> HttpResponse:
+    """A customer's console: what anybody did at this customer."""
+    return _page(request, _at_customer(request), lambda entry: entry.path)
+
+
+@require_safe
+def customer_activity_csv(request: Any) -> HttpResponseBase:
+    """The same as a file."""
+    return _file(request, _at_customer(request), request.customer.slug)
+
+
+@require_safe
+def provider_activity(request: HttpRequest) -> HttpResponse:
+    """The operators' host: what was done at the person's provider, and at the customers that they may enter."""
+
+    def link(entry: activity.Entry) -> str:
+        if not entry.customer or not entry.path:
+            return ""
+        return console_url(entry.customer, request, entry.path)
+
+    return _page(request, _of_provider(request), link)
+
+
+@require_safe
+def provider_activity_csv(request: HttpRequest) -> HttpResponseBase:
+    """The same as a file."""
+    trail = _of_provider(request)
+    return _file(request, trail, trail.providers[0].slug)
+
+
+def _at_customer(request: Any) -> activity.Trail:
+    return activity.activity_at(request.customer, by=request.user)
+
+
+def _of_provider(request: HttpRequest) -> activity.Trail:
+    try:
+        return activity.activity_for(request.user)
+    except NotAllowed as error:
+        raise Http404 from error  # who belongs to no provider need not know of this page
+
+
+def _page(request: HttpRequest, trail: activity.Trail, link: Callable[[activity.Entry], str]) -> HttpResponse:
+    question = Question(request.GET)
+    page = activity.read(
+        trail, question.asked(), before=request.GET.get("before", ""), after=request.GET.get("after", "")
+    )
+    filters = request.GET.copy()
+    for moving in ("before", "after"):
+        filters.pop(moving, None)
+    context = {
+        "question": question,
+        "page": page,
+        "rows": [
+            {
+                "entry": entry,
+                "what": entry.sentence_html(link(entry)),
+                "console": console_url(entry.customer, request, "/activity/") if entry.customer else "",
+            }
+            for entry in page.entries
+        ],
+        "across": bool(trail.providers),
+        "filters": filters.urlencode(),
+        "zone": timezone.get_current_timezone_name(),
+        "anything": bool(page.entries) or trail.events().exists(),
+    }
+    return render(request, "activity/activity.html", context)
+
+
+def _file(request: HttpRequest, trail: activity.Trail, name: str) -> HttpResponseBase:
+    response = StreamingHttpResponse(
+        file.lines(trail, Question(request.GET).asked()), content_type="text/csv; charset=utf-8"
+    )
+    day = timezone.localdate().isoformat()
+    response["Content-Disposition"] = f'attachment; filename="activity-{name}-{day}.csv"'
+    return response

@@ -1,0 +1,1 @@
+"""The customers whom a person may enter. On the base host."""

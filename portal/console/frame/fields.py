@@ -1,0 +1,58 @@
+"""Fields that several pages have."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from accounts.zones import zones_by_region
+
+SELECTED = mark_safe(" selected")  # a word of ours
+
+
+class InOwnWords(forms.Select):
+    """Each language is written and read aloud as itself."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if value:
+            option["attrs"]["lang"] = value
+        return option
+
+
+class Hundreds(forms.Select):
+    """A list too long for a template of each option, which took most of the page's time."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = {str(one) for one in self.format_value(value)}
+
+        def options(choices: Any) -> SafeString:
+            return format_html_join(
+                "",
+                '<option value="{}"{}>{}</option>',
+                ((key, SELECTED if str(key) in chosen else "", label) for key, label in choices),
+            )
+
+        groups = [
+            format_html('<optgroup label="{}">{}</optgroup>', label, options(inside))
+            if isinstance(inside, (list, tuple))
+            else options([(label, inside)])
+            for label, inside in self.choices
+        ]
+        return format_html(
+            "<select{}>{}</select>",
+            flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name})),
+            format_html_join("", "{}", ((group,) for group in groups)),
+        )
+
+
+def language_choices() -> list[tuple[str, Any]]:
+    return [("", _("As in the browser")), *settings.LANGUAGES]
+
+
+def zone_choices() -> list[tuple[Any, Any]]:
+    return [("", _("UTC (universal time)")), *zones_by_region()]

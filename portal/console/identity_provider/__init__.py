@@ -1,0 +1,1 @@
+"""Where a provider's people sign in. On the base host."""

@@ -1,0 +1,92 @@
+"""What an owner types about the identity provider."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.addresses import AddressFormField
+from tenants.identity.configuring import CLIENT_ID_LENGTH, Configuration, domains_from
+from tenants.identity.errors import InvalidTenant, SecretNeeded
+from tenants.models import IdentityProvider
+
+SECRET_LENGTH = 500
+
+
+class IdentityProviderForm(forms.Form):
+    """The secret goes in and never comes out again."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=IdentityProvider.Kind.choices)
+    issuer = forms.CharField(
+        label=_("Issuer"),
+        max_length=500,
+        required=False,
+        help_text=_("For OpenID Connect: its address, such as https://sign-in.northwind.example."),
+    )
+    tenant = forms.CharField(
+        label=_("Tenant ID"),
+        max_length=64,
+        required=False,
+        help_text=_(
+            "For Microsoft Entra ID: the directory's ID. Guests of the directory can't sign in with it."
+        ),
+    )
+    client_id = forms.CharField(label=_("Client ID"), max_length=CLIENT_ID_LENGTH)
+    client_secret = forms.CharField(
+        label=_("Client secret"), max_length=SECRET_LENGTH, required=False, widget=forms.PasswordInput
+    )
+    email_domains = forms.CharField(
+        label=_("E-mail domains"),
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "One on each line. It signs in people with addresses there, and nobody else. "
+            "Of each domain, at least one person must already belong to you or to one of your customers."
+        ),
+    )
+
+    def __init__(self, data: Any, *, saved: Configuration | None) -> None:
+        initial = vars(saved) | {"email_domains": "\n".join(saved.email_domains)} if saved else None
+        super().__init__(data, initial=initial)
+        self.saved = saved
+        for name in ("issuer", "tenant", "client_id", "email_domains"):
+            self.fields[name].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
+        self.fields["client_secret"].widget.attrs["autocomplete"] = "off"
+        self.fields["client_secret"].help_text = (
+            _("Leave it empty to keep the saved one, which is never shown.")
+            if saved
+            else _("It is stored encrypted and never shown again.")
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """All that is missing is named at once: also what only one kind needs, and what only “Save” needs."""
+        data: dict[str, Any] = self.cleaned_data
+        if data.get("kind") == IdentityProvider.Kind.ENTRA_ID:
+            if data.get("tenant") == "":
+                self.add_error("tenant", InvalidTenant().message)
+        elif data.get("issuer") == "":
+            self.add_error("issuer", self.fields["issuer"].error_messages["required"])
+        if not self.saved and "check" not in self.data and data.get("client_secret") == "":
+            self.add_error("client_secret", SecretNeeded().message)
+        return data
+
+    def ask_for_the_secret_again(self) -> None:
+        """For the page that is shown again: without a word there, who saves next would save none or the earlier one."""
+        if self.cleaned_data.get("client_secret"):
+            self.add_error("client_secret", _("Type the secret again: it is never sent back to the page."))
+
+    def configuration(self) -> Configuration:
+        data = self.cleaned_data
+        return Configuration(
+            kind=data["kind"],
+            issuer=data["issuer"],
+            tenant=data["tenant"],
+            client_id=data["client_id"],
+            email_domains=domains_from(data["email_domains"]),
+        )
+
+
+class ForgetForm(forms.Form):
+    """Who comes with another account from now on."""
+
+    email = AddressFormField(label=_("E-mail address"))

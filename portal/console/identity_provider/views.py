@@ -1,0 +1,164 @@
+"""The page on which a provider's owner sets up where its people sign in. On the base host."""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.openid.errors import ProviderFault
+from accounts.openid.protocol import SCOPES
+from portal.console.identity_provider.forms import ForgetForm, IdentityProviderForm
+from portal.console.people.members import Desk
+from portal.console.people.team import desk_of
+from portal.gates.links import base_url
+from tenants import identity
+from tenants.access import Right
+from tenants.identity.errors import IdentityProviderError
+from tenants.models import IdentityProvider
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def identity_provider(request: HttpRequest) -> HttpResponse:
+    """Set up or change. The button “check” asks the service and saves nothing."""
+    desk = _desk(request)
+    saved = identity.of(desk.provider, by=desk.user)
+    form = IdentityProviderForm(
+        request.POST or None, saved=identity.configuration_of(saved, by=desk.user) if saved else None
+    )
+    checked = ""
+    if form.is_valid():
+        try:
+            if "check" in request.POST:
+                checked = (
+                    urlsplit(identity.check(desk.provider, form.configuration(), by=desk.user)).hostname or ""
+                )
+            else:
+                return _save(request, desk, saved, form)
+        except (IdentityProviderError, ProviderFault) as refusal:
+            _blame(form, refusal)
+    if form.is_bound:
+        form.ask_for_the_secret_again()
+    return _page(request, desk, saved, form, ForgetForm(), checked=checked)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def switch(request: HttpRequest) -> HttpResponse:
+    """On or off, by the button's value."""
+    desk = _desk(request)
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
+    saved = identity.of(desk.provider, by=desk.user)
+    if saved is None:
+        raise Http404
+    active = request.POST.get("active") == "on"
+    try:
+        identity.switch(saved, active=active, by=desk.user)
+    except IdentityProviderError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request,
+            _("From now on people may sign in with their organization.")
+            if active
+            else _("From now on nobody signs in with the organization. Whoever had done so is signed out."),
+        )
+    return redirect(desk.home)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def forget(request: HttpRequest) -> HttpResponse:
+    """A person's account at the identity provider has changed: the next sign-in makes the new one known."""
+    desk = _desk(request)
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
+    saved = identity.of(desk.provider, by=desk.user)
+    if saved is None:
+        raise Http404
+    form = ForgetForm(request.POST)
+    if form.is_valid():
+        try:
+            identity.forget(saved, email=form.cleaned_data["email"], by=desk.user)
+        except IdentityProviderError as error:
+            form.add_error(error.field, error.message)
+        else:
+            messages.success(request, _("The next sign-in with this address may come with another account."))
+            return redirect(desk.home)
+    blank = IdentityProviderForm(None, saved=identity.configuration_of(saved, by=desk.user))
+    return _page(request, desk, saved, blank, form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def prove(request: HttpRequest) -> HttpResponse:
+    """Look for a domain's record now."""
+    desk = _desk(request)
+    if request.method != "POST":
+        return redirect(desk.home)
+    saved = identity.of(desk.provider, by=desk.user)
+    if saved is None:
+        raise Http404
+    domain = request.POST.get("domain", "")
+    try:
+        identity.prove(saved, domain, by=desk.user)
+    except IdentityProviderError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request, _("%(domain)s has agreed: its people may sign in here.") % {"domain": domain}
+        )
+    return redirect(desk.home)
+
+
+def _save(
+    request: HttpRequest, desk: Desk, saved: IdentityProvider | None, form: IdentityProviderForm
+) -> HttpResponse:
+    secret = form.cleaned_data["client_secret"]
+    if saved:
+        identity.change(saved, form.configuration(), client_secret=secret, by=desk.user)
+    else:
+        identity.set_up(desk.provider, form.configuration(), client_secret=secret, by=desk.user)
+    messages.success(request, _("The identity provider is saved."))
+    return redirect(desk.home)
+
+
+def _page(
+    request: HttpRequest,
+    desk: Desk,
+    saved: IdentityProvider | None,
+    form: IdentityProviderForm,
+    forget_form: ForgetForm,
+    *,
+    checked: str = "",
+) -> HttpResponse:
+    context = {
+        "provider": desk.provider,
+        "saved": saved,
+        "form": form,
+        "forget_form": forget_form,
+        "checked": checked,
+        "connected": identity.connected(saved, by=desk.user) if saved else 0,
+        "callback_url": base_url(request, reverse("openid_connect_callback", args=[desk.provider.slug])),
+        "scopes": " ".join(SCOPES),
+        "here": desk.home,
+        "switch_url": desk.url("switch"),
+        "forget_url": desk.url("forget"),
+        "prove_url": desk.url("prove"),
+        "proofs": identity.proofs_of(saved, by=desk.user) if saved else [],
+        "desk": replace(desk, prefix="team"),
+    }
+    return render(request, "identity_provider/identity_provider.html", context)
+
+
+def _blame(form: IdentityProviderForm, refusal: IdentityProviderError | ProviderFault) -> None:
+    """What the service says, or fails to say, is about its address."""
+    entra = form.cleaned_data["kind"] == IdentityProvider.Kind.ENTRA_ID
+    field = refusal.field if isinstance(refusal, IdentityProviderError) else "tenant" if entra else "issuer"
+    form.add_error(field, refusal.message)
+
+
+def _desk(request: HttpRequest) -> Desk:
+    return desk_of(request, Right.SET_SECURITY, "identity_provider")

@@ -1,0 +1,80 @@
+"""Creating a mailbox in two steps: name it and see its password; confirm, and it exists."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from mailboxes import errors, services
+from portal.console.mailboxes.forms import ConfirmForm, NewForm
+from portal.gates.hosts import ConsoleRequest
+from tenants.access import Right, require
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("token")
+def new(request: ConsoleRequest) -> HttpResponse:
+    """Create a mailbox in two steps: name it and see its password; confirm, and it exists."""
+    require(request.user, request.customer, Right.CREATE_MAILBOX)  # the form comes before any verb asks
+    if request.method == "POST":
+        return _confirm(request) if "token" in request.POST else _offer(request)
+    # What Back brings along; wrong words are as good as none.
+    typed = {name: request.GET[name] for name in NewForm.base_fields if name in request.GET}
+    return render(request, "mailboxes/new.html", {"form": NewForm(initial=typed)})
+
+
+@sensitive_variables("offer")
+def _offer(request: ConsoleRequest) -> HttpResponse:
+    form, taken = NewForm(request.POST), ""
+    if form.is_valid():
+        asked = dict(form.cleaned_data)
+        sheet_language = asked.pop("sheet_language")
+        try:
+            offer = services.offer(request.customer, by=request.user, **asked)
+        except (errors.InvalidName, errors.NameTaken) as error:
+            taken = asked["name"] if isinstance(error, errors.NameTaken) else ""
+            form.add_error("name", error.message)
+        except errors.InvalidDescription as error:
+            form.add_error("description", error.message)
+        else:
+            confirm = ConfirmForm(initial={"token": offer.token, **asked})
+            context = {
+                "offer": offer,
+                "form": confirm,
+                "servers": services.servers(),
+                "sheet_language": sheet_language,
+                "first_step": f"{request.path}?{urlencode({**asked, 'sheet_language': sheet_language})}",
+                **asked,
+            }
+            return render(request, "mailboxes/new_password.html", context)
+    return render(request, "mailboxes/new.html", {"form": form, "taken": taken})
+
+
+@sensitive_variables("form", "brought")
+def _confirm(request: ConsoleRequest) -> HttpResponse:
+    form = ConfirmForm(request.POST)
+    form.is_valid()  # it asks for nothing that could be missing
+    brought = {name: form.cleaned_data.get(name, "") for name in ("token", "name", "description")}
+    understood = bool(form.cleaned_data.get("understood"))
+    try:
+        mailbox = services.accept(request.customer, by=request.user, understood=understood, **brought)
+    except errors.AlreadyCreated as error:
+        messages.info(request, error.message)
+        return redirect("mailboxes:detail", pk=error.mailbox_id)
+    except (errors.OfferExpired, errors.OfferAltered) as error:
+        again = NewForm(initial={"name": brought["name"], "description": brought["description"]})
+        return render(request, "mailboxes/new.html", {"form": again, "refusal": error.message})
+    except (errors.InvalidName, errors.NameTaken) as error:
+        form.ask_again("name", error.message)
+    except errors.InvalidDescription as error:
+        form.ask_again("description", error.message)
+    except errors.NotUnderstood as error:
+        form.add_error("understood", error.message)
+    else:
+        messages.success(request, _("The mailbox “%(name)s” has been created.") % {"name": mailbox.name})
+        return redirect("mailboxes:detail", pk=mailbox.pk)
+    return render(request, "mailboxes/new_confirm.html", {"form": form})

@@ -1,0 +1,142 @@
+"""Deleting a mailbox, and what proves it afterwards."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from mailboxes import errors, services
+from mailboxes.models import Job, Mailbox
+from portal.console.frame.lists import searched
+from portal.console.mailboxes.forms import DeleteForm
+from portal.console.mailboxes.guards import (
+    OVERTAKEN,
+    find_certificate,
+    find_mailbox,
+    to_the_certificate,
+    to_the_mailbox,
+)
+from portal.gates.hosts import ConsoleRequest
+from tenants.access import Right
+
+PAGE_LENGTH = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """Say what will be lost, have the name typed, and destroy every key at once; a job then frees the storage."""
+    try:
+        mailbox = find_mailbox(request, pk, Right.DELETE_MAILBOX)
+    except Http404:
+        # A small mailbox may be gone before the second press of the button arrives.
+        return to_the_certificate(request, pk)
+    if mailbox.status == Mailbox.Status.DELETING:
+        return _to_the_deletion(request, mailbox)
+    form = DeleteForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            job = services.start_deletion(request.customer, mailbox, by=request.user, **form.cleaned_data)
+        except errors.MailboxDeleting:
+            return _to_the_deletion(request, mailbox)
+        except errors.NoSuchMailbox:
+            return to_the_certificate(request, pk)
+        except errors.NameNotConfirmed as error:
+            form.add_error("confirmed_name", error.message)
+        except errors.StillActive as error:
+            form.add_error(None, error.message)
+        else:
+            messages.success(
+                request,
+                _("The keys of “%(name)s” are destroyed: nobody can read its mail any more.")
+                % {"name": mailbox.name},
+            )
+            return redirect("mailboxes:job", pk=job.pk)
+    context = {
+        "mailbox": mailbox,
+        "losses": services.losses(request.customer, mailbox, by=request.user),
+        "form": form,
+        "may_edit": Right.EDIT_MAILBOX in request.rights,
+    }
+    return render(request, "mailboxes/delete.html", context)
+
+
+def _to_the_deletion(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
+    messages.info(request, errors.MailboxDeleting().message)
+    for job in services.jobs_of(request.customer, mailbox, by=request.user):
+        if job.kind == Job.Kind.DELETION:
+            return redirect("mailboxes:job", pk=job.pk)
+    return redirect("mailboxes:detail", pk=mailbox.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_locked(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """Give up the mail that only an earlier password opens, once it is clear that nobody has that one."""
+    mailbox = find_mailbox(request, pk, Right.DELETE_MAILBOX)
+    if mailbox.status == Mailbox.Status.DELETING:
+        return to_the_mailbox(request, pk, errors.MailboxDeleting())
+    if request.method == "POST":
+        try:
+            job = services.delete_locked_mail(request.customer, mailbox, by=request.user)
+        except (errors.NothingToUnlock, *OVERTAKEN) as error:
+            return to_the_mailbox(request, pk, error)
+        messages.success(request, _("The keys of the locked mail are destroyed."))
+        return redirect("mailboxes:job", pk=job.pk) if job else redirect("mailboxes:detail", pk=pk)
+    context = {"mailbox": mailbox, "activity": services.activity(request.customer, mailbox, by=request.user)}
+    return render(request, "mailboxes/delete_locked.html", context)
+
+
+# --- What remains ---
+@require_safe
+def deleted(request: ConsoleRequest) -> HttpResponse:
+    """The mailboxes that are gone, each with its certificate."""
+    search = searched(request)
+    sort = request.GET.get("sort", "-finished_at")
+    every = services.certificates(request.customer, by=request.user)
+    found = [each for each in every if _matches(each, search)]
+    field = sort.removeprefix("-")
+    if field in SORT_KEYS:
+        found.sort(key=SORT_KEYS[field], reverse=sort.startswith("-"))
+    context = {
+        "page": Paginator(found, PAGE_LENGTH).get_page(request.GET.get("page")),
+        "anything": bool(every),
+        "q": search,
+        "sort": sort,
+    }
+    return render(request, "mailboxes/deleted.html", context)
+
+
+SORT_KEYS = {
+    "name": lambda each: each.facts["mailbox"]["name"].casefold(),
+    "requested_by": lambda each: each.facts["requested_by"].casefold(),
+    "messages": lambda each: each.facts["messages"],
+    "octets": lambda each: each.facts["octets"],
+    "finished_at": lambda each: each.facts["finished_at"],
+}
+
+
+def _matches(certificate: services.Certificate, search: str) -> bool:
+    mailbox = certificate.facts["mailbox"]
+    text = f"{mailbox['name']} {mailbox['address']} {certificate.facts['requested_by']}".casefold()
+    return all(word in text for word in search.casefold().split())
+
+
+@require_safe
+def certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """A deletion's certificate, to read and to print."""
+    found = find_certificate(request, pk)
+    return render(
+        request, "mailboxes/certificate.html", {"certificate": found, "facts": found.facts, "pk": pk}
+    )
+
+
+@require_safe
+def certificate_json(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """The same for programs, and for `manage.py` to verify."""
+    found = find_certificate(request, pk)
+    name = f"deletion-{pk}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(found.as_json(), content_type="application/json", headers=headers)

@@ -1,0 +1,73 @@
+"""Editing a mailbox: its name, its description, and whether it takes mail."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from mailboxes import errors, services
+from mailboxes.models import Mailbox
+from portal.console.mailboxes.forms import EditForm
+from portal.console.mailboxes.guards import OVERTAKEN, find_mailbox, to_the_mailbox
+from portal.gates.hosts import ConsoleRequest
+from tenants.access import Right
+
+# Beside which field a refusal stands.
+FIELD_OF: dict[type[errors.MailboxError], str] = {
+    errors.InvalidName: "name",
+    errors.NameTaken: "name",
+    errors.InvalidDescription: "description",
+    errors.UnknownStatus: "status",
+    errors.InvalidReason: "reason",
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """Change name, description and status; suspending says what it costs."""
+    mailbox = find_mailbox(request, pk, Right.EDIT_MAILBOX)
+    if mailbox.status == Mailbox.Status.DELETING:
+        return to_the_mailbox(request, pk, errors.MailboxDeleting())
+    if request.method == "POST":
+        return _save(request, mailbox)
+    form = EditForm(
+        initial={
+            "name": mailbox.name,
+            "description": mailbox.description,
+            "status": _wanted(request) or mailbox.status,
+            "reason": mailbox.suspension_reason,
+        }
+    )
+    return render(request, "mailboxes/edit.html", {"mailbox": mailbox, "form": form})
+
+
+def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
+    form = EditForm(request.POST)
+    if form.is_valid():
+        try:
+            saved = services.edit_mailbox(request.customer, mailbox, by=request.user, **form.cleaned_data)
+        except OVERTAKEN as error:
+            return to_the_mailbox(request, mailbox.pk, error)
+        except tuple(FIELD_OF) as error:
+            form.add_error(FIELD_OF[type(error)], error.message)
+        else:
+            messages.success(request, _outcome(mailbox.status, saved))
+            return redirect("mailboxes:detail", pk=saved.pk)
+    return render(request, "mailboxes/edit.html", {"mailbox": mailbox, "form": form})
+
+
+def _wanted(request: ConsoleRequest) -> str:
+    """The status that a link here has chosen; it counts with “Save”. Wrong words are as good as none."""
+    wanted = request.GET.get("status", "")
+    return wanted if wanted in (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED) else ""
+
+
+def _outcome(before: str, saved: Mailbox) -> str:
+    if saved.status == before:
+        return _("Your changes have been saved.")
+    if saved.status == Mailbox.Status.SUSPENDED:
+        return _("“%(name)s” is suspended: new mail is put off from now on.") % {"name": saved.name}
+    return _("“%(name)s” is active again and takes mail.") % {"name": saved.name}

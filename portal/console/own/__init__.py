@@ -1,0 +1,1 @@
+"""One's own pages, the same on every host: settings, password, second factors, sessions."""

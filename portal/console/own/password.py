@@ -1,0 +1,86 @@
+"""One's own password: type the current one, see a new one, press OK. Or choose one."""
+
+from allauth.account.internal.flows.password_change import finalize_password_change
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from accounts import services
+from accounts.adapters import visitors
+from accounts.errors import AccountError, SamePassword
+from accounts.models import User
+from portal.console.own.forms import ChosenPasswordForm, CurrentPasswordForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def own_password(request: HttpRequest) -> HttpResponse:
+    """Reset it in two steps: until the second the old one stays valid."""
+    if refusal := _without_password(request):
+        return refusal
+    if request.method == "POST":
+        return _accept(request) if "token" in request.POST else _offer(request)
+    return render(request, "own/password.html", {"form": CurrentPasswordForm(request=request)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+@sensitive_variables("form")
+def choose_own_password(request: HttpRequest) -> HttpResponse:
+    if refusal := _without_password(request):
+        return refusal
+    user = _person(request)
+    form = ChosenPasswordForm(request.POST if request.method == "POST" else None, request=request)
+    if form.is_valid():
+        try:
+            services.choose_password(user, form.cleaned_data["new_password"], by=user)
+        except ValidationError as error:
+            form.add_error("new_password", error)
+        except SamePassword as error:
+            form.add_error("new_password", error.message)
+        except AccountError as error:
+            form.add_error(None, error.message)
+        else:
+            return _changed(request, user)
+    return render(request, "own/password_choose.html", {"form": form})
+
+
+@sensitive_variables("form", "offer")
+def _offer(request: HttpRequest) -> HttpResponse:
+    form = CurrentPasswordForm(request.POST, request=request)
+    if not form.is_valid():
+        return render(request, "own/password.html", {"form": form})
+    offer = services.offer_password(_person(request), by=_person(request))
+    return render(request, "own/password_new.html", {"offer": offer})
+
+
+def _accept(request: HttpRequest) -> HttpResponse:
+    user = _person(request)
+    try:
+        services.accept_password(user, request.POST["token"], by=user)
+    except AccountError as error:
+        form = CurrentPasswordForm(request=request)
+        return render(request, "own/password.html", {"form": form, "refusal": error.message})
+    return _changed(request, user)
+
+
+def _changed(request: HttpRequest, user: User) -> HttpResponse:
+    """This session goes on, under a new key; all others end, and the person gets a mail."""
+    finalize_password_change(request, user)
+    services.end_other_sessions(user, by=user, keep=request.session.session_key)
+    response = redirect("settings")
+    visitors.remember(request, response, user)  # its cookie went with the old password
+    return response
+
+
+def _without_password(request: HttpRequest) -> HttpResponse | None:
+    """Who signs in through an identity provider only has none that could be changed; the settings say so."""
+    return None if _person(request).has_usable_password() else redirect("settings")
+
+
+def _person(request: HttpRequest) -> User:
+    user = request.user
+    assert isinstance(user, User)  # the middleware asks everybody to sign in
+    return user

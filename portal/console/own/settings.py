@@ -1,0 +1,35 @@
+"""What people say about themselves."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts import services
+from accounts.models import User
+from portal.console.own.forms import SettingsForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_settings(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    assert isinstance(user, User)  # the middleware asks everybody to sign in
+    form = SettingsForm(request.POST if request.method == "POST" else None, user=user)
+    if form.is_valid():
+        services.save_settings(user, by=user, **form.cleaned_data)
+        # The message is worded in the language just chosen, as the page that shows it. Without a choice that is
+        # the browser's: the active one may still be the choice given up just now.
+        with translation.override(user.language or translation.get_language_from_request(request)):
+            messages.success(request, _("Your settings are saved."))
+        return redirect(_onward(request) if "ok" in request.POST else "settings")
+    return render(request, "own/settings.html", {"form": form, "onward": _onward(request)})
+
+
+def _onward(request: HttpRequest) -> str:
+    """Where OK and Cancel lead: the page from which the person came, or the start."""
+    asked = request.POST.get("next") or request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
+    return asked if is_ours and not asked.startswith(request.path) else "/"

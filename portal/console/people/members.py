@@ -1,0 +1,252 @@
+"""What the pages Team and People have in common: the list, inviting, changing, removing."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from portal.console.frame.lists import column, searched
+from portal.console.people.forms import ALL, SOME, InviteForm, RoleForm
+from portal.gates.links import base_url
+from tenants import errors, services
+from tenants.access import customers_of
+from tenants.models import Customer, Invitation, Membership, Provider
+from tenants.services.authority import limit_of
+
+PAGE_LENGTH = 50
+COLUMNS = [
+    ("name", gettext_lazy("Name, address")),
+    ("role", gettext_lazy("Role")),
+    ("second_factor", gettext_lazy("Second factor")),
+    ("last_login", gettext_lazy("Last sign-in")),
+]
+# Beside which field a refusal stands; others stand above the form.
+FIELD_OF: dict[type[errors.TenantError], str] = {
+    errors.AlreadyMember: "email",
+    errors.AlreadyInvited: "email",
+    errors.MoreThanOwn: "role",
+    errors.InvalidRole: "role",
+    errors.LastOwner: "role",
+    errors.InvalidLimit: "customers",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where people are managed: at a provider ("team") or at a customer ("people"), and by whom."""
+
+    place: Provider | Customer
+    user: Any
+    prefix: str
+    query: str = ""  # tells one provider from another in every link
+
+    @cached_property  # each row of the list asks
+    def may_manage(self) -> bool:
+        return services.may_manage(self.user, self.place)
+
+    @property
+    def is_team(self) -> bool:
+        return isinstance(self.place, Provider)
+
+    @property
+    def provider(self) -> Provider:
+        """The place itself, or who serves it."""
+        return self.place if isinstance(self.place, Provider) else self.place.provider
+
+    def url(self, verb: str = "", *args: Any) -> str:
+        name = f"{self.prefix}_{verb}" if verb else self.prefix
+        return reverse(name, args=args) + (f"?{urlencode({'provider': self.query})}" if self.query else "")
+
+    @property
+    def home(self) -> str:
+        return self.url()
+
+    @property
+    def invite(self) -> str:
+        return self.url("invite")
+
+
+def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any]) -> HttpResponse:
+    """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?invited= count."""
+    search = searched(request)
+    sort = request.GET.get("sort", "name")
+    members = Paginator(services.members(desk.place, by=desk.user, search=search, sort=sort), PAGE_LENGTH)
+    invited = Paginator(services.invited(desk.place, by=desk.user, search=search), PAGE_LENGTH)
+    page, waiting = (
+        members.get_page(request.GET.get("page")),
+        invited.get_page(request.GET.get("invited")),
+    )
+    now = timezone.now()
+    known = set(customers_of(desk.user).values_list("pk", flat=True)) if desk.is_team else set()
+    context = {
+        "desk": desk,
+        "page": page,
+        "rows": [(row, desk.url("member", row.pk), _reach(row, known)) for row in page],
+        "waiting": waiting,
+        "invitations": [
+            {
+                "row": row,
+                "reach": _reach(row, known),
+                "expired": row.expires_at <= now,
+                "again": desk.url("invitation_again", row.pk),
+                "withdraw": desk.url("invitation_withdraw", row.pk),
+            }
+            for row in waiting
+        ],
+        "q": search,
+        "sort": sort,
+        "columns": [column(title, key, sort) for key, title in COLUMNS],
+    }
+    return render(request, template, context | more)
+
+
+def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Ask somebody in by e-mail."""
+    roles = services.givable_roles(desk.user, desk.place)
+    least = roles[-1] if roles else ""  # who does not look gives little away
+    form = InviteForm(
+        request.POST or None, place=desk.place, roles=roles, initial={"role": least, "reach": ALL}
+    )
+    if request.method == "POST" and form.is_valid():
+        email = form.cleaned_data["email"]
+        try:
+            services.invite(
+                desk.place, email, role=form.cleaned_data["role"], customers=form.limit, by=desk.user
+            )
+        except errors.MailNotSent as error:
+            messages.warning(request, error.message)
+            return redirect(desk.home)
+        except (errors.TenantError, ValidationError) as error:
+            _show(form, error)
+        else:
+            messages.success(request, _("%(email)s has been invited.") % {"email": email})
+            return redirect(desk.home)
+    return render(request, "people/invite.html", {"desk": desk, "form": form})
+
+
+def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+    """Change somebody's role and reach."""
+    row = _find(desk, pk)
+    limit = limit_of(row)
+    form = RoleForm(
+        request.POST or None,
+        place=desk.place,
+        roles=services.givable_roles(desk.user, desk.place),
+        initial={"role": row.role, "reach": ALL if limit is None else SOME, "customers": limit},
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.change_member(
+                desk.place, pk, role=form.cleaned_data["role"], customers=form.limit, by=desk.user
+            )
+        except errors.NoSuchMember as error:
+            raise Http404(error.message) from error
+        except errors.TenantError as error:
+            _show(form, error)
+        else:
+            messages.success(request, _("The role of %(person)s is changed.") % {"person": _name(row)})
+            return redirect(desk.home)
+    context = {"desk": desk, "member": row, "form": form, "remove": desk.url("remove", pk)}
+    context |= {"own_url": desk.url("member", pk), "myself": row.user_id == desk.user.pk}
+    return render(request, "people/member.html", context)
+
+
+def remove(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+    """Take somebody's role away, after asking."""
+    row = _find(desk, pk)
+    myself = row.user_id == desk.user.pk
+    refusal = None
+    if request.method == "POST":
+        try:
+            services.remove_member(desk.place, pk, by=desk.user)
+        except errors.NoSuchMember as error:
+            raise Http404(error.message) from error
+        except errors.TenantError as error:
+            refusal = error
+        else:
+            messages.success(request, _("%(person)s has been removed.") % {"person": _name(row)})
+            return redirect(base_url(request) if myself else desk.home)
+    context = {
+        "desk": desk,
+        "member": row,
+        "myself": myself,
+        "refusal": refusal,
+        "own_url": desk.url("remove", pk),
+    }
+    return render(request, "people/member_remove.html", context | {"back": desk.url("member", pk)})
+
+
+def send_again(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+    """Another mail with another link."""
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
+    try:
+        invitation = services.send_invitation_again(desk.place, pk, by=desk.user)
+    except errors.NoSuchInvitation as error:
+        raise Http404(error.message) from error
+    except errors.TenantError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request, _("The invitation of %(email)s was sent again.") % {"email": invitation.email}
+        )
+    return redirect(desk.home)
+
+
+def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
+    """Make the link useless."""
+    if request.method != "POST":
+        return redirect(desk.home)  # where the button is
+    try:
+        invitation = services.withdraw_invitation(desk.place, pk, by=desk.user)
+    except errors.NoSuchInvitation as error:
+        raise Http404(error.message) from error
+    except errors.TenantError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request, _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
+        )
+    return redirect(desk.home)
+
+
+def _find(desk: Desk, pk: int) -> Any:
+    """Raises what gives the 404 page, for another place's people too."""
+    try:
+        return services.member(desk.place, pk, by=desk.user)
+    except errors.NoSuchMember as error:
+        raise Http404(error.message) from error
+
+
+def _reach(row: Membership | Invitation, known: Container[Any]) -> str:
+    """The names of the customers to which somebody is limited, as far as the reader may know them; empty is all."""
+    limit = limit_of(row)
+    if limit is None:
+        return ""
+    names = [customer.name for customer in limit if customer.pk in known]
+    if len(names) < len(limit):
+        names.append(pgettext("customers", "others"))
+    return _(", ").join(names) or _("no customer")
+
+
+def _name(row: Membership) -> str:
+    return str(row.user.get_display_name())
+
+
+def _show(form: RoleForm, error: errors.TenantError | ValidationError) -> None:
+    if isinstance(error, ValidationError):
+        form.add_error("email", error)
+        return
+    field = FIELD_OF.get(type(error))
+    form.add_error(field if field in form.fields else None, error.message)

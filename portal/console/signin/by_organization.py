@@ -1,0 +1,111 @@
+"""“Sign in with your organization”: always at the base host, where identity providers send people back to."""
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from allauth.account.utils import get_next_redirect_url
+from allauth.core import ratelimit
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from django import forms
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.request import split_domain_port
+from django.shortcuts import redirect, render
+from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.adapters.confirming import is_the_organizations
+from accounts.addresses import AddressFormField
+from accounts.openid import outbound
+from accounts.openid import sign_in as social
+from accounts.openid.errors import NoOrganization, NotOurs, OpenIDRefusal, ProviderFault, reason_of
+from accounts.openid.protocol import OpenIDAdapter
+
+log = logging.getLogger(__name__)
+
+
+class AddressForm(forms.Form):
+    """Whose organization it is, shows in the address."""
+
+    login = AddressFormField(label=_("E-mail address"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].widget.attrs |= {"autocomplete": "username", "autofocus": True}
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def start(request: HttpRequest) -> HttpResponse:
+    """Asks for the address; leads from a customer's host to the base host, and to the identity provider."""
+    next_url = get_next_redirect_url(request)
+    if not _at_base_host(request):
+        return _to_base_host(request, next_url or "/")
+    # Who is signed in goes on, but for those who can confirm by nothing else that it is them.
+    if request.user.is_authenticated and not is_the_organizations(request.user):
+        return redirect(next_url or "/")
+    form = AddressForm(request.POST or None)
+    if form.is_valid():
+        if too_many := ratelimit.consume_or_429(request, action="sign_in"):
+            return too_many
+        try:
+            return _on_to(request, form.cleaned_data["login"], next_url)
+        except OpenIDRefusal as refusal:
+            form.add_error("login", refusal.told)
+    return render(request, "socialaccount/start.html", {"form": form, "next_url": next_url or ""})
+
+
+@login_not_required
+@never_cache
+@require_safe
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Where the identity provider sends people back to. Says the same of providers that don't exist."""
+    if not _at_base_host(request):
+        raise Http404
+    try:
+        view = OAuth2CallbackView.adapter_view(OpenIDAdapter(request, provider_id))
+        # Configuration, token, keys and person are asked for one after the other, while a thread waits.
+        with outbound.Deadline(outbound.WHOLE_SECONDS):
+            answer: HttpResponse = view(request)
+    except SocialApp.DoesNotExist:
+        return social.refused(request, NotOurs())
+    return answer
+
+
+def _on_to(request: HttpRequest, email: str, next_url: str | None) -> HttpResponse:
+    """A page that leads on by itself: form-action would keep the form's own answer from redirecting to a stranger.
+
+    Raises OpenIDRefusal's kinds.
+    """
+    provider_id = social.gate().provider_for(email)
+    if provider_id is None:
+        raise NoOrganization(domain=email.rpartition("@")[2])
+    try:
+        provider = get_adapter(request).get_provider(request, provider_id)
+        url = provider.authorization_url(request, next_url=next_url, hint=email)
+    except (ProviderFault, requests.RequestException) as error:
+        log.warning("sign-in by %s can't begin: %s", provider_id, reason_of(error))
+        raise error if isinstance(error, ProviderFault) else ProviderFault() from error
+    context = {"url": url, "host": urlsplit(url).hostname}
+    answer = render(request, "socialaccount/onward.html", context)
+    answer["Refresh"] = f"0; url={url}"
+    return answer
+
+
+def _at_base_host(request: HttpRequest) -> bool:
+    return bool(split_domain_port(request.get_host())[0] == settings.BASE_DOMAIN)
+
+
+def _to_base_host(request: HttpRequest, next_url: str) -> HttpResponseRedirect:
+    port = split_domain_port(request.get_host())[1]
+    base = f"{request.scheme}://{settings.BASE_DOMAIN}{':' + port if port else ''}"
+    query = urlencode({"next": request.build_absolute_uri(next_url)})
+    return HttpResponseRedirect(f"{base}{request.path}?{query}")

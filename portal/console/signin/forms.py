@@ -1,0 +1,38 @@
+"""What people type to get in."""
+
+from typing import Any
+
+from allauth.account.forms import LoginForm, ResetPasswordKeyForm
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts import services
+from accounts.addresses import AddressFormField
+
+
+class SignInForm(LoginForm):
+    """allauth's, which takes another spelling of an address for another address, and some others for the same."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = AddressFormField(label=_("E-mail address"))
+
+
+class ForgottenPasswordForm(forms.Form):
+    """Asks for the address of who forgot the password. Whether anybody has it is not looked up here."""
+
+    email = AddressFormField(
+        label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+
+    def save(self, request: HttpRequest) -> None:
+        services.ask_for_reset(self.cleaned_data["email"])
+
+
+class PasswordByLinkForm(ResetPasswordKeyForm):
+    """allauth's, which would save the whole person as they were when the page was asked for."""
+
+    def save(self) -> None:
+        """Raises ResetLinkUsed."""
+        services.reset_forgotten_password(self.user, self.cleaned_data["password1"])

@@ -1,0 +1,16 @@
+"""A customer's host: its console."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from portal.console.activity import urls as activity
+from portal.console.people import urls as people
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/mailboxes/"), name="home"),
+    path("", include("portal.console.signin.urls")),
+    path("", include("portal.console.own.urls")),
+    path("", include(people.customer)),
+    path("", include(activity.customer)),
+    path("mailboxes/", include("portal.console.mailboxes.urls")),
+]

@@ -1,0 +1,305 @@
+"""Who did what: the part of the audit trail that a person may read, searched, and told with names and places."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.timezone import make_aware
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from tenants.access import Right, customers_of, providers_of, require, rights_of
+from tenants.activity import words
+from tenants.errors import NotAllowed
+from tenants.models import AuditEvent, Customer, DirectoryEntry, Membership, Provider, Side
+
+PAGE_LENGTH = 50
+BATCH_LENGTH = 500  # of a download
+
+
+@dataclass(frozen=True)
+class Who:
+    """The one who acted. `email` and `side` are empty when that was no person who had signed in."""
+
+    name: str
+    email: str = ""
+    side: Side | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One act, told."""
+
+    event: AuditEvent
+    who: Who
+    customer: Customer | None
+    provider: Provider | None
+    path: str  # on the customer's host, of what the act was done to; empty when there is no page of it
+    details: list[words.Detail]
+
+    @property
+    def sentence(self) -> str:
+        return words.sentence(self.event)
+
+    def sentence_html(self, link: str = "") -> SafeString:
+        return words.sentence_html(self.event, link)
+
+
+@dataclass(frozen=True)
+class Trail:
+    """What somebody may read: everything at `customers`, and at `providers` what concerns no single customer."""
+
+    customers: QuerySet[Customer]
+    here: Q  # says the same of events, in the way that is quickest to answer
+    providers: list[Provider] = field(default_factory=list)
+
+    def events(self) -> QuerySet[AuditEvent]:
+        return AuditEvent.objects.filter(self.here)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is looked for. Days are whole ones in the reader's time zone."""
+
+    text: str = ""
+    kind: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of the trail, newest first; `newer` and `older` are ids to go on from, None at the ends."""
+
+    entries: list[Entry]
+    newer: int | None
+    older: int | None
+
+
+def activity_at(customer: Customer, *, by: Any) -> Trail:
+    """All that anybody did at the customer. Raises NotAllowed."""
+    require(by, customer, Right.VIEW_ACTIVITY)
+    return Trail(Customer.objects.filter(pk=customer.pk), Q(customer_id=customer.pk))
+
+
+def activity_for(by: Any) -> Trail:
+    """For people of providers: at these, and at those of their customers that the person may enter. Raises NotAllowed."""
+    providers = [
+        provider for provider in providers_of(by) if Right.VIEW_TEAM_ACTIVITY in rights_of(by, provider)
+    ]
+    if not providers:
+        raise NotAllowed
+    customers = customers_of(by).filter(provider__in=providers)
+    within = Q(customer_id=None) | Q(customer_id__in=customers.values("pk"))
+    return Trail(customers, Q(provider_id__in=[provider.pk for provider in providers]) & within, providers)
+
+
+def read(trail: Trail, asked: Asked, *, before: str = "", after: str = "") -> Page:
+    """A page of what was asked for, older than the event `before`, or newer than `after`; else the newest.
+
+    Pages begin at an event and not at a number, so that they stay in place while the trail grows, and the last one
+    costs no more than the first.
+    """
+    found = search(trail, asked)
+    if (start := _event(trail, after)) is not None:
+        newer = list(found.filter(_later_than(start)).order_by("at", "id")[: PAGE_LENGTH + 1])
+        if len(newer) > PAGE_LENGTH:
+            page = newer[PAGE_LENGTH - 1 :: -1]
+            return Page(_tell(trail, page), newer=page[0].pk, older=page[-1].pk)
+    start = _event(trail, before)
+    page = list((found.filter(_earlier_than(start)) if start else found)[: PAGE_LENGTH + 1])
+    more, page = len(page) > PAGE_LENGTH, page[:PAGE_LENGTH]
+    return Page(
+        _tell(trail, page),
+        newer=page[0].pk if start and page else None,
+        older=page[-1].pk if more else None,
+    )
+
+
+def read_all(trail: Trail, asked: Asked) -> Iterator[list[Entry]]:
+    """All that was asked for, in batches."""
+    found = search(trail, asked)
+    batch = list(found[:BATCH_LENGTH])
+    while batch:
+        yield _tell(trail, batch)
+        batch = list(found.filter(_earlier_than(batch[-1]))[:BATCH_LENGTH])
+
+
+def search(trail: Trail, asked: Asked) -> QuerySet[AuditEvent]:
+    """Newest first. The text is looked for in people's and objects' names, and in the mailboxes' addresses."""
+    found = trail.events().order_by("-at", "-id")
+    if asked.text:
+        found = found.filter(_about(trail, asked.text))
+    if asked.kind == words.Kind.OTHER:
+        found = found.exclude(action__in=words.WORDINGS)
+    elif asked.kind:
+        found = found.filter(action__in=words.actions_of(words.Kind(asked.kind)))
+    if asked.since:
+        found = found.filter(at__gte=_midnight(asked.since))
+    if asked.until:
+        found = found.filter(at__lt=_midnight(asked.until + timedelta(days=1)))
+    return found
+
+
+def _about(trail: Trail, text: str) -> Q:
+    addressed = DirectoryEntry.objects.filter(
+        customer__in=trail.customers.values("pk"), address__icontains=text
+    )
+    about = (
+        Q(actor_email__icontains=text)
+        | Q(actor_id__in=User.objects.filter(name__icontains=text).values("pk"))
+        | Q(target_name__icontains=text)
+        | Q(target_id__in=addressed.values(text_id=Cast("mailbox_id", CharField())))
+    )
+    if trail.providers:  # who reads of several customers looks for one of them too
+        about |= Q(customer_id__in=trail.customers.filter(name__icontains=text).values("pk"))
+    return about
+
+
+def _midnight(day: date) -> datetime:
+    return make_aware(datetime.combine(day, time.min))
+
+
+def _event(trail: Trail, pk: str) -> AuditEvent | None:
+    if not pk.isascii() or not pk.isdigit() or len(pk) > 18:
+        return None
+    return trail.events().filter(pk=int(pk)).only("at").first()
+
+
+def _earlier_than(event: AuditEvent) -> Q:
+    # The first condition says nothing new, but it is the one that the index on time can serve.
+    return Q(at__lte=event.at) & (Q(at__lt=event.at) | Q(id__lt=event.pk))
+
+
+def _later_than(event: AuditEvent) -> Q:
+    return Q(at__gte=event.at) & (Q(at__gt=event.at) | Q(id__gt=event.pk))
+
+
+# --- With names and places ---
+def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
+    people = _People(trail, events)
+    pages = _paths(trail, events)
+    customers = trail.customers.in_bulk({event.customer_id for event in events if event.customer_id})
+    providers = {provider.pk: provider for provider in trail.providers}
+    # Somebody limited to some customers may read that others are limited too, but not to whom.
+    named = any("customers" in key for event in events for key in event.data)
+    known = set(trail.customers.values_list("slug", flat=True)) if named else set()
+    # Nor at which domains the others' people have their addresses.
+    domains = any("email_domains" in event.data for event in events)
+    others = Customer.objects.filter(provider__in=trail.providers).exclude(
+        pk__in=trail.customers.values("pk")
+    )
+    secret = ("email_domains",) if domains and others.exists() else ()
+    return [
+        Entry(
+            event=event,
+            who=people.behind(event),
+            customer=customers.get(event.customer_id) if event.customer_id else None,
+            provider=providers.get(event.provider_id) if event.provider_id else None,
+            path=pages.get(event.target_id, "") if event.target_type == "mailbox" else "",
+            details=words.details(event, known, () if event.customer_id else secret),
+        )
+        for event in events
+    ]
+
+
+def _paths(trail: Trail, events: Iterable[AuditEvent]) -> dict[str, str]:
+    """Of each mailbox its page, or its certificate when it is gone."""
+    ids = {event.target_id for event in events if event.target_type == "mailbox"}
+    entries = DirectoryEntry.objects.filter(
+        customer__in=trail.customers.values("pk"), mailbox_id__in={*filter(None, map(_uuid, ids))}
+    )
+    return {
+        str(pk): reverse(
+            "mailboxes:certificate" if status == DirectoryEntry.Status.RETIRED else "mailboxes:detail",
+            args=[pk],
+            urlconf=settings.ROOT_URLCONF,
+        )
+        for pk, status in entries.values_list("mailbox_id", "status")
+    }
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+class _People:
+    """Names and sides of all who act in a list of events, in a few queries."""
+
+    def __init__(self, trail: Trail, events: Iterable[AuditEvent]) -> None:
+        ids = {event.actor_id for event in events if event.actor_id}
+        self._users = User.objects.in_bulk(ids)
+        places = {(event.provider_id, event.customer_id) for event in events}
+        self._provider_ids = {provider for provider, customer in places if provider}
+        self._customer_ids = {customer for provider, customer in places if customer}
+        self._members = self._read_members(ids)
+        strangers = {event.actor_id for event in events if event.actor_id and not event.actor_side}
+        strangers -= {user for user, *_ in self._members}
+        self._left = self._read_left(strangers) if strangers else set()
+
+    def behind(self, event: AuditEvent) -> Who:
+        if not event.actor_id:
+            return Who(_nobody(event))
+        user = self._users.get(event.actor_id)
+        return Who(
+            name=user.name if user and user.name else event.actor_email,
+            email=event.actor_email,
+            side=self._side(event, user),
+        )
+
+    def _side(self, event: AuditEvent, user: User | None) -> Side:
+        of_provider = (event.actor_id, event.provider_id, None)
+        of_customer = (event.actor_id, None, event.customer_id)
+        if event.actor_side == Side.PROVIDER:
+            return Side.PROVIDER if of_provider in self._members else Side.FORMER_PROVIDER
+        if event.actor_side == Side.CUSTOMER:
+            return Side.CUSTOMER if of_customer in self._members else Side.FORMER_CUSTOMER
+        if event.actor_side == Side.STAFF:
+            return Side.STAFF
+        # Nothing was written down, so what is known today has to do.
+        if of_provider in self._members:
+            return Side.PROVIDER
+        if event.customer_id and of_customer in self._members:
+            return Side.CUSTOMER
+        if user and user.is_staff:
+            return Side.STAFF
+        if event.customer_id and of_customer in self._left:
+            return Side.FORMER_CUSTOMER
+        return Side.FORMER_PROVIDER if of_provider in self._left else Side.UNKNOWN
+
+    def _read_members(self, ids: set[int]) -> set[tuple[int | None, int | None, UUID | None]]:
+        here = Q(provider__in=self._provider_ids) | Q(customer__in=self._customer_ids)
+        return {*Membership.objects.filter(here, user__in=ids).values_list("user", "provider", "customer")}
+
+    def _read_left(self, ids: set[int]) -> set[tuple[int | None, int | None, UUID | None]]:
+        """Who has no role any more: the trail still knows that it was taken from them."""
+        here = Q(customer_id__in=self._customer_ids) | Q(customer_id=None, provider_id__in=self._provider_ids)
+        taken = AuditEvent.objects.filter(
+            here,
+            action="membership.removed",
+            target_type="user",
+            target_id__in=[str(pk) for pk in ids],
+        )
+        return {
+            (int(user), None if customer else provider, customer)
+            for user, provider, customer in taken.values_list("target_id", "provider_id", "customer_id")
+        }
+
+
+def _nobody(event: AuditEvent) -> str:
+    """No person had signed in: the system itself, a command on the server, or somebody at a page for everyone."""
+    if words.is_automatic(event):
+        return str(_("The system"))
+    if event.origin:
+        return str(_("Somebody who was not signed in"))
+    return str(_("Platform staff, on the command line"))

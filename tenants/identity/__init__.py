@@ -1,0 +1,35 @@
+"""A provider's identity provider, and the domains that it speaks for."""
+
+from tenants.identity.configuring import (
+    Configuration,
+    change,
+    check,
+    configuration_of,
+    connected,
+    domains_from,
+    end_dispute,
+    forget,
+    of,
+    offered_to,
+    proofs_of,
+    prove,
+    set_up,
+    switch,
+)
+
+__all__ = [
+    "Configuration",
+    "change",
+    "check",
+    "configuration_of",
+    "connected",
+    "domains_from",
+    "end_dispute",
+    "forget",
+    "of",
+    "offered_to",
+    "proofs_of",
+    "prove",
+    "set_up",
+    "switch",
+]

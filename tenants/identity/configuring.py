@@ -1,0 +1,352 @@
+"""A provider's identity provider: set up, change, switch on or off, forget a person's account there.
+
+The client's id and secret stand in allauth's SocialApp; the secret is encrypted, is never read back by anything but a
+sign-in, and belongs to the address that it was typed for.
+"""
+
+import re
+import uuid
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.socialaccount.models import SocialAccount, SocialApp
+from django.core.exceptions import ValidationError
+from django.core.validators import DomainNameValidator
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.actors import Actor
+from accounts.openid.errors import TooManyAtOnce
+from accounts.openid.outbound import check_scheme, one_of_few
+from accounts.openid.protocol import discover
+from accounts.openid.secrets import seal
+from accounts.openid.sign_in import SEALED_SECRET
+from tenants import audit
+from tenants.access import PLATFORM, Right, require
+from tenants.identity import domains
+from tenants.identity.errors import (
+    AlreadySetUp,
+    DomainTaken,
+    InvalidClient,
+    InvalidDomain,
+    InvalidTenant,
+    NobodyThere,
+    NotConnected,
+    NotProven,
+    SecretNeeded,
+)
+from tenants.identity.gate import domain_of, people_of
+from tenants.models import Customer, IdentityProvider, Membership, ProvenDomain, Provider
+
+ENTRA_HOST = "https://login.microsoftonline.com"
+CLIENT_ID_LENGTH = 191  # allauth's column
+DOMAINS_LOCK = 0x6964656E  # "iden": one transaction at a time may claim domains
+APP_KIND = "openid_connect"  # allauth's name for it
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What an owner types. Of issuer and tenant only the one that belongs to the kind counts."""
+
+    kind: str
+    issuer: str
+    tenant: str
+    client_id: str
+    email_domains: tuple[str, ...]
+
+    @property
+    def server_url(self) -> str:
+        """Raises InvalidTenant, or NotEncrypted (accounts.openid.errors)."""
+        if self.kind == IdentityProvider.Kind.ENTRA_ID:
+            return f"{ENTRA_HOST}/{self.directory}/v2.0"
+        check_scheme(self.issuer)
+        return self.issuer.rstrip("/")
+
+    @property
+    def directory(self) -> str:
+        """The tenant ID, or nothing for OpenID Connect. Raises InvalidTenant."""
+        if self.kind != IdentityProvider.Kind.ENTRA_ID:
+            return ""
+        try:
+            return str(uuid.UUID(self.tenant))
+        except ValueError:
+            raise InvalidTenant from None
+
+
+def of(provider: Provider, *, by: Actor) -> IdentityProvider | None:
+    """The provider's own, if it has set one up. Raises NotAllowed."""
+    require(by, provider, Right.SET_SECURITY)
+    return _of(provider)
+
+
+def offered_to(customer: Customer, *, by: Actor) -> IdentityProvider | None:
+    """The one of the customer's provider, for who may be asked to agree to it. Raises NotAllowed."""
+    require(by, customer, Right.MANAGE_PEOPLE)
+    return _of(customer.provider)
+
+
+def _of(provider: Provider) -> IdentityProvider | None:
+    return IdentityProvider.objects.select_related("app", "provider").filter(provider=provider).first()
+
+
+def configuration_of(identity_provider: IdentityProvider, *, by: Actor) -> Configuration:
+    """As it was saved. Without the secret, which nobody gets to see. Raises NotAllowed."""
+    require(by, identity_provider.provider, Right.SET_SECURITY)
+    return _configuration_of(identity_provider)
+
+
+def _configuration_of(identity_provider: IdentityProvider) -> Configuration:
+    app = identity_provider.app
+    return Configuration(
+        kind=identity_provider.kind,
+        issuer="" if identity_provider.kind == IdentityProvider.Kind.ENTRA_ID else app.settings["server_url"],
+        tenant=app.settings.get("tenant", ""),
+        client_id=app.client_id,
+        email_domains=tuple(identity_provider.email_domains),
+    )
+
+
+def check(provider: Provider, configuration: Configuration, *, by: Actor) -> str:
+    """Ask the identity provider for its configuration; where it sends people to sign in.
+
+    Raises NotAllowed, InvalidTenant, or what accounts.openid.protocol.discover does.
+    """
+    require(by, provider, Right.SET_SECURITY)
+    return str(discover(configuration.server_url)["authorization_endpoint"])
+
+
+@transaction.atomic(durable=True)
+def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by: Actor) -> IdentityProvider:
+    """Switched on at once. Raises NotAllowed, NotEncrypted, or what stands in tenants.identity.errors."""
+    _begin(provider, wanted, by)
+    if IdentityProvider.objects.filter(provider=provider).exists():
+        raise AlreadySetUp
+    if not client_secret:
+        raise SecretNeeded
+    app = SocialApp(provider=APP_KIND, provider_id=provider.slug, name=provider.name[:40])
+    _describe(app, wanted, seal(client_secret, provider_id=provider.slug))
+    app.save()
+    made = IdentityProvider.objects.create(
+        provider=provider,
+        app=app,
+        kind=wanted.kind,
+        email_domains=list(wanted.email_domains),
+    )
+    _record("identity_provider.set_up", made, by=by, data=_told(wanted))
+    return made
+
+
+@transaction.atomic(durable=True)
+def change(
+    identity_provider: IdentityProvider, wanted: Configuration, *, client_secret: str, by: Actor
+) -> None:
+    """An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
+    forgotten too, for another service may give their names to others, and customers are asked for their consent anew.
+    Raises what set_up() does.
+    """
+    provider = identity_provider.provider
+    _begin(provider, wanted, by)
+    current = IdentityProvider.objects.select_for_update().select_related("app").get(pk=identity_provider.pk)
+    app, before = current.app, _configuration_of(current)
+    moved = current.service != f"{wanted.server_url} {wanted.client_id}"
+    if moved and not client_secret:
+        raise SecretNeeded
+    sealed = (
+        seal(client_secret, provider_id=app.provider_id) if client_secret else app.settings[SEALED_SECRET]
+    )
+    _describe(app, wanted, sealed)
+    app.save()
+    current.kind, current.email_domains = wanted.kind, list(wanted.email_domains)
+    current.save(update_fields=["kind", "email_domains"])
+    if moved:
+        SocialAccount.objects.filter(provider=app.provider_id).delete()
+        _withdraw_consents(provider, by=by)
+    if client_secret or wanted != before:
+        told = _told(wanted) | {"client_secret_changed": bool(client_secret)}
+        _record("identity_provider.changed", current, by=by, data=told, domains_before=before.email_domains)
+
+
+@transaction.atomic(durable=True)
+def switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
+    """On or off, for sign-ins to come and for sessions that it has opened (portal.gates.admission).
+
+    Raises NotAllowed, or DomainTaken and NobodyThere for on.
+    """
+    provider = identity_provider.provider
+    current = IdentityProvider.objects.select_related("app").get(pk=identity_provider.pk)
+    if active:
+        _begin(provider, _configuration_of(current), by)
+    else:
+        require(by, provider, Right.SET_SECURITY)
+    _switch(current, active=active, by=by)
+
+
+@transaction.atomic(durable=True)
+def end_dispute(identity_provider: IdentityProvider, *, by: Actor) -> None:
+    """Off, by platform staff, when two providers claim a domain. Raises NotAllowed."""
+    require(by, PLATFORM, Right.END_DISPUTE)
+    _switch(identity_provider, active=False, by=by)
+
+
+@transaction.atomic(durable=True)
+def forget(identity_provider: IdentityProvider, *, email: str, by: Actor) -> None:
+    """The person's next sign-in may come with another account there. Raises NotAllowed or NotConnected."""
+    provider = identity_provider.provider
+    require(by, provider, Right.SET_SECURITY)
+    known = SocialAccount.objects.filter(provider=identity_provider.app.provider_id, user__email=email)
+    account = known.select_related("user").first()
+    if account is None:
+        raise NotConnected(email=email)
+    # Told where the person works: who is limited to other customers may not know their address.
+    theirs: list[Customer | None] = [*provider.customers.filter(memberships__user=account.user)]
+    for customer in theirs or [None]:
+        audit.record(
+            "identity_provider.person_forgotten",
+            by=by,
+            provider=provider,
+            customer=customer,
+            target=account.user,
+        )
+    account.delete()
+
+
+def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> None:
+    """Look for the record by which the domain's owner agrees; from then on people are led to the identity provider.
+
+    Raises NotAllowed, InvalidDomain for one that it does not name, NotProven.
+    """
+    provider = identity_provider.provider
+    require(by, provider, Right.SET_SECURITY)
+    if domain not in identity_provider.email_domains:
+        raise InvalidDomain(domain=domain)
+    try:
+        with one_of_few(domain):
+            found = domains.is_published(provider, domain)
+    except (domains.NoAnswer, TooManyAtOnce):
+        found = False
+    if not found:
+        raise NotProven(name=domains.record_of(provider, domain)[0])
+    with transaction.atomic(durable=True):
+        _proof, is_new = ProvenDomain.objects.update_or_create(
+            provider=provider,
+            domain=domain,
+            defaults={"checked_at": timezone.now(), "missing_since": None},
+        )
+        if is_new:
+            audit.record(
+                "identity_provider.domain_proven",
+                by=by,
+                provider=provider,
+                target=identity_provider,
+                data={"email_domains": [domain]},
+            )
+
+
+def proofs_of(identity_provider: IdentityProvider, *, by: Actor) -> list[dict[str, Any]]:
+    """Of each domain the record to publish, its proof if there is one, and until when it holds if its record is gone.
+    Raises NotAllowed.
+    """
+    provider = identity_provider.provider
+    require(by, provider, Right.SET_SECURITY)
+    proven = {proof.domain: proof for proof in provider.proven_domains.all()}
+    return [
+        dict(zip(("name", "text"), domains.record_of(provider, domain), strict=True))
+        | {"domain": domain, "proof": proof, "holds_until": domains.holds_until(proof) if proof else None}
+        for domain in identity_provider.email_domains
+        for proof in (proven.get(domain),)
+    ]
+
+
+def connected(identity_provider: IdentityProvider, *, by: Actor) -> int:
+    """How many people have signed in by it. Raises NotAllowed."""
+    require(by, identity_provider.provider, Right.SET_SECURITY)
+    return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
+
+
+def _withdraw_consents(provider: Provider, *, by: Actor) -> None:
+    """They were given to another service."""
+    agreed = provider.customers.select_for_update().filter(identity_provider_consent=True)
+    for customer in agreed.order_by("pk"):
+        Customer.objects.filter(pk=customer.pk).update(identity_provider_consent=False)
+        audit.record("identity_provider.consent_withdrawn", by=by, customer=customer, target=provider)
+
+
+def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
+    if IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active).update(active=active):
+        action = "identity_provider.switched_on" if active else "identity_provider.switched_off"
+        _record(action, identity_provider, by=by, data={})
+
+
+def _begin(provider: Provider, wanted: Configuration, by: Actor) -> None:
+    require(by, provider, Right.SET_SECURITY)
+    _ = wanted.server_url  # raises for what is none
+    if not 1 <= len(wanted.client_id) <= CLIENT_ID_LENGTH or not wanted.client_id.isprintable():
+        raise InvalidClient
+    _check_domains(provider, wanted.email_domains)
+
+
+def _check_domains(provider: Provider, named: tuple[str, ...]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DOMAINS_LOCK])
+    for domain in named or ("",):
+        try:
+            DomainNameValidator()(domain)
+        except ValidationError:
+            raise InvalidDomain(domain=domain) from None
+        if not people_of(provider).filter(email__iendswith=f"@{domain}").exists():
+            raise NobodyThere(domain=domain)
+        others = IdentityProvider.objects.exclude(provider=provider).filter(active=True)
+        if others.filter(email_domains__contains=[domain]).exists():
+            raise DomainTaken(domain=domain)
+
+
+def domains_from(text: str) -> tuple[str, ...]:
+    """Each once, in lower case: as people type them, on lines or with commas, with or without an @ before."""
+    words = (domain_of(f"@{word}") for word in re.split(r"[\s,;]+", text))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _describe(app: SocialApp, wanted: Configuration, sealed: str) -> None:
+    app.client_id = wanted.client_id
+    app.settings = {"server_url": wanted.server_url, SEALED_SECRET: sealed}
+    if wanted.directory:
+        app.settings["tenant"] = wanted.directory
+
+
+def _told(wanted: Configuration) -> dict[str, Any]:
+    return {
+        "kind": str(wanted.kind),
+        "issuer": wanted.server_url,
+        "client_id": wanted.client_id,
+        "email_domains": list(wanted.email_domains),
+    }
+
+
+def _record(
+    action: str,
+    identity_provider: IdentityProvider,
+    *,
+    by: Actor,
+    data: dict[str, Any],
+    domains_before: Iterable[str] = (),
+) -> None:
+    """At the provider, and at each customer whose people's sign-in depends on it: its service can act as them.
+
+    A customer reads of its own people's domains only; the others would tell who the other customers are.
+    """
+    provider, named = identity_provider.provider, data.get("email_domains", identity_provider.email_domains)
+    audit.record(action, by=by, provider=provider, target=identity_provider, data=data)
+    for customer, theirs in _customers_at(provider, {*named, *domains_before}).items():
+        told = data | {"email_domains": [domain for domain in named if domain in theirs]}
+        audit.record(action, by=by, customer=customer, target=identity_provider, data=told)
+
+
+def _customers_at(provider: Provider, named: Collection[str]) -> dict[Customer, set[str]]:
+    """The provider's customers with people at these domains, and at which of them."""
+    roles = Membership.objects.filter(customer__provider=provider, user__in=people_of(provider))
+    found: dict[Customer, set[str]] = {}
+    for role in roles.select_related("customer", "user").order_by("customer__name", "pk"):
+        if role.customer and (domain := domain_of(role.user.email)) in named:
+            found.setdefault(role.customer, set()).add(domain)
+    return found

@@ -1,0 +1,70 @@
+"""Whose addresses an identity provider speaks for: what accounts.openid.sign_in asks through settings.SOCIAL_GATE."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.addresses import canonical
+from tenants import audit
+from tenants.models import Customer, IdentityProvider, Membership, Provider
+
+
+class Gate:
+    """An identity provider signs in its own provider's people and its customers', at its own domains, if switched on;
+    customers' people where each of their customers has agreed.
+    """
+
+    def provider_for(self, email: str) -> str | None:
+        """By the domain alone, so that nobody learns whether the address exists."""
+        domain = domain_of(email)
+        found = IdentityProvider.objects.filter(
+            active=True, email_domains__contains=[domain], provider__proven_domains__domain=domain
+        )
+        return found.values_list("app__provider_id", flat=True).order_by("pk").first()
+
+    def admits(self, user: Any, provider_id: str) -> bool:
+        found = IdentityProvider.objects.filter(active=True, app__provider_id=provider_id).first()
+        return (
+            found is not None
+            and domain_of(user.email) in found.email_domains
+            and found.provider.proven_domains.filter(domain=domain_of(user.email)).exists()
+            and people_of(found.provider).filter(pk=user.pk).exists()
+            and not _customers_of(user).filter(identity_provider_consent=False).exists()
+        )
+
+    def replaces_factor(self, user: Any, provider_id: str) -> bool:
+        """At a customer it does not, whatever it says: the service is the provider's, the person is the customer's."""
+        return not _customers_of(user).exists()
+
+    def signed_in(self, user: Any, provider_id: str) -> None:
+        voucher = audit.voucher.set(provider_id)  # which is the provider's short name
+        try:
+            audit.record_everywhere("person.signed_in_by_identity_provider", user, by=user)
+        finally:
+            audit.voucher.reset(voucher)
+
+
+def people_of(provider: Provider) -> QuerySet[Any]:
+    """Those whose every role is at this provider or its customers.
+
+    Not platform staff, and nobody who works for two: a provider's identity provider could be made to say anything, and
+    what it says must open nothing that isn't this provider's.
+    """
+    roles = Membership.objects.filter(user=OuterRef("pk"))
+    here = Q(provider=provider.pk) | Q(customer__provider=provider.pk)
+    return get_user_model().objects.filter(
+        Exists(roles.filter(here)),
+        ~Exists(roles.exclude(here)),
+        is_active=True,
+        is_staff=False,
+        is_superuser=False,
+    )
+
+
+def _customers_of(user: Any) -> QuerySet[Customer]:
+    return Customer.objects.filter(memberships__user=user.pk)
+
+
+def domain_of(email: str) -> str:
+    return canonical(email).rpartition("@")[2]

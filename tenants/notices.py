@@ -1,0 +1,72 @@
+"""What people hear by mail when others did something to their account: nobody becomes somebody else in silence."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import mails
+from accounts.actors import Actor
+from accounts.mails import outbox
+from accounts.models import PendingMail, User
+from tenants import audit
+from tenants.activity import words
+from tenants.models import AuditEvent, Customer, Provider
+
+ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
+ROLES = ("membership.added", "membership.changed", "membership.removed")
+SWITCHED_OFF, SWITCHED_ON = "person.switched_off", "person.switched_on"
+TEMPLATES = {
+    ADDRESS_CHANGED: "tenants/email/address_changed",
+    ACCESS_CHANGED: "tenants/email/access_changed",
+    LET_IN: "tenants/email/let_in",
+    SWITCHED_OFF: "tenants/email/account_switched",
+    SWITCHED_ON: "tenants/email/account_switched",
+    **dict.fromkeys(ROLES, "tenants/email/role_changed"),
+}
+KIND = "tenants/staff_notice"
+NEWS = timedelta(hours=12)  # longer than a mail server may be away; older events are history
+
+
+def record(action: str, person: User, *, by: Actor, data: dict[str, Any] | None = None) -> None:
+    """Write down what was done to a person's account where people look for it, and mail it to them after the commit."""
+    event, *_elsewhere = audit.record_everywhere(action, person, by=by, data=data)
+    announce(event)
+
+
+def announce(event: AuditEvent) -> None:
+    """Mail it after the commit."""
+    outbox.put(PendingMail(kind=KIND, details={"event": event.pk}))
+
+
+def send(event_id: int) -> None:
+    """To the address that the person has, and to the one that was theirs before. What is said stands in the trail, so
+    nobody can have other words or other people written to. Raises OSError or smtplib.SMTPException.
+    """
+    event = AuditEvent.objects.filter(pk=event_id, action__in=TEMPLATES, at__gt=timezone.now() - NEWS).first()
+    person = User.objects.filter(pk=event.target_id).first() if event else None
+    if event is None or person is None or (event.action in ROLES and "as_staff" not in event.data):
+        return
+    addresses = [event.target_name]
+    if event.action == ADDRESS_CHANGED:
+        # The old one first: it is the one to be warned.
+        addresses = [event.data["before"], event.data["email"]]
+    for address in addresses:
+        reader = User(email=address, name=person.name, language=person.language, time_zone=person.time_zone)
+        # The template asks for the sentence, once the reader's language is spoken.
+        told = {
+            "event": event,
+            "sentence": partial(words.sentence, event),
+            "place": _place_of(event),
+        }
+        mails.send(reader, TEMPLATES[event.action], told)
+
+
+def _place_of(event: AuditEvent) -> Customer | Provider | None:
+    if event.customer_id:
+        return Customer.objects.filter(pk=event.customer_id).first()
+    return Provider.objects.filter(pk=event.provider_id).first() if event.provider_id else None
+
+
+WRITERS = {KIND: lambda mail: send(mail.details["event"])}

@@ -40,6 +40,12 @@ def has_second_factor(user: Any) -> bool:
     return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
 
 
+def use_up(user: Any, code: str) -> None:
+    """A code of the person's authenticator app counts once, and this one has counted."""
+    app = Authenticator.objects.get(user_id=user.pk, type=Authenticator.Type.TOTP)
+    app.wrap().validate_code(code)
+
+
 def overview_of(user: Any) -> Overview:
     found = list(Authenticator.objects.filter(user_id=user.pk).order_by("created_at", "pk"))
     of_type = {kind: [one for one in found if one.type == kind] for kind in Authenticator.Type}

@@ -25,8 +25,10 @@ from mailboxes.services.refusals import refusals_of
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
 from mailboxes.services.tallies import Activity, activity
+from mailboxes.vault import PASSWORD_SYMBOLS
 
 __all__ = [
+    "PASSWORD_SYMBOLS",
     "SORTABLE",
     "Activity",
     "Certificate",

@@ -2,12 +2,15 @@
 
 from tenants.services.authority import check_owner_stays, check_role, givable_roles, may_found, may_manage
 from tenants.services.customers import (
+    CUSTOMER_SORTS,
     create_customer,
     create_provider,
     customer_by_slug,
     edit_customer,
+    list_customers,
     provider_by_slug,
     rename_provider,
+    stopped_jobs,
 )
 from tenants.services.invitations import (
     accept_invitation,
@@ -42,6 +45,7 @@ from tenants.services.standing import change_person, may_change_address
 from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
+    "CUSTOMER_SORTS",
     "WayIn",
     "accept_invitation",
     "accept_invitation_as_newcomer",
@@ -67,6 +71,7 @@ __all__ = [
     "invited",
     "invitee",
     "let_in",
+    "list_customers",
     "may_change_address",
     "may_consent",
     "may_found",
@@ -80,6 +85,7 @@ __all__ = [
     "rename_provider",
     "send_invitation_again",
     "set_security_policy",
+    "stopped_jobs",
     "switch_off",
     "switch_on",
     "withdraw_invitation",

@@ -1,8 +1,13 @@
 """Providers and their customers."""
 
 import logging
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Q, QuerySet
 from django_tenants.utils import schema_exists
 from kombu.exceptions import OperationalError
 
@@ -10,10 +15,13 @@ from accounts.actors import Actor
 from accounts.names import is_a_line
 from tenants import access, audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
-from tenants.models import Customer, Domain, Provider
+from tenants.models import Customer, DirectoryEntry, Domain, OpenJob, Provider
 from tenants.tasks import refill_spares
 
 log = logging.getLogger(__name__)
+
+# By what customers are sorted; the primary key makes the order of equals stable over pages.
+CUSTOMER_SORTS = {"name": ("name", "pk"), "mailboxes": ("mailboxes", "name", "pk")}
 
 
 @transaction.atomic(durable=True)
@@ -93,6 +101,28 @@ def edit_customer(
     if changed:
         customer.save(update_fields=list(changed))
         audit.record("customer.changed", by=by, customer=customer, target=customer, data=changed)
+
+
+def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet[Customer]:
+    """Those whom `by` may enter, each with its number of `mailboxes`. `search` is a part of name or host.
+
+    `sort` is one of CUSTOMER_SORTS, with a dash before it from the other end.
+    """
+    alive = ~Q(directory_entries__status=DirectoryEntry.Status.RETIRED)
+    counted = access.customers_of(by).annotate(mailboxes=Count("directory_entries", filter=alive))
+    key, *ties = CUSTOMER_SORTS[sort.removeprefix("-")]
+    found = counted.order_by(f"-{key}" if sort.startswith("-") else key, *ties).select_related("provider")
+    if not search:
+        return found
+    label = search.lower().removesuffix(f".{settings.BASE_DOMAIN}")
+    return found.filter(Q(name__icontains=search) | Q(slug__icontains=label))
+
+
+def stopped_jobs(customers: Iterable[Customer], *, by: Any) -> dict[UUID, int]:
+    """How many jobs of each of these customers need somebody, where there are any and `by` may enter."""
+    here = access.customers_of(by).filter(pk__in=[customer.pk for customer in customers])
+    stopped = OpenJob.objects.filter(customer__in=here.values("pk"), state__in=OpenJob.STOPPED)
+    return dict(stopped.order_by().values_list("customer").annotate(jobs=Count("pk")))
 
 
 def provider_by_slug(slug: str, *, by: Actor) -> Provider:

@@ -496,10 +496,12 @@ OPEN: dict[str, str] = {
     "tenants.services.givable_roles": "tells of nobody but who asks",
     "tenants.services.hash_of": "arithmetic",
     "tenants.services.invitee": "for who has the link, and nobody has signed in yet",
+    "tenants.services.list_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.services.may_change_address": "tells of nobody but who asks",
     "tenants.services.may_consent": "tells of nobody but who asks",
     "tenants.services.may_found": "tells of nobody but who asks",
     "tenants.services.may_manage": "tells of nobody but who asks",
+    "tenants.services.stopped_jobs": "tells of nobody but whom the one who asks may enter",
 }
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailboxes.errors import PasswordMiscounted, PasswordMistyped
 from mailboxes.models import Mailbox
-from mailboxes.vault import PASSWORD_SYMBOLS
+from mailboxes.services import PASSWORD_SYMBOLS
 
 
 class SheetForm(forms.Form):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.core.exceptions import ReauthenticationRequired
-from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import (
     DownloadRecoveryCodesView,
     GenerateRecoveryCodesView,
@@ -77,10 +76,7 @@ class ActivateApp(_FirstFactor, ActivateTOTPView):
         except IntegrityError:  # both presses came at once, and the other one was first
             return redirect("security")
         self.request.session.pop(forms.PENDING_SECRET, None)
-        # A code counts once, and this one has counted now.
-        Authenticator.objects.get(
-            user_id=self.request.user.pk, type=Authenticator.Type.TOTP
-        ).wrap().validate_code(form.cleaned_data["code"])
+        second_factor.use_up(self.request.user, form.cleaned_data["code"])
         return response
 
 

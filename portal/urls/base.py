@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from portal.console.activity import urls as activity
+from portal.console.customers import urls as customers
 from portal.console.people import urls as people
 from portal.languages.translators import no_such_page
 
@@ -41,7 +42,7 @@ admin.site.unregister([UserSession, Authenticator, SocialAccount, SocialApp, Soc
 urlpatterns = [
     path("", include("portal.console.signin.urls")),
     path("", include("portal.console.own.urls")),
-    path("", include("portal.console.customers.urls")),
+    path("", include(customers.base)),
     path("", include(people.base)),
     path("", include("portal.console.identity_provider.urls")),
     path("", include(activity.base)),

@@ -4,12 +4,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal.console.activity import urls as activity
+from portal.console.customers import urls as customers
 from portal.console.people import urls as people
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/mailboxes/"), name="home"),
     path("", include("portal.console.signin.urls")),
     path("", include("portal.console.own.urls")),
+    path("", include(customers.customer)),
     path("", include(people.customer)),
     path("", include(activity.customer)),
     path("mailboxes/", include("portal.console.mailboxes.urls")),

@@ -16,6 +16,8 @@ from tenants.access import customers_of, providers_of
 from tenants.models import Customer
 
 PER_PAGE = 50
+SWITCHER_LENGTH = 20  # more are found by typing
+KEPT_PAGES = ("/mailboxes/", "/people/", "/activity/")  # that every customer has
 
 
 @dataclass(frozen=True)
@@ -65,3 +67,22 @@ def customers(request: HttpRequest) -> HttpResponse:
         "anything": bool(page.paginator.count) or customers_of(request.user).exists(),
     }
     return render(request, "customers/customers.html", context)
+
+
+@require_safe
+def switch(request: HttpRequest) -> HttpResponse:
+    """From one customer to another: ?q= searches, ?from= is the page that one is on and goes on to there.
+
+    The frame asks for the part of it that lists them; without scripts it is a page.
+    """
+    search = searched(request)
+    found = services.list_customers(by=request.user, search=search)[: SWITCHER_LENGTH + 1]
+    here = request.GET.get("from", "")
+    path = next((page for page in KEPT_PAGES if here.startswith(page)), KEPT_PAGES[0])
+    context = {
+        "found": [(customer, console_url(customer, request, path)) for customer in found[:SWITCHER_LENGTH]],
+        "more": len(found) > SWITCHER_LENGTH,
+        "search": search,
+        "from": here,
+    }
+    return render(request, "customers/switch.html", context)

@@ -1,6 +1,5 @@
-"""What the frame around each page shows of the tenancy."""
+"""What the frame around each page shows: where one is, where one may go, and what may be searched there."""
 
-from contextlib import suppress
 from typing import Any
 
 from django.http import HttpRequest
@@ -8,66 +7,83 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from portal.gates.links import base_url, console_url
+from portal.gates.links import base_url
 from tenants.access import Right, customers_of, providers_of, rights_of
-
-SWITCHER_LENGTH = 20  # more are found through the list of customers
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`customer` and `rights` of the console that the person may use, and the customers that they may switch to.
+    """`customer` and `rights` of the console that the person may use, and where they may go from there.
 
     A stranger on a customer's host sees no customer at all: its name is no public knowledge.
-    `customers_to_switch` holds up to 20 of name, url and current; `customers_url` leads to all of them; `places` are
-    the pages of this host, as name, url and current.
+    `places` are the pages of this host, as name, url, icon and current; `customers_url` leads to all customers;
+    `at_provider` is whether the person works for the customer's provider, `may_switch` whether they may enter other
+    customers, too; `search_at` and `search_for` are what the field in the bar looks in and says.
     """
     rights: frozenset[Right] = getattr(request, "rights", frozenset())
     # An error page may be rendered before it is known who asks, or for a host that is none of ours.
     known = getattr(request, "user", None) is not None
-    return {
-        "customer": getattr(request, "customer", None) if rights else None,
+    customer = getattr(request, "customer", None) if rights else None
+    context: dict[str, Any] = {
+        "customer": customer,
         "rights": rights,
-        "customers_to_switch": SimpleLazyObject(lambda: _to_switch(request)) if known else [],
         "customers_url": base_url(request, "/customers/") if known else "",
         "base_url": base_url(request) if known else "",
         "places": SimpleLazyObject(lambda: _places(request, rights)) if known else [],
     }
+    if customer is not None:
+        at_provider = SimpleLazyObject(lambda: _works_for(request.user, customer.provider))
+        context |= {
+            "at_provider": at_provider,
+            "may_switch": SimpleLazyObject(
+                lambda: bool(at_provider) or _enters_others(request.user, customer)
+            ),
+            "search_at": _url_of("mailboxes:list"),
+            "search_for": _("Find a mailbox"),
+        }
+    elif known and not _is_elsewhere(request):
+        context |= {"search_at": _url_of("customers"), "search_for": _("Find a customer")}
+    return context
 
 
 def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, Any]]:
     """The pages that the person may go to from any page of this host: name, url, and whether one is there now."""
     if rights:
         wanted = [
-            (_("Mailboxes"), "mailboxes:list", Right.VIEW_MAILBOXES in rights),
-            (_("People"), "people", Right.VIEW_PEOPLE in rights),
-            (_("Activity"), "activity", Right.VIEW_ACTIVITY in rights),
+            (_("Mailboxes"), "mailboxes:list", "inbox", Right.VIEW_MAILBOXES in rights),
+            (_("People"), "people", "users", Right.VIEW_PEOPLE in rights),
+            (_("Activity"), "activity", "activity", Right.VIEW_ACTIVITY in rights),
         ]
     else:
         # Not on a host that does not exist either, or that would tell it from a customer's.
-        elsewhere = getattr(request, "customer", None) or getattr(request, "host_is_unknown", False)
-        providers = [] if elsewhere else list(providers_of(request.user))
+        providers = [] if _is_elsewhere(request) else list(providers_of(request.user))
         at_providers = {right for provider in providers for right in rights_of(request.user, provider)}
         wanted = [
-            (_("Customers"), "customers", bool(providers)),
-            (_("Team"), "team", Right.VIEW_TEAM in at_providers),
-            (_("Activity"), "activity", Right.VIEW_TEAM_ACTIVITY in at_providers),
+            (_("Customers"), "customers", "building-2", bool(providers)),
+            (_("Team"), "team", "users", Right.VIEW_TEAM in at_providers),
+            (_("Activity"), "activity", "activity", Right.VIEW_TEAM_ACTIVITY in at_providers),
         ]
     found = []
-    for name, view, allowed in wanted:
-        with suppress(NoReverseMatch):
-            if allowed:
-                url = reverse(view)
-                found.append({"name": name, "url": url, "current": request.path.startswith(url)})
+    for name, view, icon, allowed in wanted:
+        if allowed and (url := _url_of(view)):
+            found.append({"name": name, "url": url, "icon": icon, "current": request.path.startswith(url)})
     return found
 
 
-def _to_switch(request: HttpRequest) -> list[dict[str, Any]]:
-    current = getattr(request, "customer", None)
-    return [
-        {
-            "name": customer.name,
-            "url": console_url(customer, request),
-            "current": customer == current,
-        }
-        for customer in customers_of(request.user).order_by("name", "pk")[:SWITCHER_LENGTH]
-    ]
+def _is_elsewhere(request: HttpRequest) -> bool:
+    return bool(getattr(request, "customer", None) or getattr(request, "host_is_unknown", False))
+
+
+def _works_for(user: Any, provider: Any) -> bool:
+    return providers_of(user).filter(pk=provider.pk).exists()
+
+
+def _enters_others(user: Any, customer: Any) -> bool:
+    return customers_of(user).exclude(pk=customer.pk).exists()
+
+
+def _url_of(view: str) -> str:
+    """Empty where this host has no such page."""
+    try:
+        return reverse(view)
+    except NoReverseMatch:
+        return ""

@@ -8,17 +8,28 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
+from portal.console.templatetags.look import icon
 
 register = template.Library()
 
 # Colour only supports the text beside it.
-TONES = {Mailbox.Status.ACTIVE: "ok", Mailbox.Status.SUSPENDED: "warn", Mailbox.Status.DELETING: "muted"}
-JOB_TONES = {Job.State.DONE: "ok", Job.State.FAILED: "bad", Job.State.WAITING: "warn"}
+STATUS_LOOKS = {
+    Mailbox.Status.ACTIVE: ("ok", "gate-open"),
+    Mailbox.Status.SUSPENDED: ("warn", "gate-shut"),
+    Mailbox.Status.DELETING: ("bad", "gate-gone"),
+}
+JOB_LOOKS = {
+    Job.State.DONE: ("ok", "circle-check"),
+    Job.State.FAILED: ("bad", "octagon-x"),
+    Job.State.WAITING: ("warn", "key-round"),
+}
+UNDER_WAY, PAUSED = ("info", "loader-circle"), ("warn", "hourglass")
 
 MINUTE, HOUR = 60, 3600  # seconds
 KIBIBYTE = 1024  # bytes, from which on a size is rounded
@@ -41,17 +52,23 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
     return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
 
 
-@register.filter
-def tone(status: str) -> str:
-    """The badge class of a mailbox's status."""
-    return TONES.get(Mailbox.Status(status), "muted")
+@register.simple_tag
+def status_badge(mailbox: Mailbox, calm: bool = False) -> SafeString:
+    """A mailbox's status by shape and word. In lists what is in order is calm: the eye is for the others."""
+    tone, picture = STATUS_LOOKS[Mailbox.Status(mailbox.status)]
+    quiet = " calm" if calm and tone == "ok" else ""
+    return format_html(
+        '<span class="badge {}{}">{}{}</span>', tone, quiet, icon(picture), mailbox.get_status_display()
+    )
 
 
-@register.inclusion_tag("mailboxes/job_badge.html")
-def job_badge(progress: services.Progress) -> dict[str, str]:
-    """A job's state."""
-    tone = "warn" if progress.next_try_at else JOB_TONES.get(Job.State(progress.job.state), "muted")
-    return {"tone": tone, "state": progress.state}
+@register.simple_tag
+def job_badge(progress: services.Progress) -> SafeString:
+    """A job's state by shape and word; what is under way turns."""
+    look = PAUSED if progress.next_try_at else JOB_LOOKS.get(Job.State(progress.job.state), UNDER_WAY)
+    tone, picture = look
+    turns = "spin" if look == UNDER_WAY else ""
+    return format_html('<span class="badge {}">{}{}</span>', tone, icon(picture, turns), progress.state)
 
 
 @register.filter

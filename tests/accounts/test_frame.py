@@ -11,7 +11,7 @@ HOSTS = ["acme", None]
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_menu_leads_to_settings_and_out(cast, client_for, host):
     page = client_for(cast.owner, host=host).get("/mailboxes/" if host else "/customers/").content.decode()
-    menu = re.search(r'<details class="menu person">.*?</details>', page, re.S)[0]
+    menu = re.search(r'<details class="menu end person">.*?</details>', page, re.S)[0]
     assert cast.owner.get_display_name() in menu
     assert f'href="{SETTINGS}' in menu
     assert re.search(r'<form method="post" action="/accounts/logout/">.*?<button type="submit">', menu, re.S)
@@ -19,4 +19,4 @@ def test_the_menu_leads_to_settings_and_out(cast, client_for, host):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_nobody_has_no_menu(cast, client_for, host):
-    assert "menu person" not in client_for(host=host).get("/accounts/login/").content.decode()
+    assert "Sign out" not in client_for(host=host).get("/accounts/login/").content.decode()

@@ -31,7 +31,9 @@ class SettingsForm(forms.Form):
         widget=Hundreds,
         help_text=_("All times are shown as on the clocks there."),
     )
-    theme = forms.ChoiceField(label=_("Appearance"), choices=User.Theme.choices, required=False)
+    theme = forms.ChoiceField(
+        label=_("Appearance"), choices=User.Theme.choices, required=False, widget=forms.RadioSelect
+    )
 
     def __init__(self, data: Any = None, *, user: User) -> None:
         current = {name: getattr(user, name) for name in self.base_fields}

@@ -100,7 +100,7 @@ def shut(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     look("not allowed")
     page.goto(visitor.url("/settings/"))
     visitor.context.clear_cookies(name="csrftoken")
-    visitor.presses("main form .primary", "main .empty")
+    visitor.presses("main form .primary", "main .lost")
     look("form out of date")
     page.goto(visitor.url("/accounts/inactive/"))
     look("account closed")

@@ -1,4 +1,4 @@
-"""Mails to people: plain text, in their language, with times as on their clock."""
+"""Mails to people, in their language, with times as on their clock: plain text, and the same as HTML."""
 
 import re
 from collections.abc import Iterator
@@ -7,12 +7,13 @@ from email.header import Header
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.text import wrap
 
 from accounts.mails.links import portal_url
+from accounts.mails.markup import html_of
 from accounts.models import User
 from accounts.zones import zone_of
 
@@ -20,7 +21,7 @@ COLUMNS = 72  # what plain text is read best at; addresses of pages are never br
 GAP = re.compile(r"(?:[ \t]*\n){3,}")  # what blocks of templates leave between paragraphs
 
 
-class PlainMail(EmailMessage):
+class Mail(EmailMultiAlternatives):
     """Its subject begins on the line of the header's name."""
 
     def message(self, *args: Any, **options: Any) -> Any:
@@ -44,12 +45,10 @@ def speaking_to(user: User, *, otherwise: str = "") -> Iterator[None]:
         yield
 
 
-def compose(
-    user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = ""
-) -> EmailMessage:
+def compose(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> Mail:
     """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`.
 
-    It goes to the person's address, or `to` another that was theirs. `language` is for who has chosen none.
+    Its HTML part is made of the text. It goes to the person's address, or `to` another that was theirs. `language` is for who has chosen none.
     """
     with speaking_to(user, otherwise=language):
         known = {
@@ -61,13 +60,15 @@ def compose(
         }
         subject = " ".join(render_to_string(f"{template}_subject.txt", known).split())
         text = GAP.sub("\n\n", render_to_string(f"{template}_message.txt", known).strip())
-    # So that no absence note answers it.
-    return PlainMail(
+        html = html_of(text, subject=subject, home=portal_url())
+    mail = Mail(
         subject,
         wrap(text, COLUMNS) + "\n",
         to=[to or user.email],
-        headers={"Auto-Submitted": "auto-generated"},
+        headers={"Auto-Submitted": "auto-generated"},  # so that no absence note answers it
     )
+    mail.attach_alternative(html, "text/html")
+    return mail
 
 
 def send(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> None:

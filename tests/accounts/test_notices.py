@@ -272,11 +272,12 @@ def test_a_subject_begins_on_the_line_of_its_header_and_comes_out_as_it_was(cast
         assert message_from_bytes(sent, policy=SMTP)["Subject"] == mail.subject
 
 
-def test_mails_are_plain_text_of_readable_width_that_no_absence_note_answers(cast, browser, post):
+def test_mails_are_text_of_readable_width_and_then_html_and_no_absence_note_answers_them(cast, browser, post):
     with post.of() as mails:
         browser().post(LOGIN, {"login": ADMIN, "password": PASSWORD})
     message = mails[0].message()
-    assert message.get_content_type() == "text/plain"
+    assert message.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in message.get_payload()] == ["text/plain", "text/html"]
     assert message["Auto-Submitted"] == "auto-generated"
     assert all(len(line) <= 72 or "://" in line for line in mails[0].body.splitlines())
     assert "\n\n\n" not in mails[0].body

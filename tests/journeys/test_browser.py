@@ -171,3 +171,21 @@ def test_a_long_name_pushes_no_column_out_of_sight_nor_does_a_phone_what_needs_s
         assert badge["x"] >= 0 and badge["x"] + badge["width"] <= 360
 
     visit(story)
+
+
+def test_nothing_moves_on_the_sign_in_page_when_its_scripts_come_late(visit, database):
+    def story(visitor):
+        page, held = visitor.page, []
+        page.route("**/*.js", lambda script, _request: held.append(script))
+        page.goto(visitor.url("/accounts/login/"), wait_until="commit")
+        page.wait_for_function(
+            "() => performance.getEntriesByType('paint').length && document.fonts.status === 'loaded'"
+        )
+        top = page.locator("h1").bounding_box()
+        assert held and page.locator("#passkey_sign_in").is_hidden()
+        for script in held:
+            script.continue_()
+        page.locator("#passkey_sign_in").wait_for(state="visible")
+        assert page.locator("h1").bounding_box() == top
+
+    visit(story)

@@ -1,0 +1,67 @@
+"""What a page weighs on the wire: a visitor's first page with all that it loads, and a later one with what it adds.
+
+The portal compresses files. Pages it leaves to the proxy in front, so the first one counts as it is.
+"""
+
+import re
+
+import pytest
+from django.contrib.staticfiles import finders
+from django_tenants.utils import tenant_context
+from whitenoise.compress import Compressor
+
+from mailboxes.models import Mailbox
+
+FIRST_PAGE_OCTETS, LATER_PAGE_OCTETS = 250_000, 40_000
+ROWS = 50  # of a list, at most
+FACE = re.compile(r'@font-face \{[^}]*?url\("([^"]+)"\)[^}]*?unicode-range: ([^;]+);', re.DOTALL)
+
+
+def weight(path):
+    """Of a static file, compressed as it is served."""
+    with open(finders.find(path), "rb") as file:
+        data = file.read()
+    if not Compressor().should_compress(path):
+        return len(data)
+    return min(len(data), len(Compressor.compress_gzip(data)))
+
+
+def linked(page):
+    """The static files that a page names, and the faces for which it has letters."""
+    named = set(re.findall(r'(?:href|src)="/static/([^"#]+)', page))
+    letters = {ord(letter) for letter in page}
+    with open(finders.find("portal/tokens.css"), encoding="utf-8") as file:
+        faces = FACE.findall(file.read())
+    assert faces
+    return named | {f"portal/{face}" for face, ranges in faces if letters & set(code_points(ranges))}
+
+
+def code_points(ranges):
+    for one in ranges.split(","):
+        first, _, last = one.strip().removeprefix("U+").partition("-")
+        yield from range(int(first, 16), int(last or first, 16) + 1)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_visitors_first_page_weighs_little(db, client_for, language):
+    answer = client_for().get("/accounts/login/", headers={"accept-language": language})
+    files = linked(answer.content.decode())
+    assert {"portal/tokens.css", "portal/icons.svg", "portal/app.js"} < files
+    assert len([file for file in files if file.endswith(".woff2")]) >= 2
+    weights = {file: weight(file) for file in files}
+    assert len(answer.content) + sum(weights.values()) < FIRST_PAGE_OCTETS, weights
+
+
+def test_a_later_page_weighs_little_though_it_is_full(cast, acme, client_for):
+    with tenant_context(acme):
+        Mailbox.objects.bulk_create(
+            Mailbox(name=f"Journal {number}", address=f"mbx-{number:016}@gateway.localhost")
+            for number in range(ROWS)
+        )
+    client = client_for(cast.admin)
+    first = linked(client_for().get("/accounts/login/").content.decode())
+    page = client.get("/mailboxes/").content
+    assert page.count(b"<tr id=") == ROWS
+    files = linked(page.decode()) - first
+    weights = {file: weight(file) for file in files}
+    assert len(Compressor.compress_gzip(page)) + sum(weights.values()) < LATER_PAGE_OCTETS, weights

@@ -13,6 +13,7 @@ from django.utils import translation
 from accounts.actors import SYSTEM
 from portal.console.activity import file as activity_csv
 from tenants import activity, audit
+from tenants.activity import reading
 from tenants.activity import words as activity_words
 from tenants.models import AuditEvent
 from tenants.services import (
@@ -63,7 +64,7 @@ def test_the_file_holds_what_the_page_shows(cast, acme, make_mailbox, download):
 
 
 def test_the_file_is_whole_however_long_it_is(cast, acme, download, monkeypatch):
-    monkeypatch.setattr(activity, "BATCH_LENGTH", 7)
+    monkeypatch.setattr(reading, "BATCH_LENGTH", 7)
     for number in range(20):
         audit.record("probe.acted", customer=acme, target=("probe", number, f"no. {number:02}"), by=SYSTEM)
     rows = download(cast.admin, q="no.")

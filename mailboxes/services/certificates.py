@@ -183,7 +183,7 @@ def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certif
 
 
 def _events(customer: Customer) -> "QuerySet[AuditEvent]":
-    return AuditEvent.objects.filter(customer_id=customer.pk, action=ACTION, data__has_key="certificate")
+    return AuditEvent.objects.of(ACTION).filter(customer_id=customer.pk, data__has_key="certificate")
 
 
 def _from_event(event: AuditEvent, trusted: list[bytes]) -> Certificate:

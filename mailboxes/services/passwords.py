@@ -264,7 +264,7 @@ def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: Actor) -> Job
     else:
         job = _shut_out(customer, mailbox, open_keys, key.locked_mail, by)
     audit.record(
-        "mailbox.password_reset",
+        "mailbox.password-reset",
         by=by,
         customer=customer,
         target=("mailbox", str(mailbox.pk), mailbox.name),

@@ -22,7 +22,7 @@ from tenants import audit
 from tenants.models import AuditEvent, Customer
 
 GUESSES, GUESS_MINUTES = 10, 15  # wrong ones for one mailbox, whoever makes them
-REFUSED = "mailbox.password_refused"
+REFUSED = "mailbox.password-refused"
 
 Opener = Callable[[UUID, UUID, Secret], Keyring]
 
@@ -69,6 +69,5 @@ def _mistyped(password: str) -> errors.PasswordMistyped:
 def _refused_lately(customer: Customer, mailbox_id: UUID) -> int:
     """Asked of the audit trail, so that it holds over hosts, processes and restarts."""
     since = timezone.now() - timedelta(minutes=GUESS_MINUTES)
-    return AuditEvent.objects.filter(
-        customer_id=customer.pk, at__gte=since, action=REFUSED, target_id=str(mailbox_id)
-    ).count()
+    told = AuditEvent.objects.of(REFUSED).filter(customer_id=customer.pk, at__gte=since)
+    return told.filter(target_id=str(mailbox_id)).count()

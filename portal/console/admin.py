@@ -24,6 +24,7 @@ from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from tenants import identity, services, slugs
 from tenants.errors import InvalidRole, InvalidSlug, LastOwner, TenantError
 from tenants.models import (
+    SPELLED_NOW,
     AuditEvent,
     Customer,
     DirectoryEntry,
@@ -386,7 +387,7 @@ class DirectoryEntryAdmin(ReadOnly):
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly):
     list_display = ("at", "actor_email", "action", "target_name", "origin")
-    search_fields = ("actor_email", "action", "target_name")
+    search_fields = ("actor_email", "action_now", "target_name")
     date_hierarchy = "at"
     fields = (
         "person",
@@ -402,6 +403,10 @@ class AuditEventAdmin(ReadOnly):
         "data",
     )
     readonly_fields = ("person", "provider")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        """With the action as it is spelled today, which is what the list shows, to search by."""
+        return super().get_queryset(request).annotate(action_now=SPELLED_NOW)
 
     # The administration writes whole numbers as amounts; these two are to be copied.
     @admin.display(description=_("person's id"))

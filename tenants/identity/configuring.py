@@ -133,7 +133,7 @@ def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by:
         kind=wanted.kind,
         email_domains=list(wanted.email_domains),
     )
-    _record("identity_provider.set_up", made, by=by, data=_told(wanted))
+    _record("identity-provider.set-up", made, by=by, data=_told(wanted))
     return made
 
 
@@ -164,7 +164,7 @@ def change(
         _withdraw_consents(provider, by=by)
     if client_secret or wanted != before:
         told = _told(wanted) | {"client_secret_changed": bool(client_secret)}
-        _record("identity_provider.changed", current, by=by, data=told, domains_before=before.email_domains)
+        _record("identity-provider.changed", current, by=by, data=told, domains_before=before.email_domains)
 
 
 @transaction.atomic(durable=True)
@@ -202,7 +202,7 @@ def forget(identity_provider: IdentityProvider, *, email: str, by: Actor) -> Non
     theirs: list[Customer | None] = [*provider.customers.filter(memberships__user=account.user)]
     for customer in theirs or [None]:
         audit.record(
-            "identity_provider.person_forgotten",
+            "identity-provider.person-forgotten",
             by=by,
             provider=provider,
             customer=customer,
@@ -235,7 +235,7 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
         )
         if is_new:
             audit.record(
-                "identity_provider.domain_proven",
+                "identity-provider.domain-proven",
                 by=by,
                 provider=provider,
                 target=identity_provider,
@@ -269,12 +269,12 @@ def _withdraw_consents(provider: Provider, *, by: Actor) -> None:
     agreed = provider.customers.select_for_update().filter(identity_provider_consent=True)
     for customer in agreed.order_by("pk"):
         Customer.objects.filter(pk=customer.pk).update(identity_provider_consent=False)
-        audit.record("identity_provider.consent_withdrawn", by=by, customer=customer, target=provider)
+        audit.record("identity-provider.consent-withdrawn", by=by, customer=customer, target=provider)
 
 
 def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
     if IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active).update(active=active):
-        action = "identity_provider.switched_on" if active else "identity_provider.switched_off"
+        action = "identity-provider.switched-on" if active else "identity-provider.switched-off"
         _record(action, identity_provider, by=by, data={})
 
 

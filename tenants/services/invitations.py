@@ -298,10 +298,8 @@ def _check_mails_of_the_hour(place: Place) -> None:
         if isinstance(place, Provider)
         else {"customer_id": place.pk}
     )
-    mails_sent = AuditEvent.objects.filter(
-        action__in=("invitation.created", "invitation.resent"),
-        at__gt=timezone.now() - timedelta(hours=1),
-        **here,
+    mails_sent = AuditEvent.objects.of("invitation.created", "invitation.resent").filter(
+        at__gt=timezone.now() - timedelta(hours=1), **here
     )
     if mails_sent.count() >= MOST_IN_AN_HOUR:
         raise TooManyInvitations

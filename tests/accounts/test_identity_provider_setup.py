@@ -229,9 +229,9 @@ def test_it_is_switched_off_and_on_by_buttons(northwinds, cast, client_for):
         assert client.post(PAGE + "switch/", {"active": button}, follow=True).status_code == 200
         northwinds.refresh_from_db()
         assert northwinds.active is active
-    told = AuditEvent.objects.filter(action__startswith="identity_provider.switched", customer_id=None)
+    told = AuditEvent.objects.filter(action__startswith="identity-provider.switched", customer_id=None)
     actions = told.order_by("pk")
-    assert [event.action.rpartition("_")[2] for event in actions] == ["off", "on"]
+    assert [event.action.rpartition("-")[2] for event in actions] == ["off", "on"]
 
 
 def test_forgetting_who_never_came_says_so(northwinds, cast, client_for):
@@ -262,7 +262,7 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
         assert "There is no TXT record" in presses_check()[1]
     assert f"{domain} has agreed" in presses_check()[1]
     assert way_in().authorization(f"somebody@{domain}")
-    assert AuditEvent.objects.filter(action="identity_provider.domain_proven").exists()
+    assert AuditEvent.objects.filter(action="identity-provider.domain-proven").exists()
 
 
 def test_it_signs_in_nobody_of_a_domain_that_has_not_agreed_whomever_it_names(northwinds, openid, way_in):
@@ -316,7 +316,7 @@ def test_a_proof_whose_record_is_gone_lapses_after_two_weeks_and_not_while_dns_i
     assert not proofs.exists()
     assert "No organization signs in here" in page(way_in().start("operator@northwind.example"))
     assert ProvenDomain.objects.get().domain == "acme.example"
-    assert AuditEvent.objects.filter(action="identity_provider.domain_lapsed").count() == 1
+    assert AuditEvent.objects.filter(action="identity-provider.domain-lapsed").count() == 1
 
 
 # --- Rules ---
@@ -349,13 +349,13 @@ def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_a
     identity.change(northwinds, wanted(openid, **more), client_secret="x", by=cast.owner)
     assert not SocialAccount.objects.exists()
     assert not customer("acme").identity_provider_consent
-    told = AuditEvent.objects.filter(action="identity_provider.consent_withdrawn")
+    told = AuditEvent.objects.filter(action="identity-provider.consent-withdrawn")
     assert customer("acme").pk in told.values_list("customer_id", flat=True)
 
 
 def test_a_change_says_in_the_trail_what_holds_now(northwinds, cast, openid):
     identity.change(northwinds, wanted(openid, "acme.example"), client_secret="", by=cast.owner)
-    event = AuditEvent.objects.filter(action="identity_provider.changed", customer_id=None).get()
+    event = AuditEvent.objects.filter(action="identity-provider.changed", customer_id=None).get()
     assert event.data["email_domains"] == ["acme.example"]
     assert event.data["client_secret_changed"] is False
 
@@ -363,7 +363,7 @@ def test_a_change_says_in_the_trail_what_holds_now(northwinds, cast, openid):
 def test_saving_what_is_saved_says_nothing(northwinds, cast):
     saved = identity.configuration_of(northwinds, by=cast.owner)
     identity.change(northwinds, saved, client_secret="", by=cast.owner)
-    assert not AuditEvent.objects.filter(action="identity_provider.changed").exists()
+    assert not AuditEvent.objects.filter(action="identity-provider.changed").exists()
 
 
 @pytest.mark.parametrize(

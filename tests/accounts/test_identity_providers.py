@@ -78,7 +78,7 @@ def test_the_identity_provider_is_asked_with_state_nonce_pkce_and_the_address(no
 def test_a_sign_in_stands_in_the_audit_trail(northwinds, openid, way_in, cast):
     openid.knows(OWNER)
     way_in().signs_in(OWNER)
-    event = AuditEvent.objects.filter(action="person.signed_in_by_identity_provider").get()
+    event = AuditEvent.objects.filter(action="person.signed-in-by-identity-provider").get()
     assert (event.actor_id, event.provider_id) == (cast.owner.pk, provider("northwind").pk)
 
 
@@ -410,12 +410,12 @@ def test_a_customers_people_come_by_it_only_with_the_customers_consent(
             again = way_in()
             assert is_refused(again.signs_in(ADMIN), again, "or to allow “Sign-in by the provider”")
     told = AuditEvent.objects.filter(
-        action__startswith="identity_provider.consent", customer_id=customer("acme").pk
+        action__startswith="identity-provider.consent", customer_id=customer("acme").pk
     )
     assert sorted(told.values_list("action", flat=True)) == [
-        "identity_provider.consent_given",
-        "identity_provider.consent_given",
-        "identity_provider.consent_withdrawn",
+        "identity-provider.consent-given",
+        "identity-provider.consent-given",
+        "identity-provider.consent-withdrawn",
     ]
 
 
@@ -467,7 +467,7 @@ def test_what_is_done_in_such_a_session_is_marked_as_vouched_for(
     assert visitor.client.post("/people/invite/", invited, headers=acme).status_code == 302
     client_for(cast.admin).post("/people/invite/", invited | {"email": "own@acme.example"})
     done = AuditEvent.objects.filter(
-        action__in=["invitation.created", "person.signed_in_by_identity_provider"]
+        action__in=["invitation.created", "person.signed-in-by-identity-provider"]
     )
     vouched = dict(done.values_list("target_name", "vouched_by"))
     assert vouched["new@acme.example"] == vouched[ADMIN] == "Northwind IT"
@@ -502,7 +502,7 @@ def test_who_has_a_second_factor_here_is_asked_for_it(northwinds, openid, way_in
     answer = visitor.signs_in(ADMIN)
     assert answer["Location"] == "/accounts/2fa/authenticate/"
     assert not visitor.is_signed_in
-    assert not AuditEvent.objects.filter(action="person.signed_in_by_identity_provider").exists()
+    assert not AuditEvent.objects.filter(action="person.signed-in-by-identity-provider").exists()
 
 
 def test_unless_the_identity_provider_says_that_it_asked_for_one(northwinds, openid, way_in, cast):

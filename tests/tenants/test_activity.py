@@ -280,6 +280,29 @@ def test_acts_are_found_by_kind(cast, acme, acme_mailbox):
     assert len(told_at(acme, cast.admin, kind="people")) == 2
 
 
+def test_what_an_earlier_release_spelled_otherwise_is_found_and_told_as_today(cast, acme, client_for):
+    """Rows can't be changed, so they are read with what they are called now."""
+    for action in ("mailbox.password_reset", "mailbox.password-reset"):
+        AuditEvent.objects.create(
+            action=action,
+            customer_id=acme.pk,
+            provider_id=acme.provider_id,
+            target_type="mailbox",
+            target_id="probe",
+            target_name="Journal",
+        )
+    sentence = "The password of the mailbox “Journal” was reset."
+    assert told_at(acme, cast.admin, kind="passwords") == [sentence, sentence]
+    assert told_at(acme, cast.admin, kind="other") == []
+    assert {event.action for event in AuditEvent.objects.filter(target_id="probe")} == {
+        "mailbox.password-reset"
+    }
+    found = client_for(cast.staff, host=None).get(
+        "/admin/tenants/auditevent/", {"q": "password-reset journal"}
+    )
+    assert found.content.decode().count("mailbox.password-reset") == 2
+
+
 def test_acts_are_found_by_day(cast, acme, acme_mailbox):
     today = timezone.localdate()
     everything = told_at(acme, cast.admin)

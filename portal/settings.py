@@ -375,7 +375,7 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"tenant": {"()": "tenants.logs.TenantFilter"}},
+    "filters": {"tenant": {"()": "tenants.schemas.TenantFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(schema)s] %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tenant"]}},
     "root": {"handlers": ["console"], "level": "INFO"},

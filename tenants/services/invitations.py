@@ -19,7 +19,6 @@ from django.utils import timezone, translation
 from accounts import mails
 from accounts.actors import SYSTEM, Actor, System
 from accounts.addresses import check as check_address
-from accounts.mails.links import portal_url
 from accounts.models import User
 from accounts.services import create_person
 from tenants import access, audit
@@ -368,7 +367,7 @@ def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
         **named_limit_of(invitation),
         "by": by,
         "known": known is not None,
-        "link": portal_url(path),
+        "link": mails.portal_url(path),
     }
     try:
         mails.send(reader, "tenants/email/invitation", context)

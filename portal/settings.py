@@ -199,6 +199,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "portal.gates.hosts.CustomerGate",
     "portal.gates.second_factor.SecondFactorGate",
+    "portal.gates.refusals.Refusals",
 ]
 TEMPLATES = [
     {

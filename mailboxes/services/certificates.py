@@ -65,6 +65,8 @@ class CertificateInvalid(MailboxError):
     """Base of all reasons."""
 
     code = "certificate-invalid"
+    status = 422
+    field = "text"
     template = _("This is no valid deletion certificate.")
 
 
@@ -98,6 +100,7 @@ class PublicKeyInvalid(CertificateInvalid):
     """What the caller trusts is no key, so nothing can be said of the certificate."""
 
     code = "public-key-invalid"
+    field = "public_key"
     template = _("The public key has to be the 32 octets of an Ed25519 key in base64.")
 
 

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.openid.errors import TooManyAtOnce
+from accounts.openid.errors import ProviderFault, TooManyAtOnce
 from accounts.openid.outbound import check_scheme, one_of_few
 from accounts.openid.protocol import discover
 from accounts.openid.secrets import seal
@@ -113,7 +113,12 @@ def check(provider: Provider, configuration: Configuration, *, by: Actor) -> str
     Raises NotAllowed, InvalidTenant, or what accounts.openid.protocol.discover does.
     """
     require(by, provider, Right.SET_SECURITY)
-    return str(discover(configuration.server_url)["authorization_endpoint"])
+    try:
+        return str(discover(configuration.server_url)["authorization_endpoint"])
+    except ProviderFault as fault:
+        if configuration.kind == IdentityProvider.Kind.ENTRA_ID:
+            fault.about("tenant")  # of which its address is made
+        raise
 
 
 @transaction.atomic(durable=True)
@@ -219,7 +224,7 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
     provider = identity_provider.provider
     require(by, provider, Right.SET_SECURITY)
     if domain not in identity_provider.email_domains:
-        raise InvalidDomain(domain=domain)
+        raise InvalidDomain(domain=domain).about("domain")
     try:
         with one_of_few(domain):
             found = domains.is_published(provider, domain)

@@ -213,6 +213,16 @@ BREAKAGES = (
         "gates/test_hosts.py::test_a_page_that_strays_into_a_schema_leaves_nobody_there",
     ),
     _breaks(
+        "What a verb refuses and no view catches is answered by its status",
+        "portal/settings.py",
+        '    "portal.gates.refusals.Refusals",\n',
+        "",
+        "portal/test_refusals.py::test_what_is_not_there_is_not_found",
+        "portal/test_refusals.py::test_what_is_not_allowed_is_forbidden",
+        "portal/test_refusals.py::test_what_a_view_has_forgotten_says_what_the_refusal_says_and_is_logged",
+        "portal/test_refusals.py::test_what_fails_on_our_side_tells_nobody_why",
+    ),
+    _breaks(
         "An identity provider signs in nobody of a domain that has not agreed to it, whomever it names",
         "tenants/identity/gate.py",
         "            and found.provider.proven_domains.filter(domain=domain_of(user.email)).exists()\n",

@@ -126,9 +126,9 @@ def refusing(settings):
     settings.ROOT_URLCONF = __name__
 
 
-@pytest.mark.parametrize("path", [f"/mailboxes/{uuid4()}/edit/", f"/mailboxes/jobs/{uuid4()}/"])
-def test_what_is_not_there_is_not_found(cast, client_for, path):
-    answer = client_for(cast.admin).get(path)
+@pytest.mark.parametrize("page", ["/mailboxes/{}/edit/", "/mailboxes/jobs/{}/", "/mailboxes/deleted/{}/"])
+def test_what_is_not_there_is_not_found(cast, client_for, page):
+    answer = client_for(cast.admin).get(page.format(uuid4()))
     assert answer.status_code == 404
     assert "There is no such page" in answer.content.decode()
 

@@ -17,7 +17,7 @@ help: ## list the targets (this is what a bare `make` does)
 run: .venv/base.stamp ## start everything (embedded services, demo data, all processes); Ctrl-C stops it
 	@$(PY) manage.py demo
 
-test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/portal -k health" narrows it)
+test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/gates -k health" narrows it)
 	$(PY) -m pytest -n 2 $(TESTS)
 
 soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, every page in every language (about half an hour)

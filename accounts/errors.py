@@ -1,20 +1,30 @@
 """What refusals have in common, in every room."""
 
-from typing import Any
+from typing import Any, Self
 
-from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext_lazy as _
 
 
 class Refusal(Exception):
-    """Something was asked for that can't be. `code` is stable; `message` is translated and says what to do."""
+    """Something was asked for that can't be. `message` is translated and says what to do.
+
+    `code` is stable. `status` is what a face of the web answers it with: by RFC 9110, section 15, and where room runs
+    out 507 of RFC 4918. `field` is the argument of the verb that is refused, or "" when it is none of them.
+    """
 
     code = "refused"
+    status = 409
+    field = ""
     template: Any = _("That did not work.")
 
     def __init__(self, **details: Any) -> None:
         self.details = details
         super().__init__(self.code)
+
+    def about(self, field: str) -> Self:
+        """The same of another argument, for verbs that share a rule and name what it is about differently."""
+        self.field = field
+        return self
 
     @property
     def message(self) -> str:
@@ -28,30 +38,37 @@ class AccountError(Refusal):
     """What a person can't do with their own account."""
 
 
-class SomebodyElses(AccountError, PermissionDenied):
-    """What no view catches is answered with the 403 page."""
-
+class SomebodyElses(AccountError):
     code = "somebody-elses"
+    status = 403
     template = _("This is somebody else's account.")
 
 
 class SamePassword(AccountError):
     code = "same-password"
+    status = 422
+    field = "new_password"
     template = _("That is the password that you have now. Choose another one.")
 
 
 class PasswordOfferExpired(AccountError):
     code = "password-offer-expired"
+    status = 410
+    field = "token"
     template = _("That password was shown too long ago and was not saved. Your old password is still valid.")
 
 
 class PasswordOfferAltered(AccountError):
     code = "password-offer-altered"
+    status = 422
+    field = "token"
     template = _("This page can't be used any more, and nothing was saved. Your old password is still valid.")
 
 
 class PasswordOfferOutdated(AccountError):
     code = "password-offer-outdated"
+    status = 409
+    field = "token"
     template = _(
         "Your password has been changed since that page was opened. The one that it showed is not valid."
     )
@@ -66,9 +83,11 @@ class PasswordAlreadySaved(AccountError):
 
 class ResetLinkUsed(AccountError):
     code = "reset-link-used"
+    status = 410
     template = _("This link has been used already. The password that was chosen first is valid.")
 
 
 class NoSuchSession(AccountError):
     code = "no-such-session"
+    status = 404
     template = _("This session has ended already.")

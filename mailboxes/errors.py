@@ -17,11 +17,14 @@ class MailboxError(Refusal):
 # --- Finding and creating ---
 class NoSuchMailbox(MailboxError):
     code = "no-such-mailbox"
+    status = 404
     template = _("There is no such mailbox.")
 
 
 class InvalidName(MailboxError):
     code = "invalid-name"
+    status = 422
+    field = "name"
     template = _("Type a name of 1 to 100 characters, without line breaks or other control characters.")
 
 
@@ -32,6 +35,8 @@ class TooManyMarks(InvalidName):
 
 class InvalidDescription(MailboxError):
     code = "invalid-description"
+    status = 422
+    field = "description"
     template = _(
         "The description may have up to 500 characters, without line breaks or other control characters."
     )
@@ -39,21 +44,28 @@ class InvalidDescription(MailboxError):
 
 class NameTaken(MailboxError):
     code = "name-taken"
+    field = "name"
     template = _("There is already a mailbox named “%(name)s”. Choose another name.")
 
 
 class NotUnderstood(MailboxError):
     code = "not-understood"
+    status = 422
+    field = "understood"
     template = _("Tick the box to confirm that you have read and understood the warning.")
 
 
 class OfferExpired(MailboxError):
     code = "offer-expired"
+    status = 410
+    field = "token"
     template = _("This page is too old, so nothing was done. Start again; you will get another password.")
 
 
 class OfferAltered(MailboxError):
     code = "offer-altered"
+    status = 422
+    field = "token"
     template = _("This page was altered or belongs to somebody else, so nothing was done. Start again.")
 
 
@@ -76,11 +88,15 @@ class MailboxDeleting(MailboxError):
 
 class InvalidReason(MailboxError):
     code = "invalid-reason"
+    status = 422
+    field = "reason"
     template = _("The reason may have up to 500 characters, without line breaks or other control characters.")
 
 
 class UnknownStatus(MailboxError):
     code = "unknown-status"
+    status = 422
+    field = "status"
     template = _("Choose whether the mailbox is active or suspended.")
 
 
@@ -89,6 +105,8 @@ class PasswordMistyped(MailboxError):
     """Its check characters don't fit, so it can't be any mailbox's password."""
 
     code = "password-mistyped"
+    status = 422
+    field = "password"
     template = _("This password was mistyped: its check characters don't match. Compare it with your copy.")
 
 
@@ -103,11 +121,15 @@ class PasswordMiscounted(PasswordMistyped):
 
 class WrongCurrentPassword(MailboxError):
     code = "wrong-current-password"
+    status = 422
+    field = "password"
     template = _("This is a well-formed password, but not the one of this mailbox. Nothing was changed.")
 
 
 class TooManyGuesses(MailboxError):
     code = "too-many-guesses"
+    status = 429
+    field = "password"
     template = ngettext_lazy(
         "There were too many wrong passwords for this mailbox. Wait %(minutes)s minute, then try again.",
         "There were too many wrong passwords for this mailbox. Wait %(minutes)s minutes, then try again.",
@@ -117,6 +139,8 @@ class TooManyGuesses(MailboxError):
 
 class LockedMailUndecided(MailboxError):
     code = "locked-mail-undecided"
+    status = 422
+    field = "locked_mail"
     template = _(
         "Without the current password the waiting mail stays locked. Choose whether to keep or to delete it."
     )
@@ -126,6 +150,8 @@ class NothingToGiveUp(MailboxError):
     """To delete what waits goes with a lost password only: whoever has it and asks for that must mean one or the other."""
 
     code = "nothing-to-give-up"
+    status = 422
+    field = "locked_mail"
     template = _(
         "With the current password all waiting mail stays readable, and none is deleted. "
         "Choose to keep it, or leave the current password empty."
@@ -134,6 +160,7 @@ class NothingToGiveUp(MailboxError):
 
 class OfferOutdated(MailboxError):
     code = "offer-outdated"
+    field = "token"
     template = _(
         "The keys of this mailbox have changed since this page was made, and the password that it showed is not "
         "valid. Start again; you will get another one."
@@ -149,6 +176,7 @@ class AlreadyReset(MailboxError):
 
 class NothingToUnlock(MailboxError):
     code = "nothing-to-unlock"
+    field = "password"
     template = _("There is no mail in this mailbox that this password would unlock.")
 
 
@@ -160,17 +188,21 @@ class StillActive(MailboxError):
 
 class NameNotConfirmed(MailboxError):
     code = "name-not-confirmed"
+    status = 422
+    field = "confirmed_name"
     template = _("Type the mailbox's name exactly as it is shown to confirm the deletion.")
 
 
 class NoSuchCertificate(MailboxError):
     code = "no-such-certificate"
+    status = 404
     template = _("There is no such deletion certificate.")
 
 
 # --- Jobs ---
 class NoSuchJob(MailboxError):
     code = "no-such-job"
+    status = 404
     template = _("There is no such job.")
 
 
@@ -181,12 +213,16 @@ class NothingToRetry(MailboxError):
 
 class PasswordNeeded(MailboxError):
     code = "password-needed"
+    status = 422
+    field = "password"
     template = _("Type the mailbox's password, so that the job can go on.")
 
 
 # --- Delivery ---
 class UnknownAddress(MailboxError):
     code = "unknown-address"
+    status = 404
+    field = "address"
     template = _("There is no mailbox with this address.")
 
 
@@ -197,11 +233,14 @@ class MailboxSuspended(MailboxError):
 
 class MailboxFull(MailboxError):
     code = "mailbox-full"
+    status = 507
     template = _("This mailbox is full.")
 
 
 class NetworkNotAllowed(MailboxError):
     code = "network-not-allowed"
+    status = 403
+    field = "peer"
     template = _("Mail from this network is not accepted for this mailbox.")
 
 
@@ -214,17 +253,20 @@ class KeyChanged(MailboxError):
 
 class StoreFull(MailboxError):
     code = "store-full"
+    status = 507
     template = _("The message store is full.")
 
 
 class StoreFailed(MailboxError):
     code = "store-failed"
+    status = 503
     template = _("The message store did not take or give what it was asked for.")
 
 
 # --- Collection ---
 class BadCredentials(MailboxError):
     code = "bad-credentials"
+    status = 403
     template = _("Unknown mailbox or wrong password.")
 
 
@@ -240,4 +282,5 @@ class MaildropLost(MailboxError):
 
 class MessageGone(MailboxError):
     code = "message-gone"
+    status = 410
     template = _("This message is no longer there.")

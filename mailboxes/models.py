@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Greatest, Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailboxes import errors
 from mailboxes.vault import key_id
 
 
@@ -71,6 +72,10 @@ class Mailbox(models.Model):
     suspended_at = models.DateTimeField(_("suspended since"), null=True, blank=True)
     suspended_by_email = models.CharField(_("suspended by"), max_length=254, blank=True)
     suspension_reason = models.CharField(_("reason"), max_length=500, blank=True)
+
+    # What people say of a mailbox besides its name: verbs, the form and the command take each of these. A line, at most
+    # as long as its field; else it is refused so.
+    DETAILS = {"description": errors.InvalidDescription}
 
     objects = MailboxQuerySet.as_manager()
 

@@ -199,6 +199,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "portal.gates.hosts.CustomerGate",
     "portal.gates.second_factor.SecondFactorGate",
+    "portal.gates.refusals.Refusals",
 ]
 TEMPLATES = [
     {
@@ -375,7 +376,7 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"tenant": {"()": "tenants.logs.TenantFilter"}},
+    "filters": {"tenant": {"()": "tenants.schemas.TenantFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(schema)s] %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tenant"]}},
     "root": {"handlers": ["console"], "level": "INFO"},

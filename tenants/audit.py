@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Model
 
 from accounts.actors import Actor, System
-from tenants.models import AuditEvent, Customer, Membership, Provider, Side
+from tenants.models import SPELLING, AuditEvent, Customer, Membership, Provider, Side
 
 # The IP address of who is being served; middleware sets it. Empty for commands and background tasks.
 origin: ContextVar[str] = ContextVar("audit_origin", default="")
@@ -27,10 +27,13 @@ def record(
     target: Model | Target | None = None,
     data: dict[str, Any] | None = None,
 ) -> AuditEvent:
-    """Write down that `by` did `action` (dotted, as "mailbox.created").
+    """Write down that `by` did `action`: the thing and what happened to it, as in "mailbox.password-reset".
 
-    `target` is a saved object or (type, id, name). `data` is plain JSON and never holds a secret.
+    `target` is a saved object or (type, id, name). `data` is plain JSON and never holds a secret. Raises ValueError for
+    an action of another spelling: scripts and other programs tell acts by these names.
     """
+    if not SPELLING.fullmatch(action):
+        raise ValueError(f"not the spelling of an action: {action}")
     kind, pk, name = _describe(target)
     provider_id = provider.pk if provider else customer.provider_id if customer else None
     customer_id = customer.pk if customer else None

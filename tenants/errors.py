@@ -12,7 +12,6 @@ TenantError
     AppendOnly
 """
 
-from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import Refusal
@@ -27,6 +26,8 @@ class TenantError(Refusal):
 # --- Providers and customers ---
 class InvalidSlug(TenantError):
     code = "invalid-slug"
+    status = 422
+    field = "slug"
     template = _(
         "“%(slug)s” can't be used. Use 2 to 40 lower-case letters and digits, with dashes only inside, "
         "and none of the reserved names such as www, mail or admin."
@@ -35,21 +36,28 @@ class InvalidSlug(TenantError):
 
 class SlugTaken(TenantError):
     code = "slug-taken"
+    field = "slug"
     template = _("“%(slug)s” is taken. Choose another short name.")
 
 
 class InvalidName(TenantError):
-    code = "invalid-name"
+    code = "invalid-place-name"
+    status = 422
+    field = "name"
     template = _("Type a name of 1 to 200 characters, without line breaks.")
 
 
 class NoSuchProvider(TenantError):
     code = "no-such-provider"
+    status = 404
+    field = "slug"
     template = _("There is no provider “%(slug)s”.")
 
 
 class NoSuchCustomer(TenantError):
     code = "no-such-customer"
+    status = 404
+    field = "slug"
     template = _("There is no customer “%(slug)s”.")
 
 
@@ -58,18 +66,20 @@ class InvalidRole(TenantError):
     """Says the roles' names, as forms do. For commands their codes stand in `details`."""
 
     code = "invalid-role"
+    status = 422
+    field = "role"
     template = _("“%(role)s” is no role here. Choose one of: %(choices)s.")
 
 
 class AlreadyMember(TenantError):
     code = "already-member"
+    field = "email"
     template = _("%(email)s already has a role there. Change that one instead.")
 
 
-class NotAllowed(TenantError, PermissionDenied):
-    """What no view catches is answered with the 403 page."""
-
+class NotAllowed(TenantError):
     code = "not-allowed"
+    status = 403
     template = _(
         "Your role does not allow this. Ask an administrator of the customer or an owner of the provider."
     )
@@ -77,11 +87,14 @@ class NotAllowed(TenantError, PermissionDenied):
 
 class PersonExists(TenantError):
     code = "person-exists"
+    field = "email"
     template = _("There is somebody with the address %(email)s already.")
 
 
 class InvalidLimit(TenantError):
     code = "invalid-limit"
+    status = 422
+    field = "customers"
     template = _(
         "Choose at least one customer of this provider, or all. Only operators and auditors can be limited."
     )
@@ -89,16 +102,20 @@ class InvalidLimit(TenantError):
 
 class NoSuchMember(TenantError):
     code = "no-such-member"
+    status = 404
     template = _("This person has no role here any more.")
 
 
 class NoSuchPerson(TenantError):
     code = "no-such-person"
+    status = 404
+    field = "email"
     template = _("There is no person with the address %(email)s.")
 
 
 class PersonIsSwitchedOff(TenantError):
     code = "person-switched-off"
+    field = "email"
     template = _("The account of %(email)s is switched off. Switch it on in the administration first.")
 
 
@@ -106,16 +123,20 @@ class MoreThanOwn(TenantError):
     """Also when somebody would raise themselves."""
 
     code = "more-than-own"
+    status = 403
+    field = "role"
     template = _("You can't give or take a role that allows more than your own.")
 
 
 class LastOwner(TenantError):
     code = "last-owner"
+    field = "role"
     template = _("This is the last owner. Make somebody else an owner first.")
 
 
 class OwnSecondFactorMissing(TenantError):
     code = "own-second-factor-missing"
+    field = "require_second_factor"
     template = _(
         "You have no second factor yourself, so you would lock yourself out. "
         "Set one up under “Security” first, then require it of everybody."
@@ -131,6 +152,7 @@ class InvitationError(TenantError):
 
 class AlreadyInvited(InvitationError):
     code = "already-invited"
+    field = "email"
     template = _("%(email)s has been invited already. Send that invitation again, or withdraw it.")
 
 
@@ -138,11 +160,13 @@ class TooManyInvitations(InvitationError):
     """The portal is no way to send mail to the whole world."""
 
     code = "too-many-invitations"
+    status = 429
     template = _("Many invitations have been sent from here within an hour. Send the next ones later.")
 
 
 class NoSuchInvitation(InvitationError):
     code = "no-such-invitation"
+    status = 404
     template = _("This invitation is not open any more.")
 
 
@@ -150,6 +174,7 @@ class SentJustNow(InvitationError):
     """Each mail's link ends the one before: two in a row would leave a dead one on top of somebody's inbox."""
 
     code = "sent-just-now"
+    status = 429
     template = _("The invitation was sent less than a minute ago. Wait a moment before you send it again.")
 
 
@@ -157,21 +182,25 @@ class MailNotSent(InvitationError):
     """The invitation is there all the same."""
 
     code = "mail-not-sent"
+    status = 503
     template = _("The invitation is saved, but its e-mail could not be sent. Send it again in a few minutes.")
 
 
 class InvitationUsed(InvitationError):
     code = "invitation-used"
+    status = 410
     template = _("This invitation has been used already.")
 
 
 class InvitationWithdrawn(InvitationError):
     code = "invitation-withdrawn"
+    status = 410
     template = _("This invitation has been withdrawn.")
 
 
 class InvitationExpired(InvitationError):
     code = "invitation-expired"
+    status = 410
     template = _("This invitation has expired.")
 
 
@@ -182,6 +211,7 @@ class SignInFirst(InvitationError):
 
 class ForSomebodyElse(InvitationError):
     code = "for-somebody-else"
+    status = 403
     template = _("This invitation is for another person than the one who is signed in.")
 
 
@@ -198,4 +228,5 @@ class AppendOnly(TenantError):
     """Somebody tried to change or delete what has been recorded: a mistake in our code."""
 
     code = "append-only"
+    status = 500
     template = _("The audit trail can't be changed.")

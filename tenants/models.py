@@ -3,14 +3,16 @@
 django-tenants has no types: its mixins are models already, and `models.Model` beside them tells the type checker.
 """
 
+import re
 import uuid
-from typing import Any, NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn, Self
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower, Now
+from django.db.models import Q, Value
+from django.db.models.functions import Lower, Now, Replace
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
@@ -334,8 +336,32 @@ class Side(models.TextChoices):
 ROLE_ACTIONS = ("membership.added", "membership.removed")
 
 
+# "mailbox.password-reset": the thing, and what happened to it.
+SPELLING = re.compile(r"[a-z]+(?:-[a-z]+)*\.[a-z]+(?:-[a-z]+)*")
+
+
+def spelled_now(action: str) -> str:
+    """Rows that earlier releases wrote have `_` in some names, and can't be changed."""
+    return action.replace("_", "-")
+
+
+SPELLED_NOW = Replace("action", Value("_"), Value("-"))  # the same, for queries
+
+
+def _spellings(actions: Iterable[str]) -> list[str]:
+    return [spelling for action in actions for spelling in sorted({action, action.replace("-", "_")})]
+
+
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """The trail only grows."""
+
+    def of(self, *actions: str) -> "AuditEventQuerySet":
+        """Only these acts, whichever spelling their rows have."""
+        return self.filter(action__in=_spellings(actions))
+
+    def of_others_than(self, *actions: str) -> "AuditEventQuerySet":
+        """All but these acts, whichever spelling their rows have."""
+        return self.exclude(action__in=_spellings(actions))
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise AppendOnly
@@ -395,6 +421,14 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly
+
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        """Whoever reads events needs to know one spelling only."""
+        event = super().from_db(*args, **kwargs)
+        if "action" in event.__dict__:
+            event.action = spelled_now(event.action)
+        return event
 
 
 class SpareSchema(models.Model):

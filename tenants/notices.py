@@ -16,7 +16,7 @@ from tenants.models import AuditEvent, Customer, Provider
 
 ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
 ROLES = ("membership.added", "membership.changed", "membership.removed")
-SWITCHED_OFF, SWITCHED_ON = "person.switched_off", "person.switched_on"
+SWITCHED_OFF, SWITCHED_ON = "person.switched-off", "person.switched-on"
 TEMPLATES = {
     ADDRESS_CHANGED: "tenants/email/address_changed",
     ACCESS_CHANGED: "tenants/email/access_changed",
@@ -44,7 +44,7 @@ def send(event_id: int) -> None:
     """To the address that the person has, and to the one that was theirs before. What is said stands in the trail, so
     nobody can have other words or other people written to. Raises OSError or smtplib.SMTPException.
     """
-    event = AuditEvent.objects.filter(pk=event_id, action__in=TEMPLATES, at__gt=timezone.now() - NEWS).first()
+    event = AuditEvent.objects.of(*TEMPLATES).filter(pk=event_id, at__gt=timezone.now() - NEWS).first()
     person = User.objects.filter(pk=event.target_id).first() if event else None
     if event is None or person is None or (event.action in ROLES and "as_staff" not in event.data):
         return

@@ -1,6 +1,8 @@
 """A database for each worker, cloned from one template that holds the cast; `db` rolls back, `committed_db` is for real commits."""
 
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +24,8 @@ from psycopg import sql
 
 from accounts.actors import SYSTEM
 from mailboxes.vault import primitives
-from tests.accounts.factors import Clock
+from tests.accounts.factors import Clock, sets_up_an_app
+from tests.accounts.post import Post
 from tests.cast import Cast, assemble, customer, present
 
 TEMPLATE = f"cast_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
@@ -168,6 +171,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(totp, "time", SimpleNamespace(time=lambda: clock.counter * 30))
     return clock
+
+
+@pytest.fixture
+def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Post:
+    return Post(mailoutbox, django_capture_on_commit_callbacks)
+
+
+@pytest.fixture
+def with_app(cast: Any, client_for: Any, clock: Clock) -> str:
+    """Acme's admin with an authenticator app; gives the app's secret."""
+    return sets_up_an_app(client_for(cast.admin), clock)
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """A state directory with a path short enough for sockets, which pytest's own need not be."""
+    folder = Path(tempfile.mkdtemp(prefix="gh-"))
+    yield folder / "state"
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.text import wrap
 
-from accounts.mails.links import portal_url
 from accounts.mails.markup import html_of
 from accounts.models import User
 from accounts.zones import zone_of
@@ -33,6 +32,17 @@ class Mail(EmailMultiAlternatives):
             del message["Subject"]
             message["Subject"] = " ".join(words)
         return message
+
+
+def portal_url(path: str = "/") -> str:
+    """An address on the operators' host, where everybody can sign in.
+
+    As the settings name it: what a request says about its host counts for nothing in a mail.
+    """
+    if settings.SECURE_COOKIES:  # behind a proxy that speaks TLS at the usual port
+        return f"https://{settings.BASE_DOMAIN}{path}"
+    port = "" if settings.HTTP_PORT == 80 else f":{settings.HTTP_PORT}"
+    return f"http://{settings.BASE_DOMAIN}{port}{path}"
 
 
 @contextmanager

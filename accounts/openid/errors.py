@@ -18,7 +18,7 @@ from accounts.errors import Refusal
 
 
 class OpenIDRefusal(Refusal):
-    """Base of all here. `status` is that of the page which says so."""
+    """Base of all here."""
 
     code = "openid-refusal"
     status = 403
@@ -31,10 +31,14 @@ class OpenIDRefusal(Refusal):
 
 # --- The identity provider ---
 class ProviderFault(OpenIDRefusal, OAuth2Error):
-    """An OAuth2Error too, so that allauth ends the sign-in instead of failing."""
+    """An OAuth2Error too, so that allauth ends the sign-in instead of failing.
+
+    What the service says, or fails to say, is about the address that its owner typed.
+    """
 
     code = "identity-provider-fault"
     status = 502
+    field = "issuer"
 
     @property
     def told(self) -> str:
@@ -118,6 +122,8 @@ class BadToken(ProviderFault):
 # --- The person ---
 class NoOrganization(OpenIDRefusal):
     code = "no-organization"
+    status = 404
+    field = "login"
     template = _(
         "No organization signs in here with addresses at “%(domain)s”. Check the address, or sign in by password."
     )

@@ -13,7 +13,6 @@ from django.utils import translation
 from accounts import mails
 from accounts.actors import SYSTEM, Actor, require_self, require_system
 from accounts.mails import outbox
-from accounts.mails.links import portal_url
 from accounts.models import PendingMail, User
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ def reset_link(user: User, *, by: Actor) -> str:
         urlconf=settings.PUBLIC_SCHEMA_URLCONF,
         kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
     )
-    return portal_url(path)
+    return mails.portal_url(path)
 
 
 def void_reset_links(user: User, *, by: Actor) -> None:

@@ -65,18 +65,18 @@ def accept_password(user: User, token: str, *, by: Actor) -> None:
         raise PasswordAlreadySaved if user.password == offered["hash"] else PasswordOfferOutdated
 
 
-def choose_password(user: User, password: str, *, by: Actor) -> None:
+def choose_password(user: User, new_password: str, *, by: Actor) -> None:
     """The chosen password is the person's from now on.
 
     Raises SomebodyElses, django.core.exceptions.ValidationError with what is weak about it, SamePassword,
     PasswordAlreadySaved for the second of two presses, PasswordOfferOutdated.
     """
     require_self(by, user)
-    validate_password(password, user)
-    if check_password(password, user.password):
+    validate_password(new_password, user)
+    if check_password(new_password, user.password):
         raise SamePassword
-    if not _replace(user, make_password(password)):
-        raise PasswordAlreadySaved if check_password(password, user.password) else PasswordOfferOutdated
+    if not _replace(user, make_password(new_password)):
+        raise PasswordAlreadySaved if check_password(new_password, user.password) else PasswordOfferOutdated
 
 
 def reset_forgotten_password(user: User, password: str) -> None:

@@ -65,6 +65,8 @@ class CertificateInvalid(MailboxError):
     """Base of all reasons."""
 
     code = "certificate-invalid"
+    status = 422
+    field = "text"
     template = _("This is no valid deletion certificate.")
 
 
@@ -98,6 +100,7 @@ class PublicKeyInvalid(CertificateInvalid):
     """What the caller trusts is no key, so nothing can be said of the certificate."""
 
     code = "public-key-invalid"
+    field = "public_key"
     template = _("The public key has to be the 32 octets of an Ed25519 key in base64.")
 
 
@@ -183,7 +186,7 @@ def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certif
 
 
 def _events(customer: Customer) -> "QuerySet[AuditEvent]":
-    return AuditEvent.objects.filter(customer_id=customer.pk, action=ACTION, data__has_key="certificate")
+    return AuditEvent.objects.of(ACTION).filter(customer_id=customer.pk, data__has_key="certificate")
 
 
 def _from_event(event: AuditEvent, trusted: list[bytes]) -> Certificate:

@@ -16,7 +16,7 @@ from mailboxes.services import offers
 from mailboxes.services.naming import (
     NAME_CONSTRAINTS,
     canonical_name,
-    clean_description,
+    clean_details,
     clean_name,
     refuse_taken,
 )
@@ -52,13 +52,13 @@ class _NewKey:
     lock: bytes
 
 
-def offer(customer: Customer, *, by: Actor, name: str, description: str = "") -> Offer:
-    """Make password, key pair and address for a mailbox that does not exist yet.
+def offer(customer: Customer, *, by: Actor, name: str, **details: str) -> Offer:
+    """Make password, key pair and address for a mailbox that does not exist yet. `details`: Mailbox.DETAILS.
 
     Raises NotAllowed, InvalidName, InvalidDescription, NameTaken.
     """
     access.require(by, customer, access.Right.CREATE_MAILBOX)
-    name, description = clean_name(name), clean_description(description)
+    name, details = clean_name(name), clean_details(details)
     with tenant_context(customer):
         refuse_taken(name)
     password, key = _new_key(customer)
@@ -80,8 +80,8 @@ def accept(
     *,
     by: Actor,
     name: str,
-    description: str = "",
     understood: bool,
+    **details: str,
 ) -> Mailbox:
     """Step 2: create the mailbox of an offer, once.
 
@@ -95,25 +95,22 @@ def accept(
         raise errors.AlreadyCreated(key.mailbox_id)
     if not understood:
         raise errors.NotUnderstood
-    name, description = clean_name(name), clean_description(description)
-    return _create(customer, key, name=name, description=description, by=by)
+    return _create(customer, key, clean_name(name), clean_details(details), by=by)
 
 
-def create_mailbox(
-    customer: Customer, *, by: Actor, name: str, description: str = ""
-) -> tuple[Mailbox, Secret]:
+def create_mailbox(customer: Customer, *, by: Actor, name: str, **details: str) -> tuple[Mailbox, Secret]:
     """Create a mailbox in one step, for commands. Raises NotAllowed, InvalidName, InvalidDescription, NameTaken."""
     access.require(by, customer, access.Right.CREATE_MAILBOX)
-    name, description = clean_name(name), clean_description(description)
+    name, details = clean_name(name), clean_details(details)
     password, key = _new_key(customer)
-    return _create(customer, key, name=name, description=description, by=by), password
+    return _create(customer, key, name, details, by=by), password
 
 
-def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by: Actor) -> Mailbox:
+def _create(customer: Customer, key: _NewKey, name: str, details: dict[str, str], *, by: Actor) -> Mailbox:
     with tenant_context(customer):
         refuse_taken(name)
         try:
-            return _insert(customer, key, name=name, description=description, by=by)
+            return _insert(customer, key, name, details, by=by)
         except IntegrityError as error:
             # Somebody was quicker, by the same offer or with the same name; the constraint says which.
             constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
@@ -125,12 +122,12 @@ def _create(customer: Customer, key: _NewKey, *, name: str, description: str, by
 
 
 @transaction.atomic(durable=True)
-def _insert(customer: Customer, key: _NewKey, *, name: str, description: str, by: Actor) -> Mailbox:
+def _insert(customer: Customer, key: _NewKey, name: str, details: dict[str, str], *, by: Actor) -> Mailbox:
     mailbox = Mailbox.objects.create(
         id=key.mailbox_id,
         name=name,
         canonical_name=canonical_name(name),
-        description=description,
+        **details,
         address=key.address,
         created_by_email=by.email,
     )

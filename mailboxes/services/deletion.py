@@ -63,7 +63,7 @@ def start_deletion(
         lost = tallies.of(found.pk)
         job = jobs.open_job(customer, found, Job.Kind.DELETION, total=lost.waiting, by=by)
         audit.record(
-            "mailbox.deletion_started",
+            "mailbox.deletion-started",
             by=by,
             customer=customer,
             target=("mailbox", str(found.pk), found.name),

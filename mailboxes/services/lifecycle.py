@@ -14,7 +14,7 @@ from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.naming import (
     NAME_CONSTRAINTS,
     canonical_name,
-    clean_description,
+    clean_details,
     clean_name,
     clean_reason,
     refuse_taken,
@@ -31,17 +31,17 @@ def edit_mailbox(
     *,
     by: Actor,
     name: str,
-    description: str,
     status: str | None = None,
     reason: str = "",
+    **details: str,
 ) -> Mailbox:
-    """Change name, description and status (None: as it is) in one go; `reason` belongs to a suspension.
+    """Change name, details (Mailbox.DETAILS) and status (None: as it is) in one go; `reason` belongs to a suspension.
 
     Raises NotAllowed, InvalidName, InvalidDescription, InvalidReason, UnknownStatus, NameTaken, NoSuchMailbox,
     MailboxDeleting; then nothing has changed.
     """
     access.require(by, customer, access.Right.EDIT_MAILBOX)
-    wanted = {"name": clean_name(name), "description": clean_description(description)}
+    wanted = {"name": clean_name(name), **clean_details(details)}
     return _change(customer, mailbox, wanted, status=status, reason=clean_reason(reason), by=by)
 
 

@@ -1,5 +1,7 @@
 """What people may call a mailbox, and say of it; and when two names are one."""
 
+from collections.abc import Mapping
+from typing import Any
 from unicodedata import category, normalize
 from uuid import UUID
 
@@ -8,8 +10,6 @@ from django.db.models import Q
 from accounts.names import is_a_line, visible
 from mailboxes import errors
 from mailboxes.models import Mailbox
-
-NAME_LENGTH, DESCRIPTION_LENGTH, REASON_LENGTH = 100, 500, 500
 
 CANONICAL_LENGTH = 400  # one letter may stand for up to 18; an index entry has room for these
 MARKS_IN_A_ROW = 8  # upon one letter. No script needs as many, and more would paint over the lines around
@@ -22,7 +22,7 @@ SPACE, MARKS = "Zs", {"Mn", "Me"}  # of Unicode's categories
 def clean_name(name: str) -> str:
     """Raises InvalidName."""
     name = _with_plain_spaces(name)
-    if len(name) > NAME_LENGTH or not is_a_line(name):
+    if not _fits(name, "name"):
         raise errors.InvalidName
     canonical = canonical_name(name)
     if not 0 < len(canonical) <= CANONICAL_LENGTH:
@@ -40,18 +40,21 @@ def canonical_name(name: str) -> str:
     return " ".join(folded.split())
 
 
-def clean_description(description: str) -> str:
-    """Raises InvalidDescription."""
-    description = _with_plain_spaces(description)
-    if len(description) > DESCRIPTION_LENGTH or not is_a_line(description):
-        raise errors.InvalidDescription
-    return description
+def clean_details(details: Mapping[str, str]) -> dict[str, str]:
+    """Raises what Mailbox.DETAILS says of each, and TypeError for what stands not there."""
+    if unknown := details.keys() - Mailbox.DETAILS:
+        raise TypeError(f"not said of a mailbox: {', '.join(sorted(unknown))}")
+    cleaned = {detail: _with_plain_spaces(text) for detail, text in details.items()}
+    for detail, text in cleaned.items():
+        if not _fits(text, detail):
+            raise Mailbox.DETAILS[detail]
+    return cleaned
 
 
 def clean_reason(reason: str) -> str:
     """Raises InvalidReason."""
     reason = _with_plain_spaces(reason)
-    if len(reason) > REASON_LENGTH or not is_a_line(reason):
+    if not _fits(reason, "suspension_reason"):
         raise errors.InvalidReason
     return reason
 
@@ -59,6 +62,11 @@ def clean_reason(reason: str) -> str:
 def seen(name: str) -> str:
     """What people see of a name, and can type after it."""
     return visible(_with_plain_spaces(name)).strip()
+
+
+def _fits(text: str, field: str) -> bool:
+    kept: Any = Mailbox._meta.get_field(field)
+    return len(text) <= kept.max_length and is_a_line(text)
 
 
 def _marks_in_a_row(text: str) -> int:

@@ -191,7 +191,10 @@ def _make(
         if current_password.strip():
             if locked_mail == DELETE:
                 raise errors.NothingToGiveUp
-            keyring, locked_mail = prove(customer, mailbox.pk, current_password, open_keyring, by=by), ""
+            keyring = prove(
+                customer, mailbox.pk, current_password, open_keyring, by=by, field="current_password"
+            )
+            locked_mail = ""
         elif locked_mail not in (KEEP, DELETE):
             if _readable(mailbox):
                 raise errors.LockedMailUndecided
@@ -264,7 +267,7 @@ def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: Actor) -> Job
     else:
         job = _shut_out(customer, mailbox, open_keys, key.locked_mail, by)
     audit.record(
-        "mailbox.password_reset",
+        "mailbox.password-reset",
         by=by,
         customer=customer,
         target=("mailbox", str(mailbox.pk), mailbox.name),

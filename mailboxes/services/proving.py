@@ -22,17 +22,25 @@ from tenants import audit
 from tenants.models import AuditEvent, Customer
 
 GUESSES, GUESS_MINUTES = 10, 15  # wrong ones for one mailbox, whoever makes them
-REFUSED = "mailbox.password_refused"
+REFUSED = "mailbox.password-refused"
 
 Opener = Callable[[UUID, UUID, Secret], Keyring]
 
 
 def prove(
-    customer: Customer, mailbox_id: UUID, password: str, opener: Opener, *, by: Actor, earlier: bool = False
+    customer: Customer,
+    mailbox_id: UUID,
+    password: str,
+    opener: Opener,
+    *,
+    by: Actor,
+    field: str = "password",
+    earlier: bool = False,
 ) -> Keyring:
     """The keys that `opener` opens with the password as it was typed. Runs in the customer's schema.
 
-    `earlier` is what the trail says of a wrong one: that an earlier password was asked for, not the current one.
+    `field` is what the verb calls that password. `earlier` is what the trail says of a wrong one: that an earlier
+    password was asked for, not the current one.
     Raises PasswordMistyped, WrongCurrentPassword, TooManyGuesses, NoSuchMailbox, MailboxDeleting.
     """
     refusal: errors.MailboxError = errors.WrongCurrentPassword()
@@ -40,7 +48,7 @@ def prove(
     with transaction.atomic(durable=True):
         mailbox = hold_mailbox(mailbox_id)  # one guess after the other
         if _refused_lately(customer, mailbox_id) >= GUESSES:
-            raise errors.TooManyGuesses(minutes=GUESS_MINUTES)
+            raise errors.TooManyGuesses(minutes=GUESS_MINUTES).about(field)
         try:
             return opener(customer.pk, mailbox_id, parse_password(password))
         except MistypedPassword:
@@ -54,7 +62,7 @@ def prove(
             target=("mailbox", str(mailbox_id), mailbox.name),
             data={"mistyped": isinstance(refusal, errors.PasswordMistyped), "earlier": earlier},
         )
-    raise refusal
+    raise refusal.about(field)
 
 
 def _mistyped(password: str) -> errors.PasswordMistyped:
@@ -69,6 +77,5 @@ def _mistyped(password: str) -> errors.PasswordMistyped:
 def _refused_lately(customer: Customer, mailbox_id: UUID) -> int:
     """Asked of the audit trail, so that it holds over hosts, processes and restarts."""
     since = timezone.now() - timedelta(minutes=GUESS_MINUTES)
-    return AuditEvent.objects.filter(
-        customer_id=customer.pk, at__gte=since, action=REFUSED, target_id=str(mailbox_id)
-    ).count()
+    told = AuditEvent.objects.of(REFUSED).filter(customer_id=customer.pk, at__gte=since)
+    return told.filter(target_id=str(mailbox_id)).count()

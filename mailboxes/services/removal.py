@@ -51,7 +51,7 @@ def delete_locked_mail(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Jo
         amount = tallies.sealed_to(locked)
         job = doom(customer, found, keys, by=by)
         audit.record(
-            "mailbox.locked_mail_deleted",
+            "mailbox.locked-mail-deleted",
             by=by,
             customer=customer,
             target=("mailbox", str(found.pk), found.name),

@@ -18,12 +18,15 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import canonical
+from accounts.errors import Refusal
 from accounts.models import User
 from accounts.names import validate_name
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
+from portal.console.frame.refusals import show, worded
 from tenants import identity, services, slugs
-from tenants.errors import InvalidRole, InvalidSlug, LastOwner, TenantError
+from tenants.errors import TenantError
 from tenants.models import (
+    SPELLED_NOW,
     AuditEvent,
     Customer,
     DirectoryEntry,
@@ -90,8 +93,8 @@ class SlugForm(forms.ModelForm):
     def clean_slug(self) -> str:
         try:
             return slugs.check(self.cleaned_data["slug"])
-        except InvalidSlug as error:
-            raise ValidationError(error.message, code=error.code) from error
+        except Refusal as refusal:
+            raise worded(refusal) from refusal
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -235,8 +238,8 @@ class PersonForm(forms.ModelForm):
         if self.instance.is_active and not active:
             try:
                 services.check_owner_stays(self.instance.memberships.all())
-            except LastOwner as error:
-                raise ValidationError(error.message, code=error.code) from error
+            except Refusal as refusal:
+                raise worded(refusal) from refusal
         return active
 
 
@@ -307,8 +310,8 @@ class MembershipForm(forms.ModelForm):
                 services.check_role(data["role"], provider=provider, customer=customer)
                 if self.instance.pk and data["role"] != Membership.Role.OWNER:
                     services.check_owner_stays([self.instance])
-            except (InvalidRole, LastOwner) as error:
-                self.add_error("role", ValidationError(error.message, code=error.code))
+            except Refusal as refusal:
+                show(self, refusal)
         return data
 
 
@@ -386,7 +389,7 @@ class DirectoryEntryAdmin(ReadOnly):
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly):
     list_display = ("at", "actor_email", "action", "target_name", "origin")
-    search_fields = ("actor_email", "action", "target_name")
+    search_fields = ("actor_email", "action_now", "target_name")
     date_hierarchy = "at"
     fields = (
         "person",
@@ -402,6 +405,10 @@ class AuditEventAdmin(ReadOnly):
         "data",
     )
     readonly_fields = ("person", "provider")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        """With the action as it is spelled today, which is what the list shows, to search by."""
+        return super().get_queryset(request).annotate(action_now=SPELLED_NOW)
 
     # The administration writes whole numbers as amounts; these two are to be copied.
     @admin.display(description=_("person's id"))

@@ -18,7 +18,15 @@ from accounts.models import User
 from tenants.access import Right, customers_of, providers_of, require, rights_of
 from tenants.activity import words
 from tenants.errors import NotAllowed
-from tenants.models import AuditEvent, Customer, DirectoryEntry, Membership, Provider, Side
+from tenants.models import (
+    AuditEvent,
+    AuditEventQuerySet,
+    Customer,
+    DirectoryEntry,
+    Membership,
+    Provider,
+    Side,
+)
 
 PAGE_LENGTH = 50
 BATCH_LENGTH = 500  # of a download
@@ -60,7 +68,7 @@ class Trail:
     here: Q  # says the same of events, in the way that is quickest to answer
     providers: list[Provider] = field(default_factory=list)
 
-    def events(self) -> QuerySet[AuditEvent]:
+    def events(self) -> AuditEventQuerySet:
         return AuditEvent.objects.filter(self.here)
 
 
@@ -132,15 +140,15 @@ def read_all(trail: Trail, asked: Asked) -> Iterator[list[Entry]]:
         batch = list(found.filter(_earlier_than(batch[-1]))[:BATCH_LENGTH])
 
 
-def search(trail: Trail, asked: Asked) -> QuerySet[AuditEvent]:
+def search(trail: Trail, asked: Asked) -> AuditEventQuerySet:
     """Newest first. The text is looked for in people's and objects' names, and in the mailboxes' addresses."""
     found = trail.events().order_by("-at", "-id")
     if asked.text:
         found = found.filter(_about(trail, asked.text))
     if asked.kind == words.Kind.OTHER:
-        found = found.exclude(action__in=words.WORDINGS)
+        found = found.of_others_than(*words.WORDINGS)
     elif asked.kind:
-        found = found.filter(action__in=words.actions_of(words.Kind(asked.kind)))
+        found = found.of(*words.actions_of(words.Kind(asked.kind)))
     if asked.since:
         found = found.filter(at__gte=_midnight(asked.since))
     if asked.until:
@@ -284,11 +292,8 @@ class _People:
     def _read_left(self, ids: set[int]) -> set[tuple[int | None, int | None, UUID | None]]:
         """Who has no role any more: the trail still knows that it was taken from them."""
         here = Q(customer_id__in=self._customer_ids) | Q(customer_id=None, provider_id__in=self._provider_ids)
-        taken = AuditEvent.objects.filter(
-            here,
-            action="membership.removed",
-            target_type="user",
-            target_id__in=[str(pk) for pk in ids],
+        taken = AuditEvent.objects.of("membership.removed").filter(
+            here, target_type="user", target_id__in=[str(pk) for pk in ids]
         )
         return {
             (int(user), None if customer else provider, customer)

@@ -56,7 +56,7 @@ WORDINGS: dict[str, Wording] = {
     "mailbox.edited": Wording(Kind.MAILBOXES, _("The details of the mailbox “%(object)s” were changed.")),
     "mailbox.suspended": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was suspended.")),
     "mailbox.activated": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was activated.")),
-    "mailbox.deletion_started": Wording(
+    "mailbox.deletion-started": Wording(
         Kind.MAILBOXES, _("The deletion of the mailbox “%(object)s” began, and all its keys were destroyed.")
     ),
     "mailbox.deleted": Wording(
@@ -64,7 +64,7 @@ WORDINGS: dict[str, Wording] = {
         _("The mailbox “%(object)s” was deleted completely, and its certificate was issued."),
         automatic=True,
     ),
-    "mailbox.password_reset": Wording(
+    "mailbox.password-reset": Wording(
         Kind.PASSWORDS,
         _("The password of the mailbox “%(object)s” was reset."),
         by="locked_mail",
@@ -79,7 +79,7 @@ WORDINGS: dict[str, Wording] = {
             ),
         },
     ),
-    "mailbox.password_refused": Wording(
+    "mailbox.password-refused": Wording(
         Kind.PASSWORDS,
         _("A wrong current password was typed for the mailbox “%(object)s”."),
         by="earlier",
@@ -88,7 +88,7 @@ WORDINGS: dict[str, Wording] = {
     "mailbox.unlocked": Wording(
         Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was unlocked with an earlier password.")
     ),
-    "mailbox.locked_mail_deleted": Wording(
+    "mailbox.locked-mail-deleted": Wording(
         Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was deleted.")
     ),
     "job.failed": Wording(
@@ -104,8 +104,8 @@ WORDINGS: dict[str, Wording] = {
         Kind.JOBS, _("A job of the mailbox “%(object)s” went on after its password was typed.")
     ),
     "person.created": Wording(Kind.PEOPLE, _("The account of %(object)s was created.")),
-    "person.switched_off": Wording(Kind.PEOPLE, _("The account of %(object)s was switched off.")),
-    "person.switched_on": Wording(Kind.PEOPLE, _("The account of %(object)s was switched on again.")),
+    "person.switched-off": Wording(Kind.PEOPLE, _("The account of %(object)s was switched off.")),
+    "person.switched-on": Wording(Kind.PEOPLE, _("The account of %(object)s was switched on again.")),
     "person.address-changed": Wording(
         Kind.SIGN_IN, _("The address with which %(object)s signs in was changed.")
     ),
@@ -149,36 +149,36 @@ WORDINGS: dict[str, Wording] = {
             ),
         },
     ),
-    "identity_provider.set_up": Wording(
+    "identity-provider.set-up": Wording(
         Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was set up.")
     ),
-    "identity_provider.changed": Wording(
+    "identity-provider.changed": Wording(
         Kind.SIGN_IN, _("The settings of the identity provider “%(object)s” were changed.")
     ),
-    "identity_provider.switched_on": Wording(
+    "identity-provider.switched-on": Wording(
         Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was switched on.")
     ),
-    "identity_provider.switched_off": Wording(
+    "identity-provider.switched-off": Wording(
         Kind.SIGN_IN, _("Signing in by the identity provider “%(object)s” was switched off.")
     ),
-    "identity_provider.domain_proven": Wording(
+    "identity-provider.domain-proven": Wording(
         Kind.SIGN_IN, _("A domain has agreed to the identity provider “%(object)s”.")
     ),
-    "identity_provider.domain_lapsed": Wording(
+    "identity-provider.domain-lapsed": Wording(
         Kind.SIGN_IN,
         _("A domain no longer agrees to the identity provider “%(object)s”: its record is gone."),
         automatic=True,
     ),
-    "identity_provider.consent_given": Wording(
+    "identity-provider.consent-given": Wording(
         Kind.PEOPLE, _("The identity provider of “%(object)s” was allowed to sign in the customer's people.")
     ),
-    "identity_provider.consent_withdrawn": Wording(
+    "identity-provider.consent-withdrawn": Wording(
         Kind.PEOPLE, _("The identity provider of “%(object)s” may no longer sign in the customer's people.")
     ),
-    "identity_provider.person_forgotten": Wording(
+    "identity-provider.person-forgotten": Wording(
         Kind.SIGN_IN, _("The account of %(object)s at the identity provider was forgotten.")
     ),
-    "person.signed_in_by_identity_provider": Wording(
+    "person.signed-in-by-identity-provider": Wording(
         Kind.SIGN_IN, _("%(object)s signed in by the identity provider.")
     ),
     "provider.created": Wording(Kind.SETTINGS, _("The provider “%(object)s” was created.")),

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.actors import Actor
-from accounts.openid.errors import TooManyAtOnce
+from accounts.openid.errors import ProviderFault, TooManyAtOnce
 from accounts.openid.outbound import check_scheme, one_of_few
 from accounts.openid.protocol import discover
 from accounts.openid.secrets import seal
@@ -113,7 +113,12 @@ def check(provider: Provider, configuration: Configuration, *, by: Actor) -> str
     Raises NotAllowed, InvalidTenant, or what accounts.openid.protocol.discover does.
     """
     require(by, provider, Right.SET_SECURITY)
-    return str(discover(configuration.server_url)["authorization_endpoint"])
+    try:
+        return str(discover(configuration.server_url)["authorization_endpoint"])
+    except ProviderFault as fault:
+        if configuration.kind == IdentityProvider.Kind.ENTRA_ID:
+            fault.about("tenant")  # of which its address is made
+        raise
 
 
 @transaction.atomic(durable=True)
@@ -133,7 +138,7 @@ def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by:
         kind=wanted.kind,
         email_domains=list(wanted.email_domains),
     )
-    _record("identity_provider.set_up", made, by=by, data=_told(wanted))
+    _record("identity-provider.set-up", made, by=by, data=_told(wanted))
     return made
 
 
@@ -164,7 +169,7 @@ def change(
         _withdraw_consents(provider, by=by)
     if client_secret or wanted != before:
         told = _told(wanted) | {"client_secret_changed": bool(client_secret)}
-        _record("identity_provider.changed", current, by=by, data=told, domains_before=before.email_domains)
+        _record("identity-provider.changed", current, by=by, data=told, domains_before=before.email_domains)
 
 
 @transaction.atomic(durable=True)
@@ -202,7 +207,7 @@ def forget(identity_provider: IdentityProvider, *, email: str, by: Actor) -> Non
     theirs: list[Customer | None] = [*provider.customers.filter(memberships__user=account.user)]
     for customer in theirs or [None]:
         audit.record(
-            "identity_provider.person_forgotten",
+            "identity-provider.person-forgotten",
             by=by,
             provider=provider,
             customer=customer,
@@ -219,7 +224,7 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
     provider = identity_provider.provider
     require(by, provider, Right.SET_SECURITY)
     if domain not in identity_provider.email_domains:
-        raise InvalidDomain(domain=domain)
+        raise InvalidDomain(domain=domain).about("domain")
     try:
         with one_of_few(domain):
             found = domains.is_published(provider, domain)
@@ -235,7 +240,7 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
         )
         if is_new:
             audit.record(
-                "identity_provider.domain_proven",
+                "identity-provider.domain-proven",
                 by=by,
                 provider=provider,
                 target=identity_provider,
@@ -269,12 +274,12 @@ def _withdraw_consents(provider: Provider, *, by: Actor) -> None:
     agreed = provider.customers.select_for_update().filter(identity_provider_consent=True)
     for customer in agreed.order_by("pk"):
         Customer.objects.filter(pk=customer.pk).update(identity_provider_consent=False)
-        audit.record("identity_provider.consent_withdrawn", by=by, customer=customer, target=provider)
+        audit.record("identity-provider.consent-withdrawn", by=by, customer=customer, target=provider)
 
 
 def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
     if IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active).update(active=active):
-        action = "identity_provider.switched_on" if active else "identity_provider.switched_off"
+        action = "identity-provider.switched-on" if active else "identity-provider.switched-off"
         _record(action, identity_provider, by=by, data={})
 
 

@@ -87,7 +87,7 @@ def _lapse(proof: ProvenDomain) -> None:
         return
     identity_provider = IdentityProvider.objects.filter(provider=proof.provider).first()
     audit.record(
-        "identity_provider.domain_lapsed",
+        "identity-provider.domain-lapsed",
         by=SYSTEM,
         provider=proof.provider,
         target=identity_provider or proof.provider,

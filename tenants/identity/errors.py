@@ -14,10 +14,9 @@ from tenants.errors import TenantError
 
 
 class IdentityProviderError(TenantError):
-    """Base of all here. `field` is the form's field that it is about."""
+    """Base of all here."""
 
     code = "identity-provider-error"
-    field: str | None = None
 
 
 class AlreadySetUp(IdentityProviderError):
@@ -27,6 +26,7 @@ class AlreadySetUp(IdentityProviderError):
 
 class InvalidTenant(IdentityProviderError):
     code = "invalid-tenant"
+    status = 422
     field = "tenant"
     template = _(
         "Type the directory's tenant ID, such as 9f2c5a1e-7d1b-4c0a-8a55-0d6d5c1f3b7a. "
@@ -36,6 +36,7 @@ class InvalidTenant(IdentityProviderError):
 
 class InvalidClient(IdentityProviderError):
     code = "invalid-client"
+    status = 422
     field = "client_id"
     template = _("Type the client ID that the identity provider shows, of up to 191 characters.")
 
@@ -44,6 +45,7 @@ class SecretNeeded(IdentityProviderError):
     """So that nobody reads the saved one by naming another address to send it to."""
 
     code = "client-secret-needed"
+    status = 422
     field = "client_secret"
     template = _(
         "Type the client secret: it is kept only for the address and client ID that it was typed for."
@@ -52,6 +54,7 @@ class SecretNeeded(IdentityProviderError):
 
 class InvalidDomain(IdentityProviderError):
     code = "invalid-domain"
+    status = 422
     field = "email_domains"
     template = _(
         "“%(domain)s” is no e-mail domain. Type domains such as northwind.example, one on each line."
@@ -79,7 +82,7 @@ class DomainTaken(IdentityProviderError):
 
 class NotProven(IdentityProviderError):
     code = "domain-not-proven"
-    field = "email_domains"
+    field = "domain"
     template = _(
         "There is no TXT record with that text at “%(name)s” yet. New records may take an hour to be seen; then check again."
     )
@@ -95,6 +98,7 @@ class OtherIdentityProvider(IdentityProviderError):
     """What is agreed to is what was shown."""
 
     code = "other-identity-provider"
+    field = "service"
     template = _(
         "The provider has changed its identity provider since this page was shown to you, and nothing was allowed. "
         "Look at its address below, and press again if you agree to that one."

@@ -40,7 +40,7 @@ class Gate:
     def signed_in(self, user: Any, provider_id: str) -> None:
         voucher = audit.voucher.set(provider_id)  # which is the provider's short name
         try:
-            audit.record_everywhere("person.signed_in_by_identity_provider", user, by=user)
+            audit.record_everywhere("person.signed-in-by-identity-provider", user, by=user)
         finally:
             audit.voucher.reset(voucher)
 

@@ -19,7 +19,6 @@ from django.utils import timezone, translation
 from accounts import mails
 from accounts.actors import SYSTEM, Actor, System
 from accounts.addresses import check as check_address
-from accounts.mails.links import portal_url
 from accounts.models import User
 from accounts.services import create_person
 from tenants import access, audit
@@ -298,10 +297,8 @@ def _check_mails_of_the_hour(place: Place) -> None:
         if isinstance(place, Provider)
         else {"customer_id": place.pk}
     )
-    mails_sent = AuditEvent.objects.filter(
-        action__in=("invitation.created", "invitation.resent"),
-        at__gt=timezone.now() - timedelta(hours=1),
-        **here,
+    mails_sent = AuditEvent.objects.of("invitation.created", "invitation.resent").filter(
+        at__gt=timezone.now() - timedelta(hours=1), **here
     )
     if mails_sent.count() >= MOST_IN_AN_HOUR:
         raise TooManyInvitations
@@ -370,7 +367,7 @@ def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
         **named_limit_of(invitation),
         "by": by,
         "known": known is not None,
-        "link": portal_url(path),
+        "link": mails.portal_url(path),
     }
     try:
         mails.send(reader, "tenants/email/invitation", context)

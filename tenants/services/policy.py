@@ -73,5 +73,5 @@ def consent_to_identity_provider(customer: Customer, *, given: bool, service: st
             raise OtherIdentityProvider
     changed = Customer.objects.filter(pk=customer.pk, identity_provider_consent=not given)
     if changed.update(identity_provider_consent=given):
-        action = "identity_provider.consent_given" if given else "identity_provider.consent_withdrawn"
+        action = "identity-provider.consent-given" if given else "identity-provider.consent-withdrawn"
         audit.record(action, by=by, customer=customer, target=customer.provider)

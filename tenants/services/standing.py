@@ -89,8 +89,8 @@ def may_change_address(user: User, *, by: Actor) -> bool:
 
 def _has_ever_belonged(user: User) -> bool:
     """The trail is asked too: it is what nobody can tidy."""
-    told = AuditEvent.objects.filter(
-        action__in=ROLE_ACTIONS, target_type=User._meta.model_name, target_id=str(user.pk)
+    told = AuditEvent.objects.of(*ROLE_ACTIONS).filter(
+        target_type=User._meta.model_name, target_id=str(user.pk)
     )
     return user.memberships.exists() or told.exists()
 

@@ -44,13 +44,13 @@ def close(user: User, *, by: Actor) -> None:
     void_reset_links(user, by=SYSTEM)
     for membership in memberships:
         withdraw_those_of(membership, by=by)
-    staff_notices.record("person.switched_off", user, by=by)
+    staff_notices.record("person.switched-off", user, by=by)
 
 
 def reopen(user: User, *, by: Actor) -> None:
     """switch_on inside another act's transaction."""
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
-        staff_notices.record("person.switched_on", user, by=by)
+        staff_notices.record("person.switched-on", user, by=by)
 
 
 def places_of(user: User) -> list[Place]:

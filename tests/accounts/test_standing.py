@@ -18,8 +18,8 @@ from tenants.errors import LastOwner, NotAllowed
 from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in
 from tests.cast import PASSWORD
+from tests.console.staff_forms import Shown, submit
 from tests.tenants.kit import page, path_of, text
-from tests.tenants.staff_forms import Shown, submit
 
 PHRASE = "seven long words nobody has heard"
 ELSEWHERE = "somebody@elsewhere.example"

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "500.html": "no link leads there; built as 404.html",
     "503.html": "no link leads there; built as 404.html",
     "busy.html": "no link leads there; built as 404.html",
+    "refused.html": "no link leads there; built as 404.html",
     "signin/two_sessions.html": "no link leads there; built as 404.html",
     "admin/base_site.html": "Django's administration",
     "rosetta/file-list.html": "Rosetta's page",

@@ -99,7 +99,7 @@ def refused(run, acme, acme_mailbox):
             rows = [list(model.objects.order_by("pk").values_list()) for model in inside]
         rows += [list(model.objects.order_by("pk").values_list()) for model in outside]
         # That a wrong password was tried is written down all the same.
-        rows.append(list(AuditEvent.objects.exclude(action="mailbox.password_refused").values_list("pk")))
+        rows.append(list(AuditEvent.objects.exclude(action="mailbox.password-refused").values_list("pk")))
         return rows
 
     def call(*args, stdin=""):

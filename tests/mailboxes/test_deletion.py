@@ -152,6 +152,6 @@ def test_the_request_asks_no_more_of_the_database_with_more_mail(
 
 def test_both_ends_of_a_deletion_are_in_the_audit_trail(delete, work, cast):
     job = work(delete())
-    started = AuditEvent.objects.get(action="mailbox.deletion_started")
+    started = AuditEvent.objects.get(action="mailbox.deletion-started")
     assert (started.actor_email, started.data["job"]) == (cast.admin.email, str(job.pk))
     assert AuditEvent.objects.filter(action="mailbox.deleted").count() == 1

@@ -242,7 +242,7 @@ def test_a_mistyped_password_is_told_apart_from_a_wrong_one_and_both_are_written
     assert derivations == [], "its check characters tell, at no cost"
     with pytest.raises(errors.WrongCurrentPassword):
         reset(new_password())
-    written = AuditEvent.objects.filter(action="mailbox.password_refused").values_list("data", flat=True)
+    written = AuditEvent.objects.filter(action="mailbox.password-refused").values_list("data", flat=True)
     assert [data["mistyped"] for data in written] == [False, True]
 
 
@@ -256,7 +256,7 @@ def test_one_of_another_length_is_told_so_at_no_cost_and_is_counted_as_any_other
         f"has 28 characters, not counting spaces and dashes, and you typed {length}." in refused.value.message
     )
     assert (refused.value.code, derivations) == ("password-mistyped", [])
-    written = AuditEvent.objects.filter(action="mailbox.password_refused").values_list("data", flat=True)
+    written = AuditEvent.objects.filter(action="mailbox.password-refused").values_list("data", flat=True)
     assert [data["mistyped"] for data in written] == [True]
 
 
@@ -266,7 +266,19 @@ def test_after_ten_wrong_ones_even_the_right_one_has_to_wait(reset, acme_mailbox
             reset("wrong")
     with pytest.raises(errors.TooManyGuesses):
         reset(acme_mailbox.password)
-    assert AuditEvent.objects.filter(action="mailbox.password_refused").count() == 10
+    assert AuditEvent.objects.filter(action="mailbox.password-refused").count() == 10
+
+
+def test_wrong_ones_that_an_earlier_release_wrote_down_count(reset, acme, acme_mailbox):
+    for _ in range(10):
+        AuditEvent.objects.create(
+            action="mailbox.password_refused",
+            customer_id=acme.pk,
+            target_type="mailbox",
+            target_id=str(acme_mailbox.mailbox.pk),
+        )
+    with pytest.raises(errors.TooManyGuesses):
+        reset(acme_mailbox.password)
 
 
 def test_two_steps_make_one_generation_however_often_ok_is_pressed(
@@ -382,7 +394,7 @@ def test_a_missing_message_is_damaged_too(fill, reset, work, acme, acme_mailbox,
 def test_everything_is_in_the_audit_trail(fill, reset, acme, acme_mailbox, cast):
     fill(b"one")
     services.reset_password(acme, acme_mailbox.mailbox, by=cast.admin, current_password=acme_mailbox.password)
-    event = AuditEvent.objects.get(action="mailbox.password_reset")
+    event = AuditEvent.objects.get(action="mailbox.password-reset")
     assert event.actor_email == cast.admin.email
     assert event.data["generation"] == 2
     assert event.data["with_current_password"] is True

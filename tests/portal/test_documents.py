@@ -8,7 +8,7 @@ from django.conf import settings
 from portal.languages.catalogs import ROOT
 
 # `gateway/test_pop3`: ids_are_the_same_after_a_restart, deletions_are_marks_until_quit
-GUARDS = re.compile(r"`([a-z]+/test_\w+)`: (\w+(?:, \w+)*)")
+GUARDS = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/test_\w+)`: (\w+(?:, \w+)*)")
 TEST = re.compile(r"^(?:async )?def test_(\w+)", re.MULTILINE)
 
 

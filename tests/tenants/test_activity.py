@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -12,7 +13,7 @@ from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.work.slices import work_slice
 from tenants import activity, audit
-from tenants.models import AuditEvent, Customer
+from tenants.models import AuditEvent, Customer, Side
 from tenants.services import add_membership, remove_membership
 from tenants.services.authority import limit_to
 from tests.cast import customer, provider
@@ -115,11 +116,11 @@ def test_everybody_is_told_with_where_they_belong(cast, acme):
     for person in (cast.owner, cast.auditor, cast.admin, cast.staff, cast.stranger, SYSTEM):
         audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
     assert sides(acme, cast.admin) == {
-        "Owner": activity.Side.PROVIDER,
-        "Auditor": activity.Side.PROVIDER,
-        "Admin": activity.Side.CUSTOMER,
-        "Staff": activity.Side.STAFF,
-        "Stranger": activity.Side.UNKNOWN,
+        "Owner": Side.PROVIDER,
+        "Auditor": Side.PROVIDER,
+        "Admin": Side.CUSTOMER,
+        "Staff": Side.STAFF,
+        "Stranger": Side.UNKNOWN,
         "Platform staff, on the command line": None,
     }
 
@@ -129,8 +130,8 @@ def test_who_has_left_is_still_told_with_where_they_belonged(cast, acme):
         audit.record("probe.acted", by=person, customer=acme, target=("probe", 1, "probe"))
         remove_membership(person.memberships.get(), by=SYSTEM)
     assert sides(acme, cast.admin) == {
-        "Auditor": activity.Side.FORMER_PROVIDER,
-        "Viewer": activity.Side.FORMER_CUSTOMER,
+        "Auditor": Side.FORMER_PROVIDER,
+        "Viewer": Side.FORMER_CUSTOMER,
     }
 
 
@@ -147,10 +148,10 @@ def test_an_act_stays_on_the_side_on_which_it_was_done(cast, acme):
         (entry.event.action, entry.who.name): entry.who.side
         for entry in activity.read(trail, activity.Asked()).entries
     }
-    assert told["mailbox.suspended", "Auditor"] == activity.Side.FORMER_PROVIDER
-    assert told["probe.acted", "Auditor"] == activity.Side.CUSTOMER
-    assert told["mailbox.edited", "Viewer"] == activity.Side.FORMER_CUSTOMER
-    assert told["probe.acted", "Viewer"] == activity.Side.PROVIDER
+    assert told["mailbox.suspended", "Auditor"] == Side.FORMER_PROVIDER
+    assert told["probe.acted", "Auditor"] == Side.CUSTOMER
+    assert told["mailbox.edited", "Viewer"] == Side.FORMER_CUSTOMER
+    assert told["probe.acted", "Viewer"] == Side.PROVIDER
 
 
 def test_an_act_of_platform_staff_stays_one(cast, acme):
@@ -158,7 +159,7 @@ def test_an_act_of_platform_staff_stays_one(cast, acme):
     cast.staff.is_staff = False
     cast.staff.save()
     add_membership(cast.staff, customer=acme, role="viewer", by=SYSTEM)
-    assert sides(acme, cast.admin) == {"Staff": activity.Side.STAFF}
+    assert sides(acme, cast.admin) == {"Staff": Side.STAFF}
 
 
 def test_of_old_acts_the_side_is_told_by_todays_roles(cast, acme):
@@ -174,11 +175,11 @@ def test_of_old_acts_the_side_is_told_by_todays_roles(cast, acme):
     for person in (cast.auditor, cast.viewer):
         remove_membership(person.memberships.get(), by=SYSTEM)
     assert sides(acme, cast.admin) == {
-        "Owner": activity.Side.PROVIDER,
-        "Admin": activity.Side.CUSTOMER,
-        "Staff": activity.Side.STAFF,
-        "Auditor": activity.Side.FORMER_PROVIDER,
-        "Viewer": activity.Side.FORMER_CUSTOMER,
+        "Owner": Side.PROVIDER,
+        "Admin": Side.CUSTOMER,
+        "Staff": Side.STAFF,
+        "Auditor": Side.FORMER_PROVIDER,
+        "Viewer": Side.FORMER_CUSTOMER,
     }
 
 
@@ -279,6 +280,29 @@ def test_acts_are_found_by_kind(cast, acme, acme_mailbox):
     assert len(told_at(acme, cast.admin, kind="people")) == 2
 
 
+def test_what_an_earlier_release_spelled_otherwise_is_found_and_told_as_today(cast, acme, client_for):
+    """Rows can't be changed, so they are read with what they are called now."""
+    for action in ("mailbox.password_reset", "mailbox.password-reset"):
+        AuditEvent.objects.create(
+            action=action,
+            customer_id=acme.pk,
+            provider_id=acme.provider_id,
+            target_type="mailbox",
+            target_id="probe",
+            target_name="Journal",
+        )
+    sentence = "The password of the mailbox “Journal” was reset."
+    assert told_at(acme, cast.admin, kind="passwords") == [sentence, sentence]
+    assert told_at(acme, cast.admin, kind="other") == []
+    assert {event.action for event in AuditEvent.objects.filter(target_id="probe")} == {
+        "mailbox.password-reset"
+    }
+    found = client_for(cast.staff, host=None).get(
+        "/admin/tenants/auditevent/", {"q": "password-reset journal"}
+    )
+    assert found.content.decode().count("mailbox.password-reset") == 2
+
+
 def test_acts_are_found_by_day(cast, acme, acme_mailbox):
     today = timezone.localdate()
     everything = told_at(acme, cast.admin)
@@ -292,7 +316,7 @@ def test_days_are_those_of_the_readers_time_zone(acme):
     for name in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # a day and more apart
         with timezone.override(name):
             day = timezone.localdate(event.at)
-            trail = activity.Trail(Customer.objects.filter(pk=acme.pk), activity.Q(customer_id=acme.pk))
+            trail = activity.Trail(Customer.objects.filter(pk=acme.pk), Q(customer_id=acme.pk))
             found = activity.search(trail, activity.Asked(text="probe", since=day, until=day))
             assert found.count() == 1
             other = day + timedelta(days=1)

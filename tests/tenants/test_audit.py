@@ -39,6 +39,16 @@ def test_the_system_itself_acts_without_person_or_origin(acme):
 
 
 @pytest.mark.parametrize(
+    "action",
+    ["mailbox.password_reset", "Mailbox.reset", "mailbox", "mailbox.", "mailbox.reset.now", "mailbox.-x"],
+)
+def test_there_is_one_spelling_of_actions(acme, action):
+    with pytest.raises(ValueError, match="not the spelling"):
+        audit.record(action, customer=acme, by=SYSTEM)
+    assert not AuditEvent.objects.filter(customer_id=acme.pk, action=action).exists()
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda event: event.save(),

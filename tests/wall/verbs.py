@@ -27,6 +27,7 @@ from mailboxes.services import creation, damage, delivery, janitor, jobs, offers
 from mailboxes.work.slices import work_slice
 from tenants import errors, identity
 from tenants.access import Right
+from tenants.identity import errors as identity_errors
 from tenants.models import Customer, IdentityProvider, Invitation, Membership, Provider
 from tenants.services.authority import limit_to
 from tenants.services.invitations import hash_of
@@ -425,7 +426,7 @@ TABLE: dict[str, Line] = {
     "tenants.identity.configuring.set_up": Line(
         OWNER,
         lambda s, by: identity.set_up(s.northwind, _configuration(), client_secret="x", by=by),
-        ends=identity.AlreadySetUp,
+        ends=identity_errors.AlreadySetUp,
     ),
     "tenants.identity.configuring.change": Line(
         OWNER,
@@ -436,7 +437,7 @@ TABLE: dict[str, Line] = {
         lambda s, by: identity.check(
             s.northwind, identity.Configuration(IdentityProvider.Kind.ENTRA_ID, "", "no id", "x", ()), by=by
         ),
-        ends=identity.InvalidTenant,
+        ends=identity_errors.InvalidTenant,
     ),
     "tenants.identity.configuring.configuration_of": Line(
         OWNER, lambda s, by: identity.configuration_of(s.identity_provider, by=by)
@@ -456,12 +457,12 @@ TABLE: dict[str, Line] = {
     "tenants.identity.configuring.prove": Line(
         OWNER,
         lambda s, by: identity.prove(s.identity_provider, "unnamed.example", by=by),
-        ends=identity.InvalidDomain,
+        ends=identity_errors.InvalidDomain,
     ),
     "tenants.identity.configuring.forget": Line(
         OWNER,
         lambda s, by: identity.forget(s.identity_provider, email="viewer@acme.example", by=by),
-        ends=identity.NotConnected,
+        ends=identity_errors.NotConnected,
     ),
 }
 

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from accounts.actors import SYSTEM
 from mailboxes import services
+from mailboxes.models import Mailbox
 from tenants.management.output import ScriptableCommand
 from tenants.services import customer_by_slug
 
@@ -17,13 +18,14 @@ class Command(ScriptableCommand):
         super().add_arguments(parser)
         parser.add_argument("customer", metavar="CUSTOMER", help="the customer's short name, such as acme")
         parser.add_argument("name", metavar="NAME", help='such as "Office 365 Journal"')
-        parser.add_argument("--description", metavar="TEXT", default="")
+        for detail in Mailbox.DETAILS:
+            parser.add_argument(f"--{detail}", metavar="TEXT", default="")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
             customer = customer_by_slug(options["customer"], by=SYSTEM)
             mailbox, password = services.create_mailbox(
-                customer, name=options["name"], description=options["description"], by=SYSTEM
+                customer, name=options["name"], by=SYSTEM, **{each: options[each] for each in Mailbox.DETAILS}
             )
         self.report(
             {"id": str(mailbox.pk), "address": mailbox.address, "password": password.reveal()},

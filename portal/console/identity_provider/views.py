@@ -10,15 +10,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.openid.errors import ProviderFault
+from accounts.errors import Refusal
 from accounts.openid.protocol import SCOPES
+from portal.console.frame import refusals
 from portal.console.identity_provider.forms import ForgetForm, IdentityProviderForm
 from portal.console.people.members import Desk
 from portal.console.people.team import desk_of
 from portal.gates.links import base_url
 from tenants import identity
 from tenants.access import Right
-from tenants.identity.errors import IdentityProviderError
 from tenants.models import IdentityProvider
 
 
@@ -39,8 +39,8 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
                 )
             else:
                 return _save(request, desk, saved, form)
-        except (IdentityProviderError, ProviderFault) as refusal:
-            _blame(form, refusal)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
     if form.is_bound:
         form.ask_for_the_secret_again()
     return _page(request, desk, saved, form, ForgetForm(), checked=checked)
@@ -58,8 +58,8 @@ def switch(request: HttpRequest) -> HttpResponse:
     active = request.POST.get("active") == "on"
     try:
         identity.switch(saved, active=active, by=desk.user)
-    except IdentityProviderError as error:
-        messages.error(request, error.message)
+    except Refusal as refusal:
+        refusals.tell(request, refusal)
     else:
         messages.success(
             request,
@@ -83,8 +83,8 @@ def forget(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             identity.forget(saved, email=form.cleaned_data["email"], by=desk.user)
-        except IdentityProviderError as error:
-            form.add_error(error.field, error.message)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(request, _("The next sign-in with this address may come with another account."))
             return redirect(desk.home)
@@ -104,8 +104,8 @@ def prove(request: HttpRequest) -> HttpResponse:
     domain = request.POST.get("domain", "")
     try:
         identity.prove(saved, domain, by=desk.user)
-    except IdentityProviderError as error:
-        messages.error(request, error.message)
+    except Refusal as refusal:
+        refusals.tell(request, refusal)
     else:
         messages.success(
             request, _("%(domain)s has agreed: its people may sign in here.") % {"domain": domain}
@@ -151,13 +151,6 @@ def _page(
         "desk": replace(desk, prefix="team"),
     }
     return render(request, "identity_provider/identity_provider.html", context)
-
-
-def _blame(form: IdentityProviderForm, refusal: IdentityProviderError | ProviderFault) -> None:
-    """What the service says, or fails to say, is about its address."""
-    entra = form.cleaned_data["kind"] == IdentityProvider.Kind.ENTRA_ID
-    field = refusal.field if isinstance(refusal, IdentityProviderError) else "tenant" if entra else "issuer"
-    form.add_error(field, refusal.message)
 
 
 def _desk(request: HttpRequest) -> Desk:

@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from accounts.errors import Refusal
 from mailboxes import errors, services
+from portal.console.frame import refusals
 from portal.console.mailboxes.forms import ConfirmForm, NewForm
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right, require
@@ -35,11 +37,9 @@ def _offer(request: ConsoleRequest) -> HttpResponse:
         sheet_language = asked.pop("sheet_language")
         try:
             offer = services.offer(request.customer, by=request.user, **asked)
-        except (errors.InvalidName, errors.NameTaken) as error:
-            taken = asked["name"] if isinstance(error, errors.NameTaken) else ""
-            form.add_error("name", error.message)
-        except errors.InvalidDescription as error:
-            form.add_error("description", error.message)
+        except Refusal as refusal:
+            taken = asked["name"] if isinstance(refusal, errors.NameTaken) else ""
+            refusals.show(form, refusal)
         else:
             confirm = ConfirmForm(initial={"token": offer.token, **asked})
             context = {
@@ -68,12 +68,8 @@ def _confirm(request: ConsoleRequest) -> HttpResponse:
     except (errors.OfferExpired, errors.OfferAltered) as error:
         again = NewForm(initial={"name": brought["name"], "description": brought["description"]})
         return render(request, "mailboxes/new.html", {"form": again, "refusal": error.message})
-    except (errors.InvalidName, errors.NameTaken) as error:
-        form.ask_again("name", error.message)
-    except errors.InvalidDescription as error:
-        form.ask_again("description", error.message)
-    except errors.NotUnderstood as error:
-        form.add_error("understood", error.message)
+    except Refusal as refusal:
+        form.ask_again(refusal)
     else:
         messages.success(request, _("The mailbox “%(name)s” has been created.") % {"name": mailbox.name})
         return redirect("mailboxes:detail", pk=mailbox.pk)

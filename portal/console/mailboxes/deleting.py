@@ -4,22 +4,18 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
+from portal.console.frame import refusals
 from portal.console.frame.lists import searched
 from portal.console.mailboxes.forms import DeleteForm
-from portal.console.mailboxes.guards import (
-    OVERTAKEN,
-    find_certificate,
-    find_mailbox,
-    to_the_certificate,
-    to_the_mailbox,
-)
+from portal.console.mailboxes.guards import to_the_certificate, to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
 
@@ -30,8 +26,8 @@ PAGE_LENGTH = 50
 def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Say what will be lost, have the name typed, and destroy every key at once; a job then frees the storage."""
     try:
-        mailbox = find_mailbox(request, pk, Right.DELETE_MAILBOX)
-    except Http404:
+        mailbox = services.mailbox_for(request.user, request.customer, pk, Right.DELETE_MAILBOX)
+    except errors.NoSuchMailbox:
         # A small mailbox may be gone before the second press of the button arrives.
         return to_the_certificate(request, pk)
     if mailbox.status == Mailbox.Status.DELETING:
@@ -44,10 +40,8 @@ def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
             return _to_the_deletion(request, mailbox)
         except errors.NoSuchMailbox:
             return to_the_certificate(request, pk)
-        except errors.NameNotConfirmed as error:
-            form.add_error("confirmed_name", error.message)
-        except errors.StillActive as error:
-            form.add_error(None, error.message)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(
                 request,
@@ -75,13 +69,13 @@ def _to_the_deletion(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_locked(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Give up the mail that only an earlier password opens, once it is clear that nobody has that one."""
-    mailbox = find_mailbox(request, pk, Right.DELETE_MAILBOX)
+    mailbox = services.mailbox_for(request.user, request.customer, pk, Right.DELETE_MAILBOX)
     if mailbox.status == Mailbox.Status.DELETING:
         return to_the_mailbox(request, pk, errors.MailboxDeleting())
     if request.method == "POST":
         try:
             job = services.delete_locked_mail(request.customer, mailbox, by=request.user)
-        except (errors.NothingToUnlock, *OVERTAKEN) as error:
+        except (errors.NothingToUnlock, errors.MailboxDeleting) as error:
             return to_the_mailbox(request, pk, error)
         messages.success(request, _("The keys of the locked mail are destroyed."))
         return redirect("mailboxes:job", pk=job.pk) if job else redirect("mailboxes:detail", pk=pk)
@@ -127,7 +121,7 @@ def _matches(certificate: services.Certificate, search: str) -> bool:
 @require_safe
 def certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """A deletion's certificate, to read and to print."""
-    found = find_certificate(request, pk)
+    found = services.certificate_of(request.customer, pk, by=request.user)
     return render(
         request, "mailboxes/certificate.html", {"certificate": found, "facts": found.facts, "pk": pk}
     )
@@ -136,7 +130,7 @@ def certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def certificate_json(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """The same for programs, and for `manage.py` to verify."""
-    found = find_certificate(request, pk)
+    found = services.certificate_of(request.customer, pk, by=request.user)
     name = f"deletion-{pk}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(found.as_json(), content_type="application/json", headers=headers)

@@ -8,27 +8,20 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Mailbox
+from portal.console.frame import refusals
 from portal.console.mailboxes.forms import EditForm
-from portal.console.mailboxes.guards import OVERTAKEN, find_mailbox, to_the_mailbox
+from portal.console.mailboxes.guards import to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
-
-# Beside which field a refusal stands.
-FIELD_OF: dict[type[errors.MailboxError], str] = {
-    errors.InvalidName: "name",
-    errors.NameTaken: "name",
-    errors.InvalidDescription: "description",
-    errors.UnknownStatus: "status",
-    errors.InvalidReason: "reason",
-}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Change name, description and status; suspending says what it costs."""
-    mailbox = find_mailbox(request, pk, Right.EDIT_MAILBOX)
+    mailbox = services.mailbox_for(request.user, request.customer, pk, Right.EDIT_MAILBOX)
     if mailbox.status == Mailbox.Status.DELETING:
         return to_the_mailbox(request, pk, errors.MailboxDeleting())
     if request.method == "POST":
@@ -49,10 +42,10 @@ def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
     if form.is_valid():
         try:
             saved = services.edit_mailbox(request.customer, mailbox, by=request.user, **form.cleaned_data)
-        except OVERTAKEN as error:
+        except errors.MailboxDeleting as error:
             return to_the_mailbox(request, mailbox.pk, error)
-        except tuple(FIELD_OF) as error:
-            form.add_error(FIELD_OF[type(error)], error.message)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(request, _outcome(mailbox.status, saved))
             return redirect("mailboxes:detail", pk=saved.pk)

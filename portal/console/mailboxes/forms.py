@@ -8,9 +8,11 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import Refusal
 from mailboxes.errors import PasswordMiscounted, PasswordMistyped
 from mailboxes.models import Mailbox
 from mailboxes.services import PASSWORD_SYMBOLS
+from portal.console.frame import refusals
 
 
 class SheetForm(forms.Form):
@@ -95,11 +97,12 @@ class ConfirmForm(UnderstoodForm):
     name = forms.CharField(label=_("Name"), required=False, widget=forms.HiddenInput)
     description = forms.CharField(label=_("Description"), required=False, widget=forms.HiddenInput)
 
-    def ask_again(self, field: str, message: Any) -> None:
-        """Show a field that travelled hidden, with what is wrong with it."""
-        attrs = {"maxlength": MailboxForm.base_fields[field].max_length, "autocomplete": "off"}  # type: ignore[attr-defined]
-        self.fields[field].widget = forms.TextInput(attrs=attrs)
-        self.add_error(field, message)
+    def ask_again(self, refusal: Refusal) -> None:
+        """Show what is refused, and the field that it is about, if that one travelled hidden."""
+        if asked := MailboxForm.base_fields.get(refusal.field):
+            attrs = {"maxlength": asked.max_length, "autocomplete": "off"}  # type: ignore[attr-defined]  # a CharField, by the class above
+            self.fields[refusal.field].widget = forms.TextInput(attrs=attrs)
+        refusals.show(self, refusal)
 
 
 class MailboxPasswordInput(forms.PasswordInput):

@@ -4,19 +4,20 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
+from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Job
 from mailboxes.services.jobs import RIGHT_OF
+from portal.console.frame import refusals
 from portal.console.frame.parts import asks_for_a_part, fingerprint, part
 from portal.console.mailboxes.forms import RetryForm
-from portal.console.mailboxes.guards import OVERTAKEN
 from portal.gates.hosts import ConsoleRequest
 from tenants import answering
 
@@ -28,10 +29,7 @@ SAID_EVERY = 25  # percent: more often would drown out whatever else a screen re
 @vary_on_headers("HX-Request")
 def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """How a job gets on. The part that changes asks for itself until the job is over; a POST tries again."""
-    try:
-        found = services.job_for(request.user, request.customer, pk)
-    except errors.NoSuchJob as error:
-        raise Http404(error.message) from error
+    found = services.job_for(request.user, request.customer, pk)
     if request.method == "POST":
         return _retry(request, found)
     context = job_context(request, found)
@@ -48,16 +46,11 @@ def _retry(request: ConsoleRequest, found: Job) -> HttpResponse:
     try:
         password = form.cleaned_data.get("password", "")
         again = services.retry(request.customer, found, by=request.user, password=password)
-    except (errors.NothingToRetry, errors.NothingToUnlock, *OVERTAKEN) as error:
+    except (errors.NothingToRetry, errors.NothingToUnlock, errors.MailboxDeleting) as error:
         messages.info(request, error.message)
         return redirect("mailboxes:job", pk=found.pk)
-    except (
-        errors.PasswordNeeded,
-        errors.PasswordMistyped,
-        errors.WrongCurrentPassword,
-        errors.TooManyGuesses,
-    ) as error:
-        form.add_error("password", error.message)
+    except Refusal as refusal:
+        refusals.show(form, refusal)
         return render(request, "mailboxes/job.html", job_context(request, found, form))
     messages.success(request, _("The job goes on."))
     return redirect("mailboxes:job", pk=again.pk)

@@ -5,18 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
-from mailboxes import services
+from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
 from portal.console.frame.lists import searched
 from portal.console.frame.parts import asks_for_a_part, fingerprint, part
-from portal.console.mailboxes.guards import find_mailbox, to_the_certificate
+from portal.console.mailboxes.guards import to_the_certificate
 from portal.console.mailboxes.jobs import job_context, shown_of
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
@@ -55,8 +55,8 @@ def index(request: ConsoleRequest) -> HttpResponse:
 def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """A mailbox: its address, how it is, what came and went, and how to set up the senders and the archiver."""
     try:
-        mailbox = find_mailbox(request, pk, Right.VIEW_MAILBOXES)
-    except Http404:
+        mailbox = services.mailbox_for(request.user, request.customer, pk, Right.VIEW_MAILBOXES)
+    except errors.NoSuchMailbox:
         return to_the_certificate(request, pk)  # links to a mailbox outlive it
     activity = services.activity(request.customer, mailbox, by=request.user)
     seen = fingerprint(mailbox.status, activity)

@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
+from portal.console.frame import refusals
 from portal.console.mailboxes.forms import ResetForm, UnderstoodForm, UnlockForm
-from portal.console.mailboxes.guards import OVERTAKEN, find_mailbox, to_the_mailbox
+from portal.console.mailboxes.guards import to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
 
@@ -21,7 +23,7 @@ from tenants.access import Right
 @sensitive_post_parameters("token", "current_password")
 def reset_password(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Reset the password in two steps: prove or decide, and see the new one; confirm, and it holds."""
-    mailbox = find_mailbox(request, pk, Right.RESET_PASSWORD)
+    mailbox = services.mailbox_for(request.user, request.customer, pk, Right.RESET_PASSWORD)
     if mailbox.status == Mailbox.Status.DELETING:
         return to_the_mailbox(request, pk, errors.MailboxDeleting())
     if request.method != "POST":
@@ -49,12 +51,10 @@ def _offer(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
         sheet_language = asked.pop("sheet_language")
         try:
             offer = services.offer_reset(request.customer, mailbox, by=request.user, **asked)
-        except (errors.PasswordMistyped, errors.WrongCurrentPassword, errors.TooManyGuesses) as error:
-            form.add_error("current_password", error.message)
-        except (errors.LockedMailUndecided, errors.NothingToGiveUp) as error:
-            form.add_error("locked_mail", error.message)
-        except OVERTAKEN as error:
+        except errors.MailboxDeleting as error:
             return to_the_mailbox(request, mailbox.pk, error)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             context = {
                 "mailbox": mailbox,
@@ -76,12 +76,12 @@ def _confirm(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
     token, understood = form.cleaned_data.get("token", ""), bool(form.cleaned_data.get("understood"))
     try:
         job = services.accept_reset(request.customer, mailbox, token, by=request.user, understood=understood)
-    except (errors.AlreadyReset, *OVERTAKEN) as error:
+    except (errors.AlreadyReset, errors.MailboxDeleting) as error:
         return to_the_mailbox(request, mailbox.pk, error)
     except (errors.OfferExpired, errors.OfferAltered, errors.OfferOutdated) as error:
         return _ask(request, mailbox, refusal=error.message)
-    except errors.NotUnderstood as error:
-        form.add_error("understood", error.message)
+    except Refusal as refusal:
+        refusals.show(form, refusal)
         return render(request, "mailboxes/reset_confirm.html", {"mailbox": mailbox, "form": form})
     messages.success(
         request,
@@ -95,22 +95,17 @@ def _confirm(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
 @sensitive_variables("form")
 def unlock(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Unlock with an earlier password the mail that only that one opens; a job then seals it to the current key."""
-    mailbox = find_mailbox(request, pk, Right.RESET_PASSWORD)
+    mailbox = services.mailbox_for(request.user, request.customer, pk, Right.RESET_PASSWORD)
     if mailbox.status == Mailbox.Status.DELETING:
         return to_the_mailbox(request, pk, errors.MailboxDeleting())
     form = UnlockForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             job = services.unlock(request.customer, mailbox, form.cleaned_data["password"], by=request.user)
-        except OVERTAKEN as error:
+        except errors.MailboxDeleting as error:
             return to_the_mailbox(request, pk, error)
-        except (
-            errors.PasswordMistyped,
-            errors.WrongCurrentPassword,
-            errors.TooManyGuesses,
-            errors.NothingToUnlock,
-        ) as error:
-            form.add_error("password", error.message)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(request, _("That password fits: the mail that it opens is unlocked."))
             return _to_the_job(mailbox, job)

@@ -9,8 +9,9 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import services
 from accounts.adapters import visitors
-from accounts.errors import AccountError, SamePassword
+from accounts.errors import AccountError, Refusal
 from accounts.models import User
+from portal.console.frame import refusals
 from portal.console.own.forms import ChosenPasswordForm, CurrentPasswordForm
 
 
@@ -18,8 +19,8 @@ from portal.console.own.forms import ChosenPasswordForm, CurrentPasswordForm
 @sensitive_post_parameters()
 def own_password(request: HttpRequest) -> HttpResponse:
     """Reset it in two steps: until the second the old one stays valid."""
-    if refusal := _without_password(request):
-        return refusal
+    if elsewhere := _without_password(request):
+        return elsewhere
     if request.method == "POST":
         return _accept(request) if "token" in request.POST else _offer(request)
     return render(request, "own/password.html", {"form": CurrentPasswordForm(request=request)})
@@ -29,8 +30,8 @@ def own_password(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @sensitive_variables("form")
 def choose_own_password(request: HttpRequest) -> HttpResponse:
-    if refusal := _without_password(request):
-        return refusal
+    if elsewhere := _without_password(request):
+        return elsewhere
     user = _person(request)
     form = ChosenPasswordForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
@@ -38,10 +39,8 @@ def choose_own_password(request: HttpRequest) -> HttpResponse:
             services.choose_password(user, form.cleaned_data["new_password"], by=user)
         except ValidationError as error:
             form.add_error("new_password", error)
-        except SamePassword as error:
-            form.add_error("new_password", error.message)
-        except AccountError as error:
-            form.add_error(None, error.message)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             return _changed(request, user)
     return render(request, "own/password_choose.html", {"form": form})

@@ -63,7 +63,7 @@ def accept(request: HttpRequest) -> HttpResponse:
     except errors.NoSuchInvitation:
         return _unknown(request)
     except OVER as error:
-        return render(request, "people/invitation_over.html", {"refusal": error}, status=410)
+        return render(request, "people/invitation_over.html", {"refusal": error}, status=error.status)
 
 
 def _known(request: HttpRequest, found: Invitation) -> HttpResponse:

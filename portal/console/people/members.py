@@ -9,13 +9,15 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
+from accounts.errors import Refusal
+from portal.console.frame import refusals
 from portal.console.frame.lists import column, searched
 from portal.console.people.forms import ALL, SOME, InviteForm, RoleForm
 from portal.gates.links import base_url
@@ -31,15 +33,6 @@ COLUMNS = [
     ("second_factor", gettext_lazy("Second factor")),
     ("last_login", gettext_lazy("Last sign-in")),
 ]
-# Beside which field a refusal stands; others stand above the form.
-FIELD_OF: dict[type[errors.TenantError], str] = {
-    errors.AlreadyMember: "email",
-    errors.AlreadyInvited: "email",
-    errors.MoreThanOwn: "role",
-    errors.InvalidRole: "role",
-    errors.LastOwner: "role",
-    errors.InvalidLimit: "customers",
-}
 
 
 @dataclass(frozen=True)
@@ -127,8 +120,10 @@ def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
         except errors.MailNotSent as error:
             messages.warning(request, error.message)
             return redirect(desk.home)
-        except (errors.TenantError, ValidationError) as error:
-            _show(form, error)
+        except ValidationError as error:
+            form.add_error("email", error)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(request, _("%(email)s has been invited.") % {"email": email})
             return redirect(desk.home)
@@ -137,7 +132,7 @@ def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Change somebody's role and reach."""
-    row = _find(desk, pk)
+    row = services.member(desk.place, pk, by=desk.user)
     limit = limit_of(row)
     form = RoleForm(
         request.POST or None,
@@ -150,10 +145,8 @@ def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
             services.change_member(
                 desk.place, pk, role=form.cleaned_data["role"], customers=form.limit, by=desk.user
             )
-        except errors.NoSuchMember as error:
-            raise Http404(error.message) from error
-        except errors.TenantError as error:
-            _show(form, error)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(request, _("The role of %(person)s is changed.") % {"person": _name(row)})
             return redirect(desk.home)
@@ -164,15 +157,13 @@ def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
 
 def remove(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Take somebody's role away, after asking."""
-    row = _find(desk, pk)
+    row = services.member(desk.place, pk, by=desk.user)
     myself = row.user_id == desk.user.pk
-    refusal = None
+    refusal: Refusal | None = None
     if request.method == "POST":
         try:
             services.remove_member(desk.place, pk, by=desk.user)
-        except errors.NoSuchMember as error:
-            raise Http404(error.message) from error
-        except errors.TenantError as error:
+        except (errors.MoreThanOwn, errors.LastOwner) as error:
             refusal = error
         else:
             messages.success(request, _("%(person)s has been removed.") % {"person": _name(row)})
@@ -193,10 +184,8 @@ def send_again(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
         return redirect(desk.home)  # where the button is
     try:
         invitation = services.send_invitation_again(desk.place, pk, by=desk.user)
-    except errors.NoSuchInvitation as error:
-        raise Http404(error.message) from error
-    except errors.TenantError as error:
-        messages.error(request, error.message)
+    except Refusal as refusal:
+        refusals.tell(request, refusal)
     else:
         messages.success(
             request, _("The invitation of %(email)s was sent again.") % {"email": invitation.email}
@@ -210,23 +199,13 @@ def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
         return redirect(desk.home)  # where the button is
     try:
         invitation = services.withdraw_invitation(desk.place, pk, by=desk.user)
-    except errors.NoSuchInvitation as error:
-        raise Http404(error.message) from error
-    except errors.TenantError as error:
-        messages.error(request, error.message)
+    except Refusal as refusal:
+        refusals.tell(request, refusal)
     else:
         messages.success(
             request, _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
         )
     return redirect(desk.home)
-
-
-def _find(desk: Desk, pk: int) -> Any:
-    """Raises what gives the 404 page, for another place's people too."""
-    try:
-        return services.member(desk.place, pk, by=desk.user)
-    except errors.NoSuchMember as error:
-        raise Http404(error.message) from error
 
 
 def _reach(row: Membership | Invitation, known: Container[Any]) -> str:
@@ -242,11 +221,3 @@ def _reach(row: Membership | Invitation, known: Container[Any]) -> str:
 
 def _name(row: Membership) -> str:
     return str(row.user.get_display_name())
-
-
-def _show(form: RoleForm, error: errors.TenantError | ValidationError) -> None:
-    if isinstance(error, ValidationError):
-        form.add_error("email", error)
-        return
-    field = FIELD_OF.get(type(error))
-    form.add_error(field if field in form.fields else None, error.message)

@@ -8,11 +8,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.errors import Refusal
+from portal.console.frame import refusals
 from portal.console.people import members
 from portal.console.people.members import Desk
 from tenants import identity, services
 from tenants.access import Right, require
-from tenants.identity.errors import OtherIdentityProvider
 
 
 @require_safe
@@ -37,8 +38,8 @@ def identity_provider(request: Any) -> HttpResponse:
     service = request.POST.get("service", "")
     try:
         services.consent_to_identity_provider(request.customer, given=given, service=service, by=request.user)
-    except OtherIdentityProvider as error:
-        messages.error(request, error.message)
+    except Refusal as refusal:
+        refusals.tell(request, refusal)
     else:
         messages.success(
             request,

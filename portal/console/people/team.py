@@ -6,9 +6,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.errors import Refusal
+from portal.console.frame import refusals
 from portal.console.people import members
 from portal.console.people.members import Desk
-from tenants import errors, services
+from tenants import services
 from tenants.access import Right, providers_of, require, rights_of
 from tenants.models import Provider
 
@@ -61,8 +63,8 @@ def security(request: HttpRequest) -> HttpResponse:
     required = wanted == "on"
     try:
         services.set_security_policy(desk.provider, require_second_factor=required, by=desk.user)
-    except errors.OwnSecondFactorMissing as error:
-        messages.error(request, error.message)
+    except Refusal as refusal:
+        refusals.tell(request, refusal)
     else:
         messages.success(
             request,

@@ -10,15 +10,30 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from tests.tenants.kit import text
+
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "the organization's own password"
 CLIENT_ID, CLIENT_SECRET = "gatehouse", "a-secret-between-two-sites"
 START = "/accounts/organization/"
+PAGE = "/team/identity-provider/"
+OWNER = "operator@northwind.example"
+ADMIN = "admin@acme.example"
 
 
 def callback(slug: str, host: str = "portal.localhost") -> str:
     """What is registered there."""
     return f"http://{host}/accounts/oidc/{slug}/login/callback/"
+
+
+def is_refused(answer: Any, visitor: Any, words: str, status: int = 403) -> bool:
+    return answer.status_code == status and words in text(answer) and not visitor.is_signed_in
+
+
+def with_an_app(user: Any) -> None:
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+    TOTP.activate(user, generate_totp_secret())
 
 
 class OpenIDProvider:

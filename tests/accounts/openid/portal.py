@@ -83,6 +83,19 @@ def fabrikams(playground: None, proves: Any, cast: Any, openid: OpenIDProvider) 
     return proves(made, cast.rival)
 
 
+@pytest.fixture
+def typed(openid: OpenIDProvider, playground: None) -> dict[str, str]:
+    """What an owner types on the page."""
+    return {
+        "kind": "oidc",
+        "issuer": openid.issuer,
+        "tenant": "",
+        "client_id": "gatehouse",
+        "client_secret": CLIENT_SECRET,
+        "email_domains": "northwind.example\n@Acme.example",
+    }
+
+
 class WayIn:
     """One browser's way through our sign-in and theirs."""
 

@@ -240,11 +240,11 @@ def test_each_place_reads_who_was_switched_off_and_on(saved, cast, acme, globex)
     saved(cast.stranger, active=False)
     events = AuditEvent.objects.filter(action__startswith="person.switched").order_by("pk")
     assert {(event.action, event.customer_id, event.target_name) for event in events} == {
-        ("person.switched_off", acme.pk, cast.viewer.email),
-        ("person.switched_off", globex.pk, cast.viewer.email),
-        ("person.switched_on", acme.pk, cast.viewer.email),
-        ("person.switched_on", globex.pk, cast.viewer.email),
-        ("person.switched_off", None, cast.stranger.email),
+        ("person.switched-off", acme.pk, cast.viewer.email),
+        ("person.switched-off", globex.pk, cast.viewer.email),
+        ("person.switched-on", acme.pk, cast.viewer.email),
+        ("person.switched-on", globex.pk, cast.viewer.email),
+        ("person.switched-off", None, cast.stranger.email),
     }
     assert {event.actor_email for event in events} == {cast.staff.email}
     assert len(events) == 5
@@ -290,11 +290,11 @@ def test_staff_switch_an_identity_provider_off_and_the_trail_tells(admin, cast, 
     northwinds = identity_provider("northwind", active=True)
     page = f"/admin/tenants/identityprovider/{northwinds.pk}/change/"
     admin.post(page, {"active": "on"})
-    assert not AuditEvent.objects.filter(action__startswith="identity_provider")
+    assert not AuditEvent.objects.filter(action__startswith="identity-provider")
     admin.post(page, {})
     northwinds.refresh_from_db()
     assert not northwinds.active
-    event = AuditEvent.objects.filter(action="identity_provider.switched_off").get()
+    event = AuditEvent.objects.filter(action="identity-provider.switched-off").get()
     assert (event.actor_email, event.provider_id) == (cast.staff.email, northwinds.provider_id)
 
 

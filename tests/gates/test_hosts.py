@@ -8,7 +8,7 @@ from accounts.actors import SYSTEM
 from tenants.models import AuditEvent
 from tenants.services import remove_membership
 from tests.cast import PASSWORD
-from tests.tenants.probe_urls import search_path
+from tests.gates.probe_urls import search_path
 
 STRANGERS = ["mallory", "rival", "staff", "stranger"]
 PAGES = ["/", "/mailboxes/", "/mailboxes/new/", "/settings/", "/accounts/login/", "/no/such/page/"]
@@ -16,7 +16,7 @@ PAGES = ["/", "/mailboxes/", "/mailboxes/new/", "/settings/", "/accounts/login/"
 
 @pytest.fixture
 def probe(settings):
-    settings.ROOT_URLCONF = settings.PUBLIC_SCHEMA_URLCONF = "tests.tenants.probe_urls"
+    settings.ROOT_URLCONF = settings.PUBLIC_SCHEMA_URLCONF = "tests.gates.probe_urls"
 
 
 def at(host, **options):

@@ -1,13 +1,10 @@
-"""The post: what workers mail of what a block does, as the recipients get it. And somebody with an authenticator app."""
+"""The post: what workers mail of what a block does, as the recipients get it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 from accounts.tasks import send_mails
-from tests.accounts.factors import Clock, sets_up_an_app
 
 
 class Post:
@@ -25,14 +22,3 @@ class Post:
             yield sent
         send_mails()
         sent += self._outbox[before:]
-
-
-@pytest.fixture
-def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Post:
-    return Post(mailoutbox, django_capture_on_commit_callbacks)
-
-
-@pytest.fixture
-def with_app(cast: Any, client_for: Any, clock: Clock) -> str:
-    """Acme's admin with an authenticator app; gives the app's secret."""
-    return sets_up_an_app(client_for(cast.admin), clock)

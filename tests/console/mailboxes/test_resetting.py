@@ -137,7 +137,7 @@ def test_a_mistyped_password_is_told_apart_from_a_wrong_one(
         assert "aria-invalid" in page.inputs[reset.path]["current_password"]
     assert "A wrong current password was typed for the mailbox" in activity_of(reset)
     assert "A wrong earlier" not in activity_of(reset)
-    events = AuditEvent.objects.filter(action="mailbox.password_refused").order_by("pk")
+    events = AuditEvent.objects.filter(action="mailbox.password-refused").order_by("pk")
     assert [(event.actor_email, event.data["mistyped"]) for event in events] == [
         ("admin@acme.example", True),
         ("admin@acme.example", True),
@@ -257,7 +257,7 @@ def test_a_second_press_of_ok_resets_nothing_more(
     assert "The password has been reset already." in Page(reset.client.get(url)).text
     assert len(jobs()) == 1
     assert collect(password_on(page)) == MAILS
-    assert AuditEvent.objects.filter(action="mailbox.password_reset").count() == 1
+    assert AuditEvent.objects.filter(action="mailbox.password-reset").count() == 1
 
 
 def test_an_expired_page_leads_back_to_the_first_step(

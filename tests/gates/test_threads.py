@@ -14,7 +14,7 @@ PAGES = (*TELL, "/crash/", "/broken/", "/stream/")
 
 
 def test_each_request_sees_its_own_schema_whatever_went_before(committed_db, cast, client_for, settings):
-    settings.ROOT_URLCONF = "tests.tenants.probe_urls"
+    settings.ROOT_URLCONF = "tests.gates.probe_urls"
     wrong = []
 
     def visit(seed):
@@ -51,7 +51,7 @@ def test_the_schema_is_sent_once_and_again_after_what_takes_it_back(
     committed_db, cast, client_for, settings, page
 ):
     """One connection, as a thread keeps it: each customer's request after another's, and after a rollback."""
-    settings.ROOT_URLCONF = "tests.tenants.probe_urls"
+    settings.ROOT_URLCONF = "tests.gates.probe_urls"
     for host in ("acme", "globex", "globex", "acme"):
         with CaptureQueriesContext(connection) as statements:
             assert client_for(cast.owner, host=host).get(page).content.decode() == f"c_{host}, public"

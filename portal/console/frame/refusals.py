@@ -1,0 +1,43 @@
+"""Where pages say what a verb refuses: beside the field that it is about, above the form, or on the page to come.
+
+A view names a kind of refusal only where it decides something by it; all others are one `except Refusal`.
+"""
+
+from http import HTTPStatus
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from accounts.errors import Refusal
+
+# What no other words in the form would mend. portal.gates.refusals has pages for it.
+BEYOND_THE_FORM = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+
+
+def show(form: forms.BaseForm, refusal: Refusal) -> None:
+    """Beside its field if the form shows that one, else above the form.
+
+    Raises the refusal again if it is no matter of what was typed: the thing is not there, or not this person's.
+    """
+    _pass_on(refusal)
+    field = form.fields.get(refusal.field)
+    seen = field is not None and not field.widget.is_hidden
+    form.add_error(refusal.field if seen else None, worded(refusal))
+
+
+def tell(request: HttpRequest, refusal: Refusal) -> None:
+    """On the page to come, for buttons without a form. Raises the refusal again as show() does."""
+    _pass_on(refusal)
+    messages.error(request, refusal.message)
+
+
+def worded(refusal: Refusal) -> ValidationError:
+    """As Django's forms have it, for what they check before a verb is called."""
+    return ValidationError(refusal.message, code=refusal.code)
+
+
+def _pass_on(refusal: Refusal) -> None:
+    if not refusal.field and refusal.status in BEYOND_THE_FORM:
+        raise refusal

@@ -6,11 +6,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 # Names stay what they are in every language.
-NAMES = {"Gatehouse", "Office 365", "UTC"}
+NAMES = {"Gatehouse", "Office 365", "Rosetta", "UTC"}
 READ_ALOUD_OR_SHOWN = {"alt", "title", "placeholder", "aria-label", "aria-description"}
 
+# The block is the inside of an attribute, though it stands outside of every element.
 TAGS = re.compile(
-    r"{%-?\s*(blocktrans(?:late)?|comment)\b.*?%}.*?{%\s*end\1\s*%}|{%.*?%}|{{.*?}}|{#.*?#}", re.DOTALL
+    r"{%-?\s*(blocktrans(?:late)?|comment)\b.*?%}.*?{%\s*end\1\s*%}"
+    r"|{% block body_class %}.*?{% endblock\b.*?%}|{%.*?%}|{{.*?}}|{#.*?#}",
+    re.DOTALL,
 )
 # Words, and the signs that not every language writes as English does: “33 %”, “Art :”, “،”.
 TEXT = re.compile(r"[^\W\d_]{2,}|[%:;,?!]")

@@ -12,6 +12,7 @@ ADMIN = [
     "/admin/tenants/provider/add/",
     "/admin/tenants/customer/",
     "/admin/tenants/auditevent/",
+    "/rosetta/files/project/",
 ]
 PAGES = [
     *(("owner", None, path) for path in BASE),

@@ -27,7 +27,9 @@ ELSEWHERE = {
     "refused.html": "no link leads there; built as 404.html",
     "signin/two_sessions.html": "no link leads there; built as 404.html",
     "admin/base_site.html": "Django's administration",
+    "rosetta/base.html": "Rosetta's frame",
     "rosetta/file-list.html": "Rosetta's page",
+    "frame/administration.html": "of both",
     "socialaccount/onward.html": "leads on at once; looked at in test_identity_provider.py",
 }
 SHOWN = Path(os.environ["GATEHOUSE_STATE_DIR"]) / "shown"  # all processes of a run share it

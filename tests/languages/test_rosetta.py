@@ -43,6 +43,20 @@ def test_staff_and_translators_find_the_catalogs_and_nobody_else_does(client_for
     assert client_for(cast.admin).get(FILES).status_code == 404, "customers' hosts have no such page"
 
 
+@pytest.mark.parametrize("path", ["/admin/", FILES])
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
+def test_what_libraries_draw_has_our_look_and_the_readers_language(
+    client_for, cast, locale, path, language, direction
+):
+    page = client_for(cast.staff, None).get(path, headers={"accept-language": language}).content.decode()
+    assert re.search(rf'<html lang="{language}"\s+dir="{direction}"', page)
+    for file in ("tokens.css", "admin.css", "icons.svg#mark"):
+        assert f"/static/portal/{file}" in page
+    assert page.index("portal/admin.css") > page.index("admin/css/base.css"), (
+        "ours counts where both say something"
+    )
+
+
 @pytest.fixture
 def save(client_for, translator, locale):
     """The translator looks for a text and saves another translation; what the page then says."""

@@ -88,7 +88,7 @@ def looking(page, language, too_wide, texts):
     def look(step):
         assert page.get_attribute("html", "lang") == language
         texts.update({words(text): step for text in page.evaluate(TEXTS)})
-        for closed in page.query_selector_all("details:not([open]).card"):
+        for closed in page.query_selector_all("details:not([open]):not(.menu)"):
             closed.evaluate("card => { card.open = true }")
         for direction in ("rtl", "ltr"):
             page.evaluate("to => { document.documentElement.dir = to }", direction)

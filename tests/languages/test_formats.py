@@ -73,8 +73,8 @@ def test_times_are_written_as_the_language_does(reader, mailbox, language, date,
 @EACH
 def test_numbers_are_written_as_the_language_does(reader, mailbox, language, date, time, number):
     browser = reader(language)
-    assert re.search(rf'class="num">\s*{number}\s*<', browser.get("/mailboxes/").content.decode())
-    assert f"{number} " in browser.get(f"/mailboxes/{mailbox.pk}/").content.decode()
+    assert re.search(rf'class="n"[^>]*>\s*{number}\s*<', browser.get("/mailboxes/").content.decode())
+    assert f"<b>{number}</b> " in browser.get(f"/mailboxes/{mailbox.pk}/").content.decode()
     asking = browser.get(f"/mailboxes/{mailbox.pk}/reset-password/").content.decode()
     assert asking.count(number) >= 2, "in what becomes of the mail, too"
 

@@ -53,7 +53,7 @@ def index(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @vary_on_headers("HX-Request")
 def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """A mailbox: its address, how it is, what came and went, and how to set up the senders and the archiver."""
+    """A mailbox, in tabs: how it is, how to set up the senders and the archiver, which jobs there were."""
     try:
         mailbox = services.mailbox_for(request.user, request.customer, pk, Right.VIEW_MAILBOXES)
     except errors.NoSuchMailbox:
@@ -65,6 +65,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "activity": activity,
         "seen_activity": seen,
         "awaiting": _awaits_news(mailbox, activity),
+        "tab": request.GET.get("tab"),
     }
     if asks_for_a_part(request):
         return part(request, "mailboxes/detail.html#activity", context, seen=seen)
@@ -74,6 +75,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     deleting = mailbox.status == Mailbox.Status.DELETING
     context |= {
         "jobs": jobs,
+        "tab": _tab(request, deleting, jobs),
         "deleting": deleting,
         "long_suspension": _suspended_for_long(mailbox),
         "refusals": services.refusals_of(request.customer, mailbox, by=request.user),
@@ -103,6 +105,13 @@ def _listed(mailbox: Any) -> tuple[Any, ...]:
         mailbox.last_collection_at,
         job and (job.pk, *shown_of(services.progress(job))),
     )
+
+
+def _tab(request: ConsoleRequest, deleting: bool, jobs: list[Job]) -> str:
+    """The tab that is asked for, if there is one: nobody sets up what is being deleted."""
+    shown = {"setup": not deleting, "jobs": bool(jobs)}
+    asked = request.GET.get("tab", "")
+    return asked if shown.get(asked) else "overview"
 
 
 def _awaits_news(mailbox: Mailbox, activity: services.Activity) -> bool:

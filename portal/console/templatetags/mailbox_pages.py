@@ -1,5 +1,6 @@
 """What the console's templates need beyond Django's own tags."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -7,8 +8,8 @@ from django import template
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
-from django.utils.formats import number_format
-from django.utils.html import format_html
+from django.utils.formats import localize, number_format
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
@@ -63,12 +64,23 @@ def status_badge(mailbox: Mailbox, calm: bool = False) -> SafeString:
 
 
 @register.simple_tag
-def job_badge(progress: services.Progress) -> SafeString:
-    """A job's state by shape and word; what is under way turns."""
+def job_badge(progress: services.Progress, calm: bool = False) -> SafeString:
+    """A job's state by shape and word; what is under way turns. In lists what is done is calm."""
     look = PAUSED if progress.next_try_at else JOB_LOOKS.get(Job.State(progress.job.state), UNDER_WAY)
     tone, picture = look
     turns = "spin" if look == UNDER_WAY else ""
-    return format_html('<span class="badge {}">{}{}</span>', tone, icon(picture, turns), progress.state)
+    quiet = " calm" if calm and tone == "ok" else ""
+    return format_html(
+        '<span class="badge {}{}">{}{}</span>', tone, quiet, icon(picture, turns), progress.state
+    )
+
+
+@register.filter
+def stressing(sentence: str, number: int) -> SafeString:
+    """The sentence with its number set as a figure, wherever the language puts it."""
+    shown = conditional_escape(sentence)
+    figure = rf"(?<!\d)(?<!\d[.,\s]){re.escape(localize(number))}(?![.,\s]?\d)"
+    return SafeString(re.sub(figure, r"<b>\g<0></b>", shown, count=1))
 
 
 @register.filter

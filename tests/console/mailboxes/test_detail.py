@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -15,6 +16,7 @@ from mailboxes.models import Mailbox, TallyChange
 from mailboxes.services import delivery
 from tests.cast import Cast
 from tests.console.kit import Page
+from tests.pages import follows, read, text_of
 
 HTMX = {"HX-Request": "true"}
 
@@ -25,7 +27,7 @@ def poll(response: Any) -> str | None:
 
 
 def test_the_page_holds_the_address_and_the_guide_with_real_values(admin: Client, acme_mailbox: Any) -> None:
-    page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/"))
+    page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/?tab=setup"))
     address = acme_mailbox.address
     values = {
         "address": address,
@@ -50,12 +52,13 @@ def test_the_page_holds_the_address_and_the_guide_with_real_values(admin: Client
 
 def test_port_25_needs_no_forwarding(admin: Client, acme_mailbox: Any, settings: Any) -> None:
     settings.SMTP_PORT = 25
-    page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/"))
+    page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/?tab=setup"))
+    assert "Port, encryption" in page.text, "the guides stand there"
     assert "delivers to port 25 only" not in page.text
 
 
 def test_every_copy_button_has_something_to_copy(admin: Client, acme_mailbox: Any) -> None:
-    response = admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/")
+    response = admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/?tab=setup")
     targets = re.findall(r'data-copy="#([^"]+)"', response.content.decode())
     assert len(targets) == len(set(targets)) > 10
     assert set(targets) <= set(Page(response).texts)
@@ -88,6 +91,30 @@ def test_the_first_mail_and_the_first_collection_show_live_and_then_the_page_res
     response = admin.get(again, headers=HTMX)
     assert "First collection done" in Page(response).texts["activity"]
     assert poll(response) is None
+
+
+def test_who_sets_a_mailbox_up_sees_the_first_mail_beside_the_guide(admin: Client, acme_mailbox: Any) -> None:
+    overview = admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/")
+    again = poll(follows(overview, "Set-up"))
+    assert again is not None
+    again = again.replace("&amp;", "&")
+    assert admin.get(again, headers=HTMX).status_code == 204, "nothing new"
+    delivery.deliver(
+        [delivery.resolve(acme_mailbox.address, peer="192.0.2.1")],
+        [b"Subject: one\r\n\r\n"],
+        trace=lambda _: b"",
+    )
+    told = Page(admin.get(again, headers=HTMX)).texts["activity"]
+    assert "First mail received" in told
+    assert "Waiting" not in told, "the figures stand on the other tab"
+
+
+@pytest.mark.parametrize("tab", ["jobs", "keys", ""])
+def test_a_tab_that_is_not_there_is_the_overview(admin: Client, acme_mailbox: Any, tab: str) -> None:
+    page = admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/", {"tab": tab})
+    (current,) = read(page).xpath("//nav[@class='tabs no-print']/a[@aria-current='page']")
+    assert text_of(current) == "Overview"
+    assert "Last mail in" in Page(page).texts["activity"]
 
 
 def test_a_page_that_watches_a_mailbox_till_it_is_gone_leads_to_the_certificate_and_says_so_once(

@@ -22,7 +22,7 @@ from tenants.models import WorkerAnswer
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
-from tests.pages import presses
+from tests.pages import follows, presses
 
 HTMX = {"HX-Request": "true"}
 
@@ -148,9 +148,9 @@ def test_the_mailboxs_page_shows_it_while_it_runs(
     assert "0 of 3 messages" in Page(response).texts["progress"]
     assert (poll(response) or "").startswith(url)
     work()
-    page = Page(admin.get(mailbox_url))
-    assert "progress" not in page.texts
-    assert page.links["Re-encryption"] == url
+    page = admin.get(mailbox_url)
+    assert "progress" not in Page(page).texts
+    assert Page(follows(page, "Jobs")).links["Re-encryption"] == url
 
 
 def test_the_list_shows_a_bar_and_watches_while_a_job_runs(
@@ -168,7 +168,7 @@ def test_the_list_shows_a_bar_and_watches_while_a_job_runs(
     assert poll(response, "3s") is None
     page = Page(response)
     assert "Re-encryption" not in page.text
-    assert page.links["Name, address"] == "?q=mbx&sort=name", "the headings lead to whole pages"
+    assert page.links["Name"] == "?q=mbx&sort=name", "the headings lead to whole pages"
 
 
 def test_the_list_shows_all_that_is_new(

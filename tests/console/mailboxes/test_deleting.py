@@ -163,7 +163,7 @@ def test_nothing_deleted_yet(admin: Client) -> None:
 
 def test_the_deleted_are_listed_and_found(admin: Client, deleted: str, acme_mailbox: OpenMailbox) -> None:
     page = Page(admin.get("/mailboxes/deleted/"))
-    for words in (NAME, acme_mailbox.address, "admin@acme.example", f"{timezone.now():%-d %b %Y}"):
+    for words in (NAME, acme_mailbox.address, "admin@acme.example", "just now"):
         assert words in page.text
     assert page.links[f": {NAME}"] == deleted
     for query in (

@@ -104,7 +104,7 @@ def confirms_the_new_password(page):
 
 def opens_the_deletion(page):
     """From the mailbox's page, where it stands apart from what is done every day."""
-    page.get_by_text("More", exact=True).click()
+    page.locator("summary", has_text="More").click()
     page.get_by_role("link", name="Delete").click()
 
 
@@ -174,7 +174,7 @@ def test_a_reset_with_the_current_password_opens_all_mail_at_once_and_shuts_the_
         visitor.sees("this password is shown only now")
         page.emulate_media(media="print")
         assert page.is_visible("text=hand-over sheet. Keep it as you keep a key.")
-        assert page.is_visible("#generated-password")
+        assert page.is_visible(".doc .secret-value")
         assert page.is_hidden("#ok")
         page.emulate_media(media="screen")
         assert page.is_disabled("#ok")

@@ -1,12 +1,29 @@
-"""The frame around every page, which leads to one's own settings."""
+"""The frame around every page: where one is, the way to other customers, and to one's own settings."""
 
 import re
 
 import pytest
 from django.template.loader import render_to_string
 
+from accounts.actors import SYSTEM
+from tenants.services import add_membership
+from tests.pages import read, text_of
+
 SETTINGS = "/settings/"
 HOSTS = ["acme", None]
+SWITCHER = "//form[@action='/switch/']"
+
+
+def marked(answer):
+    """The places that the rail marks, and how."""
+    found = read(answer).xpath("//nav[@aria-label='Pages']//a[@aria-current]")
+    return {text_of(one): one.get("aria-current") for one in found}
+
+
+def found(answer):
+    """Customers to go to, and where one lands."""
+    links = read(answer).xpath("//main//ul[@class='switch-list']//a")
+    return {text_of(link.xpath("span[@dir]")[0]): link.get("href") for link in links}
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -51,3 +68,58 @@ def test_the_door_names_no_customer_and_no_provider(cast, acme, client_for, path
     page = client_for().get(path).content.decode()
     assert '<div class="door">' in page
     assert acme.name not in page.replace("acme.portal", "") and acme.provider.name not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/mailboxes/", {"Mailboxes": "page"}),
+        ("/mailboxes/new/", {"Mailboxes": "true"}),
+        ("/people/invite/", {"People": "true"}),
+        ("/activity/?q=x", {"Activity": "page"}),
+        ("/switch/?from=/people/invite/", {"People": "true"}),
+        ("/settings/", {}),
+    ],
+)
+def test_the_place_in_which_a_page_lies_is_marked(cast, client_for, path, place):
+    assert marked(client_for(cast.owner).get(path)) == place
+
+
+@pytest.mark.parametrize("path", ["/mailboxes/", "/people/", "/activity/"])
+def test_who_serves_several_customers_may_switch_and_a_customers_own_people_see_no_switcher(
+    cast, client_for, path
+):
+    for operator in (cast.owner, cast.auditor):
+        assert read(client_for(operator).get(path)).xpath(SWITCHER)
+    for own in (cast.admin, cast.viewer):
+        page = read(client_for(own).get(path))
+        assert not page.xpath(SWITCHER) and not page.xpath("//a[contains(@href, '/customers/')]")
+
+
+def test_who_has_a_role_at_two_customers_may_switch_between_them(cast, globex, client_for):
+    add_membership(cast.viewer, customer=globex, role="viewer", by=SYSTEM)
+    assert read(client_for(cast.viewer).get("/people/")).xpath(SWITCHER)
+    assert set(found(client_for(cast.viewer).get("/switch/"))) == {"Acme", "Globex"}
+
+
+def test_nobody_finds_a_customer_whom_they_may_not_enter(cast, client_for):
+    assert set(found(client_for(cast.owner).get("/switch/"))) == {"Acme", "Globex"}
+    assert found(client_for(cast.owner).get("/switch/", {"q": "initech"})) == {}
+    assert found(client_for(cast.mallory, "globex").get("/switch/", {"q": "acme"})) == {}
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ("/people/", "/people/"),
+        ("/people/7/remove/", "/people/"),
+        ("/activity/", "/activity/"),
+        ("/mailboxes/jobs/1/", "/mailboxes/"),
+        ("/settings/", "/mailboxes/"),
+        ("https://evil.example/people/", "/mailboxes/"),
+        ("", "/mailboxes/"),
+    ],
+)
+def test_one_lands_on_the_page_of_the_same_kind(cast, client_for, here, there):
+    answer = client_for(cast.owner).get("/switch/", {"q": "globex", "from": here})
+    assert found(answer) == {"Globex": f"http://globex.portal.localhost{there}"}

@@ -188,6 +188,7 @@ BASE = (
         "invitation_accept": Line(EVERYBODY, get=MISSING, post=MISSING),  # nobody has come by a link
         "home": _own(get=AWAY),
         "customers": _own(),
+        "switch": _own(),
         # A provider's own
         "activity": Line(PROVIDERS),
         "activity_csv": Line(PROVIDERS),
@@ -220,6 +221,7 @@ CUSTOMER = ACCOUNTS | {
     "organization_sign_in": Line(EVERYBODY, get=AWAY, post=AWAY),  # it is begun on the operators' host
     "openid_connect_callback": Line(EVERYBODY, get=MISSING, of="identity provider"),
     "home": _own(get=AWAY, post=AWAY),
+    "switch": Line(READERS),
     "activity": Line(READERS),
     "activity_csv": Line(READERS),
     "people": Line(READERS),

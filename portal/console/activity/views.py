@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from portal.console.activity import file
+from portal.console.activity import feed, file
 from portal.gates.links import console_url
 from tenants import activity
 from tenants.activity.words import Kind
@@ -108,16 +108,26 @@ def _page(request: HttpRequest, trail: activity.Trail, link: Callable[[activity.
     filters = request.GET.copy()
     for moving in ("before", "after"):
         filters.pop(moving, None)
+
+    def told(entry: activity.Entry) -> dict[str, Any]:
+        return {
+            "entry": entry,
+            "what": entry.sentence_html(link(entry)),
+            "console": console_url(entry.customer, request, "/activity/") if entry.customer else "",
+        }
+
     context = {
         "question": question,
         "page": page,
-        "rows": [
+        "days": [
             {
-                "entry": entry,
-                "what": entry.sentence_html(link(entry)),
-                "console": console_url(entry.customer, request, "/activity/") if entry.customer else "",
+                "title": day.title,
+                "lines": [
+                    told(line.entry) | {"glyph": line.glyph, "like_it": [told(each) for each in line.like_it]}
+                    for line in day.lines
+                ],
             }
-            for entry in page.entries
+            for day in feed.by_days(page.entries)
         ],
         "across": bool(trail.providers),
         "filters": filters.urlencode(),

@@ -6,10 +6,11 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from portal.console.frame.lists import column, searched
+from portal.console.frame.lists import searched
+from portal.console.frame.parts import asks_for_a_part
+from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
 from tenants import services
 from tenants.access import customers_of, providers_of
@@ -58,11 +59,6 @@ def customers(request: HttpRequest) -> HttpResponse:
         ],
         "search": search,
         "sort": sort,
-        "columns": [
-            column(_("Name"), "name", sort),
-            column(_("Host"), "", sort),
-            column(_("Mailboxes"), "mailboxes", sort, numeric=True),
-        ],
         "show_provider": providers_of(request.user).count() > 1,
         "anything": bool(page.paginator.count) or customers_of(request.user).exists(),
     }
@@ -70,10 +66,10 @@ def customers(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def switch(request: HttpRequest) -> HttpResponse:
+def switch(request: ConsoleRequest) -> HttpResponse:
     """From one customer to another: ?q= searches, ?from= is the page that one is on and goes on to there.
 
-    The frame asks for the part of it that lists them; without scripts it is a page.
+    The frame asks for the list alone; without scripts it is a page.
     """
     search = searched(request)
     found = services.list_customers(by=request.user, search=search)[: SWITCHER_LENGTH + 1]
@@ -85,4 +81,5 @@ def switch(request: HttpRequest) -> HttpResponse:
         "search": search,
         "from": here,
     }
-    return render(request, "customers/switch.html", context)
+    page = "customers/found.html" if asks_for_a_part(request) else "customers/switch.html"
+    return render(request, page, context)

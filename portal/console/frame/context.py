@@ -46,7 +46,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, Any]]:
-    """The pages that the person may go to from any page of this host: name, url, and whether one is there now."""
+    """The pages that the person may go to from any page of this host: name, url, icon, and as `current` what
+    aria-current says of it: "page" there, "true" on a page below it.
+    """
     if rights:
         wanted = [
             (_("Mailboxes"), "mailboxes:list", "inbox", Right.VIEW_MAILBOXES in rights),
@@ -62,11 +64,18 @@ def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, An
             (_("Team"), "team", "users", Right.VIEW_TEAM in at_providers),
             (_("Activity"), "activity", "activity", Right.VIEW_TEAM_ACTIVITY in at_providers),
         ]
+    here = _whence(request)
     found = []
     for name, view, icon, allowed in wanted:
         if allowed and (url := _url_of(view)):
-            found.append({"name": name, "url": url, "icon": icon, "current": request.path.startswith(url)})
+            current = ("page" if request.path == url else "true") if here.startswith(url) else ""
+            found.append({"name": name, "url": url, "icon": icon, "current": current})
     return found
+
+
+def _whence(request: HttpRequest) -> str:
+    """The path, or on the way to another customer that of the page from which one goes there."""
+    return request.GET.get("from", "") if request.path == _url_of("switch") else request.path
 
 
 def _is_elsewhere(request: HttpRequest) -> bool:

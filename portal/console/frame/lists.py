@@ -1,7 +1,5 @@
 """What the lists of customers and of people have in common."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -22,14 +20,3 @@ def searched(request: HttpRequest) -> str:
             % {"words": SEARCH_WORDS, "letters": SEARCH_LENGTH},
         )
     return " ".join(words[:SEARCH_WORDS])
-
-
-def column(title: Any, key: str, sort: str, *, numeric: bool = False) -> dict[str, Any]:
-    """A head cell: its link sorts by it, or the other way round when the list is sorted by it already."""
-    order = {key: "ascending", f"-{key}": "descending"}.get(sort, "") if key else ""
-    return {
-        "title": title,
-        "numeric": numeric,
-        "order": order,
-        "link": f"-{key}" if order == "ascending" else key,
-    }

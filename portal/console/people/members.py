@@ -14,11 +14,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import pgettext
 
 from accounts.errors import Refusal
 from portal.console.frame import refusals
-from portal.console.frame.lists import column, searched
+from portal.console.frame.lists import searched
 from portal.console.people.forms import ALL, SOME, InviteForm, RoleForm
 from portal.gates.links import base_url
 from tenants import errors, services
@@ -27,12 +27,6 @@ from tenants.models import Customer, Invitation, Membership, Provider
 from tenants.services.authority import limit_of
 
 PAGE_LENGTH = 50
-COLUMNS = [
-    ("name", gettext_lazy("Name, address")),
-    ("role", gettext_lazy("Role")),
-    ("second_factor", gettext_lazy("Second factor")),
-    ("last_login", gettext_lazy("Last sign-in")),
-]
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,6 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
         ],
         "q": search,
         "sort": sort,
-        "columns": [column(title, key, sort) for key, title in COLUMNS],
     }
     return render(request, template, context | more)
 

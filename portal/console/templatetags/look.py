@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from django import template
 from django.templatetags.static import static
@@ -33,6 +34,23 @@ def _icon(name: str, extra: str) -> SafeString:
         static("portal/icons.svg"),
         name,
     )
+
+
+@register.inclusion_tag("frame/column.html", takes_context=True)
+def column(context: dict[str, Any], key: str, label: str, first: str = "", kind: str = "") -> dict[str, Any]:
+    """A column's heading that sorts by it, and the other way round when pressed again.
+
+    `first` is "-" for columns whose large or late values are asked for first; `kind` is the cell's class.
+    """
+    sort = context["sort"]
+    up, down = key, f"-{key}"
+    following = {up: down, down: up}.get(sort, first + key)
+    order = {up: "ascending", down: "descending"}.get(sort, "")
+    query = context["request"].GET.copy()
+    query["sort"] = following
+    query.pop("page", None)
+    query.pop("seen", None)  # of the table that asks for itself again
+    return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
 
 
 @register.simple_tag
@@ -86,9 +104,9 @@ def relative(at: datetime) -> str:
 
 @register.simple_tag
 def tile(name: str, extra: str = "") -> SafeString:
-    """An arch with a name's first letters, to be found again by its colour; `extra` is "face" for people."""
+    """An arch with a name's first letters, to be found again by its colour; `extra` is "face" for people, and "tile-l" for large."""
     words = name.split()
-    letters = "".join(word[0] for word in words[: 2 if extra == "face" else 1]).upper()
+    letters = "".join(word[0] for word in words[: 2 if "face" in extra else 1]).upper()
     return format_html(
         '<span class="tile tile-{}{}" aria-hidden="true">{}</span>',
         sum(map(ord, name)) % TILES + 1,

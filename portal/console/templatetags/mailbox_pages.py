@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from typing import Any
 
 from django import template
 from django.template.defaultfilters import filesizeformat
@@ -34,23 +33,6 @@ UNDER_WAY, PAUSED = ("info", "loader-circle"), ("warn", "hourglass")
 
 MINUTE, HOUR = 60, 3600  # seconds
 KIBIBYTE = 1024  # bytes, from which on a size is rounded
-
-
-@register.inclusion_tag("mailboxes/column.html", takes_context=True)
-def column(context: dict[str, Any], key: str, label: str, first: str = "", kind: str = "") -> dict[str, Any]:
-    """A column's heading that sorts by it, and the other way round when pressed again.
-
-    `first` is "-" for columns whose large or late values are asked for first; `kind` is the cell's class.
-    """
-    sort = context["sort"]
-    up, down = key, f"-{key}"
-    following = {up: down, down: up}.get(sort, first + key)
-    order = {up: "ascending", down: "descending"}.get(sort, "")
-    query = context["request"].GET.copy()
-    query["sort"] = following
-    query.pop("page", None)
-    query.pop("seen", None)  # of the table that asks for itself again
-    return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
 
 
 @register.simple_tag

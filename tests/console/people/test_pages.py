@@ -1,6 +1,5 @@
 """Team and People: the pages as people use them, and as others try to."""
 
-import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -36,13 +35,17 @@ def team(client_for):
 
 def names(answer):
     """Who stands in the list, in its order."""
-    table = text(answer).split('<h2 id="invited">')[0]
-    return re.findall(r'<div class="muted mono">(.*?)</div>', table)
+    rows = read(answer).xpath("//table[@aria-label='People']//tbody//th")
+    return [text_of(row).rpartition(" ")[2] for row in rows]
+
+
+def invited(answer):
+    return [text_of(row) for row in read(answer).xpath("//table[@aria-labelledby='invited']//tbody//th")]
 
 
 def row_of(answer, email):
-    (row,) = (row for row in text(answer).split("<tr>") if email in row and "<td" in row)
-    return row
+    (row,) = (row for row in read(answer).xpath("//tbody/tr") if email in text_of(row))
+    return text_of(row)
 
 
 # --- The list ---
@@ -52,10 +55,10 @@ def test_the_list_shows_role_last_sign_in_second_factor_and_reach(cast, team, no
     page = team(cast.owner).get(TEAM)
     mine, other = row_of(page, cast.owner.email), row_of(page, cast.auditor.email)
     assert "(you)" in mine
-    assert ">no<" in mine
-    assert ">all<" in mine
-    assert "<time" in mine  # signed in just now
-    assert ">yes<" in other
+    assert mine.endswith(" no")
+    assert " all " in mine
+    assert "just now" in mine
+    assert other.endswith(" yes")
     assert "Auditor" in other
     assert "not yet" in other
     assert "Acme" in other
@@ -81,7 +84,7 @@ def test_a_limit_of_which_no_customer_is_left_is_not_shown_as_all(cast, team):
     limit_to(cast.auditor.memberships.get(), [])
     row = row_of(team(cast.owner).get(TEAM), cast.auditor.email)
     assert "no customer" in row
-    assert ">all<" not in row
+    assert "all" not in row.split()
 
 
 def test_each_time_is_on_the_readers_clock_and_names_its_zone(cast, team, northwind):
@@ -91,7 +94,7 @@ def test_each_time_is_on_the_readers_clock_and_names_its_zone(cast, team, northw
     client = team(cast.owner)
     page = client.get(TEAM)
     for answer in (page, follows(page, cast.owner.get_display_name())):
-        times = [text_of(time) for time in read(answer).xpath("//main//time")]
+        times = [time.get("title") for time in read(answer).xpath("//main//time")]
         assert len(times) == 2, "signed in and invited; signed in and here since"
         assert all(time.endswith(" IST") for time in times), times
 
@@ -152,9 +155,9 @@ def test_the_invited_have_pages_too(cast, team, northwind):
         for n in range(51)
     )
     client = team(cast.owner)
-    assert text(client.get(TEAM)).count("@northwind.example</span>") == 50
-    assert text(client.get(TEAM, {"invited": 2})).count("@northwind.example</span>") == 1
-    assert text(client.get(TEAM, {"q": "i07"})).count("@northwind.example</span>") == 1
+    assert len(invited(client.get(TEAM))) == 50
+    assert len(invited(client.get(TEAM, {"invited": 2}))) == 1
+    assert invited(client.get(TEAM, {"q": "i07"})) == ["i07@northwind.example"]
 
 
 def test_the_number_of_queries_does_not_grow_with_the_people(cast, team, northwind):

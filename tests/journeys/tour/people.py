@@ -14,6 +14,14 @@ def people(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     manage(visitor, look, "/people/", stage.customer.slug, company.admin)
     visitor.page.goto(visitor.url("/people/?page=2", stage.empty.slug))
     look("many people")
+    visitor.page.goto(visitor.url("/switch/?from=/people/", stage.customer.slug))
+    look("another customer")
+    visitor.page.goto(visitor.url("/switch/?q=nothing", stage.customer.slug))
+    look("no such customer")
+    visitor.page.goto(visitor.url("/people/", stage.customer.slug))
+    visitor.page.evaluate("document.querySelector('.switcher').open = true")
+    visitor.page.wait_for_selector("#switch-found a", state="attached")
+    look("the switcher")
 
 
 def manage(visitor: Any, look: Look, home: str, customer: str | None, newest: Any) -> None:

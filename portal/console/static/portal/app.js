@@ -41,12 +41,23 @@ document.addEventListener("click", async (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const field = document.querySelector(".bar [type=search]");
+    if (!field || event.target.closest("input, textarea, select")) return; // there it is a letter like others
+    field.focus();
+    event.preventDefault();
+  }
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
 });
+
+// Who opens a menu in which one finds by typing wants to type.
+document.addEventListener("toggle", (event) => {
+  if (event.target.open) event.target.querySelector(".menu-body [type=search]")?.focus();
+}, true);
 
 // A part of the page that is renewed takes the element with it that has the focus. htmx gives it back to the one with
 // the same id; if there is none any more, it goes to the nearest part around it that is still there.

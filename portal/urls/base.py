@@ -17,6 +17,7 @@ from django.views.generic import RedirectView
 
 from portal.console.activity import urls as activity
 from portal.console.customers import urls as customers
+from portal.console.frame.gallery import parts
 from portal.console.people import urls as people
 from portal.languages.translators import no_such_page
 
@@ -46,6 +47,7 @@ urlpatterns = [
     path("", include(people.base)),
     path("", include("portal.console.identity_provider.urls")),
     path("", include(activity.base)),
+    path("parts/", parts, name="parts"),
     path("admin/", admin.site.urls),
     re_path(
         r"^rosetta/files/(?P<whose>all|django|third-party)/(?P<rest>.*)$", no_such_page, name="rosetta-others"

@@ -20,6 +20,7 @@ PHONE = {"width": 360, "height": 740}
 ENGLISH, *OTHERS = [code for code, name in settings.LANGUAGES]
 LONG = os.environ.get("GATEHOUSE_LONG") == "1"
 WALKED = {part: OTHERS if LONG else [OTHERS[number % len(OTHERS)]] for number, part in enumerate(tour.PARTS)}
+WALKED |= {part: [] for part in tour.IN_ENGLISH_ALONE}
 
 # Codes, addresses and passwords are no texts, and what stands in <noscript> is none to a browser with scripts.
 TEXTS = """() => {

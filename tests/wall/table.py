@@ -189,6 +189,7 @@ BASE = (
         "home": _own(get=AWAY),
         "customers": _own(),
         "switch": _own(),
+        "parts": Line(frozenset(), refusal=MISSING),  # for developers: it is in the demo only
         # A provider's own
         "activity": Line(PROVIDERS),
         "activity_csv": Line(PROVIDERS),

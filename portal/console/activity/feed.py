@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from tenants.activity import Entry
 from tenants.activity.words import WORDINGS, Kind
+from tenants.models import spelled_now
 
 BURST = timedelta(hours=1)  # what lies further apart was not done in one go
 
@@ -52,10 +53,9 @@ class Line:
     @property
     def glyph(self) -> tuple[str, str]:
         """Picture and colour."""
-        action = self.entry.event.action
+        action = spelled_now(self.entry.event.action)
         kind = WORDINGS[action].kind if action in WORDINGS else Kind.OTHER
-        # Old events have names of more than one word with another dash.
-        return GLYPHS.get(action.replace("_", "-"), (PICTURES[kind], ""))
+        return GLYPHS.get(action, (PICTURES[kind], ""))
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,4 @@ def _alike(first: Entry, entry: Entry) -> bool:
 def _what(entry: Entry) -> tuple[object, ...]:
     event = entry.event
     by = (event.actor_id, event.actor_email, event.actor_side, event.vouched_by, entry.who.name)
-    return event.action, by, event.target_type, event.customer_id, event.provider_id
+    return spelled_now(event.action), by, event.target_type, event.customer_id, event.provider_id

@@ -1,0 +1,22 @@
+"""The page of all parts, for developers."""
+
+import re
+
+from portal.languages.catalogs import ROOT
+from tests.pages import read
+
+STYLES = ROOT / "portal" / "console" / "static" / "portal"
+
+
+def test_developers_see_every_part_in_the_order_of_the_stylesheet(cast, client_for, settings):
+    settings.DEMO = True
+    parts = re.findall(r"/\* --- ([^:]*?)(?:: .*)? --- \*/", (STYLES / "parts.css").read_text())
+    page = read(client_for(cast.viewer, None).get("/parts/"))
+    assert [heading.text.strip() for heading in page.xpath("//main//h2")] == [*parts, "Charts"]
+
+
+def test_there_is_no_such_page_but_in_the_demo(cast, client_for, settings):
+    settings.DEMO = False
+    assert client_for(cast.owner, None).get("/parts/").status_code == 404
+    settings.DEMO = True
+    assert client_for(cast.owner).get("/parts/").status_code == 404  # on a customer's host

@@ -65,6 +65,9 @@ def test_whatever_is_said_of_a_mailbox_is_asked_by_the_form_and_told_by_its_labe
     lengths = {name: Mailbox._meta.get_field(name).max_length for name in said}
     assert {name: field.max_length for name, field in asked.items()} == lengths
     assert said - LABELS.keys() == set()
+    assert {name: refusal.field for name, refusal in Mailbox.DETAILS.items()} == {
+        n: n for n in Mailbox.DETAILS
+    }
 
 
 def test_the_form_says_what_a_suspension_costs_before_anybody_suspends(admin: Client, url: str) -> None:

@@ -54,6 +54,8 @@ def test_a_name_can_change_its_case_but_not_be_somebody_elses(edit, make_mailbox
         ({"name": " "}, errors.InvalidName),
         ({"name": "x" * 101}, errors.InvalidName),
         ({"description": "two\nlines"}, errors.InvalidDescription),
+        ({"description": "x" * 501}, errors.InvalidDescription),
+        ({"colour": "red"}, TypeError),
         ({"status": "suspended", "reason": "x" * 501}, errors.InvalidReason),
         ({"status": "deleting"}, errors.UnknownStatus),
     ],

@@ -1,6 +1,7 @@
 """What documents say of the code is still so."""
 
 import re
+import tomllib
 
 import pytest
 from django.conf import settings
@@ -14,6 +15,8 @@ TEST = re.compile(r"^(?:async )?def test_(\w+)", re.MULTILINE)
 
 # `V10.4.1 to V10.4.11`, of the standard's requirements
 REQUIREMENTS = re.compile(r"V(\d+\.\d+)\.(\d+)(?: to V\1\.(\d+))?")
+ROOMS = "accounts|tenants|mailboxes|gateway|portal|tests|docs|benchmarks"
+PLACE = re.compile(rf"`((?:{ROOMS})/[\w/.-]*(?:\.\w+|/))`")
 LINK = re.compile(r"\]\(([^)\s:]+)\)")  # without a scheme
 
 
@@ -67,6 +70,24 @@ def test_links_between_documents_lead_somewhere():
             if not there.exists() or (anchor and anchor not in anchors(there.read_text())):
                 broken.append(f"{document.relative_to(ROOT)}: {link}")
     assert len(documents) > 10 and broken == []
+
+
+def test_files_and_folders_that_documents_name_are_there():
+    named = {
+        (document.name, path)
+        for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+        if document.name != "CHANGELOG.md"  # which tells of what was
+        for path in PLACE.findall(document.read_text())
+    }
+    assert len(named) > 100
+    assert sorted((document, path) for document, path in named if not (ROOT / path).exists()) == []
+
+
+def test_every_import_contract_is_explained():
+    contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    names = [contract["name"] for contract in contracts]
+    architecture = read("docs/architecture.md")
+    assert [name for name in names if f"| {name} |" not in architecture] == []
 
 
 def test_every_check_of_the_settings_is_explained():

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import Refusal
 from mailboxes import errors, services
 from portal.console.frame import refusals
-from portal.console.mailboxes.forms import ConfirmForm, NewForm
+from portal.console.mailboxes.forms import ConfirmForm, MailboxForm, NewForm
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right, require
 
@@ -58,7 +58,7 @@ def _offer(request: ConsoleRequest) -> HttpResponse:
 def _confirm(request: ConsoleRequest) -> HttpResponse:
     form = ConfirmForm(request.POST)
     form.is_valid()  # it asks for nothing that could be missing
-    brought = {name: form.cleaned_data.get(name, "") for name in ("token", "name", "description")}
+    brought = {name: form.cleaned_data.get(name, "") for name in ("token", *MailboxForm.base_fields)}
     understood = bool(form.cleaned_data.get("understood"))
     try:
         mailbox = services.accept(request.customer, by=request.user, understood=understood, **brought)
@@ -66,7 +66,7 @@ def _confirm(request: ConsoleRequest) -> HttpResponse:
         messages.info(request, error.message)
         return redirect("mailboxes:detail", pk=error.mailbox_id)
     except (errors.OfferExpired, errors.OfferAltered) as error:
-        again = NewForm(initial={"name": brought["name"], "description": brought["description"]})
+        again = NewForm(initial=brought)
         return render(request, "mailboxes/new.html", {"form": again, "refusal": error.message})
     except Refusal as refusal:
         form.ask_again(refusal)

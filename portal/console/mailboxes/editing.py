@@ -12,7 +12,7 @@ from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Mailbox
 from portal.console.frame import refusals
-from portal.console.mailboxes.forms import EditForm
+from portal.console.mailboxes.forms import EditForm, MailboxForm
 from portal.console.mailboxes.guards import to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
@@ -28,8 +28,7 @@ def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         return _save(request, mailbox)
     form = EditForm(
         initial={
-            "name": mailbox.name,
-            "description": mailbox.description,
+            **{name: getattr(mailbox, name) for name in MailboxForm.base_fields},
             "status": _wanted(request) or mailbox.status,
             "reason": mailbox.suspension_reason,
         }

@@ -35,7 +35,7 @@ class SheetForm(forms.Form):
 
 
 class MailboxForm(forms.Form):
-    """What a mailbox is called."""
+    """What a mailbox is called, and what people say of it: every field here is asked at creation and edit alike."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -51,11 +51,15 @@ class MailboxForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
+    @property
+    def of_the_mailbox(self) -> list[forms.BoundField]:
+        return [self[name] for name in MailboxForm.base_fields]
+
 
 class NewForm(MailboxForm, SheetForm):
     """Step 1 of creating a mailbox."""
 
-    field_order = ("name", "description", "sheet_language")
+    field_order = (*MailboxForm.base_fields, "sheet_language")
 
 
 class EditForm(MailboxForm):
@@ -92,10 +96,17 @@ class UnderstoodForm(forms.Form):
 
 
 class ConfirmForm(UnderstoodForm):
-    """Step 2 of creating a mailbox: name and description travel along."""
+    """Step 2 of creating a mailbox: what was said of it travels along."""
 
-    name = forms.CharField(label=_("Name"), required=False, widget=forms.HiddenInput)
-    description = forms.CharField(label=_("Description"), required=False, widget=forms.HiddenInput)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, asked in MailboxForm.base_fields.items():
+            self.fields[name] = forms.CharField(label=asked.label, required=False, widget=forms.HiddenInput)
+
+    @property
+    def asked_again(self) -> list[forms.BoundField]:
+        """What is refused of that, and shown for this reason."""
+        return [field for field in self.visible_fields() if field.name in MailboxForm.base_fields]
 
     def ask_again(self, refusal: Refusal) -> None:
         """Show what is refused, and the field that it is about, if that one travelled hidden."""

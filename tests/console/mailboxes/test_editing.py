@@ -11,6 +11,8 @@ from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.models import Mailbox
+from portal.console.mailboxes.forms import MailboxForm
+from tenants.activity.words import LABELS
 from tenants.models import AuditEvent
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
@@ -54,6 +56,18 @@ def test_name_and_description_are_changed_and_the_trail_knows_from_what(
     assert event.actor_email == "admin@acme.example"
     assert event.data["before"] == {"name": "Office 365 Journal", "description": ""}
     assert event.data["after"] == {"name": "Journal 2", "description": "Branch office"}
+
+
+def test_whatever_is_said_of_a_mailbox_is_asked_by_the_form_and_told_by_its_label() -> None:
+    said = {"name", *Mailbox.DETAILS}
+    asked: dict[str, Any] = dict(MailboxForm.base_fields)
+    assert set(asked) == said
+    lengths = {name: Mailbox._meta.get_field(name).max_length for name in said}
+    assert {name: field.max_length for name, field in asked.items()} == lengths
+    assert said - LABELS.keys() == set()
+    assert {name: refusal.field for name, refusal in Mailbox.DETAILS.items()} == {
+        n: n for n in Mailbox.DETAILS
+    }
 
 
 def test_the_form_says_what_a_suspension_costs_before_anybody_suspends(admin: Client, url: str) -> None:

@@ -8,7 +8,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import services
+from accounts import second_factor, services
 from accounts.models import User
 from portal.console.own.forms import SettingsForm
 
@@ -25,7 +25,8 @@ def own_settings(request: HttpRequest) -> HttpResponse:
         with translation.override(user.language or translation.get_language_from_request(request)):
             messages.success(request, _("Your settings are saved."))
         return redirect(_onward(request) if "ok" in request.POST else "settings")
-    return render(request, "own/settings.html", {"form": form, "onward": _onward(request)})
+    known = {"form": form, "onward": _onward(request), "factors": second_factor.overview_of(user)}
+    return render(request, "own/settings.html", known)
 
 
 def _onward(request: HttpRequest) -> str:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.utils import timezone
 
 from accounts.models import User
@@ -228,3 +229,14 @@ def test_strangers_are_asked_to_sign_in(db, client_for, path):
     assert client.get(SETTINGS + path)["Location"] == f"/accounts/login/?next=/settings/{path}"
     answer = client.post(SETTINGS + path, {"current_password": PASSWORD, "session": "all", "language": "de"})
     assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next=/settings/{path}")
+
+
+def test_the_settings_say_which_second_factors_are_on(cast, client_for):
+    def badges():
+        page = client_for(cast.admin).get(SETTINGS).content.decode()
+        return re.findall(r'<span class="badge ok">.*?</svg>([^<]+)</span>', page)
+
+    assert badges() == []
+    for kind in (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN):
+        Authenticator.objects.create(user=cast.admin, type=kind, data={})
+    assert badges() == ["Passkeys", "Authenticator app"]

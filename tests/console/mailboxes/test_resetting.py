@@ -135,6 +135,7 @@ def test_a_mistyped_password_is_told_apart_from_a_wrong_one(
     for page in (mistyped, short, wrong):
         assert "generated-password" not in page.texts
         assert "aria-invalid" in page.inputs[reset.path]["current_password"]
+        assert shown(page.answer, "Show the new password")["way"] == "with", "what is wrong stands open"
     assert "A wrong current password was typed for the mailbox" in activity_of(reset)
     assert "A wrong earlier" not in activity_of(reset)
     events = AuditEvent.objects.filter(action="mailbox.password-refused").order_by("pk")
@@ -168,11 +169,20 @@ def test_without_the_current_password_the_page_says_how_many_messages_are_concer
     assert "locked_mail" not in page.sent_by(reset.path), "nothing is chosen for anybody"
 
 
+def test_which_way_is_open_decides_nothing(reset: TwoSteps, acme_mailbox: OpenMailbox, fill: Any) -> None:
+    fill(*MAILS)
+    page = reset.asks(current_password=acme_mailbox.password, way="without")
+    assert "The new password opens everything that waits here" in page.text
+    page = reset.asks(locked_mail="keep", way="with")
+    assert "2 messages that wait here stay locked when you press OK" in page.text
+
+
 def test_whoever_chooses_nothing_is_asked_again(reset: TwoSteps, fill: Any) -> None:
     fill(*MAILS)
     page = reset.asks(current_password="")
     assert "Choose whether to keep or to delete it." in page.texts["id_locked_mail_error"]
     assert "generated-password" not in page.texts
+    assert shown(page.answer, "Show the new password")["way"] == "without", "what is wrong stands open"
 
 
 def test_the_current_password_and_the_deletion_of_what_it_opens_are_not_taken_together(

@@ -24,7 +24,7 @@ WALKED |= {part: [] for part in tour.IN_ENGLISH_ALONE}
 
 # Codes, addresses and passwords are no texts, and what stands in <noscript> is none to a browser with scripts.
 TEXTS = """() => {
-  const silent = "script, style, noscript, pre, code, .mono, .secret, [name=time_zone]";
+  const silent = "script, style, noscript, pre, code, .mono, .secret, .tile, [name=time_zone]";
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   const texts = [];
   while (walker.nextNode()) {

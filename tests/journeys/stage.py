@@ -24,7 +24,12 @@ Meanwhile = Callable[[Callable[[], Any]], Any]
 
 # Data, not texts: the same in every language.
 OWNER, ADMIN, VIEWER, GUEST = "Olga Petrowa", "Adam Nowak", "Vito Bianchi", "Nora Lindqvist"
-PROVIDER, CUSTOMER, EMPTY_CUSTOMER = "Northwind IT", "Contoso", "Tailspin"
+VIEWER += "-Donaudampfschifffahrtsgesellschaftskapitän"  # knows no spaces either
+PROVIDER, CUSTOMER, EMPTY_CUSTOMER = (
+    "Northwind IT",
+    "Contoso",
+    "Tailspin-" + "Spielwarenvertriebsgesellschaft" * 2,
+)
 NAME = "Rechtsabteilungsjournalpostfachnachfolger-" * 2  # knows no spaces
 CROWD = 60  # more than fit one page
 DESCRIPTION = "Vorratsdatenspeicherungsverantwortlichkeit " * 2  # lists show 120 characters

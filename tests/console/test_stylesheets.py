@@ -1,0 +1,68 @@
+"""Templates and stylesheets know each other: no class is spoken of by one alone."""
+
+import re
+
+from portal.languages.catalogs import ROOT
+
+CONSOLE = ROOT / "portal" / "console"
+STYLES = CONSOLE / "static" / "portal"
+GALLERY = CONSOLE / "templates" / "frame" / "gallery.html"
+ELSEWHERE = ("admin", "rosetta")  # pages of libraries, which bring classes of their own
+
+# Classes that only name an element.
+NAMES_ONLY = {"person": "the menu by which a page tells that somebody has signed in"}
+
+CLASS = re.compile(r"\.(-?[A-Za-z][\w-]*)")
+
+
+def styled():
+    """Classes in the selectors of our stylesheets."""
+    found = set()
+    for path in STYLES.glob("*.css"):
+        if path.stem in ELSEWHERE:
+            continue
+        css = re.sub(r"/\*.*?\*/|\"[^\"]*\"", "", path.read_text(), flags=re.DOTALL)
+        for selector in re.findall(r"([^{};]+)\{", css):
+            if not selector.strip().startswith("@"):
+                found |= set(CLASS.findall(selector))
+    return found
+
+
+def pages(but=()):
+    for path in sorted((CONSOLE / "templates").rglob("*.html")):
+        if path.relative_to(CONSOLE / "templates").parts[0] not in ELSEWHERE and path not in but:
+            yield path.read_text()
+
+
+def worn(but=()):
+    """Classes that stand in templates, and in the attributes that tags and fields write."""
+    found = set()
+    texts = [*pages(but), *(path.read_text() for path in CONSOLE.rglob("*.py"))]
+    for text in texts:
+        for value in re.findall(r"""class=\\?["']((?:{%.*?%}|{{.*?}}|[^"'])*)""", text, flags=re.DOTALL):
+            spoken = re.sub(r"{%.*?%}|{{.*?}}|{}", " ", value, flags=re.DOTALL)
+            found |= set(spoken.split())
+    # Of names that code composes the beginning stands there.
+    return {name for name in found if not name.endswith("-")} | {
+        name for name in styled() for begun in found if begun.endswith("-") and name.startswith(begun)
+    }
+
+
+def handed_over(but=()):
+    """Words that may become classes: what templates hand to tags and includes, and what tags and views choose from."""
+    tags = [tag for page in pages(but) for tag in re.findall(r"{%.*?%}|{{.*?}}", page, flags=re.DOTALL)]
+    code = [
+        path.read_text() for path in [*CONSOLE.glob("templatetags/*.py"), CONSOLE / "activity" / "feed.py"]
+    ]
+    quoted = [part for text in [*tags, *code] for part in re.findall(r"""["']([\w -]+)["']""", text)]
+    return {word for part in quoted for word in part.split()}
+
+
+def test_every_class_of_a_page_is_in_a_stylesheet():
+    assert sorted(worn() - styled() - NAMES_ONLY.keys()) == []
+    assert sorted(NAMES_ONLY.keys() & styled()) == []
+
+
+def test_every_class_of_a_stylesheet_is_on_a_page():
+    on_pages = worn([GALLERY]) | handed_over([GALLERY])
+    assert sorted(styled() - on_pages) == []

@@ -9,9 +9,6 @@ STYLES = CONSOLE / "static" / "portal"
 GALLERY = CONSOLE / "templates" / "frame" / "gallery.html"
 ELSEWHERE = ("admin", "rosetta")  # pages of libraries, which bring classes of their own
 
-# Classes that only name an element.
-NAMES_ONLY = {"person": "the menu by which a page tells that somebody has signed in"}
-
 CLASS = re.compile(r"\.(-?[A-Za-z][\w-]*)")
 
 
@@ -59,8 +56,7 @@ def handed_over(but=()):
 
 
 def test_every_class_of_a_page_is_in_a_stylesheet():
-    assert sorted(worn() - styled() - NAMES_ONLY.keys()) == []
-    assert sorted(NAMES_ONLY.keys() & styled()) == []
+    assert sorted(worn() - styled()) == []
 
 
 def test_every_class_of_a_stylesheet_is_on_a_page():

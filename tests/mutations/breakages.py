@@ -607,6 +607,28 @@ BREAKAGES = (
         "folded = visible(name).casefold()",
         "mailboxes/test_names.py::test_a_name_that_looks_like_anothers_is_taken",
     ),
+    # --- Pages ---
+    _breaks(
+        "The switcher asks for the list alone, or what is typed changes another list",
+        "portal/console/customers/views.py",
+        '"customers/found.html" if asks_for_a_part(request) else "customers/switch.html"',
+        '"customers/switch.html"',
+        "journeys/test_switching.py::test_an_operator_finds_another_customer_by_typing_and_stays_on_the_page_of_that_kind",
+    ),
+    _breaks(
+        "A burst of acts that are one line ends after an hour",
+        "portal/console/activity/feed.py",
+        " and abs(first.event.at - entry.event.at) <= BURST",
+        "",
+        "console/activity/test_feed.py::test_a_burst_lasts_an_hour_from_its_newest_and_no_longer",
+    ),
+    _breaks(
+        "A chart says its figures on each day",
+        "portal/console/frame/charts.py",
+        'said = [f"{one.name} {figure}" for one, figure in zip(series, figures, strict=True)]',
+        "said = [one.name for one in series]",
+        "console/test_charts.py::test_a_plot_says_its_figures_in_words_on_each_day_and_as_a_table",
+    ),
     # --- Settings ---
     _breaks(
         "A name server that is none is named at once",

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from portal.console.frame.lists import searched
-from portal.console.frame.parts import asks_for_a_part
+from portal.console.frame.live import asks_for_a_part
 from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
 from tenants import services
@@ -47,8 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def customers(request: HttpRequest) -> HttpResponse:
     """The customers that the person may enter: ?q= searches name and host, ?sort= orders them, ?page= counts."""
     search = searched(request)
-    sort = request.GET.get("sort", "")
-    sort = sort if sort.removeprefix("-") in services.CUSTOMER_SORTS else "name"
+    sort = request.GET.get("sort", "name")
     found = services.list_customers(by=request.user, search=search, sort=sort)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     stopped = services.stopped_jobs(page, by=request.user)

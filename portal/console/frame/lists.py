@@ -1,4 +1,4 @@
-"""What the lists of customers and of people have in common."""
+"""What the pages with a list have in common."""
 
 from django.contrib import messages
 from django.http import HttpRequest

@@ -16,7 +16,7 @@ from mailboxes import errors, services
 from mailboxes.models import Job
 from mailboxes.services.jobs import RIGHT_OF
 from portal.console.frame import refusals
-from portal.console.frame.parts import asks_for_a_part, fingerprint, part
+from portal.console.frame.live import asks_for_a_part, fingerprint, part
 from portal.console.mailboxes.forms import RetryForm
 from portal.gates.hosts import ConsoleRequest
 from tenants import answering

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from django.db import connection
 from django.template.loader import render_to_string
+from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
 from tenants.services import add_membership
@@ -94,6 +96,17 @@ def test_who_serves_several_customers_may_switch_and_a_customers_own_people_see_
     for own in (cast.admin, cast.viewer):
         page = read(client_for(own).get(path))
         assert not page.xpath(SWITCHER) and not page.xpath("//a[contains(@href, '/customers/')]")
+
+
+def test_the_frame_asks_the_database_once_where_one_may_go(cast, client_for):
+    asked = {}
+    for who in (cast.owner, cast.admin):
+        client = client_for(who)
+        client.get("/mailboxes/new/")
+        with CaptureQueriesContext(connection) as queries:
+            client.get("/mailboxes/new/")
+        asked[who.email] = len(queries)
+    assert len(set(asked.values())) == 1, asked
 
 
 def test_who_has_a_role_at_two_customers_may_switch_between_them(cast, globex, client_for):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Exists
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.gates.links import base_url
 from tenants.access import Right, customers_of, providers_of, rights_of
+from tenants.models import Customer
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -31,12 +33,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "places": SimpleLazyObject(lambda: _places(request, rights)) if known else [],
     }
     if customer is not None:
-        at_provider = SimpleLazyObject(lambda: _works_for(request.user, customer.provider))
+        beyond = SimpleLazyObject(lambda: _beyond(request.user, customer))
         context |= {
-            "at_provider": at_provider,
-            "may_switch": SimpleLazyObject(
-                lambda: bool(at_provider) or _enters_others(request.user, customer)
-            ),
+            "at_provider": SimpleLazyObject(lambda: beyond[0]),
+            "may_switch": SimpleLazyObject(lambda: beyond[0] or beyond[1]),
             "search_at": _url_of("mailboxes:list"),
             "search_for": _("Find a mailbox"),
         }
@@ -82,12 +82,14 @@ def _is_elsewhere(request: HttpRequest) -> bool:
     return bool(getattr(request, "customer", None) or getattr(request, "host_is_unknown", False))
 
 
-def _works_for(user: Any, provider: Any) -> bool:
-    return providers_of(user).filter(pk=provider.pk).exists()
+def _beyond(user: Any, customer: Customer) -> tuple[bool, bool]:
+    """Whether the person works for the customer's provider, and whether they may enter other customers.
 
-
-def _enters_others(user: Any, customer: Any) -> bool:
-    return customers_of(user).exclude(pk=customer.pk).exists()
+    In one question: every page has a frame.
+    """
+    works_there = providers_of(user).filter(pk=customer.provider_id)
+    others = customers_of(user).exclude(pk=customer.pk)
+    return Customer.objects.filter(pk=customer.pk).values_list(Exists(works_there), Exists(others)).get()
 
 
 def _url_of(view: str) -> str:

@@ -2,7 +2,6 @@
 
 from tenants.services.authority import check_owner_stays, check_role, givable_roles, may_found, may_manage
 from tenants.services.customers import (
-    CUSTOMER_SORTS,
     create_customer,
     create_provider,
     customer_by_slug,
@@ -45,7 +44,6 @@ from tenants.services.standing import change_person, may_change_address
 from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
-    "CUSTOMER_SORTS",
     "WayIn",
     "accept_invitation",
     "accept_invitation_as_newcomer",

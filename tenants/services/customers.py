@@ -20,8 +20,8 @@ from tenants.tasks import refill_spares
 
 log = logging.getLogger(__name__)
 
-# By what customers are sorted; the primary key makes the order of equals stable over pages.
-CUSTOMER_SORTS = {"name": ("name", "pk"), "mailboxes": ("mailboxes", "name", "pk")}
+# What ?sort= may say; the primary key makes the order of equals stable over pages.
+SORTABLE = {"name": ("name", "pk"), "mailboxes": ("mailboxes", "name", "pk")}
 
 
 @transaction.atomic(durable=True)
@@ -106,11 +106,14 @@ def edit_customer(
 def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet[Customer]:
     """Those whom `by` may enter, each with its number of `mailboxes`. `search` is a part of name or host.
 
-    `sort` is one of CUSTOMER_SORTS, with a dash before it from the other end.
+    `sort` is one of SORTABLE, with "-" for descending.
     """
     alive = ~Q(directory_entries__status=DirectoryEntry.Status.RETIRED)
     counted = access.customers_of(by).annotate(mailboxes=Count("directory_entries", filter=alive))
-    key, *ties = CUSTOMER_SORTS[sort.removeprefix("-")]
+    field = sort.removeprefix("-")
+    if field not in SORTABLE:
+        field = sort = "name"
+    key, *ties = SORTABLE[field]
     found = counted.order_by(f"-{key}" if sort.startswith("-") else key, *ties).select_related("provider")
     if not search:
         return found

@@ -5,7 +5,7 @@ from django.template import Context, Template
 from django.urls import path
 
 from mailboxes.models import Mailbox
-from portal.urls import customer as urls_customer
+from portal.urls import customer
 
 TABLE = Template(
     "<table>{% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.address }}</td></tr>{% endfor %}</table>"
@@ -16,4 +16,4 @@ def bare(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(TABLE.render(Context({"rows": Mailbox.objects.order_by("name")})))
 
 
-urlpatterns = [*urls_customer.urlpatterns, path("bare/", bare)]
+urlpatterns = [*customer.urlpatterns, path("bare/", bare)]

@@ -12,8 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import SYSTEM, Actor, System
 from accounts.services import create_person
-from tenants import access, audit
-from tenants import notices as staff_notices
+from tenants import access, audit, notices
 from tenants.access import ROLE_RIGHTS, Right
 from tenants.errors import AlreadyMember, NoSuchMember
 from tenants.models import Customer, Membership, Provider
@@ -228,4 +227,4 @@ def _record(action: str, membership: Membership, *, by: Actor, as_staff: bool, *
         data=data | ({"as_staff": True} if by_staff else {}),
     )
     if by_staff:
-        staff_notices.announce(event)
+        notices.announce(event)

@@ -8,8 +8,7 @@ from django.db import transaction
 from accounts.actors import SYSTEM, Actor
 from accounts.models import User
 from accounts.services import reset_link
-from tenants import access
-from tenants import notices as staff_notices
+from tenants import access, notices
 from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
 from tenants.models import Membership, Provider
 from tenants.services.authority import lock
@@ -45,7 +44,7 @@ def let_in(
         removed, _by_model = Authenticator.objects.filter(user=user).delete()
     if owner_of is not None:
         _make_owner(user, owner_of, by=by)
-    staff_notices.record("person.let-in", user, by=by, data={"second_factors_removed": removed})
+    notices.record("person.let-in", user, by=by, data={"second_factors_removed": removed})
     return WayIn(user, reset_link(user, by=SYSTEM), removed)
 
 

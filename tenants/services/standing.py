@@ -14,8 +14,7 @@ from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, save_settings, void_reset_links
-from tenants import audit
-from tenants import notices as staff_notices
+from tenants import audit, notices
 from tenants.access import PLATFORM, Right, require, rights_of
 from tenants.errors import NotAllowed, PersonExists
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
@@ -67,7 +66,7 @@ def change_person(
     if after:
         User.objects.filter(pk=current.pk).update(**access)
         current.groups.set(groups)
-        staff_notices.record("person.access-changed", current, by=by, data={"before": before, "after": after})
+        notices.record("person.access-changed", current, by=by, data={"before": before, "after": after})
     if is_active != current.is_active:
         (reopen if is_active else close)(current, by=by)
     _change_details(current, by=by, name=name, language=language, time_zone=time_zone, theme=theme)
@@ -119,7 +118,7 @@ def _change_address(user: User, email: str, *, by: Actor) -> None:
             User.objects.filter(pk=user.pk).update(email=email)
     except IntegrityError as error:
         raise PersonExists(email=email) from error
-    staff_notices.record("person.address-changed", user, by=by, data={"before": before, "email": email})
+    notices.record("person.address-changed", user, by=by, data={"before": before, "email": email})
 
 
 def _invitations_of(user: User) -> Any:

@@ -6,8 +6,7 @@ from django.db.models import QuerySet
 from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
-from tenants import access
-from tenants import notices as staff_notices
+from tenants import access, notices
 from tenants.errors import NotAllowed
 from tenants.models import Membership
 from tenants.services.authority import Place, check_owner_stays, lock_all, may_change_superusers, place_of
@@ -44,13 +43,13 @@ def close(user: User, *, by: Actor) -> None:
     void_reset_links(user, by=SYSTEM)
     for membership in memberships:
         withdraw_those_of(membership, by=by)
-    staff_notices.record("person.switched-off", user, by=by)
+    notices.record("person.switched-off", user, by=by)
 
 
 def reopen(user: User, *, by: Actor) -> None:
     """switch_on inside another act's transaction."""
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
-        staff_notices.record("person.switched-on", user, by=by)
+        notices.record("person.switched-on", user, by=by)
 
 
 def places_of(user: User) -> list[Place]:

@@ -12,8 +12,7 @@ from django.core.management import CommandError, call_command
 from accounts.actors import SYSTEM
 from accounts.models import PendingMail, User
 from accounts.services import reset_link
-from tenants import notices as staff_notices
-from tenants import services
+from tenants import notices, services
 from tenants.errors import LastOwner, NotAllowed
 from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in
@@ -310,8 +309,8 @@ def test_who_is_let_in_from_the_server_hears_of_it(cast, post):
 
 def test_a_forged_notice_says_nothing_that_the_trail_does_not(cast, acme, mailoutbox):
     for event in AuditEvent.objects.all():
-        staff_notices.send(event.pk)
-    staff_notices.send(10**9)
+        notices.send(event.pk)
+    notices.send(10**9)
     assert mailoutbox == []
 
 

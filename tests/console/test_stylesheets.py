@@ -1,4 +1,4 @@
-"""Templates and stylesheets know each other: no class is spoken of by one alone."""
+"""Templates, stylesheets and pictures know each other: no class, token or picture is spoken of by one alone."""
 
 import re
 
@@ -62,3 +62,25 @@ def test_every_class_of_a_page_is_in_a_stylesheet():
 def test_every_class_of_a_stylesheet_is_on_a_page():
     on_pages = worn([GALLERY]) | handed_over([GALLERY])
     assert sorted(styled() - on_pages) == []
+
+
+def test_every_token_has_a_value_and_a_use():
+    css = "".join(path.read_text() for path in STYLES.glob("*.css") if path.stem not in ELSEWHERE)
+    ours, used = set(re.findall(r"(--[\w-]+):", css)), set(re.findall(r"var\((--[\w-]+)\)", css))
+    used_elsewhere = set(re.findall(r"var\((--[\w-]+)\)", (STYLES / "admin.css").read_text()))
+    assert sorted(used - ours) == []
+    assert sorted(ours - used - used_elsewhere) == []
+
+
+def test_every_picture_is_there_and_on_a_page():
+    there = set(re.findall(r'<symbol id="([\w-]+)"', (STYLES / "icons.svg").read_text()))
+    texts = [*pages(), *(path.read_text() for path in CONSOLE.rglob("*.py"))]
+    shown = {
+        name
+        for text in texts
+        for name in re.findall(r"""{% icon ["']([\w-]+)|icons.svg" %}#([\w-]+)""", text)
+    }
+    named = {name for pair in shown for name in pair if name}
+    assert sorted(named - there) == []
+    chosen = {word for text in texts for word in re.findall(r"""["']([\w-]+)["']""", text)}
+    assert sorted(there - named - chosen) == []

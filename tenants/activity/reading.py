@@ -56,6 +56,10 @@ class Entry:
     def sentence(self) -> str:
         return words.sentence(self.event)
 
+    @property
+    def act(self) -> str:
+        return words.act(self.event)
+
     def sentence_html(self, link: str = "") -> SafeString:
         return words.sentence_html(self.event, link)
 

@@ -329,6 +329,11 @@ def sentence(event: AuditEvent) -> str:
     return str(_template(event)) % _places(event)
 
 
+def act(event: AuditEvent) -> str:
+    """The sentence without its object: what two acts have in common that can be told as one."""
+    return str(_template(event)) % (_places(event) | {"object": MISSING})
+
+
 def sentence_html(event: AuditEvent, link: str = "") -> SafeString:
     """What happened, with the object as a link. Names keep their own writing direction."""
     places: dict[str, SafeString] = defaultdict(lambda: SafeString(MISSING))

@@ -93,11 +93,12 @@ def _day(entry: Entry) -> date:
 
 
 def _alike(first: Entry, entry: Entry) -> bool:
-    """Whether the same one did the same to things of a kind, at the same place and in one go."""
+    """Whether the same one did the same from the same address, to things of a kind at the same place, in one go."""
     return _what(first) == _what(entry) and abs(first.event.at - entry.event.at) <= BURST
 
 
 def _what(entry: Entry) -> tuple[object, ...]:
     event = entry.event
-    by = (event.actor_id, event.actor_email, event.actor_side, event.vouched_by, entry.who.name)
-    return spelled_now(event.action), by, event.target_type, event.customer_id, event.provider_id
+    by = (event.actor_id, event.actor_email, event.actor_side, event.vouched_by, event.origin, entry.who.name)
+    # Not the action alone: a role of owner that is given in a burst of viewers' would stand there unsaid.
+    return spelled_now(event.action), entry.act, by, event.target_type, event.customer_id, event.provider_id

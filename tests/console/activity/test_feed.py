@@ -55,10 +55,24 @@ def test_a_burst_is_one_line_which_shows_the_newest_and_keeps_the_others_in_orde
         {"customer_id": None},
         {"provider_id": 2},
         {"vouched_by": "Northwind IT"},
+        {"origin": "203.0.113.7"},
     ],
 )
 def test_what_differs_in_act_person_kind_or_place_is_a_line_of_its_own(other):
     assert lengths(acted(), acted(1, **other)) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("action", "newer", "older"),
+    [
+        ("membership.changed", {"role": "viewer"}, {"role": "owner"}),
+        ("provider.security-changed", {"require_second_factor": True}, {"require_second_factor": False}),
+        ("mailbox.password-reset", {"with_current_password": True}, {"locked_mail": "delete"}),
+    ],
+)
+def test_acts_of_which_something_else_is_said_do_not_hide_behind_each_other(action, newer, older):
+    assert lengths(acted(action=action, data=newer), acted(1, action=action, data=older)) == [1, 1]
+    assert lengths(acted(action=action, data=newer), acted(1, action=action, data=newer)) == [2]
 
 
 def test_two_who_were_not_signed_in_are_told_apart_by_what_they_are():

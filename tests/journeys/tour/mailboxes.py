@@ -63,6 +63,8 @@ def whole_life(visitor: Any, stage: Any, company: Any, look: Look) -> None:
 
     visitor.signs_in(company.admin.email, PASSWORD)
     life.receives_mail()
+    page.goto(visitor.url(f"{life.url}unlock/", stage.customer.slug))
+    look("nothing is locked")
     look_at(f"{life.url}edit/")
     page.check("[name=status][value=suspended]")
     page.fill("[name=reason]", REASON)

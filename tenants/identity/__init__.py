@@ -1,6 +1,7 @@
 """A provider's identity provider, and the domains that it speaks for."""
 
 from tenants.identity.configuring import (
+    CLIENT_ID_LENGTH,
     Configuration,
     change,
     check,
@@ -18,6 +19,7 @@ from tenants.identity.configuring import (
 )
 
 __all__ = [
+    "CLIENT_ID_LENGTH",
     "Configuration",
     "change",
     "check",

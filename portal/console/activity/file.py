@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 
-from tenants.activity.reading import Asked, Entry, Trail, read_all
+from tenants.activity import Asked, Entry, Trail, read_all
 
 # Spreadsheets run a cell that begins so as a formula (the last four are what they take for the first four). Where a
 # cell begins is for the reader's program to say: it may separate by another sign than we do, and drop blanks and quotes.

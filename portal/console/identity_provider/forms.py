@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressFormField
-from tenants.identity.configuring import CLIENT_ID_LENGTH, Configuration, domains_from
+from tenants.identity import CLIENT_ID_LENGTH, Configuration, domains_from
 from tenants.identity.errors import InvalidTenant, SecretNeeded
 from tenants.models import IdentityProvider
 

@@ -63,9 +63,7 @@ def whole_life(visitor: Any, stage: Any, company: Any, look: Look) -> None:
 
     visitor.signs_in(company.admin.email, PASSWORD)
     life.receives_mail()
-    page.goto(visitor.url(f"{life.url}unlock/", stage.customer.slug))
-    look("nothing is locked")
-    look_at(f"{life.url}edit/")
+    look_at(f"{life.url}unlock/", f"{life.url}edit/")  # nothing is locked yet
     page.check("[name=status][value=suspended]")
     page.fill("[name=reason]", REASON)
     visitor.presses("main form .primary", ".notice.success")

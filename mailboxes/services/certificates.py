@@ -6,7 +6,7 @@ A certificate is the data of the audit event of the deletion, so it outlives the
 import binascii
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -169,11 +169,36 @@ def signed_octets(facts: dict[str, Any]) -> bytes:
 
 
 # --- Finding ---
-def certificates(customer: Customer, *, by: Actor) -> list[Certificate]:
-    """Those of all deleted mailboxes of a customer, newest first. Raises tenants.errors.NotAllowed."""
+# What ?sort= may say.
+SORTABLE: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "name": lambda facts: facts["mailbox"]["name"].casefold(),
+    "requested_by": lambda facts: facts["requested_by"].casefold(),
+    "messages": lambda facts: facts["messages"],
+    "octets": lambda facts: facts["octets"],
+    "finished_at": lambda facts: facts["finished_at"],
+}
+
+
+def certificates(
+    customer: Customer, *, by: Actor, search: str = "", sort: str = "-finished_at"
+) -> list[Certificate]:
+    """Those of a customer's deleted mailboxes that have each word of `search` in name, address or who asked for it.
+
+    `sort` is one of SORTABLE, with "-" for descending; newest first among equals. Raises tenants.errors.NotAllowed.
+    """
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
     trusted = _own_keys()
-    return [_from_event(event, trusted) for event in _events(customer)]
+    every = (_from_event(event, trusted) for event in _events(customer))
+    words = search.casefold().split()
+    found = [each for each in every if all(word in _searched(each.facts) for word in words)]
+    if key := SORTABLE.get(sort.removeprefix("-")):
+        found.sort(key=lambda each: key(each.facts), reverse=sort.startswith("-"))
+    return found
+
+
+def _searched(facts: dict[str, Any]) -> str:
+    mailbox = facts["mailbox"]
+    return f"{mailbox['name']} {mailbox['address']} {facts['requested_by']}".casefold()
 
 
 def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certificate:

@@ -324,12 +324,21 @@ def test_a_deletion_leaves_a_valid_certificate(acme, acme_mailbox, fill, work, c
     assert verify_certificate(certificate.as_json()) == certificate
 
 
-def test_each_customer_has_its_own_newest_first(acme, globex, make_mailbox, work):
+def test_each_customer_has_its_own_newest_first_or_as_asked_for(acme, globex, make_mailbox, work):
     for name in ("First", "Second"):
         delete(make_mailbox(name), work, acme)
     found = services.certificates(acme, by=SYSTEM)
     assert [certificate.facts["mailbox"]["name"] for certificate in found] == ["Second", "First"]
     assert all(certificate.valid for certificate in found)
+    assert services.certificates(acme, by=SYSTEM, search="FIRST mbx-") == found[1:]
+    assert services.certificates(acme, by=SYSTEM, search="third") == []
+    for sort, names in (
+        ("name", ["First", "Second"]),
+        ("-name", ["Second", "First"]),
+        ("x", ["Second", "First"]),
+    ):
+        again = services.certificates(acme, by=SYSTEM, sort=sort)
+        assert [certificate.facts["mailbox"]["name"] for certificate in again] == names
     assert services.certificates(globex, by=SYSTEM) == []
     first = found[1].facts["mailbox"]["id"]
     assert certificate_of(acme, first, by=SYSTEM) == found[1]

@@ -11,6 +11,10 @@ from django.utils.translation import gettext_lazy as _
 NO_LINE = {"Cc", "Zl", "Zp", "Cs"}
 # Embeddings and overrides of direction: what stands behind the name on the page would be turned around with it.
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e")
+# Isolates do that only until they are closed, and keyboards for both directions write them.
+OPENING, CLOSING = frozenset("\u2066\u2067\u2068"), "\u2069"
+MARKS = {"Mn", "Me"}  # accents, vowel signs, circles around a letter
+MARKS_IN_A_ROW = 8  # upon one letter. No script needs as many, and more would paint over the lines around
 # What nobody sees: one of the categories, and whatever theirs is joiners and fillers, selectors of a letter's form, tags
 # and the blank of Braille.
 INVISIBLE = "Cf"
@@ -40,7 +44,24 @@ _EDGES = re.compile(r"^[\W_]+|(?<![\W_])[\W_]+$")
 
 def is_a_line(text: str) -> bool:
     """Whether it stays in its line, and leaves what stands around it as it is."""
-    return not any(char in TURNING or category(char) in NO_LINE for char in text)
+    open_isolates = 0
+    for char in text:
+        if char in TURNING or category(char) in NO_LINE:
+            return False
+        open_isolates += (char in OPENING) - (char == CLOSING)
+        if open_isolates < 0:  # it would close one that stands around the text
+            return False
+    return open_isolates == 0 and not has_tower(text)
+
+
+def has_tower(text: str) -> bool:
+    """Whether more marks stand upon one letter than any script needs."""
+    run = 0
+    for char in normalize("NFKC", visible(text)):
+        run = run + 1 if category(char) in MARKS else 0
+        if run > MARKS_IN_A_ROW:
+            return True
+    return False
 
 
 def addresses_in(text: str) -> set[str]:
@@ -59,8 +80,13 @@ def visible(text: str) -> str:
 
 def validate_name(name: str) -> None:
     """Of a person. Raises ValidationError for line breaks, which in a mail of ours would begin paragraphs that we did not
-    write, and for addresses and telephone numbers, to which such a mail would lead people in our name.
+    write, for addresses and telephone numbers, to which such a mail would lead people in our name, and for marks that
+    would paint over the lines around.
     """
+    if has_tower(name):
+        raise ValidationError(
+            _("This name has too many accents or other marks on one letter. Type it with fewer."), code="name"
+        )
     if not is_a_line(name):
         raise ValidationError(_("The name must not have line breaks or control characters."), code="name")
     if addresses_in(name):

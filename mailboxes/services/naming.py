@@ -7,28 +7,27 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from accounts.names import is_a_line, visible
+from accounts.names import has_tower, is_a_line, visible
 from mailboxes import errors
 from mailboxes.models import Mailbox
 
 CANONICAL_LENGTH = 400  # one letter may stand for up to 18; an index entry has room for these
-MARKS_IN_A_ROW = 8  # upon one letter. No script needs as many, and more would paint over the lines around
 
 NAME_CONSTRAINTS = {"mailbox_canonical_name_unique", "mailbox_name_unique"}
 
-SPACE, MARKS = "Zs", {"Mn", "Me"}  # of Unicode's categories
+SPACE = "Zs"  # of Unicode's categories
 
 
 def clean_name(name: str) -> str:
     """Raises InvalidName."""
     name = _with_plain_spaces(name)
+    if has_tower(name):
+        raise errors.TooManyMarks
     if not _fits(name, "name"):
         raise errors.InvalidName
     canonical = canonical_name(name)
     if not 0 < len(canonical) <= CANONICAL_LENGTH:
         raise errors.InvalidName
-    if _marks_in_a_row(canonical) > MARKS_IN_A_ROW:
-        raise errors.TooManyMarks
     return name
 
 
@@ -67,14 +66,6 @@ def seen(name: str) -> str:
 def _fits(text: str, field: str) -> bool:
     kept: Any = Mailbox._meta.get_field(field)
     return len(text) <= kept.max_length and is_a_line(text)
-
-
-def _marks_in_a_row(text: str) -> int:
-    longest = run = 0
-    for char in text:
-        run = run + 1 if category(char) in MARKS else 0
-        longest = max(longest, run)
-    return longest
 
 
 def _with_plain_spaces(text: str) -> str:

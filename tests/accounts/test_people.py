@@ -36,7 +36,17 @@ def test_a_weak_password_is_refused_whoever_brings_it(db, password):
     assert not User.objects.filter(email="ada@acme.example").exists()
 
 
-@pytest.mark.parametrize("name", [TRICK, "N\N{LINE SEPARATOR}Pay", "N\N{RIGHT-TO-LEFT OVERRIDE}yaP"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        TRICK,
+        "N\N{LINE SEPARATOR}Pay",
+        "N\N{RIGHT-TO-LEFT OVERRIDE}yaP",
+        "N\N{RIGHT-TO-LEFT ISOLATE}yaP",  # to the end of whatever stands behind it
+        "N\N{POP DIRECTIONAL ISOLATE}",
+        "N" + "\N{COMBINING VERTICAL LINE ABOVE}\N{ZERO WIDTH JOINER}" * 9,
+    ],
+)
 def test_a_name_has_no_paragraphs_of_its_own(cast, name):
     """It stands at the beginning of our mails, to people who don't know who wrote it."""
     with pytest.raises(ValidationError):
@@ -45,6 +55,18 @@ def test_a_name_has_no_paragraphs_of_its_own(cast, name):
         save_settings(cast.admin, name=name, language="", time_zone="", theme="system", by=SYSTEM)
     cast.admin.refresh_from_db()
     assert cast.admin.name == "Admin"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\N{RIGHT-TO-LEFT ISOLATE}\u05d0\N{POP DIRECTIONAL ISOLATE} Ada",
+        "Z" + "\N{COMBINING VERTICAL LINE ABOVE}" * 8,
+    ],
+)
+def test_a_name_may_hold_what_leaves_the_rest_of_the_page_alone(cast, name):
+    person, _ = create_person("ada@acme.example", name=name, by=SYSTEM)
+    assert person.name == name
 
 
 ADDRESSES = [

@@ -94,6 +94,8 @@ def test_platform_staff_needs_no_role(manage):
         (["create_provider", "northwind", "--name=X"], "", "is taken"),
         (["create_provider", "www", "--name=X"], "", "can't be used"),
         (["create_provider", "x-y", "--name= "], "", "Type a name"),
+        (["create_customer", "new", "--provider=northwind", "--name=Z" + "\u030d" * 9], "", "Type a name"),
+        (["create_customer", "new", "--provider=northwind", "--name=\u2067yaP"], "", "Type a name"),
         (["create_customer", "new", "--provider=nobody", "--name=X"], "", "no provider"),
         (["create_customer", "acme", "--provider=northwind", "--name=X"], "", "is taken"),
         (["create_user", "a@b.example", "--customer=nobody", "--role=admin"], "", "no customer"),

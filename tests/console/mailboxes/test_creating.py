@@ -106,6 +106,7 @@ def test_a_name_is_written_as_its_language_writes(
         "bell\x07",
         "\N{RIGHT-TO-LEFT OVERRIDE}lanruoJ",
         "\N{LEFT-TO-RIGHT EMBEDDING}Journal",
+        "\N{FIRST STRONG ISOLATE}Journal",
     ],
 )
 def test_a_name_that_is_none_is_refused_beside_the_field(

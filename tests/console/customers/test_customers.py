@@ -1,5 +1,6 @@
 """The base host: everybody lands where they work; operators find their customers."""
 
+import json
 import uuid
 
 import pytest
@@ -7,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
-from tenants import directory
+from tenants import directory, services
 from tenants.access import ROLE_RIGHTS, Right
-from tenants.models import Customer
+from tenants.models import Customer, DirectoryEntry
 from tenants.services import add_membership
 from tests.cast import provider
 from tests.pages import read, text_of
@@ -93,6 +94,30 @@ def test_fifty_customers_make_a_page(cast, visit):
     assert names(visit(cast.owner, "/customers/", page="2")) == ["Shop 48"]
     assert names(visit(cast.owner, "/customers/", page="x"))[0] == "Acme"
     assert names(visit(cast.owner, "/customers/", page="99")) == ["Shop 48"]
+
+
+def test_the_switcher_reads_the_mailboxes_of_those_it_shows_and_no_others(cast):
+    """It asks with each letter that somebody types."""
+    made = Customer.objects.bulk_create(
+        Customer(slug=f"s-{n}", name=f"S {n}", schema_name=f"c_s_{n}", provider=provider("northwind"))
+        for n in range(60)
+    )
+    DirectoryEntry.objects.bulk_create(
+        DirectoryEntry(address=f"{n}-{one.slug}@x", customer=one, mailbox_id=uuid.uuid4(), generation=1)
+        for one in made
+        for n in range(3)
+    )
+    found = services.list_customers(by=cast.owner)[:21]
+    assert [one.mailboxes for one in found[2:]] == [3] * 19
+
+    entries = DirectoryEntry._meta.db_table
+
+    def read_by(node):
+        here = node["Actual Rows"] * node["Actual Loops"] if node.get("Relation Name") == entries else 0
+        return here + sum(map(read_by, node.get("Plans", [])))
+
+    (plan,) = json.loads(found.explain(format="json", analyze=True))
+    assert read_by(plan["Plan"]) <= 21 * 3
 
 
 def test_who_has_no_customers_is_told_what_to_do(cast, visit):

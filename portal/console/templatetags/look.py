@@ -53,6 +53,14 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
     return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
 
 
+@register.simple_tag(takes_context=True)
+def to_page(context: dict[str, Any], number: int, key: str = "") -> str:
+    """The address of another page of a list. With `key` it is that of a second one, below the heading with this id."""
+    query = context["request"].GET.copy()
+    query[key or "page"] = str(number)
+    return f"?{query.urlencode()}{'#' if key else ''}{key}"
+
+
 @register.simple_tag
 def copy_button(key: object, name: str) -> SafeString:
     """A small button beside the element `address-<key>`, which copies what stands there."""

@@ -134,5 +134,13 @@ def test_nobody_finds_a_customer_whom_they_may_not_enter(cast, client_for):
     ],
 )
 def test_one_lands_on_the_page_of_the_same_kind(cast, client_for, here, there):
-    answer = client_for(cast.owner).get("/switch/", {"q": "globex", "from": here})
-    assert found(answer) == {"Globex": f"http://globex.portal.localhost{there}"}
+    answer = client_for(cast.owner).get("/switch/", {"from": here})
+    assert found(answer)["Globex"] == f"http://globex.portal.localhost{there}"
+
+
+def test_a_search_that_finds_one_customer_leads_there_when_it_is_sent_off(cast, client_for):
+    client, asked = client_for(cast.owner), {"q": "glob", "from": "/people/"}
+    answer = client.get("/switch/", asked)
+    assert (answer.status_code, answer.url) == (302, "http://globex.portal.localhost/people/")
+    typed = client.get("/switch/", asked, headers={"HX-Request": "true"})
+    assert typed.status_code == 200 and "Globex" in typed.content.decode()

@@ -68,12 +68,15 @@ def customers(request: HttpRequest) -> HttpResponse:
 def switch(request: ConsoleRequest) -> HttpResponse:
     """From one customer to another: ?q= searches, ?from= is the page that one is on and goes on to there.
 
-    The frame asks for the list alone; without scripts it is a page.
+    The frame asks for the list alone. Who sends the search off by Enter, or has no scripts, goes where it leads if that
+    is one customer only, and else gets a page.
     """
     search = searched(request)
     found = services.list_customers(by=request.user, search=search)[: SWITCHER_LENGTH + 1]
     here = request.GET.get("from", "")
     path = next((page for page in KEPT_PAGES if here.startswith(page)), KEPT_PAGES[0])
+    if search and len(found) == 1 and not asks_for_a_part(request):
+        return redirect(console_url(found[0], request, path))
     context = {
         "found": [(customer, console_url(customer, request, path)) for customer in found[:SWITCHER_LENGTH]],
         "more": len(found) > SWITCHER_LENGTH,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.sessions.models import Session
 
 from accounts import second_factor
@@ -67,6 +68,7 @@ def test_a_passkey_made_on_one_host_signs_in_on_every_other(cast, client_for, ma
     passkey.origin = origin[used_on]
     assert signs_in_with(client, passkey, next="/settings/")["Location"] == "/settings/"
     assert int(client.session["_auth_user_id"]) == cast.admin.pk
+    assert client.session["_auth_user_backend"] == settings.AUTHENTICATION_BACKENDS[0]
 
 
 def test_a_passkey_is_both_factors_at_once(passkey, client_for):

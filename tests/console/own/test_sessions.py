@@ -75,6 +75,13 @@ def test_what_a_browser_says_of_itself_is_no_markup(cast, signed_in):
     assert "alert(1)" not in page
 
 
+def test_a_session_is_good_beside_the_release_before(cast, signed_in):
+    """It names who let its person in, and whoever is not named so in the settings lets nobody in."""
+    client = signed_in(cast.admin)
+    assert client.session["_auth_user_backend"] == "accounts.backends.AuthenticationBackend"
+    assert client.get("/settings/sessions/").status_code == 200
+
+
 def test_one_session_is_ended_on_all_hosts_at_once(cast, signed_in):
     here, there, third = signed_in(cast.admin), signed_in(cast.admin, None), signed_in(cast.admin)
     page = here.post(SESSIONS, {"session": row_of(there).pk}, follow=True)

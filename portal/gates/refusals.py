@@ -1,7 +1,7 @@
 """What a verb refuses and no view catches."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from traceback import format_tb
 
@@ -42,8 +42,16 @@ class Refusals:
         if exception.status == HTTPStatus.FORBIDDEN:
             raise PermissionDenied(exception.message) from exception
         # Without its text, which may quote what somebody typed, and so a forged line.
-        where = "".join(format_tb(exception.__traceback__))
-        log.error("no page answers %s at %r\n%s", exception.code, request.path, where)
+        log.error("no page answers %s at %r\n%s", exception.code, request.path, "".join(_where(exception)))
         ours = exception.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         template = "500.html" if ours else "refused.html"
         return render(request, template, {"refusal": exception}, status=exception.status)
+
+
+def _where(error: BaseException | None) -> Iterator[str]:
+    """The lines of code that it went through, and those of what it came from: a full disk, a service that is away."""
+    while error is not None:
+        yield from format_tb(error.__traceback__)
+        error = error.__cause__
+        if error is not None:
+            yield f"caused by {type(error).__name__}\n"

@@ -143,4 +143,5 @@ def test_a_search_that_finds_one_customer_leads_there_when_it_is_sent_off(cast, 
     answer = client.get("/switch/", asked)
     assert (answer.status_code, answer.url) == (302, "http://globex.portal.localhost/people/")
     typed = client.get("/switch/", asked, headers={"HX-Request": "true"})
+    assert "HX-Request" in typed["Vary"]  # or Back might show the list in the page's place
     assert typed.status_code == 200 and "Globex" in typed.content.decode()

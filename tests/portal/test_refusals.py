@@ -115,7 +115,7 @@ def test_what_no_other_words_would_mend_is_no_matter_of_the_form(refusal):
 
 # --- What no view catches ---
 def refuse(request: HttpRequest, code: str) -> HttpResponse:
-    raise next(kind for kind in kinds() if kind.code == code)
+    raise next(kind for kind in kinds() if kind.code == code) from OSError("disk\nforged line")
 
 
 urlpatterns = [*pages.urlpatterns, path("refuse/<str:code>/", refuse)]
@@ -149,6 +149,7 @@ def test_what_a_view_has_forgotten_says_what_the_refusal_says_and_is_logged(
     assert "Acme" in answer.content.decode()  # in the frame of the place where it happened
     assert "no page answers mailbox-deleting at '/refuse/mailbox-deleting/'" in caplog.text
     assert "in refuse" in caplog.text  # the view
+    assert "caused by OSError" in caplog.text and "forged" not in caplog.text
 
 
 def test_what_fails_on_our_side_tells_nobody_why(cast, client_for, refusing, caplog):

@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from portal.console.frame.lists import searched
 from portal.console.frame.live import asks_for_a_part
@@ -65,6 +66,7 @@ def customers(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def switch(request: ConsoleRequest) -> HttpResponse:
     """From one customer to another: ?q= searches, ?from= is the page that one is on and goes on to there.
 

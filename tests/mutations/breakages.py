@@ -629,6 +629,41 @@ BREAKAGES = (
         "said = [one.name for one in series]",
         "console/test_charts.py::test_a_plot_says_its_figures_in_words_on_each_day_and_as_a_table",
     ),
+    _breaks(
+        "Which of the two ways to reset is open decides nothing",
+        "portal/console/mailboxes/passwords.py",
+        'sheet_language = asked.pop("sheet_language")',
+        'sheet_language = asked.pop("sheet_language"); asked["current_password"] *= request.POST.get("way") == "with"',
+        "console/mailboxes/test_resetting.py::test_which_way_is_open_decides_nothing",
+    ),
+    _breaks(
+        "What nobody has chosen stands open on the page that asks again",
+        "portal/console/templates/mailboxes/reset.html",
+        "{% if form.locked_mail.errors %}checked{% endif %}",
+        "",
+        "console/mailboxes/test_resetting.py::test_whoever_chooses_nothing_is_asked_again",
+    ),
+    _breaks(
+        "Who sets a mailbox up sees the first mail beside the guide",
+        "portal/console/templates/mailboxes/detail.html",
+        '{% if tab == "setup" %}tab=setup&amp;{% endif %}',
+        "",
+        "console/mailboxes/test_detail.py::test_who_sets_a_mailbox_up_sees_the_first_mail_beside_the_guide",
+    ),
+    _breaks(
+        "A mail's HTML says all that its text says",
+        "accounts/mails/markup.py",
+        "for blocks in paragraphs for block in blocks]",
+        "for blocks in paragraphs[1:] for block in blocks]",
+        "accounts/test_mails_as_html.py::test_it_says_word_for_word_what_the_text_says_and_in_its_direction",
+    ),
+    _breaks(
+        "The frame asks the database once where one may go",
+        "portal/console/frame/context.py",
+        "lambda: beyond[0] or beyond[1]",
+        "lambda: any(_beyond(request.user, customer))",
+        "console/test_frame.py::test_the_frame_asks_the_database_once_where_one_may_go",
+    ),
     # --- Settings ---
     _breaks(
         "A name server that is none is named at once",

@@ -28,14 +28,17 @@ def required(cast):
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize(
-    "path", ["/", "/mailboxes/", "/mailboxes/new/", "/settings/password/", "/people/", "/activity/"]
+    "path",
+    ["/", "/switch/?q=a", "/mailboxes/", "/mailboxes/new/", "/settings/password/", "/people/", "/activity/"],
 )
 def test_nothing_else_opens_before_a_required_factor_is_there(cast, client_for, method, path):
     answer = getattr(client_for(cast.admin), method)(path, {"name": "Journal"})
     assert (answer.status_code, answer["Location"]) == (302, SECURITY)
 
 
-@pytest.mark.parametrize("path", ["/", "/customers/", "/settings/sessions/", "/team/", "/admin/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/customers/", "/switch/", "/parts/", "/settings/sessions/", "/team/", "/admin/"]
+)
 def test_the_same_holds_for_the_providers_people(cast, client_for, path):
     for person in (cast.owner, cast.auditor):
         answer = client_for(person, host=None).get(path)

@@ -178,6 +178,9 @@ MIDDLEWARE = [
     "portal.gates.hosts.CanonicalHost",
     "portal.gates.hosts.HostTenant",
     "django.middleware.security.SecurityMiddleware",
+    # Guessing a page's secret by its compressed length (BREACH) finds none here that stays the same: tokens are masked
+    # anew for each page, passwords are shown once; and Django varies the length.
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.gates.companion.CompanionSessions",

@@ -178,11 +178,12 @@ MIDDLEWARE = [
     "portal.gates.hosts.CanonicalHost",
     "portal.gates.hosts.HostTenant",
     "django.middleware.security.SecurityMiddleware",
-    # Guessing a page's secret by its compressed length (BREACH) finds none here that stays the same: tokens are masked
-    # anew for each page, passwords are shown once; and Django varies the length.
-    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Guessing a page's secret by its compressed length (BREACH) finds none here that stays the same: tokens are masked
+    # anew for each page, passwords are shown once; and Django varies the length. Behind the files, which lie compressed
+    # where that helps: of a part of a font it would make nonsense.
+    "django.middleware.gzip.GZipMiddleware",
     "portal.gates.companion.CompanionSessions",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -64,3 +64,15 @@ def test_a_later_page_weighs_little_though_it_is_full(cast, acme, client_for):
     files = linked(page.decode()) - first
     weights = {file: weight(file) for file in files}
     assert len(answer.content) + sum(weights.values()) < LATER_PAGE_OCTETS, weights
+
+
+def test_a_font_is_sent_as_it_lies_there_in_whole_and_in_part(db, client_for):
+    font = "/static/portal/fonts/inter-latin-wght-normal.woff2"
+    whole, part = (
+        client_for().get(font, headers={"accept-encoding": "gzip"} | more)
+        for more in ({}, {"range": "bytes=0-99"})
+    )
+    for answer in (whole, part):
+        assert "Content-Encoding" not in answer
+        assert len(b"".join(answer.streaming_content)) == int(answer["Content-Length"])
+    assert (part.status_code, part["Content-Length"]) == (206, "100")

@@ -83,7 +83,7 @@ def switch(request: ConsoleRequest) -> HttpResponse:
         "found": [(customer, console_url(customer, request, path)) for customer in found[:SWITCHER_LENGTH]],
         "more": len(found) > SWITCHER_LENGTH,
         "search": search,
-        "from": here,
+        "from": path,
     }
     page = "customers/found.html" if asks_for_a_part(request) else "customers/switch.html"
     return render(request, page, context)

@@ -26,7 +26,7 @@ soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, 
 mutate: .venv/dev.stamp catalogs ## break promises one by one and see that their tests notice (WITH="-k store" narrows it)
 	$(PY) -m tests.mutations $(WITH)
 
-screenshots: .venv/dev.stamp catalogs ## write a picture of every page at three widths to docs/screenshots/
+screenshots: .venv/dev.stamp catalogs ## write pictures of every page, by width and look, to docs/screenshots/
 	$(PY) -m pytest tests/journeys/screenshots.py
 
 lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrations and catalogs

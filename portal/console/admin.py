@@ -24,7 +24,6 @@ from accounts.names import validate_name
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
 from tenants import identity, services, slugs
-from tenants.errors import TenantError
 from tenants.models import (
     SPELLED_NOW,
     AuditEvent,
@@ -69,7 +68,7 @@ class ThroughServices(admin.ModelAdmin):
     ) -> HttpResponse:
         try:
             return view(request, *args)
-        except TenantError as error:
+        except Refusal as error:
             self.message_user(request, error.message, messages.ERROR)
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 

@@ -23,7 +23,7 @@ from django.db import connections
 from portal.onebox import certificate
 from portal.onebox.embedded import postgres, redis
 
-STOP_SECONDS = 30
+START_SECONDS = STOP_SECONDS = 30
 PORT_NAMES = ("SMTP", "SMTPS", "POP3", "POP3S")
 
 
@@ -99,7 +99,10 @@ def gateway_in_two(log: Path) -> Iterator[list[int]]:
     for name, port in zip(PORT_NAMES, _free_ports(), strict=True):
         os.environ[f"GATEHOUSE_{name}_PORT"] = str(port)
     with serving("manage.py", "gateway", "--processes", "2", log=log) as ports:
-        while log.read_bytes().count(b"gateway listens") < 2:
+        deadline = time.monotonic() + START_SECONDS
+        while log.read_bytes().count(b"gateway listens") < 2:  # the ports are told before the children serve
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the gateway's processes did not start:\n{log.read_text()}")
             time.sleep(0.1)
         yield ports
 

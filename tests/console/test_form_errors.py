@@ -18,5 +18,5 @@ def pages():
 @pytest.mark.parametrize("page", pages())
 def test_a_page_with_fields_has_a_place_for_what_is_about_none_of_them(page):
     assert re.search(
-        r'"form_errors.html" with errors=\w*form\.non_field_errors', (TEMPLATES / page).read_text()
+        r'"frame/form_errors.html" with errors=\w*form\.non_field_errors', (TEMPLATES / page).read_text()
     )

@@ -105,8 +105,8 @@ def time_left(seconds: int) -> str:
 
 @register.filter
 def when(at: datetime) -> SafeString:
-    """As when.html shows it but its last line break, for a sentence: languages put a time in different places."""
-    return SafeString(render_to_string("when.html", {"at": at}).strip())
+    """As frame/when.html shows it but its last line break, for a sentence: languages put a time in different places."""
+    return SafeString(render_to_string("frame/when.html", {"at": at}).strip())
 
 
 @register.filter

@@ -1,0 +1,28 @@
+"""Where templates stand: CONTRIBUTING.md, "Where things are"."""
+
+import re
+
+from portal.languages.catalogs import ROOT
+
+TEMPLATES = ROOT / "portal/console/templates"
+NAMED = re.compile(r'{%-? *(include|extends) "([^"]+)"')
+DJANGOS = "django/"
+
+
+def named():
+    """Who names which template, and how."""
+    return {
+        (path.relative_to(TEMPLATES).as_posix(), how, name)
+        for path in TEMPLATES.rglob("*.html")
+        for how, name in NAMED.findall(path.read_text())
+        if not name.startswith(DJANGOS)
+    }
+
+
+def test_every_template_that_another_names_is_there():
+    assert len(named()) > 100
+    assert sorted(line for line in named() if not (TEMPLATES / line[2]).exists()) == []
+
+
+def test_pieces_are_in_folders():
+    assert sorted(line for line in named() if line[1] == "include" and "/" not in line[2]) == []

@@ -1,0 +1,55 @@
+"""What a session leaves: nothing of its pages in the browser, and a line about when it was last used."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from allauth.usersessions.models import UserSession
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+
+from accounts.adapters.visitors import address_of, user_agent_of
+
+SEEN_SECONDS = 60
+
+
+class NothingKept:
+    """What somebody signed in was shown is kept by no browser: Back after the sign-out would show it to the next."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        was_in = request.user.is_authenticated
+        response = self.get_response(request)
+        is_in = request.user.is_authenticated
+        if was_in or is_in:
+            patch_cache_control(response, no_store=True, private=True)
+        if was_in and not is_in:
+            response["Clear-Site-Data"] = '"cache"'
+        return response
+
+
+class SessionsSeen:
+    """Notes when, from where and with what a session was last used: once a minute, for pages that watch ask all the
+    time, and whenever address or browser are others than before.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        key = request.session.session_key
+        if key and request.user.is_authenticated:
+            just_now = timezone.now() - timedelta(seconds=SEEN_SECONDS)
+            is_noted = UserSession.objects.filter(
+                session_key=key,
+                user_id=request.user.pk,
+                last_seen_at__gt=just_now,
+                ip=address_of(request),
+                user_agent=user_agent_of(request),
+            )
+            if not is_noted.exists():
+                UserSession.objects.create_from_request(request)
+        return self.get_response(request)

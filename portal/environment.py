@@ -1,4 +1,4 @@
-"""Reading the environment strictly: what can't be understood is remembered for `portal.checks`, never guessed at."""
+"""Reading the environment strictly: what can't be understood is remembered for `portal.checks.variables`, never guessed at."""
 
 import json
 from collections.abc import Mapping

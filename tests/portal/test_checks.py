@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailboxes.vault import PrivateKey
-from portal import checks
+from portal.checks import services, variables
 from portal.onebox import certificate, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,15 +37,15 @@ def right(settings, tmp_path):
 
 
 CHECKS = [
-    checks.environment_is_readable,
-    checks.django_has_a_secret_key,
-    checks.workers_have_a_key,
-    checks.ports_differ,
-    checks.domains_are_names,
-    checks.store_is_supported,
-    checks.shortcuts_stay_on_this_machine,
-    checks.tls_files_are_readable,
-    checks.identity_provider_authorities_are_readable,
+    variables.environment_is_readable,
+    variables.django_has_a_secret_key,
+    variables.workers_have_a_key,
+    variables.ports_differ,
+    variables.domains_are_names,
+    variables.store_is_supported,
+    variables.shortcuts_stay_on_this_machine,
+    variables.tls_files_are_readable,
+    variables.identity_provider_authorities_are_readable,
 ]
 
 
@@ -185,8 +185,10 @@ def test_a_key_that_may_not_be_read_is_found(right):
 
 
 def test_redis_is_asked_with_the_databases_and_only_then(settings, tmp_path):
-    assert checks.redis_answers(None, databases=["default"]) == []
+    assert services.redis_answers(None, databases=["default"]) == []
 
     settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
-    assert [message.id for message in checks.redis_answers(None, databases=["default"])] == ["gatehouse.E017"]
-    assert checks.redis_answers(None) == []
+    assert [message.id for message in services.redis_answers(None, databases=["default"])] == [
+        "gatehouse.E017"
+    ]
+    assert services.redis_answers(None) == []

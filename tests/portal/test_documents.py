@@ -94,7 +94,7 @@ def test_every_check_of_the_settings_is_explained():
     checks = set(
         re.findall(
             r'"gatehouse\.([EW]\d{3})"',
-            "".join(map(read, ("portal/checks.py", "portal/pooler.py", "portal/trail.py"))),
+            "".join(path.read_text() for path in (ROOT / "portal/checks").glob("*.py")),
         )
     )
     table = read("docs/settings.md").partition("## What the checks say")[2]

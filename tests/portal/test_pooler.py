@@ -11,10 +11,10 @@ import dj_database_url
 import pytest
 from django.db.utils import ConnectionHandler
 
-from portal import pooler
+from portal.checks import pooler
+from portal.checks.pooler import sessions_are_shared
 from portal.onebox.embedded import addresses, postgres
 from portal.onebox.embedded.process import answers, wait_until
-from portal.pooler import sessions_are_shared
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
 

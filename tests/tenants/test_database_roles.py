@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts.actors import SYSTEM
 from mailboxes.services import create_mailbox
-from portal import trail
+from portal.checks import trail
 from tenants import audit
 from tenants.models import AuditEvent
 from tenants.services import create_customer

@@ -1,0 +1,55 @@
+"""What database and Redis have to say before anything starts: `manage.py check --database default` asks them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError
+
+from accounts.adapters.backends import in_demo
+from portal.onebox import demo
+
+
+@register(Tags.database)
+def the_demos_people_are_elsewhere(
+    app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Nobody signs in as one of them (accounts/adapters/backends.py); but a database that has them was a trial."""
+    if not databases or in_demo():
+        return []
+    try:
+        found = [user.email for user in demo.people()]
+    except DatabaseError:  # not there yet, or not to be reached, which another check says
+        return []
+    if not found:
+        return []
+    return [
+        Error(
+            f"The database has people of the demo, whose password is public: {', '.join(found)}.",
+            hint="Start with an empty database, or switch them off for good with `manage.py retire_demo`.",
+            id="gatehouse.E020",
+        )
+    ]
+
+
+@register(Tags.database)
+def redis_answers(
+    app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Asks a server like the database's checks, so it runs with them: `manage.py check --database default`."""
+    if not databases:
+        return []
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        return [
+            Error(
+                f"Redis cannot be used: {error}",
+                hint="Start it, or correct REDIS_URL.",
+                id="gatehouse.E017",
+            )
+        ]
+    return []

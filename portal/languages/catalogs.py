@@ -19,7 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from django.utils.translation.template import templatize
 
-from portal.languages import misfits
+from portal.languages import validation
 from portal.languages.unmarked import unmarked_in
 
 log = logging.getLogger(__name__)
@@ -42,14 +42,14 @@ def compile_catalogs(root: Path = ROOT) -> list[Path]:
     What does not fit its original is left out, so that English stands in its place.
     """
     # What an earlier release has compiled, or another program, may hold what this one leaves out.
-    rules = max(_changed(Path(__file__)), _changed(Path(misfits.__file__)))
+    rules = max(_changed(Path(__file__)), _changed(Path(validation.__file__)))
     written = []
     for source in _sources(root):
         target = source.with_suffix(".mo")
         if target.exists() and _changed(target) >= max(_changed(source), rules):
             continue
         catalog = _read(source)
-        for message, reason in list(misfits.misfits(catalog)):
+        for message, reason in list(validation.invalid(catalog)):
             log.warning("%s: %r %s. It is left out.", source, message.id, reason)
             catalog.delete(message.id, message.context)
         draft = target.with_suffix(".mo.new")
@@ -62,7 +62,7 @@ def compile_catalogs(root: Path = ROOT) -> list[Path]:
 
 def left_out(source: Path) -> list[str]:
     """The originals of what is left out when this catalog is compiled. Raises PoFileError."""
-    return [misfits.texts_of(message.id)[0] for message, reason in misfits.misfits(_read(source))]
+    return [validation.texts_of(message.id)[0] for message, reason in validation.invalid(_read(source))]
 
 
 def complaints(root: Path = ROOT) -> Iterator[str]:
@@ -79,9 +79,9 @@ def complaints(root: Path = ROOT) -> Iterator[str]:
                 continue
             if message.fuzzy:
                 yield f"{where}: {message.id!r} is fuzzy"
-            elif not all(misfits.texts_of(message.string)):
+            elif not all(validation.texts_of(message.string)):
                 yield f"{where}: {message.id!r} is not translated"
-        yield from (f"{where}: {message.id!r} {reason}" for message, reason in misfits.misfits(catalog))
+        yield from (f"{where}: {message.id!r} {reason}" for message, reason in validation.invalid(catalog))
 
 
 def strays(root: Path = ROOT) -> Iterator[str]:

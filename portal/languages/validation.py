@@ -23,15 +23,15 @@ TAG = re.compile(r"<[^<>]*>?")  # browsers take one that nobody closes for a tag
 BREAKING = re.compile(r'["\x00-\x1f\x7f]')
 
 
-def misfits(catalog: Catalog) -> Iterator[tuple[Message, str]]:
+def invalid(catalog: Catalog) -> Iterator[tuple[Message, str]]:
     """Each entry that must not be shown, with the reason. What is not translated yet does no harm."""
     few = _forms_of_few_numbers(catalog)
     for message in catalog:
-        if message.id and (reason := _misfit(message, few)):
+        if message.id and (reason := _reason(message, few)):
             yield message, reason
 
 
-def _misfit(message: Message, few: Collection[int]) -> str:
+def _reason(message: Message, few: Collection[int]) -> str:
     originals, translations = texts_of(message.id), texts_of(message.string)
     for form, translation in enumerate(translations):
         may_omit = 1 if message.pluralizable and form in few else 0

@@ -15,7 +15,7 @@ from mailboxes.models import Job, Mailbox
 from portal.console.frame import refusals
 from portal.console.frame.lists import searched
 from portal.console.mailboxes.forms import DeleteForm
-from portal.console.mailboxes.guards import to_the_certificate, to_the_mailbox
+from portal.console.mailboxes.redirects import to_the_certificate, to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
 

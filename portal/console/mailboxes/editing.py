@@ -13,7 +13,7 @@ from mailboxes import errors, services
 from mailboxes.models import Mailbox
 from portal.console.frame import refusals
 from portal.console.mailboxes.forms import EditForm, MailboxForm
-from portal.console.mailboxes.guards import to_the_mailbox
+from portal.console.mailboxes.redirects import to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
 

@@ -16,8 +16,8 @@ from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
 from portal.console.frame.lists import searched
 from portal.console.frame.live import asks_for_a_part, fingerprint, part
-from portal.console.mailboxes.guards import to_the_certificate
 from portal.console.mailboxes.jobs import job_context, shown_of
+from portal.console.mailboxes.redirects import to_the_certificate
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
 

@@ -1,61 +1,19 @@
 """The activity pages: on a customer's host what anybody did there, on the base host what a provider's people did."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
-from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from portal.console.activity import feed, file
+from portal.console.activity.forms import Question
 from portal.gates.links import console_url
 from tenants import activity
-from tenants.activity.words import Kind
 from tenants.errors import NotAllowed
-
-REASONABLE_DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 30))]
-
-
-class Day(forms.DateInput):
-    """Browsers want the date as ISO 8601 has it, and show it as people write it."""
-
-    input_type = "date"
-
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
-
-
-class Question(forms.Form):
-    """What people look for in the activity."""
-
-    q = forms.CharField(
-        label=_("Search"),
-        max_length=200,
-        required=False,
-        widget=forms.TextInput(attrs={"type": "search"}),
-    )
-    kind = forms.ChoiceField(
-        label=_("Kind"), required=False, choices=lambda: [("", _("Everything")), *Kind.choices]
-    )
-    since = forms.DateField(label=_("From day"), required=False, widget=Day, validators=REASONABLE_DAYS)
-    until = forms.DateField(label=_("To day"), required=False, widget=Day, validators=REASONABLE_DAYS)
-
-    def asked(self) -> activity.Asked:
-        """As far as it was understood."""
-        self.full_clean()
-        known = self.cleaned_data
-        return activity.Asked(
-            text=known.get("q", ""),
-            kind=known.get("kind", ""),
-            since=known.get("since"),
-            until=known.get("until"),
-        )
 
 
 @require_safe

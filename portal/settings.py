@@ -176,10 +176,10 @@ MIDDLEWARE = [
     "portal.gates.addresses.ClientAddress",  # nor an address
     "portal.gates.health.HealthMiddleware",
     "portal.gates.hosts.CanonicalHost",
-    "portal.gates.hosts.HostTenant",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",  # a page names ten files, and none of them needs the database
+    "portal.gates.hosts.HostTenant",
     # Guessing a page's secret by its compressed length (BREACH) finds none here that stays the same: tokens are masked
     # anew for each page, passwords are shown once; and Django varies the length. Behind the files, which lie compressed
     # where that helps: of a part of a font it would make nonsense.

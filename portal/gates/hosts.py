@@ -40,16 +40,23 @@ class ConsoleRequest(HttpRequest):
 
 
 class CanonicalHost:
-    """Leads who typed localhost to the base host: a session cookie for all hosts needs a name with two labels."""
+    """Leads who typed localhost to the base host: a session cookie for all hosts needs a name with two labels. On a host
+    that is none of ours, not even a label below it, there is nothing: neither our frame nor a file.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        name, port = _host(request)
+        try:
+            name, port = split_domain_port(request.get_host())
+        except DisallowedHost:
+            name, port = "", ""
         if name in LOOPBACK_NAMES and name != settings.BASE_DOMAIN and request.method in ("GET", "HEAD"):
             host = f"{settings.BASE_DOMAIN}:{port}" if port else settings.BASE_DOMAIN
             return HttpResponseRedirect(f"{request.scheme}://{host}{request.get_full_path()}")
+        if not f".{name}".endswith(f".{settings.BASE_DOMAIN}"):
+            return HttpResponseNotFound("Not Found", content_type="text/plain")
         return self.get_response(request)
 
 
@@ -57,20 +64,17 @@ class HostTenant:
     """Sets request.customer and request.urlconf by the host, and the origin that the audit trail will show.
 
     The connection stays in the public schema, and is back there after each request, whatever happened.
+    Comes after CanonicalHost, which lets through hosts of ours only.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        name, _ = _host(request)
-        # No host of ours, not even a label below it: nothing to say in our frame.
-        if name is None or not f".{name}".endswith(f".{settings.BASE_DOMAIN}"):
-            return HttpResponseNotFound("Not Found", content_type="text/plain")
         leave_for_public()
         origin = audit.origin.set(address_of(request))
         try:
-            _lead(request, name)
+            _lead(request)
             return self.get_response(request)
         finally:
             audit.origin.reset(origin)
@@ -106,16 +110,9 @@ class CustomerGate:
         return response
 
 
-def _host(request: HttpRequest) -> tuple[str | None, str]:
-    """Lower-case name, without a trailing dot, and port; (None, "") when it is none of ALLOWED_HOSTS."""
-    try:
-        return split_domain_port(request.get_host())
-    except DisallowedHost:
-        return None, ""
-
-
-def _lead(request: Any, name: str) -> None:
+def _lead(request: Any) -> None:
     """Unknown hosts below ours go on until the gate, so that theirs are the pages that strangers get elsewhere."""
+    name, _ = split_domain_port(request.get_host())  # lower case, without a trailing dot
     request.customer = None
     request.host_is_unknown = False
     request.urlconf = settings.PUBLIC_SCHEMA_URLCONF

@@ -132,6 +132,22 @@ def test_loopback_names_take_no_forms(db):
     assert at("localhost:8000").post("/accounts/login/").status_code == 404
 
 
+# --- Files ---
+STYLES = "/static/portal/tokens.css"
+
+
+@pytest.mark.parametrize("host", ["portal.localhost", "acme.portal.localhost", "nowhere.portal.localhost"])
+def test_a_pages_files_need_no_database(host):
+    """Without a fixture that allows it, a query fails. Error pages keep their face when PostgreSQL is away."""
+    answer = at(host).get(STYLES)
+    assert (answer.status_code, answer["Content-Type"]) == (200, 'text/css; charset="utf-8"')
+    assert "Content-Security-Policy" in answer
+
+
+def test_where_there_is_no_page_there_is_no_file_either():
+    assert at("portal.example").get(STYLES).status_code == 404
+
+
 # --- The schema ---
 def test_a_page_runs_in_its_customers_schema_and_leaves_it(cast, client_for, probe):
     assert client_for(cast.admin).get("/schema/").content == b"c_acme, public"

@@ -220,6 +220,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "portal.console.frame.fields.Renderer"
 
 # --- Sign-in -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

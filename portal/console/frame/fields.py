@@ -4,7 +4,9 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.forms.renderers import DjangoTemplates
 from django.forms.utils import flatatt
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +14,34 @@ from django.utils.translation import gettext_lazy as _
 from accounts.zones import zones_by_region
 
 SELECTED = mark_safe(" selected")  # a word of ours
+
+
+class BoundField(forms.BoundField):
+    """After a refusal a page opens at the first field that is wrong, whatever it begins with otherwise."""
+
+    @property
+    def opens_the_page(self) -> bool:
+        """For templates that write the field by hand."""
+        wrong = self.form.errors
+        return self.name == next((one.name for one in self.form.visible_fields() if one.name in wrong), None)
+
+    def build_widget_attrs(self, attrs: Any, widget: Any = None) -> dict[str, Any]:
+        attrs = super().build_widget_attrs(attrs, widget)
+        return {**attrs, "autofocus": self.opens_the_page} if self.form.errors else attrs
+
+    @cached_property
+    def subwidgets(self) -> list[Any]:
+        """Of a group's buttons or boxes the first alone."""
+        choices = list(super().subwidgets)
+        for choice in choices[1:]:
+            choice.data["attrs"].pop("autofocus", None)
+        return choices
+
+
+class Renderer(DjangoTemplates):
+    """FORM_RENDERER, so that it holds for every form: ours, those of the libraries, and the administration's."""
+
+    bound_field_class = BoundField
 
 
 class InOwnWords(forms.Select):

@@ -55,6 +55,11 @@ def test_a_mistyped_password_stays_in_its_field_is_shown_on_demand_and_is_sent_n
         page.click("main .button.primary")
         visitor.sees("mistyped: its check characters don't match")
         assert field.input_value() == wrong
+        helping, told = page.locator(".field:has([data-mistyped]) > :is(.help, .errors)").all()
+        assert field.get_attribute("aria-describedby").split() == [
+            each.get_attribute("id") for each in (helping, told)
+        ]
+        assert "mistyped" in told.inner_text()
         field.fill(f"{right[:4]}-")
         page.click("main .button.primary")
         visitor.sees("has 28 characters, not counting spaces and dashes, and you typed 4.")

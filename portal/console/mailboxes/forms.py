@@ -125,6 +125,7 @@ class MailboxPasswordInput(forms.PasswordInput):
     """
 
     template_name = "mailboxes/password_input.html"
+    checked_in_browser = True  # field.html has a place for what the script says
 
     def __init__(self, **attrs: str | bool) -> None:
         words = {
@@ -134,14 +135,14 @@ class MailboxPasswordInput(forms.PasswordInput):
             "dir": "ltr",
         }
         managers = {"data-1p-ignore": True, "data-lpignore": "true", "data-bwignore": True}
-        super().__init__({**words, **managers, "data-checked": True, **attrs}, render_value=False)
+        super().__init__({**words, **managers, **attrs}, render_value=False)
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         told = {
-            "mistyped": PasswordMistyped().message,
-            "miscounted": PasswordMiscounted(length=PASSWORD_SYMBOLS, typed="{}").message,
+            "data-mistyped": PasswordMistyped().message,
+            "data-miscounted": PasswordMiscounted(length=PASSWORD_SYMBOLS, typed="{}").message,
         }
-        return super().get_context(name, value, attrs) | told
+        return super().get_context(name, value, {**(attrs or {}), **told})
 
 
 class ResetForm(SheetForm):

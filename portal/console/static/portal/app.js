@@ -129,11 +129,15 @@ const faultOf = (text, told) => {
   return values.includes(-1) || rest(2) !== 0 || rest(4) !== 0 ? told.mistyped : "";
 };
 document.addEventListener("submit", (event) => {
-  for (const field of event.target.querySelectorAll("[data-checked]")) {
-    const told = field.parentElement.parentElement.querySelector("[data-mistyped]");
-    told.textContent = faultOf(field.value, told.dataset);
-    field.toggleAttribute("aria-invalid", false);
-    if (!told.textContent) continue;
+  for (const field of event.target.querySelectorAll("[data-mistyped]")) {
+    const fault = faultOf(field.value, field.dataset);
+    if (!fault) continue; // of what the server has refused before, it says anew
+    const errors = field.closest(".field").querySelector(".errors");
+    const error = document.createElement("li");
+    error.textContent = fault;
+    errors.replaceChildren(error);
+    const described = new Set((field.getAttribute("aria-describedby") ?? "").split(" ")).add(errors.id);
+    field.setAttribute("aria-describedby", [...described].join(" ").trim());
     field.setAttribute("aria-invalid", "true");
     field.focus();
     event.preventDefault();

@@ -9,6 +9,28 @@ NEW = "nora@acme.example"
 PHRASE = "a-long-way-to-remember"
 
 
+def test_customers_are_there_for_choosing_once_it_is_only_some_and_a_refusal_leads_to_them(visit, cast, acme):
+    def invites(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        page.goto(visitor.url("/team/invite/"))
+        box = page.get_by_label(acme.name, exact=True)
+        page.fill("[name=email]", NEW)
+        page.check("[name=role][value=operator]")
+        page.check("[name=reach][value=all]")
+        assert not box.is_visible()
+        page.check("[name=reach][value=some]")
+        assert box.is_visible()
+        with page.expect_navigation():
+            page.click("main form button[type=submit]")
+        visitor.sees("Choose at least one customer.")
+        assert page.evaluate("document.activeElement.name") == "customers"
+        page.check("[name=reach][value=all]")
+        assert not box.is_visible()
+
+    visit(invites, java_script_enabled=False)
+
+
 def test_an_administrator_invites_and_the_newcomer_comes_in_by_the_link(visit, cast, mailoutbox):
     def invites(visitor):
         page = visitor.page

@@ -9,7 +9,7 @@ from tests.pages import presses, read
 
 TEMPLATES = ROOT / "portal/console/templates"
 TEAM = "/team/invite/"
-FIELDS = re.compile(r'field=(\w*form)\.|include "field\.html"')
+FIELDS = re.compile(r'field=(\w*form)\.|include "frame/field\.html"')
 
 
 def pages():

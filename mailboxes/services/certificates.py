@@ -6,10 +6,10 @@ A certificate is the data of the audit event of the deletion, so it outlives the
 import binascii
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, Func, Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
 from django.utils.encoding import force_bytes
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -169,36 +171,59 @@ def signed_octets(facts: dict[str, Any]) -> bytes:
 
 
 # --- Finding ---
-# What ?sort= may say.
-SORTABLE: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "name": lambda facts: facts["mailbox"]["name"].casefold(),
-    "requested_by": lambda facts: facts["requested_by"].casefold(),
-    "messages": lambda facts: facts["messages"],
-    "octets": lambda facts: facts["octets"],
-    "finished_at": lambda facts: facts["finished_at"],
+# What ?sort= may say, as the database reads it from the trail.
+SORTABLE: dict[str, F | Func] = {
+    "name": Lower(KT("data__certificate__mailbox__name")),
+    "requested_by": Lower(KT("data__certificate__requested_by")),
+    "messages": F("data__certificate__messages"),
+    "octets": F("data__certificate__octets"),
+    "finished_at": KT("data__certificate__finished_at"),
 }
+
+
+class Certificates(Sequence[Certificate]):
+    """Those that were found. What is taken of them, such as a page, is read and verified; the others are counted."""
+
+    def __init__(self, events: "QuerySet[AuditEvent]") -> None:
+        self._events = events
+
+    def __len__(self) -> int:
+        return self._events.count()
+
+    @overload
+    def __getitem__(self, which: int) -> Certificate: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[Certificate]: ...
+    def __getitem__(self, which: int | slice) -> Certificate | list[Certificate]:
+        trusted = _own_keys()
+        if isinstance(which, int):
+            return _from_event(self._events[which], trusted)
+        return [_from_event(event, trusted) for event in self._events[which]]
+
+    def __iter__(self) -> Iterator[Certificate]:
+        return iter(self[:])
 
 
 def certificates(
     customer: Customer, *, by: Actor, search: str = "", sort: str = "-finished_at"
-) -> list[Certificate]:
+) -> Certificates:
     """Those of a customer's deleted mailboxes that have each word of `search` in name, address or who asked for it.
 
     `sort` is one of SORTABLE, with "-" for descending; newest first among equals. Raises tenants.errors.NotAllowed.
     """
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
-    trusted = _own_keys()
-    every = (_from_event(event, trusted) for event in _events(customer))
-    words = search.casefold().split()
-    found = [each for each in every if all(word in _searched(each.facts) for word in words)]
+    found = _events(customer)
+    for word in search.split():
+        found = found.filter(
+            Q(data__certificate__mailbox__name__icontains=word)
+            | Q(data__certificate__mailbox__address__icontains=word)
+            | Q(data__certificate__requested_by__icontains=word)
+        )
     if key := SORTABLE.get(sort.removeprefix("-")):
-        found.sort(key=lambda each: key(each.facts), reverse=sort.startswith("-"))
-    return found
-
-
-def _searched(facts: dict[str, Any]) -> str:
-    mailbox = facts["mailbox"]
-    return f"{mailbox['name']} {mailbox['address']} {facts['requested_by']}".casefold()
+        found = found.order_by(
+            key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True), "-at", "-pk"
+        )
+    return Certificates(found)
 
 
 def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certificate:

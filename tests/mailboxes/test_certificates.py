@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.core.management import CommandError, call_command
@@ -327,11 +327,11 @@ def test_a_deletion_leaves_a_valid_certificate(acme, acme_mailbox, fill, work, c
 def test_each_customer_has_its_own_newest_first_or_as_asked_for(acme, globex, make_mailbox, work):
     for name in ("First", "Second"):
         delete(make_mailbox(name), work, acme)
-    found = services.certificates(acme, by=SYSTEM)
+    found = list(services.certificates(acme, by=SYSTEM))
     assert [certificate.facts["mailbox"]["name"] for certificate in found] == ["Second", "First"]
     assert all(certificate.valid for certificate in found)
-    assert services.certificates(acme, by=SYSTEM, search="FIRST mbx-") == found[1:]
-    assert services.certificates(acme, by=SYSTEM, search="third") == []
+    assert list(services.certificates(acme, by=SYSTEM, search="FIRST mbx-")) == found[1:]
+    assert list(services.certificates(acme, by=SYSTEM, search="third")) == []
     for sort, names in (
         ("name", ["First", "Second"]),
         ("-name", ["Second", "First"]),
@@ -339,13 +339,88 @@ def test_each_customer_has_its_own_newest_first_or_as_asked_for(acme, globex, ma
     ):
         again = services.certificates(acme, by=SYSTEM, sort=sort)
         assert [certificate.facts["mailbox"]["name"] for certificate in again] == names
-    assert services.certificates(globex, by=SYSTEM) == []
+    assert list(services.certificates(globex, by=SYSTEM)) == []
     first = found[1].facts["mailbox"]["id"]
     assert certificate_of(acme, first, by=SYSTEM) == found[1]
     with pytest.raises(NoSuchCertificate):
         certificate_of(globex, first, by=SYSTEM)
     with pytest.raises(NoSuchCertificate):
         certificate_of(acme, uuid4(), by=SYSTEM)
+
+
+@pytest.fixture
+def deleted_as(acme, facts):
+    """As the end of a deletion records it, with these facts."""
+
+    def deleted_as(name="X", address="mbx-1@gateway.example", altered=None, **changes):
+        pk = str(uuid4())
+        data = sign(facts | {"mailbox": {"id": pk, "name": name, "address": address}} | changes)
+        data["certificate"] |= altered or {}
+        audit.record(ACTION, customer=acme, target=("mailbox", pk, name), data=data, by=SYSTEM)
+
+    return deleted_as
+
+
+def names(found):
+    return [certificate.facts["mailbox"]["name"] for certificate in found]
+
+
+def test_only_what_is_taken_is_read_and_verified(acme, deleted_as, monkeypatch, django_assert_num_queries):
+    for number in range(120):
+        deleted_as(f"Mailbox {number:03}", messages=number)
+    verified, read_key = [], Ed25519PublicKey.from_public_bytes
+    monkeypatch.setattr(
+        Ed25519PublicKey, "from_public_bytes", lambda octets: verified.append(octets) or read_key(octets)
+    )
+    for asked in ({}, {"search": "mailbox"}, {"sort": "name"}, {"sort": "-messages", "search": "mbx-"}):
+        verified.clear()
+        found = services.certificates(acme, by=SYSTEM, **asked)
+        with django_assert_num_queries(2) as statements:
+            assert len(found) == 120
+            page = found[50:100]
+        assert "LIMIT 50" in statements[-1]["sql"]
+        assert len(page) == len(verified) == 50
+        assert all(certificate.valid for certificate in page)
+
+
+def test_they_are_sorted_by_what_they_state_whatever_its_case(acme, deleted_as):
+    deleted_as("zug", requested_by="Bea@acme.example", messages=9, octets=10**10)
+    deleted_as("Ägeri", requested_by="", messages=10, octets=9)
+    deleted_as("Aarau", requested_by="anna@acme.example", messages=9, octets=10)
+
+    def sorted_by(sort):
+        return names(services.certificates(acme, by=SYSTEM, sort=sort))
+
+    assert sorted_by("name") == ["Aarau", "zug", "Ägeri"]
+    assert sorted_by("-name") == ["Ägeri", "zug", "Aarau"]
+    assert sorted_by("requested_by") == ["Ägeri", "Aarau", "zug"]
+    assert sorted_by("messages") == ["Aarau", "zug", "Ägeri"], "as numbers, and newest first among equals"
+    assert sorted_by("-messages") == ["Ägeri", "Aarau", "zug"]
+    assert sorted_by("octets") == ["Ägeri", "Aarau", "zug"]
+    assert sorted_by("finished_at") == sorted_by("nonsense") == ["Aarau", "Ägeri", "zug"]
+
+
+def test_each_word_is_looked_for_in_name_address_and_person(acme, deleted_as):
+    deleted_as("Büro „Ost“ 100%", requested_by="anna@acme.example")
+    deleted_as("Buero West", address="mbx-2@gateway.example", requested_by="bea@acme.example")
+
+    def found_by(search):
+        return names(services.certificates(acme, by=SYSTEM, search=search))
+
+    assert found_by("BÜRO „ost“") == found_by("anna mbx-1") == found_by("0%") == ["Büro „Ost“ 100%"]
+    assert found_by("west anna") == found_by("b_ro") == found_by("northwind") == []
+    assert found_by("mbx- acme.example") == ["Buero West", "Büro „Ost“ 100%"]
+
+
+def test_a_list_shows_an_altered_one_for_what_it_is(acme, deleted_as):
+    deleted_as("Whole")
+    deleted_as("Altered", altered={"messages": "none", "octets": None})
+    for sort in ("finished_at", "messages", "-octets"):
+        found = services.certificates(acme, by=SYSTEM, sort=sort)
+        assert {each.facts["mailbox"]["name"]: each.valid for each in found} == {
+            "Whole": True,
+            "Altered": False,
+        }
 
 
 @pytest.mark.parametrize("where", ["its own mailbox", "another mailbox"])

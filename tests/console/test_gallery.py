@@ -2,15 +2,14 @@
 
 import re
 
-from portal.languages.catalogs import ROOT
+from portal.console.frame.stylesheet import FOLDER, PARTS
 from tests.pages import read
 
-STYLES = ROOT / "portal" / "console" / "static" / "portal"
 
-
-def test_developers_see_every_part_in_the_order_of_the_stylesheet(cast, client_for, settings):
+def test_developers_see_every_part_in_the_order_of_the_stylesheets(cast, client_for, settings):
     settings.DEMO = True
-    parts = re.findall(r"/\* --- ([^:]*?)(?:: .*)? --- \*/", (STYLES / "parts.css").read_text())
+    css = "".join((FOLDER / f"{sheet}.css").read_text() for sheet in PARTS)
+    parts = re.findall(r"/\* --- ([^:]*?)(?:: .*)? --- \*/", css)
     page = read(client_for(cast.viewer, None).get("/parts/"))
     assert [heading.text.strip() for heading in page.xpath("//main//h2")] == [*parts, "Charts"]
 

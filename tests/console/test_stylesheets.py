@@ -1,13 +1,19 @@
 """Templates, stylesheets and pictures know each other: no class, token or picture is spoken of by one alone."""
 
 import re
+from pathlib import Path
 
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+
+from portal.console.frame.stylesheet import FOLDER as STYLES
+from portal.console.frame.stylesheet import NAME, SHEETS
 from portal.languages.catalogs import ROOT
 
 CONSOLE = ROOT / "portal" / "console"
-STYLES = CONSOLE / "static" / "portal"
 GALLERY = CONSOLE / "templates" / "frame" / "gallery.html"
 ELSEWHERE = ("admin", "rosetta")  # pages of libraries, which bring classes of their own
+ON_SOME_PAGES = ("charts",)  # which name it themselves
 
 CLASS = re.compile(r"\.(-?[A-Za-z][\w-]*)")
 
@@ -84,3 +90,28 @@ def test_every_picture_is_there_and_on_a_page():
     assert sorted(named - there) == []
     chosen = {word for text in texts for word in re.findall(r"""["']([\w-]+)["']""", text)}
     assert sorted(there - named - chosen) == []
+
+
+def test_browsers_get_every_sheet_in_one_file():
+    written = {path.stem for path in STYLES.glob("*.css")} - {*ELSEWHERE, *ON_SOME_PAGES}
+    assert written == set(SHEETS)
+    file = Path(finders.find(NAME)).read_text()
+    places = [file.index((STYLES / f"{sheet}.css").read_text()) for sheet in SHEETS]
+    assert places == sorted(places)
+
+
+def test_the_file_follows_the_sheets_when_they_are_edited():
+    file = Path(finders.find(NAME))
+    now = file.read_text()
+    file.write_text("as the sheets were before")
+    assert Path(finders.find(NAME)).read_text() == now
+
+
+def test_the_file_is_collected(settings, tmp_path):
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    }
+    call_command("collectstatic", interactive=False, verbosity=0)
+    (hashed,) = tmp_path.glob("portal/gatehouse.*.css")
+    assert "fonts/inter-latin-wght-normal." in hashed.read_text()

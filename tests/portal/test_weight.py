@@ -44,7 +44,7 @@ def code_points(ranges):
 def test_a_visitors_first_page_weighs_little(db, client_for, language):
     answer = client_for().get("/accounts/login/", headers={"accept-language": language})
     files = linked(answer.content.decode())
-    assert {"portal/tokens.css", "portal/icons.svg", "portal/app.js"} < files
+    assert {"portal/gatehouse.css", "portal/icons.svg", "portal/app.js"} < files
     assert len([file for file in files if file.endswith(".woff2")]) >= 2
     weights = {file: weight(file) for file in files}
     assert len(answer.content) + sum(weights.values()) < FIRST_PAGE_OCTETS, weights

@@ -20,7 +20,7 @@ REFUSED = charts.Grade("Refused", "bad", 24)
 
 @require_safe
 def parts(request: HttpRequest) -> HttpResponse:
-    """The parts in the order of parts.css, with the states in which they can be, and the charts."""
+    """The parts in the order of their stylesheets, with the states in which they can be, and the charts."""
     if not settings.DEMO:
         raise Http404
     now = timezone.now()

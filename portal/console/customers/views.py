@@ -57,7 +57,7 @@ def customers(request: HttpRequest) -> HttpResponse:
         "rows": [
             Row(customer, console_url(customer, request), stopped.get(customer.pk, 0)) for customer in page
         ],
-        "search": search,
+        "q": search,
         "sort": sort,
         "show_provider": providers_of(request.user).count() > 1,
         "anything": bool(page.paginator.count) or customers_of(request.user).exists(),
@@ -82,7 +82,7 @@ def switch(request: ConsoleRequest) -> HttpResponse:
     context = {
         "found": [(customer, console_url(customer, request, path)) for customer in found[:SWITCHER_LENGTH]],
         "more": len(found) > SWITCHER_LENGTH,
-        "search": search,
+        "q": search,
         "from": path,
     }
     page = "customers/found.html" if asks_for_a_part(request) else "customers/switch.html"

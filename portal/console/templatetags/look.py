@@ -17,6 +17,7 @@ register = template.Library()
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 RELATIVE_DAYS = 30  # from then on people think in dates
 TILES = 4  # colours of tiles
+OF_THE_OLD_LIST = ("page", "invited", "seen")  # in an address: what another search's list has not
 NOTICE_ICONS = {"success": "circle-check", "warning": "triangle-alert", "error": "octagon-alert"}
 
 
@@ -51,6 +52,24 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
     query.pop("page", None)
     query.pop("seen", None)  # of the table that asks for itself again
     return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
+
+
+@register.inclusion_tag("frame/search.html", takes_context=True)
+def search(
+    context: dict[str, Any], label: str, placeholder: str, show_all: str = "", found: str = ""
+) -> dict[str, Any]:
+    """The form that searches a list. It keeps what else the address asks for, such as the order, but begins at its
+    first page. `show_all` is where the list is without a search.
+    """
+    asked = context["request"].GET
+    return {
+        "q": context["q"],
+        "label": label,
+        "placeholder": placeholder,
+        "show_all": show_all,
+        "found": found,
+        "kept": [(name, value) for name, value in asked.items() if name not in ("q", *OF_THE_OLD_LIST)],
+    }
 
 
 @register.simple_tag(takes_context=True)

@@ -15,6 +15,7 @@ from django_tenants.utils import tenant_context
 from mailboxes.models import Mailbox, TallyChange
 from tests.cast import Cast
 from tests.console.kit import Page
+from tests.pages import presses
 
 
 @pytest.fixture
@@ -91,6 +92,15 @@ def test_a_heading_sorts_and_then_turns_round_and_keeps_the_search(admin: Client
     links = Page(response).links
     assert links["Name"] == "?q=mbx&sort=-name"
     assert links["Waiting"] == "?q=mbx&sort=-waiting"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_search_keeps_the_order_and_begins_at_its_first_page(
+    admin: Client, names: Callable[[Page], list[str]]
+) -> None:
+    found = presses(admin.get("/mailboxes/?sort=-name&page=7&seen=x"), "Search", q="mbx")
+    assert found.wsgi_request.GET.dict() == {"q": "mbx", "sort": "-name"}
+    assert names(Page(found)) == sorted(names(Page(found)), reverse=True)
 
 
 @pytest.mark.usefixtures("three")

@@ -17,7 +17,7 @@ from mailboxes.services.finding import (
     mailbox_for,
     servers,
 )
-from mailboxes.services.jobs import job_for, jobs_of
+from mailboxes.services.jobs import job_for, jobs_of, right_to_retry
 from mailboxes.services.lifecycle import activate_mailbox, edit_mailbox, suspend_mailbox
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
@@ -59,6 +59,7 @@ __all__ = [
     "refusals_of",
     "reset_password",
     "retry",
+    "right_to_retry",
     "servers",
     "start_deletion",
     "suspend_mailbox",

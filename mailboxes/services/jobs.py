@@ -21,8 +21,7 @@ from tenants.models import Customer, OpenJob
 
 log = logging.getLogger(__name__)
 
-# Who may start such a job may let it go on.
-RIGHT_OF = {
+_RIGHTS = {
     Job.Kind.REENCRYPTION: access.Right.RESET_PASSWORD,
     Job.Kind.CLEARING: access.Right.DELETE_MAILBOX,
     Job.Kind.DELETION: access.Right.DELETE_MAILBOX,
@@ -233,6 +232,11 @@ def jobs_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[Job]:
     with tenant_context(customer):
         jobs = list(mailbox.jobs.order_by("-created_at")[:20])
     return sorted(jobs, key=lambda job: not job.is_live)
+
+
+def right_to_retry(job: Job) -> access.Right:
+    """Who may start such a job may let it go on."""
+    return _RIGHTS[Job.Kind(job.kind)]
 
 
 def may_retry(job: Job) -> bool:

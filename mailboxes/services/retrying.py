@@ -20,7 +20,7 @@ def retry(customer: Customer, job: Job, *, by: Actor, password: str = "") -> Job
     lost their access to the keys, and then what `unlock` raises.
     """
     job = jobs.job_for(by, customer, job.pk)
-    access.require(by, customer, jobs.RIGHT_OF[Job.Kind(job.kind)])
+    access.require(by, customer, jobs.right_to_retry(job))
     if not jobs.may_retry(job) or job.mailbox is None:
         raise errors.NothingToRetry
     if jobs.needs_password(job):

@@ -35,7 +35,6 @@ from tenants.models import (
     Provider,
     SpareSchema,
 )
-from tenants.services.authority import to_be_first_owner
 
 
 class ThroughServices(admin.ModelAdmin):
@@ -146,7 +145,7 @@ class ProviderAdmin(PlacedAdmin):
                 "until": date_format(localtime(invitation.expires_at), "DATETIME_FORMAT"),
                 "zone": localtime(invitation.expires_at).tzname(),
             }
-            for invitation in to_be_first_owner(obj)
+            for invitation in services.to_be_first_owner(obj)
         )
 
     def save_model(self, request: Any, obj: Provider, form: Any, change: bool) -> None:

@@ -11,11 +11,13 @@ from tenants.activity.reading import (
     read_all,
     search,
 )
+from tenants.activity.words import Kind
 
 __all__ = [
     "PAGE_LENGTH",
     "Asked",
     "Entry",
+    "Kind",
     "Trail",
     "activity_at",
     "activity_for",

@@ -53,6 +53,10 @@ class Entry:
     details: list[words.Detail]
 
     @property
+    def kind(self) -> words.Kind:
+        return words.kind_of(self.event)
+
+    @property
     def sentence(self) -> str:
         return words.sentence(self.event)
 

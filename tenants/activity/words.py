@@ -319,6 +319,11 @@ def actions_of(kind: Kind) -> list[str]:
     return [action for action, wording in WORDINGS.items() if wording.kind == kind]
 
 
+def kind_of(event: AuditEvent) -> Kind:
+    """Kind.OTHER is all that is not in the table."""
+    return WORDINGS[event.action].kind if event.action in WORDINGS else Kind.OTHER
+
+
 def is_automatic(event: AuditEvent) -> bool:
     """Whether the system takes this step alone."""
     return event.action in WORDINGS and WORDINGS[event.action].automatic

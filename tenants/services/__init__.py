@@ -1,6 +1,16 @@
 """The room's front door: one function per verb, each one transaction with its audit line."""
 
-from tenants.services.authority import check_owner_stays, check_role, givable_roles, may_found, may_manage
+from tenants.services.authority import (
+    check_owner_stays,
+    check_role,
+    givable_roles,
+    limit_of,
+    may_found,
+    may_manage,
+    named_limit_of,
+    place_of,
+    to_be_first_owner,
+)
 from tenants.services.customers import (
     create_customer,
     create_provider,
@@ -69,6 +79,7 @@ __all__ = [
     "invited",
     "invitee",
     "let_in",
+    "limit_of",
     "list_customers",
     "may_change_address",
     "may_consent",
@@ -76,7 +87,9 @@ __all__ = [
     "may_manage",
     "member",
     "members",
+    "named_limit_of",
     "people_under_policy",
+    "place_of",
     "provider_by_slug",
     "remove_member",
     "remove_membership",
@@ -86,5 +99,6 @@ __all__ = [
     "stopped_jobs",
     "switch_off",
     "switch_on",
+    "to_be_first_owner",
     "withdraw_invitation",
 ]

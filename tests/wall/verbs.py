@@ -483,6 +483,7 @@ OPEN: dict[str, str] = {
     "mailboxes.services.janitor.tidy": "removes what no row names, and marks what is missing; rung by beat",
     "mailboxes.services.janitor.tidy_mailbox": "the same for one mailbox",
     "mailboxes.services.progress": "words what a job says that was found by job_for",
+    "mailboxes.services.right_to_retry": "names the right that retry asks for",
     "mailboxes.services.servers": "names and ports of the gateway, which the whole world may know",
     "mailboxes.services.verify_certificate": "judges a text that the caller brings",
     "tenants.activity.reading.read": "of a trail that activity_at or activity_for has given",
@@ -497,12 +498,16 @@ OPEN: dict[str, str] = {
     "tenants.services.givable_roles": "tells of nobody but who asks",
     "tenants.services.hash_of": "arithmetic",
     "tenants.services.invitee": "for who has the link, and nobody has signed in yet",
+    "tenants.services.limit_of": "of a membership or invitation at hand",
     "tenants.services.list_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.services.may_change_address": "tells of nobody but who asks",
     "tenants.services.may_consent": "tells of nobody but who asks",
     "tenants.services.may_found": "tells of nobody but who asks",
     "tenants.services.may_manage": "tells of nobody but who asks",
+    "tenants.services.named_limit_of": "of a membership or invitation at hand",
+    "tenants.services.place_of": "of a membership or invitation at hand",
     "tenants.services.stopped_jobs": "tells of nobody but whom the one who asks may enter",
+    "tenants.services.to_be_first_owner": "of a provider at hand, for who may_found it",
 }
 
 

@@ -9,9 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from tenants.activity import Entry
-from tenants.activity.words import WORDINGS, Kind
-from tenants.models import spelled_now
+from tenants.activity import Entry, Kind
 
 BURST = timedelta(hours=1)  # what lies further apart was not done in one go
 
@@ -53,9 +51,7 @@ class Line:
     @property
     def glyph(self) -> tuple[str, str]:
         """Picture and colour."""
-        action = spelled_now(self.entry.event.action)
-        kind = WORDINGS[action].kind if action in WORDINGS else Kind.OTHER
-        return GLYPHS.get(action, (PICTURES[kind], ""))
+        return GLYPHS.get(self.entry.event.action, (PICTURES[self.entry.kind], ""))
 
 
 @dataclass(frozen=True)
@@ -101,4 +97,4 @@ def _what(entry: Entry) -> tuple[object, ...]:
     event = entry.event
     by = (event.actor_id, event.actor_email, event.actor_side, event.vouched_by, event.origin, entry.who.name)
     # Not the action alone: a role of owner that is given in a burst of viewers' would stand there unsaid.
-    return spelled_now(event.action), entry.act, by, event.target_type, event.customer_id, event.provider_id
+    return event.action, entry.act, by, event.target_type, event.customer_id, event.provider_id

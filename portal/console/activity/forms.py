@@ -7,7 +7,6 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from tenants import activity
-from tenants.activity.words import Kind
 
 REASONABLE_DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 30))]
 
@@ -31,7 +30,7 @@ class Question(forms.Form):
         widget=forms.TextInput(attrs={"type": "search"}),
     )
     kind = forms.ChoiceField(
-        label=_("Kind"), required=False, choices=lambda: [("", _("Everything")), *Kind.choices]
+        label=_("Kind"), required=False, choices=lambda: [("", _("Everything")), *activity.Kind.choices]
     )
     since = forms.DateField(label=_("From day"), required=False, widget=Day, validators=REASONABLE_DAYS)
     until = forms.DateField(label=_("To day"), required=False, widget=Day, validators=REASONABLE_DAYS)

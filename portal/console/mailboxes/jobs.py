@@ -14,7 +14,6 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Job
-from mailboxes.services.jobs import RIGHT_OF
 from portal.console.frame import refusals
 from portal.console.frame.live import asks_for_a_part, fingerprint, part
 from portal.console.mailboxes.forms import RetryForm
@@ -60,7 +59,7 @@ def _retry(request: ConsoleRequest, found: Job) -> HttpResponse:
 def job_context(request: ConsoleRequest, found: Job, form: RetryForm | None = None) -> dict[str, Any]:
     """What mailboxes/progress.html shows of a job, on its own page and on the mailbox's."""
     progress = services.progress(found)
-    allowed = RIGHT_OF[Job.Kind(found.kind)] in request.rights
+    allowed = services.right_to_retry(found) in request.rights
     return {
         "job": found,
         "progress": progress,

@@ -24,9 +24,8 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts import second_factor
+from accounts import second_factor, services
 from accounts.adapters import ceremonies, confirming, forms
-from accounts.services.sessions import end_other_sessions
 
 
 @require_safe
@@ -52,7 +51,7 @@ class _FirstFactor:
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # a mixin: what it stands before has it
         if first:
             user: Any = self.request.user
-            end_other_sessions(user, by=user, keep=self.request.session.session_key)
+            services.end_other_sessions(user, by=user, keep=self.request.session.session_key)
         return response
 
 

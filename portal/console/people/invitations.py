@@ -22,7 +22,6 @@ from portal.console.people.forms import NewcomerForm
 from portal.console.signin.by_password import SIGN_IN_AS
 from tenants import errors, services
 from tenants.models import Invitation
-from tenants.services.authority import named_limit_of, place_of
 
 SESSION_KEY = "invitation"
 OVER = (errors.InvitationUsed, errors.InvitationWithdrawn, errors.InvitationExpired)
@@ -107,7 +106,7 @@ def _unknown(request: HttpRequest) -> HttpResponse:
 def _context(found: Invitation) -> dict[str, Any]:
     return {
         "invitation": found,
-        "place": place_of(found),
+        "place": services.place_of(found),
         "next": reverse("invitation_accept"),
-        **named_limit_of(found),
+        **services.named_limit_of(found),
     }

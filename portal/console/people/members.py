@@ -24,7 +24,6 @@ from portal.gates.links import base_url
 from tenants import errors, services
 from tenants.access import customers_of
 from tenants.models import Customer, Invitation, Membership, Provider
-from tenants.services.authority import limit_of
 
 PAGE_LENGTH = 50
 
@@ -126,7 +125,7 @@ def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
 def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Change somebody's role and reach."""
     row = services.member(desk.place, pk, by=desk.user)
-    limit = limit_of(row)
+    limit = services.limit_of(row)
     form = RoleForm(
         request.POST or None,
         place=desk.place,
@@ -203,7 +202,7 @@ def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
 
 def _reach(row: Membership | Invitation, known: Container[Any]) -> str:
     """The names of the customers to which somebody is limited, as far as the reader may know them; empty is all."""
-    limit = limit_of(row)
+    limit = services.limit_of(row)
     if limit is None:
         return ""
     names = [customer.name for customer in limit if customer.pk in known]

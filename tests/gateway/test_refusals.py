@@ -11,7 +11,7 @@ from accounts.actors import SYSTEM
 from mailboxes.models import SignInRefusal
 from mailboxes.services import refusals
 
-REFUSED = "Sign-ins by POP3 from {} are refused."
+REFUSED = "Sign-ins by POP3 from {} have been refused since "
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_page_tells_of_refused_sign_ins_until_the_right_password_comes_from_
         return browser.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/").content.decode()
 
     gateway.sign_ins((acme_mailbox.address, acme_mailbox.password), source="127.0.7.1")
-    assert "are refused" not in page()
+    assert "have been refused" not in page()
     assert "Sign-ins refused" not in browser.get("/mailboxes/").content.decode()
 
     gateway.sign_ins((acme_mailbox.address.partition("@")[0], "mistyped"), source="127.0.7.1")

@@ -1,9 +1,20 @@
 """Every word on a page passes gettext: nothing that people read stands in a template as it is."""
 
+import re
+
 import pytest
 
 from portal.languages.catalogs import ROOT
 from portal.languages.unmarked import unmarked, unmarked_in
+
+# A text and the value that belongs to it, which is where English has it.
+GLUED = re.compile(r'\{% translate "[^"]*" %\}\s*(?:<[a-z][^>]*>\s*)*\{\{')
+
+
+def test_no_sentence_is_glued_to_a_value_for_languages_put_it_in_different_places():
+    assert GLUED.search('{% translate "Since:" %} <b>{{ at|when }}</b>')
+    pages = sorted((ROOT / "portal/console/templates").rglob("*.html"))
+    assert [path.name for path in pages if GLUED.search(path.read_text())] == []
 
 
 def test_every_word_of_every_template_can_be_translated():

@@ -100,19 +100,40 @@ def notice_icon(level: str) -> str:
 
 
 @register.simple_tag
-def ago(at: datetime | None, otherwise: str = "") -> SafeString:
-    """How long ago something was, with the exact time on hover and focus. Without a time `otherwise`, or “not yet”."""
+def ago(at: datetime | None) -> SafeString:
+    """How long ago something was."""
+    return _time(at, relative(at)) if at else _not_yet()
+
+
+@register.filter
+def when(at: datetime | None) -> SafeString:
+    """A time as on the reader's clock, with the zone; as a filter, for sentences have a place for it: `with at=...|when`."""
     if at is None:
-        return format_html('<span class="faint">{}</span>', otherwise or gettext("not yet"))
+        return _not_yet()
+    here = timezone.localtime(at)
+    return _time(at, f"{date_format(here, 'SHORT_DATETIME_FORMAT')} {date_format(here, 'T')}")
+
+
+@register.filter
+def clock(at: datetime, zone: str = "") -> SafeString:
+    """The time of a day that is known; with "T" its zone, too."""
+    return _time(at, date_format(timezone.localtime(at), f"H:i:s {zone}".strip()))
+
+
+def _time(at: datetime, shown: str) -> SafeString:
+    """With the exact time on hover and focus.
+
+    It has a direction of its own, or in Arabic the zone would join what follows.
+    """
+    here = timezone.localtime(at)
+    exact = f"{date_format(here, 'SHORT_DATE_FORMAT')} {date_format(here, 'H:i:s T')}"
     return format_html(
-        '<time datetime="{}" title="{}" tabindex="0">{}</time>', at.isoformat(), exact(at), relative(at)
+        '<time datetime="{}" title="{}" tabindex="0" dir="auto">{}</time>', at.isoformat(), exact, shown
     )
 
 
-def exact(at: datetime) -> str:
-    """As on the reader's clock, with seconds and zone."""
-    here = timezone.localtime(at)
-    return f"{date_format(here, 'SHORT_DATE_FORMAT')} {date_format(here, 'H:i:s T')}"
+def _not_yet() -> SafeString:
+    return format_html('<span class="faint">{}</span>', gettext("not yet"))
 
 
 def relative(at: datetime) -> str:

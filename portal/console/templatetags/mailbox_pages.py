@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django import template
 from django.template.defaultfilters import filesizeformat
-from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import localize, number_format
 from django.utils.html import conditional_escape, format_html
@@ -101,12 +100,6 @@ def time_left(seconds: int) -> str:
         }
     count = round(seconds / HOUR)
     return ngettext("about %(count)d hour left", "about %(count)d hours left", count) % {"count": count}
-
-
-@register.filter
-def when(at: datetime) -> SafeString:
-    """As frame/when.html shows it but its last line break, for a sentence: languages put a time in different places."""
-    return SafeString(render_to_string("frame/when.html", {"at": at}).strip())
 
 
 @register.filter

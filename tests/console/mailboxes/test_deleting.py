@@ -70,7 +70,7 @@ def test_the_page_says_what_is_lost(admin: Client, url: str, acme_mailbox: OpenM
     page = Page(response)
     for words in (
         "2 messages are lost (3.9 KB).",
-        f"The oldest came in at {timezone.now():%-d %b %Y}",
+        f"The oldest came in on {timezone.now():%-d %b %Y}",
         "1 message among them is locked",
         "all keys of this mailbox are destroyed at once",
         "nobody can bring its mail back",

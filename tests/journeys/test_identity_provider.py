@@ -9,7 +9,7 @@ from tenants.services import consent_to_identity_provider
 from tests.accounts.openid.kit import CLIENT_SECRET, callback
 from tests.accounts.openid.kit import PASSWORD as THEIR_PASSWORD
 from tests.cast import PASSWORD, customer
-from tests.journeys.test_accessible import looking
+from tests.journeys.test_every_page import accessible
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -109,7 +109,7 @@ def test_the_page_between_can_be_read_where_browsers_stay_on_it(organization, vi
         page.fill("[name=login]", ADMIN)
         page.press("[name=login]", "Enter")
         page.get_by_role("link", name="Continue").wait_for()
-        looking(page, found)("onward")
+        accessible(page, found)("onward")
         page.unroute_all()
         page.get_by_role("link", name="Continue").click()
         page.get_by_role("heading", name="The organization's own sign-in").wait_for()

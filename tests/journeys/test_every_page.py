@@ -1,0 +1,258 @@
+"""Every page as people meet it: a machine finds no fault of WCAG 2.2 AA, it fits a phone, and none of its texts has
+stayed English.
+
+`make test` walks each part of the tour in English and in one other language, and so passes through all of them; `make
+soak` walks every part in every language.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from django.conf import settings
+from django.conf.locale import LANG_INFO
+from django.test.signals import template_rendered
+from django.utils.translation import trans_real
+
+from portal.languages.catalogs import ROOT
+from tests.cast import PASSWORD
+from tests.journeys import stage as names
+from tests.journeys import tour
+
+DESK, PHONE = {"width": 1280, "height": 720}, {"width": 360, "height": 740}
+ENGLISH, *OTHERS = [code for code, name in settings.LANGUAGES]
+LONG = os.environ.get("GATEHOUSE_LONG") == "1"
+WALKED = {part: OTHERS if LONG else [OTHERS[number % len(OTHERS)]] for number, part in enumerate(tour.PARTS)}
+WALKED |= {part: [] for part in tour.IN_ENGLISH_ALONE}
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What the other colours and the other direction can change.
+RULES_OF_LOOKS = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
+
+# Codes, addresses and passwords are no texts, and what stands in <noscript> is none to a browser with scripts.
+TEXTS = """() => {
+  const silent = "script, style, noscript, pre, code, .mono, .secret, .tile, [name=time_zone]";
+  const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) {
+    if (!walker.currentNode.parentElement.closest(silent)) texts.push(walker.currentNode.textContent);
+  }
+  for (const element of document.querySelectorAll("*")) {
+    for (const name of ["alt", "title", "placeholder", "aria-label", "aria-description", "aria-valuetext"]) {
+      if (element.hasAttribute(name)) texts.push(element.getAttribute(name));
+    }
+  }
+  return texts;
+}"""
+
+DATA = [names.OWNER, names.ADMIN, names.VIEWER, names.GUEST, names.NAME, names.REASON, names.DESCRIPTION]
+DATA += [names.PROVIDER, names.CUSTOMER, names.EMPTY_CUSTOMER, "contoso.example"]
+NAMES = [
+    "Gatehouse",
+    "Office 365 Journal",
+    "Office 365",
+    "Nokia 3310",
+    "UTC",
+    "OpenID Connect",
+    "Microsoft Entra ID",
+]
+NAMES += [LANG_INFO[code]["name_local"] for code, name in settings.LANGUAGES]
+NO_TEXT = re.compile(
+    "|".join(rf"\b{re.escape(text.strip(' -'))}\b" for text in sorted(DATA + NAMES, key=len, reverse=True))
+    + r"|\S+@\S+|%\(\w+\)[sd]|{\w*}|[^\w]|[\d_]",
+    re.IGNORECASE,
+)
+# The polite form is the only one, also in the texts that come with Django and allauth.
+FAMILIAR = {
+    "de": re.compile(r"\b(du|dich|dir|dein\w*)\b", re.IGNORECASE),
+    "fr": re.compile(r"\b(tu|te|toi|ton|ta|tes)\b", re.IGNORECASE),
+    "es": re.compile(r"\b(tú|ti|tus?|tienes|puedes|debes)\b", re.IGNORECASE),
+}
+
+
+# What the tour does not come by.
+ELSEWHERE = {
+    "400.html": "no link leads there; built as 404.html",
+    "413.html": "no link leads there; built as 404.html",
+    "429.html": "no link leads there; built as 404.html",
+    "500.html": "no link leads there; built as 404.html",
+    "503.html": "no link leads there; built as 404.html",
+    "busy.html": "no link leads there; built as 404.html",
+    "refused.html": "no link leads there; built as 404.html",
+    "signin/two_sessions.html": "no link leads there; built as 404.html",
+    "admin/base_site.html": "Django's administration",
+    "rosetta/base.html": "Rosetta's frame",
+    "rosetta/file-list.html": "Rosetta's page",
+    "frame/administration.html": "of both",
+    "socialaccount/onward.html": "leads on at once; looked at in test_identity_provider.py",
+}
+SHOWN = Path(os.environ["GATEHOUSE_STATE_DIR"]) / "shown"  # all processes of a run share it
+
+
+def words(text):
+    """What of a text could be in one language or another."""
+    return " ".join(word for word in NO_TEXT.sub(" ", text).split() if len(word) > 1)
+
+
+def parts(text):
+    """As a page shows a text: what stands between its tags, each by itself."""
+    return {words(part) for part in re.split(r"<[^>]+>", text)}
+
+
+def alike(language):
+    """The texts that translators found to be right as they are, ours or those of Django and allauth."""
+    found = {""}
+    for key, text in trans_real.translation(language)._catalog.items():
+        english, number = key if isinstance(key, tuple) else (key, 0)
+        english = english.rpartition("\x04")[2]  # what stands before it is the context
+        found |= parts(english + "s" * bool(number)) & parts(text)
+    return found
+
+
+def accessible(page, found):
+    """Notes what axe finds, in light and from left to right, and once more as for people who like it dark and read from
+    the right.
+    """
+
+    def look(step):
+        if not page.evaluate("typeof axe === 'object'"):
+            page.evaluate(AXE_SCRIPT)
+        for scheme, direction, rules in (("light", "ltr", RULES), ("dark", "rtl", RULES_OF_LOOKS)):
+            page.emulate_media(color_scheme=scheme)
+            _turn(page, direction)
+            options = {"runOnly": rules, "resultTypes": ["violations"]}
+            violations = page.evaluate("how => axe.run(how).then(({violations}) => violations)", options)
+            for violation in violations:
+                where = [node["html"][:160] for node in violation["nodes"][:3]]
+                found.append((step, scheme, direction, violation["id"], violation["help"], where))
+        page.emulate_media(color_scheme="light")
+        _turn(page, "ltr")
+
+    return look
+
+
+def fitting(page, language, too_wide):
+    """Notes how wide a page is on a phone if that is too much, in both directions."""
+
+    def look(step):
+        for direction in ("rtl", "ltr"):
+            _turn(page, direction)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > PHONE["width"]:
+                too_wide.append((language, step, direction, width))
+
+    return look
+
+
+def worded(page, language, texts):
+    """Notes the texts of a page, and where they were seen last."""
+
+    def look(step):
+        assert page.get_attribute("html", "lang") == language
+        texts.update({words(text): step for text in page.evaluate(TEXTS)})
+
+    return look
+
+
+def _turn(page, direction):
+    page.evaluate("to => { document.documentElement.dir = to }", direction)
+
+
+def _open(page):
+    for closed in page.query_selector_all("details:not([open]):not(.menu)"):
+        closed.evaluate("part => { part.open = true }")
+
+
+@pytest.mark.parametrize("name", tour.PARTS)
+def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, stage, name):
+    others = WALKED[name]
+    texts = {language: {} for language in (ENGLISH, *others)}
+    found, too_wide, shown = [], [], set()
+
+    def at_the_desk(visitor):
+        page = visitor.page
+        read, seen = worded(page, ENGLISH, texts[ENGLISH]), accessible(page, found)
+        held = fitting(page, ENGLISH, too_wide)
+
+        def look(step):
+            read(step)
+            _open(page)
+            seen(step)
+            page.set_viewport_size(PHONE)
+            held(step)
+            page.set_viewport_size(DESK)
+
+        tour.PARTS[name](visitor, stage, stage.company(), look)
+
+    def on_the_phone(visitor, language):
+        page = visitor.page
+        read, held = worded(page, language, texts[language]), fitting(page, language, too_wide)
+
+        def look(step):
+            read(step)
+            _open(page)
+            held(step)
+
+        tour.PARTS[name](visitor, stage, stage.company(), look)
+
+    def note(sender, template, **rest):
+        shown.add(template.name)
+
+    template_rendered.connect(note)
+    try:
+        visit(at_the_desk, viewport=DESK, locale=ENGLISH, reduced_motion="reduce")
+        for language in others:
+            visit(lambda visitor, code=language: on_the_phone(visitor, code), viewport=PHONE, locale=language)
+    finally:
+        template_rendered.disconnect(note)
+    assert found == [], "\n".join(map(str, found))
+    assert too_wide == []
+    assert {language: untranslated(language, texts) for language in others} == {
+        language: {} for language in others
+    }
+    assert [
+        text
+        for language in others
+        if language in FAMILIAR
+        for text in texts[language]
+        if FAMILIAR[language].search(text)
+    ] == []
+    _leaves_no_page_out(name, shown)
+
+
+def untranslated(language, texts):
+    """Texts that stand on the English page too, and that no translator found to be right as they are, with their step."""
+    allowed = alike(language)
+    return {
+        text: step for text, step in texts[language].items() if text in texts[ENGLISH] and text not in allowed
+    }
+
+
+def _leaves_no_page_out(name, shown):
+    """The last part to be walked sees whether the tour has passed every page."""
+    SHOWN.mkdir(exist_ok=True)
+    (SHOWN / name).write_text(json.dumps(sorted(filter(None, shown))))
+    walked = [SHOWN / part for part in tour.PARTS]
+    if all(part.exists() for part in walked):
+        pages = _pages().difference(*(json.loads(part.read_text()) for part in walked))
+        assert sorted(pages) == sorted(ELSEWHERE)
+
+
+def _pages():
+    folder = ROOT / "portal/console/templates"
+    return {str(path.relative_to(folder)) for path in folder.rglob("*.html")}
+
+
+@pytest.mark.parametrize(("language", "direction"), [("ar", "rtl"), ("en", "ltr")])
+def test_a_time_reads_in_the_direction_of_its_language(visit, stage, language, direction):
+    company = stage.company()
+
+    def story(visitor):
+        visitor.signs_in(company.owner.email, PASSWORD)
+        visitor.page.goto(visitor.url("/settings/sessions/"))
+        return visitor.page.locator("time").first.evaluate("time => getComputedStyle(time).direction")
+
+    assert visit(story, locale=language) == direction

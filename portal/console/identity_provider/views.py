@@ -52,9 +52,7 @@ def switch(request: HttpRequest) -> HttpResponse:
     desk = _desk(request)
     if request.method != "POST":
         return redirect(desk.home)  # where the button is
-    saved = identity.of(desk.provider, by=desk.user)
-    if saved is None:
-        raise Http404
+    saved = _saved(desk)
     active = request.POST.get("active") == "on"
     try:
         identity.switch(saved, active=active, by=desk.user)
@@ -76,9 +74,7 @@ def forget(request: HttpRequest) -> HttpResponse:
     desk = _desk(request)
     if request.method != "POST":
         return redirect(desk.home)  # where the button is
-    saved = identity.of(desk.provider, by=desk.user)
-    if saved is None:
-        raise Http404
+    saved = _saved(desk)
     form = ForgetForm(request.POST)
     if form.is_valid():
         try:
@@ -98,9 +94,7 @@ def prove(request: HttpRequest) -> HttpResponse:
     desk = _desk(request)
     if request.method != "POST":
         return redirect(desk.home)
-    saved = identity.of(desk.provider, by=desk.user)
-    if saved is None:
-        raise Http404
+    saved = _saved(desk)
     domain = request.POST.get("domain", "")
     try:
         identity.prove(saved, domain, by=desk.user)
@@ -111,6 +105,13 @@ def prove(request: HttpRequest) -> HttpResponse:
             request, _("%(domain)s has agreed: its people may sign in here.") % {"domain": domain}
         )
     return redirect(desk.home)
+
+
+def _saved(desk: Desk) -> IdentityProvider:
+    saved = identity.of(desk.provider, by=desk.user)
+    if saved is None:
+        raise Http404
+    return saved
 
 
 def _save(

@@ -23,15 +23,17 @@ from django.utils import translation
 from psycopg import sql
 
 from accounts.actors import SYSTEM
+from mailboxes.services import collection, delivery
 from mailboxes.vault import primitives
 from tests.accounts.factors import Clock, sets_up_an_app
 from tests.accounts.post import Post
-from tests.cast import Cast, assemble, customer, present
+from tests.cast import Cast, assemble, customer, present, provider
 
 TEMPLATE = f"cast_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
 DATABASE = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}_{os.getppid()}"
 TEMPLATE_LOCK = 4711
 DROP_SECONDS = 60
+PEER = "192.0.2.7"  # of mail servers and archivers
 
 
 def _outside() -> psycopg.Connection[Any]:
@@ -152,6 +154,11 @@ def globex(database: None) -> Any:
 
 
 @pytest.fixture
+def northwind(database: None) -> Any:
+    return provider("northwind")
+
+
+@pytest.fixture
 def client_for() -> Callable[..., Client]:
     """A browser of somebody (or of nobody) on a customer's host, or on the base host."""
 
@@ -233,3 +240,28 @@ def make_mailbox(acme: Any) -> Callable[..., OpenMailbox]:
 @pytest.fixture
 def acme_mailbox(make_mailbox: Callable[..., OpenMailbox]) -> OpenMailbox:
     return make_mailbox()
+
+
+@pytest.fixture
+def fill(acme_mailbox: OpenMailbox) -> Callable[..., None]:
+    """Mail comes in."""
+
+    def deliver(*mails: bytes, to: OpenMailbox = acme_mailbox) -> None:
+        for mail in mails:
+            delivery.deliver([delivery.resolve(to.address, peer=PEER)], [mail])
+
+    return deliver
+
+
+@pytest.fixture
+def collect(acme_mailbox: OpenMailbox) -> Callable[..., list[bytes]]:
+    """What an archiver gets with this password."""
+
+    def read(password: Any, *, of: OpenMailbox = acme_mailbox) -> list[bytes]:
+        maildrop = collection.open_maildrop(of.address, password, peer=PEER)
+        try:
+            return [b"".join(maildrop.read(index)) for index in range(len(maildrop.entries))]
+        finally:
+            maildrop.release()
+
+    return read

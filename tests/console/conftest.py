@@ -6,13 +6,9 @@ from django.test import Client
 from django_tenants.utils import tenant_context
 
 from mailboxes.models import Job, Mailbox
-from mailboxes.services import collection, delivery
 from mailboxes.work.slices import work_slice
 from tests.cast import Cast
-from tests.conftest import OpenMailbox
 from tests.console.kit import Visit
-
-PEER = "192.0.2.1"
 
 
 @pytest.fixture
@@ -32,31 +28,6 @@ def mailboxes(acme: Any) -> Callable[[], list[Mailbox]]:
     def read() -> list[Mailbox]:
         with tenant_context(acme):
             return list(Mailbox.objects.order_by("name"))
-
-    return read
-
-
-@pytest.fixture
-def fill(acme_mailbox: OpenMailbox) -> Callable[..., None]:
-    """Mail comes in."""
-
-    def deliver(*mails: bytes) -> None:
-        for mail in mails:
-            delivery.deliver([delivery.resolve(acme_mailbox.address, peer=PEER)], [mail])
-
-    return deliver
-
-
-@pytest.fixture
-def collect(acme_mailbox: OpenMailbox) -> Callable[[str], list[bytes]]:
-    """What an archiver gets with this password."""
-
-    def read(password: str) -> list[bytes]:
-        maildrop = collection.open_maildrop(acme_mailbox.address, password, peer=PEER)
-        try:
-            return [b"".join(maildrop.read(index)) for index in range(len(maildrop.entries))]
-        finally:
-            maildrop.release()
 
     return read
 

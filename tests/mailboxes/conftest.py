@@ -10,36 +10,9 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes.models import Job, KeyLock, MailboxKey, Message
-from mailboxes.services import collection, delivery, job_for, tallies
+from mailboxes.services import job_for, tallies
 from mailboxes.work.slices import work_slice
 from tests.conftest import OpenMailbox
-
-PEER = "192.0.2.7"
-
-
-@pytest.fixture
-def fill(acme_mailbox: OpenMailbox) -> Callable[..., None]:
-    """Mail comes in."""
-
-    def deliver(*mails: bytes, to: OpenMailbox = acme_mailbox) -> None:
-        for mail in mails:
-            delivery.deliver([delivery.resolve(to.address, peer=PEER)], [mail])
-
-    return deliver
-
-
-@pytest.fixture
-def collect(acme_mailbox: OpenMailbox) -> Callable[..., list[bytes]]:
-    """What an archiver gets with this password."""
-
-    def read(password: Any, *, of: OpenMailbox = acme_mailbox) -> list[bytes]:
-        maildrop = collection.open_maildrop(of.address, password, peer=PEER)
-        try:
-            return [b"".join(maildrop.read(index)) for index in range(len(maildrop.entries))]
-        finally:
-            maildrop.release()
-
-    return read
 
 
 @pytest.fixture

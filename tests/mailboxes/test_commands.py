@@ -25,8 +25,7 @@ from mailboxes.services import delivery
 from mailboxes.vault import PrivateKey, new_password
 from mailboxes.work.slices import work_slice
 from tenants.models import AuditEvent, DirectoryEntry, OpenJob
-from tests.conftest import OpenMailbox
-from tests.mailboxes.conftest import PEER
+from tests.conftest import PEER, OpenMailbox
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = [b"Subject: one\r\n\r\n1\r\n", bytes(range(256)) * 500]

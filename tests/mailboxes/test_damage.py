@@ -19,8 +19,8 @@ from mailboxes.models import Message
 from mailboxes.services import collection, start_deletion, suspend_mailbox
 from mailboxes.vault import VaultError
 from mailboxes.work.slices import work_slice
+from tests.conftest import PEER
 from tests.console.kit import Page
-from tests.mailboxes.conftest import PEER
 
 MAILS = [f"Subject: {number}\r\n\r\nA line.\r\n".encode() for number in range(4)]
 BAD = 2

@@ -9,7 +9,7 @@ from mailboxes.services import collection, delivery
 from tenants import directory
 from tenants.errors import AddressTaken
 from tenants.models import AuditEvent, DirectoryEntry, OpenJob
-from tests.mailboxes.conftest import PEER
+from tests.conftest import PEER
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from mailboxes.models import Message
 from mailboxes.services import collection, delivery
 from mailboxes.work.reencryption import BATCH
 from mailboxes.work.slices import work_slice
-from tests.mailboxes.conftest import PEER
+from tests.conftest import PEER
 
 MAIL = b"Subject: hello\r\n\r\nA line.\r\n"
 SECONDS = 30

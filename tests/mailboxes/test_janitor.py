@@ -24,7 +24,7 @@ from mailboxes.services import collection, delivery, janitor
 from mailboxes.services.janitor import check_store, tidy, tidy_mailbox
 from mailboxes.store import store
 from mailboxes.work.slices import work_slice
-from tests.mailboxes.conftest import PEER
+from tests.conftest import PEER
 
 MAIL = b"Subject: hello\r\n\r\nA line.\r\n"
 OLD = janitor.SAFE_AGE.total_seconds() + 60

@@ -7,7 +7,7 @@ from mailboxes.models import TallyChange
 from mailboxes.services import delivery, tallies
 from tenants import audit
 from tenants.models import AuditEvent
-from tests.mailboxes.conftest import PEER
+from tests.conftest import PEER
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from mailboxes.tasks import tidy_store
 from mailboxes.vault import new_password
 from mailboxes.work.reencryption import step
 from tenants.models import AuditEvent
-from tests.mailboxes.conftest import PEER
+from tests.conftest import PEER
 
 MAILS = [b"Subject: one\r\n\r\n1\r\n", b"", bytes(range(256)) * 1000]
 

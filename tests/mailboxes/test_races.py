@@ -18,7 +18,7 @@ from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import MailboxKey, Message
 from mailboxes.services import collection, delivery
-from tests.mailboxes.conftest import PEER
+from tests.conftest import PEER
 
 
 @pytest.fixture

@@ -14,16 +14,11 @@ from accounts.services import create_person
 from tenants import errors, services
 from tenants.access import customers_of
 from tenants.models import AuditEvent, Customer, Invitation
-from tests.cast import PASSWORD, provider
+from tests.cast import PASSWORD
 from tests.tenants.kit import path_of, text
 
 NEW = "newcomer@northwind.example"
 PHRASE = "seven long words nobody has heard"
-
-
-@pytest.fixture
-def northwind(database):
-    return provider("northwind")
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ PHRASE = "seven long words nobody has heard"
 
 
 @pytest.fixture
-def northwind(database):
-    return provider("northwind")
-
-
-@pytest.fixture
 def invite(cast, northwind):
     def act(email=NEW, *, place=None, role="operator", by=None, **details):
         return services.invite(place or northwind, email, role=role, by=by or cast.owner, **details)

@@ -14,11 +14,6 @@ from tests.tenants.kit import at_once
 
 
 @pytest.fixture
-def northwind(database):
-    return provider("northwind")
-
-
-@pytest.fixture
 def colleague(northwind):
     """A second owner, an operator: whoever a test needs at Northwind."""
 

@@ -22,17 +22,6 @@ INVITE, SAVE, AGAIN, WITHDRAW = "Send the invitation", "Save", "Send again", "Wi
 REQUIRE = "Require a second factor"
 
 
-@pytest.fixture
-def northwind(database):
-    return provider("northwind")
-
-
-@pytest.fixture
-def team(client_for):
-    """A browser on the base host."""
-    return lambda user: client_for(user, host=None)
-
-
 def names(answer):
     """Who stands in the list, in its order."""
     rows = read(answer).xpath("//table[@aria-label='People']//tbody//th")

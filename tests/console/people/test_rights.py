@@ -6,21 +6,9 @@ import pytest
 
 from tenants import services
 from tenants.models import Invitation, Membership
-from tests.cast import provider
 from tests.tenants.kit import text
 
 TEAM, PEOPLE = "/team/", "/people/"
-
-
-@pytest.fixture
-def northwind(database):
-    return provider("northwind")
-
-
-@pytest.fixture
-def team(client_for):
-    """A browser on the base host."""
-    return lambda user: client_for(user, host=None)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
 from portal.console.frame.stylesheet import FOLDER as STYLES
-from portal.console.frame.stylesheet import NAME, SHEETS
+from portal.console.frame.stylesheet import NAME, SHEETS, StylesheetFinder
 from portal.languages.catalogs import ROOT
 
 CONSOLE = ROOT / "portal" / "console"
@@ -100,11 +100,13 @@ def test_browsers_get_every_sheet_in_one_file():
     assert places == sorted(places)
 
 
-def test_the_file_follows_the_sheets_when_they_are_edited():
-    file = Path(finders.find(NAME))
+def test_the_file_follows_the_sheets_when_they_are_edited(settings, tmp_path):
+    settings.STATE_DIR = tmp_path  # other tests' browsers read the other one
+    finder = StylesheetFinder()
+    file = Path(finder.find(NAME))
     now = file.read_text()
     file.write_text("as the sheets were before")
-    assert Path(finders.find(NAME)).read_text() == now
+    assert Path(finder.find(NAME)).read_text() == now
 
 
 def test_the_file_is_collected(settings, tmp_path):

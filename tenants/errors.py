@@ -4,7 +4,7 @@ TenantError
     InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
     PersonExists
-    NotAllowed, MoreThanOwn, LastOwner, OwnSecondFactorMissing
+    NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnSecondFactorMissing
     InvitationError
         AlreadyInvited, TooManyInvitations, NoSuchInvitation, SentJustNow, MailNotSent
         InvitationUsed, InvitationWithdrawn, InvitationExpired, SignInFirst, ForSomebodyElse
@@ -83,6 +83,13 @@ class NotAllowed(TenantError):
     template = _(
         "Your role does not allow this. Ask an administrator of the customer or an owner of the provider."
     )
+
+
+class NotInATeam(NotAllowed):
+    """Who belongs to no provider need not know of what is there for those who do."""
+
+    code = "not-in-a-team"
+    status = 404
 
 
 class PersonExists(TenantError):

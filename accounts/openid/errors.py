@@ -7,7 +7,7 @@ OpenIDRefusal
             PrivateNetwork, Unreachable, AnswersTooMuch, TooManyAtOnce
         NoConfiguration, OtherIssuer, Incomplete
         BadToken
-    NoOrganization
+    NoOrganization, Unavailable
     Unknown, Unconfirmed, OtherAccount, NotAskedAnew, Cancelled, NotOurs
 """
 
@@ -23,11 +23,6 @@ class OpenIDRefusal(Refusal):
     code = "openid-refusal"
     status = 403
 
-    @property
-    def told(self) -> str:
-        """What whoever wants to sign in reads."""
-        return self.message
-
 
 # --- The identity provider ---
 class ProviderFault(OpenIDRefusal, OAuth2Error):
@@ -39,16 +34,6 @@ class ProviderFault(OpenIDRefusal, OAuth2Error):
     code = "identity-provider-fault"
     status = 502
     field = "issuer"
-
-    @property
-    def told(self) -> str:
-        """What ails the identity provider is its owner's business; who signs in can't mend it."""
-        return str(
-            _(
-                "Your organization's sign-in does not work at present. Try again later, or ask an owner of your "
-                "service provider."
-            )
-        )
 
 
 class NotEncrypted(ProviderFault):
@@ -126,6 +111,18 @@ class NoOrganization(OpenIDRefusal):
     field = "login"
     template = _(
         "No organization signs in here with addresses at “%(domain)s”. Check the address, or sign in by password."
+    )
+
+
+class Unavailable(OpenIDRefusal):
+    """In the place of a ProviderFault for who wants to sign in: what ails the service is its owner's business."""
+
+    code = "organization-unavailable"
+    status = 502
+    field = "login"
+    template = _(
+        "Your organization's sign-in does not work at present. Try again later, or ask an owner of your "
+        "service provider."
     )
 
 

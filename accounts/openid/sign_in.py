@@ -32,6 +32,7 @@ from accounts.openid.errors import (
     OpenIDRefusal,
     OtherAccount,
     ProviderFault,
+    Unavailable,
     Unconfirmed,
     Unknown,
     reason_of,
@@ -142,6 +143,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
 def refused(request: HttpRequest, refusal: OpenIDRefusal) -> HttpResponse:
     """The page that says why."""
+    if isinstance(refusal, ProviderFault):
+        refusal = Unavailable()
     return render(request, "socialaccount/refused.html", {"refusal": refusal}, status=refusal.status)
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from tenants.access import Right, customers_of, providers_of, require, rights_of
 from tenants.activity import words
-from tenants.errors import NotAllowed
+from tenants.errors import NotInATeam
 from tenants.models import (
     AuditEvent,
     AuditEventQuerySet,
@@ -106,12 +106,12 @@ def activity_at(customer: Customer, *, by: Any) -> Trail:
 
 
 def activity_for(by: Any) -> Trail:
-    """For people of providers: at these, and at those of their customers that the person may enter. Raises NotAllowed."""
+    """For people of providers: at these, and at those of their customers that the person may enter. Raises NotInATeam."""
     providers = [
         provider for provider in providers_of(by) if Right.VIEW_TEAM_ACTIVITY in rights_of(by, provider)
     ]
     if not providers:
-        raise NotAllowed
+        raise NotInATeam
     customers = customers_of(by).filter(provider__in=providers)
     within = Q(customer_id=None) | Q(customer_id__in=customers.values("pk"))
     return Trail(customers, Q(provider_id__in=[provider.pk for provider in providers]) & within, providers)

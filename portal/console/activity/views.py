@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,7 +13,6 @@ from portal.console.activity import feed, file
 from portal.console.activity.forms import Question
 from portal.gates.links import console_url
 from tenants import activity
-from tenants.errors import NotAllowed
 
 
 @require_safe
@@ -37,25 +36,18 @@ def provider_activity(request: HttpRequest) -> HttpResponse:
             return ""
         return console_url(entry.customer, request, entry.path)
 
-    return _page(request, _of_provider(request), link)
+    return _page(request, activity.activity_for(request.user), link)
 
 
 @require_safe
 def provider_activity_csv(request: HttpRequest) -> HttpResponseBase:
     """The same as a file."""
-    trail = _of_provider(request)
+    trail = activity.activity_for(request.user)
     return _file(request, trail, trail.providers[0].slug)
 
 
 def _at_customer(request: Any) -> activity.Trail:
     return activity.activity_at(request.customer, by=request.user)
-
-
-def _of_provider(request: HttpRequest) -> activity.Trail:
-    try:
-        return activity.activity_for(request.user)
-    except NotAllowed as error:
-        raise Http404 from error  # who belongs to no provider need not know of this page
 
 
 def _page(request: HttpRequest, trail: activity.Trail, link: Callable[[activity.Entry], str]) -> HttpResponse:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
@@ -151,12 +152,12 @@ def remove(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Take somebody's role away, after asking."""
     row = services.member(desk.place, pk, by=desk.user)
     myself = row.user_id == desk.user.pk
-    refusal: Refusal | None = None
-    if request.method == "POST":
+    form = forms.Form(request.POST if request.method == "POST" else None)  # the button alone
+    if form.is_valid():
         try:
             services.remove_member(desk.place, pk, by=desk.user)
-        except (errors.MoreThanOwn, errors.LastOwner) as error:
-            refusal = error
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(request, _("%(person)s has been removed.") % {"person": _name(row)})
             return redirect(base_url(request) if myself else desk.home)
@@ -164,7 +165,7 @@ def remove(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
         "desk": desk,
         "member": row,
         "myself": myself,
-        "refusal": refusal,
+        "form": form,
         "own_url": desk.url("remove", pk),
     }
     return render(request, "people/member_remove.html", context | {"back": desk.url("member", pk)})

@@ -23,10 +23,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.adapters.confirming import is_the_organizations
 from accounts.addresses import AddressFormField
+from accounts.errors import Refusal
 from accounts.openid import outbound
 from accounts.openid import sign_in as social
-from accounts.openid.errors import NoOrganization, NotOurs, OpenIDRefusal, ProviderFault, reason_of
+from accounts.openid.errors import NoOrganization, NotOurs, ProviderFault, Unavailable, reason_of
 from accounts.openid.protocol import OpenIDAdapter
+from portal.console.frame import refusals
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,8 @@ def start(request: HttpRequest) -> HttpResponse:
             return too_many
         try:
             return _on_to(request, form.cleaned_data["login"], next_url)
-        except OpenIDRefusal as refusal:
-            form.add_error("login", refusal.told)
+        except Refusal as refusal:
+            refusals.show(form, refusal)
     return render(request, "socialaccount/start.html", {"form": form, "next_url": next_url or ""})
 
 
@@ -83,7 +85,7 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 def _on_to(request: HttpRequest, email: str, next_url: str | None) -> HttpResponse:
     """A page that leads on by itself: form-action would keep the form's own answer from redirecting to a stranger.
 
-    Raises OpenIDRefusal's kinds.
+    Raises NoOrganization, Unavailable.
     """
     provider_id = social.gate().provider_for(email)
     if provider_id is None:
@@ -93,7 +95,7 @@ def _on_to(request: HttpRequest, email: str, next_url: str | None) -> HttpRespon
         url = provider.authorization_url(request, next_url=next_url, hint=email)
     except (ProviderFault, requests.RequestException) as error:
         log.warning("sign-in by %s can't begin: %s", provider_id, reason_of(error))
-        raise error if isinstance(error, ProviderFault) else ProviderFault() from error
+        raise Unavailable from error
     context = {"url": url, "host": urlsplit(url).hostname}
     answer = render(request, "socialaccount/onward.html", context)
     answer["Refresh"] = f"0; url={url}"

@@ -17,6 +17,11 @@ TEST = re.compile(r"^(?:async )?def test_(\w+)", re.MULTILINE)
 REQUIREMENTS = re.compile(r"V(\d+\.\d+)\.(\d+)(?: to V\1\.(\d+))?")
 ROOMS = "accounts|tenants|mailboxes|gateway|portal|tests|docs|benchmarks"
 PLACE = re.compile(rf"`((?:{ROOMS})/[\w/.-]*(?:\.\w+|/))`")
+IN_BLOCK = re.compile(
+    rf"(?<![\w/.])((?:{ROOMS})/(?:[\w-]+/)*(?:[\w-]+\.py)?)(?![\w<])"
+)  # of the tree in CONTRIBUTING.md
+# `hold_mailbox`, `Draft.keep`, `access.require(by, customer, right)`: an underscore, a capital inside, or a dot
+NAME = re.compile(r"`((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:\([^`]*\))?`")
 LINK = re.compile(r"\]\(([^)\s:]+)\)")  # without a scheme
 
 
@@ -79,8 +84,25 @@ def test_files_and_folders_that_documents_name_are_there():
         if document.name != "CHANGELOG.md"  # which tells of what was
         for path in PLACE.findall(document.read_text())
     }
+    named |= {("CONTRIBUTING.md", path) for path in IN_BLOCK.findall(read("CONTRIBUTING.md"))}
     assert len(named) > 100
     assert sorted((document, path) for document, path in named if not (ROOT / path).exists()) == []
+
+
+def is_of_code(name):
+    return "_" in name or "." in name or re.search(r"[a-z][A-Z]", name)
+
+
+@pytest.mark.parametrize(
+    "document", ["CONTRIBUTING.md", "docs/architecture.md", "docs/jobs.md", "docs/people.md"]
+)
+def test_what_documents_call_by_its_name_in_the_code_is_called_so(document):
+    code = [path for room in ROOMS.split("|") for path in (ROOT / room).rglob("*.py")]
+    known = set(re.findall(r"\w+", " ".join(path.read_text() for path in code) + read("pyproject.toml")))
+    known |= {path.name for path in code} | {"InvalidReference"}  # which a recipe makes up
+    named = set(filter(is_of_code, NAME.findall(read(document))))
+    assert len(named) > 10
+    assert sorted(name for name in named if name not in known and name.split(".")[-1] not in known) == []
 
 
 def test_every_import_contract_is_explained():

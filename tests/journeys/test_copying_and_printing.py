@@ -49,6 +49,24 @@ def test_where_the_browser_lets_no_page_copy_the_text_is_selected_and_that_is_sa
     assert visit(story) == acme_mailbox.address
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_list_shows_what_differs_of_an_address_and_copies_all_of_it(visit, cast, acme_mailbox, width):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/mailboxes/", "acme"))
+        address = page.locator(f"#address-{acme_mailbox.mailbox.pk}")
+        assert address.evaluate("one => one.scrollWidth <= one.clientWidth"), "nothing of it is cut off"
+        size = address.locator("span").evaluate("domain => getComputedStyle(domain).fontSize")
+        assert (size == "0px") == (width == 1440)
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+        page.locator(f"[data-copy='#address-{acme_mailbox.mailbox.pk}']").click()
+        page.get_by_role("status").filter(has_text="The text is selected").wait_for(state="visible")
+        return page.evaluate("getSelection().toString()")
+
+    assert visit(story, viewport={"width": width, "height": 900}) == acme_mailbox.address
+
+
 def test_the_hand_over_sheet_is_printed_in_the_language_of_who_gets_it_and_in_no_other(visit, cast):
     def story(visitor):
         page = visitor.page

@@ -11,6 +11,8 @@ def test_an_operator_finds_another_customer_by_typing_and_stays_on_the_page_of_t
         visitor.tabs_to(".switcher > summary")
         keys.press("Enter")
         page.wait_for_function("() => document.activeElement.id === 'switch-to'")
+        page.wait_for_function("() => document.querySelectorAll('#switch-found a').length > 1")
+        assert page.locator("#switch-found [aria-current]").all_inner_texts() == ["A\nAcme"]
         keys.type("glob")
         page.wait_for_function("() => document.querySelectorAll('#switch-found a').length === 1")
         keys.press("Tab")

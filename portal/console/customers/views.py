@@ -81,6 +81,7 @@ def switch(request: ConsoleRequest) -> HttpResponse:
         return redirect(console_url(found[0], request, path))
     context = {
         "found": [(customer, console_url(customer, request, path)) for customer in found[:SWITCHER_LENGTH]],
+        "here": getattr(request, "customer", None),
         "more": len(found) > SWITCHER_LENGTH,
         "q": search,
         "from": path,

@@ -1,5 +1,6 @@
 """The list of mailboxes, and a mailbox's page."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -42,6 +43,7 @@ def index(request: ConsoleRequest) -> HttpResponse:
         "watching": any(job.is_live for mailbox in page if (job := mailbox.unfinished_job)),
         "seen": seen,
         "may_create": Right.CREATE_MAILBOX in request.rights,
+        "domain": _common_domain(page),
     }
     if not asks_for_a_part(request):
         return render(request, "mailboxes/list.html", context)
@@ -86,6 +88,12 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "mail_domain": mailbox.address.partition("@")[2],
     }
     return render(request, "mailboxes/detail.html", context)
+
+
+def _common_domain(mailboxes: Iterable[Mailbox]) -> str:
+    """What all their addresses end in; empty when they do not, as those made before the gateway's domain was changed."""
+    domains = {mailbox.address.partition("@")[2] for mailbox in mailboxes}
+    return domains.pop() if len(domains) == 1 else ""
 
 
 def _listed(mailbox: Any) -> tuple[Any, ...]:

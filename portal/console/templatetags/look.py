@@ -56,10 +56,10 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
 
 @register.inclusion_tag("frame/search.html", takes_context=True)
 def search(
-    context: dict[str, Any], label: str, placeholder: str, show_all: str = "", found: str = ""
+    context: dict[str, Any], label: str, placeholder: str, show_all: str = "", found: str = "", note: str = ""
 ) -> dict[str, Any]:
     """The form that searches a list. It keeps what else the address asks for, such as the order, but begins at its
-    first page. `show_all` is where the list is without a search.
+    first page. `show_all` is where the list is without a search; `note` stands beside `found` where the list is a table.
     """
     asked = context["request"].GET
     return {
@@ -68,6 +68,7 @@ def search(
         "placeholder": placeholder,
         "show_all": show_all,
         "found": found,
+        "note": note,
         "kept": [(name, value) for name, value in asked.items() if name not in ("q", *OF_THE_OLD_LIST)],
     }
 

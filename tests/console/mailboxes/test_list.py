@@ -15,7 +15,7 @@ from django_tenants.utils import tenant_context
 from mailboxes.models import Mailbox, TallyChange
 from tests.cast import Cast
 from tests.console.kit import Page
-from tests.pages import presses
+from tests.pages import presses, read, text_of
 
 
 @pytest.fixture
@@ -58,11 +58,25 @@ def test_the_list_shows_what_each_mailbox_is_and_holds(admin: Client, make_mailb
     with tenant_context(acme):
         TallyChange.objects.create(mailbox=journal.mailbox, messages=3, octets=2048, mail_at=timezone.now())
     response = admin.get("/mailboxes/")
-    text = Page(response).text
+    text = text_of(read(response))
     for expected in ("Journal", "All of head office", "Active", journal.address, "3", "2.0\xa0KB", "not yet"):
         assert " ".join(expected.split()) in text
     assert "just now" in text
     assert f'title="{timezone.now():%-d %b %Y} ' in response.content.decode(), "the exact time, on focus"
+
+
+@pytest.mark.usefixtures("three")
+def test_what_all_addresses_end_in_is_said_once_and_where_they_differ_beside_each(
+    admin: Client, acme: Any
+) -> None:
+    ending = f"3 mailboxes · addresses end in @{settings.MAIL_DOMAIN}"
+    assert ending in Page(admin.get("/mailboxes/")).text
+    with tenant_context(acme):
+        Mailbox.objects.filter(name="Bern").update(address="mbx-2345678923456789@former.example")
+    page = admin.get("/mailboxes/")
+    assert "addresses end in" not in Page(page).text
+    assert not read(page).find_class("said")
+    assert "mbx-2345678923456789@former.example" in text_of(read(page))
 
 
 @pytest.mark.usefixtures("three")

@@ -30,6 +30,26 @@ def test_the_console_changes_at_once_when_another_language_is_picked(visit, cast
     visit(story)
 
 
+@pytest.mark.parametrize("scrolled", [0, 90])
+def test_what_was_changed_stays_where_it_was_on_the_screen(visit, cast, scrolled):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/settings/", "acme"))
+        page.evaluate("to => window.scrollTo(0, to)", scrolled)
+        before = page.locator("[name=language]").bounding_box()["y"]
+        page.select_option("[name=language]", "de")
+        page.wait_for_selector("html[lang=de] [name=language]:focus")
+        if scrolled:
+            assert abs(page.locator("[name=language]").bounding_box()["y"] - before) <= 1
+        else:
+            assert page.evaluate("window.scrollY") == 0, "what was saved is said at the top"
+        assert page.url == visitor.url("/settings/", "acme")
+        assert visitor.complaints == []
+
+    visit(story, viewport={"width": 360, "height": 500})
+
+
 def test_with_the_keyboard_people_pass_other_languages_on_the_way_to_theirs(visit, cast):
     def story(visitor):
         page = visitor.page

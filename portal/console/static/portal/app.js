@@ -6,6 +6,7 @@ document.documentElement.dataset.scripts = ""; // shows the buttons that need th
 const SECONDS_SAID = 8; // long enough to read two lines
 
 const find = (element, attribute) => document.querySelector(element.getAttribute(attribute));
+const goBy = (address) => window.history.replaceState(window.history.state, "", address);
 
 // What came of a press of a button, for eyes and for screen readers.
 let silence;
@@ -92,7 +93,9 @@ for (const choice of document.querySelectorAll("[data-submits]")) {
   const submit = () => {
     if (choice.value === settled) return;
     settled = choice.value;
-    choice.form.action += "#" + choice.id; // the next page shows what was changed, and goes on there
+    // The next page goes on there. No element has this name, or the browser would scroll to it.
+    const height = window.scrollY && Math.round(choice.getBoundingClientRect().top);
+    choice.form.action += `#settled=${choice.id},${height || ""}`;
     choice.form.requestSubmit();
   };
   choice.addEventListener("keydown", (event) => {
@@ -102,7 +105,12 @@ for (const choice of document.querySelectorAll("[data-submits]")) {
   choice.addEventListener("pointerdown", () => { typing = false; });
   choice.addEventListener("change", () => { if (!typing) submit(); });
   choice.addEventListener("blur", submit);
-  if (window.location.hash === "#" + choice.id) choice.focus();
+  const [, last, height] = window.location.hash.match(/^#settled=(.+),(.*)$/) ?? [];
+  if (last !== choice.id) continue;
+  choice.focus({ preventScroll: true });
+  // It stays where it was on the screen, though texts have other lengths now; who was at the top reads what was saved.
+  if (height) window.scrollBy(0, choice.getBoundingClientRect().top - height);
+  goBy(window.location.pathname + window.location.search);
 }
 
 // A mailbox's password with a slip of the finger stays in the browser, and in its field: its length and check characters tell
@@ -145,7 +153,6 @@ document.addEventListener("submit", (event) => {
 });
 
 // Back and Reload lead to the first step, with what was typed there: a page that was sent for would be sent for again.
-const goBy = (address) => window.history.replaceState(window.history.state, "", address);
 for (const step of document.querySelectorAll("[data-back]")) goBy(step.dataset.back);
 for (const form of document.querySelectorAll("[data-keeps]")) {
   form.addEventListener("submit", () => {

@@ -13,9 +13,9 @@ from django_tenants.utils import schema_exists
 from kombu.exceptions import OperationalError
 
 from accounts.actors import Actor
-from accounts.names import is_a_line
+from accounts.names import has_tower, is_a_line
 from tenants import access, audit, slugs, spares
-from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
+from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, PlaceNameWithTowers, SlugTaken
 from tenants.models import Customer, DirectoryEntry, Domain, OpenJob, Provider
 from tenants.tasks import refill_spares
 
@@ -163,6 +163,8 @@ def _insert(row: Provider | Customer) -> None:
 
 def _checked_name(name: str) -> str:
     name = name.strip()
+    if has_tower(name):
+        raise PlaceNameWithTowers
     if not 1 <= len(name) <= 200 or not is_a_line(name):
         raise InvalidName
     return name

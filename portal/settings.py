@@ -173,7 +173,7 @@ ROOT_URLCONF = "portal.urls.customer"
 
 MIDDLEWARE = [
     "portal.gates.bodies.ModestBodies",  # before anything reads a body
-    "portal.gates.addresses.ClientAddress",  # nor an address
+    "portal.gates.client_address.ClientAddress",  # nor an address
     "portal.gates.health.HealthMiddleware",
     "portal.gates.hosts.CanonicalHost",
     "django.middleware.security.SecurityMiddleware",

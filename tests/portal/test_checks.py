@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailboxes.vault import PrivateKey
-from portal.checks import services, variables
+from portal.checks import databases, variables
 from portal.onebox import certificate, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,10 +185,10 @@ def test_a_key_that_may_not_be_read_is_found(right):
 
 
 def test_redis_is_asked_with_the_databases_and_only_then(settings, tmp_path):
-    assert services.redis_answers(None, databases=["default"]) == []
+    assert databases.redis_answers(None, databases=["default"]) == []
 
     settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
-    assert [message.id for message in services.redis_answers(None, databases=["default"])] == [
+    assert [message.id for message in databases.redis_answers(None, databases=["default"])] == [
         "gatehouse.E017"
     ]
-    assert services.redis_answers(None) == []
+    assert databases.redis_answers(None) == []

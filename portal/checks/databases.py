@@ -1,4 +1,4 @@
-"""What database and Redis have to say before anything starts: `manage.py check --database default` asks them."""
+"""What PostgreSQL and Redis have to say before anything starts: `manage.py check --database default` asks them."""
 
 from collections.abc import Iterable
 from typing import Any

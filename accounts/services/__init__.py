@@ -14,7 +14,7 @@ from accounts.services.sessions import (
     clear_expired_sessions,
     end_all_sessions,
     end_other_sessions,
-    session_of,
+    end_session,
     sessions_of,
 )
 
@@ -28,13 +28,13 @@ __all__ = [
     "create_person",
     "end_all_sessions",
     "end_other_sessions",
+    "end_session",
     "mail_reset_link",
     "new_password",
     "offer_password",
     "reset_forgotten_password",
     "reset_link",
     "save_settings",
-    "session_of",
     "sessions_of",
     "void_reset_links",
 ]

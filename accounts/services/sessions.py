@@ -17,12 +17,13 @@ def sessions_of(user: User, *, by: Actor) -> list[UserSession]:
     return sorted(living, key=lambda session: session.last_seen_at, reverse=True)
 
 
-def session_of(user: User, pk: int, *, by: Actor) -> UserSession:
-    """The one door to a session. Raises SomebodyElses; NoSuchSession, also for somebody else's."""
+def end_session(user: User, pk: int, *, by: Actor) -> UserSession:
+    """Sign out of that one, on all hosts at once. Raises SomebodyElses; NoSuchSession, also for somebody else's."""
     require_self(by, user)
-    session = UserSession.objects.filter(user=user, pk=pk).first()
+    session: UserSession | None = UserSession.objects.filter(user=user, pk=pk).first()
     if session is None:
         raise NoSuchSession
+    get_adapter().end_sessions([session])
     return session
 
 

@@ -385,6 +385,12 @@ TABLE: dict[str, Line] = {
         lambda s, by: accounts.services.end_other_sessions(s.viewer, by=by, keep=None),
         refusal=SomebodyElses,
     ),
+    "accounts.services.end_session": Line(
+        OWN,
+        lambda s, by: accounts.services.end_session(s.viewer, 1, by=by),
+        refusal=SomebodyElses,
+        ends=NoSuchSession,
+    ),
     "accounts.services.offer_password": Line(
         OWN, lambda s, by: accounts.services.offer_password(s.viewer, by=by), refusal=SomebodyElses
     ),
@@ -397,12 +403,6 @@ TABLE: dict[str, Line] = {
             s.viewer, by=by, name="Else", language="", time_zone="", theme="system"
         ),
         refusal=SomebodyElses,
-    ),
-    "accounts.services.session_of": Line(
-        OWN,
-        lambda s, by: accounts.services.session_of(s.viewer, 1, by=by),
-        refusal=SomebodyElses,
-        ends=NoSuchSession,
     ),
     "accounts.services.sessions_of": Line(
         OWN, lambda s, by: accounts.services.sessions_of(s.viewer, by=by), refusal=SomebodyElses

@@ -1,7 +1,5 @@
 """Where one is signed in, and ending that."""
 
-from allauth.usersessions.internal.flows.sessions import end_sessions
-from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
@@ -46,11 +44,12 @@ def _end(request: HttpRequest, user: User) -> HttpResponse:
         return redirect("sessions")
     number = int(which) if which.isdecimal() and len(which) <= NUMBER_DIGITS else 0
     try:
-        session: UserSession = services.session_of(user, number, by=user)
+        ended = services.end_session(user, number, by=user)
     except NoSuchSession as error:
         messages.info(request, error.message)
         return redirect("sessions")
-    is_here = session.session_key == request.session.session_key
-    end_sessions(request, [session])
+    is_here = ended.session_key == request.session.session_key
+    if is_here:
+        logout(request)
     messages.success(request, _("That session has ended."))
     return redirect("account_login" if is_here else "sessions")

@@ -92,7 +92,9 @@ def test_one_session_is_ended_on_all_hosts_at_once(cast, signed_in):
 
 def test_ending_the_session_at_hand_leads_to_the_sign_in(cast, signed_in):
     here, there = signed_in(cast.admin), signed_in(cast.admin)
-    assert here.post(SESSIONS, {"session": row_of(here).pk})["Location"] == "/accounts/login/"
+    page = here.post(SESSIONS, {"session": row_of(here).pk}, follow=True)
+    assert page.redirect_chain == [("/accounts/login/", 302)]
+    assert [str(told) for told in page.context["messages"]] == ["That session has ended."]
     assert not is_in(here)
     assert is_in(there)
 

@@ -1,7 +1,6 @@
 """“Sign in with your organization”: always at the base host, where identity providers send people back to."""
 
 import logging
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -10,37 +9,25 @@ from allauth.core import ratelimit
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
-from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.request import split_domain_port
 from django.shortcuts import redirect, render
 from django.utils.http import urlencode
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.adapters.confirming import is_the_organizations
-from accounts.addresses import AddressFormField
 from accounts.errors import Refusal
 from accounts.openid import outbound
 from accounts.openid import sign_in as social
 from accounts.openid.errors import NoOrganization, NotOurs, ProviderFault, Unavailable, reason_of
 from accounts.openid.protocol import OpenIDAdapter
 from portal.console.frame import refusals
+from portal.console.signin.forms import AddressForm
 
 log = logging.getLogger(__name__)
-
-
-class AddressForm(forms.Form):
-    """Whose organization it is, shows in the address."""
-
-    login = AddressFormField(label=_("E-mail address"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["login"].widget.attrs |= {"autocomplete": "username", "autofocus": True}
 
 
 @login_not_required

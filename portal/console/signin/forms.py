@@ -36,3 +36,13 @@ class PasswordByLinkForm(ResetPasswordKeyForm):
     def save(self) -> None:
         """Raises ResetLinkUsed."""
         services.reset_forgotten_password(self.user, self.cleaned_data["password1"])
+
+
+class AddressForm(forms.Form):
+    """Whose organization it is, shows in the address."""
+
+    login = AddressFormField(label=_("E-mail address"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].widget.attrs |= {"autocomplete": "username", "autofocus": True}

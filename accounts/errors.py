@@ -1,4 +1,12 @@
-"""What refusals have in common, in every room."""
+"""What refusals have in common, in every room, and this room's own.
+
+Refusal
+    AccountError
+        SomebodyElses
+        SamePassword, PasswordOfferExpired, PasswordOfferAltered, PasswordOfferOutdated, PasswordAlreadySaved
+        ResetLinkUsed
+        NoSuchSession
+"""
 
 from typing import Any, Self
 

@@ -25,9 +25,10 @@ def presses(answer: Any, button: str, *, beside: str = "", **fields: Any) -> Any
     """The answer to pressing this button of the page, with these fields filled in.
 
     `answer` comes from Django's test client, in which the answer to this stands afterwards. `beside` tells one of many
-    buttons of the same name: words of the row, item, section or form that it is in. A box is ticked by True; of boxes
-    and lists in which several can be chosen, name all that are. Raises AssertionError for a button or a field that the
-    page does not show, or for a choice that it does not offer.
+    buttons of the same name: words of the row, item, section or form that it is in. What stands in a dialog is pressed
+    by who has opened it, so a button of the page must do that. A box is ticked by True; of boxes and lists in which
+    several can be chosen, name all that are. Raises AssertionError for a button or a field that the page does not show,
+    or for a choice that it does not offer.
     """
     pressed = _button(read(answer), button, beside)
     form = next(pressed.iterancestors("form"), None)
@@ -72,7 +73,17 @@ def _button(page: html.HtmlElement, name: str, beside: str) -> html.HtmlElement:
         f"{len(found)} buttons are called “{name}” (beside “{beside}”); the page has {shows}"
     )
     assert found[0].get("disabled") is None, f"“{name}” can't be pressed"
+    for dialog in found[0].iterancestors("dialog"):
+        assert opener_of(page, dialog) is not None, f"nothing opens the dialog with “{name}”"
     return found[0]
+
+
+def opener_of(page: html.HtmlElement, dialog: html.HtmlElement) -> html.HtmlElement | None:
+    """The button that opens it, in browsers that know `command` and in those before."""
+    outside = page.xpath("//button[not(ancestor::dialog)]")
+    by_both = ("show-modal", dialog.get("id"), dialog.get("id"))
+    asked = ("command", "commandfor", "popovertarget")
+    return next((one for one in outside if tuple(map(one.get, asked)) == by_both), None)
 
 
 def _typed(form: html.HtmlElement, name: str, value: Any) -> list[str]:

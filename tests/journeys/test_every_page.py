@@ -120,16 +120,24 @@ def accessible(page, found):
     def look(step):
         if not page.evaluate("typeof axe === 'object'"):
             page.evaluate(AXE_SCRIPT)
+        dialog = page.query_selector("dialog")  # they are one part: a page's first stands for all
         for scheme, direction, rules in (("light", "ltr", RULES), ("dark", "rtl", RULES_OF_LOOKS)):
             page.emulate_media(color_scheme=scheme)
             _turn(page, direction)
-            options = {"runOnly": rules, "resultTypes": ["violations"]}
-            violations = page.evaluate("how => axe.run(how).then(({violations}) => violations)", options)
-            for violation in violations:
-                where = [node["html"][:160] for node in violation["nodes"][:3]]
-                found.append((step, scheme, direction, violation["id"], violation["help"], where))
+            note((step, scheme, direction), "html", rules)
+            if dialog:
+                dialog.evaluate("dialog => dialog.showModal()")
+                note((step, "asked", scheme, direction), "dialog:modal", rules)
+                dialog.evaluate("dialog => dialog.close()")
         page.emulate_media(color_scheme="light")
         _turn(page, "ltr")
+
+    def note(when, part, rules):
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        judge = "([part, how]) => axe.run(part, how).then(({violations}) => violations)"
+        for violation in page.evaluate(judge, [part, options]):
+            where = [node["html"][:160] for node in violation["nodes"][:3]]
+            found.append((*when, violation["id"], violation["help"], where))
 
     return look
 

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from django import template
+from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -92,6 +93,20 @@ def copy_button(key: object, name: str) -> SafeString:
         gettext("Copy"),
         icon("copy"),
     )
+
+
+@register.simple_block_tag(takes_context=True)
+def dialog(context: Context, content: SafeString, key: str, **said: Any) -> SafeString:
+    """A button and the question that it opens: for an act that hurts and can't simply be taken back.
+
+    What stands in the block says what the act costs, and goes into the form. `key` is unique on the page; `verb` stands
+    on both buttons, `title` names act and object; `action` is where the form goes, with `name` and `value` of its button;
+    `kind` is "tiny" in rows.
+    """
+    assert context.template is not None
+    asking = context.template.engine.get_template("frame/dialog.html")
+    with context.push(content=content, key=key, **said):
+        return asking.render(context)
 
 
 @register.filter

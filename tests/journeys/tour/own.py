@@ -62,7 +62,7 @@ def factors(visitor: Any, stage: Any, look: Look) -> None:
     page.goto(visitor.url(APP))
     look("confirm that it is you")
     page.fill("[name=password]", "not-the-one-of-today")
-    visitor.presses("main form .primary", "#password_error")
+    visitor.presses("main form .primary", "#id_password_error")
     look("confirm with a wrong password")
     page.fill("[name=password]", PASSWORD)
     visitor.presses("main form .primary", "#totp-secret")

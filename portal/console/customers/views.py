@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from portal.console.frame.lists import searched
+from portal.console.frame.lists import page_of, searched
 from portal.console.frame.live import asks_for_a_part
 from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
@@ -17,7 +16,6 @@ from tenants import services
 from tenants.access import customers_of, providers_of
 from tenants.models import Customer
 
-PER_PAGE = 50
 SWITCHER_LENGTH = 20  # more are found by typing
 KEPT_PAGES = ("/mailboxes/", "/people/", "/activity/")  # that every customer has
 
@@ -50,7 +48,7 @@ def customers(request: HttpRequest) -> HttpResponse:
     search = searched(request)
     sort = request.GET.get("sort", "name")
     found = services.list_customers(by=request.user, search=search, sort=sort)
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(request, found)
     stopped = services.stopped_jobs(page, by=request.user)
     context: dict[str, Any] = {
         "page": page,

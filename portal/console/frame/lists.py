@@ -1,9 +1,13 @@
 """What the pages with a list have in common."""
 
+from typing import Any
+
 from django.contrib import messages
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+PAGE_LENGTH = 50
 SEARCH_LENGTH, SEARCH_WORDS = 200, 8  # each word is a look through all texts of the list
 
 
@@ -20,3 +24,11 @@ def searched(request: HttpRequest) -> str:
             % {"words": SEARCH_WORDS, "letters": SEARCH_LENGTH},
         )
     return " ".join(words[:SEARCH_WORDS])
+
+
+def page_of(request: HttpRequest, found: Any, key: str = "page") -> Page:
+    """The page that ?page= asks for, or what `key` is in the place of it where a page has a second list.
+
+    Wrong numbers are the first page or the last.
+    """
+    return Paginator(found, PAGE_LENGTH).get_page(request.GET.get(key))

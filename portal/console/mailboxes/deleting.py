@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -13,13 +12,11 @@ from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
 from portal.console.frame import refusals
-from portal.console.frame.lists import searched
+from portal.console.frame.lists import page_of, searched
 from portal.console.mailboxes.forms import DeleteForm
 from portal.console.mailboxes.redirects import to_the_certificate, to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
-
-PAGE_LENGTH = 50
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,7 +88,7 @@ def deleted(request: ConsoleRequest) -> HttpResponse:
     sort = request.GET.get("sort", "-finished_at")
     found = services.certificates(request.customer, by=request.user, search=search, sort=sort)
     context = {
-        "page": Paginator(found, PAGE_LENGTH).get_page(request.GET.get("page")),
+        "page": page_of(request, found),
         "q": search,
         "sort": sort,
     }

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -15,14 +14,13 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
-from portal.console.frame.lists import searched
+from portal.console.frame.lists import page_of, searched
 from portal.console.frame.live import asks_for_a_part, fingerprint, part
 from portal.console.mailboxes.jobs import job_context, shown_of
 from portal.console.mailboxes.redirects import to_the_certificate
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
 
-PAGE_LENGTH = 50
 # Exchange Online keeps a mail for about a day. By then half of that is over, and others have bounced warnings.
 LONG_SUSPENSION = timedelta(hours=12)
 
@@ -34,7 +32,7 @@ def index(request: ConsoleRequest) -> HttpResponse:
     search = searched(request)
     sort = request.GET.get("sort", "name")
     mailboxes = services.list_mailboxes(request.customer, by=request.user, search=search, sort=sort)
-    page = Paginator(mailboxes, PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = page_of(request, mailboxes)
     seen = fingerprint(*map(_listed, page))
     context = {
         "page": page,

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,14 +18,12 @@ from django.utils.translation import pgettext
 
 from accounts.errors import Refusal
 from portal.console.frame import refusals
-from portal.console.frame.lists import searched
+from portal.console.frame.lists import page_of, searched
 from portal.console.people.forms import ALL, SOME, InviteForm, RoleForm
 from portal.gates.links import base_url
 from tenants import errors, services
 from tenants.access import customers_of
 from tenants.models import Customer, Invitation, Membership, Provider
-
-PAGE_LENGTH = 50
 
 
 @dataclass(frozen=True)
@@ -68,12 +65,8 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
     """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?invited= count."""
     search = searched(request)
     sort = request.GET.get("sort", "name")
-    members = Paginator(services.members(desk.place, by=desk.user, search=search, sort=sort), PAGE_LENGTH)
-    invited = Paginator(services.invited(desk.place, by=desk.user, search=search), PAGE_LENGTH)
-    page, waiting = (
-        members.get_page(request.GET.get("page")),
-        invited.get_page(request.GET.get("invited")),
-    )
+    page = page_of(request, services.members(desk.place, by=desk.user, search=search, sort=sort))
+    waiting = page_of(request, services.invited(desk.place, by=desk.user, search=search), "invited")
     now = timezone.now()
     known = set(customers_of(desk.user).values_list("pk", flat=True)) if desk.is_team else set()
     context = {

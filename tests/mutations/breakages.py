@@ -634,7 +634,7 @@ BREAKAGES = (
         "portal/console/frame/charts.py",
         'said = [f"{one.name} {figure}" for one, figure in zip(series, figures, strict=True)]',
         "said = [one.name for one in series]",
-        "console/test_charts.py::test_a_plot_says_its_figures_in_words_on_each_day_and_as_a_table",
+        "console/frame/test_charts.py::test_a_plot_says_its_figures_in_words_on_each_day_and_as_a_table",
     ),
     _breaks(
         "Which of the two ways to reset is open decides nothing",
@@ -669,7 +669,7 @@ BREAKAGES = (
         "portal/console/frame/context.py",
         "lambda: beyond[0] or beyond[1]",
         "lambda: any(_beyond(request.user, customer))",
-        "console/test_frame.py::test_the_frame_asks_the_database_once_where_one_may_go",
+        "console/frame/test_frame.py::test_the_frame_asks_the_database_once_where_one_may_go",
     ),
     # --- Settings ---
     _breaks(

@@ -220,6 +220,13 @@ BREAKAGES = (
         "gates/test_hosts.py::test_a_page_that_strays_into_a_schema_leaves_nobody_there",
     ),
     _breaks(
+        "A page of another host has none of ours fetched",
+        "portal/settings.py",
+        '    "portal.gates.loads.OwnLoads",\n',
+        "",
+        "gates/test_loads.py::test_what_another_site_fetches_is_refused_and_what_it_opens_is_not[same-site]",
+    ),
+    _breaks(
         "What a verb refuses and no view catches is answered by its status",
         "portal/settings.py",
         '    "portal.gates.refusals.Refusals",\n',

@@ -1,0 +1,39 @@
+"""No page of another host gets a browser to fetch ours unseen: lengths on the wire would tell what our lists have."""
+
+import pytest
+
+OPENED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.fixture
+def asks(cast, client_for):
+    def ask(**said):
+        headers = {name.replace("_", "-"): value for name, value in said.items()}
+        return client_for(cast.admin).get("/mailboxes/?q=a", headers=headers).status_code
+
+    return ask
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_another_site_fetches_is_refused_and_what_it_opens_is_not(asks, site):
+    assert asks(Sec_Fetch_Site=site, **OPENED) == 200
+    for how in (
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        {**OPENED, "Sec-Purpose": "prefetch;prerender"},
+        {},
+    ):
+        assert asks(Sec_Fetch_Site=site, **how) == 403, how
+
+
+def test_our_own_pages_typed_addresses_and_programs_fetch_as_they_like(asks):
+    part = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+    assert [asks(), asks(Sec_Fetch_Site="same-origin", **part), asks(Sec_Fetch_Site="none", **OPENED)] == [
+        200
+    ] * 3
+
+
+def test_no_page_of_another_site_keeps_hold_of_a_window_of_ours(cast, client_for):
+    answer = client_for(cast.admin).get("/mailboxes/?q=a")
+    assert answer["Cross-Origin-Opener-Policy"] == "same-origin"

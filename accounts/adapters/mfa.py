@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
 
-from accounts.sealing import vault
+from accounts.encryption import cipher
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +49,12 @@ class MFAAdapter(DefaultMFAAdapter):
         return image.getvalue().decode()
 
     def encrypt(self, text: str) -> str:
-        return vault(KEY_LABEL).encrypt(text.encode()).decode()
+        return cipher(KEY_LABEL).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """Raises ValidationError, which forms show, when SECRET_KEY and its fallbacks are all others than then."""
         try:
-            return vault(KEY_LABEL).decrypt(encrypted_text.encode()).decode()
+            return cipher(KEY_LABEL).decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
             log.error("a second factor is unreadable: its SECRET_KEY is missing in SECRET_KEY_FALLBACKS")
             raise ValidationError(

@@ -2,7 +2,7 @@
 
 from cryptography.fernet import InvalidToken
 
-from accounts.sealing import vault
+from accounts.encryption import cipher
 
 # With the identity provider's id behind it. A change makes every stored secret unreadable.
 KEY_LABEL = "gatehouse client secret of an identity provider, version 1: "
@@ -14,12 +14,12 @@ class Unreadable(Exception):
 
 def seal(secret: str, *, provider_id: str) -> str:
     """Readable again only for the same identity provider."""
-    return vault(KEY_LABEL + provider_id).encrypt(secret.encode()).decode()
+    return cipher(KEY_LABEL + provider_id).encrypt(secret.encode()).decode()
 
 
 def open_sealed(sealed: str, *, provider_id: str) -> str:
     """Raises Unreadable."""
     try:
-        return vault(KEY_LABEL + provider_id).decrypt(sealed.encode()).decode()
+        return cipher(KEY_LABEL + provider_id).decrypt(sealed.encode()).decode()
     except InvalidToken:
         raise Unreadable from None

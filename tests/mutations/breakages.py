@@ -670,7 +670,7 @@ BREAKAGES = (
         """        popovertarget="{{ key }}"
         aria-haspopup""",
         "        aria-haspopup",
-        "console/test_dialogs.py::test_a_dialog_says_what_will_happen_to_whom_and_at_what_cost",
+        "console/frame/test_dialogs.py::test_a_dialog_says_what_will_happen_to_whom_and_at_what_cost",
     ),
     _breaks(
         "A mail's HTML says all that its text says",

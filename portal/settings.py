@@ -179,12 +179,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # a page names ten files, and none of them needs the database
-    "portal.gates.loads.OwnLoads",
+    "portal.gates.isolation.ResourceIsolation",
     "portal.gates.hosts.HostTenant",
     # Guessing a page's secret by its compressed length (BREACH) finds none here that stays the same: tokens are masked
     # anew for each page, passwords are shown once; and Django varies the length. What is typed stands beside a list, but
     # whether there are rows shows in the length without compression, too: so no other site's page may have ours fetched
-    # (OwnLoads). Behind the files, which lie compressed where that helps: of a part of a font it would make nonsense.
+    # (ResourceIsolation). Behind the files, which lie compressed where that helps: of a part of a font it would make nonsense.
     "django.middleware.gzip.GZipMiddleware",
     "portal.gates.companion.CompanionSessions",
     "django.middleware.locale.LocaleMiddleware",

@@ -222,9 +222,9 @@ BREAKAGES = (
     _breaks(
         "A page of another host has none of ours fetched",
         "portal/settings.py",
-        '    "portal.gates.loads.OwnLoads",\n',
+        '    "portal.gates.isolation.ResourceIsolation",\n',
         "",
-        "gates/test_loads.py::test_what_another_site_fetches_is_refused_and_what_it_opens_is_not[same-site]",
+        "gates/test_isolation.py::test_what_another_site_fetches_is_refused_and_what_it_opens_is_not[same-site]",
     ),
     _breaks(
         "What a verb refuses and no view catches is answered by its status",

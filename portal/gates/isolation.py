@@ -1,4 +1,4 @@
-"""Which pages may fetch ours: none but our own."""
+"""Which pages may fetch ours: none but our own. A resource isolation policy, by the headers of Fetch Metadata (W3C)."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 
-class OwnLoads:
+class ResourceIsolation:
     """Refuses what browsers fetch for a page of another host: a picture, a frame, a script's request, a page ahead of time.
 
     A neighbour below one domain with us gets the session's cookie sent along, SameSite or not. It can't read the answer,

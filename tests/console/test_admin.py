@@ -18,6 +18,7 @@ from tenants.models import (
     Provider,
 )
 from tests.cast import PASSWORD, provider
+from tests.pages import follows, presses
 from tests.tenants.kit import at_once, text
 
 KEY = b"\xde\xad\xbe\xef" * 8
@@ -248,6 +249,13 @@ def test_each_place_reads_who_was_switched_off_and_on(saved, cast, acme, globex)
     }
     assert {event.actor_email for event in events} == {cast.staff.email}
     assert len(events) == 5
+
+
+def test_its_bar_leads_to_the_settings_that_everybody_has_and_signs_out_as_everywhere(admin):
+    page = admin.get("/admin/")
+    assert "Appearance" in text(follows(page, "Settings"))
+    assert presses(page, "Sign out")["Location"] == "/accounts/login/"
+    assert admin.get("/admin/").status_code == 302
 
 
 def test_the_administration_changes_nobodys_password_past_the_rules(admin, cast):

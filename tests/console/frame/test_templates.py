@@ -6,7 +6,7 @@ from portal.languages.catalogs import ROOT
 
 TEMPLATES = ROOT / "portal/console/templates"
 NAMED = re.compile(r'{%-? *(include|extends) "([^"]+)"')
-DJANGOS = "django/"
+DJANGOS = ("django/", "admin/")  # which the administration's template also takes from
 
 
 def named():

@@ -14,7 +14,19 @@ from mailboxes import errors as mailbox_errors
 from mailboxes import services
 from mailboxes.services import Losses
 from tests.wall.scene import undone
-from tests.wall.verbs import EVERYBODY, OPEN, TABLE, Line, Stage, build, takes_an_actor, verbs
+from tests.wall.verbs import (
+    EVERYBODY,
+    FRONT_DOORS,
+    NO_VERBS,
+    OPEN,
+    TABLE,
+    Line,
+    Stage,
+    build,
+    doors_of_faces,
+    takes_an_actor,
+    verbs,
+)
 
 READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW")
 
@@ -36,6 +48,14 @@ def stage(_built: Stage) -> Iterator[Stage]:
             yield _built
     finally:
         logging.disable(logging.NOTSET)
+
+
+def test_the_wall_has_the_doors_that_the_contract_of_imports_gives_to_faces() -> None:
+    here, there = {door.__name__ for door in FRONT_DOORS}, doors_of_faces()
+    unseen = sorted(there - here - set(NO_VERBS))
+    assert not unseen, f"Say in tests/wall/verbs.py, FRONT_DOORS, that faces enter by {unseen}."
+    gone = sorted((here | set(NO_VERBS)) - there)
+    assert not gone, f"The contract “Faces ask services” does not name {gone}."
 
 
 def test_every_verb_has_a_line_in_the_table_or_a_reason_to_be_open() -> None:

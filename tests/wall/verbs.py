@@ -1,9 +1,11 @@
 """The table of the second wall: every verb of the rooms' front doors, and who may call it, whatever page led there."""
 
 import inspect
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +27,7 @@ from mailboxes import services
 from mailboxes.models import Job, Mailbox
 from mailboxes.services import creation, damage, delivery, janitor, jobs, offers, passwords
 from mailboxes.work.slices import work_slice
+from portal.languages.catalogs import ROOT
 from tenants import errors, identity
 from tenants.access import Right
 from tenants.identity import errors as identity_errors
@@ -34,9 +37,34 @@ from tenants.services.invitations import hash_of
 from tests import cast
 from tests.tenants.kit import page
 
-# The front doors, of which what stands in __all__ is a verb; of the modules behind the second list every function is.
-FRONT_DOORS: tuple[ModuleType, ...] = (mailboxes.services, tenants.services, accounts.services)
-SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, tenants.activity.reading, tenants.identity.configuring)
+# The doors by which faces come to verbs: what stands in __all__ of one is a verb. The contract "Faces ask services" in
+# pyproject.toml names the same ones.
+FRONT_DOORS: tuple[ModuleType, ...] = (
+    mailboxes.services,
+    tenants.services,
+    accounts.services,
+    tenants.activity,
+    tenants.identity,
+)
+# What commands, tasks and the gateway alone enter; every function of these is a verb.
+SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor)
+# What else that contract lets every face import, each with the reason why no verb is there.
+NO_VERBS: dict[str, str] = {
+    "*.errors": "what a room refuses",
+    "*.models": "rows that verbs hand out",
+    "accounts.adapters.*": "allauth's own way in, held to the first wall by its pages",
+    "accounts.addresses": "how an address is written",
+    "accounts.devices": "what a browser is called",
+    "accounts.names": "how a name is written",
+    "accounts.openid.*": "asks identity providers, before anybody has signed in",
+    "accounts.peers": "how a network address is written",
+    "accounts.second_factor": "tells of the person at hand alone",
+    "accounts.zones": "clocks",
+    "tenants.access": "the rights that verbs ask for",
+    "tenants.answering": "whether workers answer",
+    "tenants.identity.errors": "what is refused there",
+    "tenants.slugs": "how a short name is written",
+}
 
 # --- Who tries ---
 EVERYBODY = frozenset(
@@ -411,55 +439,51 @@ TABLE: dict[str, Line] = {
         OWN, lambda s, by: accounts.services.void_reset_links(s.viewer, by=by), refusal=SomebodyElses
     ),
     # --- What was done, and identity providers ---
-    "tenants.activity.reading.activity_at": Line(
+    "tenants.activity.activity_at": Line(
         LOOK, lambda s, by: tenants.activity.reading.activity_at(s.acme, by=by)
     ),
-    "tenants.activity.reading.activity_for": Line(
+    "tenants.activity.activity_for": Line(
         TEAM - {"system"} | {"rival"},  # each at their own providers
         lambda s, by: tenants.activity.reading.activity_for(by),
     ),
-    "tenants.identity.configuring.of": Line(OWNER, lambda s, by: identity.of(s.northwind, by=by)),
-    "tenants.identity.configuring.offered_to": Line(PEOPLE, lambda s, by: identity.offered_to(s.acme, by=by)),
-    "tenants.identity.configuring.proofs_of": Line(
-        OWNER, lambda s, by: identity.proofs_of(s.identity_provider, by=by)
-    ),
-    "tenants.identity.configuring.set_up": Line(
+    "tenants.identity.of": Line(OWNER, lambda s, by: identity.of(s.northwind, by=by)),
+    "tenants.identity.offered_to": Line(PEOPLE, lambda s, by: identity.offered_to(s.acme, by=by)),
+    "tenants.identity.proofs_of": Line(OWNER, lambda s, by: identity.proofs_of(s.identity_provider, by=by)),
+    "tenants.identity.set_up": Line(
         OWNER,
         lambda s, by: identity.set_up(s.northwind, _configuration(), client_secret="x", by=by),
         ends=identity_errors.AlreadySetUp,
     ),
-    "tenants.identity.configuring.change": Line(
+    "tenants.identity.change": Line(
         OWNER,
         lambda s, by: identity.change(s.identity_provider, _configuration(), client_secret="y", by=by),
     ),
-    "tenants.identity.configuring.check": Line(
+    "tenants.identity.check": Line(
         OWNER,
         lambda s, by: identity.check(
             s.northwind, identity.Configuration(IdentityProvider.Kind.ENTRA_ID, "", "no id", "x", ()), by=by
         ),
         ends=identity_errors.InvalidTenant,
     ),
-    "tenants.identity.configuring.configuration_of": Line(
+    "tenants.identity.configuration_of": Line(
         OWNER, lambda s, by: identity.configuration_of(s.identity_provider, by=by)
     ),
-    "tenants.identity.configuring.connected": Line(
-        OWNER, lambda s, by: identity.connected(s.identity_provider, by=by)
-    ),
-    "tenants.identity.configuring.switch": Line(
+    "tenants.identity.connected": Line(OWNER, lambda s, by: identity.connected(s.identity_provider, by=by)),
+    "tenants.identity.switch": Line(
         OWNER, lambda s, by: identity.switch(s.identity_provider, active=False, by=by)
     ),
-    "tenants.identity.configuring.switch on": Line(
+    "tenants.identity.switch on": Line(
         OWNER, lambda s, by: identity.switch(s.identity_provider, active=True, by=by)
     ),
-    "tenants.identity.configuring.end_dispute": Line(
+    "tenants.identity.end_dispute": Line(
         ANY_STAFF, lambda s, by: identity.end_dispute(s.identity_provider, by=by)
     ),
-    "tenants.identity.configuring.prove": Line(
+    "tenants.identity.prove": Line(
         OWNER,
         lambda s, by: identity.prove(s.identity_provider, "unnamed.example", by=by),
         ends=identity_errors.InvalidDomain,
     ),
-    "tenants.identity.configuring.forget": Line(
+    "tenants.identity.forget": Line(
         OWNER,
         lambda s, by: identity.forget(s.identity_provider, email="viewer@acme.example", by=by),
         ends=identity_errors.NotConnected,
@@ -486,10 +510,10 @@ OPEN: dict[str, str] = {
     "mailboxes.services.right_to_retry": "names the right that retry asks for",
     "mailboxes.services.servers": "names and ports of the gateway, which the whole world may know",
     "mailboxes.services.verify_certificate": "judges a text that the caller brings",
-    "tenants.activity.reading.read": "of a trail that activity_at or activity_for has given",
-    "tenants.activity.reading.read_all": "of a trail that activity_at or activity_for has given",
-    "tenants.activity.reading.search": "of a trail that activity_at or activity_for has given",
-    "tenants.identity.configuring.domains_from": "reads a text that the caller brings",
+    "tenants.activity.read": "of a trail that activity_at or activity_for has given",
+    "tenants.activity.read_all": "of a trail that activity_at or activity_for has given",
+    "tenants.activity.search": "of a trail that activity_at or activity_for has given",
+    "tenants.identity.domains_from": "reads a text that the caller brings",
     "tenants.services.accept_invitation_as_newcomer": "for who has the link, and nobody has signed in yet",
     "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",
     "tenants.services.check_owner_stays": "a rule, about memberships at hand",
@@ -518,6 +542,17 @@ def verbs() -> dict[str, Any]:
         for module in (*FRONT_DOORS, *SIDE_DOORS)
         for name, thing in _functions(module)
     }
+
+
+def doors_of_faces() -> set[str]:
+    """What the contract lets every face import, as it is written there."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = (found for found in tool["contracts"] if found["name"] == "Faces ask services")
+    ways = (way.split(" -> ") for way in contract["ignore_imports"])
+    named = {door for face, door in ways if face == "portal.**"}
+    rooms = {name.partition(".")[0] for name in contract["forbidden_modules"]}
+    services = {f"{room}.services" for room in rooms if find_spec(f"{room}.services")}
+    return named - {"*.services"} | (services if "*.services" in named else set())
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:

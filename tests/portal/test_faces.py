@@ -7,10 +7,9 @@ from pathlib import Path
 from portal.languages.catalogs import ROOT
 
 # What portal/ has besides faces, folders and modules. Whatever else it gets is one, and held to this.
-NO_FACES = frozenset(
-    "checks gates languages management onebox urls "
-    "__init__ apps broker cache celery environment settings webserver wsgi".split()
-)
+FOLDERS = {"checks", "gates", "languages", "management", "onebox", "urls"}
+MODULES = {"__init__", "apps", "broker", "cache", "celery", "environment", "settings", "webserver", "wsgi"}
+NO_FACES = FOLDERS | MODULES
 
 # What writes rows when it is called on a model, its manager or a query, or goes past all of them. Pages have no other
 # use for these names, so whose they are need not be found out: a dict is merged by |.

@@ -61,6 +61,7 @@ def _offer(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
                 "name": mailbox.name,
                 "description": mailbox.description,
                 "offer": offer,
+                "out_of_reach": offer.waiting and not offer.keeps_access,
                 "form": UnderstoodForm(initial={"token": offer.token}),
                 "servers": services.servers(),
                 "sheet_language": sheet_language,

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from django import template
+from django.shortcuts import resolve_url
 from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
@@ -19,7 +20,13 @@ MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 RELATIVE_DAYS = 30  # from then on people think in dates
 TILES = 4  # colours of tiles
 OF_THE_OLD_LIST = ("page", "invited", "seen")  # in an address: what another search's list has not
-NOTICE_ICONS = {"success": "circle-check", "warning": "triangle-alert", "error": "octagon-alert"}
+NOTICE_PICTURES = {
+    "info": "info",
+    "success": "circle-check",
+    "warning": "triangle-alert",
+    "error": "octagon-alert",
+    "lock": "lock",
+}
 
 
 @register.simple_tag
@@ -103,16 +110,48 @@ def dialog(context: Context, content: SafeString, key: str, **said: Any) -> Safe
     on both buttons, `title` names act and object; `action` is where the form goes, with `name` and `value` of its button;
     `kind` is "tiny" in rows.
     """
+    return _around(context, "frame/dialog.html", content=content, key=key, **said)
+
+
+@register.simple_block_tag(takes_context=True)
+def notice(
+    context: Context, content: SafeString, kind: str, picture: str = "", role: str = "", shown_by: str = ""
+) -> SafeString:
+    """A line across the page that says what, why, and the next step: a paragraph or a <div> of several, then perhaps acts.
+
+    `kind` is "info", "success", "warning", "error" or "lock", and has its picture, if there is none that says more.
+    `role` is "alert" for what answers something that was just done, and is to be read aloud at once. A script shows what
+    is hidden until then; it finds it by the attribute `shown_by`.
+    """
+    said = {"kind": kind, "picture": picture or NOTICE_PICTURES[kind], "role": role, "shown_by": shown_by}
+    return _around(context, "frame/notice.html", content=content, **said)
+
+
+@register.simple_block_tag(takes_context=True)
+def nothing(context: Context, content: SafeString, title: str = "", drawn: bool = False) -> SafeString:
+    """In place of a list that is empty: why, and how it begins. It is `drawn` where people see it on their first day."""
+    return _around(context, "frame/nothing.html", content=content, title=title, drawn=drawn)
+
+
+def _around(context: Context, template_name: str, **said: Any) -> SafeString:
+    """The part's template around what stands in the block."""
     assert context.template is not None
-    asking = context.template.engine.get_template("frame/dialog.html")
-    with context.push(content=content, key=key, **said):
-        return asking.render(context)
+    part = context.template.engine.get_template(template_name)
+    with context.push(**said):
+        return part.render(context)
 
 
-@register.filter
-def notice_icon(level: str) -> str:
-    """The picture of a message of that level."""
-    return NOTICE_ICONS.get(level, "info")
+@register.simple_tag
+def crumb(name: str, to: str = "", *args: object) -> SafeString:
+    """A place on the way to a page, as {% url %} is asked for it or as an address; the last one, without, is the page.
+
+    Each has a direction of its own: names of customers and mailboxes stand among words of the reader's language.
+    """
+    if not to:
+        return format_html('<span aria-current="page" dir="auto">{}</span>', name)
+    return format_html(
+        '<a href="{}" dir="auto">{}</a>{}', resolve_url(to, *args), name, icon("chevron-right", "i-flip")
+    )
 
 
 @register.simple_tag

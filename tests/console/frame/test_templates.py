@@ -6,6 +6,13 @@ from portal.languages.catalogs import ROOT
 
 TEMPLATES = ROOT / "portal/console/templates"
 NAMED = re.compile(r'{%-? *(include|extends) "([^"]+)"')
+# What only a part's own template writes, or its tag: pages, and the page of all parts, call it.
+WRITTEN_ONCE = {
+    r'class="notice\b': ["frame/notice.html"],
+    r'class="empty\b': ["frame/nothing.html"],
+    r'class="crumbs"': ["base.html"],
+    r'"chevron-right"': [],
+}
 DJANGOS = ("django/", "admin/")  # which the administration's template also takes from
 
 
@@ -26,3 +33,11 @@ def test_every_template_that_another_names_is_there():
 
 def test_pieces_are_in_folders():
     assert sorted(line for line in named() if line[1] == "include" and "/" not in line[2]) == []
+
+
+def test_a_part_is_written_once():
+    texts = {path.relative_to(TEMPLATES).as_posix(): path.read_text() for path in TEMPLATES.rglob("*.html")}
+    written = {
+        what: sorted(name for name, text in texts.items() if re.search(what, text)) for what in WRITTEN_ONCE
+    }
+    assert written == WRITTEN_ONCE

@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from django.conf import settings
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
 
-from accounts.adapters import confirming, guesses, visitors
+from accounts.adapters import confirming, guesses, renewing, visitors
 from accounts.adapters.backends import in_demo
 from accounts.mails import notices
 from accounts.models import User
@@ -123,7 +122,7 @@ def _keep_signed_in(request: HttpRequest, known: User) -> None:
     here = request.user
     if isinstance(here, User) and here.pk == known.pk and here.password != known.password:
         here.password = known.password
-        update_session_auth_hash(request, here)
+        renewing.renew_session(request, here)
 
 
 class ResetTokens(PasswordResetTokenGenerator):

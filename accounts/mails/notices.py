@@ -13,12 +13,13 @@ log = logging.getLogger(__name__)
 
 NEW_DEVICE = "accounts/email/new_device"
 PASSKEY_COPIED = "accounts/email/passkey_copied"
+PASSWORD_CHANGED = "account/email/password_changed"  # noqa: S105 - the name of a mail
 # The mails that there are, by the beginning of their templates' names. No other is ever sent, whoever asks for it.
 NOTICES = frozenset(
     {
         NEW_DEVICE,
         PASSKEY_COPIED,
-        "account/email/password_changed",
+        PASSWORD_CHANGED,
         "account/email/password_reset",
         "mfa/email/recovery_codes_generated",
         "mfa/email/totp_activated",
@@ -33,8 +34,7 @@ def announce(notice: str, user: User, *, ip: str, user_agent: str, to: str = "",
     """Send that notice after the commit, with the time and from where it was done.
 
     To the person's address as it is when the mail is sent, or `to` another that was theirs; in their language, or the
-    page's, if they have chosen none. `details` are plain texts
-    for its template. Should Redis be away, it is sent when beat rings. A notice that is none of NOTICES is not sent,
+    page's, if they have chosen none. `details` are plain texts for its template. Should Redis be away, it is sent when beat rings. A notice that is none of NOTICES is not sent,
     and an error in the log says so.
     """
     if notice not in NOTICES:

@@ -1,4 +1,9 @@
-"""A person's own password: made by us or chosen, valid from the moment that it is confirmed."""
+"""A person's own password: made by us or chosen, valid from the moment that it is confirmed.
+
+With another password all sessions end but the one that is named to be kept (`keep`, its key), and the person is told by
+mail, from where and with what it was done. The three are one transaction. The session that is kept knows the old
+password still: whoever has it at hand renews it.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,6 +11,7 @@ from typing import Any
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core import signing
+from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.actors import Actor, require_self
@@ -17,8 +23,10 @@ from accounts.errors import (
     ResetLinkUsed,
     SamePassword,
 )
+from accounts.mails import notices
 from accounts.models import User
 from accounts.services.people import new_password
+from accounts.services.sessions import end_other_sessions
 
 OFFER_SECONDS = 3600  # time to write it down, short enough that nobody comes back the next day
 SALT = "accounts.own-password"
@@ -42,7 +50,7 @@ def offer_password(user: User, *, by: Actor) -> PasswordOffer:
     return PasswordOffer(password, signing.dumps(offered, salt=SALT))
 
 
-def accept_password(user: User, token: str, *, by: Actor) -> None:
+def accept_password(user: User, token: str, *, by: Actor, keep: str | None, ip: str, user_agent: str) -> None:
     """The offered password is the person's from now on.
 
     Raises SomebodyElses, PasswordOfferExpired, PasswordOfferAltered (also for somebody else's), PasswordAlreadySaved
@@ -61,11 +69,13 @@ def accept_password(user: User, token: str, *, by: Actor) -> None:
         raise PasswordAlreadySaved
     if not constant_time_compare(offered["instead_of"], mark_of(user)):
         raise PasswordOfferOutdated
-    if not _replace(user, offered["hash"]):
+    if not _change(user, offered["hash"], by=by, keep=keep, ip=ip, user_agent=user_agent):
         raise PasswordAlreadySaved if user.password == offered["hash"] else PasswordOfferOutdated
 
 
-def choose_password(user: User, new_password: str, *, by: Actor) -> None:
+def choose_password(
+    user: User, new_password: str, *, by: Actor, keep: str | None, ip: str, user_agent: str
+) -> None:
     """The chosen password is the person's from now on.
 
     Raises SomebodyElses, django.core.exceptions.ValidationError with what is weak about it, SamePassword,
@@ -75,7 +85,8 @@ def choose_password(user: User, new_password: str, *, by: Actor) -> None:
     validate_password(new_password, user)
     if check_password(new_password, user.password):
         raise SamePassword
-    if not _replace(user, make_password(new_password)):
+    hashed = make_password(new_password)
+    if not _change(user, hashed, by=by, keep=keep, ip=ip, user_agent=user_agent):
         raise PasswordAlreadySaved if check_password(new_password, user.password) else PasswordOfferOutdated
 
 
@@ -91,6 +102,16 @@ def reset_forgotten_password(user: User, password: str) -> None:
 def mark_of(user: User) -> str:
     """Tells one password from the next without saying anything about either."""
     return salted_hmac(SALT, user.password, algorithm="sha256").hexdigest()
+
+
+@transaction.atomic(durable=True)
+def _change(user: User, hashed: str, *, by: Actor, keep: str | None, ip: str, user_agent: str) -> bool:
+    """Whether it was this change, of two at once."""
+    if not _replace(user, hashed):
+        return False
+    end_other_sessions(user, by=by, keep=keep)
+    notices.announce(notices.PASSWORD_CHANGED, user, ip=ip, user_agent=user_agent)
+    return True
 
 
 def _replace(user: User, hashed: str) -> bool:

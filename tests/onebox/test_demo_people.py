@@ -114,7 +114,7 @@ def test_who_retires_the_demos_people_is_told_the_way_on_and_the_panel_names_nob
 def test_the_public_password_opens_nobodys_account_outside_the_demo(cast, settings, sign_in):
     settings.DEMO = False
     with pytest.raises(ValidationError, match="too common"):
-        choose_password(cast.viewer, DEMO_PASSWORD, by=cast.viewer)
+        choose_password(cast.viewer, DEMO_PASSWORD, by=cast.viewer, keep=None, ip="", user_agent="")
     cast.viewer.set_password(DEMO_PASSWORD)
     cast.viewer.save()
     assert not sign_in(cast.viewer.email)

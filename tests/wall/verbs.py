@@ -97,6 +97,8 @@ STAFF = frozenset({"staff", "system"})
 ANY_STAFF = frozenset({"staff", "clerk", "system"})
 THE_SYSTEM = frozenset({"system"})
 OWN = frozenset({"viewer", "system"})
+# Of a new password: which session is kept, and where it was typed.
+NOWHERE: dict[str, Any] = {"keep": None, "ip": "", "user_agent": ""}
 
 
 @dataclass
@@ -392,12 +394,14 @@ TABLE: dict[str, Line] = {
     # --- A person's own account, here the viewer's ---
     "accounts.services.accept_password": Line(
         OWN,
-        lambda s, by: accounts.services.accept_password(s.viewer, s.own_token, by=by),
+        lambda s, by: accounts.services.accept_password(s.viewer, s.own_token, by=by, **NOWHERE),
         refusal=SomebodyElses,
     ),
     "accounts.services.choose_password": Line(
         OWN,
-        lambda s, by: accounts.services.choose_password(s.viewer, "four-words-nobody-has-heard", by=by),
+        lambda s, by: accounts.services.choose_password(
+            s.viewer, "four-words-no-one-heard", by=by, **NOWHERE
+        ),
         refusal=SomebodyElses,
     ),
     "accounts.services.create_person": Line(

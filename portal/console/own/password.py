@@ -1,14 +1,17 @@
 """One's own password: type the current one, see a new one, press OK. Or choose one."""
 
-from allauth.account.internal.flows.password_change import finalize_password_change
+from typing import Any
+
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from accounts import services
-from accounts.adapters import visitors
+from accounts.adapters import renewing, visitors
 from accounts.errors import AccountError, Refusal
 from accounts.models import User
 from portal.console.frame import refusals
@@ -36,7 +39,7 @@ def choose_own_password(request: HttpRequest) -> HttpResponse:
     form = ChosenPasswordForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
         try:
-            services.choose_password(user, form.cleaned_data["new_password"], by=user)
+            services.choose_password(user, form.cleaned_data["new_password"], by=user, **_here(request))
         except ValidationError as error:
             form.add_error("new_password", error)
         except Refusal as refusal:
@@ -58,7 +61,7 @@ def _offer(request: HttpRequest) -> HttpResponse:
 def _accept(request: HttpRequest) -> HttpResponse:
     user = _person(request)
     try:
-        services.accept_password(user, request.POST["token"], by=user)
+        services.accept_password(user, request.POST["token"], by=user, **_here(request))
     except AccountError as error:
         form = CurrentPasswordForm(request=request)
         return render(request, "own/password.html", {"form": form, "refusal": error.message})
@@ -66,12 +69,20 @@ def _accept(request: HttpRequest) -> HttpResponse:
 
 
 def _changed(request: HttpRequest, user: User) -> HttpResponse:
-    """This session goes on, under a new key; all others end, and the person gets a mail."""
-    finalize_password_change(request, user)
-    services.end_other_sessions(user, by=user, keep=request.session.session_key)
+    """This session goes on, under a new key."""
+    renewing.renew_session(request, user)
+    messages.success(
+        request,
+        _("Your new password is valid from now on, and only that one. All your other sessions have ended."),
+    )
     response = redirect("settings")
     visitors.remember(request, response, user)  # its cookie went with the old password
     return response
+
+
+def _here(request: HttpRequest) -> dict[str, Any]:
+    """The session that goes on, and what the mail tells of where and with what it was done."""
+    return {"keep": request.session.session_key, **visitors.seen(request)}
 
 
 def _without_password(request: HttpRequest) -> HttpResponse | None:

@@ -10,7 +10,7 @@ from django.core import signing
 
 from accounts import services
 from accounts.actors import SYSTEM
-from accounts.errors import PasswordAlreadySaved, PasswordOfferOutdated
+from accounts.errors import PasswordAlreadySaved, PasswordOfferOutdated, SamePassword
 from accounts.models import User
 from tests.accounts.factors import confirms
 from tests.cast import PASSWORD
@@ -20,6 +20,7 @@ RESET = "/settings/password/"
 CHOOSE = "/settings/password/choose/"
 LOGIN = "/accounts/login/"
 GOOD = "seven-lamps-under-water"
+NOWHERE = {"keep": None, "ip": "", "user_agent": ""}
 
 
 def shown(page):
@@ -93,6 +94,43 @@ def test_the_other_sessions_end_and_this_one_goes_on_under_a_new_key(cast, clien
     assert stranger.get("/settings/").status_code == 200
 
 
+def test_the_session_that_goes_on_is_still_listed_and_ended_from_another_one(cast, client_for):
+    here = client_for(cast.admin)
+    chosen(here)
+    there = client_for(host=None)
+    assert signs_in(there, GOOD)
+    assert len(there.get("/settings/sessions/").context["sessions"]) == 2
+    services.end_other_sessions(cast.admin, by=cast.admin, keep=there.session.session_key)
+    assert here.get("/settings/").status_code == 302
+
+
+@pytest.mark.parametrize("way", ["offered", "chosen"])
+def test_whoever_calls_for_it_the_other_sessions_end_and_the_person_is_told(cast, client_for, post, way):
+    here, there = client_for(cast.admin), client_for(cast.admin, host=None)
+    for client in (here, there):
+        client.get("/settings/")
+    kept = here.session.session_key
+    where = {"keep": kept, "ip": "192.0.2.7", "user_agent": ""}
+    with post.of() as mails:
+        if way == "offered":
+            offer = services.offer_password(cast.admin, by=cast.admin)
+            services.accept_password(cast.admin, offer.token, by=cast.admin, **where)
+        else:
+            services.choose_password(cast.admin, GOOD, by=cast.admin, **where)
+    assert [session.session_key for session in Session.objects.all()] == [kept]
+    (mail,) = mails
+    assert mail.subject == "Your password was changed" and "192.0.2.7" in mail.body
+
+
+def test_who_is_refused_ends_no_session_and_is_sent_no_mail(cast, client_for, post):
+    client = client_for(cast.admin)
+    client.get("/settings/")
+    with post.of() as mails, pytest.raises(SamePassword):
+        services.choose_password(cast.admin, PASSWORD, by=cast.admin, **NOWHERE)
+    assert mails == []
+    assert client.get("/settings/").status_code == 200
+
+
 def test_the_page_with_the_password_is_kept_by_no_cache(cast, client_for):
     client = client_for(cast.admin)
     for page in (client.get(RESET), offered(client), client.get(CHOOSE)):
@@ -155,16 +193,16 @@ def test_ok_works_once(cast, client_for):
 def test_the_later_of_two_presses_at_once_is_told_that_its_password_is_valid(cast, client_for):
     token_shown = token(offered(client_for(cast.admin)))
     first, second, third = (User.objects.get(pk=cast.admin.pk) for _ in range(3))
-    services.accept_password(first, token_shown, by=SYSTEM)
+    services.accept_password(first, token_shown, by=SYSTEM, **NOWHERE)
     with pytest.raises(PasswordAlreadySaved):
-        services.accept_password(second, token_shown, by=SYSTEM)
+        services.accept_password(second, token_shown, by=SYSTEM, **NOWHERE)
     with pytest.raises(PasswordOfferOutdated):
-        services.choose_password(third, GOOD, by=SYSTEM)
+        services.choose_password(third, GOOD, by=SYSTEM, **NOWHERE)
 
     first, second = (User.objects.get(pk=cast.admin.pk) for _ in range(2))
-    services.choose_password(first, GOOD, by=SYSTEM)
+    services.choose_password(first, GOOD, by=SYSTEM, **NOWHERE)
     with pytest.raises(PasswordAlreadySaved):
-        services.choose_password(second, GOOD, by=SYSTEM)
+        services.choose_password(second, GOOD, by=SYSTEM, **NOWHERE)
     assert opens(cast.admin, GOOD)
 
 

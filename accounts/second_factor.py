@@ -1,4 +1,4 @@
-"""Who has a second factor, which ones, and what goes with having one. The ceremonies themselves are allauth's."""
+"""Who has a second factor, and which ones."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,12 +38,6 @@ class Overview:
 def has_second_factor(user: Any) -> bool:
     """Whether signing in takes more than a password: an authenticator app or a passkey is set up."""
     return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
-
-
-def use_up(user: Any, code: str) -> None:
-    """A code of the person's authenticator app counts once, and this one has counted."""
-    app = Authenticator.objects.get(user_id=user.pk, type=Authenticator.Type.TOTP)
-    app.wrap().validate_code(code)
 
 
 def overview_of(user: Any) -> Overview:

@@ -3,11 +3,15 @@
 from typing import Any
 
 from allauth.account.signals import password_reset
+from allauth.core import context
+from allauth.mfa.models import Authenticator
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts.adapters import guesses
 from accounts.models import User
+from accounts.services.factors import rely_on_factor
 from accounts.services.sessions import end_other_sessions
 
 
@@ -23,3 +27,11 @@ def a_forgotten_password_ends_all_sessions(request: HttpRequest, user: User, **_
 def guesses_at_the_old_password_are_forgotten(request: HttpRequest, user: User, **_more: Any) -> None:
     """The library looks for them at addresses of its own, of which nobody has one here."""
     guesses.forget(request, user)
+
+
+@receiver(post_save, sender=Authenticator)
+def a_factor_is_relied_on(instance: Authenticator, created: bool, **_more: Any) -> None:
+    """In the transaction that adds it: the library's own signal comes after some of them."""
+    if created:
+        here = context.request.session.session_key if context.request else None
+        rely_on_factor(instance.user, instance, by=instance.user, keep=here)

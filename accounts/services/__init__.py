@@ -1,5 +1,6 @@
 """What is done to people, whoever asks for it: the front door of this room."""
 
+from accounts.services.factors import rely_on_factor, use_up_code
 from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link, void_reset_links
 from accounts.services.passwords import (
     OFFER_SECONDS,
@@ -32,9 +33,11 @@ __all__ = [
     "mail_reset_link",
     "new_password",
     "offer_password",
+    "rely_on_factor",
     "reset_forgotten_password",
     "reset_link",
     "save_settings",
     "sessions_of",
+    "use_up_code",
     "void_reset_links",
 ]

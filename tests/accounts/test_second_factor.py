@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.sessions.models import Session
 from django.core import serializers
 from django.db import connection, connections, transaction
@@ -260,6 +261,16 @@ def test_the_first_factor_ends_sessions_that_took_a_password_only(cast, client_f
     sets_up_an_app(here, clock)
     assert here.get(SECURITY).status_code == 200
     assert elsewhere.get(SECURITY)["Location"].startswith(LOGIN)
+
+
+def test_by_whatever_way_the_first_factor_comes_it_ends_them_and_the_next_ends_none(cast, client_for):
+    early, late = client_for(cast.admin, host=None), client_for(cast.admin, host=None)
+    early.get(SECURITY)
+    TOTP.activate(cast.admin, "A" * 32)  # no page, no signal of the library's
+    assert early.get(SECURITY)["Location"].startswith(LOGIN)
+    late.get(SECURITY)
+    Authenticator.objects.create(user=cast.admin, type=Authenticator.Type.WEBAUTHN, data={"name": "Key"})
+    assert late.get(SECURITY).status_code == 200
 
 
 def test_a_closed_account_is_not_opened_by_its_code(with_app, cast, client_for, clock):

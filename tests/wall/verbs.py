@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 from django.utils import timezone
@@ -133,6 +134,10 @@ class Stage:
     @property
     def own_token(self) -> str:
         return accounts.services.offer_password(self.viewer, by=SYSTEM).token
+
+    @property
+    def new_factor(self) -> Authenticator:
+        return Authenticator(pk=1, user=self.viewer, type=Authenticator.Type.TOTP)
 
     @property
     def viewers_role(self) -> Membership:
@@ -426,6 +431,11 @@ TABLE: dict[str, Line] = {
     "accounts.services.offer_password": Line(
         OWN, lambda s, by: accounts.services.offer_password(s.viewer, by=by), refusal=SomebodyElses
     ),
+    "accounts.services.rely_on_factor": Line(
+        OWN,
+        lambda s, by: accounts.services.rely_on_factor(s.viewer, s.new_factor, by=by, keep=None),
+        refusal=SomebodyElses,
+    ),
     "accounts.services.reset_link": Line(
         THE_SYSTEM, lambda s, by: accounts.services.reset_link(s.viewer, by=by), refusal=SomebodyElses
     ),
@@ -438,6 +448,11 @@ TABLE: dict[str, Line] = {
     ),
     "accounts.services.sessions_of": Line(
         OWN, lambda s, by: accounts.services.sessions_of(s.viewer, by=by), refusal=SomebodyElses
+    ),
+    "accounts.services.use_up_code": Line(
+        OWN,
+        lambda s, by: accounts.services.use_up_code(s.viewer, "123456", by=by),
+        refusal=SomebodyElses,
     ),
     "accounts.services.void_reset_links": Line(
         OWN, lambda s, by: accounts.services.void_reset_links(s.viewer, by=by), refusal=SomebodyElses

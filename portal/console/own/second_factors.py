@@ -34,10 +34,8 @@ def security(request: HttpRequest) -> HttpResponse:
     return render(request, "own/security.html", {"factors": second_factor.overview_of(request.user)})
 
 
-class _FirstFactor:
-    """Who signed in elsewhere has shown a password only: with the first factor that no longer suffices."""
-
-    request: HttpRequest
+class _AddsFactor:
+    """Whom allauth would not ask who they are, for they have neither password nor factor here, their organization asks."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if confirming.is_the_organizations(request.user) and not confirming.has_just_come(request):
@@ -46,16 +44,8 @@ class _FirstFactor:
         answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # a mixin: what it stands before has it
         return answer
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        first = not second_factor.has_second_factor(self.request.user)
-        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # a mixin: what it stands before has it
-        if first:
-            user: Any = self.request.user
-            services.end_other_sessions(user, by=user, keep=self.request.session.session_key)
-        return response
 
-
-class ActivateApp(_FirstFactor, ActivateTOTPView):
+class ActivateApp(_AddsFactor, ActivateTOTPView):
     form_class = forms.ActivateAppForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -75,11 +65,12 @@ class ActivateApp(_FirstFactor, ActivateTOTPView):
         except IntegrityError:  # both presses came at once, and the other one was first
             return redirect("security")
         self.request.session.pop(forms.PENDING_SECRET, None)
-        second_factor.use_up(self.request.user, form.cleaned_data["code"])
+        user: Any = self.request.user
+        services.use_up_code(user, form.cleaned_data["code"], by=user)
         return response
 
 
-class AddPasskey(_FirstFactor, AddWebAuthnView):
+class AddPasskey(_AddsFactor, AddWebAuthnView):
     form_class = forms.AddPasskeyForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

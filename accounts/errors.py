@@ -6,6 +6,7 @@ Refusal
         SamePassword, PasswordOfferExpired, PasswordOfferAltered, PasswordOfferOutdated, PasswordAlreadySaved
         ResetLinkUsed
         NoSuchSession
+    TooManyMarks, of a name, whatever it is the name of
 """
 
 from typing import Any, Self
@@ -99,3 +100,11 @@ class NoSuchSession(AccountError):
     code = "no-such-session"
     status = 404
     template = _("This session has ended already.")
+
+
+# --- Names: of people here, of what there is in the rooms above ---
+class TooManyMarks(Refusal):
+    code = "too-many-marks"
+    status = 422
+    field = "name"
+    template = _("This name has too many accents or other marks on one letter. Type it with fewer.")

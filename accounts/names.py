@@ -6,6 +6,8 @@ from unicodedata import category, normalize
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import TooManyMarks
+
 # Unicode's categories: controls, ends of lines and of paragraphs, halves of characters. What is merely invisible may
 # stay: Persian, Arabic and Hebrew names and many emojis are not written without it.
 NO_LINE = {"Cc", "Zl", "Zp", "Cs"}
@@ -51,10 +53,10 @@ def is_a_line(text: str) -> bool:
         open_isolates += (char in OPENING) - (char == CLOSING)
         if open_isolates < 0:  # it would close one that stands around the text
             return False
-    return open_isolates == 0 and not has_tower(text)
+    return open_isolates == 0 and not has_too_many_marks(text)
 
 
-def has_tower(text: str) -> bool:
+def has_too_many_marks(text: str) -> bool:
     """Whether more marks stand upon one letter than any script needs."""
     run = 0
     for char in normalize("NFKC", visible(text)):
@@ -78,15 +80,21 @@ def visible(text: str) -> str:
     return "".join(char for char in text if category(char) != INVISIBLE and char not in BLANK)
 
 
+def refuse_too_many_marks(name: str) -> None:
+    """Of whatever. Raises TooManyMarks."""
+    if has_too_many_marks(name):
+        raise TooManyMarks
+
+
 def validate_name(name: str) -> None:
-    """Of a person. Raises ValidationError for line breaks, which in a mail of ours would begin paragraphs that we did not
+    """Of a person, for forms and models. Raises ValidationError for line breaks, which in a mail of ours would begin paragraphs that we did not
     write, for addresses and telephone numbers, to which such a mail would lead people in our name, and for marks that
     would paint over the lines around.
     """
-    if has_tower(name):
-        raise ValidationError(
-            _("This name has too many accents or other marks on one letter. Type it with fewer."), code="name"
-        )
+    try:
+        refuse_too_many_marks(name)
+    except TooManyMarks as refusal:
+        raise ValidationError(refusal.message, code=refusal.code) from None
     if not is_a_line(name):
         raise ValidationError(_("The name must not have line breaks or control characters."), code="name")
     if addresses_in(name):

@@ -28,11 +28,6 @@ class InvalidName(MailboxError):
     template = _("Type a name of 1 to 100 characters, without line breaks or other control characters.")
 
 
-class TooManyMarks(InvalidName):
-    code = "too-many-marks"
-    template = _("This name has too many accents or other marks on one letter. Type it with fewer.")
-
-
 class InvalidDescription(MailboxError):
     code = "invalid-description"
     status = 422

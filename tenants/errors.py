@@ -1,7 +1,7 @@
 """What can go wrong among providers, customers and people. Services raise; each face words it once.
 
 TenantError
-    InvalidSlug, SlugTaken, InvalidName (PlaceNameWithTowers), NoSuchProvider, NoSuchCustomer
+    InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
     PersonExists
     NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnSecondFactorMissing
@@ -48,11 +48,6 @@ class InvalidName(TenantError):
         "Type a name of 1 to 200 characters, without line breaks or other control characters, and without signs that "
         "turn the direction of writing and are not closed."
     )
-
-
-class PlaceNameWithTowers(InvalidName):
-    code = "place-name-with-towers"
-    template = _("This name has too many accents or other marks on one letter. Type it with fewer.")
 
 
 class NoSuchProvider(TenantError):

@@ -12,7 +12,7 @@ from django.forms import ChoiceField
 from accounts.actors import Actor, require_self, require_system
 from accounts.addresses import canonical
 from accounts.models import User
-from accounts.names import validate_name
+from accounts.names import refuse_too_many_marks, validate_name
 from accounts.zones import is_zone
 
 PASSWORD_ALPHABET = string.ascii_letters + string.digits
@@ -37,11 +37,12 @@ def create_person(
     """Make a person; without a password a random one is made and returned, this once. The demo's people have one past
     the rules, which is too much like one of their addresses and public on purpose: only its hash is given.
 
-    For the system alone: who may have people made is for the rooms above. Raises SomebodyElses, and
+    For the system alone: who may have people made is for the rooms above. Raises SomebodyElses, TooManyMarks, and
     django.core.exceptions.ValidationError for what is no e-mail address or no name, is taken, or for a weak
     password.
     """
     require_system(by)
+    refuse_too_many_marks(name)
     user = User(email=canonical(email), name=name, is_staff=staff, is_superuser=staff)
     generated = None
     if demo_hash is not None:
@@ -60,9 +61,11 @@ def create_person(
 def save_settings(user: User, *, by: Actor, name: str, language: str, time_zone: str, theme: str) -> None:
     """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme.
 
-    Raises SomebodyElses, and django.core.exceptions.ValidationError for what is no name, no language of ours or no zone.
+    Raises SomebodyElses, TooManyMarks, and django.core.exceptions.ValidationError for what is no name, no language of
+    ours or no zone.
     """
     require_self(by, user)
+    refuse_too_many_marks(name)
     validate_name(name)
     for value, known in (
         (language, language in dict(settings.LANGUAGES)),

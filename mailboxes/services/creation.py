@@ -55,7 +55,7 @@ class _NewKey:
 def offer(customer: Customer, *, by: Actor, name: str, **details: str) -> Offer:
     """Make password, key pair and address for a mailbox that does not exist yet. `details`: Mailbox.DETAILS.
 
-    Raises NotAllowed, InvalidName, InvalidDescription, NameTaken.
+    Raises NotAllowed, InvalidName, TooManyMarks, InvalidDescription, NameTaken.
     """
     access.require(by, customer, access.Right.CREATE_MAILBOX)
     name, details = clean_name(name), clean_details(details)
@@ -85,8 +85,8 @@ def accept(
 ) -> Mailbox:
     """Step 2: create the mailbox of an offer, once.
 
-    Raises NotAllowed, OfferExpired, OfferAltered, AlreadyCreated, NotUnderstood, InvalidName, InvalidDescription,
-    NameTaken; after any of these nothing has changed, and the last four leave the offer good for another try.
+    Raises NotAllowed, OfferExpired, OfferAltered, AlreadyCreated, NotUnderstood, InvalidName, TooManyMarks,
+    InvalidDescription, NameTaken; after any of these nothing has changed, and the last five leave the offer good for another try.
     """
     access.require(by, customer, access.Right.CREATE_MAILBOX)
     key = _key_of(token, customer, by)
@@ -99,7 +99,7 @@ def accept(
 
 
 def create_mailbox(customer: Customer, *, by: Actor, name: str, **details: str) -> tuple[Mailbox, Secret]:
-    """Create a mailbox in one step, for commands. Raises NotAllowed, InvalidName, InvalidDescription, NameTaken."""
+    """Create a mailbox in one step, for commands. Raises what offer() raises."""
     access.require(by, customer, access.Right.CREATE_MAILBOX)
     name, details = clean_name(name), clean_details(details)
     password, key = _new_key(customer)

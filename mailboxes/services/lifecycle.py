@@ -37,8 +37,8 @@ def edit_mailbox(
 ) -> Mailbox:
     """Change name, details (Mailbox.DETAILS) and status (None: as it is) in one go; `reason` belongs to a suspension.
 
-    Raises NotAllowed, InvalidName, InvalidDescription, InvalidReason, UnknownStatus, NameTaken, NoSuchMailbox,
-    MailboxDeleting; then nothing has changed.
+    Raises NotAllowed, InvalidName, TooManyMarks, InvalidDescription, InvalidReason, UnknownStatus, NameTaken,
+    NoSuchMailbox, MailboxDeleting; then nothing has changed.
     """
     access.require(by, customer, access.Right.EDIT_MAILBOX)
     wanted = {"name": clean_name(name), **clean_details(details)}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from accounts.names import has_tower, is_a_line, visible
+from accounts.names import is_a_line, refuse_too_many_marks, visible
 from mailboxes import errors
 from mailboxes.models import Mailbox
 
@@ -19,10 +19,9 @@ SPACE = "Zs"  # of Unicode's categories
 
 
 def clean_name(name: str) -> str:
-    """Raises InvalidName."""
+    """Raises InvalidName or TooManyMarks."""
     name = _with_plain_spaces(name)
-    if has_tower(name):
-        raise errors.TooManyMarks
+    refuse_too_many_marks(name)
     if not _fits(name, "name"):
         raise errors.InvalidName
     canonical = canonical_name(name)

@@ -27,7 +27,7 @@ class ModestBodies:
     """Refuses by its header what is too large (413) or does not say how large it is (411), unread.
 
     What it lets through it has read whole: half a form, whose sender was cut off, is no form (400). Nor is what has a
-    NUL in it, which no browser sends and no text of PostgreSQL can hold, or a tower of marks, which no language writes.
+    NUL in it, which no browser sends and no text of PostgreSQL can hold, or so many marks upon one letter as no language writes.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -51,7 +51,7 @@ class ModestBodies:
         for text in _texts(request):
             if "\0" in text:
                 raise BadRequest("a NUL in path, query, cookies or form")
-            if _has_tower(text):
+            if _is_slow_to_normalize(text):
                 raise BadRequest("more marks upon a letter than any language writes")
         return self.get_response(request)
 
@@ -86,7 +86,7 @@ def _texts(request: HttpRequest) -> Iterator[str]:
             yield from values
 
 
-def _has_tower(text: str) -> bool:
+def _is_slow_to_normalize(text: str) -> bool:
     if len(text) <= MARKS_MAX or text.isascii():
         return False
     run = 0

@@ -13,9 +13,9 @@ from django_tenants.utils import schema_exists
 from kombu.exceptions import OperationalError
 
 from accounts.actors import Actor
-from accounts.names import has_tower, is_a_line
+from accounts.names import is_a_line, refuse_too_many_marks
 from tenants import access, audit, slugs, spares
-from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, PlaceNameWithTowers, SlugTaken
+from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
 from tenants.models import Customer, DirectoryEntry, Domain, OpenJob, Provider
 from tenants.tasks import refill_spares
 
@@ -27,7 +27,7 @@ SORTABLE = {"name": ("name", "pk"), "mailboxes": ("mailboxes", "name", "pk")}
 
 @transaction.atomic(durable=True)
 def create_provider(slug: str, name: str, *, by: Actor) -> Provider:
-    """Raises NotAllowed, InvalidSlug, InvalidName or SlugTaken."""
+    """Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks or SlugTaken."""
     access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
     return add_provider(slug, name, by=by)
 
@@ -43,7 +43,7 @@ def add_provider(slug: str, name: str, *, by: Actor) -> Provider:
 
 @transaction.atomic(durable=True)
 def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
-    """Raises NotAllowed or InvalidName."""
+    """Raises NotAllowed, InvalidName or TooManyMarks."""
     access.require(by, access.PLATFORM, access.Right.CHANGE_PROVIDER)
     before = Provider.objects.select_for_update().get(pk=provider.pk).name
     provider.name = _checked_name(name)
@@ -54,9 +54,9 @@ def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
 
 @transaction.atomic(durable=True)
 def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> Customer:
-    """A customer with schema and host, all or nothing. Raises NotAllowed, InvalidSlug, InvalidName or SlugTaken.
+    """A customer with schema and host, all or nothing. Call it from the public schema.
 
-    Call it from the public schema.
+    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks or SlugTaken.
     """
     access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
     slugs.check(slug)
@@ -87,7 +87,9 @@ def edit_customer(
     mailbox_quota_octets: int | None,
     by: Actor,
 ) -> None:
-    """Says in the trail what has changed. Raises NotAllowed, InvalidName, or ValidationError for what is no network."""
+    """Says in the trail what has changed. Raises NotAllowed, InvalidName, TooManyMarks, or ValidationError for what is
+    no network.
+    """
     access.require(by, access.PLATFORM, access.Right.CHANGE_CUSTOMER)
     values = {
         "name": _checked_name(name),
@@ -162,9 +164,9 @@ def _insert(row: Provider | Customer) -> None:
 
 
 def _checked_name(name: str) -> str:
+    """Raises InvalidName or TooManyMarks."""
     name = name.strip()
-    if has_tower(name):
-        raise PlaceNameWithTowers
+    refuse_too_many_marks(name)
     if not 1 <= len(name) <= 200 or not is_a_line(name):
         raise InvalidName
     return name

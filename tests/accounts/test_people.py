@@ -4,8 +4,12 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.actors import SYSTEM
+from accounts.errors import TooManyMarks
 from accounts.models import User
 from accounts.services import create_person, save_settings
+from mailboxes.services import create_mailbox
+from tenants.services import create_customer, create_provider
+from tests import cast as players
 
 TRICK = "N\n\nPay at https://evil.example now\n\nX"
 
@@ -44,7 +48,6 @@ def test_a_weak_password_is_refused_whoever_brings_it(db, password):
         "N\N{RIGHT-TO-LEFT OVERRIDE}yaP",
         "N\N{RIGHT-TO-LEFT ISOLATE}yaP",  # to the end of whatever stands behind it
         "N\N{POP DIRECTIONAL ISOLATE}",
-        "N" + "\N{COMBINING VERTICAL LINE ABOVE}\N{ZERO WIDTH JOINER}" * 9,
     ],
 )
 def test_a_name_has_no_paragraphs_of_its_own(cast, name):
@@ -55,6 +58,28 @@ def test_a_name_has_no_paragraphs_of_its_own(cast, name):
         save_settings(cast.admin, name=name, language="", time_zone="", theme="system", by=SYSTEM)
     cast.admin.refresh_from_db()
     assert cast.admin.name == "Admin"
+
+
+def test_too_many_marks_upon_a_letter_are_one_refusal_whoever_is_called_so(cast, client_for):
+    """Programs know it by its code."""
+    name = "N" + "\N{COMBINING VERTICAL LINE ABOVE}\N{ZERO WIDTH JOINER}" * 9
+    settings = {"language": "", "time_zone": "", "theme": "system"}
+    for verb in (
+        lambda: create_person("ada@acme.example", name=name, by=SYSTEM),
+        lambda: save_settings(cast.admin, name=name, by=SYSTEM, **settings),
+        lambda: create_provider("marks", name, by=SYSTEM),
+        lambda: create_customer("marks", name, provider=players.provider("northwind"), by=SYSTEM),
+        lambda: create_mailbox(players.customer("acme"), name=name, by=SYSTEM),
+    ):
+        with pytest.raises(TooManyMarks, match="fewer") as refusal:
+            verb()
+        assert (refusal.value.code, refusal.value.status, refusal.value.field) == (
+            "too-many-marks",
+            422,
+            "name",
+        )
+    page = client_for(cast.admin).post("/settings/", {"name": name, **settings})
+    assert page.context["form"].errors["name"] == [TooManyMarks().message]
 
 
 @pytest.mark.parametrize(

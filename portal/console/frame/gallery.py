@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
+from django import forms
 from django.conf import settings
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.console.frame import charts
+from portal.console.frame.fields import BoundField
 
 MAIL_IN = (9100, 10400, 9800, 11200, 10900, 2100, 1800) * 4
 COLLECTED = (8900, 10300, 9700, 10100, 11600, 2200, 1900) * 4
@@ -16,6 +19,48 @@ IN_ORDER = charts.Grade("In order", "out", 8)
 NONE_EXPECTED = charts.Grade("No mail expected", "rest", 3)
 LATE = charts.Grade("Late", "warn", 14)
 REFUSED = charts.Grade("Refused", "bad", 24)
+
+
+class Quiet(BoundField):
+    opens_the_page = False  # or the page would begin at its wrong field
+
+
+class Typed(forms.PasswordInput):
+    template_name = "mailboxes/password_input.html"
+
+
+class Fields(forms.Form):
+    """A field of each kind, and in each state."""
+
+    bound_field_class = Quiet
+
+    plain = forms.CharField(help_text="What helps.", required=False)
+    focus = forms.CharField(widget=forms.TextInput({"data-state": "focus"}), required=False)
+    wrong = forms.CharField(required=False)
+    off = forms.CharField(label="Disabled", disabled=True, initial="Exchange Journal", required=False)
+    many = forms.ChoiceField(label="Choice of many", choices={"all": "Everything"})
+    few = forms.ChoiceField(
+        label="Choice of few", choices={"one": "The one", "other": "The other"}, widget=forms.RadioSelect
+    )
+    text = forms.CharField(widget=forms.Textarea({"rows": 2}), required=False)
+    typed = forms.CharField(
+        label="With a button that shows what is typed", widget=Typed(render_value=True), required=False
+    )
+
+
+def _filled() -> Fields:
+    name = "Exchange Journal"
+    typed = {
+        "plain": name,
+        "focus": name,
+        "wrong": "Exchange",
+        "few": "one",
+        "many": "all",
+        "typed": "secret",
+    }
+    form = Fields(typed, auto_id="f-%s")
+    form.add_error("wrong", "There is one of this name.")
+    return form
 
 
 @require_safe
@@ -27,6 +72,12 @@ def parts(request: HttpRequest) -> HttpResponse:
     days = [now.date() - timedelta(days=back) for back in reversed(range(len(MAIL_IN)))]
     context = {
         "now": now,
+        "fields": _filled(),
+        "q": "",
+        "page": Paginator("abc", 1).page(2),
+        "progress": {"total": 100, "done": 38, "percent": 38},
+        "unknown": {"total": 0, "done": 0, "percent": 0},
+        "job": {"is_live": True},
         "plot": charts.plot(
             "Mail", days, charts.Series("In", MAIL_IN), charts.Series("Collected", COLLECTED, "out")
         ),

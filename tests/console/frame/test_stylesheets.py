@@ -80,7 +80,7 @@ def test_every_token_has_a_value_and_a_use():
 
 def test_every_picture_is_there_and_on_a_page():
     there = set(re.findall(r'<symbol id="([\w-]+)"', (STYLES / "icons.svg").read_text()))
-    texts = [*pages(), *(path.read_text() for path in CONSOLE.rglob("*.py"))]
+    texts = [*pages([GALLERY]), *(path.read_text() for path in CONSOLE.rglob("*.py"))]
     shown = {
         name
         for text in texts

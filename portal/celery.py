@@ -1,10 +1,12 @@
 """The Celery app. Redis is only the bell: what has to be done stands in PostgreSQL."""
 
+import logging
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init
+from celery.signals import beat_init, celeryd_init, setup_logging
+from celery.utils.log import get_multiprocessing_logger
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -15,6 +17,15 @@ TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "portal.broker:Transp
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_more: Any) -> None:
+    """That somebody sets it up keeps Celery's own handlers away, whose lines would go past ours (portal/redaction.py)."""
+    of_pool_processes = get_multiprocessing_logger()
+    of_pool_processes.propagate = True
+    of_pool_processes.setLevel(logging.ERROR)
+    app.log.redirect_stdouts()  # as Celery would have done
 
 
 @celeryd_init.connect

@@ -388,7 +388,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"tenant": {"()": "tenants.schemas.TenantFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(schema)s] %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "portal.redaction.Redacted",
+            "fmt": "%(asctime)s %(levelname)s %(name)s [%(schema)s] %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tenant"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {

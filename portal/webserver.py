@@ -4,11 +4,14 @@ import socket
 import time
 from typing import Any
 
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]
 
 from portal.gates.bodies import is_refused
+from portal.redaction import Redacted
 
 worker_class = "portal.webserver.Worker"
+logger_class = "portal.webserver.Log"
 workers = 2
 threads = 8  # of each
 preload_app = True  # Django starts once for all of them, and the checks run once
@@ -32,6 +35,15 @@ def pre_request(worker: Any, request: Any) -> None:
     headers = dict(request.headers)
     if is_refused(headers.get("CONTENT-LENGTH", ""), chunked="TRANSFER-ENCODING" in headers):
         request.force_close()
+
+
+class Log(Logger):
+    """gunicorn's own lines, which tell addresses as well."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(Redacted(line_of=handler.formatter))
 
 
 class Worker(ThreadWorker):

@@ -26,8 +26,8 @@ FILE = FORM + b'"f"; filename="f"\r\nContent-Type: text/plain\r\n\r\n'
 
 
 class Server:
-    def __init__(self, port: int, temporary: Path) -> None:
-        self.port, self.temporary = port, temporary
+    def __init__(self, port: int, temporary: Path, log: Path) -> None:
+        self.port, self.temporary, self.log = port, temporary, log
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), SECONDS)
@@ -66,7 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         stdout=log,
         stderr=log,
     )
-    found = Server(port, temporary)
+    found = Server(port, temporary, folder / "log")
 
     def is_up() -> bool:
         try:
@@ -140,3 +140,10 @@ def test_slow_clients_give_their_threads_back(server, begun):
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_its_own_lines_hold_no_secret_of_a_link_either(server):
+    secret = b"dQw4w9WgXcQ"
+    assert b" 400 " in server.answer(b"GET /invitations/" + secret + b"/\r\n\r\n")
+    wait_until(lambda: b"/invitations/[hidden]" in server.log.read_bytes(), SECONDS)
+    assert secret not in server.log.read_bytes()

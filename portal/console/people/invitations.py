@@ -1,7 +1,7 @@
 """The way in by invitation, open to everybody who has the link. On the base host.
 
 The link's secret is taken out of the address at once: what follows happens at /invitations/, with the secret's hash in
-the visitor's session. So no log line, referrer or ?next= carries it.
+the visitor's session. So no referrer or ?next= carries it; that no log line does is up to portal/redaction.py.
 """
 
 from typing import Any
@@ -14,7 +14,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -28,12 +27,9 @@ OVER = (errors.InvitationUsed, errors.InvitationWithdrawn, errors.InvitationExpi
 
 
 @login_not_required
-@csrf_exempt  # it changes nothing, and a refusal before this line would log the address
 @never_cache
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """From the e-mail's link to the page that asks for the rest."""
-    # Django logs the path of what is refused or fails.
-    request.path = request.path_info = reverse("invitation", args=["-"])
     token_hash = services.hash_of(token)
     try:
         services.find_invitation(token_hash)

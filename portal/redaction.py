@@ -1,0 +1,38 @@
+"""What no log says: the secrets of links, which are worth as much as the passwords that they stand for."""
+
+import logging
+import re
+
+_SLASH = r"(?:/|%2F)"
+# Whatever follows one of these places up to the end of the address, or of the line, for paths hold spaces, too.
+_SECRETS = re.compile(
+    rf"""
+    (
+        {_SLASH}invitations{_SLASH}+(?!\d+/(?:again|withdraw)/)  # those with a number are an invitation's acts
+      | {_SLASH}password{_SLASH}+reset{_SLASH}+key{_SLASH}+(?!done/)
+      | {_SLASH}accounts{_SLASH}+(?:vouch|arrive){_SLASH}+  # portal/gates/companion.py
+      | {_SLASH}login{_SLASH}+callback{_SLASH}+  # an identity provider's word
+    )
+    (?:(?!\ HTTP/|"\s)[^\n])+
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def redacted(text: str) -> str:
+    return _SECRETS.sub(r"\1[hidden]", text)
+
+
+class Redacted(logging.Formatter):
+    """A line as it is written otherwise, without the secrets in it.
+
+    The last thing that happens to a line, so that it does not matter who writes it: Django tells the address of all
+    that is refused or fails, often before a view has been asked.
+    """
+
+    def __init__(self, fmt: str | None = None, *, line_of: logging.Formatter | None = None) -> None:
+        super().__init__(fmt)
+        self._line_of = line_of or logging.Formatter(fmt)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(self._line_of.format(record))

@@ -1,0 +1,163 @@
+"""Whatever becomes of a request, and whoever tells of it, no line of the log holds the secret of a link."""
+
+import io
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+
+from accounts.services import mail_reset_link
+from portal.redaction import redacted
+from tenants import services
+from tests.tenants.kit import path_of
+from tests.wall.routes import CONFS, PLACE, routes
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "dQw4w9WgXcQ-dQw4w9WgXcQ"
+FETCHED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+
+
+def _while_we_fail(client, path):
+    with connection.cursor() as cursor:  # until the test is over
+        cursor.execute("ALTER TABLE tenants_invitation RENAME TO invitations_elsewhere")
+        cursor.execute("ALTER TABLE accounts_user RENAME TO people_elsewhere")
+    return client.get(path)
+
+
+WAYS = {
+    "misspelt": lambda client, path: client.get(f"{path}x/"),
+    "misspelt by a blank": lambda client, path: client.get(f"{path[:-9]} {path[-9:]}x"),
+    "misspelt by slashes": lambda client, path: client.get("/" + path[1:].replace("/", "//")),
+    "fetched for another site": lambda client, path: client.get(path, headers=FETCHED),
+    "with a NUL": lambda client, path: client.get(f"{path}?x=%00"),
+    "too large": lambda client, path: client.post(path, CONTENT_LENGTH="9999999"),
+    "without a token": lambda client, path: client.post(path),
+    "by another method": lambda client, path: client.generic("PROPFIND", path),
+    "at a misspelt host": lambda client, path: client.get(path, headers={"host": "portal.lokalhost"}),
+    "while we fail": _while_we_fail,
+}
+
+
+@pytest.fixture
+def log():
+    """What our log really gets: the lines of the handlers that LOGGING has set up."""
+    written = io.StringIO()
+    found = {*logging.getLogger().handlers, *logging.getLogger("django").handlers}
+    handlers = [handler for handler in found if type(handler) is logging.StreamHandler]
+    before = [handler.setStream(written) for handler in handlers]
+    yield written
+    for handler, stream in zip(handlers, before, strict=True):
+        handler.setStream(stream)
+
+
+@pytest.fixture
+def links(cast, northwind, mailoutbox):
+    """The paths of mailed links by what they are for, and the secret of each."""
+    services.invite(northwind, "newcomer@northwind.example", role="operator", by=cast.owner)
+    invitation = path_of(mailoutbox[-1])
+    mail_reset_link(cast.admin.email)
+    reset = urlsplit(re.search(r"http\S+/password/reset/key/\S+", mailoutbox[-1].body)[0]).path
+    return {
+        "invitation": (invitation, invitation.split("/")[2]),
+        "reset": (reset, reset.rstrip("/").split("-")[-1]),
+    }
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["invitation", "reset"])
+def test_a_link_is_never_logged(links, client_for, log, kind, way):
+    path, secret = links[kind]
+    client = client_for(None, host=None, enforce_csrf_checks=True, raise_request_exception=False)
+    assert WAYS[way](client, path).status_code >= 400
+    lines = log.getvalue()
+    assert "[hidden]" in lines
+    # No half of it either.
+    assert secret[:8] not in lines and secret[-8:] not in lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Not Found: {}",
+        "Error handling request GET {}",
+        "no page answers late at '{}'\n  File x",
+        '127.0.0.1 "GET {} HTTP/1.1" 404 7 "http://portal.localhost:8000{}" "curl/8"',
+        '"GET http://portal.localhost:8000{} HTTP/1.1" 404 7',
+    ],
+)
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/invitations/{SECRET}",
+        f"/invitations/{SECRET}/?x=1",
+        f"/accounts/login/?next=%2Finvitations%2F{SECRET}%2F",
+        f"/accounts/password/reset/key/1a-{SECRET}/",
+        f"/accounts/vouch/?for={SECRET}",
+        f"/accounts/arrive/?word={SECRET}",
+        f"/accounts/oidc/northwind/login/callback/?state=1&code={SECRET}",
+    ],
+)
+def test_whoever_writes_the_line(line, address):
+    told = redacted(line.replace("{}", address))
+    assert SECRET not in told
+    assert told.count("[hidden]") == line.count("{}")
+    if "HTTP/1.1" in line:
+        assert "HTTP/1.1" in told and " 404 7" in told  # what else it says stays
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Not Found: /invitations/",
+        "Not Found: /people/invitations/7/again/",
+        "Not Found: /accounts/password/reset/key/done/",
+        "Not Found: /accounts/arrive/",
+        '"GET /invitations/ HTTP/1.1" 404 7',
+        "Forbidden: /mailboxes/?q=a",
+    ],
+)
+def test_what_is_no_secret_is_told(line):
+    assert redacted(line) == line
+
+
+# Texts in addresses that open nothing.
+NO_SECRETS = {"openid_connect_callback", "admin:", "rosetta"}
+
+
+@pytest.mark.parametrize("host", CONFS)
+def test_every_text_in_an_address_is_hidden_or_known_to_open_nothing(host):
+    told = [
+        route.name
+        for route in routes(host)
+        if any(not re.match(r"<(int|uuid):", place) for place in PLACE.findall(str(route.address)))
+        and not route.name.startswith(tuple(NO_SECRETS))
+        and SECRET in redacted(route.filled(*[SECRET] * len(route.places)))
+    ]
+    assert told == [], "Hide it in portal/redaction.py, or say here that it opens nothing"
+
+
+# --- Processes with logs of their own ---
+def test_a_workers_lines_go_the_same_way():
+    script = """
+import logging
+import django
+from billiard.util import get_logger
+from portal.celery import app
+
+django.setup()
+app.log.setup("INFO", redirect_stdouts=True)
+loggers = (get_logger(), *map(logging.getLogger, ("celery.task", "celery.app.trace")))
+for logger in loggers:
+    logger.error("Not Found: /invitations/%s/", "SECRET")
+print("Not Found: /invitations/SECRET/")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr.count("/invitations/[hidden]") == 4, done.stderr
+    assert "SECRET" not in done.stderr + done.stdout

@@ -12,6 +12,9 @@ class ResourceIsolation:
     A neighbour below one domain with us gets the session's cookie sent along, SameSite or not. It can't read the answer,
     but somebody on the wire with whom it works reads its length, compressed or not, and so whether a list has anything
     of what a `?q=` asks for; by the thousand nobody sees. A link, a form and a typed address open a page that is seen.
+
+    A file opens none: the page that asked stays, and asks on. So another host's page gets one only if somebody pressed
+    something there. That is said of a whole chain of redirects, and those between our own hosts keep it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -19,11 +22,24 @@ class ResourceIsolation:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         said = request.headers
-        foreign = said.get("Sec-Fetch-Site", "none") not in (
-            "none",
-            "same-origin",
-        )  # programs say nothing of it
+        # Programs say nothing of it.
+        if said.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+            return self.get_response(request)
         opens = said.get("Sec-Fetch-Mode") == "navigate" and said.get("Sec-Fetch-Dest") == "document"
-        if foreign and (not opens or "Sec-Purpose" in said):
-            return HttpResponse("Not for another site's page", status=403, content_type="text/plain")
-        return self.get_response(request)
+        if not opens or "Sec-Purpose" in said:
+            return _refusal()
+        response = self.get_response(request)
+        if said.get("Sec-Fetch-User") != "?1" and _is_file(response):
+            refusal = _refusal()
+            # Unsent it is closed all the same, or it would keep its place among files (portal/gates/fairness.py).
+            refusal._resource_closers += response._resource_closers  # type: ignore[attr-defined]
+            return refusal
+        return response
+
+
+def _is_file(response: HttpResponseBase) -> bool:
+    return response.get("Content-Disposition", "").lower().startswith("attachment")
+
+
+def _refusal() -> HttpResponse:
+    return HttpResponse("Not for another site's page", status=403, content_type="text/plain; charset=utf-8")

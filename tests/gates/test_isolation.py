@@ -34,6 +34,25 @@ def test_our_own_pages_typed_addresses_and_programs_fetch_as_they_like(asks):
     ] * 3
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/activity/activity.csv?q=a", "/activity/activity.csv"])
+def test_another_sites_page_gets_a_file_only_if_somebody_pressed_something(cast, client_for, path, site):
+    client = client_for(cast.admin)
+
+    def gets(said):
+        return b"".join(client.get(path, headers=said)).startswith(b"\xef\xbb\xbf")
+
+    foreign = {**OPENED, "Sec-Fetch-Site": site}
+    # More often than a person has places for files: each is given back.
+    for _ in range(5):
+        answer = client.get(path, headers=foreign)
+        assert answer.status_code == 403
+        assert "Content-Disposition" not in answer
+    assert gets({**foreign, "Sec-Fetch-User": "?1"})
+    assert gets({"Sec-Fetch-Site": "same-origin", **OPENED})
+    assert gets({})
+
+
 def test_no_page_of_another_site_keeps_hold_of_a_window_of_ours(cast, client_for):
     answer = client_for(cast.admin).get("/mailboxes/?q=a")
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin"

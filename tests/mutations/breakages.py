@@ -227,6 +227,27 @@ BREAKAGES = (
         "gates/test_isolation.py::test_what_another_site_fetches_is_refused_and_what_it_opens_is_not[same-site]",
     ),
     _breaks(
+        "A page of another host gets no file for which nobody pressed",
+        "portal/gates/isolation.py",
+        'if said.get("Sec-Fetch-User") != "?1" and _is_file(response):',
+        "if False:",
+        "gates/test_isolation.py::test_another_sites_page_gets_a_file_only_if_somebody_pressed_something",
+    ),
+    _breaks(
+        "No line of the log holds the secret of a link",
+        "portal/settings.py",
+        '            "()": "portal.redaction.Redacted",\n',
+        '            "()": "logging.Formatter",\n',
+        "portal/test_redaction.py::test_a_link_is_never_logged",
+    ),
+    _breaks(
+        "Nor does one of the web server's own",
+        "portal/webserver.py",
+        'logger_class = "portal.webserver.Log"\n',
+        "",
+        "portal/test_webserver.py::test_its_own_lines_hold_no_secret_of_a_link_either",
+    ),
+    _breaks(
         "What a verb refuses and no view catches is answered by its status",
         "portal/settings.py",
         '    "portal.gates.refusals.Refusals",\n',

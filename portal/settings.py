@@ -172,12 +172,15 @@ PUBLIC_SCHEMA_URLCONF = "portal.urls.base"
 ROOT_URLCONF = "portal.urls.customer"
 
 MIDDLEWARE = [
+    # Each answer gets their headers, those of the gates that come next too.
+    "portal.gates.headers.GuardedAnswers",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.gates.bodies.ModestBodies",  # before anything reads a body
     "portal.gates.client_address.ClientAddress",  # nor an address
     "portal.gates.health.HealthMiddleware",
     "portal.gates.hosts.CanonicalHost",
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",  # leads to HTTPS, on hosts of ours and nobody's probes
     "whitenoise.middleware.WhiteNoiseMiddleware",  # a page names ten files, and none of them needs the database
     "portal.gates.isolation.ResourceIsolation",
     "portal.gates.hosts.HostTenant",
@@ -195,7 +198,6 @@ MIDDLEWARE = [
     "portal.gates.language.PersonLanguage",
     "portal.gates.refusals.UncountedLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.gates.fairness.FairPlaces",
     "allauth.account.middleware.AccountMiddleware",
     "portal.gates.admission.StillAdmitted",

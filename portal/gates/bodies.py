@@ -44,7 +44,7 @@ class ModestBodies:
             except UnreadablePostError:
                 whole = False
             if not whole:
-                return HttpResponseBadRequest("Incomplete request", content_type="text/plain")
+                return HttpResponseBadRequest("Incomplete request", content_type="text/plain; charset=utf-8")
         # Browsers say it of no form, or UTF-8. Python has codecs that fail, unpack, or take the square of the length.
         if (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise BadRequest("a form in other letters than UTF-8")

@@ -56,7 +56,7 @@ class CanonicalHost:
             host = f"{settings.BASE_DOMAIN}:{port}" if port else settings.BASE_DOMAIN
             return HttpResponseRedirect(f"{request.scheme}://{host}{request.get_full_path()}")
         if not f".{name}".endswith(f".{settings.BASE_DOMAIN}"):
-            return HttpResponseNotFound("Not Found", content_type="text/plain")
+            return HttpResponseNotFound("Not Found", content_type="text/plain; charset=utf-8")
         return self.get_response(request)
 
 

@@ -1,8 +1,12 @@
-"""Every page forbids inline scripts and styles, and has none."""
+"""Every page forbids inline scripts and styles, and has none; every answer says how browsers are to guard us."""
 
 from html.parser import HTMLParser
+from io import BytesIO
 
 import pytest
+from django.test import Client
+
+from portal.gates.bodies import FIRST_MARK, MARKS_MAX
 
 BASE = ["/customers/", "/settings/", "/accounts/logout/", "/accounts/inactive/", "/no/such/page/"]
 CUSTOMER = ["/mailboxes/", "/mailboxes/new/", "/settings/", "/accounts/logout/", "/no/such/page/"]
@@ -79,3 +83,66 @@ def test_the_password_page_too(cast, client_for):
 )
 def test_the_search_finds_what_it_searches(page):
     assert inline(page)
+
+
+# --- What is answered before any page ---
+FORM = "application/x-www-form-urlencoded"
+HALF = {"CONTENT_LENGTH": "9", "wsgi.input": BytesIO(b"x=1")}
+BEFORE_PAGES = {
+    "a NUL": (400, "get", "/accounts/login/?x=%00", {}),
+    "a tower": (400, "get", "/accounts/login/", {"query_params": {"x": "a" + FIRST_MARK * (MARKS_MAX + 1)}}),
+    "other letters": (
+        400,
+        "post",
+        "/accounts/login/",
+        {"data": "x=1", "content_type": f"{FORM}; charset=utf-7"},
+    ),
+    "half a form": (
+        400,
+        "post",
+        "/accounts/login/",
+        {"data": "x=1", "content_type": FORM, **HALF},
+    ),
+    "two sessions": (400, "get", "/accounts/login/", {"HTTP_COOKIE": "sessionid=1; sessionid=2"}),
+    "no length": (411, "post", "/accounts/login/", {"HTTP_TRANSFER_ENCODING": "chunked"}),
+    "too large": (413, "post", "/accounts/login/", {"CONTENT_LENGTH": "9999999"}),
+    "another site": (403, "get", "/accounts/login/", {"HTTP_SEC_FETCH_SITE": "cross-site"}),
+    "health": (200, "get", "/healthz", {}),
+    "health elsewhere": (200, "get", "/healthz", {"HTTP_HOST": "192.0.2.7"}),
+    "readiness": (200, "get", "/readyz", {}),
+    "a form for health": (405, "post", "/healthz", {}),
+    "another's host": (404, "get", "/", {"HTTP_HOST": "portal.example"}),
+    "no host": (404, "get", "/", {"HTTP_HOST": "x y"}),
+    "localhost": (302, "get", "/", {"HTTP_HOST": "localhost"}),
+    "a file": (200, "get", "/static/portal/tokens.css", {}),
+}
+
+
+@pytest.fixture
+def in_use(settings):
+    """As it is behind a proxy with HTTPS."""
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 31_536_000
+    return Client(headers={"host": "portal.localhost"})
+
+
+@pytest.mark.parametrize("what", BEFORE_PAGES)
+def test_what_is_answered_before_any_page_says_how_browsers_are_to_guard_us_too(db, in_use, what):
+    status, method, path, details = BEFORE_PAGES[what]
+    answer = getattr(in_use, method)(path, secure=True, **details)
+    assert answer.status_code == status
+    assert is_strict(answer["Content-Security-Policy"])
+    assert answer["Strict-Transport-Security"].startswith("max-age=31536000")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert (
+        answer.get("Content-Type", "").startswith("application/json") or "charset" in answer["Content-Type"]
+    )
+
+
+def test_only_hosts_of_ours_lead_to_https_and_no_probe(db, in_use):
+    assert in_use.get("/accounts/login/")["Location"] == "https://portal.localhost/accounts/login/"
+    assert in_use.get("/healthz", HTTP_HOST="192.0.2.7").status_code == 200
+    assert in_use.get("/readyz").status_code == 200
+    for host in ("portal.example", "192.0.2.7", "x y"):
+        assert in_use.get("/accounts/login/", HTTP_HOST=host).status_code == 404

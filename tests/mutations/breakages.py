@@ -234,6 +234,13 @@ BREAKAGES = (
         "gates/test_isolation.py::test_another_sites_page_gets_a_file_only_if_somebody_pressed_something",
     ),
     _breaks(
+        "A refusal tells browsers how to guard us, too",
+        "portal/settings.py",
+        '    "portal.gates.headers.GuardedAnswers",\n',
+        "",
+        "console/test_content_security.py::test_what_is_answered_before_any_page_says_how_browsers_are_to_guard_us_too",
+    ),
+    _breaks(
         "No line of the log holds the secret of a link",
         "portal/settings.py",
         '            "()": "portal.redaction.Redacted",\n',

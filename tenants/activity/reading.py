@@ -61,8 +61,8 @@ class Entry:
         return words.sentence(self.event)
 
     @property
-    def act(self) -> str:
-        return words.act(self.event)
+    def act(self) -> tuple[str, list[words.Detail]]:
+        return words.act(self.event, self.details)
 
     def sentence_html(self, link: str = "") -> SafeString:
         return words.sentence_html(self.event, link)

@@ -4,7 +4,7 @@ A new action needs a line in WORDINGS, and its details a label in LABELS; what h
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,20 +49,32 @@ class Wording:
         default_factory=dict
     )  # by its values; else, as of old events, `sentence`
     automatic: bool = False  # the last step of an act that somebody asked for earlier: nobody does it by hand
+    # The details that only say which object it was, or when. Whatever else is told is what was done, and acts that differ
+    # in it are never told as one: so a detail that is not named here tells them apart, and so does each of a new action.
+    of_object: tuple[str, ...] = ()
 
 
 WORDINGS: dict[str, Wording] = {
-    "mailbox.created": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was created.")),
+    "mailbox.created": Wording(
+        Kind.MAILBOXES, _("The mailbox “%(object)s” was created."), of_object=("address",)
+    ),
     "mailbox.edited": Wording(Kind.MAILBOXES, _("The details of the mailbox “%(object)s” were changed.")),
-    "mailbox.suspended": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was suspended.")),
-    "mailbox.activated": Wording(Kind.MAILBOXES, _("The mailbox “%(object)s” was activated.")),
+    "mailbox.suspended": Wording(
+        Kind.MAILBOXES, _("The mailbox “%(object)s” was suspended."), of_object=("suspended_at",)
+    ),
+    "mailbox.activated": Wording(
+        Kind.MAILBOXES, _("The mailbox “%(object)s” was activated."), of_object=("suspended_at",)
+    ),
     "mailbox.deletion-started": Wording(
-        Kind.MAILBOXES, _("The deletion of the mailbox “%(object)s” began, and all its keys were destroyed.")
+        Kind.MAILBOXES,
+        _("The deletion of the mailbox “%(object)s” began, and all its keys were destroyed."),
+        of_object=("keys", "job"),
     ),
     "mailbox.deleted": Wording(
         Kind.MAILBOXES,
         _("The mailbox “%(object)s” was deleted completely, and its certificate was issued."),
         automatic=True,
+        of_object=("keys",),
     ),
     "mailbox.password-reset": Wording(
         Kind.PASSWORDS,
@@ -78,6 +90,7 @@ WORDINGS: dict[str, Wording] = {
                 "and any mail that waited was deleted."
             ),
         },
+        of_object=("generation", "fingerprint", "job"),
     ),
     "mailbox.password-refused": Wording(
         Kind.PASSWORDS,
@@ -86,22 +99,34 @@ WORDINGS: dict[str, Wording] = {
         told={True: _("A wrong earlier password was typed for the mailbox “%(object)s”.")},
     ),
     "mailbox.unlocked": Wording(
-        Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was unlocked with an earlier password.")
+        Kind.PASSWORDS,
+        _("Locked mail of the mailbox “%(object)s” was unlocked with an earlier password."),
+        of_object=("job",),
     ),
     "mailbox.locked-mail-deleted": Wording(
-        Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was deleted.")
+        Kind.PASSWORDS, _("Locked mail of the mailbox “%(object)s” was deleted."), of_object=("job",)
     ),
     "job.failed": Wording(
-        Kind.JOBS, _("A job of the mailbox “%(object)s” failed and needs somebody."), automatic=True
+        Kind.JOBS,
+        _("A job of the mailbox “%(object)s” failed and needs somebody."),
+        automatic=True,
+        of_object=("job",),
     ),
     "job.waits": Wording(
-        Kind.JOBS, _("A job of the mailbox “%(object)s” waits for its password."), automatic=True
+        Kind.JOBS,
+        _("A job of the mailbox “%(object)s” waits for its password."),
+        automatic=True,
+        of_object=("job",),
     ),
     "job.retried": Wording(
-        Kind.JOBS, _("A job of the mailbox “%(object)s” that had failed was started again.")
+        Kind.JOBS,
+        _("A job of the mailbox “%(object)s” that had failed was started again."),
+        of_object=("job",),
     ),
     "job.resumed": Wording(
-        Kind.JOBS, _("A job of the mailbox “%(object)s” went on after its password was typed.")
+        Kind.JOBS,
+        _("A job of the mailbox “%(object)s” went on after its password was typed."),
+        of_object=("job",),
     ),
     "person.created": Wording(Kind.PEOPLE, _("The account of %(object)s was created.")),
     "person.switched-off": Wording(Kind.PEOPLE, _("The account of %(object)s was switched off.")),
@@ -120,9 +145,13 @@ WORDINGS: dict[str, Wording] = {
         Kind.PEOPLE, _("The role of %(object)s was changed and is “%(role)s” now.")
     ),
     "membership.removed": Wording(Kind.PEOPLE, _("The role “%(role)s” was taken from %(object)s.")),
-    "invitation.created": Wording(Kind.PEOPLE, _("%(object)s was invited with the role “%(role)s”.")),
+    "invitation.created": Wording(
+        Kind.PEOPLE, _("%(object)s was invited with the role “%(role)s”."), of_object=("expires_at",)
+    ),
     "invitation.resent": Wording(
-        Kind.PEOPLE, _("The invitation of %(object)s with the role “%(role)s” was sent again.")
+        Kind.PEOPLE,
+        _("The invitation of %(object)s with the role “%(role)s” was sent again."),
+        of_object=("expires_at",),
     ),
     "invitation.withdrawn": Wording(
         Kind.PEOPLE, _("The invitation of %(object)s with the role “%(role)s” was withdrawn.")
@@ -334,9 +363,12 @@ def sentence(event: AuditEvent) -> str:
     return str(_template(event)) % _places(event)
 
 
-def act(event: AuditEvent) -> str:
-    """The sentence without its object: what two acts have in common that can be told as one."""
-    return str(_template(event)) % (_places(event) | {"object": MISSING})
+def act(event: AuditEvent, told: Iterable[Detail]) -> tuple[str, list[Detail]]:
+    """All that is told of it, but not to which object it was done: what acts have in common that can be told as one."""
+    wording = WORDINGS.get(event.action)
+    of_object = wording.of_object if wording else ()
+    sentence = str(_template(event)) % (_places(event) | {"object": MISSING})
+    return sentence, [detail for detail in told if detail.key not in of_object]
 
 
 def sentence_html(event: AuditEvent, link: str = "") -> SafeString:

@@ -96,5 +96,6 @@ def _alike(first: Entry, entry: Entry) -> bool:
 def _what(entry: Entry) -> tuple[object, ...]:
     event = entry.event
     by = (event.actor_id, event.actor_email, event.actor_side, event.vouched_by, event.origin, entry.who.name)
-    # Not the action alone: a role of owner that is given in a burst of viewers' would stand there unsaid.
+    # Not the action alone: a role of owner that is given in a burst of viewers' would stand there unsaid, and so would
+    # the one who is limited to no customers among those who are.
     return event.action, entry.act, by, event.target_type, event.customer_id, event.provider_id

@@ -8,9 +8,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.actors import SYSTEM
+from mailboxes import services as mailbox_services
 from portal.console.activity.feed import by_days, folded
-from tenants import audit
+from tenants import activity, audit, services
 from tenants.activity.reading import Entry, Who
+from tenants.activity.words import WORDINGS
 from tenants.models import AuditEvent
 from tests.pages import read, text_of
 
@@ -73,6 +75,76 @@ def test_what_differs_in_act_person_kind_or_place_is_a_line_of_its_own(other):
 def test_acts_of_which_something_else_is_said_do_not_hide_behind_each_other(action, newer, older):
     assert lengths(acted(action=action, data=newer), acted(1, action=action, data=older)) == [1, 1]
     assert lengths(acted(action=action, data=newer), acted(1, action=action, data=newer)) == [2]
+
+
+# --- Through the trail as it is written ---
+def told(trail, *actions):
+    """Of each line, whom or what it names; of a fold all."""
+    page = activity.read(trail, activity.Asked())
+    return [
+        [one.event.target_name for one in (line.entry, *line.like_it)]
+        for line in folded(page.entries)
+        if line.entry.event.action in actions
+    ]
+
+
+def test_who_is_invited_for_all_customers_does_not_hide_among_those_who_are_limited(cast, northwind, acme):
+    for name, limit in (("a1", [acme]), ("a2", [acme]), ("mallory2", None), ("a3", [acme]), ("a4", [acme])):
+        email = f"{name}@northwind.example"
+        services.invite(northwind, email, role="operator", customers=limit, by=cast.owner)
+    assert told(activity.activity_for(cast.owner), "invitation.created") == [
+        ["a4@northwind.example", "a3@northwind.example"],
+        ["mallory2@northwind.example"],
+        ["a2@northwind.example", "a1@northwind.example"],
+    ]
+
+
+def test_a_setting_that_is_emptied_does_not_hide_among_changes(cast, acme):
+    settings = {"name": "Acme", "mailbox_quota_octets": None, "by": SYSTEM}
+    for networks in (["192.0.2.0/24"], [], ["192.0.2.0/24"]):
+        services.edit_customer(acme, allowed_networks=networks, **settings)
+    assert told(activity.activity_at(acme, by=cast.admin), "customer.changed") == [["Acme"]] * 3
+
+
+def test_edits_and_reasons_do_not_hide_among_others(cast, acme, make_mailbox):
+    a, b, c = (made.mailbox for made in map(make_mailbox, "abc"))
+    for mailbox, text in ((a, "for tests"), (b, ""), (c, "for tests")):
+        mailbox_services.edit_mailbox(
+            acme,
+            mailbox,
+            by=SYSTEM,
+            name=f"{mailbox.name}2" if mailbox == b else mailbox.name,
+            description=text,
+        )
+    for mailbox, reason in ((a, "moved"), (c, "moved"), (b, "for Mallory")):
+        mailbox_services.suspend_mailbox(acme, mailbox, by=SYSTEM, reason=reason)
+    trail = activity.activity_at(acme, by=cast.admin)
+    assert told(trail, "mailbox.edited") == [["c"], ["b2"], ["a"]]
+    assert told(trail, "mailbox.suspended") == [["b2"], ["c", "a"]]
+
+
+def test_what_only_says_which_object_it_was_keeps_no_burst_open(cast, acme, northwind, make_mailbox):
+    names = [f"no. {number}" for number in range(4)]
+    made = [make_mailbox(name).mailbox for name in names]
+    for mailbox in made:
+        mailbox_services.suspend_mailbox(acme, mailbox, by=SYSTEM, reason="moved")
+    for mailbox in made:
+        mailbox_services.start_deletion(acme, mailbox, by=SYSTEM)
+    for name in ("a1", "a2"):
+        services.invite(acme, f"{name}@acme.example", role="viewer", by=cast.admin)
+    trail = activity.activity_at(acme, by=cast.admin)
+    for action in ("mailbox.created", "mailbox.suspended", "mailbox.deletion-started"):
+        assert told(trail, action) == [names[::-1]]
+    assert told(trail, "invitation.created") == [["a2@acme.example", "a1@acme.example"]]
+
+
+def test_of_an_action_that_nobody_has_put_into_words_every_detail_counts(cast, acme):
+    assert "probe.acted" not in WORDINGS
+    for address in ("x", "x", "y"):
+        audit.record(
+            "probe.acted", customer=acme, target=("probe", 1, "it"), by=SYSTEM, data={"address": address}
+        )
+    assert told(activity.activity_at(acme, by=cast.admin), "probe.acted") == [["it"], ["it", "it"]]
 
 
 def test_two_who_were_not_signed_in_are_told_apart_by_what_they_are():

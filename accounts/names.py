@@ -17,11 +17,32 @@ TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e")
 OPENING, CLOSING = frozenset("\u2066\u2067\u2068"), "\u2069"
 MARKS = {"Mn", "Me"}  # accents, vowel signs, circles around a letter
 MARKS_IN_A_ROW = 8  # upon one letter. No script needs as many, and more would paint over the lines around
-# What nobody sees: one of the categories, and whatever theirs is joiners and fillers, selectors of a letter's form, tags
-# and the blank of Braille.
+# What nobody sees: one of the categories, and what Unicode calls Default_Ignorable_Code_Point. That is all for which
+# programs are to draw nothing, also where no character is assigned yet, which no category tells. The ranges are those of
+# DerivedCoreProperties.txt, https://www.unicode.org/Public/UCD/latest/ucd/.
 INVISIBLE = "Cf"
-BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
-    chr(point) for start, end in ((0xFE00, 0xFE0F), (0xE0000, 0xE0FFF)) for point in range(start, end + 1)
+_DEFAULT_IGNORABLE = (
+    *(
+        (0x00AD, 0x00AD),
+        (0x034F, 0x034F),
+        (0x061C, 0x061C),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+    ),
+    *(
+        (0x200B, 0x200F),
+        (0x202A, 0x202E),
+        (0x2060, 0x206F),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF),
+    ),
+    *((0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+)
+# And what is drawn as nothing for what it means: the blank of Braille, the place of an object, the note without a head.
+BLANK = frozenset("\u2800\ufffc\U0001d159") | {
+    chr(point) for start, end in _DEFAULT_IGNORABLE for point in range(start, end + 1)
 }
 
 # Whatever a program that shows mail makes a link of, or a reader types or calls: URLs, shares of Windows, e-mail
@@ -87,9 +108,9 @@ def refuse_too_many_marks(name: str) -> None:
 
 
 def validate_name(name: str) -> None:
-    """Of a person, for forms and models. Raises ValidationError for line breaks, which in a mail of ours would begin paragraphs that we did not
-    write, for addresses and telephone numbers, to which such a mail would lead people in our name, and for marks that
-    would paint over the lines around.
+    """Of a person or a passkey, for forms and models. Raises ValidationError for line breaks, which in a mail of ours
+    would begin paragraphs that we did not write, for addresses and telephone numbers, to which such a mail would lead
+    people in our name, and for marks that would paint over the lines around.
     """
     try:
         refuse_too_many_marks(name)

@@ -1,16 +1,19 @@
 """People and their addresses."""
 
 import pytest
+import regex
 from django.core.exceptions import ValidationError
 
 from accounts.actors import SYSTEM
 from accounts.errors import TooManyMarks
 from accounts.models import User
+from accounts.names import visible
 from accounts.services import create_person, save_settings
 from mailboxes.services import create_mailbox
 from tenants.services import create_customer, create_provider
 from tests import cast as players
 
+IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}")
 TRICK = "N\n\nPay at https://evil.example now\n\nX"
 
 
@@ -101,6 +104,8 @@ ADDRESSES = [
     "Go to evil。example now",
     "evil.ⓒom",
     "evil\u2024ex\N{SOFT HYPHEN}ample",
+    "see evil\u2065.example",
+    "evil.\ufff0example",
     "evil.ex\N{MATHEMATICAL BOLD SMALL A}mple",
     "ada\uff20evil",
     "\uff57\uff57\uff57。evil",
@@ -143,6 +148,12 @@ def test_a_name_is_written_as_its_language_writes(cast, client_for, name):
     client_for(cast.admin).post("/settings/", {"name": name})
     cast.admin.refresh_from_db()
     assert cast.admin.name == name
+
+
+def test_nobody_sees_what_unicode_says_is_to_be_ignored():
+    """A table of Unicode's that is not ours, and newer than Python's, says the same."""
+    ignored = [char for char in map(chr, range(0x110000)) if IGNORABLE.fullmatch(char)]
+    assert len(ignored) > 4000 and visible("".join(ignored)) == ""
 
 
 @pytest.mark.timeout(60)

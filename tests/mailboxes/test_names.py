@@ -12,6 +12,8 @@ from mailboxes.models import Mailbox
 
 BEFORE, AFTER = [("mailboxes", "0006_publish_unfinished_jobs")], [("mailboxes", "0007_one_name_one_mailbox")]
 
+THEN, NOW = [("mailboxes", "0008_which_damage")], [("mailboxes", "0009_more_that_nobody_sees")]
+
 ONE = [
     ("B\N{LATIN SMALL LETTER U WITH DIAERESIS}ro", "Bu\N{COMBINING DIAERESIS}ro"),
     ("mb one", "mb  one"),
@@ -23,6 +25,10 @@ ONE = [
     ("mb one", "mb\N{COMBINING GRAPHEME JOINER} one"),
     ("mb one", "mb one\N{VARIATION SELECTOR-16}"),
     ("mb one", "mb one\N{TAG SPACE}"),
+    ("mb one", "mb\u2065 one"),
+    ("mb one", "mb one\ufff8"),
+    ("mb one", "mb\N{OBJECT REPLACEMENT CHARACTER} one"),
+    ("mb one", "mb\U000e0fff one"),
     ("mb one", "MB O\N{FULLWIDTH LATIN SMALL LETTER N}e"),
     ("Straße", "STRASSE"),
     ("file", "ﬁle"),
@@ -112,3 +118,22 @@ def test_mailboxes_that_shared_a_name_before_the_rule_keep_it_and_go_on(acme, ma
         make_mailbox("BÜRO")
     services.edit_mailbox(acme, second.mailbox, by=SYSTEM, name="Branch office", description="")
     make_mailbox("BÜRO")
+
+
+def test_mailboxes_whose_names_differ_in_what_is_known_since_to_be_invisible_keep_them_and_hold_them(
+    acme, make_mailbox
+):
+    made = [make_mailbox(name).mailbox for name in ("journal", "b", "c")]
+    typed = dict(zip(made[1:], ("jour\u2065nal", "Arc\ufff8hive"), strict=True))
+    with tenant_context(acme):
+        MigrationExecutor(connection).migrate(THEN)
+        for mailbox, name in typed.items():  # as the release before wrote them
+            Mailbox.objects.filter(pk=mailbox.pk).update(name=name, canonical_name=name.lower())
+        MigrationExecutor(connection).migrate(NOW)
+    assert names(acme) == ["journal", *typed.values()]
+    for taken in ("Journal", "archive"):
+        with pytest.raises(errors.NameTaken):
+            make_mailbox(taken)
+    with tenant_context(acme):
+        made[1].refresh_from_db()
+    services.edit_mailbox(acme, made[1], by=SYSTEM, name=made[1].name, description="It goes on.")

@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.adapters import ceremonies, guesses
 from accounts.adapters.ceremonies import Ceremony
+from accounts.names import validate_name
 
 NAME_LENGTH = 60
 ANSWER_LENGTH = (
@@ -150,7 +151,9 @@ class ConfirmPasskeyForm(_PasskeyForm, ReauthenticateWebAuthnForm):
 class AddPasskeyForm(AddWebAuthnForm):
     """Takes only what can replace a password: kept by the device, and opened by finger, face or PIN."""
 
-    name = forms.CharField(label=_("Name"), max_length=NAME_LENGTH, required=False)
+    name = forms.CharField(
+        label=_("Name"), max_length=NAME_LENGTH, required=False, validators=[validate_name]
+    )
     passwordless = None  # not asked: it is always so
     credential = AnswerField()
 
@@ -163,4 +166,4 @@ class AddPasskeyForm(AddWebAuthnForm):
 
 
 class RenamePasskeyForm(EditWebAuthnForm):
-    name = forms.CharField(label=_("Name"), max_length=NAME_LENGTH)
+    name = forms.CharField(label=_("Name"), max_length=NAME_LENGTH, validators=[validate_name])

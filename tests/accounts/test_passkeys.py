@@ -345,6 +345,19 @@ def test_passkeys_are_listed_renamed_and_removed_by_their_person_only(passkey, c
     assert "Lena" not in page
 
 
+@pytest.mark.parametrize("name", ["N\N{RIGHT-TO-LEFT OVERRIDE}yaP", "see evil\u2065.example"])
+def test_a_passkey_is_called_as_a_person_may_be(passkey, cast, client_for, name):
+    client = client_for(cast.admin)
+    confirms(client)
+    path = (
+        f"/accounts/2fa/webauthn/keys/{Authenticator.objects.get(user=cast.admin, type='webauthn').pk}/edit/"
+    )
+    refused = [client.post(path, {"name": name}), adds_a_passkey(client, Passkey(origin=ACME), name=name)]
+    assert [list(answer.context["form"].errors) for answer in refused] == [["name"], ["name"]]
+    keys = Authenticator.objects.filter(user=cast.admin, type="webauthn")
+    assert [key.wrap().name for key in keys] == ["Lena's laptop"]
+
+
 def test_the_security_page_tells_when_a_passkey_was_last_used(passkey, cast, client_for):
     assert Authenticator.objects.get(user=cast.admin, type="webauthn").last_used_at is None
     signs_in_with(client_for(host=None), passkey)

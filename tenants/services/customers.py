@@ -106,8 +106,17 @@ def edit_customer(
         audit.record("customer.changed", by=by, customer=customer, target=customer, data=changed)
 
 
+def find_customers(*, by: Any, search: str = "") -> QuerySet[Customer]:
+    """Those whom `by` may enter, by name. `search` is a part of name or host."""
+    found = access.customers_of(by).order_by(*SORTABLE["name"])
+    if not search:
+        return found
+    label = search.lower().removesuffix(f".{settings.BASE_DOMAIN}")
+    return found.filter(Q(name__icontains=search) | Q(slug__icontains=label))
+
+
 def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet[Customer]:
-    """Those whom `by` may enter, each with its number of `mailboxes`. `search` is a part of name or host.
+    """What find_customers() gives, with the provider and the number of `mailboxes` of each.
 
     `sort` is one of SORTABLE, with "-" for descending.
     """
@@ -116,16 +125,13 @@ def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet
     )
     # Counted for each customer that is shown: a join would read all mailboxes of all customers to show twenty.
     count = alive.order_by().values("customer").annotate(mailboxes=Count("pk")).values("mailboxes")
-    counted = access.customers_of(by).annotate(mailboxes=Coalesce(Subquery(count), 0))
+    found = find_customers(by=by, search=search)
+    counted = found.annotate(mailboxes=Coalesce(Subquery(count), 0)).select_related("provider")
     field = sort.removeprefix("-")
     if field not in SORTABLE:
         field = sort = "name"
     key, *ties = SORTABLE[field]
-    found = counted.order_by(f"-{key}" if sort.startswith("-") else key, *ties).select_related("provider")
-    if not search:
-        return found
-    label = search.lower().removesuffix(f".{settings.BASE_DOMAIN}")
-    return found.filter(Q(name__icontains=search) | Q(slug__icontains=label))
+    return counted.order_by(f"-{key}" if sort.startswith("-") else key, *ties)
 
 
 def stopped_jobs(customers: Iterable[Customer], *, by: Any) -> dict[UUID, int]:

@@ -539,6 +539,7 @@ OPEN: dict[str, str] = {
     "tenants.services.check_role": "a rule: which roles there are at a place",
     "tenants.services.find_invitation": "for who has the link, and nobody has signed in yet",
     "tenants.services.givable_roles": "tells of nobody but who asks",
+    "tenants.services.find_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.services.hash_of": "arithmetic",
     "tenants.services.invitee": "for who has the link, and nobody has signed in yet",
     "tenants.services.limit_of": "of a membership or invitation at hand",

@@ -72,7 +72,7 @@ def switch(request: ConsoleRequest) -> HttpResponse:
     is one customer only, and else gets a page.
     """
     search = searched(request)
-    found = services.list_customers(by=request.user, search=search)[: SWITCHER_LENGTH + 1]
+    found = list(services.find_customers(by=request.user, search=search)[: SWITCHER_LENGTH + 1])
     here = request.GET.get("from", "")
     path = next((page for page in KEPT_PAGES if here.startswith(page)), KEPT_PAGES[0])
     if search and len(found) == 1 and not asks_for_a_part(request):

@@ -96,8 +96,7 @@ def test_fifty_customers_make_a_page(cast, visit):
     assert names(visit(cast.owner, "/customers/", page="99")) == ["Shop 48"]
 
 
-def test_the_switcher_reads_the_mailboxes_of_those_it_shows_and_no_others(cast):
-    """It asks with each letter that somebody types."""
+def test_the_list_reads_the_mailboxes_of_those_it_shows_and_no_others(cast):
     made = Customer.objects.bulk_create(
         Customer(slug=f"s-{n}", name=f"S {n}", schema_name=f"c_s_{n}", provider=provider("northwind"))
         for n in range(60)
@@ -118,6 +117,19 @@ def test_the_switcher_reads_the_mailboxes_of_those_it_shows_and_no_others(cast):
 
     (plan,) = json.loads(found.explain(format="json", analyze=True))
     assert read_by(plan["Plan"]) <= 21 * 3
+
+
+@pytest.mark.parametrize(("q", "found"), [("", ["Acme", "Globex"]), ("o", ["Globex"])])
+def test_the_switcher_asks_once_and_counts_nothing(cast, client_for, q, found):
+    """With each letter that somebody types."""
+    client, heads = client_for(cast.owner), {"HX-Request": "true"}
+    client.get("/switch/", {"q": q}, headers=heads)
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get("/switch/", {"q": q}, headers=heads)
+    assert [text_of(link) for link in read(answer).xpath("//li//span[@dir]")] == found
+    asked = [query["sql"] for query in asked]
+    assert sum(sql.startswith('SELECT "tenants_customer"') and "LIMIT" in sql for sql in asked) == 1, asked
+    assert not any("COUNT(" in sql or DirectoryEntry._meta.db_table in sql for sql in asked), asked
 
 
 def test_who_has_no_customers_is_told_what_to_do(cast, visit):

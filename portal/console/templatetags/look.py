@@ -14,6 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 
+from accounts.names import visible
+
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
@@ -205,11 +207,16 @@ def relative(at: datetime) -> str:
     return date_format(timezone.localtime(at), "SHORT_DATE_FORMAT")
 
 
+def _first_letter(word: str) -> str:
+    """Before it there may be quotes and brackets; of what has no letter it is the sign that comes first."""
+    return next(filter(str.isalnum, word), word[0])
+
+
 @register.simple_tag
 def tile(name: str, extra: str = "") -> SafeString:
     """An arch with a name's first letters, to be found again by its colour; `extra` is "face" for people, and "tile-l" for large."""
-    words = name.split()
-    letters = "".join(word[0] for word in words[: 2 if "face" in extra else 1]).upper()
+    words = visible(name).split()
+    letters = "".join(_first_letter(word) for word in words[: 2 if "face" in extra else 1]).upper()
     return format_html(
         '<span class="tile tile-{}{}" aria-hidden="true">{}</span>',
         sum(map(ord, name)) % TILES + 1,

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from portal.onebox.embedded.permissions import private_dir
+from portal.folders import private_dir
 from portal.onebox.secrets import write_private
 
 VALID = timedelta(days=397)  # the longest that browsers accept

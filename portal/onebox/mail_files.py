@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.mail.backends.filebased import EmailBackend as Library
 
-from portal.onebox.embedded.permissions import private_dir
+from portal.folders import private_dir
 
 
 class EmailBackend(Library):

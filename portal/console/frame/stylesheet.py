@@ -11,6 +11,8 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
 
+from portal.folders import private_dir
+
 FOLDER = Path(__file__).resolve().parent.parent / "static" / "portal"
 PARTS = ("layout", "controls", "states", "content")
 SHEETS = ("tokens", "base", "frame", *PARTS, "pages", "narrow", "print")  # the first names the layers
@@ -38,7 +40,7 @@ def _made_at(path: Path) -> Path:
     """Several processes may make it at once, and one that reads it sees all of it."""
     text = "\n".join((FOLDER / f"{sheet}.css").read_text(encoding="utf-8") for sheet in SHEETS)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_dir(path.parent)
         with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as draft:
             draft.write(text)
         Path(draft.name).replace(path)

@@ -14,13 +14,6 @@ log = logging.getLogger(__name__)
 SYSTEM_USER = "pgserver"  # the name the wheel's own helper uses, so that one machine gets one such user
 
 
-def private_dir(path: Path) -> Path:
-    """Make the directory for its owner alone; an existing one keeps what its owner decided."""
-    if not path.is_dir():
-        path.mkdir(parents=True, mode=0o700)
-    return path
-
-
 def shut(state_dir: Path, *, skip: frozenset[str]) -> None:
     """Take from everybody else what lies there, whoever made it and under whatever umask. `skip` names folders at its
     top that see to themselves. Raises OSError when something there is somebody else's.

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from portal.folders import private_dir
 from portal.onebox.embedded import addresses, permissions
 from portal.onebox.embedded.errors import ServiceFailed, ServiceMissing
 from portal.onebox.embedded.process import (
@@ -85,7 +86,7 @@ def start(state_dir: Path, *, durable: bool = True) -> Postgres:
 
     Raises EmbeddedServiceError (StateDirUnusable, ServiceMissing, ServiceFailed).
     """
-    state_dir = permissions.private_dir(Path(state_dir).expanduser().resolve())
+    state_dir = private_dir(Path(state_dir).expanduser().resolve())
     data = addresses.postgres_dir(state_dir)
     check_socket_path(addresses.postgres_socket(state_dir))
     programs = _programs()

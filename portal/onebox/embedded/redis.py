@@ -9,7 +9,8 @@ from pathlib import Path
 
 import redis
 
-from portal.onebox.embedded import addresses, permissions
+from portal.folders import private_dir
+from portal.onebox.embedded import addresses
 from portal.onebox.embedded.errors import ServiceMissing
 from portal.onebox.embedded.process import answers, check_socket_path, failed, open_log, spawn, wait_until
 
@@ -72,8 +73,8 @@ def start(state_dir: Path, *, durable: bool = True) -> Redis:
 
     Raises EmbeddedServiceError (StateDirUnusable, ServiceMissing, ServiceFailed).
     """
-    state_dir = permissions.private_dir(Path(state_dir).expanduser().resolve())
-    directory = permissions.private_dir(addresses.redis_dir(state_dir))
+    state_dir = private_dir(Path(state_dir).expanduser().resolve())
+    directory = private_dir(addresses.redis_dir(state_dir))
     socket_path = addresses.redis_socket(state_dir)
     check_socket_path(socket_path)
     program = _program()

@@ -12,11 +12,12 @@ from babel.messages.pofile import PoFileError
 from django.conf import LazySettings, settings
 from django.db import connections
 
+from portal.folders import private_dir
 from portal.languages import catalogs
 from portal.onebox import certificate, secrets
 from portal.onebox.embedded import addresses, postgres, redis
 from portal.onebox.embedded.errors import EmbeddedServiceError
-from portal.onebox.embedded.permissions import private_dir, shut
+from portal.onebox.embedded.permissions import shut
 from portal.onebox.network import bracketed, is_loopback
 from portal.onebox.supervisor import panel, ports
 from portal.onebox.supervisor.crew import Crew, EmbeddedMember

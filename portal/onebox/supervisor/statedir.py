@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from portal.onebox.embedded.permissions import private_dir
+from portal.folders import private_dir
 
 FILE_NAME = "supervisor.lock"
 

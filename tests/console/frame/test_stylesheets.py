@@ -1,8 +1,10 @@
 """Templates, stylesheets and pictures know each other: no class, token or picture is spoken of by one alone."""
 
+import os
 import re
 from pathlib import Path
 
+import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
@@ -109,11 +111,32 @@ def test_the_file_follows_the_sheets_when_they_are_edited(settings, tmp_path):
     assert Path(finder.find(NAME)).read_text() == now
 
 
+@pytest.fixture
+def lax():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.parametrize("act", ["look", "collect"])
+def test_what_is_made_in_the_state_directory_is_for_its_owner_alone(lax, settings, tmp_path, act):
+    settings.STATE_DIR = tmp_path / "new" / "state"
+    settings.STATIC_ROOT = settings.STATE_DIR / "static"
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "portal.collected.CollectedFiles"}}
+    if act == "look":
+        StylesheetFinder().find(NAME)
+    else:
+        finders.get_finder.cache_clear()
+        call_command("collectstatic", interactive=False, verbosity=0)
+        finders.get_finder.cache_clear()
+    made = list(tmp_path.rglob("*"))
+    assert settings.STATE_DIR / "stylesheet" / NAME in made
+    assert {path.relative_to(tmp_path) for path in made if path.stat().st_mode & 0o077} == set()
+
+
 def test_the_file_is_collected(settings, tmp_path):
     settings.STATIC_ROOT = tmp_path
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
-    }
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "portal.collected.CollectedFiles"}}
     call_command("collectstatic", interactive=False, verbosity=0)
     (hashed,) = tmp_path.glob("portal/gatehouse.*.css")
     assert "fonts/inter-latin-wght-normal." in hashed.read_text()

@@ -22,27 +22,14 @@ MARKS_IN_A_ROW = 8  # upon one letter. No script needs as many, and more would p
 # DerivedCoreProperties.txt, https://www.unicode.org/Public/UCD/latest/ucd/.
 INVISIBLE = "Cf"
 _DEFAULT_IGNORABLE = (
-    *(
-        (0x00AD, 0x00AD),
-        (0x034F, 0x034F),
-        (0x061C, 0x061C),
-        (0x115F, 0x1160),
-        (0x17B4, 0x17B5),
-        (0x180B, 0x180F),
-    ),
-    *(
-        (0x200B, 0x200F),
-        (0x202A, 0x202E),
-        (0x2060, 0x206F),
-        (0x3164, 0x3164),
-        (0xFE00, 0xFE0F),
-        (0xFEFF, 0xFEFF),
-    ),
-    *((0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+    "00AD 034F 061C 115F-1160 17B4-17B5 180B-180F 200B-200F 202A-202E 2060-206F 3164 FE00-FE0F FEFF FFA0 FFF0-FFF8 "
+    "1BCA0-1BCA3 1D173-1D17A E0000-E0FFF"
 )
 # And what is drawn as nothing for what it means: the blank of Braille, the place of an object, the note without a head.
 BLANK = frozenset("\u2800\ufffc\U0001d159") | {
-    chr(point) for start, end in _DEFAULT_IGNORABLE for point in range(start, end + 1)
+    chr(point)
+    for first, _to, last in (each.partition("-") for each in _DEFAULT_IGNORABLE.split())
+    for point in range(int(first, 16), int(last or first, 16) + 1)
 }
 
 # Whatever a program that shows mail makes a link of, or a reader types or calls: URLs, shares of Windows, e-mail

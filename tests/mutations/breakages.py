@@ -667,7 +667,7 @@ BREAKAGES = (
     _breaks(
         "What is not assigned yet and drawn as nothing is invisible",
         "accounts/names.py",
-        "(0xFFF0, 0xFFF8), ",
+        " FFF0-FFF8",
         "",
         "accounts/test_people.py::test_nobody_sees_what_unicode_says_is_to_be_ignored",
     ),

@@ -31,6 +31,9 @@ _DAMAGE = "mailboxes/test_damage.py::test_"
 _VERBS = "wall/test_verbs.py::test_"
 _ACCESS = "tenants/test_access.py::test_"
 _CRASHES = "gateway/test_crashes.py::test_"
+_STYLES = "portal/console/static/portal/"
+_LOOKS = "journeys/test_looks.py::test_all_parts_follow_how_a_person_sees"
+_SHEETS = "console/frame/test_stylesheets.py::test_"
 
 BREAKAGES = (
     # --- Mail is kept ---
@@ -734,6 +737,101 @@ BREAKAGES = (
         "lambda: beyond[0] or beyond[1]",
         "lambda: any(_beyond(request.user, customer))",
         "console/frame/test_frame.py::test_the_frame_asks_the_database_once_where_one_may_go",
+    ),
+    _breaks(
+        "A list that watches shows what is new of mail that nobody can read, and of refused sign-ins",
+        "portal/console/mailboxes/overview.py",
+        "        mailbox.locked,\n        mailbox.damaged,\n        mailbox.refused,\n",
+        "",
+        "console/mailboxes/test_jobs.py::test_the_list_shows_all_that_is_new",
+    ),
+    _breaks(
+        "The file of acts has what was found on the page",
+        "portal/console/templates/activity/activity.html",
+        "{% if filters %}?{{ filters }}{% endif %}",
+        "",
+        "tenants/test_activity.py::test_the_file_has_what_was_found_on_the_page",
+    ),
+    _breaks(
+        "Half a day after a suspension its page is louder",
+        "portal/console/mailboxes/overview.py",
+        "LONG_SUSPENSION = timedelta(hours=12)",
+        "LONG_SUSPENSION = timedelta(minutes=12)",
+        "console/mailboxes/test_editing.py::test_after_half_a_day_the_page_is_louder",
+    ),
+    _breaks(
+        "Who must set up a second factor first is offered no search",
+        "portal/console/templates/base.html",
+        "{% if search_at and not request.second_factor_required_by %}",
+        "{% if search_at %}",
+        "gates/test_required_factor.py::test_neither_rail_nor_search_is_offered_meanwhile",
+    ),
+    _breaks(
+        "No red button acts before it has asked",
+        "portal/console/templates/people/member.html",
+        '<a class="button danger push" href="{{ remove }}">{% translate "Remove…" %}</a>',
+        '<button class="button danger push" type="submit" formaction="{{ remove }}">{% translate "Remove…" %}</button>',
+        "console/frame/test_dialogs.py::test_no_red_button_acts_before_it_has_asked",
+    ),
+    # --- How people see ---
+    _breaks(
+        "Who goes by keyboard sees where they are",
+        _STYLES + "base.css",
+        ":focus-visible { outline: 2px solid var(--focus); outline-offset",
+        ":focus-visible { outline: none; outline-offset",
+        _LOOKS,
+    ),
+    _breaks(
+        "Who asks for more contrast gets it",
+        _STYLES + "tokens.css",
+        "@media (prefers-contrast: more)",
+        "@media (prefers-contrast: less)",
+        _LOOKS,
+    ),
+    *(
+        _breaks(
+            f"What {sheet} says by colour is seen in forced colours",
+            f"{_STYLES}{sheet}.css",
+            "@media (forced-colors: active)",
+            "@media (forced-colors: none)",
+            _LOOKS,
+        )
+        for sheet in ("frame", "controls", "states")
+    ),
+    _breaks(
+        "Nothing moves for who does not like it",
+        _STYLES + "base.css",
+        "@media (prefers-reduced-motion: no-preference)",
+        "@media screen",
+        _LOOKS,
+    ),
+    _breaks(
+        "The heads of a table stay in sight",
+        _STYLES + "content.css",
+        "    position: sticky;\n    inset-block-start: var(--bar);",
+        "    position: static;\n    inset-block-start: var(--bar);",
+        _LOOKS,
+    ),
+    _breaks(
+        "Letters are as large as people want them",
+        _STYLES + "base.css",
+        "html { font: 100%/1.5",
+        "html { font: 16px/1.5",
+        _LOOKS,
+    ),
+    _breaks(
+        "Pages are their own mirror image from right to left",
+        _STYLES + "controls.css",
+        ".toolbar .found { margin-inline-start: auto;",
+        ".toolbar .found { margin-left: auto;",
+        _SHEETS + "no_sheet_speaks_of_left_and_right",
+    ),
+    _breaks(
+        "Every colour is a token's, or it is wrong in the dark",
+        _STYLES + "states.css",
+        ".empty p { color: var(--ink-2);",
+        ".empty p { color: #123456;",
+        _SHEETS + "colours_stand_in_tokens_alone",
     ),
     # --- Settings ---
     _breaks(

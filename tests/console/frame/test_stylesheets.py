@@ -18,6 +18,19 @@ ELSEWHERE = ("admin", "rosetta")  # pages of libraries, which bring classes of t
 ON_SOME_PAGES = ("charts",)  # which name it themselves
 
 CLASS = re.compile(r"\.(-?[A-Za-z][\w-]*)")
+DECLARED = re.compile(r"(?:^|[{;])\s*([\w-]+)\s*:\s*([^{};]+)(?=[;}])")
+SIDES = re.compile(
+    r"(margin|padding|border|inset|scroll-(margin|padding))-(top|right|bottom|left)\b.*"
+    r"|border-(top|bottom)-(left|right)-radius|top|right|bottom|left|((min|max)-)?(width|height)"
+)
+TURNED = {"float", "clear", "text-align", "caption-side", "resize"}  # have values with sides
+FOUR_SIDES = {"margin", "padding", "inset", "border-width", "border-style", "border-color"}
+COLOUR = re.compile(
+    r"#[\da-f]{3,8}\b|\b(rgb|hsl|hwb|lab|lch|oklab|oklch|color|light-dark)a?\("
+    r"|\b(black|silver|gr[ae]y|white|maroon|red|purple|fuchsia|green|lime|olive|yellow|navy|blue|teal|aqua|orange)\b",
+    re.IGNORECASE,
+)
+PAPER = ("print", "background", "#fff")  # is white whatever the tokens say
 
 
 def styled():
@@ -78,6 +91,31 @@ def test_every_token_has_a_value_and_a_use():
     used_elsewhere = set(re.findall(r"var\((--[\w-]+)\)", (STYLES / "admin.css").read_text()))
     assert sorted(used - ours) == []
     assert sorted(ours - used - used_elsewhere) == []
+
+
+def declarations():
+    """What our stylesheets say: the sheet, the property, its value."""
+    for path in sorted(STYLES.glob("*.css")):
+        css = re.sub(r"/\*.*?\*/|\"[^\"]*\"", "", path.read_text(), flags=re.DOTALL)
+        for name, value in DECLARED.findall(css):
+            yield path.stem, name, value.strip()
+
+
+def test_no_sheet_speaks_of_left_and_right():
+    def has_sides(name, value):
+        if name in FOUR_SIDES:
+            sides = re.findall(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\))+", value.removesuffix("!important"))
+            return len(sides) == 4 and sides[1] != sides[3]
+        return SIDES.fullmatch(name) or (name in TURNED and value in ("left", "right"))
+
+    assert [said for said in declarations() if has_sides(*said[1:])] == []
+
+
+def test_colours_stand_in_tokens_alone():
+    said = [one for one in declarations() if COLOUR.search(one[2])]
+    named = [one for one in said if one[0] == "tokens" and one[1].startswith("--")]
+    assert len(named) > 50
+    assert [one for one in said if one not in named] == [PAPER]
 
 
 def test_every_picture_is_there_and_on_a_page():

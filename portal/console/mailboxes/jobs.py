@@ -68,14 +68,9 @@ def job_context(request: ConsoleRequest, found: Job, form: RetryForm | None = No
         "may_retry": allowed and progress.may_retry,
         "silent_since": answering.silent_since() if found.state in Job.WORKABLE else None,
         "retry_form": form or RetryForm(),
-        "certificate_of": found.mailbox_uuid if _is_certified(found) else None,
     }
 
 
 def shown_of(progress: services.Progress) -> tuple[Any, ...]:
     """What pages show of a job that is under way."""
     return progress.state, progress.done, progress.total, progress.trouble, progress.next_try_at
-
-
-def _is_certified(found: Job) -> bool:
-    return found.kind == Job.Kind.DELETION and found.state == Job.State.DONE

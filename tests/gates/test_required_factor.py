@@ -17,6 +17,7 @@ from tests.accounts.factors import (
     sign_in,
 )
 from tests.cast import PASSWORD
+from tests.pages import read
 
 pytestmark = pytest.mark.usefixtures("required")
 
@@ -65,6 +66,12 @@ def test_the_page_says_who_requires_it_and_lets_people_add_one_or_leave(cast, cl
     other = client_for(cast.viewer)
     assert other.post("/accounts/logout/")["Location"] == LOGIN
     assert not is_signed_in(other)
+
+
+@pytest.mark.parametrize("path", [SECURITY, "/settings/"])
+def test_neither_rail_nor_search_is_offered_meanwhile(cast, client_for, path):
+    page = read(client_for(cast.owner, host=None).get(path))
+    assert not page.xpath("//*[@id='rail' or @popovertarget='rail' or @role='search' or @type='search']")
 
 
 def test_the_language_can_be_chosen_meanwhile(cast, client_for):

@@ -17,6 +17,7 @@ from tenants.models import AuditEvent, Customer, Side
 from tenants.services import add_membership, remove_membership
 from tenants.services.authority import limit_to
 from tests.cast import customer, provider
+from tests.pages import follows, presses
 
 
 @pytest.fixture
@@ -309,6 +310,16 @@ def test_acts_are_found_by_day(cast, acme, acme_mailbox):
     assert told_at(acme, cast.admin, since=today, until=today) == everything
     assert told_at(acme, cast.admin, since=today + timedelta(days=1)) == []
     assert told_at(acme, cast.admin, until=today - timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize("host", ["acme", None])
+def test_the_file_has_what_was_found_on_the_page(cast, client_for, make_mailbox, host):
+    make_mailbox("Journal")
+    make_mailbox("Archive")
+    page = client_for(cast.owner, host).get("/activity/")
+    found = presses(page, "Search", q="archive", kind="mailboxes")
+    file = b"".join(follows(found, "Download as CSV").streaming_content).decode()
+    assert "Archive" in file and "Journal" not in file
 
 
 def test_days_are_those_of_the_readers_time_zone(acme):

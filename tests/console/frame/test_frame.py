@@ -87,6 +87,34 @@ def test_the_place_in_which_a_page_lies_is_marked(cast, client_for, path, place)
     assert marked(client_for(cast.owner).get(path)) == place
 
 
+@pytest.mark.parametrize(
+    ("host", "path", "crumbs"),
+    [
+        ("acme", "/mailboxes/", ["Acme", "Mailboxes"]),
+        ("acme", "/mailboxes/new/", ["Acme", "Mailboxes", "Create mailbox"]),
+        ("acme", "/mailboxes/deleted/", ["Acme", "Mailboxes", "Deleted mailboxes"]),
+        ("acme", "/people/", ["Acme", "People"]),
+        ("acme", "/people/invite/", ["People", "Invite"]),
+        ("acme", "/activity/", ["Acme", "Activity"]),
+        ("acme", "/switch/", ["Acme", "Switch customer"]),
+        (None, "/customers/", ["Customers"]),
+        (None, "/team/", ["Team"]),
+        (None, "/team/invite/", ["Team", "Invite"]),
+        (None, "/activity/", ["Activity"]),
+        (None, "/settings/sessions/", ["Settings", "Sessions"]),
+    ],
+)
+def test_the_way_to_a_page_is_shown_and_all_its_steps_but_the_last_lead_there(
+    cast, client_for, host, path, crumbs
+):
+    client = client_for(cast.owner, host)
+    (way,) = read(client.get(path)).xpath("//nav[@aria-label='You are here']")
+    steps = way.xpath(".//a | .//*[@aria-current='page']")
+    assert [text_of(step) for step in steps] == crumbs
+    assert steps[-1].tag != "a"
+    assert [client.get(step.get("href")).status_code for step in steps[:-1]] == [200] * (len(crumbs) - 1)
+
+
 @pytest.mark.parametrize("path", ["/mailboxes/", "/people/", "/activity/"])
 def test_who_serves_several_customers_may_switch_and_a_customers_own_people_see_no_switcher(
     cast, client_for, path

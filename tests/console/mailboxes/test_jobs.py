@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +14,11 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.models import Job, KeyLock
+from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
+from mailboxes.services import refusals
 from mailboxes.vault import new_password
 from mailboxes.work.slices import work_slice
+from portal.languages.catalogs import ROOT
 from tenants import answering
 from tenants.models import WorkerAnswer
 from tests.cast import Cast
@@ -172,30 +174,65 @@ def test_the_list_shows_a_bar_and_watches_while_a_job_runs(
     assert page.links["Name"] == "?q=mbx&sort=name", "the headings lead to whole pages"
 
 
+# What the template takes from a mailbox. Each has its news below, for a list that watches shows nothing else anew.
+LISTED = {"pk", "name", "description", "refused", "damaged", "locked", "unfinished_job"}
+LISTED |= {"waiting", "waiting_octets", "last_mail_at", "last_collection_at"}
+
+
 def test_the_list_shows_all_that_is_new(
     admin: Client, url: str, acme: Any, acme_mailbox: OpenMailbox, change: Callable[..., None], fill: Any
 ) -> None:
     """Each of these by itself; nothing else has changed."""
     later = timezone.now() + timedelta(minutes=4)
+    mailbox = acme_mailbox.mailbox
+
+    def edited(name: str, description: str) -> None:
+        services.edit_mailbox(acme, mailbox, by=SYSTEM, name=name, description=description)
+
+    def counted(**values: Any) -> None:
+        with tenant_context(acme):
+            TallyChange.objects.create(mailbox=mailbox, **values)
+
+    def found_missing() -> None:
+        with tenant_context(acme):
+            Message.objects.filter(pk=Message.objects.earliest("pk").pk).update(
+                damaged_at=timezone.now(), damage="missing"
+            )
+
+    def nobody_has_the_password() -> None:
+        with tenant_context(acme):
+            MailboxKey.objects.filter(state="retired").update(state="locked")
+
     news = {
         "Re-encryption 66%": lambda: change(state="running", done=2),
         "Paused": lambda: change(failures=1, error="store-full", paused_until=later),
         "Needs attention": lambda: change(state="waiting-for-password", error="no-lock", paused_until=None),
         "15 bytes": lambda: fill(b"four"),
-        "Another name": lambda: services.edit_mailbox(
-            acme, acme_mailbox.mailbox, by=SYSTEM, name="Another name", description=""
-        ),
-        "All of head office": lambda: services.edit_mailbox(
-            acme, acme_mailbox.mailbox, by=SYSTEM, name="Another name", description="All of head office"
-        ),
-        "Suspended": lambda: services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM),
+        "5.0 MB": lambda: counted(octets=5 * 2**20),
+        " 100 ": lambda: counted(messages=96),
+        " 2098 ": lambda: counted(mail_at=datetime(2098, 3, 4, tzinfo=UTC)),
+        " 2099 ": lambda: counted(collection_at=datetime(2099, 3, 4, tzinfo=UTC)),
+        "Sign-ins refused": lambda: refusals.note(acme_mailbox.address, "192.0.2.0/24"),
+        "1 can't be read": found_missing,
+        "3 locked": nobody_has_the_password,
+        "Another name": lambda: edited("Another name", ""),
+        "All of head office": lambda: edited("Another name", "All of head office"),
+        "Suspended": lambda: services.suspend_mailbox(acme, mailbox, by=SYSTEM),
+        "A second one": lambda: services.create_mailbox(acme, by=SYSTEM, name="A second one"),
     }
+
+    def told(response: Any) -> str:
+        titles = re.findall(r'title="([^"]+)"', response.content.decode())
+        return " ".join([Page(response).text, *titles])
+
     response = admin.get("/mailboxes/")
     for words, happens in news.items():
-        assert words not in Page(response).text
+        assert words not in told(response)
         happens()
         response = admin.get(poll(response, "3s"), headers=HTMX)
-        assert words in Page(response).text
+        assert words in told(response)
+    template = (ROOT / "portal/console/templates/mailboxes/list.html").read_text()
+    assert set(re.findall(r"\bmailbox\.(\w+)", template)) == LISTED
 
 
 def test_a_list_that_watches_leaves_messages_to_the_page_that_they_are_for(

@@ -4,15 +4,18 @@ import re
 from html import unescape
 
 import pytest
+from django.test.signals import template_rendered
 from django.utils import translation
 from django.utils.translation import gettext
 
+from accounts.actors import SYSTEM
 from accounts.mails import notices
 from accounts.mails.markup import html_of
 from accounts.models import PendingMail, User
 from accounts.services import mail_reset_link
 from accounts.tasks import send_mails
-from tenants.services import invite
+from portal.languages.catalogs import ROOT
+from tenants import services
 
 HOME = "http://portal.localhost:8000/"
 LINK = "http://portal.localhost:8000/x/"
@@ -30,9 +33,20 @@ def words_of(html):
     return unescape(re.sub(r"(?s)<[^>]*>", " ", body)).split()[1:]
 
 
+def messages():
+    """The templates of all mails that there are, but for those on which others are based."""
+    folders = [ROOT / room / "templates" for room in ("accounts", "mailboxes", "tenants")]
+    return {
+        str(path.relative_to(folder))
+        for folder in folders
+        for path in folder.rglob("*_message.txt")
+        if not path.name.startswith("base_")
+    }
+
+
 @pytest.fixture
 def every_mail(cast, acme, mailoutbox):
-    """One of each notice, a link to a new password and two invitations, in that language."""
+    """At least one of each, in that language."""
 
     def write(language):
         User.objects.update(language=language)
@@ -41,15 +55,39 @@ def every_mail(cast, acme, mailoutbox):
             PendingMail.objects.create(
                 kind=kind, user=cast.admin, ip="192.0.2.7", user_agent="Firefox/140.0 (X11; Linux)"
             )
+        staff_change_much()
         send_mails()
         mail_reset_link(cast.admin.email)
         cast.admin.refresh_from_db()
         with translation.override(language):
-            invite(acme, "nora@acme.example", role="viewer", by=cast.admin)
-        assert len(mailoutbox) == len(notices.NOTICES) + 2
+            services.invite(acme, "nora@acme.example", role="viewer", by=cast.admin)
+        assert written >= messages()
         return mailoutbox
 
-    return write
+    def staff_change_much():
+        services.change_role(cast.viewer.memberships.get(), role="admin", by=cast.staff)
+        services.switch_off(cast.viewer, by=cast.staff)
+        services.switch_on(cast.viewer, by=cast.staff)
+        services.let_in(cast.owner.email, by=SYSTEM)
+        person = User.objects.get(pk=cast.stranger.pk)
+        same = ("name", "language", "time_zone", "theme", "is_active", "is_superuser")
+        services.change_person(
+            person,
+            **{field: getattr(person, field) for field in same},
+            email="elsewhere@stranger.example",
+            is_staff=True,
+            groups=[],
+            by=cast.staff,
+        )
+
+    written = set()
+
+    def note(sender, template, **rest):
+        written.add(template.name)
+
+    template_rendered.connect(note)
+    yield write
+    template_rendered.disconnect(note)
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

@@ -19,7 +19,7 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest  # noqa: TID251 - allauth hands it over
 
 from accounts.addresses import check as check_address
 from accounts.openid.errors import (

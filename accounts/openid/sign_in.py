@@ -19,8 +19,7 @@ from allauth.socialaccount.providers.base import AuthError
 from django.conf import settings
 from django.db import transaction
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse  # noqa: TID251 - allauth hands them over
 from django.utils.module_loading import import_string
 
 from accounts.models import User
@@ -115,12 +114,12 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return OrganizationProvider(request, app=self.get_app(request, provider, client_id))
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Everything of ours happens here; what allauth would do with strangers is never reached."""
+        """Everything of ours happens here; what allauth would do with strangers is never reached. Raises OpenIDRefusal."""
         try:
             answer = sign_in(request, sociallogin)
         except OpenIDRefusal as refusal:
             log.warning("sign-in by %s refused: %s", sociallogin.account.provider, reason_of(refusal))
-            answer = refused(request, refusal)
+            raise _as_told_to_people(refusal) from refusal
         raise ImmediateHttpResponse(answer)
 
     def on_authentication_error(
@@ -131,21 +130,19 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         exception: Exception | None = None,
         extra_context: dict[str, Any] | None = None,
     ) -> None:
-        """The same page of ours for everything that allauth gives up at."""
+        """A refusal of ours for everything that allauth gives up at. Raises OpenIDRefusal."""
         refusal: OpenIDRefusal = NotOurs()
         if error == AuthError.CANCELLED:
             refusal = Cancelled()
         elif (extra_context or {}).get("state"):
             refusal = exception if isinstance(exception, OpenIDRefusal) else ProviderFault()
             log.warning("sign-in by %s failed: %s", provider.sub_id, reason_of(exception))
-        raise ImmediateHttpResponse(refused(request, refusal))
+        raise _as_told_to_people(refusal) from exception
 
 
-def refused(request: HttpRequest, refusal: OpenIDRefusal) -> HttpResponse:
-    """The page that says why."""
-    if isinstance(refusal, ProviderFault):
-        refusal = Unavailable()
-    return render(request, "socialaccount/refused.html", {"refusal": refusal}, status=refusal.status)
+def _as_told_to_people(refusal: OpenIDRefusal) -> OpenIDRefusal:
+    """What is wrong with the identity provider is its owner's to know."""
+    return Unavailable() if isinstance(refusal, ProviderFault) else refusal
 
 
 def sign_in(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:

@@ -22,7 +22,14 @@ from accounts.adapters.confirming import is_the_organizations
 from accounts.errors import Refusal
 from accounts.openid import outbound
 from accounts.openid import sign_in as social
-from accounts.openid.errors import NoOrganization, NotOurs, ProviderFault, Unavailable, reason_of
+from accounts.openid.errors import (
+    NoOrganization,
+    NotOurs,
+    OpenIDRefusal,
+    ProviderFault,
+    Unavailable,
+    reason_of,
+)
 from accounts.openid.protocol import OpenIDAdapter
 from portal.console.frame import refusals
 from portal.console.signin.forms import AddressForm
@@ -56,7 +63,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Where the identity provider sends people back to. Says the same of providers that don't exist."""
+    """Where the identity provider sends people back to. Says on a page of its own why somebody is not signed in."""
     if not _at_base_host(request):
         raise Http404
     try:
@@ -65,8 +72,14 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
         with outbound.Deadline(outbound.WHOLE_SECONDS):
             answer: HttpResponse = view(request)
     except SocialApp.DoesNotExist:
-        return social.refused(request, NotOurs())
+        return _refused(request, NotOurs())
+    except OpenIDRefusal as refusal:
+        return _refused(request, refusal)
     return answer
+
+
+def _refused(request: HttpRequest, refusal: OpenIDRefusal) -> HttpResponse:
+    return render(request, "socialaccount/refused.html", {"refusal": refusal}, status=refusal.status)
 
 
 def _on_to(request: HttpRequest, email: str, next_url: str | None) -> HttpResponse:

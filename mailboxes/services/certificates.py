@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db.models import F, Func, Q, QuerySet
+from django.db.models import F, Func, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 from django.utils.encoding import force_bytes
@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.actors import Actor
+from accounts.searching import each_word
 from mailboxes.errors import MailboxError, NoSuchCertificate
 from mailboxes.models import Mailbox
 from tenants import access
@@ -212,13 +213,8 @@ def certificates(
     `sort` is one of SORTABLE, with "-" for descending; newest first among equals. Raises tenants.errors.NotAllowed.
     """
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
-    found = _events(customer)
-    for word in search.split():
-        found = found.filter(
-            Q(data__certificate__mailbox__name__icontains=word)
-            | Q(data__certificate__mailbox__address__icontains=word)
-            | Q(data__certificate__requested_by__icontains=word)
-        )
+    fields = ("mailbox__name", "mailbox__address", "requested_by")
+    found = _events(customer).filter(each_word(search, *(f"data__certificate__{field}" for field in fields)))
     if key := SORTABLE.get(sort.removeprefix("-")):
         found = found.order_by(
             key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True), "-at", "-pk"

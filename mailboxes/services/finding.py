@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Prefetch, Q
+from django.db.models import F, Prefetch
 from django.db.models.functions import Now
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
+from accounts.searching import each_word
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Job, Mailbox, MailboxQuerySet
 from mailboxes.services import refusals
@@ -67,19 +68,16 @@ def mailbox_by_address(customer: Customer, address: str, *, by: Actor) -> Mailbo
 
 
 def list_mailboxes(customer: Customer, *, by: Actor, search: str = "", sort: str = "name") -> MailboxQuerySet:
-    """The customer's mailboxes with their activity; `sort` is one of SORTABLE, with "-" for descending.
+    """The customer's mailboxes that have each word of `search` in name, description or address, with their activity.
 
-    To be asked and read in the customer's schema. Raises tenants.errors.NotAllowed.
+    `sort` is one of SORTABLE, with "-" for descending. To be asked and read in the customer's schema. Raises tenants.errors.NotAllowed.
     """
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
     if connection.schema_name != customer.schema_name:  # type: ignore[attr-defined]  # of django-tenants
         raise ValueError("A customer's mailboxes are listed in that customer's schema.")
     unfinished = Prefetch("jobs", Job.objects.unfinished().order_by("-created_at"), to_attr="unfinished_jobs")
     found = _with_all_that_is_told().prefetch_related(unfinished)
-    for word in search.split():
-        found = found.filter(
-            Q(name__icontains=word) | Q(description__icontains=word) | Q(address__icontains=word)
-        )
+    found = found.filter(each_word(search, "name", "description", "address"))
     field = sort.removeprefix("-")
     if field not in SORTABLE:
         field, sort = "name", "name"

@@ -3,10 +3,11 @@
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 
 from accounts.actors import Actor
+from accounts.searching import each_word
 from accounts.second_factor import FACTORS
 from tenants.access import require
 from tenants.errors import NoSuchMember
@@ -24,9 +25,9 @@ SORTABLE: dict[str, Any] = {
 
 
 def members(place: Place, *, by: Actor, search: str = "", sort: str = "name") -> QuerySet[Membership]:
-    """Who has a role there, with `has_second_factor`; `sort` is one of SORTABLE, with "-" for descending.
+    """Who has a role there and each word of `search` in name or address, with `has_second_factor`.
 
-    Raises NotAllowed.
+    `sort` is one of SORTABLE, with "-" for descending. Raises NotAllowed.
     """
     require(by, place, viewing(place))
     factors = Authenticator.objects.filter(user=OuterRef("user"), type__in=FACTORS)
@@ -36,8 +37,7 @@ def members(place: Place, *, by: Actor, search: str = "", sort: str = "name") ->
         .prefetch_related("customers")
         .annotate(has_second_factor=Exists(factors))
     )
-    for word in search.split():
-        found = found.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+    found = found.filter(each_word(search, "user__name", "user__email"))
     field = sort.removeprefix("-")
     if field not in SORTABLE:
         field = sort = "name"
@@ -60,7 +60,6 @@ def invited(place: Place, *, by: Actor, search: str = "") -> QuerySet[Invitation
     Raises NotAllowed.
     """
     require(by, place, viewing(place))
-    found = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, **placed(place))
-    for word in search.split():
-        found = found.filter(email__icontains=word)
+    still_open = Invitation.objects.filter(accepted_at=None, withdrawn_at=None, **placed(place))
+    found = still_open.filter(each_word(search, "email"))
     return found.prefetch_related("customers").order_by("-expires_at", "pk")

@@ -75,6 +75,13 @@ def test_the_list_searches_name_and_host(cast, visit):
     assert "&lt;script&gt;" in visit(cast.owner, "/customers/", q="<script>").content.decode()
 
 
+def test_the_list_is_searched_word_by_word_as_all_lists_are(cast, visit):
+    Customer.objects.filter(slug="acme").update(name="Acme Bauer & Sons")
+    for words in ("sons acme", "BAUER  ac", "bauer acme.portal.localhost", " "):
+        assert "Acme Bauer & Sons" in names(visit(cast.owner, "/customers/", q=words)), words
+    assert names(visit(cast.owner, "/customers/", q="sons globex")) == []
+
+
 def test_the_list_sorts_and_keeps_the_search(cast, visit):
     assert names(visit(cast.owner, "/customers/", sort="-name")) == ["Globex", "Acme"]
     assert names(visit(cast.owner, "/customers/", sort="nonsense")) == ["Acme", "Globex"]

@@ -8,8 +8,10 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
+from portal.console.activity.feed import GLYPHS
 from portal.console.frame.stylesheet import FOLDER as STYLES
 from portal.console.frame.stylesheet import NAME, SHEETS, StylesheetFinder
+from portal.console.templatetags.look import NOTICE_PICTURES
 from portal.languages.catalogs import ROOT
 
 CONSOLE = ROOT / "portal" / "console"
@@ -33,17 +35,20 @@ COLOUR = re.compile(
 PAPER = ("print", "background", "#fff")  # is white whatever the tokens say
 
 
-def styled():
-    """Classes in the selectors of our stylesheets."""
-    found = set()
+def selectors():
+    """Of the rules in our stylesheets."""
     for path in STYLES.glob("*.css"):
         if path.stem in ELSEWHERE:
             continue
         css = re.sub(r"/\*.*?\*/|\"[^\"]*\"", "", path.read_text(), flags=re.DOTALL)
         for selector in re.findall(r"([^{};]+)\{", css):
             if not selector.strip().startswith("@"):
-                found |= set(CLASS.findall(selector))
-    return found
+                yield selector
+
+
+def styled():
+    """Classes in their selectors."""
+    return {name for selector in selectors() for name in CLASS.findall(selector)}
 
 
 def pages(but=()):
@@ -66,14 +71,31 @@ def worn(but=()):
     }
 
 
-def handed_over(but=()):
-    """Words that may become classes: what templates hand to tags and includes, and what tags and views choose from."""
-    tags = [tag for page in pages(but) for tag in re.findall(r"{%.*?%}|{{.*?}}", page, flags=re.DOTALL)]
-    code = [
-        path.read_text() for path in [*CONSOLE.glob("templatetags/*.py"), CONSOLE / "activity" / "feed.py"]
-    ]
-    quoted = [part for text in [*tags, *code] for part in re.findall(r"""["']([\w -]+)["']""", text)]
-    return {word for part in quoted for word in part.split()}
+def handed_to(tag, but=()):
+    """What templates, and other tags, give a tag that takes classes as its second word."""
+    texts = [*pages(but), *(path.read_text() for path in CONSOLE.rglob("*.py"))]
+    called = [re.findall(rf"""{{% {tag} \S+ "([\w -]+)" %}}""", text) for text in texts]
+    return {word for words in called for given in words for word in given.split()}
+
+
+def chosen():
+    """By the class of a part those that code gives it, to tell one from another."""
+    return {
+        "notice": set(NOTICE_PICTURES) - {"info"},
+        "glyph": {colour for picture, colour in GLYPHS.values() if colour},
+        "i": handed_to("icon", [GALLERY]) | {"spin"},  # of what is under way
+        "tile": handed_to("tile", [GALLERY]),
+    }
+
+
+def side_by_side():
+    """Of each thing on a page the classes that may stand on it together."""
+    for text in [*pages([GALLERY]), *(path.read_text() for path in CONSOLE.rglob("*.py"))]:
+        for value in re.findall(r"""class=\\?["']((?:{%.*?%}|{{.*?}}|[^"'])*)""", text, flags=re.DOTALL):
+            words = set(re.sub(r"{%.*?%}|{{.*?}}|{}", " ", value, flags=re.DOTALL).split())
+            if re.search("{[{%}]", value):
+                words |= {word for part in words for word in chosen().get(part, ())}
+            yield words
 
 
 def test_every_class_of_a_page_is_in_a_stylesheet():
@@ -81,8 +103,32 @@ def test_every_class_of_a_page_is_in_a_stylesheet():
 
 
 def test_every_class_of_a_stylesheet_is_on_a_page():
-    on_pages = worn([GALLERY]) | handed_over([GALLERY])
+    on_pages = worn([GALLERY]).union(*chosen().values())
     assert sorted(styled() - on_pages) == []
+
+
+def test_classes_that_a_rule_asks_for_together_are_on_a_page_together():
+    together = list(side_by_side())
+    asked = {
+        found for selector in selectors() for found in re.findall(r"(?:\.-?[A-Za-z][\w-]*){2,}", selector)
+    }
+    assert len(asked) > 20
+    lonely = [found for found in asked if not any(set(CLASS.findall(found)) <= words for words in together)]
+    assert sorted(lonely) == []
+
+
+def test_sizes_weights_and_colours_are_the_tokens():
+    raw = []
+    for path in STYLES.glob("*.css"):
+        if path.stem in (*ELSEWHERE, "tokens"):
+            continue
+        css = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+        found = re.findall(
+            r"font-weight: \d+|letter-spacing: -?[\d.]+em|font-size: [\d.]+(?:rem|px)|font: \d+ [\d.]+", css
+        )
+        found += re.findall(r"#[0-9a-f]{3,8}\b(?=[;, ])|\brgb\([^)]*|var\(--(?:stone|gate|brass)-\d+", css)
+        raw += [f"{path.name}: {one}" for one in found]
+    assert raw == []
 
 
 def test_every_token_has_a_value_and_a_use():

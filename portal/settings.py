@@ -274,7 +274,7 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # tenants decides whose addresses an
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIAL_GATE = "tenants.identity.gate.Gate"
 # The modules that write the mails of accounts.mails.outbox, each its own kinds.
-MAIL_WRITERS = ["accounts.mails.notices", "accounts.services.forgotten", "tenants.notices"]
+MAIL_WRITERS = ["accounts.mails.notices", "accounts.services.forgotten", "tenants.mails.notices"]
 # Identity providers are asked on the public network only, but for these.
 IDENTITY_PROVIDER_NETWORKS = env.text("GATEHOUSE_IDP_NETWORKS").replace(",", " ").split()
 IDENTITY_PROVIDER_CA_FILE = env.text("GATEHOUSE_IDP_CA_FILE")

@@ -10,13 +10,10 @@ import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 
-from accounts import mails
 from accounts.actors import SYSTEM, Actor, System
 from accounts.addresses import check as check_address
 from accounts.models import User
@@ -37,6 +34,7 @@ from tenants.errors import (
     SignInFirst,
     TooManyInvitations,
 )
+from tenants.mails import invitation as mail
 from tenants.models import AuditEvent, Customer, Invitation, Membership, Provider
 from tenants.services.authority import (
     Place,
@@ -353,24 +351,10 @@ def _join(invitation: Invitation, user: User) -> Membership:
 
 
 def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
-    """In the reader's language, or for newcomers in that of who invites them. After the commit, never before.
-
-    Whichever host that person is on, the link leads to the base host.
-    """
-    known = invitee(invitation)
-    reader = known or User(email=invitation.email, language=translation.get_language() or "")
-    path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
-    place = place_of(invitation)
-    context = {
-        "invitation": invitation,
-        "place": place.get_mail_name(),
-        **named_limit_of(invitation),
-        "by": by,
-        "known": known is not None,
-        "link": mails.portal_url(path),
-    }
+    """After the commit, never before. Raises MailNotSent."""
+    told = {"place": place_of(invitation).get_mail_name(), **named_limit_of(invitation)}
     try:
-        mails.send(reader, "tenants/email/invitation", context)
+        mail.send(invitation, secret, known=invitee(invitation), by=by, **told)
     except OSError as error:  # smtplib's errors are of this kind too
         log.error("An invitation could not be sent: %s", error)
         raise MailNotSent from error

@@ -12,9 +12,10 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import SYSTEM, Actor, System
 from accounts.services import create_person
-from tenants import access, audit, notices
+from tenants import access, audit
 from tenants.access import ROLE_RIGHTS, Right
 from tenants.errors import AlreadyMember, NoSuchMember
+from tenants.mails import notices
 from tenants.models import Customer, Membership, Provider
 from tenants.services.authority import (
     Place,

@@ -8,8 +8,9 @@ from django.db import transaction
 from accounts.actors import SYSTEM, Actor
 from accounts.models import User
 from accounts.services import reset_link
-from tenants import access, notices
+from tenants import access
 from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
+from tenants.mails import notices
 from tenants.models import Membership, Provider
 from tenants.services.authority import lock
 from tenants.services.people import assign, enrol

@@ -14,9 +14,10 @@ from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.models import User
 from accounts.services import end_all_sessions, save_settings, void_reset_links
-from tenants import audit, notices
+from tenants import audit
 from tenants.access import PLATFORM, Right, require, rights_of
 from tenants.errors import NotAllowed, PersonExists
+from tenants.mails import notices
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
 from tenants.services.authority import lock_all, may_change_superusers, place_of
 from tenants.services.switching import close, places_of, reopen

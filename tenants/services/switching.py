@@ -6,8 +6,9 @@ from django.db.models import QuerySet
 from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
 from accounts.services import end_all_sessions, void_reset_links
-from tenants import access, notices
+from tenants import access
 from tenants.errors import NotAllowed
+from tenants.mails import notices
 from tenants.models import Membership
 from tenants.services.authority import Place, check_owner_stays, lock_all, may_change_superusers, place_of
 from tenants.services.withdrawal import withdraw_those_of

@@ -500,14 +500,14 @@ BREAKAGES = (
         "tenants/services/standing.py",
         "plain = not (current.is_staff or current.is_superuser or _has_ever_belonged(current))",
         "plain = not current.is_superuser",
-        "accounts/test_standing.py::test_only_superusers_change_the_address_of_who_has_a_role_or_is_staff",
+        "tenants/test_standing.py::test_only_superusers_change_the_address_of_who_has_a_role_or_is_staff",
     ),
     _breaks(
         "Nor after taking the role away",
         "tenants/services/standing.py",
         "return user.memberships.exists() or told.exists()",
         "return user.memberships.exists()",
-        "accounts/test_standing.py::test_whose_role_was_taken_keeps_the_address_that_only_superusers_change",
+        "tenants/test_standing.py::test_whose_role_was_taken_keeps_the_address_that_only_superusers_change",
     ),
     _breaks(
         "An address stays while its invitation is accepted",
@@ -518,17 +518,17 @@ BREAKAGES = (
     ),
     _breaks(
         "Who is switched off is told",
-        "tenants/notices.py",
+        "tenants/mails/notices.py",
         '    SWITCHED_OFF: "tenants/email/account_switched",\n',
         "",
-        "accounts/test_standing.py::test_who_is_switched_off_or_on_hears_of_it",
+        "tenants/test_standing.py::test_who_is_switched_off_or_on_hears_of_it",
     ),
     _breaks(
         "Another service needs the customers' consent anew",
         "tenants/identity/configuring.py",
         "        _withdraw_consents(provider, by=by)",
         "        pass",
-        "tenants/test_identity_provider.py::test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_and_consents",
+        "tenants/test_configuring_identity.py::test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_and_consents",
     ),
     _breaks(
         "The questions of a sign-in share the time of one",
@@ -563,7 +563,7 @@ BREAKAGES = (
         "tenants/services/standing.py",
         "if email != address_before or access.keys() & after:",
         "if access.keys() & after:",
-        "accounts/test_standing.py::test_with_the_address_all_sessions_links_and_invitations_of_the_person_end",
+        "tenants/test_standing.py::test_with_the_address_all_sessions_links_and_invitations_of_the_person_end",
     ),
     _breaks(
         "The demo's people sign in nowhere but in the demo",

@@ -12,8 +12,9 @@ from django.core.management import CommandError, call_command
 from accounts.actors import SYSTEM
 from accounts.models import PendingMail, User
 from accounts.services import reset_link
-from tenants import notices, services
+from tenants import services
 from tenants.errors import LastOwner, NotAllowed
+from tenants.mails import notices
 from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in
 from tests.cast import PASSWORD
@@ -312,6 +313,15 @@ def test_a_forged_notice_says_nothing_that_the_trail_does_not(cast, acme, mailou
         notices.send(event.pk)
     notices.send(10**9)
     assert mailoutbox == []
+
+
+def test_a_notice_that_waits_since_the_release_before_is_sent(cast, acme, admin, post):
+    with post.of() as mails:
+        submit(admin, page_of(cast.admin), email=ELSEWHERE)
+    (event,) = events("person.address-changed")
+    with post.of() as again:
+        PendingMail.objects.create(kind="tenants/staff_notice", details={"event": event.pk})
+    assert [mail.to for mail in again] == [mail.to for mail in mails]
 
 
 def test_no_page_of_the_administration_has_a_field_for_a_password_or_makes_people(cast, admin):

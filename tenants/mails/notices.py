@@ -25,7 +25,7 @@ TEMPLATES = {
     SWITCHED_ON: "tenants/email/account_switched",
     **dict.fromkeys(ROLES, "tenants/email/role_changed"),
 }
-KIND = "tenants/staff_notice"
+KIND = "tenants/staff_notice"  # stays: rows that wait have it
 NEWS = timedelta(hours=12)  # longer than a mail server may be away; older events are history
 
 

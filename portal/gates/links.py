@@ -12,7 +12,7 @@ def base_url(request: HttpRequest, path: str = "/") -> str:
     return _url(request, settings.BASE_DOMAIN, path)
 
 
-def console_url(customer: Customer, request: HttpRequest, path: str = "/mailboxes/") -> str:
+def console_url(customer: Customer, request: HttpRequest, path: str) -> str:
     """To the customer's console."""
     return _url(request, customer.host, path)
 

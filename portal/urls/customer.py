@@ -5,10 +5,11 @@ from django.views.generic import RedirectView
 
 from portal.console.activity import urls as activity
 from portal.console.customers import urls as customers
+from portal.console.frame.places import AT_CUSTOMER
 from portal.console.people import urls as people
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/mailboxes/"), name="home"),
+    path("", RedirectView.as_view(pattern_name=AT_CUSTOMER[0].view), name="home"),
     path("", include("portal.console.signin.urls")),
     path("", include("portal.console.own.urls")),
     path("", include(customers.customer)),

@@ -10,6 +10,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from portal.console.frame.lists import page_of, searched
 from portal.console.frame.live import asks_for_a_part
+from portal.console.frame.places import kept
 from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
 from tenants import services
@@ -17,7 +18,6 @@ from tenants.access import customers_of, providers_of
 from tenants.models import Customer
 
 SWITCHER_LENGTH = 20  # more are found by typing
-KEPT_PAGES = ("/mailboxes/", "/people/", "/activity/")  # that every customer has
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("customers")
     mine = list(customers_of(request.user)[:2])
     if len(mine) == 1:
-        return redirect(console_url(mine[0], request))
+        return redirect(console_url(mine[0], request, kept()))
     if not mine and request.user.is_staff:
         return redirect("admin:index")
     return redirect("customers")
@@ -53,7 +53,8 @@ def customers(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "page": page,
         "rows": [
-            Row(customer, console_url(customer, request), stopped.get(customer.pk, 0)) for customer in page
+            Row(customer, console_url(customer, request, kept()), stopped.get(customer.pk, 0))
+            for customer in page
         ],
         "q": search,
         "sort": sort,
@@ -73,8 +74,7 @@ def switch(request: ConsoleRequest) -> HttpResponse:
     """
     search = searched(request)
     found = list(services.find_customers(by=request.user, search=search)[: SWITCHER_LENGTH + 1])
-    here = request.GET.get("from", "")
-    path = next((page for page in KEPT_PAGES if here.startswith(page)), KEPT_PAGES[0])
+    path = kept(request.GET.get("from", ""))
     if search and len(found) == 1 and not asks_for_a_part(request):
         return redirect(console_url(found[0], request, path))
     context = {

@@ -6,8 +6,8 @@ from django.db.models import Exists
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 
+from portal.console.frame.places import AT_BASE, AT_CUSTOMER, Place
 from portal.gates.links import base_url
 from tenants.access import Right, customers_of, providers_of, rights_of
 from tenants.models import Customer
@@ -37,12 +37,17 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         context |= {
             "at_provider": SimpleLazyObject(lambda: beyond[0]),
             "may_switch": SimpleLazyObject(lambda: beyond[0] or beyond[1]),
-            "search_at": _url_of("mailboxes:list"),
-            "search_for": _("Find a mailbox"),
+            **_search(AT_CUSTOMER),
         }
     elif known and not _is_elsewhere(request):
-        context |= {"search_at": _url_of("customers"), "search_for": _("Find a customer")}
+        context |= _search(AT_BASE)
     return context
+
+
+def _search(places: tuple[Place, ...]) -> dict[str, Any]:
+    return next(
+        {"search_at": _url_of(place.view), "search_for": place.find} for place in places if place.find
+    )
 
 
 def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, Any]]:
@@ -50,26 +55,18 @@ def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, An
     aria-current says of it: "page" there, "true" on a page below it.
     """
     if rights:
-        wanted = [
-            (_("Mailboxes"), "mailboxes:list", "inbox", Right.VIEW_MAILBOXES in rights),
-            (_("People"), "people", "users", Right.VIEW_PEOPLE in rights),
-            (_("Activity"), "activity", "activity", Right.VIEW_ACTIVITY in rights),
-        ]
+        may = [place for place in AT_CUSTOMER if place.right in rights]
     else:
         # Not on a host that does not exist either, or that would tell it from a customer's.
         providers = [] if _is_elsewhere(request) else list(providers_of(request.user))
-        at_providers = {right for provider in providers for right in rights_of(request.user, provider)}
-        wanted = [
-            (_("Customers"), "customers", "building-2", bool(providers)),
-            (_("Team"), "team", "users", Right.VIEW_TEAM in at_providers),
-            (_("Activity"), "activity", "activity", Right.VIEW_TEAM_ACTIVITY in at_providers),
-        ]
+        held = {right for provider in providers for right in rights_of(request.user, provider)}
+        may = [place for place in AT_BASE if providers and (place.right is None or place.right in held)]
     here = _whence(request)
     found = []
-    for name, view, icon, allowed in wanted:
-        if allowed and (url := _url_of(view)):
+    for place in may:
+        if url := _url_of(place.view):
             current = ("page" if request.path == url else "true") if here.startswith(url) else ""
-            found.append({"name": name, "url": url, "icon": icon, "current": current})
+            found.append({"name": place.label, "url": url, "icon": place.icon, "current": current})
     return found
 
 

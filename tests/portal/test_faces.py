@@ -8,7 +8,20 @@ from portal.languages.catalogs import ROOT
 
 # What portal/ has besides faces, folders and modules. Whatever else it gets is one, and held to this.
 FOLDERS = {"checks", "gates", "languages", "management", "onebox", "urls"}
-MODULES = {"__init__", "apps", "broker", "cache", "celery", "environment", "settings", "webserver", "wsgi"}
+MODULES = {
+    "__init__",
+    "apps",
+    "broker",
+    "cache",
+    "celery",
+    "collected",
+    "environment",
+    "folders",
+    "redaction",
+    "settings",
+    "webserver",
+    "wsgi",
+}
 NO_FACES = FOLDERS | MODULES
 
 # What writes rows when it is called on a model, its manager or a query, or goes past all of them. Pages have no other

@@ -14,13 +14,14 @@ log = logging.getLogger(__name__)
 NEW_DEVICE = "accounts/email/new_device"
 PASSKEY_COPIED = "accounts/email/passkey_copied"
 PASSWORD_CHANGED = "account/email/password_changed"  # noqa: S105 - the name of a mail
+PASSWORD_RESET = "account/email/password_reset"  # noqa: S105 - the name of a mail
 # The mails that there are, by the beginning of their templates' names. No other is ever sent, whoever asks for it.
 NOTICES = frozenset(
     {
         NEW_DEVICE,
         PASSKEY_COPIED,
         PASSWORD_CHANGED,
-        "account/email/password_reset",
+        PASSWORD_RESET,
         "mfa/email/recovery_codes_generated",
         "mfa/email/totp_activated",
         "mfa/email/totp_deactivated",

@@ -14,7 +14,7 @@ from django.core import signing
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from accounts.actors import Actor, require_self
+from accounts.actors import SYSTEM, Actor, require_self
 from accounts.errors import (
     PasswordAlreadySaved,
     PasswordOfferAltered,
@@ -90,12 +90,16 @@ def choose_password(
         raise PasswordAlreadySaved if check_password(new_password, user.password) else PasswordOfferOutdated
 
 
-def reset_forgotten_password(user: User, password: str) -> None:
-    """The password chosen by a link is the person's from now on. Raises ResetLinkUsed.
+def reset_forgotten_password(
+    user: User, password: str, *, keep: str | None, ip: str, user_agent: str
+) -> None:
+    """The password chosen by a link is the person's from now on: whoever is signed in may be the reason for it.
 
-    A link is void once the password is another one. When it is used twice at once, both have been found good before.
+    Raises ResetLinkUsed: a link is void once the password is another one. When it is used twice at once, both have been
+    found good before.
     """
-    if not _replace(user, make_password(password)):
+    told = notices.PASSWORD_RESET
+    if not _change(user, make_password(password), told, by=SYSTEM, keep=keep, ip=ip, user_agent=user_agent):
         raise ResetLinkUsed
 
 
@@ -105,12 +109,21 @@ def mark_of(user: User) -> str:
 
 
 @transaction.atomic(durable=True)
-def _change(user: User, hashed: str, *, by: Actor, keep: str | None, ip: str, user_agent: str) -> bool:
+def _change(
+    user: User,
+    hashed: str,
+    notice: str = notices.PASSWORD_CHANGED,
+    *,
+    by: Actor,
+    keep: str | None,
+    ip: str,
+    user_agent: str,
+) -> bool:
     """Whether it was this change, of two at once."""
     if not _replace(user, hashed):
         return False
     end_other_sessions(user, by=by, keep=keep)
-    notices.announce(notices.PASSWORD_CHANGED, user, ip=ip, user_agent=user_agent)
+    notices.announce(notice, user, ip=ip, user_agent=user_agent)
     return True
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from allauth.account.views import PasswordResetFromKeyView, PasswordResetView
 from allauth.core import ratelimit
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from accounts.adapters import guesses
 from accounts.errors import ResetLinkUsed
@@ -32,11 +34,19 @@ class PasswordByLink(PasswordResetFromKeyView):
     form_class = PasswordByLinkForm
 
     def form_valid(self, form: Any) -> HttpResponse:
+        # Not the parent's, which tells and mails by itself what the verb has told.
         try:
-            answer: HttpResponse = super().form_valid(form)
+            form.save(self.request)
         except ResetLinkUsed:
             return self.render_to_response(self.get_context_data(token_fail=True))
-        return answer
+        guesses.forget(self.request, self.reset_user)
+        messages.success(
+            self.request,
+            _(
+                "Your new password is valid from now on, and only that one. All your other sessions have ended."
+            ),
+        )
+        return redirect(self.get_success_url())
 
 
 forgotten_password = ForgottenPassword.as_view()

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
+from accounts.adapters import visitors
 from accounts.addresses import AddressFormField
 
 
@@ -33,9 +34,12 @@ class ForgottenPasswordForm(forms.Form):
 class PasswordByLinkForm(ResetPasswordKeyForm):
     """allauth's, which would save the whole person as they were when the page was asked for."""
 
-    def save(self) -> None:
+    def save(self, request: HttpRequest) -> None:
         """Raises ResetLinkUsed."""
-        services.reset_forgotten_password(self.user, self.cleaned_data["password1"])
+        # The session at hand is none of theirs any more, for it knows the old password. Until Django finds that, at its
+        # next request, it shows that the new one is saved.
+        here: dict[str, Any] = {"keep": request.session.session_key, **visitors.seen(request)}
+        services.reset_forgotten_password(self.user, self.cleaned_data["password1"], **here)
 
 
 class AddressForm(forms.Form):

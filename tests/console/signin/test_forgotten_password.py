@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from django.utils.translation import gettext
 
 from accounts.models import PendingMail, User
+from accounts.services import reset_forgotten_password
 from tenants import services
 from tests.cast import PASSWORD
 
@@ -21,6 +23,7 @@ ASK = "/accounts/password/reset/"
 DONE = "/accounts/password/reset/done/"
 NEW = "seven-lamps-under-water"
 ADMIN = "admin@acme.example"
+SAVED = "Your new password is valid from now on, and only that one. All your other sessions have ended."
 
 
 @pytest.fixture
@@ -62,6 +65,7 @@ def test_who_forgot_the_password_chooses_another_by_the_link_in_the_mail(cast, c
     assert "Choose a new password" in page.content.decode()
     saved = choose(client, page)
     assert "Your new password is saved" in saved.content.decode()
+    assert [str(message) for message in saved.context["messages"]] == [SAVED]
     assert opens(NEW) and not opens(PASSWORD)
     assert not is_signed_in(client)
     client.post("/accounts/login/", {"login": ADMIN, "password": NEW})
@@ -74,6 +78,15 @@ def test_other_sessions_end(cast, client_for, link):
     client = client_for(host=None)
     choose(client, follow(client, link()))
     assert thief.get("/settings/").status_code == 302
+
+
+def test_whoever_calls_for_it_other_sessions_end_and_the_person_is_told(cast, client_for, post):
+    thief = client_for(cast.admin)
+    thief.get("/settings/")
+    with post.of() as mails:
+        reset_forgotten_password(cast.admin, NEW, keep=None, ip="192.0.2.99", user_agent="")
+    assert not Session.objects.exists()
+    assert [mail.subject for mail in mails] == ["Your password was reset"]
 
 
 def test_who_is_signed_in_with_the_same_browser_is_signed_out_too(cast, client_for, link):

@@ -20,6 +20,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.adapters.visitors import address_of
 from accounts.models import User
+from portal.gates.links import at_base
 from tenants import audit
 from tenants.access import Right, rights_of
 from tenants.models import Customer, Domain
@@ -95,8 +96,7 @@ class CustomerGate:
     def __call__(self, request: Any) -> HttpResponseBase:
         request.rights = frozenset()
         customer = request.customer
-        at_base = customer is None and not request.host_is_unknown
-        if at_base or not request.user.is_authenticated:
+        if at_base(request) or not request.user.is_authenticated:
             return self.get_response(request)
         request.rights = rights_of(request.user, customer) if customer else frozenset()
         if not request.rights:
@@ -114,11 +114,9 @@ def _lead(request: Any) -> None:
     """Unknown hosts below ours go on until the gate, so that theirs are the pages that strangers get elsewhere."""
     name, _ = split_domain_port(request.get_host())  # lower case, without a trailing dot
     request.customer = None
-    request.host_is_unknown = False
     request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
-    if name != settings.BASE_DOMAIN:
+    if not at_base(request):
         request.customer = _customer_at(name)
-        request.host_is_unknown = request.customer is None
         request.urlconf = settings.ROOT_URLCONF
     # Error pages of later middleware are rendered before the handler looks at request.urlconf.
     set_urlconf(request.urlconf)

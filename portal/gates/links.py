@@ -1,10 +1,15 @@
-"""Links from one host to another, with the scheme and port by which the person came."""
+"""Which host one is at, and links from one to another, with the scheme and port by which the person came."""
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.request import split_domain_port
 
 from tenants.models import Customer
+
+
+def at_base(request: HttpRequest) -> bool:
+    """Whether this is the operators' host, and neither a customer's nor one that does not exist."""
+    return bool(split_domain_port(request.get_host())[0] == settings.BASE_DOMAIN)
 
 
 def base_url(request: HttpRequest, path: str = "/") -> str:

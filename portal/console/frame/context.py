@@ -8,7 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from portal.console.frame.places import AT_BASE, AT_CUSTOMER, Place
-from portal.gates.links import base_url
+from portal.gates.links import at_base, base_url
 from tenants.access import Right, customers_of, providers_of, rights_of
 from tenants.models import Customer
 
@@ -39,7 +39,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             "may_switch": SimpleLazyObject(lambda: beyond[0] or beyond[1]),
             **_search(AT_CUSTOMER),
         }
-    elif known and not _is_elsewhere(request):
+    elif known and at_base(request):
         context |= _search(AT_BASE)
     return context
 
@@ -58,7 +58,7 @@ def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, An
         may = [place for place in AT_CUSTOMER if place.right in rights]
     else:
         # Not on a host that does not exist either, or that would tell it from a customer's.
-        providers = [] if _is_elsewhere(request) else list(providers_of(request.user))
+        providers = list(providers_of(request.user)) if at_base(request) else []
         held = {right for provider in providers for right in rights_of(request.user, provider)}
         may = [place for place in AT_BASE if providers and (place.right is None or place.right in held)]
     here = _whence(request)
@@ -73,10 +73,6 @@ def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, An
 def _whence(request: HttpRequest) -> str:
     """The path, or on the way to another customer that of the page from which one goes there."""
     return request.GET.get("from", "") if request.path == _url_of("switch") else request.path
-
-
-def _is_elsewhere(request: HttpRequest) -> bool:
-    return bool(getattr(request, "customer", None) or getattr(request, "host_is_unknown", False))
 
 
 def _beyond(user: Any, customer: Customer) -> tuple[bool, bool]:

@@ -9,10 +9,8 @@ from allauth.core import ratelimit
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.request import split_domain_port
 from django.shortcuts import redirect, render
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
@@ -33,6 +31,7 @@ from accounts.openid.errors import (
 from accounts.openid.protocol import OpenIDAdapter
 from portal.console.frame import refusals
 from portal.console.signin.forms import AddressForm
+from portal.gates.links import at_base, base_url
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ log = logging.getLogger(__name__)
 def start(request: HttpRequest) -> HttpResponse:
     """Asks for the address; leads from a customer's host to the base host, and to the identity provider."""
     next_url = get_next_redirect_url(request)
-    if not _at_base_host(request):
+    if not at_base(request):
         return _to_base_host(request, next_url or "/")
     # Who is signed in goes on, but for those who can confirm by nothing else that it is them.
     if request.user.is_authenticated and not is_the_organizations(request.user):
@@ -64,7 +63,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_safe
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Where the identity provider sends people back to. Says on a page of its own why somebody is not signed in."""
-    if not _at_base_host(request):
+    if not at_base(request):
         raise Http404
     try:
         view = OAuth2CallbackView.adapter_view(OpenIDAdapter(request, provider_id))
@@ -102,12 +101,6 @@ def _on_to(request: HttpRequest, email: str, next_url: str | None) -> HttpRespon
     return answer
 
 
-def _at_base_host(request: HttpRequest) -> bool:
-    return bool(split_domain_port(request.get_host())[0] == settings.BASE_DOMAIN)
-
-
 def _to_base_host(request: HttpRequest, next_url: str) -> HttpResponseRedirect:
-    port = split_domain_port(request.get_host())[1]
-    base = f"{request.scheme}://{settings.BASE_DOMAIN}{':' + port if port else ''}"
     query = urlencode({"next": request.build_absolute_uri(next_url)})
-    return HttpResponseRedirect(f"{base}{request.path}?{query}")
+    return HttpResponseRedirect(f"{base_url(request, request.path)}?{query}")

@@ -566,6 +566,21 @@ BREAKAGES = (
         "tenants/test_standing.py::test_with_the_address_all_sessions_links_and_invitations_of_the_person_end",
     ),
     _breaks(
+        "Whoever changes a password, the other sessions end",
+        "accounts/services/passwords.py",
+        "    end_other_sessions(user, by=by, keep=keep)\n",
+        "",
+        "console/own/test_password.py::test_whoever_calls_for_it_the_other_sessions_end_and_the_person_is_told",
+    ),
+    _breaks(
+        "The first factor ends sessions by whatever way it comes",
+        "accounts/services/factors.py",
+        "        end_other_sessions(user, by=by, keep=keep)\n",
+        "        pass\n",
+        "accounts/test_second_factor.py"
+        "::test_by_whatever_way_the_first_factor_comes_it_ends_them_and_the_next_ends_none",
+    ),
+    _breaks(
         "The demo's people sign in nowhere but in the demo",
         "accounts/adapters/backends.py",
         "and (in_demo() or not user.is_demo)",

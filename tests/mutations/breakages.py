@@ -195,6 +195,20 @@ BREAKAGES = (
         _VERBS + "everybody_may_call_what_the_table_says_and_a_refused_call_changes_nothing",
     ),
     _breaks(
+        "A door that faces get stands in the wall of verbs",
+        "pyproject.toml",
+        '"portal.** -> tenants.slugs",',
+        '"portal.** -> tenants.slugs", "portal.** -> tenants.spares",',
+        _VERBS + "the_wall_has_the_doors_that_the_contract_of_imports_gives_to_faces",
+    ),
+    _breaks(
+        "No page writes rows past a verb",
+        "portal/console/customers/views.py",
+        "    path = kept(request.GET",
+        "    request.customer.save()\n    path = kept(request.GET",
+        "portal/test_faces.py::test_no_face_writes_to_the_database_past_a_verb",
+    ),
+    _breaks(
         "A verb acts on a mailbox of its own customer only",
         "mailboxes/services/passwords.py",
         "mailbox = find_mailbox(mailbox.pk)",
@@ -745,6 +759,13 @@ BREAKAGES = (
         "for blocks in paragraphs for block in blocks]",
         "for blocks in paragraphs[1:] for block in blocks]",
         "accounts/test_mails_as_html.py::test_it_says_word_for_word_what_the_text_says_and_in_its_direction",
+    ),
+    _breaks(
+        "Each part of the console is a place in the rail, or says why not",
+        "portal/console/frame/places.py",
+        '    Place(_("Team"), "team", "users", Right.VIEW_TEAM),\n',
+        "",
+        "console/frame/test_places.py::test_each_part_with_a_page_on_a_host_has_a_place_there_or_a_reason",
     ),
     _breaks(
         "The frame asks the database once where one may go",

@@ -26,9 +26,9 @@ def searched(request: HttpRequest) -> str:
     return " ".join(words[:SEARCH_WORDS])
 
 
-def page_of(request: HttpRequest, found: Any, key: str = "page") -> Page:
-    """The page that ?page= asks for, or what `key` is in the place of it where a page has a second list.
+def page_of(request: HttpRequest, found: Any, key: str = "") -> Page:
+    """The page that ?page= asks for, or ?page-<key>= where a page has a second list.
 
     Wrong numbers are the first page or the last.
     """
-    return Paginator(found, PAGE_LENGTH).get_page(request.GET.get(key))
+    return Paginator(found, PAGE_LENGTH).get_page(request.GET.get(f"page-{key}" if key else "page"))

@@ -62,7 +62,7 @@ class Desk:
 
 
 def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any]) -> HttpResponse:
-    """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?invited= count."""
+    """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?page-invited= count."""
     search = searched(request)
     sort = request.GET.get("sort", "name")
     page = page_of(request, services.members(desk.place, by=desk.user, search=search, sort=sort))

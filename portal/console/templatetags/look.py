@@ -5,12 +5,14 @@ from functools import cache
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 
@@ -21,7 +23,7 @@ register = template.Library()
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 RELATIVE_DAYS = 30  # from then on people think in dates
 TILES = 4  # colours of tiles
-OF_THE_OLD_LIST = ("page", "invited", "seen")  # in an address: what another search's list has not
+OF_ONE_LIST = ("page", "seen")  # so names in an address begin that say which part is shown, and how it was
 NOTICE_PICTURES = {
     "info": "info",
     "success": "circle-check",
@@ -57,11 +59,8 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
     up, down = key, f"-{key}"
     following = {up: down, down: up}.get(sort, first + key)
     order = {up: "ascending", down: "descending"}.get(sort, "")
-    query = context["request"].GET.copy()
-    query["sort"] = following
-    query.pop("page", None)
-    query.pop("seen", None)  # of the table that asks for itself again
-    return {"key": key, "label": label, "query": query.urlencode(), "order": order, "kind": kind}
+    query = urlencode([*_of_any_list(context["request"], but="sort"), ("sort", following)])
+    return {"key": key, "label": label, "query": query, "order": order, "kind": kind}
 
 
 @register.inclusion_tag("frame/search.html", takes_context=True)
@@ -71,7 +70,6 @@ def search(
     """The form that searches a list. It keeps what else the address asks for, such as the order, but begins at its
     first page. `show_all` is where the list is without a search; `note` stands beside `found` where the list is a table.
     """
-    asked = context["request"].GET
     return {
         "q": context["q"],
         "label": label,
@@ -79,29 +77,22 @@ def search(
         "show_all": show_all,
         "found": found,
         "note": note,
-        "kept": [(name, value) for name, value in asked.items() if name not in ("q", *OF_THE_OLD_LIST)],
+        "kept": _of_any_list(context["request"], but="q"),
     }
+
+
+def _of_any_list(request: HttpRequest, but: str) -> list[tuple[str, str]]:
+    """What an address asks for that holds for a list in another order, or of another search, too."""
+    asked = ((name, str(value)) for name, value in request.GET.items())
+    return [(name, value) for name, value in asked if name != but and not name.startswith(OF_ONE_LIST)]
 
 
 @register.simple_tag(takes_context=True)
 def to_page(context: dict[str, Any], number: int, key: str = "") -> str:
     """The address of another page of a list. With `key` it is that of a second one, below the heading with this id."""
     query = context["request"].GET.copy()
-    query[key or "page"] = str(number)
+    query[f"page-{key}" if key else "page"] = str(number)
     return f"?{query.urlencode()}{'#' if key else ''}{key}"
-
-
-@register.simple_tag
-def copy_button(key: object, name: str) -> SafeString:
-    """A small button beside the element `address-<key>`, which copies what stands there."""
-    return format_html(
-        '<button type="button" class="button quiet icon tiny reveal no-print" data-copy="#address-{}"'
-        ' aria-label="{}" title="{}">{}</button>',
-        key,
-        gettext("Copy the address of %(name)s") % {"name": name},
-        gettext("Copy"),
-        icon("copy"),
-    )
 
 
 @register.simple_block_tag(takes_context=True)

@@ -1,15 +1,12 @@
-"""What the console's templates need beyond Django's own tags."""
+"""How a mailbox, its address and its jobs look, wherever a page names them."""
 
-import re
 from datetime import datetime
 
 from django import template
-from django.template.defaultfilters import filesizeformat
 from django.utils.dateparse import parse_datetime
-from django.utils.formats import localize, number_format
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
@@ -29,9 +26,6 @@ JOB_LOOKS = {
     Job.State.WAITING: ("warn", "key-round"),
 }
 UNDER_WAY, PAUSED = ("info", "loader-circle"), ("warn", "hourglass")
-
-MINUTE, HOUR = 60, 3600  # seconds
-KIBIBYTE = 1024  # bytes, from which on a size is rounded
 
 
 @register.simple_tag
@@ -69,50 +63,23 @@ def address(mailbox: Mailbox, said: str = "") -> SafeString:
     )
 
 
-@register.filter
-def stressing(sentence: str, number: int) -> SafeString:
-    """The sentence with its number set as a figure, wherever the language puts it."""
-    shown = conditional_escape(sentence)
-    figure = rf"(?<!\d)(?<!\d[.,\s]){re.escape(localize(number))}(?![.,\s]?\d)"
-    return SafeString(re.sub(figure, r"<b>\g<0></b>", shown, count=1))
-
-
-@register.filter
-def percent(number: int) -> str:
-    """As the language writes it."""
-    return gettext("%(percent)d%%") % {"percent": number}
-
-
-@register.filter
-def exact_size(octets: int) -> str:
-    """As people say it, with the number of bytes where that is another one."""
-    exact = ngettext("%(bytes)s byte", "%(bytes)s bytes", octets) % {"bytes": number_format(octets)}
-    if octets < KIBIBYTE:
-        return exact
-    return gettext("%(size)s (%(bytes)s)") % {"size": filesizeformat(octets), "bytes": exact}
+@register.simple_tag
+def copy_button(key: object, name: str) -> SafeString:
+    """A small button beside the element `address-<key>`, which copies what stands there."""
+    return format_html(
+        '<button type="button" class="button quiet icon tiny reveal no-print" data-copy="#address-{}"'
+        ' aria-label="{}" title="{}">{}</button>',
+        key,
+        gettext("Copy the address of %(name)s") % {"name": name},
+        gettext("Copy"),
+        icon("copy"),
+    )
 
 
 @register.filter
 def progress(job: Job) -> services.Progress:
     """How a job gets on."""
     return services.progress(job)
-
-
-@register.filter
-def time_left(seconds: int) -> str:
-    """An estimate as people say it: the longer, the less exact."""
-    if seconds < MINUTE:
-        count = max(seconds, 1)
-        return ngettext("about %(count)d second left", "about %(count)d seconds left", count) % {
-            "count": count
-        }
-    if seconds < 2 * HOUR:
-        count = round(seconds / MINUTE)
-        return ngettext("about %(count)d minute left", "about %(count)d minutes left", count) % {
-            "count": count
-        }
-    count = round(seconds / HOUR)
-    return ngettext("about %(count)d hour left", "about %(count)d hours left", count) % {"count": count}
 
 
 @register.filter

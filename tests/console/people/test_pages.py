@@ -148,7 +148,12 @@ def test_the_invited_have_pages_too(cast, team, northwind):
     assert len(invited(first)) == 50
     assert len(invited(follows(first, "Next"))) == 1
     (onward,) = read(first).xpath("//nav[@aria-label='Pages of invitations']//a/@href")
-    assert onward == "?sort=email&page=1&invited=2#invited"
+    assert onward == "?sort=email&page=1&page-invited=2#invited"
+    second = client.get(TEAM, {"sort": "email", "page": 2, "page-invited": 2})
+    sorting = read(second).xpath("//th/a[@id='by-last_login']/@href")
+    assert sorting == ["?sort=last_login"]  # in another order, and for another search, lists begin anew
+    searched = read(second).xpath("//form[@role='search']//input[@type='hidden']")
+    assert [(one.get("name"), one.get("value")) for one in searched] == [("sort", "email")]
     assert invited(client.get(TEAM, {"q": "i07"})) == ["i07@northwind.example"]
 
 

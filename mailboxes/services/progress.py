@@ -41,8 +41,8 @@ TROUBLES: dict[str, tuple[Any, Any]] = {
     "unreadable": (
         gettext_lazy("Some messages can't be read: their files are missing or were altered."),
         gettext_lazy(
-            "Everything else is done. Restore these files from a backup (“manage.py check_store” names them), then try "
-            "again. Until then they stay as they are, under the earlier key."
+            "Everything else is done. Ask the platform's staff to run “manage.py check_store”, which names the files, and "
+            "to restore them from a backup, then try again. Until then they stay as they are, under the earlier key."
         ),
     ),
     "no-lock": (

@@ -77,6 +77,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "jobs": jobs,
         "tab": _tab(request, deleting, jobs),
         "deleting": deleting,
+        "damage_told": shown is not None and _tells_the_damage(shown, activity),
         "long_suspension": _suspended_for_long(mailbox),
         "refusals": services.refusals_of(request.customer, mailbox, by=request.user),
         "may_edit": Right.EDIT_MAILBOX in request.rights and not deleting,
@@ -132,6 +133,11 @@ def _worth_showing(jobs: list[Job]) -> Job | None:
     if jobs and (jobs[0].is_live or jobs[0].state == Job.State.FAILED):
         return jobs[0]
     return None
+
+
+def _tells_the_damage(job: Job, activity: services.Activity) -> bool:
+    """Whether the job that is shown stopped at all the messages that can't be read: then it says so, and what to do."""
+    return job.error == "unreadable" and activity.damaged <= job.total - job.done
 
 
 def _suspended_for_long(mailbox: Mailbox) -> bool:

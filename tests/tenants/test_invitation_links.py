@@ -15,6 +15,7 @@ from tenants import errors, services
 from tenants.access import customers_of
 from tenants.models import AuditEvent, Customer, Invitation
 from tests.cast import PASSWORD
+from tests.pages import follows
 from tests.tenants.kit import path_of, text
 
 NEW = "newcomer@northwind.example"
@@ -329,6 +330,19 @@ def test_unknown_links_are_not_found(db, visitor, path):
     answer = visitor.get(path)
     assert answer.status_code == 404
     assert "There is no such invitation" in text(answer)
+    assert follows(answer, "Sign in").status_code == 200
+
+
+def test_a_link_that_leads_nowhere_leads_back_to_the_console_who_is_signed_in(cast, invite, client_for):
+    client = client_for(cast.auditor, host=None)
+    invitation, path = invite()
+    age(invitation, days=8)
+    for link, status, said in ((path, 410, "has expired"), ("/invitations/x/", 404, "no such invitation")):
+        answer = client.get(link, follow=True)
+        assert (answer.status_code, said in text(answer)) == (status, True)
+        assert "Mail comes in." not in text(answer), "the wall is for who comes in"
+        assert "Sign in" not in text(answer)
+        assert follows(answer, "To the start page").status_code in (200, 302)
 
 
 def test_invitations_are_on_the_base_host_only(cast, invite, client_for):

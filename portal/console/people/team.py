@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.errors import Refusal
+from accounts.second_factor import has_second_factor
 from portal.console.frame import refusals
 from portal.console.people import members
 from portal.console.people.members import Desk
@@ -24,6 +25,7 @@ def team(request: HttpRequest) -> HttpResponse:
         "providers": _mine(request),
         "may_set_security": Right.SET_SECURITY in rights_of(request.user, desk.provider),
         "security_url": desk.url("security"),
+        "own_second_factor": has_second_factor(desk.user),
     }
     return members.index(request, desk, "people/team.html", more)
 

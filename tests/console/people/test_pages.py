@@ -229,7 +229,7 @@ def test_an_administrator_invites_into_the_own_customer(cast, client_for, acme, 
         ({"reach": ""}, "reach"),
         ({"reach": "some"}, "customers"),
         ({"reach": "some", "customers": ["not-a-customer"]}, "customers"),
-        ({"reach": "some", "role": "owner"}, "reach"),
+        ({"reach": "some", "role": "owner"}, "role"),
     ],
 )
 def test_what_can_not_be_is_said_beside_its_field(cast, team, mailoutbox, form, field):
@@ -356,12 +356,24 @@ def test_the_last_owner_is_told_why_they_stay(cast, team):
 
 
 # --- The security policy ---
+def test_an_owner_without_a_second_factor_is_led_to_one_before_requiring_it(cast, team):
+    page = team(cast.owner).get(TEAM)
+    assert "You have no second factor yourself" in text(page)
+    assert REQUIRE not in [text_of(button) for button in read(page).iter("button")]
+    assert "Second factor" in text(follows(page, "Set up a second factor"))
+
+
 def test_an_owner_with_a_second_factor_requires_it_of_everybody(cast, team):
+    factor = Authenticator.objects.create(user=cast.owner, type=Authenticator.Type.TOTP, data={})
     client = team(cast.owner)
-    presses(client.get(TEAM), REQUIRE)
+    page = client.get(TEAM)
+    assert "You have no second factor yourself" not in text(page)
+    factor.delete()  # while the page stands open
+    presses(page, REQUIRE)
     assert "You have no second factor yourself" in text(client.get(TEAM))
     assert not provider("northwind").require_second_factor
     Authenticator.objects.create(user=cast.owner, type=Authenticator.Type.TOTP, data={})
+    client = team(cast.owner)
     assert presses(client.get(TEAM), REQUIRE)["Location"] == TEAM
     assert provider("northwind").require_second_factor
     assert "were changed: a second factor is required." in text(client.get("/activity/"))

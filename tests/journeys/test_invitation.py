@@ -25,8 +25,19 @@ def test_customers_are_there_for_choosing_once_it_is_only_some_and_a_refusal_lea
             page.click("main form button[type=submit]")
         visitor.sees("Choose at least one customer.")
         assert page.evaluate("document.activeElement.name") == "customers"
+        page.check("[name=role][value=owner]")
+        assert page.locator("[name=reach][value=some]").is_visible(), (
+            "what is chosen does not go out of sight"
+        )
+        with page.expect_navigation():
+            page.click("main form button[type=submit]")
+        visitor.sees("An owner is responsible for all customers.")
+        assert page.evaluate("document.activeElement.name") == "role"
+        page.check("[name=role][value=operator]")
         page.check("[name=reach][value=all]")
         assert not box.is_visible()
+        page.check("[name=role][value=owner]")
+        assert not page.locator("[name=reach][value=some]").is_visible(), "no limit is offered for an owner"
 
     visit(invites, java_script_enabled=False)
 

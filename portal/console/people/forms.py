@@ -54,7 +54,7 @@ class RoleForm(forms.Form):
         data = super().clean() or {}
         if data.get("reach") == SOME:
             if data.get("role") == Membership.Role.OWNER:
-                self.add_error("reach", _("An owner is responsible for all customers. Choose another role."))
+                self.add_error("role", _("An owner is responsible for all customers. Choose another role."))
             elif not data.get("customers") and "customers" not in self.errors:
                 self.add_error("customers", _("Choose at least one customer."))
         return data

@@ -23,6 +23,7 @@ from portal.languages.catalogs import ROOT
 from tests.cast import PASSWORD
 from tests.journeys import stage as names
 from tests.journeys import tour
+from tests.journeys.refusing import Refusing
 
 DESK, PHONE = {"width": 1280, "height": 720}, {"width": 360, "height": 740}
 ENGLISH, *OTHERS = [code for code, name in settings.LANGUAGES]
@@ -90,6 +91,11 @@ ELSEWHERE = {
     "rosetta/file-list.html": "Rosetta's page",
     "frame/administration.html": "of both",
     "socialaccount/onward.html": "leads on at once; looked at in test_identity_provider.py",
+}
+# What is refused of a form there is told on another page.
+ANSWERED_BY = {
+    "mailboxes/new_password.html": "mailboxes/new_confirm.html",
+    "mailboxes/reset_password.html": "mailboxes/reset_confirm.html",
 }
 SHOWN = Path(os.environ["GATEHOUSE_STATE_DIR"]) / "shown"  # all processes of a run share it
 
@@ -230,6 +236,8 @@ def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, sta
 
         tour.PARTS[name](visitor, stage, stage.company(), look)
 
+    refusing = Refusing()
+    template_rendered.connect(refusing)
     with standing() as templates:
         visit(
             lambda visitor: at_the_desk(visitor, templates),
@@ -237,10 +245,13 @@ def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, sta
             locale=ENGLISH,
             reduced_motion="reduce",
         )
+    template_rendered.disconnect(refusing)
     for language in others:
         visit(lambda visitor, code=language: on_the_phone(visitor, code), viewport=PHONE, locale=language)
     assert found == [], "\n".join(map(str, found))
     assert too_wide == []
+    silent = {(page, form) for page, form in refusing.silent if page not in ANSWERED_BY}
+    assert silent == set(), "forms whose refusal as a whole nobody would see"
     assert {language: untranslated(language, texts) for language in others} == {
         language: {} for language in others
     }

@@ -809,6 +809,20 @@ BREAKAGES = (
         '<button class="button danger push" type="submit" formaction="{{ remove }}">{% translate "Remove…" %}</button>',
         "console/frame/test_dialogs.py::test_no_red_button_acts_before_it_has_asked",
     ),
+    _breaks(
+        "The way to the list begins at its customer",
+        "portal/console/templates/mailboxes/list.html",
+        '  {% crumb customer.name "mailboxes:list" %}\n',
+        "",
+        "console/frame/test_frame.py::test_the_way_to_a_page_is_shown_and_all_its_steps_but_the_last_lead_there",
+    ),
+    _breaks(
+        "What is refused of a form as a whole is seen",
+        "portal/console/templates/people/invite.html",
+        '{% include "frame/form_errors.html" with errors=form.non_field_errors %}',
+        '{% if nothing %}{% include "frame/form_errors.html" with errors=form.non_field_errors %}{% endif %}',
+        "journeys/test_every_page.py::test_every_page_is_accessible_fits_a_phone_and_is_in_the_language[people]",
+    ),
     # --- How people see ---
     _breaks(
         "Who goes by keyboard sees where they are",

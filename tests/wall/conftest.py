@@ -21,7 +21,9 @@ def _stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Scene]:
 def scene(_stage: Scene, settings: Any) -> Iterator[Scene]:
     """Everybody and everything, untouched by the test before. Quick: there is no garbage to look for and no log."""
     settings.USERSESSIONS_TRACK_ACTIVITY = False  # a write for each request
-    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 3600  # they signed in before the first test, on a slow machine long ago
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = (
+        3600  # they signed in before the first test, on a slow machine long ago
+    )
     settings.CACHES = settings.CACHES | {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     }

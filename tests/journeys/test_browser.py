@@ -171,6 +171,14 @@ STATES = """() => {
   };
 }"""
 
+# How wide the tip is that is seen above a time when it has the focus, beside the time or over it.
+TIP = """(time) => {
+  time.focus();
+  const {left, right, top} = time.getBoundingClientRect();
+  const seen = (x) => document.elementFromPoint(x, top - 12) === time;
+  return Array.from({length: 400}, (_, i) => left - 200 + i).filter(seen).length;
+}"""
+
 
 @pytest.fixture
 def in_trouble(acme, cast, make_mailbox, fill):
@@ -191,10 +199,16 @@ def test_neither_a_long_name_nor_trouble_pushes_a_column_out_of_sight_and_all_of
         page = visitor.page
         visitor.signs_in(cast.admin.email, PASSWORD)
         page.goto(visitor.url("/mailboxes/", "acme"))
+        times = []
         for width in (1320, 1280, 1190, 1160, 768, 360):
             page.set_viewport_size({"width": width, "height": 740})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(STATES) == {"out": 0, "over": False, "table": True, "all": 6}, width
+            for time in page.locator("tbody time:visible").all():
+                assert time.evaluate(TIP) > time.bounding_box()["width"] + 50
+                times.append(width)
+        assert {360, 1320} <= set(times)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, "nor does the tip make it wider"
 
     visit(story, locale="de")
 

@@ -86,10 +86,10 @@ ELSEWHERE = {
     "busy.html": "no link leads there; built as 404.html",
     "refused.html": "no link leads there; built as 404.html",
     "signin/two_sessions.html": "no link leads there; built as 404.html",
-    "admin/base_site.html": "Django's administration",
+    "admin/base_site.html": "the frame of Django's administration",
     "rosetta/base.html": "Rosetta's frame",
     "rosetta/file-list.html": "Rosetta's page",
-    "frame/administration.html": "of both",
+    "rosetta/form.html": "Rosetta's page",
     "socialaccount/onward.html": "leads on at once; looked at in test_identity_provider.py",
 }
 # What is refused of a form there is told on another page.

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
+from lxml import html
 
 from portal.languages.catalogs import compile_catalogs
 from tests.console.kit import Page, Visit
+from tests.pages import follows, presses
+from tests.tenants.kit import text as text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = "/rosetta/files/project/"
@@ -50,11 +53,54 @@ def test_what_libraries_draw_has_our_look_and_the_readers_language(
 ):
     page = client_for(cast.staff, None).get(path, headers={"accept-language": language}).content.decode()
     assert re.search(rf'<html lang="{language}"\s+dir="{direction}"', page)
-    for file in ("tokens.css", "admin.css", "icons.svg#mark"):
+    for file in ("gatehouse.css", "icons.svg#mark"):
         assert f"/static/portal/{file}" in page
-    assert page.index("portal/admin.css") > page.index("admin/css/base.css"), (
-        "ours counts where both say something"
-    )
+    if "admin/css/base.css" in page:
+        assert page.index("portal/admin.css") > page.index("admin/css/base.css"), (
+            "ours counts where both say something"
+        )
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/accounts/user/", FILES, f"{FILES}de/0/"])
+def test_what_libraries_draw_is_as_light_or_dark_as_the_reader_chose(client_for, cast, locale, path):
+    browser = client_for(cast.staff, None)
+    assert "data-theme" not in browser.get(path).content.decode()
+    for theme in ("light", "dark"):
+        cast.staff.theme = theme
+        cast.staff.save()
+        page = browser.get(path).content.decode()
+        assert re.search(rf'<html [^>]*data-theme="{theme}"', page)
+        assert "theme-toggle" not in page and "theme.js" not in page, "there is one choice for all pages"
+
+
+@pytest.mark.parametrize("path", [FILES, f"{FILES}de/0/"])
+def test_who_translates_finds_the_way_out(client_for, cast, translator, locale, path):
+    """To the settings, the console and, for staff, the administration; and the other way from there."""
+    for person in (cast.staff, translator):
+        page = client_for(person, None).get(path)
+        assert re.search(r"<title>[^<]*\S\s+· Gatehouse</title>", page.content.decode())
+        assert "Appearance" in text_of(follows(page, "Settings"))
+        assert follows(page, "All customers").status_code == 200
+        assert ("Gatehouse administration" in text_of(page)) == person.is_staff
+        assert presses(page, "Sign out")["Location"] == "/accounts/login/"
+    browser = client_for(cast.staff, None)
+    assert "Site administration" in text_of(follows(browser.get(path), "Gatehouse administration"))
+    for place in ("/admin/", "/admin/accounts/user/"):
+        assert "Deutsch" in text_of(follows(browser.get(place), "Translations"))
+
+
+def test_nobody_reads_where_the_server_keeps_its_files(client_for, translator, locale):
+    for path in (FILES, f"{FILES}de/0/"):
+        page = client_for(translator, None).get(path).content.decode()
+        assert str(locale.parent) not in page and "django.po" not in page
+        assert locale.parent.name not in page.lower()
+
+
+def test_each_text_says_what_is_ticked_beside_it(client_for, translator, locale):
+    page = html.fromstring(client_for(translator, None).get(f"{FILES}de/0/").content)
+    boxes = page.xpath("//input[@type='checkbox']")
+    assert len(boxes) == 25
+    assert {" ".join(box.getparent().text_content().split()) for box in boxes} == {"Needs revision (fuzzy)"}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ NAMED = re.compile(r'{%-? *(include|extends) "([^"]+)"')
 WRITTEN_ONCE = {
     r'class="notice\b': ["frame/notice.html"],
     r'class="empty\b': ["frame/nothing.html"],
-    r'class="crumbs"': ["base.html"],
+    r'class="crumbs"': ["admin/base_site.html", "base.html"],
     r'"chevron-right"': [],
 }
 DJANGOS = ("django/", "admin/")  # which the administration's template also takes from

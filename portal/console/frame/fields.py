@@ -17,7 +17,9 @@ SELECTED = mark_safe(" selected")  # a word of ours
 
 
 class BoundField(forms.BoundField):
-    """After a refusal a page opens at the first field that is wrong, whatever it begins with otherwise."""
+    """After a refusal a page opens at the first field that is wrong, whatever it begins with otherwise. What is too long
+    is refused in words: browsers would cut it without a word, and nobody sees where in a long name or a password.
+    """
 
     @property
     def opens_the_page(self) -> bool:
@@ -26,7 +28,7 @@ class BoundField(forms.BoundField):
         return self.name == next((one.name for one in self.form.visible_fields() if one.name in wrong), None)
 
     def build_widget_attrs(self, attrs: Any, widget: Any = None) -> dict[str, Any]:
-        attrs = super().build_widget_attrs(attrs, widget)
+        attrs = {**super().build_widget_attrs(attrs, widget), "maxlength": False}
         return {**attrs, "autofocus": self.opens_the_page} if self.form.errors else attrs
 
     @cached_property

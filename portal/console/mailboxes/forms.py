@@ -110,9 +110,8 @@ class ConfirmForm(UnderstoodForm):
 
     def ask_again(self, refusal: Refusal) -> None:
         """Show what is refused, and the field that it is about, if that one travelled hidden."""
-        if asked := MailboxForm.base_fields.get(refusal.field):
-            attrs = {"maxlength": asked.max_length, "autocomplete": "off"}  # type: ignore[attr-defined]  # a CharField, by the class above
-            self.fields[refusal.field].widget = forms.TextInput(attrs=attrs)
+        if refusal.field in MailboxForm.base_fields:
+            self.fields[refusal.field].widget = forms.TextInput(attrs={"autocomplete": "off"})
         refusals.show(self, refusal)
 
 

@@ -4,7 +4,8 @@ pages (tests/journeys/test_every_page.py).
 
 import pytest
 
-from tests.pages import presses, read
+from accounts.models import User
+from tests.pages import presses, read, text_of
 
 TEAM = "/team/invite/"
 
@@ -14,7 +15,7 @@ TEAM = "/team/invite/"
     [
         ({}, "email"),
         ({"role": "owner", "reach": "some"}, "email"),
-        ({"email": "nora@northwind.example", "role": "owner", "reach": "some"}, "reach"),
+        ({"email": "nora@northwind.example", "role": "owner", "reach": "some"}, "role"),
         ({"email": "nora@northwind.example", "role": "operator", "reach": "some"}, "customers"),
     ],
 )
@@ -22,6 +23,29 @@ def test_a_refused_form_opens_at_its_first_wrong_field(cast, client_for, acme, t
     begun = client_for(cast.owner, host=None).get(TEAM)
     assert _opens_at(begun) == ["email"]
     assert _opens_at(presses(begun, "Send the invitation", **typed)) == [wrong]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ar"])
+@pytest.mark.parametrize(
+    ("host", "path", "button", "field", "most"),
+    [
+        ("acme", "/mailboxes/new/", "OK", "name", 100),
+        ("acme", "/mailboxes/new/", "OK", "description", 500),
+        (None, "/settings/", "OK", "name", 100),
+    ],
+)
+def test_what_is_too_long_is_refused_in_words_and_stays_whole(
+    cast, client_for, language, host, path, button, field, most
+):
+    client = client_for(cast.admin, host=host)
+    page = client.get(path)
+    assert not read(page).xpath("//form[@method='post']//input[@type='text']/@maxlength")
+    User.objects.filter(pk=cast.admin.pk).update(language=language)
+    refused = read(presses(page, button, **{"name": "A name"} | {field: "x" * (most + 1)}))
+    (told,) = refused.xpath(f"//ul[@id='id_{field}_error']")
+    assert str(most) in text_of(told) and str(most + 1) in text_of(told)
+    assert language == "en" or "Ensure" not in text_of(told)
+    assert refused.xpath(f"//*[@name='{field}']/@value") == ["x" * (most + 1)]
 
 
 def _opens_at(answer):

@@ -10,11 +10,14 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import Error
 
+from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Job, Message
 from mailboxes.services import refusals
+from mailboxes.work.slices import work_slice
 from tests.cast import PASSWORD
 from tests.gateway.kit import SECONDS, without_trace
+from tests.journeys.test_looks import CUT
 
 MAIL = (
     b"Subject: Invoice 4711\r\nFrom: lena@acme.example\r\n\r\nByte for byte: \xff \x00 and a long "
@@ -190,6 +193,18 @@ def in_trouble(acme, cast, make_mailbox, fill):
     with tenant_context(acme):
         Job.objects.update(state="failed", error="store-full")
         Message.objects.filter(mailbox=made.mailbox).update(damaged_at=timezone.now(), damage="missing")
+    return made.mailbox.pk
+
+
+@pytest.fixture
+def deleted(acme, make_mailbox):
+    mailbox = make_mailbox("Gone").mailbox
+    pk = mailbox.pk
+    services.suspend_mailbox(acme, mailbox, by=SYSTEM)
+    job = services.start_deletion(acme, mailbox, by=SYSTEM)
+    while work_slice(acme, job.pk):
+        pass
+    return pk
 
 
 def test_neither_a_long_name_nor_trouble_pushes_a_column_out_of_sight_and_all_of_it_is_seen(
@@ -211,6 +226,24 @@ def test_neither_a_long_name_nor_trouble_pushes_a_column_out_of_sight_and_all_of
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, "nor does the tip make it wider"
 
     visit(story, locale="de")
+
+
+def test_with_letters_of_twice_their_size_a_phone_shows_all_of_a_page(visit, cast, in_trouble, deleted):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        sizes = {"fontSizes": {"standard": 32, "fixed": 26}}
+        visitor.context.new_cdp_session(page).send("Page.setFontSizes", sizes)
+        job = f"/mailboxes/{in_trouble}/?tab=jobs"
+        for path in ("/mailboxes/", job, f"/mailboxes/deleted/{deleted}/", "/settings/", "/people/"):
+            page.goto(visitor.url(path, "acme"))
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+            assert page.evaluate(CUT) == [], path
+            cells = "() => [...document.querySelectorAll('tbody :is(td, th)')]"
+            cut = f"{cells}.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.outerHTML)"
+            assert page.evaluate(cut) == [], path
+
+    visit(story, locale="de", viewport={"width": 360, "height": 740})
 
 
 def test_nothing_moves_on_the_sign_in_page_when_its_scripts_come_late(visit, database):

@@ -144,3 +144,5 @@ def _letters_grow(visitor):
         assert page.evaluate(STYLE, ["body", "fontSize"]) == f"{float(before.removesuffix('px')) * 2:g}px"
         assert page.evaluate("document.documentElement.scrollWidth") <= DESK["width"]
         assert page.evaluate(CUT) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

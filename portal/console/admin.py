@@ -9,11 +9,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminEmailInputWidget, RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import ManyToManyField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +26,7 @@ from accounts.names import validate_name
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
 from tenants import identity, services, slugs
+from tenants.activity import details, sentence
 from tenants.models import (
     SPELLED_NOW,
     AuditEvent,
@@ -62,6 +65,13 @@ class ThroughServices(admin.ModelAdmin):
     ) -> HttpResponse:
         return self._or_refusal(request, super().changelist_view, extra_context)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """The choice alone: what Django puts beside it leads away from a form that is half filled in."""
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
     def _or_refusal(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any
     ) -> HttpResponse:
@@ -83,6 +93,17 @@ class ReadOnly(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def in_words(field: str, label: Any) -> Callable[[Any], Any]:
+    """A column that says yes or no, where Django has a green or red sign."""
+
+    @admin.display(description=label, ordering=field)
+    def said(obj: Any) -> Any:
+        return _("yes") if getattr(obj, field) else _("no")
+
+    said.__name__ = field
+    return said
 
 
 class SlugForm(forms.ModelForm):
@@ -117,6 +138,7 @@ class ProviderForm(SlugForm):
     owner_email = forms.EmailField(
         label=_("E-mail address of the first owner"),
         required=False,
+        widget=AdminEmailInputWidget,  # as wide as the others
         help_text=_("An invitation is sent there. Whoever accepts it decides who else comes."),
     )
 
@@ -209,7 +231,7 @@ class CustomerAdmin(PlacedAdmin):
 
 @admin.register(Domain)
 class DomainAdmin(ReadOnly):
-    list_display = ("domain", "tenant", "is_primary")
+    list_display = ("domain", "tenant", in_words("is_primary", _("Primary")))
     list_select_related = ("tenant",)
     search_fields = ("domain",)
 
@@ -249,10 +271,16 @@ class PersonAdmin(ThroughServices):
 
     form = PersonForm
     ordering = ["email"]
-    list_display = ["email", "name", "is_staff", "is_active", "last_login"]
+    list_display = [
+        "email",
+        "name",
+        in_words("is_staff", _("Platform staff")),
+        in_words("is_active", _("Active")),
+        "last_login",
+    ]
     list_filter = ["is_staff", "is_active"]
     search_fields = ["email", "name"]
-    filter_horizontal = ["groups"]
+    formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
     readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["email", "name", "language", "time_zone", "theme"]}),
@@ -355,7 +383,7 @@ class MembershipAdmin(ThroughServices):
 class IdentityProviderAdmin(ThroughServices, ReadOnly):
     """Staff may switch one off, when a domain is in dispute; everything else is the provider's own affair."""
 
-    list_display = ("provider", "kind", "email_domains", "active")
+    list_display = ("provider", "kind", "email_domains", in_words("active", _("Active")))
     list_select_related = ("provider",)
     fields = ("provider", "kind", "email_domains", "active")
     readonly_fields = ("provider", "kind", "email_domains")
@@ -386,27 +414,41 @@ class DirectoryEntryAdmin(ReadOnly):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly):
-    list_display = ("at", "actor_email", "action", "target_name", "origin")
+    list_display = ("at", "actor_email", "told", "action", "origin")
     search_fields = ("actor_email", "action_now", "target_name")
     date_hierarchy = "at"
-    fields = (
-        "person",
-        "actor_email",
-        "actor_side",
-        "origin",
-        "action",
-        "provider",
-        "customer_id",
-        "target_type",
-        "target_id",
-        "target_name",
-        "data",
+    fieldsets = (
+        (None, {"fields": ("told", "facts", "at", "actor_email", "actor_side", "origin")}),
+        (
+            _("As recorded"),
+            {
+                "fields": (
+                    "action",
+                    "person",
+                    "provider",
+                    "customer_id",
+                    "target_type",
+                    "target_id",
+                    "target_name",
+                    "data",
+                )
+            },
+        ),
     )
-    readonly_fields = ("person", "provider")
+    readonly_fields = ("told", "facts", "at", "person", "provider")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         """With the action as it is spelled today, which is what the list shows, to search by."""
         return super().get_queryset(request).annotate(action_now=SPELLED_NOW)
+
+    @admin.display(description=_("What happened"))
+    def told(self, event: AuditEvent) -> str:
+        return sentence(event)
+
+    @admin.display(description=_("Details"))
+    def facts(self, event: AuditEvent) -> str:
+        facts = format_html_join("", "<li>{}</li>", ([detail.line()] for detail in details(event)))
+        return format_html("<ul>{}</ul>", facts) if facts else str(self.get_empty_value_display())
 
     # The administration writes whole numbers as amounts; these two are to be copied.
     @admin.display(description=_("person's id"))

@@ -11,7 +11,7 @@ from tenants.activity.reading import (
     read_all,
     search,
 )
-from tenants.activity.words import Kind
+from tenants.activity.words import Kind, details, sentence
 
 __all__ = [
     "PAGE_LENGTH",
@@ -21,7 +21,9 @@ __all__ = [
     "Trail",
     "activity_at",
     "activity_for",
+    "details",
     "read",
     "read_all",
     "search",
+    "sentence",
 ]

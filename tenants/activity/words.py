@@ -335,11 +335,14 @@ class Detail:
     @property
     def plain(self) -> str:
         """As a file has it: numbers and times are for programs."""
-        value = shown(self.key, self.now, plain=True)
+        return self.line(plain=True)
+
+    def line(self, *, plain: bool = False) -> str:
+        value = shown(self.key, self.now, plain=plain)
         if not self.is_change:
             return _labelled(self.key, value)
         change = gettext("%(field)s: %(before)s before, %(after)s after")
-        before = shown(self.key, self.earlier, plain=True)
+        before = shown(self.key, self.earlier, plain=plain)
         return change % {"field": self.label, "before": before, "after": value}
 
 

@@ -5,8 +5,10 @@ import uuid
 import pytest
 from allauth.socialaccount.models import SocialApp
 from django.contrib.admin.models import LogEntry
+from lxml import html
 
 from accounts.actors import SYSTEM
+from accounts.models import User
 from tenants import directory, services
 from tenants.models import (
     AuditEvent,
@@ -349,6 +351,52 @@ def test_nobody_deletes_a_customer_or_provider_here(admin, acme, model):
 @pytest.mark.parametrize("model", ["customer", "provider", "membership", "auditevent"])
 def test_the_lists_can_be_searched(admin, cast, model):
     assert admin.get(f"/admin/tenants/{model}/", {"q": "acme"}).status_code == 200
+
+
+def test_the_trail_is_told_in_words_beside_what_was_recorded(admin, cast, acme):
+    services.edit_customer(acme, name="Acme Ltd", allowed_networks=[], mailbox_quota_octets=2**30, by=SYSTEM)
+    event = last_event()
+    listed = text(admin.get("/admin/tenants/auditevent/"))
+    assert "The settings of the customer “Acme Ltd” were changed." in listed
+    assert "customer.changed" in listed
+    told = text(admin.get(f"/admin/tenants/auditevent/{event.pk}/change/"))
+    for fact in ("Name: Acme Ltd", "Limit for each mailbox: 1.0 GB"):
+        assert f"<li>{fact}</li>" in told.replace("\xa0", " ")
+    assert "customer.changed" in told
+
+
+def test_lists_count_and_say_yes_or_no_in_words(admin, cast):
+    page = admin.get("/admin/accounts/user/")
+    assert f"Entries: {User.objects.count()}" in text(page)
+    (row,) = html.fromstring(page.content).xpath(f"//tr[contains(., '{cast.owner.email}')]")
+    assert [
+        row.xpath(f"string(.//*[contains(@class, 'field-{name}')])") for name in ("is_staff", "is_active")
+    ] == [
+        "no",
+        "yes",
+    ]
+    assert not row.xpath(".//img")
+
+
+@pytest.mark.parametrize("page", ["customer/add/", "membership/add/"])
+def test_beside_a_choice_stands_nothing_that_leads_away_from_the_form(admin, page):
+    form = html.fromstring(admin.get(f"/admin/tenants/{page}").content)
+    assert form.xpath("//select[@name='provider']")
+    assert not form.xpath("//*[contains(@class, 'related-widget-wrapper')]")
+
+
+def test_all_fields_for_a_line_of_text_are_as_wide(admin):
+    form = html.fromstring(admin.get("/admin/tenants/provider/add/").content)
+    fields = form.xpath("//main//input[@type='text' or @type='email']")
+    assert {field.get("class") for field in fields} == {"vTextField"} and len(fields) == 3
+
+
+def test_groups_are_boxes_to_tick_in_the_readers_language(admin, cast):
+    cast.staff.language = "ar"
+    cast.staff.save()
+    page = admin.get(f"/admin/accounts/user/{cast.viewer.pk}/change/")
+    assert html.fromstring(page.content).xpath("//input[@type='checkbox'][@name='groups']")
+    assert "SelectFilter2" not in page.content.decode(), "its words are English in some languages"
 
 
 def test_an_audit_event_can_be_read_but_not_changed(admin, acme):

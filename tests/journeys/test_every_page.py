@@ -164,6 +164,24 @@ def fitting(page, language, too_wide):
     return look
 
 
+# What browsers would refuse or cut in words of their own, in their own language, if in any. A code is as long as it is.
+UNASKED = """() => [...document.querySelectorAll("main form[method=post]")]
+  .flatMap((form) => [...form.elements].filter((one) =>
+    (one.willValidate && !one.matches("button, fieldset, [type=hidden]") && !form.noValidate)
+    || (one.hasAttribute("maxlength") && one.autocomplete !== "one-time-code")))
+  .map((one) => one.name)"""
+
+
+def left_to_the_server(page, unasked):
+    """Notes the fields of ours that the browser would refuse itself: the server says it beside the field."""
+
+    def look(step):
+        if "/admin/" not in page.url:
+            unasked.extend((step, name) for name in page.evaluate(UNASKED))
+
+    return look
+
+
 def worded(page, language, texts):
     """Notes the texts of a page, and where they were seen last."""
 
@@ -208,16 +226,17 @@ def _open(page):
 def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, stage, name):
     others = WALKED[name]
     texts = {language: {} for language in (ENGLISH, *others)}
-    found, too_wide, shown = [], [], set()
+    found, too_wide, unasked, shown = [], [], [], set()
 
     def at_the_desk(visitor, templates):
         page = visitor.page
         read, seen = worded(page, ENGLISH, texts[ENGLISH]), accessible(page, found)
-        held = fitting(page, ENGLISH, too_wide)
+        held, left = fitting(page, ENGLISH, too_wide), left_to_the_server(page, unasked)
 
         def look(step):
             shown.update(templates)
             read(step)
+            left(step)
             _open(page)
             seen(step)
             page.set_viewport_size(PHONE)
@@ -251,6 +270,7 @@ def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, sta
         visit(lambda visitor, code=language: on_the_phone(visitor, code), viewport=PHONE, locale=language)
     assert found == [], "\n".join(map(str, found))
     assert too_wide == []
+    assert unasked == []
     silent = {(page, form) for page, form in refusing.silent if page not in ANSWERED_BY}
     assert silent == set(), "forms whose refusal as a whole nobody would see"
     assert {language: untranslated(language, texts) for language in others} == {

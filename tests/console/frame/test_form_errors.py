@@ -48,5 +48,36 @@ def test_what_is_too_long_is_refused_in_words_and_stays_whole(
     assert refused.xpath(f"//*[@name='{field}']/@value") == ["x" * (most + 1)]
 
 
+@pytest.mark.parametrize(
+    ("who", "host", "path", "button"),
+    [
+        (None, None, "/accounts/login/", "Anmelden"),
+        (None, None, "/accounts/password/reset/", "Link senden"),
+        ("owner", None, "/team/invite/", "Einladung senden"),
+        ("owner", None, "/settings/password/choose/", "Speichern"),
+        ("admin", "acme", "/mailboxes/new/", "OK"),
+    ],
+)
+def test_what_is_missing_is_said_by_the_server_in_the_language_of_the_page(
+    cast, client_for, who, host, path, button
+):
+    client = client_for(
+        who and getattr(cast, who),
+        host=host,
+    )
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
+    page = client.get(path)
+    needed = read(page).xpath(
+        "//main//form[@method='post'][@novalidate]//*[@required][not(@type='radio')]/@name"
+    )
+    assert needed
+    refused = read(presses(page, button, **dict.fromkeys(needed, "")))
+    for name in needed:
+        (field,) = refused.xpath(f"//*[@name='{name}']")
+        assert field.get("aria-invalid") == "true"
+        told = [refused.get_element_by_id(each) for each in field.get("aria-describedby").split()]
+        assert any("Dieses Feld ist zwingend erforderlich." in text_of(each) for each in told)
+
+
 def _opens_at(answer):
     return read(answer).xpath("//*[@autofocus]/@name")

@@ -13,7 +13,7 @@ from tenants.access import ROLE_RIGHTS, Right
 from tenants.models import Customer, DirectoryEntry
 from tenants.services import add_membership
 from tests.cast import provider
-from tests.pages import read, text_of
+from tests.pages import follows, read, text_of
 
 
 @pytest.fixture
@@ -137,6 +137,29 @@ def test_the_switcher_asks_once_and_counts_nothing(cast, client_for, q, found):
     asked = [query["sql"] for query in asked]
     assert sum(sql.startswith('SELECT "tenants_customer"') and "LIMIT" in sql for sql in asked) == 1, asked
     assert not any("COUNT(" in sql or DirectoryEntry._meta.db_table in sql for sql in asked), asked
+
+
+def test_the_list_says_how_many_there_are_and_one_link_leads_back_from_a_search(cast, client_for):
+    client = client_for(cast.owner, host=None)
+    assert "2 customers" in text_of(read(client.get("/customers/")).find(".//main"))
+    found = client.get("/customers/", {"q": "glob"})
+    assert "1 customer" in text_of(read(found).find(".//main"))
+    assert names(follows(client.get("/customers/", {"q": "zzzz"}), "Show all")) == ["Acme", "Globex"]
+
+
+def test_a_job_that_needs_somebody_stands_under_its_heading(cast, acme, visit):
+    headings = read(visit(cast.owner, "/customers/")).xpath("//table//th[@scope='col']")
+    assert [text_of(one) for one in headings] == ["Name", "Jobs", "Host", "Mailboxes"]
+    assert not read(visit(cast.owner, "/customers/")).xpath("//th[@scope='col']/*[@class='visually-hidden']")
+
+
+def test_a_switch_to_nobody_leads_back(cast, client_for):
+    page = client_for(cast.owner).get("/switch/", {"q": "zzzz", "from": "/people/"})
+    shown = follows(page, "Show all")
+    assert shown.wsgi_request.GET.dict() == {"from": "/people/"}
+    assert [text_of(link) for link in read(shown).xpath("//main//li//span[@dir]")] == ["Acme", "Globex"]
+    assert "All customers" in text_of(read(page).find(".//main"))
+    assert "All customers" not in text_of(read(client_for(cast.admin).get("/switch/")).find(".//main"))
 
 
 def test_who_has_no_customers_is_told_what_to_do(cast, visit):

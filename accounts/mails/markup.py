@@ -1,8 +1,8 @@
 """A mail's text as HTML: the same words in the look of the pages, so that no sentence is written twice."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from django.template.loader import render_to_string
@@ -20,6 +20,7 @@ class Block:
 
     kind: str  # text, link, list, facts
     lines: list[str]
+    verb: str = ""  # on a link's button
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -35,14 +36,17 @@ class Parts:
     foot: list[Block] = field(default_factory=list)
 
 
-def html_of(text: str, *, subject: str, home: str) -> SafeString:
+def html_of(text: str, *, subject: str, home: str, verbs: Mapping[str, str]) -> SafeString:
     """The HTML part for a mail's text as it is before its lines are broken, in the language that is active.
 
     It has what the text has and nothing else: no picture, and no address that isn't in the text. `home` is the address
     with which texts end that say where a mail comes from; that paragraph is the foot. Any other link on a line of its
-    own is a button, with its address readable below it.
+    own is a button, with its address readable below it; `verbs` say by address what the button does.
     """
     parts = _parts(text, home)
+    parts.blocks = [
+        replace(one, verb=verbs.get(one.lines[0], "")) if one.kind == "link" else one for one in parts.blocks
+    ]
     return render_to_string(
         "accounts/email/mail.html",
         {"subject": subject, "parts": parts, "direction": "rtl" if get_language_bidi() else "ltr"},

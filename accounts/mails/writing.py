@@ -11,6 +11,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.text import wrap
+from django.utils.translation import gettext
 
 from accounts.mails.markup import html_of
 from accounts.models import User
@@ -58,7 +59,7 @@ def speaking_to(user: User, *, otherwise: str = "") -> Iterator[None]:
 def compose(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> Mail:
     """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`.
 
-    Its HTML part is made of the text. It goes to the person's address, or `to` another that was theirs. `language` is for who has chosen none.
+    Its HTML part is made of the text; what the button of `link` does is its `verb`. It goes to the person's address, or `to` another that was theirs. `language` is for who has chosen none.
     """
     with speaking_to(user, otherwise=language):
         known = {
@@ -70,7 +71,12 @@ def compose(user: User, template: str, context: dict[str, Any], *, to: str = "",
         }
         subject = " ".join(render_to_string(f"{template}_subject.txt", known).split())
         text = GAP.sub("\n\n", render_to_string(f"{template}_message.txt", known).strip())
-        html = html_of(text, subject=subject, home=portal_url())
+        verbs = {
+            known["forgotten_url"]: gettext("Choose a new password"),
+            known["sessions_url"]: gettext("End all sessions"),
+            known.get("link", ""): str(known.get("verb", "")),
+        }
+        html = html_of(text, subject=subject, home=portal_url(), verbs=verbs)
     mail = Mail(
         subject,
         wrap(text, COLUMNS) + "\n",

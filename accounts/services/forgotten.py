@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db.models import F
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from accounts import mails
 from accounts.actors import SYSTEM, Actor, require_self, require_system
@@ -48,7 +49,11 @@ def mail_reset_link(email: str, *, language: str = "") -> None:
     if turn is None:
         log.warning("links for a forgotten password were asked for again and again; the last one still works")
         return
-    facts = {"link": reset_link(user, by=SYSTEM), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60}
+    facts = {
+        "link": reset_link(user, by=SYSTEM),
+        "verb": _("Choose a new password"),
+        "minutes": settings.PASSWORD_RESET_TIMEOUT // 60,
+    }
     try:
         mails.send(user, RESET_LINK, facts, language=language)
     except Exception:  # it was not sent, and is tried again

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from accounts import mails
 from accounts.actors import Actor
@@ -20,5 +21,6 @@ def send(invitation: Invitation, secret: str, *, known: User | None, by: Actor, 
     """
     reader = known or User(email=invitation.email, language=translation.get_language() or "")
     path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
-    facts = {"invitation": invitation, "by": by, "known": known is not None, "link": mails.portal_url(path)}
-    mails.send(reader, "tenants/email/invitation", {**facts, **told})
+    facts = {"invitation": invitation, "by": by, "known": known is not None}
+    link = {"link": mails.portal_url(path), "verb": _("Accept the invitation")}
+    mails.send(reader, "tenants/email/invitation", {**facts, **link, **told})

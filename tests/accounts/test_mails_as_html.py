@@ -112,9 +112,24 @@ def test_the_link_that_stands_alone_is_a_button_and_readable(cast, mailoutbox):
     html = html_part(mailoutbox[0])
     link = re.search(r"http\S+/password/reset/key/\S+", mailoutbox[0].body)[0]
     button = re.search(r'<a class="button"\s+href="([^"]+)"[^>]*>([^<]+)</a>', html)
-    assert (button[1], button[2]) == (link, gettext("Continue"))
+    assert (button[1], button[2]) == (link, gettext("Choose a new password"))
     assert re.search(rf">\s*{re.escape(link)}\s*</a>", html)
     assert html.count('class="button"') == 1
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_button_says_what_it_does(every_mail, language):
+    """No button of a mail says only that it goes on, and each mail says it in its language."""
+    with translation.override(language):
+        verbs = {
+            gettext(verb) for verb in ("Choose a new password", "End all sessions", "Accept the invitation")
+        }
+    said = {
+        verb
+        for mail in every_mail(language)
+        for verb in re.findall(r'<a class="button"[^>]*>([^<]+)</a>', html_part(mail))
+    }
+    assert len(said) >= 2 and said <= verbs
 
 
 def test_a_name_is_text_and_no_markup(cast, mailoutbox):
@@ -129,7 +144,7 @@ def test_facts_have_names_lists_have_entries_and_the_end_is_the_foot():
     text = (
         f"Hello,\n\nOne: 1\nTwo: 2\n\nFor these:\n\n- A\n- B\n\nGo:\n{LINK}\nThen rest.\n\nFrom us.\n{HOME}"
     )
-    html = " ".join(html_of(text, subject="S", home=HOME).split())
+    html = " ".join(html_of(text, subject="S", home=HOME, verbs={}).split())
     assert re.search(r">One:</td> <td[^>]*> <bdi>1</bdi>", html)
     assert re.search(r"<li><bdi>A</bdi></li> <li><bdi>B</bdi></li>", html)
     paper, _, foot = html.partition("Then rest.")

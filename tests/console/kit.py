@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self._open: list[tuple[str, dict[str, str]]] = []
         self._action: str | None = None
         self.text = ""
-        self.feed(response.content.decode())
+        self.feed(response.content.decode().replace("<wbr>", ""))  # a place to break is no space
         self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

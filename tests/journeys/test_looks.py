@@ -57,6 +57,15 @@ CUT = """() => [...document.querySelectorAll("h1, h2, h3, label, legend, th, .bu
   .map((one) => one.outerHTML.slice(0, 120))"""
 
 
+# Buttons of words alone whose words stand nearer to one end.
+ASKEW = """() => [...document.querySelectorAll("main .button:not(.wide, :has(.i))")].filter((one) => {
+  const words = document.createRange();
+  words.selectNodeContents(one.firstChild);
+  const [inner, outer] = [words.getBoundingClientRect(), one.getBoundingClientRect()];
+  return Math.abs(inner.left - outer.left - (outer.right - inner.right)) > 1;
+}).map((one) => one.outerHTML)"""
+
+
 @contextmanager
 def told(page, **wishes):
     page.emulate_media(**wishes)
@@ -72,6 +81,7 @@ def test_all_parts_follow_how_a_person_sees(visit, cast):
             _all_have(page, "outline", ".places [aria-current]")
         with override_settings(DEMO=True):
             page.goto(visitor.url("/parts/"))
+        assert page.evaluate(ASKEW) == []
         _focus_is_seen(page)
         _heads_stay_in_sight(page)
         with told(page, **FORCED):

@@ -1,5 +1,6 @@
 """The parts that every page is made of, as far as a tag writes them faster or plainer than an included template."""
 
+import re
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -11,7 +12,7 @@ from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
@@ -201,6 +202,12 @@ def relative(at: datetime) -> str:
 def _first_letter(word: str) -> str:
     """Before it there may be quotes and brackets; of what has no letter it is the sign that comes first."""
     return next(filter(str.isalnum, word), word[0])
+
+
+@register.filter
+def breakable(value: object) -> SafeString:
+    """An address or an ID that breaks before a part of it rather than within, where it does not fit a line."""
+    return SafeString(re.sub(r"(?=[@.])|(?<=-)", "<wbr>", conditional_escape(str(value))))
 
 
 @register.simple_tag

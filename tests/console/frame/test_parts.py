@@ -44,6 +44,18 @@ def test_a_notice_is_read_aloud_or_waits_for_its_script_where_that_is_asked_for(
     assert next(notice.iter("use")).get("href").endswith("#file-x")
 
 
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        ("mbx-7f3k@gateway.example.com", ["mbx-", "7f3k", "@gateway", ".example", ".com"]),
+        ("1f0cf604-a7c2-49b3", ["1f0cf604-", "a7c2-", "49b3"]),
+        ("<b>@x", ["<b>", "@x"]),
+    ],
+)
+def test_what_is_long_and_has_no_spaces_breaks_between_its_parts(written, value, parts):
+    assert list(written("{{ value|breakable }}", value=value).itertext()) == parts
+
+
 def test_of_the_crumbs_the_last_is_the_page_and_each_has_a_direction_of_its_own(written):
     set_urlconf("portal.urls.customer")
     try:

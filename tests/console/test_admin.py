@@ -350,7 +350,19 @@ def test_nobody_deletes_a_customer_or_provider_here(admin, acme, model):
 
 @pytest.mark.parametrize("model", ["customer", "provider", "membership", "auditevent"])
 def test_the_lists_can_be_searched(admin, cast, model):
-    assert admin.get(f"/admin/tenants/{model}/", {"q": "acme"}).status_code == 200
+    page = admin.get(f"/admin/tenants/{model}/")
+    found = presses(page, "Search", q="acme")
+    assert found.status_code == 200 and found.context["cl"].query == "acme"
+    assert found.context["cl"].result_count < page.context["cl"].result_count
+    assert follows(found, "Show all").context["cl"].query == ""
+
+
+def test_the_search_of_a_list_is_labelled_in_the_readers_language(admin, cast):
+    cast.staff.language = "ar"
+    cast.staff.save()
+    page = html.fromstring(admin.get("/admin/tenants/customer/").content)
+    assert page.xpath("string(//form[@role='search']//label)") == "بحث"
+    assert not page.xpath("//form[@role='search']//img")
 
 
 def test_the_trail_is_told_in_words_beside_what_was_recorded(admin, cast, acme):

@@ -88,6 +88,7 @@ ELSEWHERE = {
     "signin/two_sessions.html": "no link leads there; built as 404.html",
     "admin/base_site.html": "the frame of Django's administration",
     "admin/pagination.html": "Django's administration",
+    "admin/search_form.html": "Django's administration",
     "rosetta/base.html": "Rosetta's frame",
     "rosetta/file-list.html": "Rosetta's page",
     "rosetta/form.html": "Rosetta's page",

@@ -65,6 +65,15 @@ ASKEW = """() => [...document.querySelectorAll("main .button:not(.wide, :has(.i)
   return Math.abs(inner.left - outer.left - (outer.right - inner.right)) > 1;
 }).map((one) => one.outerHTML)"""
 
+# Of what begins a line after a dot, whether that is cut: it belongs between two.
+DOTS = """() => [...document.querySelectorAll(".dot-sep > * + *")].flatMap((one) => {
+  const [box, line] = [one.getBoundingClientRect(), one.parentElement.getBoundingClientRect()];
+  const dot = getComputedStyle(one, "::before");
+  const cut = getComputedStyle(one.parentElement).overflowX === "clip";
+  const end = box.left + parseFloat(dot.left) + parseFloat(dot.width);
+  return box.left > line.left + 1 ? [] : [dot.position === "absolute" && cut && end < line.left - 4];
+})"""
+
 
 @contextmanager
 def told(page, **wishes):
@@ -156,3 +165,4 @@ def _letters_grow(visitor):
         assert page.evaluate(CUT) == []
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert set(page.evaluate(DOTS)) == {True}

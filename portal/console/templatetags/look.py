@@ -164,6 +164,18 @@ def when(at: datetime | None) -> SafeString:
 
 
 @register.filter
+def to_the_second(at: datetime) -> SafeString:
+    """The exact time in sight, for documents that prove something."""
+    return _time(at, _exact(at))
+
+
+@register.filter
+def in_fours(code: str) -> str:
+    """A fingerprint as people compare it."""
+    return " ".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+@register.filter
 def clock(at: datetime, zone: str = "") -> SafeString:
     """The time of a day that is known; with "T" its zone, too."""
     return _time(at, date_format(timezone.localtime(at), f"H:i:s {zone}".strip()))
@@ -174,11 +186,14 @@ def _time(at: datetime, shown: str) -> SafeString:
 
     It has a direction of its own, or in Arabic the zone would join what follows.
     """
-    here = timezone.localtime(at)
-    exact = f"{date_format(here, 'SHORT_DATE_FORMAT')} {date_format(here, 'H:i:s T')}"
     return format_html(
-        '<time datetime="{}" title="{}" tabindex="0" dir="auto">{}</time>', at.isoformat(), exact, shown
+        '<time datetime="{}" title="{}" tabindex="0" dir="auto">{}</time>', at.isoformat(), _exact(at), shown
     )
+
+
+def _exact(at: datetime) -> str:
+    here = timezone.localtime(at)
+    return f"{date_format(here, 'SHORT_DATE_FORMAT')} {date_format(here, 'H:i:s T')}"
 
 
 def _not_yet() -> SafeString:

@@ -1,6 +1,7 @@
 """Deleting a mailbox, and the certificate that stays."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -219,8 +220,22 @@ def test_the_certificate_as_json_is_the_one_that_is_verified(
     assert response["Content-Disposition"].startswith("attachment; filename=")
     assert json.loads(response.content)["certificate"]["mailbox"]["address"] == acme_mailbox.address
     assert services.verify_certificate(response.content.decode()).valid
-    fingerprints = Page(admin.get(deleted)).text
-    assert all(key in fingerprints for key in json.loads(response.content)["certificate"]["keys"])
+    shown = Page(admin.get(deleted)).text
+    for key in json.loads(response.content)["certificate"]["keys"]:
+        assert " ".join(re.findall("....", key)) in shown, "in groups, as people compare it"
+
+
+def test_the_certificate_says_to_the_second_when_it_was_issued_and_how_to_verify_it(
+    admin: Client, deleted: str
+) -> None:
+    page = Page(admin.get(deleted))
+    assert re.search(r"Issued on \d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2} UTC", page.text)
+    assert re.search(r"Storage free \d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2} UTC", page.text)
+    assert "manage.py verify_certificate FILE --public-key KEY" in page.text
+    response = admin.get(page.links["Download as JSON"])
+    public_key = json.loads(response.content)["public_key"]
+    assert public_key in page.text
+    assert services.verify_certificate(response.content.decode(), public_key).valid
 
 
 def test_a_viewer_sees_certificates_and_other_customers_do_not(

@@ -5,10 +5,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
@@ -17,6 +19,8 @@ from accounts.adapters import confirming, guesses, renewing, visitors
 from accounts.adapters.backends import in_demo
 from accounts.mails import notices
 from accounts.models import User
+from accounts.second_factor import has_second_factor
+from accounts.services.factors import hold_person
 
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 TOO_MANY_WRONG = gettext_lazy("There were too many wrong tries. Wait a few minutes, then try again.")
@@ -69,6 +73,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         """The end of every way of signing in. Tells the person of a device that was never seen with them."""
+        with transaction.atomic():
+            hold_person(user)
+            lacks_factor = has_second_factor(user) and not _showed_factor(request, user)
+            request.session.save()  # for who adds a factor next, and ends the sessions that are there
+        if lacks_factor:  # it was added since the password was taken
+            self.logout(request)
+            return HttpResponseRedirect(reverse("account_login"))
         known = visitors.is_known(request, user)
         response = super().post_login(request, user, **options)
         visitors.remember(request, response, user)
@@ -115,6 +126,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
 def _login_in(credentials: dict[str, Any]) -> str:
     return str(credentials.get("email", credentials.get("username", "")))
+
+
+def _showed_factor(request: HttpRequest, user: User) -> bool:
+    return any(record["method"] == "mfa" for record in get_authentication_records(request, user))
 
 
 def _keep_signed_in(request: HttpRequest, known: User) -> None:

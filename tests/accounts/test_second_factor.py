@@ -273,6 +273,27 @@ def test_by_whatever_way_the_first_factor_comes_it_ends_them_and_the_next_ends_n
     assert late.get(SECURITY).status_code == 200
 
 
+@pytest.mark.usefixtures("committed_db")
+def test_a_sign_in_that_begins_before_the_first_factor_and_ends_after_it_is_none(cast, client_for):
+    """Whoever has the password and is quick: what is added is not there for others until it is committed."""
+    intruder = client_for(host=None)
+
+    def signs_in():
+        try:
+            return sign_in(intruder, cast.admin.email)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            TOTP.activate(cast.admin, "A" * 32)
+            signed_in = thread.submit(signs_in)
+            until_somebody_waits()
+        signed_in.result(30)
+    assert intruder.get(SECURITY)["Location"].startswith(LOGIN)
+    assert sign_in(intruder, cast.admin.email)["Location"].startswith(CODE)
+
+
 def test_a_closed_account_is_not_opened_by_its_code(with_app, cast, client_for, clock):
     client = half_way(client_for, cast)
     User.objects.filter(pk=cast.admin.pk).update(is_active=False)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models, transaction
 from django.dispatch import Signal
@@ -75,6 +76,20 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         self.email = check(self.email)
         validate_name(self.name)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Django's, but what is hashed anew on the way replaces the hash that was asked and no other, or an old password
+        would come back over one that is chosen meanwhile.
+        """
+        asked, is_current = self.password, True
+
+        def hash_anew(raw: str) -> None:
+            nonlocal is_current
+            self.set_password(raw)
+            self._password = None  # it is no new one: nothing is to be said of it
+            is_current = bool(User.objects.filter(pk=self.pk, password=asked).update(password=self.password))
+
+        return check_password(raw_password, asked, hash_anew) and is_current
 
     def get_display_name(self) -> str:
         return self.name or self.email

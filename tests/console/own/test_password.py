@@ -337,6 +337,17 @@ def test_confirming_signs_nobody_out(hashed_anew):
     assert confirms(hashed_anew, next="/settings/")["Location"] == "/settings/"
 
 
+def test_an_old_password_does_not_come_back_over_one_that_is_chosen_meanwhile(cast, client_for, settings):
+    asked = User.objects.get(pk=cast.admin.pk)  # by a sign-in that has read the old hash
+    assert chosen(client_for(cast.admin))["Location"] == "/settings/"
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    assert not asked.check_password(PASSWORD)
+    assert opens(cast.admin, GOOD)
+
+
 # --- Nowhere else ---
 def test_no_password_gets_into_mails_sessions_addresses_or_logs(cast, client_for, post, caplog):
     caplog.set_level(logging.DEBUG)

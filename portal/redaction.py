@@ -18,9 +18,28 @@ _SECRETS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+# What looks like one: a link that was broken before its secret leads to none of these places.
+_LIKE_A_SECRET = re.compile(
+    r"""
+    (?<![A-Za-z0-9_-])
+    (?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![A-Za-z0-9_-]))  # our things' ids
+    (?=[A-Za-z_-]*[0-9])
+    [A-Za-z0-9_-]{20,}
+    """,
+    re.VERBOSE,
+)
+# Whose lines name an address that anybody may have typed, and begin with it.
+_TELL_ADDRESSES = ("django.request", "django.security", "gunicorn")
+
 
 def redacted(text: str) -> str:
     return _SECRETS.sub(r"\1[hidden]", text)
+
+
+def redacted_address(line: str) -> str:
+    """Without what looks like a secret, too. Only the first line: below it a traceback names code."""
+    first, *rest = line.split("\n", 1)
+    return "\n".join([_LIKE_A_SECRET.sub("[hidden]", first), *rest])
 
 
 class Redacted(logging.Formatter):
@@ -35,4 +54,7 @@ class Redacted(logging.Formatter):
         self._line_of = line_of or logging.Formatter(fmt)
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(self._line_of.format(record))
+        line = self._line_of.format(record)
+        if record.name.startswith(_TELL_ADDRESSES):
+            line = redacted_address(line)
+        return redacted(line)

@@ -32,6 +32,12 @@ def _while_we_fail(client, path):
 WAYS = {
     "misspelt": lambda client, path: client.get(f"{path}x/"),
     "misspelt by a blank": lambda client, path: client.get(f"{path[:-9]} {path[-9:]}x"),
+    "wrapped before its secret": lambda client, path: client.get(
+        path[:-60] + path[-60:].replace("/", "/ ", 1)
+    ),
+    "with a place misspelt": lambda client, path: client.get(
+        path.replace("invitations", "invitation").replace("reset/key", "rese/tkey")
+    ),
     "misspelt by slashes": lambda client, path: client.get("/" + path[1:].replace("/", "//")),
     "fetched for another site": lambda client, path: client.get(path, headers=FETCHED),
     "with a NUL": lambda client, path: client.get(f"{path}?x=%00"),

@@ -53,6 +53,19 @@ def test_another_sites_page_gets_a_file_only_if_somebody_pressed_something(cast,
     assert gets({})
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_sites_page_learns_by_no_redirect_where_somebody_belongs(cast, client_for, site):
+    """It would stay, where its own policy forbids its forms to end there."""
+    client = client_for(cast.admin, host=None)
+    home = "http://acme.portal.localhost/mailboxes/"
+    foreign = {**OPENED, "Sec-Fetch-Site": site}
+    answer = client.get("/", headers=foreign)
+    assert (answer.status_code, answer["Refresh"]) == (200, f"0; url={home}")
+    assert f'href="{home}"' in answer.content.decode()
+    assert client.get("/", headers={**foreign, "Sec-Fetch-User": "?1"})["Location"] == home
+    assert client.get("/", headers={**OPENED, "Sec-Fetch-Site": "none"})["Location"] == home
+
+
 def test_no_page_of_another_site_keeps_hold_of_a_window_of_ours(cast, client_for):
     answer = client_for(cast.admin).get("/mailboxes/?q=a")
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin"

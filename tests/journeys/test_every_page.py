@@ -92,6 +92,7 @@ ELSEWHERE = {
     "rosetta/base.html": "Rosetta's frame",
     "rosetta/file-list.html": "Rosetta's page",
     "rosetta/form.html": "Rosetta's page",
+    "frame/onward.html": "leads on at once, for other sites' pages alone; looked at in test_other_websites.py",
     "socialaccount/onward.html": "leads on at once; looked at in test_identity_provider.py",
 }
 # What is refused of a form there is told on another page.

@@ -41,3 +41,25 @@ def test_a_press_gets_the_file_on_a_host_that_was_never_visited_and_a_script_doe
         assert unpressed.url == f"{there}?q=a"  # and the page that asked is gone
 
     visit(story)
+
+
+def test_a_website_that_forbids_its_forms_our_other_hosts_does_not_stay_to_learn_of_a_redirect(visit, cast):
+    """Its policy would have the browser stop at a customer's host, and tell it so."""
+
+    def story(visitor):
+        context, base = visitor.context, visitor.url("")
+        foreign = f"http://elsewhere.localhost:{visitor.port}/"
+        form = f'<form action="{base}/switch/"><input name="q" value="acme"></form>'
+        context.route(
+            foreign,
+            lambda route: route.fulfill(
+                body=f"<!DOCTYPE html><title>Elsewhere</title>{form}<script>document.forms[0].submit()</script>",
+                headers={"Content-Type": "text/html", "Content-Security-Policy": f"form-action {base}"},
+            ),
+        )
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        asking = context.new_page()
+        asking.goto(foreign)
+        asking.wait_for_url(visitor.url("/mailboxes/", "acme"))
+
+    visit(story)

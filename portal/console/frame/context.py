@@ -40,7 +40,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             **_search(AT_CUSTOMER),
         }
     elif known and at_base(request):
-        context |= _search(AT_BASE)
+        # Where the rail leads nowhere there is nothing to be found either.
+        search = _search(AT_BASE)
+        context |= search | {"search_at": SimpleLazyObject(lambda: context["places"] and search["search_at"])}
     return context
 
 

@@ -146,6 +146,15 @@ def test_who_has_a_role_at_two_customers_may_switch_between_them(cast, globex, c
     assert set(found(client_for(cast.viewer).get("/switch/"))) == {"Acme", "Globex"}
 
 
+def test_only_who_has_customers_in_the_rail_is_offered_to_find_one(cast, client_for):
+    offered = {
+        who: 'placeholder="Find a customer"'
+        in client_for(getattr(cast, who), host=None).get("/settings/").content.decode()
+        for who in ("owner", "auditor", "admin", "viewer", "stranger")
+    }
+    assert offered == {"owner": True, "auditor": True, "admin": False, "viewer": False, "stranger": False}
+
+
 def test_nobody_finds_a_customer_whom_they_may_not_enter(cast, client_for):
     assert set(found(client_for(cast.owner).get("/switch/"))) == {"Acme", "Globex"}
     assert found(client_for(cast.owner).get("/switch/", {"q": "initech"})) == {}

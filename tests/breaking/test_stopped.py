@@ -81,7 +81,7 @@ def test_damaged_and_missing_blobs_are_told_and_done_when_they_are_back(workers,
     assert str(failed.trouble) == "2 messages can't be read: their files are missing or were altered.", (
         "the number is named"
     )
-    assert "Restore these files from a backup" in str(failed.advice)
+    assert "restore them from a backup" in str(failed.advice)
     assert (failed.done, failed.total, failed.may_retry, failed.needs_password) == (98, 100, True, True)
     with tenant_context(box.customer):
         assert not KeyLock.objects.filter(kind="worker").exists()

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._timed("Settings checked", "check", databases=["default"])
         self._timed("Database up to date", "migrate_schemas", verbosity=0)
-        if "manifest" in settings.STORAGES["staticfiles"]["BACKEND"].lower():
+        if isinstance(staticfiles_storage, ManifestFilesMixin):  # pages name files by what was collected
             self._timed("Static files collected", "collectstatic", interactive=False, verbosity=0)
         if settings.DATABASE_IS_EMBEDDED:
             self._timed("Demo data in place", "seed_demo")

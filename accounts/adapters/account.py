@@ -19,6 +19,7 @@ from accounts.adapters import confirming, guesses, renewing, visitors
 from accounts.adapters.backends import in_demo
 from accounts.mails import notices
 from accounts.models import User
+from accounts.openid.sign_in import brought_second_factor
 from accounts.second_factor import has_second_factor
 from accounts.services.factors import hold_person
 
@@ -75,7 +76,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """The end of every way of signing in. Tells the person of a device that was never seen with them."""
         with transaction.atomic():
             hold_person(user)
-            lacks_factor = has_second_factor(user) and not _showed_factor(request, user)
+            lacks_factor = has_second_factor(user) and not _showed_factor(request)
             request.session.save()  # for who adds a factor next, and ends the sessions that are there
         if lacks_factor:  # it was added since the password was taken
             self.logout(request)
@@ -128,8 +129,10 @@ def _login_in(credentials: dict[str, Any]) -> str:
     return str(credentials.get("email", credentials.get("username", "")))
 
 
-def _showed_factor(request: HttpRequest, user: User) -> bool:
-    return any(record["method"] == "mfa" for record in get_authentication_records(request, user))
+def _showed_factor(request: HttpRequest) -> bool:
+    """Here, or to the identity provider that sends the person."""
+    records = get_authentication_records(request, request.user)
+    return any(record["method"] == "mfa" for record in records) or brought_second_factor(request)
 
 
 def _keep_signed_in(request: HttpRequest, known: User) -> None:

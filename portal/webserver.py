@@ -4,8 +4,8 @@ import socket
 import time
 from typing import Any
 
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]  # as above
 
 from portal.gates.bodies import is_refused
 from portal.redaction import Redacted

@@ -125,7 +125,7 @@ class FairPlaces:
             response = self.get_response(request)
             if _is_file(request) and isinstance(response, StreamingHttpResponse):
                 # The file is read while it is sent. Django offers no public place for what has to be closed with it.
-                response._resource_closers.append(place.pop_all().close)  # type: ignore[attr-defined]
+                response._resource_closers.append(place.pop_all().close)  # type: ignore[attr-defined]  # missing in the stubs
             return response
 
 

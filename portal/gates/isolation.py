@@ -43,7 +43,7 @@ class ResourceIsolation:
         if _is_file(response):
             refusal = _refusal()
             # Unsent it is closed all the same, or it would keep its place among files (portal/gates/fairness.py).
-            refusal._resource_closers += response._resource_closers  # type: ignore[attr-defined]
+            refusal._resource_closers += response._resource_closers  # type: ignore[attr-defined]  # missing in the stubs
             return refusal
         return response
 

@@ -54,7 +54,7 @@ def _kind(form: BaseForm) -> str:
 
 
 def _refused(form: BaseForm) -> BaseForm:
-    again: Any = copy(form)
+    again = copy(form)
     again._errors, again.cleaned_data = ErrorDict(renderer=form.renderer), {}
     again.add_error(None, REFUSAL.format(_kind(form)))
-    return again  # type: ignore[no-any-return]
+    return again

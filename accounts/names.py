@@ -25,12 +25,23 @@ _DEFAULT_IGNORABLE = (
     "00AD 034F 061C 115F-1160 17B4-17B5 180B-180F 200B-200F 202A-202E 2060-206F 3164 FE00-FE0F FEFF FFA0 FFF0-FFF8 "
     "1BCA0-1BCA3 1D173-1D17A E0000-E0FFF"
 )
-# And what is drawn as nothing for what it means: the blank of Braille, the place of an object, the note without a head.
-BLANK = frozenset("\u2800\ufffc\U0001d159") | {
+# And what no property of Unicode's tells from letters and signs, but is drawn as nothing for what it means: the blank of
+# Braille, the place of an object, what joins hieroglyphs (to Python's tables before Unicode 15 nothing at all) and their
+# blanks, the filler of Khitan, the note without a head.
+_DRAWN_AS_NOTHING = "2800 FFFC 13430-13442 16FE4 1D159"
+BLANK = frozenset(
     chr(point)
-    for first, _to, last in (each.partition("-") for each in _DEFAULT_IGNORABLE.split())
+    for first, _to, last in (
+        each.partition("-") for each in f"{_DEFAULT_IGNORABLE} {_DRAWN_AS_NOTHING}".split()
+    )
     for point in range(int(first, 16), int(last or first, 16) + 1)
-}
+)
+# Those of them that take the place of a letter all the same: people see a space.
+WIDE_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U00013441\U00013442\U0001d159")
+
+# Twice the longest that is kept of what is judged here, and what is longer is refused where it would be kept. A normal form
+# may have 18 letters for one: of a form full of these it took seconds, with all threads waiting.
+LONGEST = 1000
 
 # Whatever a program that shows mail makes a link of, or a reader types or calls: URLs, shares of Windows, e-mail
 # addresses, names of hosts with any of the dots that browsers read as one, hosts with a port, numbers of hosts, telephone
@@ -67,7 +78,7 @@ def is_a_line(text: str) -> bool:
 def has_too_many_marks(text: str) -> bool:
     """Whether more marks stand upon one letter than any script needs."""
     run = 0
-    for char in normalize("NFKC", visible(text)):
+    for char in normalize("NFKC", visible(text[:LONGEST])):
         run = run + 1 if category(char) in MARKS else 0
         if run > MARKS_IN_A_ROW:
             return True
@@ -78,7 +89,7 @@ def addresses_in(text: str) -> set[str]:
     """Addresses of websites, people and hosts, and telephone numbers, that stand in a text, also behind invisible letters
     and in letters and digits that programs read as others (circled, full-width, mathematical).
     """
-    read = visible(normalize("NFKC", visible(text)))
+    read = visible(normalize("NFKC", visible(text[:LONGEST])))
     read = "".join(_MARK if category(char)[0] == "M" or category(char) == "So" else char for char in read)
     return {_EDGES.sub("", found).casefold() for found in _ADDRESS.findall(read)}
 
@@ -86,6 +97,11 @@ def addresses_in(text: str) -> set[str]:
 def visible(text: str) -> str:
     """Without the characters that nobody sees."""
     return "".join(char for char in text if category(char) != INVISIBLE and char not in BLANK)
+
+
+def is_seen(text: str) -> bool:
+    """Whether there is anything in it that a reader sees: a letter, digit or sign that needs no other to stand upon."""
+    return any(category(char)[0] not in "MZ" for char in visible(text))
 
 
 def refuse_too_many_marks(name: str) -> None:
@@ -97,7 +113,8 @@ def refuse_too_many_marks(name: str) -> None:
 def validate_name(name: str) -> None:
     """Of a person or a passkey, for forms and models. Raises ValidationError for line breaks, which in a mail of ours
     would begin paragraphs that we did not write, for addresses and telephone numbers, to which such a mail would lead
-    people in our name, and for marks that would paint over the lines around.
+    people in our name, for marks that would paint over the lines around, and if there is nothing to see in it: who has
+    no name has "".
     """
     try:
         refuse_too_many_marks(name)
@@ -105,6 +122,8 @@ def validate_name(name: str) -> None:
         raise ValidationError(refusal.message, code=refusal.code) from None
     if not is_a_line(name):
         raise ValidationError(_("The name must not have line breaks or control characters."), code="name")
+    if name and not is_seen(name):
+        raise ValidationError(_("The name needs a letter, digit or sign that people can see."), code="name")
     if addresses_in(name):
         raise ValidationError(
             _(

@@ -25,7 +25,10 @@ class InvalidName(MailboxError):
     code = "invalid-name"
     status = 422
     field = "name"
-    template = _("Type a name of 1 to 100 characters, without line breaks or other control characters.")
+    template = _(
+        "Type a name of 1 to 100 characters, at least one of which people can see, without line breaks or other control "
+        "characters."
+    )
 
 
 class InvalidDescription(MailboxError):

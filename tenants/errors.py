@@ -45,8 +45,8 @@ class InvalidName(TenantError):
     status = 422
     field = "name"
     template = _(
-        "Type a name of 1 to 200 characters, without line breaks or other control characters, and without signs that "
-        "turn the direction of writing and are not closed."
+        "Type a name of 1 to 200 characters, at least one of which people can see, without line breaks or other control "
+        "characters, and without signs that turn the direction of writing and are not closed."
     )
 
 

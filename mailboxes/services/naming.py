@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from accounts.names import is_a_line, refuse_too_many_marks, visible
+from accounts.names import WIDE_BLANKS, is_a_line, is_seen, refuse_too_many_marks, visible
 from mailboxes import errors
 from mailboxes.models import Mailbox
 
@@ -22,7 +22,7 @@ def clean_name(name: str) -> str:
     """Raises InvalidName or TooManyMarks."""
     name = _with_plain_spaces(name)
     refuse_too_many_marks(name)
-    if not _fits(name, "name"):
+    if not _fits(name, "name") or not is_seen(name):
         raise errors.InvalidName
     canonical = canonical_name(name)
     if not 0 < len(canonical) <= CANONICAL_LENGTH:
@@ -34,7 +34,8 @@ def canonical_name(name: str) -> str:
     """What is the same for two names that people can't tell apart: Unicode's NFKC with case folded, without what is
     invisible, with single spaces. Nobody reads it.
     """
-    folded = normalize("NFKC", normalize("NFKC", visible(name)).casefold())
+    seen_of_it = visible(_with_plain_spaces(name))
+    folded = normalize("NFKC", normalize("NFKC", seen_of_it).casefold())
     return " ".join(folded.split())
 
 
@@ -42,7 +43,7 @@ def clean_details(details: Mapping[str, str]) -> dict[str, str]:
     """Raises what Mailbox.DETAILS says of each, and TypeError for what stands not there."""
     if unknown := details.keys() - Mailbox.DETAILS:
         raise TypeError(f"not said of a mailbox: {', '.join(sorted(unknown))}")
-    cleaned = {detail: _with_plain_spaces(text) for detail, text in details.items()}
+    cleaned = {detail: _clean(text) for detail, text in details.items()}
     for detail, text in cleaned.items():
         if not _fits(text, detail):
             raise Mailbox.DETAILS[detail]
@@ -51,7 +52,7 @@ def clean_details(details: Mapping[str, str]) -> dict[str, str]:
 
 def clean_reason(reason: str) -> str:
     """Raises InvalidReason."""
-    reason = _with_plain_spaces(reason)
+    reason = _clean(reason)
     if not _fits(reason, "suspension_reason"):
         raise errors.InvalidReason
     return reason
@@ -67,8 +68,13 @@ def _fits(text: str, field: str) -> bool:
     return len(text) <= kept.max_length and is_a_line(text)
 
 
+def _clean(text: str) -> str:
+    """Nothing, if there is nothing to see in it."""
+    return _with_plain_spaces(text) if is_seen(text) else ""
+
+
 def _with_plain_spaces(text: str) -> str:
-    return "".join(" " if category(char) == SPACE else char for char in text).strip()
+    return "".join(" " if category(char) == SPACE or char in WIDE_BLANKS else char for char in text).strip()
 
 
 def refuse_taken(name: str, *, but: UUID | None = None) -> None:

@@ -13,7 +13,7 @@ from django_tenants.utils import schema_exists
 from kombu.exceptions import OperationalError
 
 from accounts.actors import Actor
-from accounts.names import is_a_line, refuse_too_many_marks
+from accounts.names import is_a_line, is_seen, refuse_too_many_marks
 from accounts.searching import each_word
 from tenants import access, audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
@@ -178,7 +178,7 @@ def _checked_name(name: str) -> str:
     """Raises InvalidName or TooManyMarks."""
     name = name.strip()
     refuse_too_many_marks(name)
-    if not 1 <= len(name) <= 200 or not is_a_line(name):
+    if len(name) > 200 or not is_a_line(name) or not is_seen(name):
         raise InvalidName
     return name
 

@@ -1,11 +1,13 @@
 """People and their addresses."""
 
+import time
+
 import pytest
 import regex
 from django.core.exceptions import ValidationError
 
 from accounts.actors import SYSTEM
-from accounts.errors import TooManyMarks
+from accounts.errors import Refusal, TooManyMarks
 from accounts.models import User
 from accounts.names import visible
 from accounts.services import create_person, save_settings
@@ -154,6 +156,46 @@ def test_nobody_sees_what_unicode_says_is_to_be_ignored():
     """A table of Unicode's that is not ours, and newer than Python's, says the same."""
     ignored = [char for char in map(chr, range(0x110000)) if IGNORABLE.fullmatch(char)]
     assert len(ignored) > 4000 and visible("".join(ignored)) == ""
+
+
+NOTHING_TO_SEE = [
+    "\N{HANGUL FILLER}",
+    "\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}",
+    "\N{HALFWIDTH HANGUL FILLER} \N{ZERO WIDTH JOINER}",
+    "\N{BRAILLE PATTERN BLANK}",
+    "\U00016fe4",  # KHITAN SMALL SCRIPT FILLER
+    "\U00013441\U00013442",  # EGYPTIAN HIEROGLYPH FULL BLANK, HALF BLANK
+    "\N{NO-BREAK SPACE}\N{COMBINING ACUTE ACCENT}",
+]
+
+
+@pytest.mark.parametrize("name", NOTHING_TO_SEE)
+def test_a_name_has_something_to_see_whoever_is_called_so(cast, client_for, name):
+    """A row, a mail and a line of the trail would name nobody."""
+    settings = {"language": "", "time_zone": "", "theme": "system"}
+    page = client_for(cast.admin).post("/settings/", {"name": name, **settings})
+    assert "that people can see" in page.content.decode()
+    with pytest.raises(ValidationError, match="people can see"):
+        create_person("ada@acme.example", name=name, by=SYSTEM)
+    for verb in (
+        lambda: create_provider("nothing", name, by=SYSTEM),
+        lambda: create_customer("nothing", name, provider=players.provider("northwind"), by=SYSTEM),
+        lambda: create_mailbox(players.customer("acme"), name=name, by=SYSTEM),
+    ):
+        with pytest.raises(Refusal, match="people can see"):
+            verb()
+    cast.admin.refresh_from_db()
+    assert cast.admin.name == "Admin"
+
+
+def test_a_name_whose_letters_stand_for_many_is_refused_before_they_do(cast):
+    """One that stands for eighteen, in a form as long as a form may be: seconds, with all threads waiting."""
+    began = time.process_time()
+    with pytest.raises(ValidationError):
+        create_person(
+            "ada@acme.example", name="\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 340_000, by=SYSTEM
+        )
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.timeout(60)

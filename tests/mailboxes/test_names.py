@@ -12,7 +12,7 @@ from mailboxes.models import Mailbox
 
 BEFORE, AFTER = [("mailboxes", "0006_publish_unfinished_jobs")], [("mailboxes", "0007_one_name_one_mailbox")]
 
-THEN, NOW = [("mailboxes", "0008_which_damage")], [("mailboxes", "0009_more_that_nobody_sees")]
+THEN, NOW = [("mailboxes", "0008_which_damage")], [("mailboxes", "0010_blanks_in_names")]
 
 ONE = [
     ("B\N{LATIN SMALL LETTER U WITH DIAERESIS}ro", "Bu\N{COMBINING DIAERESIS}ro"),
@@ -29,6 +29,11 @@ ONE = [
     ("mb one", "mb one\ufff8"),
     ("mb one", "mb\N{OBJECT REPLACEMENT CHARACTER} one"),
     ("mb one", "mb\U000e0fff one"),
+    ("mb one", "mb\U00016fe4 one"),  # KHITAN SMALL SCRIPT FILLER
+    ("mb one", "mb\U00013440 one"),
+    ("mb one", "mb\N{BRAILLE PATTERN BLANK}one"),
+    ("mb one", "mb\N{HANGUL FILLER}one"),
+    ("mb one", "mb\U00013441one"),  # EGYPTIAN HIEROGLYPH FULL BLANK
     ("mb one", "MB O\N{FULLWIDTH LATIN SMALL LETTER N}e"),
     ("Straße", "STRASSE"),
     ("file", "ﬁle"),
@@ -89,6 +94,8 @@ def test_a_tower_of_marks_is_refused_with_what_to_do(acme, make_mailbox, mark, j
     [
         "\N{HANGUL FILLER}",
         "\N{BRAILLE PATTERN BLANK}",
+        "\U00016fe4\U00013441",
+        "\N{COMBINING ACUTE ACCENT}",
         "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 100,
     ],
 )
@@ -123,15 +130,15 @@ def test_mailboxes_that_shared_a_name_before_the_rule_keep_it_and_go_on(acme, ma
 def test_mailboxes_whose_names_differ_in_what_is_known_since_to_be_invisible_keep_them_and_hold_them(
     acme, make_mailbox
 ):
-    made = [make_mailbox(name).mailbox for name in ("journal", "b", "c")]
-    typed = dict(zip(made[1:], ("jour\u2065nal", "Arc\ufff8hive"), strict=True))
+    made = [make_mailbox(name).mailbox for name in ("journal", "b", "c", "d")]
+    typed = dict(zip(made[1:], ("jour\u2065nal", "Arc\ufff8hive", "Head\u2800office"), strict=True))
     with tenant_context(acme):
         MigrationExecutor(connection).migrate(THEN)
         for mailbox, name in typed.items():  # as the release before wrote them
             Mailbox.objects.filter(pk=mailbox.pk).update(name=name, canonical_name=name.lower())
         MigrationExecutor(connection).migrate(NOW)
     assert names(acme) == ["journal", *typed.values()]
-    for taken in ("Journal", "archive"):
+    for taken in ("Journal", "archive", "head office"):
         with pytest.raises(errors.NameTaken):
             make_mailbox(taken)
     with tenant_context(acme):

@@ -35,8 +35,8 @@ def announce(notice: str, user: User, *, ip: str, user_agent: str, to: str = "",
     """Send that notice after the commit, with the time and from where it was done.
 
     To the person's address as it is when the mail is sent, or `to` another that was theirs; in their language, or the
-    page's, if they have chosen none. `details` are plain texts for its template. Should Redis be away, it is sent when beat rings. A notice that is none of NOTICES is not sent,
-    and an error in the log says so.
+    page's, if they have chosen none. `details` are plain texts for its template. Should Redis be away, it is sent when
+    beat rings. A notice that is none of NOTICES is not sent, and an error in the log says so.
     """
     if notice not in NOTICES:
         log.error("there is no such notice: %s", notice)

@@ -59,7 +59,8 @@ def speaking_to(user: User, *, otherwise: str = "") -> Iterator[None]:
 def compose(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> Mail:
     """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`.
 
-    Its HTML part is made of the text; what the button of `link` does is its `verb`. It goes to the person's address, or `to` another that was theirs. `language` is for who has chosen none.
+    Its HTML part is made of the text; what the button of `link` does is its `verb`. It goes to the person's address, or
+    `to` another that was theirs. `language` is for who has chosen none.
     """
     with speaking_to(user, otherwise=language):
         known = {

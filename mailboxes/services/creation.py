@@ -86,7 +86,8 @@ def accept(
     """Step 2: create the mailbox of an offer, once.
 
     Raises NotAllowed, OfferExpired, OfferAltered, AlreadyCreated, NotUnderstood, InvalidName, TooManyMarks,
-    InvalidDescription, NameTaken; after any of these nothing has changed, and the last five leave the offer good for another try.
+    InvalidDescription, NameTaken; after any of these nothing has changed, and the last five leave the offer good for
+    another try.
     """
     access.require(by, customer, access.Right.CREATE_MAILBOX)
     key = _key_of(token, customer, by)

@@ -70,7 +70,8 @@ def mailbox_by_address(customer: Customer, address: str, *, by: Actor) -> Mailbo
 def list_mailboxes(customer: Customer, *, by: Actor, search: str = "", sort: str = "name") -> MailboxQuerySet:
     """The customer's mailboxes that have each word of `search` in name, description or address, with their activity.
 
-    `sort` is one of SORTABLE, with "-" for descending. To be asked and read in the customer's schema. Raises tenants.errors.NotAllowed.
+    `sort` is one of SORTABLE, with "-" for descending. To be asked and read in the customer's schema. Raises
+    tenants.errors.NotAllowed.
     """
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
     if connection.schema_name != customer.schema_name:  # type: ignore[attr-defined]  # of django-tenants

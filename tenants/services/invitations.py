@@ -92,8 +92,8 @@ def invite(
 def found_provider(slug: str, name: str, *, owner_email: str, by: Actor) -> Provider:
     """Platform staff make a provider and ask its first owner in, in one act.
 
-    Raises NotAllowed, ValidationError for what is no address, InvalidSlug, InvalidName, TooManyMarks, SlugTaken, and MailNotSent:
-    then provider and invitation stand, and invite_first_owner sends it again.
+    Raises NotAllowed, ValidationError for what is no address, InvalidSlug, InvalidName, TooManyMarks, SlugTaken, and
+    MailNotSent: then provider and invitation stand, and invite_first_owner sends it again.
     """
     access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
     _refuse_the_system(by)

@@ -170,17 +170,17 @@ class ProviderAdmin(PlacedAdmin):
             for invitation in services.to_be_first_owner(obj)
         )
 
-    def save_model(self, request: Any, obj: Provider, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
         owner_email = form.cleaned_data.get("owner_email")
         if change:
-            services.rename_provider(obj, name=obj.name, by=request.user)
+            services.rename_provider(obj, name=obj.name, by=_staff(request))
             if owner_email:
-                services.invite_first_owner(obj, owner_email, by=request.user)
+                services.invite_first_owner(obj, owner_email, by=_staff(request))
         elif owner_email:
-            made = services.found_provider(obj.slug, obj.name, owner_email=owner_email, by=request.user)
+            made = services.found_provider(obj.slug, obj.name, owner_email=owner_email, by=_staff(request))
             _become(obj, made)
         else:
-            _become(obj, services.create_provider(obj.slug, obj.name, by=request.user))
+            _become(obj, services.create_provider(obj.slug, obj.name, by=_staff(request)))
         if owner_email:
             invited = _(
                 "An invitation went to %(email)s. Until somebody has accepted it you can invite another address here."
@@ -216,17 +216,19 @@ class CustomerAdmin(PlacedAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> tuple[type[DomainInline], ...]:
         return self.inlines if obj else ()
 
-    def save_model(self, request: Any, obj: Customer, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
         if change:
             services.edit_customer(
                 obj,
                 name=obj.name,
                 allowed_networks=obj.allowed_networks,
                 mailbox_quota_octets=obj.mailbox_quota_octets,
-                by=request.user,
+                by=_staff(request),
             )
         else:
-            _become(obj, services.create_customer(obj.slug, obj.name, provider=obj.provider, by=request.user))
+            _become(
+                obj, services.create_customer(obj.slug, obj.name, provider=obj.provider, by=_staff(request))
+            )
 
 
 @admin.register(Domain)
@@ -300,12 +302,12 @@ class PersonAdmin(ThroughServices):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def get_form(self, request: Any, *args: Any, **options: Any) -> Any:
+    def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         form: Any = super().get_form(request, *args, **options)
         form.staff = _staff(request)
         return form
 
-    def save_model(self, request: Any, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         services.change_person(
             obj,
             email=obj.email,
@@ -354,12 +356,12 @@ class MembershipAdmin(ThroughServices):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("user", "provider", "customer") if obj else ()
 
-    def save_model(self, request: Any, obj: Membership, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         if change:
-            services.change_role(obj, role=obj.role, by=request.user)
+            services.change_role(obj, role=obj.role, by=_staff(request))
         else:
             saved = services.add_membership(
-                obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=request.user
+                obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=_staff(request)
             )
             _become(obj, saved)
 
@@ -371,8 +373,8 @@ class MembershipAdmin(ThroughServices):
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Django would note them before they are done, and they may be refused still. The audit trail has them."""
 
-    def delete_model(self, request: Any, obj: Membership) -> None:
-        services.remove_membership(obj, by=request.user)
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        services.remove_membership(obj, by=_staff(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for membership in queryset:
@@ -398,9 +400,9 @@ class IdentityProviderAdmin(ThroughServices, ReadOnly):
         """On again is for the provider's owners: they have to show that the domains are theirs."""
         return self.readonly_fields if obj and obj.active else self.fields
 
-    def save_model(self, request: Any, obj: IdentityProvider, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: bool) -> None:
         if not obj.active:
-            identity.end_dispute(obj, by=request.user)
+            identity.end_dispute(obj, by=_staff(request))
 
 
 @admin.register(DirectoryEntry)

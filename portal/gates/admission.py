@@ -1,7 +1,7 @@
 """What an identity provider has opened stays open for as long as it would open it again."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from accounts.models import User
 from accounts.openid.sign_in import gate
 from tenants import audit
 
@@ -26,9 +27,9 @@ class StillAdmitted:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: Any) -> HttpResponseBase:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         opened_by = sorted(_opened_by(request))
-        if not all(gate().admits(request.user, provider) for provider in opened_by):
+        if not all(gate().admits(cast(User, request.user), provider) for provider in opened_by):
             opened_by = []
             get_adapter(request).logout(request)
             messages.warning(
@@ -45,6 +46,6 @@ class StillAdmitted:
             audit.voucher.reset(voucher)
 
 
-def _opened_by(request: Any) -> set[str]:
+def _opened_by(request: HttpRequest) -> set[str]:
     records = get_authentication_records(request, request.user)
     return {record["provider"] for record in records if record["method"] == "socialaccount"}

@@ -27,6 +27,8 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
 
+from portal.gates.requests import GatedRequest
+
 log = logging.getLogger(__name__)
 
 VOUCH, ARRIVE = "/accounts/vouch/", "/accounts/arrive/"
@@ -45,7 +47,7 @@ def companion_of(session_key: str, secret: str | None = None) -> str:
 class CompanionSessions(SessionMiddleware):
     """Django's, for sessions that came with their companion; two sessions in one request are refused."""
 
-    def process_request(self, request: Any) -> HttpResponse | None:  # type: ignore[override]  # it may answer
+    def process_request(self, request: GatedRequest) -> HttpResponse | None:  # type: ignore[override]  # it may answer
         super().process_request(request)
         if _sessions_sent(request) > 1:
             return _refuse_both(request)
@@ -61,7 +63,7 @@ class CompanionSessions(SessionMiddleware):
         _forget(request, self.SessionStore)
         return answer
 
-    def process_response(self, request: Any, response: Any) -> Any:
+    def process_response(self, request: GatedRequest, response: Any) -> Any:  # type: ignore[override]  # as above
         session = request.session
         is_new = session.session_key is None or session.session_key != request.session_came_as
         if session.modified and is_new and not session.is_empty():
@@ -85,7 +87,7 @@ def _is_signed_in(request: HttpRequest) -> bool:
     return SESSION_KEY in request.session
 
 
-def _forget(request: Any, store: Any) -> None:
+def _forget(request: GatedRequest, store: Any) -> None:
     # Out of the cookies too: an empty session would have it deleted, and on the other hosts it may be right.
     request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
     request.session_came_as = None
@@ -115,7 +117,7 @@ def _ask_for_a_word(request: HttpRequest) -> HttpResponse | None:
     return response
 
 
-def _vouch(request: Any) -> HttpResponse:
+def _vouch(request: GatedRequest) -> HttpResponse:
     try:
         host, nonce_digest = _unsign("question", request.GET.get("for", ""))
     except signing.BadSignature:
@@ -126,7 +128,7 @@ def _vouch(request: Any) -> HttpResponse:
     return HttpResponseRedirect(f"{request.scheme}://{host}{ARRIVE}{word}")
 
 
-def _arrive(request: Any, key: str | None) -> HttpResponse:
+def _arrive(request: GatedRequest, key: str | None) -> HttpResponse:
     """Back at the page that was asked for; without a word that counts, at the sign-in, which leads there afterwards."""
     path = "/"
     try:
@@ -173,7 +175,7 @@ def _sessions_sent(request: HttpRequest) -> int:
     return sum(pair.partition("=")[0].strip() == settings.SESSION_COOKIE_NAME for pair in pairs)
 
 
-def _refuse_both(request: Any) -> HttpResponse:
+def _refuse_both(request: GatedRequest) -> HttpResponse:
     """Says so, and deletes those that another website can have set: for a domain above ours, or for a part of our paths."""
     log.warning(
         "two session cookies came to %s at once: another website may have set one", request.get_host()

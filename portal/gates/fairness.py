@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 
 from accounts.adapters.visitors import address_of
 from accounts.peers import network_of
+from portal.gates.requests import GatedRequest
 from tenants.access import providers_of
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class FairPlaces:
         self.get_response = get_response
         self._places = Places()
 
-    def __call__(self, request: Any) -> HttpResponseBase:
+    def __call__(self, request: GatedRequest) -> HttpResponseBase:
         if not _is_costly(request):
             return self.get_response(request)
         began = time.monotonic()
@@ -149,7 +150,7 @@ def _is_file(request: HttpRequest) -> bool:
     return request.method in ("GET", "HEAD") and request.path_info.endswith(".csv")
 
 
-def _counted_for(request: Any) -> list[Limit]:
+def _counted_for(request: GatedRequest) -> list[Limit]:
     if _asks_elsewhere(request):  # nobody waits for that, and the other providers' people have places left
         return [
             Limit("elsewhere", *ELSEWHERE),
@@ -167,9 +168,10 @@ def _counted_for(request: Any) -> list[Limit]:
     return [*limits, Limit(here, *OF_A_PERSON), Limit(("customer", customer), *OF_A_CUSTOMER, one_of=here)]
 
 
-def _counted_for_file(request: Any) -> list[Limit]:
+def _counted_for_file(request: GatedRequest) -> list[Limit]:
     """At the base host a file tells of all the person's providers, so it counts for each."""
     limits = [Limit("files", *FILES), Limit(("files of", request.user.pk), *FILES_OF_A_PERSON)]
+    hosts: list[tuple[str, Any]]
     if (customer := request.customer) is not None:
         providers, hosts = [customer.provider_id], [("customer", customer.pk)]
     else:

@@ -15,14 +15,14 @@ from django.http import (
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 from django.urls import set_urlconf
-from django_htmx.middleware import HtmxDetails
 from django_tenants.utils import tenant_context
 
 from accounts.adapters.visitors import address_of
 from accounts.models import User
 from portal.gates.links import at_base
+from portal.gates.requests import GatedRequest
 from tenants import audit
-from tenants.access import Right, rights_of
+from tenants.access import rights_of
 from tenants.models import Customer, Domain
 from tenants.schemas import leave_for_public
 
@@ -31,13 +31,11 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SIGN_OUT = "/accounts/logout/"
 
 
-class ConsoleRequest(HttpRequest):
+class ConsoleRequest(GatedRequest):
     """A request as it gets here: somebody signed in, on the host of a customer where that person has rights."""
 
     user: User
     customer: Customer
-    rights: frozenset[Right]
-    htmx: HtmxDetails
 
 
 class CanonicalHost:
@@ -71,7 +69,7 @@ class HostTenant:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: GatedRequest) -> HttpResponseBase:
         leave_for_public()
         origin = audit.origin.set(address_of(request))
         try:
@@ -93,13 +91,13 @@ class CustomerGate:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: Any) -> HttpResponseBase:
+    def __call__(self, request: GatedRequest) -> HttpResponseBase:
         request.rights = frozenset()
         customer = request.customer
         if at_base(request) or not request.user.is_authenticated:
             return self.get_response(request)
         request.rights = rights_of(request.user, customer) if customer else frozenset()
-        if not request.rights:
+        if customer is None or not request.rights:
             if request.path_info.startswith(SIGN_OUT):
                 return self.get_response(request)
             raise Http404
@@ -110,7 +108,7 @@ class CustomerGate:
         return response
 
 
-def _lead(request: Any) -> None:
+def _lead(request: GatedRequest) -> None:
     """Unknown hosts below ours go on until the gate, so that theirs are the pages that strangers get elsewhere."""
     name, _ = split_domain_port(request.get_host())  # lower case, without a trailing dot
     request.customer = None

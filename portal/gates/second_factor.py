@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 
 from accounts.openid.sign_in import brought_second_factor
 from accounts.second_factor import has_second_factor
+from portal.gates.requests import GatedRequest
 from tenants.models import Provider
 
 # What it takes to set one up, to read the page in one's own language, or to leave. Everything else is shut, pages that
@@ -49,7 +50,7 @@ class SecondFactorGate:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
-    def process_view(self, request: Any, *_view: Any) -> HttpResponse | None:
+    def process_view(self, request: GatedRequest, *_view: Any) -> HttpResponse | None:
         request.second_factor_required_by = None
         if not request.user.is_authenticated:
             return None
@@ -57,6 +58,6 @@ class SecondFactorGate:
         if provider is None or has_second_factor(request.user) or brought_second_factor(request):
             return None
         request.second_factor_required_by = provider
-        if request.resolver_match.view_name in OPEN_PAGES:
+        if request.resolver_match and request.resolver_match.view_name in OPEN_PAGES:
             return None
         return redirect("security")

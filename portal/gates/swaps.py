@@ -1,11 +1,12 @@
 """Parts of pages that ask for themselves again are not to go empty when their page has moved on."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRefresh
+
+from portal.gates.requests import GatedRequest
 
 
 class WholePages:
@@ -15,10 +16,10 @@ class WholePages:
     whole, the page leads to the same place, and the sign-in back to it.
     """
 
-    def __init__(self, get_response: Callable[[Any], HttpResponseBase]) -> None:
+    def __init__(self, get_response: Callable[[GatedRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: Any) -> HttpResponseBase:
+    def __call__(self, request: GatedRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if not request.htmx or request.htmx.history_restore_request or "Location" not in response:
             return response

@@ -11,18 +11,19 @@ from django.views.decorators.http import require_safe
 
 from portal.console.activity import feed, file
 from portal.console.activity.forms import Question
+from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
 from tenants import activity
 
 
 @require_safe
-def customer_activity(request: Any) -> HttpResponse:
+def customer_activity(request: ConsoleRequest) -> HttpResponse:
     """A customer's console: what anybody did at this customer."""
     return _page(request, _at_customer(request), lambda entry: entry.path)
 
 
 @require_safe
-def customer_activity_csv(request: Any) -> HttpResponseBase:
+def customer_activity_csv(request: ConsoleRequest) -> HttpResponseBase:
     """The same as a file."""
     return _file(request, _at_customer(request), request.customer.slug)
 
@@ -46,7 +47,7 @@ def provider_activity_csv(request: HttpRequest) -> HttpResponseBase:
     return _file(request, trail, trail.providers[0].slug)
 
 
-def _at_customer(request: Any) -> activity.Trail:
+def _at_customer(request: ConsoleRequest) -> activity.Trail:
     return activity.activity_at(request.customer, by=request.user)
 
 

@@ -46,8 +46,8 @@ class SecondStep(AuthenticateView):
     form_class = forms.SecondStepCodeForm
     webauthn_form_class = forms.SecondStepPasskeyForm
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        stage: SecondFactorStage = request._login_stage
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        stage: SecondFactorStage = request._login_stage  # type: ignore[attr-defined]  # allauth's note
         if not stage.is_resumable(request):
             begin_anew: HttpResponse = stage.abort()
             return begin_anew

@@ -1,6 +1,5 @@
 """The page on which a provider's owner sets up where its people sign in. On the base host."""
 
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.contrib import messages
@@ -14,7 +13,7 @@ from accounts.errors import Refusal
 from accounts.openid.protocol import SCOPES
 from portal.console.frame import refusals
 from portal.console.identity_provider.forms import ForgetForm, IdentityProviderForm
-from portal.console.people.members import Desk
+from portal.console.people.members import Desk, Pages
 from portal.console.people.team import desk_of
 from portal.gates.links import base_url
 from tenants import identity
@@ -25,7 +24,7 @@ from tenants.models import IdentityProvider
 @require_http_methods(["GET", "HEAD", "POST"])
 def identity_provider(request: HttpRequest) -> HttpResponse:
     """Set up or change. The button “check” asks the service and saves nothing."""
-    desk = _desk(request)
+    desk = desk_of(request, Right.SET_SECURITY)
     saved = identity.of(desk.provider, by=desk.user)
     form = IdentityProviderForm(
         request.POST or None, saved=identity.configuration_of(saved, by=desk.user) if saved else None
@@ -49,9 +48,9 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def switch(request: HttpRequest) -> HttpResponse:
     """On or off, by the button's value."""
-    desk = _desk(request)
+    desk = desk_of(request, Right.SET_SECURITY)
     if request.method != "POST":
-        return redirect(desk.home)  # where the button is
+        return redirect(_pages(desk).home)  # where the button is
     saved = _saved(desk)
     active = request.POST.get("active") == "on"
     try:
@@ -65,15 +64,15 @@ def switch(request: HttpRequest) -> HttpResponse:
             if active
             else _("From now on nobody signs in with the organization. Whoever had done so is signed out."),
         )
-    return redirect(desk.home)
+    return redirect(_pages(desk).home)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def forget(request: HttpRequest) -> HttpResponse:
     """A person's account at the identity provider has changed: the next sign-in makes the new one known."""
-    desk = _desk(request)
+    desk = desk_of(request, Right.SET_SECURITY)
     if request.method != "POST":
-        return redirect(desk.home)  # where the button is
+        return redirect(_pages(desk).home)  # where the button is
     saved = _saved(desk)
     form = ForgetForm(request.POST)
     if form.is_valid():
@@ -83,7 +82,7 @@ def forget(request: HttpRequest) -> HttpResponse:
             refusals.show(form, refusal)
         else:
             messages.success(request, _("The next sign-in with this address may come with another account."))
-            return redirect(desk.home)
+            return redirect(_pages(desk).home)
     blank = IdentityProviderForm(None, saved=identity.configuration_of(saved, by=desk.user))
     return _page(request, desk, saved, blank, form)
 
@@ -91,9 +90,9 @@ def forget(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def prove(request: HttpRequest) -> HttpResponse:
     """Look for a domain's record now."""
-    desk = _desk(request)
+    desk = desk_of(request, Right.SET_SECURITY)
     if request.method != "POST":
-        return redirect(desk.home)
+        return redirect(_pages(desk).home)
     saved = _saved(desk)
     domain = request.POST.get("domain", "")
     try:
@@ -104,7 +103,7 @@ def prove(request: HttpRequest) -> HttpResponse:
         messages.success(
             request, _("%(domain)s has agreed: its people may sign in here.") % {"domain": domain}
         )
-    return redirect(desk.home)
+    return redirect(_pages(desk).home)
 
 
 def _saved(desk: Desk) -> IdentityProvider:
@@ -123,7 +122,7 @@ def _save(
     else:
         identity.set_up(desk.provider, form.configuration(), client_secret=secret, by=desk.user)
     messages.success(request, _("The identity provider is saved."))
-    return redirect(desk.home)
+    return redirect(_pages(desk).home)
 
 
 def _page(
@@ -135,6 +134,7 @@ def _page(
     *,
     checked: str = "",
 ) -> HttpResponse:
+    pages = _pages(desk)
     context = {
         "provider": desk.provider,
         "saved": saved,
@@ -144,15 +144,15 @@ def _page(
         "connected": identity.connected(saved, by=desk.user) if saved else 0,
         "callback_url": base_url(request, reverse("openid_connect_callback", args=[desk.provider.slug])),
         "scopes": " ".join(SCOPES),
-        "here": desk.home,
-        "switch_url": desk.url("switch"),
-        "forget_url": desk.url("forget"),
-        "prove_url": desk.url("prove"),
+        "here": pages.home,
+        "switch_url": pages.url("switch"),
+        "forget_url": pages.url("forget"),
+        "prove_url": pages.url("prove"),
         "proofs": identity.proofs_of(saved, by=desk.user) if saved else [],
-        "desk": replace(desk, prefix="team"),
+        "desk": desk,
     }
     return render(request, "identity_provider/identity_provider.html", context)
 
 
-def _desk(request: HttpRequest) -> Desk:
-    return desk_of(request, Right.SET_SECURITY, "identity_provider")
+def _pages(desk: Desk) -> Pages:
+    return Pages("identity_provider", desk.pages.provider)

@@ -27,13 +27,34 @@ from tenants.models import Customer, Invitation, Membership, Provider
 
 
 @dataclass(frozen=True)
+class Pages:
+    """Where pages of a kind are: `prefix` begins their names in urls.py."""
+
+    prefix: str
+    provider: str = ""  # its slug, if the person works for several: every link says which
+
+    def url(self, verb: str = "", *args: Any) -> str:
+        name = f"{self.prefix}_{verb}" if verb else self.prefix
+        return reverse(name, args=args) + (
+            f"?{urlencode({'provider': self.provider})}" if self.provider else ""
+        )
+
+    @property
+    def home(self) -> str:
+        return self.url()
+
+    @property
+    def invite(self) -> str:
+        return self.url("invite")
+
+
+@dataclass(frozen=True)
 class Desk:
-    """Where people are managed: at a provider ("team") or at a customer ("people"), and by whom."""
+    """Where people are managed, at a provider (“Team”) or at a customer (“People”), by whom, and on which pages."""
 
     place: Provider | Customer
     user: Any
-    prefix: str
-    query: str = ""  # tells one provider from another in every link
+    pages: Pages
 
     @cached_property  # each row of the list asks
     def may_manage(self) -> bool:
@@ -48,18 +69,6 @@ class Desk:
         """The place itself, or who serves it."""
         return self.place if isinstance(self.place, Provider) else self.place.provider
 
-    def url(self, verb: str = "", *args: Any) -> str:
-        name = f"{self.prefix}_{verb}" if verb else self.prefix
-        return reverse(name, args=args) + (f"?{urlencode({'provider': self.query})}" if self.query else "")
-
-    @property
-    def home(self) -> str:
-        return self.url()
-
-    @property
-    def invite(self) -> str:
-        return self.url("invite")
-
 
 def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any]) -> HttpResponse:
     """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?page-invited= count."""
@@ -72,15 +81,15 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
     context = {
         "desk": desk,
         "page": page,
-        "rows": [(row, desk.url("member", row.pk), _reach(row, known)) for row in page],
+        "rows": [(row, desk.pages.url("member", row.pk), _reach(row, known)) for row in page],
         "waiting": waiting,
         "invitations": [
             {
                 "row": row,
                 "reach": _reach(row, known),
                 "expired": row.expires_at <= now,
-                "again": desk.url("invitation_again", row.pk),
-                "withdraw": desk.url("invitation_withdraw", row.pk),
+                "again": desk.pages.url("invitation_again", row.pk),
+                "withdraw": desk.pages.url("invitation_withdraw", row.pk),
             }
             for row in waiting
         ],
@@ -105,14 +114,14 @@ def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
             )
         except errors.MailNotSent as error:
             messages.warning(request, error.message)
-            return redirect(desk.home)
+            return redirect(desk.pages.home)
         except ValidationError as error:
             form.add_error("email", error)
         except Refusal as refusal:
             refusals.show(form, refusal)
         else:
             messages.success(request, _("%(email)s has been invited.") % {"email": email})
-            return redirect(desk.home)
+            return redirect(desk.pages.home)
     return render(request, "people/invite.html", {"desk": desk, "form": form})
 
 
@@ -135,9 +144,9 @@ def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
             refusals.show(form, refusal)
         else:
             messages.success(request, _("The role of %(person)s is changed.") % {"person": _name(row)})
-            return redirect(desk.home)
-    context = {"desk": desk, "member": row, "form": form, "remove": desk.url("remove", pk)}
-    context |= {"own_url": desk.url("member", pk), "myself": row.user_id == desk.user.pk}
+            return redirect(desk.pages.home)
+    context = {"desk": desk, "member": row, "form": form, "remove": desk.pages.url("remove", pk)}
+    context |= {"own_url": desk.pages.url("member", pk), "myself": row.user_id == desk.user.pk}
     return render(request, "people/member.html", context)
 
 
@@ -153,21 +162,21 @@ def remove(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
             refusals.show(form, refusal)
         else:
             messages.success(request, _("%(person)s has been removed.") % {"person": _name(row)})
-            return redirect(base_url(request) if myself else desk.home)
+            return redirect(base_url(request) if myself else desk.pages.home)
     context = {
         "desk": desk,
         "member": row,
         "myself": myself,
         "form": form,
-        "own_url": desk.url("remove", pk),
+        "own_url": desk.pages.url("remove", pk),
     }
-    return render(request, "people/member_remove.html", context | {"back": desk.url("member", pk)})
+    return render(request, "people/member_remove.html", context | {"back": desk.pages.url("member", pk)})
 
 
 def send_again(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Another mail with another link."""
     if request.method != "POST":
-        return redirect(desk.home)  # where the button is
+        return redirect(desk.pages.home)  # where the button is
     try:
         invitation = services.send_invitation_again(desk.place, pk, by=desk.user)
     except Refusal as refusal:
@@ -176,13 +185,13 @@ def send_again(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
         messages.success(
             request, _("The invitation of %(email)s was sent again.") % {"email": invitation.email}
         )
-    return redirect(desk.home)
+    return redirect(desk.pages.home)
 
 
 def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Make the link useless."""
     if request.method != "POST":
-        return redirect(desk.home)  # where the button is
+        return redirect(desk.pages.home)  # where the button is
     try:
         invitation = services.withdraw_invitation(desk.place, pk, by=desk.user)
     except Refusal as refusal:
@@ -191,7 +200,7 @@ def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
         messages.success(
             request, _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
         )
-    return redirect(desk.home)
+    return redirect(desk.pages.home)
 
 
 def _reach(row: Membership | Invitation, known: Container[Any]) -> str:

@@ -1,7 +1,5 @@
 """People: a customer's own people. On the customer's host, where CustomerGate has let nobody in without a role."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -11,13 +9,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.errors import Refusal
 from portal.console.frame import refusals
 from portal.console.people import members
-from portal.console.people.members import Desk
+from portal.console.people.members import Desk, Pages
+from portal.gates.hosts import ConsoleRequest
 from tenants import identity, services
 from tenants.access import Right, require
 
 
 @require_safe
-def people(request: Any) -> HttpResponse:
+def people(request: ConsoleRequest) -> HttpResponse:
     desk = _desk(request, Right.VIEW_PEOPLE)
     may_consent = services.may_consent(request.user, request.customer)
     more = {
@@ -29,11 +28,11 @@ def people(request: Any) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def identity_provider(request: Any) -> HttpResponse:
+def identity_provider(request: ConsoleRequest) -> HttpResponse:
     """Let the provider's identity provider sign in these people, or no longer, by the button's value."""
     desk = _desk(request, Right.MANAGE_PEOPLE)
     if request.method != "POST":
-        return redirect(desk.home)
+        return redirect(desk.pages.home)
     given = request.POST.get("consent") == "on"
     service = request.POST.get("service", "")
     try:
@@ -47,35 +46,35 @@ def identity_provider(request: Any) -> HttpResponse:
             if given
             else _("The provider's identity provider signs in nobody here any more."),
         )
-    return redirect(desk.home)
+    return redirect(desk.pages.home)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def invite(request: Any) -> HttpResponse:
+def invite(request: ConsoleRequest) -> HttpResponse:
     return members.invite(request, _desk(request, Right.MANAGE_PEOPLE))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def member(request: Any, pk: int) -> HttpResponse:
+def member(request: ConsoleRequest, pk: int) -> HttpResponse:
     return members.member(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: Any, pk: int) -> HttpResponse:
+def remove(request: ConsoleRequest, pk: int) -> HttpResponse:
     return members.remove(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def send_again(request: Any, pk: int) -> HttpResponse:
+def send_again(request: ConsoleRequest, pk: int) -> HttpResponse:
     return members.send_again(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def withdraw(request: Any, pk: int) -> HttpResponse:
+def withdraw(request: ConsoleRequest, pk: int) -> HttpResponse:
     return members.withdraw(request, _desk(request, Right.MANAGE_PEOPLE), pk)
 
 
-def _desk(request: Any, right: Right) -> Desk:
+def _desk(request: ConsoleRequest, right: Right) -> Desk:
     """403 without the right."""
     require(request.user, request.customer, right)
-    return Desk(request.customer, request.user, "people")
+    return Desk(request.customer, request.user, Pages("people"))

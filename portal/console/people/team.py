@@ -10,7 +10,7 @@ from accounts.errors import Refusal
 from accounts.second_factor import has_second_factor
 from portal.console.frame import refusals
 from portal.console.people import members
-from portal.console.people.members import Desk
+from portal.console.people.members import Desk, Pages
 from tenants import services
 from tenants.access import Right, providers_of, require, rights_of
 from tenants.models import Provider
@@ -24,7 +24,7 @@ def team(request: HttpRequest) -> HttpResponse:
         "provider": desk.provider,
         "providers": _mine(request),
         "may_set_security": Right.SET_SECURITY in rights_of(request.user, desk.provider),
-        "security_url": desk.url("security"),
+        "security_url": desk.pages.url("security"),
         "own_second_factor": has_second_factor(desk.user),
     }
     return members.index(request, desk, "people/team.html", more)
@@ -74,18 +74,23 @@ def security(request: HttpRequest) -> HttpResponse:
             if required
             else _("A second factor is no longer required."),
         )
-    return redirect(desk.home)
+    return redirect(desk.pages.home)
 
 
 def _ask_to_weaken(request: HttpRequest, desk: Desk) -> HttpResponse:
     if not desk.provider.require_second_factor:
-        return redirect(desk.home)  # where the button is
+        return redirect(desk.pages.home)  # where the button is
     people = services.people_under_policy(desk.provider, by=desk.user)
-    context = {"desk": desk, "provider": desk.provider, "people": people, "own_url": desk.url("security")}
+    context = {
+        "desk": desk,
+        "provider": desk.provider,
+        "people": people,
+        "own_url": desk.pages.url("security"),
+    }
     return render(request, "people/security_weaken.html", context)
 
 
-def desk_of(request: HttpRequest, right: Right, prefix: str = "team") -> Desk:
+def desk_of(request: HttpRequest, right: Right) -> Desk:
     """At the provider that ?provider= names, or at the first where the person works.
 
     404 for who has no role at that provider, or for one that does not exist; 403 without the right.
@@ -96,7 +101,7 @@ def desk_of(request: HttpRequest, right: Right, prefix: str = "team") -> Desk:
     if found is None:
         raise Http404
     require(request.user, found, right)
-    return Desk(found, request.user, prefix, found.slug if len(mine) > 1 else "")
+    return Desk(found, request.user, Pages("team", found.slug if len(mine) > 1 else ""))
 
 
 def _mine(request: HttpRequest) -> list[Provider]:

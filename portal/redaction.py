@@ -2,9 +2,18 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
-_SLASH = r"(?:/|%2F)"
-# Whatever follows one of these places up to the end of the address, or of the line, for paths hold spaces, too.
+from django.apps import apps
+from django.conf import settings
+from django.urls import get_resolver
+
+_SLASH = r"(?:/|%(?:25)*2F)"
+# Whatever an address has up to its end, or to that of the line, for paths hold spaces, too.
+_REST = r'(?:(?!\ HTTP/|"\s)[^\n])'
+# Whatever follows one of these places.
 _SECRETS = re.compile(
     rf"""
     (
@@ -13,21 +22,21 @@ _SECRETS = re.compile(
       | {_SLASH}accounts{_SLASH}+(?:vouch|arrive){_SLASH}+  # portal/gates/companion.py
       | {_SLASH}login{_SLASH}+callback{_SLASH}+  # an identity provider's word
     )
-    (?:(?!\ HTTP/|"\s)[^\n])+
+    {_REST}+
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 
-# What looks like one: a link that was broken before its secret leads to none of these places.
-_LIKE_A_SECRET = re.compile(
-    r"""
-    (?<![A-Za-z0-9_-])
-    (?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![A-Za-z0-9_-]))  # our things' ids
-    (?=[A-Za-z_-]*[0-9])
-    [A-Za-z0-9_-]{20,}
-    """,
-    re.VERBOSE,
-)
+# A link that was broken before its secret leads to none of these places. So of an address is told what our own addresses
+# are made of, and what is too short for half a secret.
+_ADDRESS = re.compile(rf"""(https?://[^/\s"']*|(?<![\w:/.*-]))(/{_REST}*)""", re.VERBOSE)
+_PART = re.compile(r"/+([^/?]*)")
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ID = re.compile(rf"[0-9]{{1,18}}|{_UUID}")
+_LETTERS = re.compile(r"[\w-]")
+SHORT = 16
+# What is in no address that begins as one.
+_LIKE_A_SECRET = re.compile(rf"(?<![\w-])(?!{_UUID}(?![\w-]))(?=[A-Za-z_-]*[0-9])[\w-]{{20,}}")
 # Whose lines name an address that anybody may have typed, and begin with it.
 _TELL_ADDRESSES = ("django.request", "django.security", "gunicorn")
 
@@ -37,9 +46,37 @@ def redacted(text: str) -> str:
 
 
 def redacted_address(line: str) -> str:
-    """Without what looks like a secret, too. Only the first line: below it a traceback names code."""
+    """Without what may be a secret, too. Only the first line: below it a traceback names code."""
     first, *rest = line.split("\n", 1)
-    return "\n".join([_LIKE_A_SECRET.sub("[hidden]", first), *rest])
+    return "\n".join([_LIKE_A_SECRET.sub("[hidden]", _ADDRESS.sub(_as_far_as_known, first)), *rest])
+
+
+def _as_far_as_known(address: re.Match[str]) -> str:
+    host, path = address.groups()
+    known = 0
+    while (part := _PART.match(path, known)) and _is_known(part[1].lower()):
+        known = part.end()
+    if path.startswith(settings.STATIC_URL) or len(_LETTERS.findall(path[known:])) <= SHORT:
+        return address[0]
+    return f"{host}{path[:known].rstrip('/')}/[hidden]"
+
+
+def _is_known(part: str) -> bool:
+    if not part or _ID.fullmatch(part):
+        return True
+    return apps.ready and part in _our_words()  # before, gunicorn has lines of its own
+
+
+@cache
+def _our_words() -> frozenset[str]:
+    confs = (settings.PUBLIC_SCHEMA_URLCONF, settings.ROOT_URLCONF)
+    return frozenset(word for conf in confs for word in _words(get_resolver(conf).url_patterns))
+
+
+def _words(patterns: Any) -> Iterator[str]:
+    for entry in patterns:
+        yield from re.split(r"[^\w.-]+", str(entry.pattern))
+        yield from _words(getattr(entry, "url_patterns", ()))
 
 
 class Redacted(logging.Formatter):

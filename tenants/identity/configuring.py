@@ -14,6 +14,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.actors import Actor
@@ -62,6 +63,11 @@ class Configuration:
             return f"{ENTRA_HOST}/{self.directory}/v2.0"
         check_scheme(self.issuer)
         return self.issuer.rstrip("/")
+
+    @property
+    def service(self) -> str:
+        """As IdentityProvider has it, of which customers were asked whether they agree. Raises what server_url does."""
+        return f"{self.server_url} {self.client_id}"
 
     @property
     def directory(self) -> str:
@@ -154,7 +160,7 @@ def change(
     _begin(provider, wanted, by)
     current = IdentityProvider.objects.select_for_update().select_related("app").get(pk=identity_provider.pk)
     app, before = current.app, _configuration_of(current)
-    moved = current.service != f"{wanted.server_url} {wanted.client_id}"
+    moved = current.service != wanted.service
     if moved and not client_secret:
         raise SecretNeeded
     sealed = (
@@ -269,10 +275,22 @@ def connected(identity_provider: IdentityProvider, *, by: Actor) -> int:
     return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
 
 
+def consents_lost(identity_provider: IdentityProvider, wanted: Configuration, *, by: Actor) -> int:
+    """How many customers a change() to this would have asked for their consent anew. Raises NotAllowed, and InvalidTenant or
+    NotEncrypted for what is no service.
+    """
+    provider = identity_provider.provider
+    require(by, provider, Right.SET_SECURITY)
+    return 0 if identity_provider.service == wanted.service else _agreed(provider).count()
+
+
+def _agreed(provider: Provider) -> QuerySet[Customer]:
+    return provider.customers.filter(identity_provider_consent=True)
+
+
 def _withdraw_consents(provider: Provider, *, by: Actor) -> None:
     """They were given to another service."""
-    agreed = provider.customers.select_for_update().filter(identity_provider_consent=True)
-    for customer in agreed.order_by("pk"):
+    for customer in _agreed(provider).select_for_update().order_by("pk"):
         Customer.objects.filter(pk=customer.pk).update(identity_provider_consent=False)
         audit.record("identity-provider.consent-withdrawn", by=by, customer=customer, target=provider)
 

@@ -595,6 +595,13 @@ BREAKAGES = (
         "accounts/test_people.py::test_a_name_leads_nobody_anywhere",
     ),
     _breaks(
+        "Another identity provider withdraws nobody's consent unasked",
+        "portal/console/identity_provider/forms.py",
+        'if not consents_lost or self.cleaned_data["ask_again"]:',
+        "if True:",
+        "console/identity_provider/test_page.py::test_another_service_says_how_many_customers_it_costs_and_asks_first",
+    ),
+    _breaks(
         "A customer agrees to the identity provider that it was shown",
         "tenants/services/policy.py",
         "if held is None or held.service != service:",

@@ -488,6 +488,9 @@ TABLE: dict[str, Line] = {
         OWNER, lambda s, by: identity.configuration_of(s.identity_provider, by=by)
     ),
     "tenants.identity.connected": Line(OWNER, lambda s, by: identity.connected(s.identity_provider, by=by)),
+    "tenants.identity.consents_lost": Line(
+        OWNER, lambda s, by: identity.consents_lost(s.identity_provider, _configuration(), by=by)
+    ),
     "tenants.identity.switch": Line(
         OWNER, lambda s, by: identity.switch(s.identity_provider, active=False, by=by)
     ),

@@ -45,6 +45,10 @@ class IdentityProviderForm(forms.Form):
         ),
     )
 
+    # Only asked where it costs something.
+    ask_again = forms.BooleanField(label=_("Save it, and ask them again"), required=False)
+    consents_lost = 0  # of how many customers
+
     def __init__(self, data: Any, *, saved: Configuration | None) -> None:
         initial = vars(saved) | {"email_domains": "\n".join(saved.email_domains)} if saved else None
         super().__init__(data, initial=initial)
@@ -69,6 +73,16 @@ class IdentityProviderForm(forms.Form):
         if not self.saved and "check" not in self.data and data.get("client_secret") == "":
             self.add_error("client_secret", SecretNeeded().message)
         return data
+
+    def is_meant(self, consents_lost: int) -> bool:
+        """Else it asks, and names all else that it will: the page that comes back has lost the secret."""
+        self.consents_lost = consents_lost
+        if not consents_lost or self.cleaned_data["ask_again"]:
+            return True
+        self.add_error("ask_again", _("Tick this if it is meant."))
+        if not self.cleaned_data["client_secret"]:
+            self.add_error("client_secret", SecretNeeded().message)
+        return False
 
     def ask_for_the_secret_again(self) -> None:
         """For the page that is shown again: without a word there, who saves next would save none or the earlier one."""

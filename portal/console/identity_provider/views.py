@@ -36,7 +36,7 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
                 checked = (
                     urlsplit(identity.check(desk.provider, form.configuration(), by=desk.user)).hostname or ""
                 )
-            else:
+            elif form.is_meant(_consents_lost(desk, saved, form)):
                 return _save(request, desk, saved, form)
         except Refusal as refusal:
             refusals.show(form, refusal)
@@ -111,6 +111,10 @@ def _saved(desk: Desk) -> IdentityProvider:
     if saved is None:
         raise Http404
     return saved
+
+
+def _consents_lost(desk: Desk, saved: IdentityProvider | None, form: IdentityProviderForm) -> int:
+    return identity.consents_lost(saved, form.configuration(), by=desk.user) if saved else 0
 
 
 def _save(

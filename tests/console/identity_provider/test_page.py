@@ -10,7 +10,7 @@ from accounts.openid.secrets import open_sealed
 from tenants.identity.domains import record_of
 from tenants.models import AuditEvent, IdentityProvider
 from tests.accounts.openid.kit import CLIENT_SECRET, PAGE, callback
-from tests.cast import provider
+from tests.cast import customer, provider
 from tests.pages import presses, read, shown, text_of
 from tests.tenants.kit import text
 
@@ -63,6 +63,26 @@ def test_an_empty_secret_keeps_the_saved_one(typed, cast, client_for):
     app = SocialApp.objects.get()
     assert open_sealed(app.settings["sealed_secret"], provider_id="northwind") == CLIENT_SECRET
     assert IdentityProvider.objects.get().email_domains == ["northwind.example"]
+
+
+def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwinds, cast, client_for):
+    """Their people are signed out and kept out until each of them has agreed once more."""
+    page = client_for(cast.owner, host=None).get(PAGE)
+    domains = presses(page, "Save", email_domains="northwind.example\nacme.example\n")
+    assert domains["Location"] == PAGE, "the same service costs nobody's consent"
+    asked = presses(page, "Save", issuer="https://elsewhere.example", client_secret=CLIENT_SECRET)
+    assert "1 customer allows its people to sign in with the service that is saved" in text_of(read(asked))
+    assert SECRET_AGAIN in text(asked)
+    assert customer("acme").identity_provider_consent
+    again = presses(asked, "Save", ask_again=True)
+    assert "Type the client secret" in text(again), "still nothing is saved"
+    assert customer("acme").identity_provider_consent
+    assert presses(again, "Save", client_secret=CLIENT_SECRET)["Location"] == PAGE, "the tick has stayed"
+    assert not customer("acme").identity_provider_consent
+    northwinds.app.refresh_from_db()
+    assert northwinds.issuer == "https://elsewhere.example"
+    page = page.client.get(PAGE)
+    assert presses(page, "Save", client_id="another", client_secret=CLIENT_SECRET)["Location"] == PAGE
 
 
 def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):

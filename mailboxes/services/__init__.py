@@ -7,6 +7,7 @@ from mailboxes.services.certificates import (
     certificates,
     verify_certificate,
 )
+from mailboxes.services.condition import Condition, condition
 from mailboxes.services.creation import Offer, accept, create_mailbox, offer
 from mailboxes.services.deletion import Losses, losses, start_deletion
 from mailboxes.services.finding import (
@@ -17,22 +18,26 @@ from mailboxes.services.finding import (
     mailbox_for,
     servers,
 )
-from mailboxes.services.jobs import job_for, jobs_of, right_to_retry
-from mailboxes.services.lifecycle import activate_mailbox, edit_mailbox, suspend_mailbox
+from mailboxes.services.jobs import job_for, jobs_of, right_to_retry, unsettled
+from mailboxes.services.lifecycle import SETTABLE, activate_mailbox, edit_mailbox, suspend_mailbox
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
 from mailboxes.services.refusals import refusals_of
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
+from mailboxes.services.statuses import Act, acts_on, refusal
 from mailboxes.services.tallies import Activity, activity
 from mailboxes.vault import PASSWORD_SYMBOLS
 
 __all__ = [
     "PASSWORD_SYMBOLS",
+    "SETTABLE",
     "SORTABLE",
+    "Act",
     "Activity",
     "Certificate",
     "CertificateInvalid",
+    "Condition",
     "Losses",
     "MailServers",
     "Offer",
@@ -42,8 +47,10 @@ __all__ = [
     "accept_reset",
     "activate_mailbox",
     "activity",
+    "acts_on",
     "certificate_of",
     "certificates",
+    "condition",
     "create_mailbox",
     "delete_locked_mail",
     "edit_mailbox",
@@ -56,6 +63,7 @@ __all__ = [
     "offer",
     "offer_reset",
     "progress",
+    "refusal",
     "refusals_of",
     "reset_password",
     "retry",
@@ -64,5 +72,6 @@ __all__ = [
     "start_deletion",
     "suspend_mailbox",
     "unlock",
+    "unsettled",
     "verify_certificate",
 ]

@@ -13,8 +13,9 @@ from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
-from mailboxes.services import damage, refusals
+from mailboxes.services import damage, refusals, statuses
 from mailboxes.services.keyring import Keyring, hold_keys, lock_and_keyring, renew_lock, spend_the_time
+from mailboxes.services.statuses import Act
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import (
@@ -28,13 +29,12 @@ from mailboxes.vault import (
     parse_password,
 )
 from tenants import directory
-from tenants.models import Customer, DirectoryEntry
+from tenants.models import Customer
 
 log = logging.getLogger(__name__)
 
 # A session whose process died frees the maildrop after this; living ones renew well before.
 LOCK_TIME = timedelta(minutes=3)
-COLLECTABLE = (DirectoryEntry.Status.ACTIVE, DirectoryEntry.Status.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str, network: str
     except MistypedPassword:
         raise errors.BadCredentials from None
     entry = directory.look_up_login(login)
-    if entry is None or entry.status not in COLLECTABLE:
+    if entry is None or not statuses.allows(entry, Act.COLLECT):
         spend_the_time(secret)
         raise errors.BadCredentials
     with tenant_context(entry.customer):

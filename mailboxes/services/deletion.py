@@ -9,10 +9,11 @@ from django_tenants.utils import tenant_context
 from accounts.actors import SYSTEM, Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock, Message
-from mailboxes.services import jobs, tallies
+from mailboxes.services import jobs, statuses, tallies
 from mailboxes.services.certificates import ACTION, facts_of, sign
 from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.naming import seen
+from mailboxes.services.statuses import Act
 from mailboxes.transactions import on_disk
 from tenants import access, audit, directory
 from tenants.models import Customer, DirectoryEntry
@@ -28,8 +29,9 @@ class Losses(NamedTuple):
 
 
 def losses(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Losses:
-    """What would be lost. Raises NotAllowed."""
+    """What would be lost. Raises NotAllowed, MailboxDeleting."""
     access.require(by, customer, access.Right.DELETE_MAILBOX)
+    statuses.require(mailbox, Act.SEE_LOSSES)
     with tenant_context(customer):
         now = tallies.of(mailbox.pk)
         oldest = Message.objects.filter(mailbox=mailbox).order_by("pk").values_list("received_at", flat=True)
@@ -46,9 +48,7 @@ def start_deletion(
     """
     access.require(by, customer, access.Right.DELETE_MAILBOX)
     with tenant_context(customer), on_disk():
-        found = hold_mailbox(mailbox.pk)
-        if found.status != Mailbox.Status.SUSPENDED:
-            raise errors.StillActive(name=found.name)
+        found = hold_mailbox(mailbox.pk, Act.DELETE)
         if confirmed_name is not None and seen(confirmed_name) != seen(found.name):
             raise errors.NameNotConfirmed
         keys = MailboxKey.objects.filter(mailbox=found)

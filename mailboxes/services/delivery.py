@@ -14,8 +14,9 @@ from django_tenants.utils import tenant_context
 from accounts.peers import canonical
 from mailboxes import errors
 from mailboxes.models import Message, TallyChange
-from mailboxes.services import tallies
+from mailboxes.services import statuses, tallies
 from mailboxes.services.keyring import hold_current
+from mailboxes.services.statuses import Act
 from mailboxes.store import BlobStore, Draft, store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import MessageContext, Sealer
@@ -48,10 +49,10 @@ def resolve(address: str, *, peer: str, octets: int = 0) -> Recipient:
     Raises UnknownAddress, MailboxDeleting, MailboxSuspended, NetworkNotAllowed, MailboxFull.
     """
     entry = directory.look_up(address)
-    if entry is None or entry.status == DirectoryEntry.Status.RETIRED:
+    if entry is None:
         raise errors.UnknownAddress
-    if entry.status == DirectoryEntry.Status.DELETING:
-        raise errors.MailboxDeleting
+    if statuses.is_over(entry):
+        statuses.require(entry, Act.TAKE_MAIL)
     if not _is_allowed(peer, entry.customer.allowed_networks):
         raise errors.NetworkNotAllowed
     _check_room(entry, octets)
@@ -188,9 +189,12 @@ def _insert(copies: "list[_Copy]") -> None:
 
 def _check_room(entry: DirectoryEntry, octets: int) -> None:
     """Raises MailboxSuspended, and MailboxFull when so many octets (or one) are more than the limit leaves."""
-    if entry.status == DirectoryEntry.Status.SUSPENDED:
+    refusal = statuses.refusal(entry, Act.TAKE_MAIL)
+    # One whose deletion has begun meanwhile has no key any more, which is noticed when the row goes in: a 550 now would
+    # be one for all recipients of this text.
+    if isinstance(refusal, errors.MailboxSuspended):
         _count_put_off(entry)
-        raise errors.MailboxSuspended
+        raise refusal
     tallies.put_off.forget(entry.mailbox_id)
     quota = entry.customer.mailbox_quota_octets
     if quota is not None:

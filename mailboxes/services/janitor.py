@@ -25,7 +25,8 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
 from mailboxes.models import Mailbox, MailboxKey, Message
-from mailboxes.services import damage
+from mailboxes.services import damage, statuses
+from mailboxes.services.statuses import Act
 from mailboxes.store import store
 from mailboxes.vault import sealed_size
 from tenants import access
@@ -293,14 +294,10 @@ def _judge(rows: Iterable[_Row]) -> _Findings:
 
 def _wanted(pks: Iterable[int]) -> Iterator[tuple[int, str, str]]:
     """Row, blob and address of those messages that somebody still wants to read."""
-    removed_on_purpose = (
-        {"mailbox__status": Mailbox.Status.DELETING},
-        {"key__state": MailboxKey.State.DESTROYED},
-    )
+    collectable = statuses.that_allow(Act.COLLECT)
     for some in _batches(pks):
-        wanted = Message.objects.filter(pk__in=some)
-        for purpose in removed_on_purpose:
-            wanted = wanted.exclude(**purpose)
+        wanted = Message.objects.filter(pk__in=some, mailbox__status__in=collectable)
+        wanted = wanted.exclude(key__state=MailboxKey.State.DESTROYED)
         yield from wanted.order_by("pk").values_list("pk", "blob", "mailbox__address")
 
 

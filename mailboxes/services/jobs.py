@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -234,20 +235,35 @@ def jobs_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[Job]:
     return sorted(jobs, key=lambda job: not job.is_live)
 
 
+def unsettled(jobs: list[Job]) -> Job | None:
+    """Of what jobs_of gave, the one that a mailbox's page shows: one that goes on, or else the last if it failed."""
+    return next((job for job in jobs[:1] if job.state != Job.State.DONE), None)
+
+
 def right_to_retry(job: Job) -> access.Right:
     """Who may start such a job may let it go on."""
     return _RIGHTS[Job.Kind(job.kind)]
 
 
+class Needs(StrEnum):
+    """What a job needs to go on; templates ask by these words."""
+
+    NOTHING = "nothing"  # it is over: done, or overtaken
+    WORKERS = "workers"
+    PATIENCE = "patience"  # it pauses after trouble; a person may end the pause
+    RETRY = "retry"  # it failed, and a person may let it go on
+    PASSWORD = "password"  # noqa: S105 - the same, and the workers have no access to the earlier keys any more
+
+
+def needs(job: Job) -> Needs:
+    """What it takes for the job to go on, as of the row at hand."""
+    if job.state == Job.State.DONE or job.mailbox_id is None or job.error in Job.OVERTAKEN:
+        return Needs.NOTHING
+    if job.state in Job.WORKABLE:
+        return Needs.PATIENCE if job.failures else Needs.WORKERS
+    return Needs.PASSWORD if job.kind == Job.Kind.REENCRYPTION else Needs.RETRY
+
+
 def may_retry(job: Job) -> bool:
-    """Whether a person can let it go on: it failed, waits for a password, or pauses after trouble."""
-    if job.mailbox_id is None or job.error in Job.OVERTAKEN:
-        return False
-    pausing = job.state in Job.WORKABLE and job.failures > 0
-    return pausing or job.state in (Job.State.FAILED, Job.State.WAITING)
-
-
-def needs_password(job: Job) -> bool:
-    """Whether that takes the mailbox's password: the workers have no access to its earlier keys any more."""
-    stopped = job.state in (Job.State.WAITING, Job.State.FAILED)
-    return job.kind == Job.Kind.REENCRYPTION and stopped and may_retry(job)
+    """Whether a person can let it go on."""
+    return needs(job) in (Needs.PATIENCE, Needs.RETRY, Needs.PASSWORD)

@@ -7,6 +7,8 @@ from django.db import connection
 
 from mailboxes import errors
 from mailboxes.models import KeyLock, KeyTally, Mailbox, MailboxKey, TallyChange
+from mailboxes.services import statuses
+from mailboxes.services.statuses import Act
 from mailboxes.vault import (
     LockContext,
     PrivateKey,
@@ -114,16 +116,16 @@ def hold_keys(keyring: Keyring) -> bool:
         return cursor.fetchone() is not None
 
 
-def hold_mailbox(mailbox_id: UUID) -> Mailbox:
+def hold_mailbox(mailbox_id: UUID, act: Act) -> Mailbox:
     """The mailbox's row, held until COMMIT: whoever changes its keys, status or jobs does it alone.
 
-    Deliveries don't wait for it. Raises NoSuchMailbox, MailboxDeleting.
+    Deliveries don't wait for it. Raises NoSuchMailbox, and MailboxDeleting or StillActive where its status does not
+    allow the act.
     """
     mailbox = Mailbox.objects.select_for_update(no_key=True).filter(pk=mailbox_id).first()
     if mailbox is None:
         raise errors.NoSuchMailbox
-    if mailbox.status == Mailbox.Status.DELETING:
-        raise errors.MailboxDeleting
+    statuses.require(mailbox, act)
     return mailbox
 
 

@@ -19,10 +19,11 @@ from mailboxes.services.naming import (
     clean_reason,
     refuse_taken,
 )
+from mailboxes.services.statuses import Act
 from tenants import access, audit, directory
 from tenants.models import Customer
 
-CHOICES = (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED)
+SETTABLE = (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED)
 
 
 def edit_mailbox(
@@ -70,7 +71,7 @@ def _change(
     reason: str,
     by: Actor,
 ) -> Mailbox:
-    if status is not None and status not in CHOICES:
+    if status is not None and status not in SETTABLE:
         raise errors.UnknownStatus
     with tenant_context(customer):
         if wanted.get("name", mailbox.name) != mailbox.name:  # one that was there before the rule may stay
@@ -94,7 +95,7 @@ def _write(
     reason: str,
     by: Actor,
 ) -> Mailbox:
-    found = hold_mailbox(mailbox.pk)
+    found = hold_mailbox(mailbox.pk, Act.EDIT)
     values: dict[str, Any] = dict(wanted)
     if status is not None and (status != found.status or reason != found.suspension_reason):
         values |= _suspension(found, reason, by) if status == Mailbox.Status.SUSPENDED else _activity()

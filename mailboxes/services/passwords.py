@@ -12,7 +12,7 @@ from django_tenants.utils import tenant_context
 from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock
-from mailboxes.services import damage, jobs, offers, tallies, worker_keys
+from mailboxes.services import damage, jobs, offers, statuses, tallies, worker_keys
 from mailboxes.services.finding import find_mailbox
 from mailboxes.services.keyring import (
     Keyring,
@@ -24,6 +24,7 @@ from mailboxes.services.keyring import (
 )
 from mailboxes.services.proving import prove
 from mailboxes.services.removal import doom
+from mailboxes.services.statuses import Act
 from mailboxes.transactions import on_disk
 from mailboxes.vault import (
     LockContext,
@@ -171,7 +172,7 @@ def unlock(
     """
     access.require(by, customer, access.Right.RESET_PASSWORD)
     with tenant_context(customer):
-        keyring = prove(customer, mailbox.pk, password, _open_any, by=by, earlier=earlier)
+        keyring = prove(customer, mailbox.pk, password, _open_any, Act.UNLOCK, by=by, earlier=earlier)
         return _unlock(customer, mailbox.pk, keyring, by)
 
 
@@ -187,20 +188,25 @@ def _make(
 ) -> tuple[Secret, _NewKey, int]:
     with tenant_context(customer):
         mailbox = find_mailbox(mailbox.pk)  # as it is now, and in this customer's schema
+        statuses.require(mailbox, Act.RESET_PASSWORD)
         keyring: Keyring = {}
         if current_password.strip():
             if locked_mail == DELETE:
                 raise errors.NothingToGiveUp
             keyring = prove(
-                customer, mailbox.pk, current_password, open_keyring, by=by, field="current_password"
+                customer,
+                mailbox.pk,
+                current_password,
+                open_keyring,
+                Act.RESET_PASSWORD,
+                by=by,
+                field="current_password",
             )
             locked_mail = ""
         elif locked_mail not in (KEEP, DELETE):
             if _readable(mailbox):
                 raise errors.LockedMailUndecided
             locked_mail = KEEP
-        if mailbox.status == Mailbox.Status.DELETING:
-            raise errors.MailboxDeleting
         current = MailboxKey.objects.filter(mailbox=mailbox, state=State.CURRENT).first()
         if current is None:
             raise errors.MailboxDeleting
@@ -238,7 +244,7 @@ def _readable(mailbox: Mailbox) -> int:
 
 @on_disk()
 def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: Actor) -> Job | None:
-    mailbox = hold_mailbox(mailbox_id)
+    mailbox = hold_mailbox(mailbox_id, Act.RESET_PASSWORD)
     keys = MailboxKey.objects.filter(mailbox=mailbox)
     # Again, for a double press waits here: what it brought is no outdated offer.
     _refuse_a_second_time(mailbox_id, key)
@@ -328,7 +334,7 @@ def _shut_out(
 
 @transaction.atomic(durable=True)
 def _unlock(customer: Customer, mailbox_id: UUID, keyring: Keyring, by: Actor) -> Job | None:
-    mailbox = hold_mailbox(mailbox_id)
+    mailbox = hold_mailbox(mailbox_id, Act.UNLOCK)
     keys = MailboxKey.objects.filter(mailbox=mailbox)
     current = keys.get(state=State.CURRENT)
     earlier = keys.filter(pk__in=keyring, state__in=[State.RETIRED, State.LOCKED])

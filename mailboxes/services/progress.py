@@ -71,6 +71,7 @@ class Progress:
     """How a job gets on, in words and numbers for people.
 
     `rate` is in messages a second; None when none can be told. With `next_try_at` the job is paused until then.
+    `unreadable` counts the messages at which it stopped because they can't be read.
     """
 
     job: Job
@@ -83,20 +84,25 @@ class Progress:
     trouble: str
     advice: str
     next_try_at: datetime | None
+    needs: jobs.Needs
     may_retry: bool
-    needs_password: bool
+    unreadable: int
+
+    @property
+    def needs_password(self) -> bool:
+        return self.needs is jobs.Needs.PASSWORD
 
 
 def progress(job: Job) -> Progress:
     """How the job gets on, as of the row at hand."""
     trouble, advice = (str(text) for text in TROUBLES.get(job.error, ("", "")))
-    if job.error == "unreadable" and job.total > job.done:
-        left = job.total - job.done
+    unreadable = max(0, job.total - job.done) if job.error == "unreadable" else 0
+    if unreadable:
         trouble = ngettext(
             "%(left)s message can't be read: its file is missing or was altered.",
             "%(left)s messages can't be read: their files are missing or were altered.",
-            left,
-        ) % {"left": number_format(left)}
+            unreadable,
+        ) % {"left": number_format(unreadable)}
     if job.error in PASSING:
         advice += " " + (
             _("Nothing is lost; the job goes on by itself.")
@@ -116,8 +122,9 @@ def progress(job: Job) -> Progress:
         trouble=trouble,
         advice=advice,
         next_try_at=next_try_at,
+        needs=jobs.needs(job),
         may_retry=jobs.may_retry(job),
-        needs_password=jobs.needs_password(job),
+        unreadable=unreadable,
     )
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.services.keyring import Keyring, hold_mailbox
+from mailboxes.services.statuses import Act
 from mailboxes.vault import (
     PASSWORD_SYMBOLS,
     MistypedPassword,
@@ -32,12 +33,13 @@ def prove(
     mailbox_id: UUID,
     password: str,
     opener: Opener,
+    act: Act,
     *,
     by: Actor,
     field: str = "password",
     earlier: bool = False,
 ) -> Keyring:
-    """The keys that `opener` opens with the password as it was typed. Runs in the customer's schema.
+    """The keys that `opener` opens with the password as it was typed, which is asked for an act. Runs in the customer's schema.
 
     `field` is what the verb calls that password. `earlier` is what the trail says of a wrong one: that an earlier
     password was asked for, not the current one.
@@ -46,7 +48,7 @@ def prove(
     refusal: errors.MailboxError = errors.WrongCurrentPassword()
     # Committed also when the password is refused: a guess that leaves no trace would not count.
     with transaction.atomic(durable=True):
-        mailbox = hold_mailbox(mailbox_id)  # one guess after the other
+        mailbox = hold_mailbox(mailbox_id, act)  # one guess after the other
         if _refused_lately(customer, mailbox_id) >= GUESSES:
             raise errors.TooManyGuesses(minutes=GUESS_MINUTES).about(field)
         try:

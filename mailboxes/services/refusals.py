@@ -9,8 +9,10 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
 from mailboxes.models import Mailbox, SignInRefusal
+from mailboxes.services import statuses
+from mailboxes.services.statuses import Act
 from tenants import access, directory
-from tenants.models import Customer, DirectoryEntry
+from tenants.models import Customer
 
 NOTED_AGAIN = timedelta(minutes=1)  # at most once in this time for one mailbox and network
 TOLD = timedelta(days=2)  # after the last one; archivers come at least daily
@@ -20,7 +22,7 @@ NETWORKS = 20  # told of one mailbox; whoever guesses from everywhere fills no t
 def note(login: str, network: str) -> None:
     """A sign-in with this name, from this network, was refused. Nothing happens where there is no such mailbox."""
     entry = directory.look_up_login(login)
-    if entry is None or entry.status not in (DirectoryEntry.Status.ACTIVE, DirectoryEntry.Status.SUSPENDED):
+    if entry is None or not statuses.allows(entry, Act.COLLECT):
         return
     now = timezone.now()
     with tenant_context(entry.customer), connection.cursor() as cursor:
@@ -56,6 +58,8 @@ def told_since() -> datetime:
 def refusals_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[SignInRefusal]:
     """What is worth telling of a mailbox, the eldest first. Raises tenants.errors.NotAllowed."""
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
+    if not statuses.allows(mailbox, Act.COLLECT):  # nobody is to sign in there
+        return []
     with tenant_context(customer):
         lately = SignInRefusal.objects.filter(mailbox=mailbox, last_at__gte=told_since())
         return list(lately.order_by("since", "pk"))

@@ -9,6 +9,7 @@ from mailboxes import errors
 from mailboxes.models import Job, Mailbox, MailboxKey, TallyChange
 from mailboxes.services import jobs, tallies
 from mailboxes.services.keyring import destroy_locks, drop_empty, hold_mailbox
+from mailboxes.services.statuses import Act
 from mailboxes.transactions import on_disk
 from tenants import access, audit
 from tenants.models import Customer
@@ -43,7 +44,7 @@ def delete_locked_mail(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Jo
     """
     access.require(by, customer, access.Right.DELETE_MAILBOX)
     with tenant_context(customer), on_disk():
-        found = hold_mailbox(mailbox.pk)
+        found = hold_mailbox(mailbox.pk, Act.DELETE_LOCKED_MAIL)
         locked = MailboxKey.objects.filter(mailbox=found, state=MailboxKey.State.LOCKED)
         keys = list(locked.values_list("pk", flat=True))
         if not keys:

@@ -9,6 +9,7 @@ from mailboxes.models import Job
 from mailboxes.services import jobs
 from mailboxes.services.keyring import hold_mailbox
 from mailboxes.services.passwords import unlock
+from mailboxes.services.statuses import Act
 from tenants import access, audit
 from tenants.models import Customer
 
@@ -23,14 +24,14 @@ def retry(customer: Customer, job: Job, *, by: Actor, password: str = "") -> Job
     access.require(by, customer, jobs.right_to_retry(job))
     if not jobs.may_retry(job) or job.mailbox is None:
         raise errors.NothingToRetry
-    if jobs.needs_password(job):
+    if jobs.needs(job) is jobs.Needs.PASSWORD:
         if not password.strip():
             raise errors.PasswordNeeded
         gone_on = unlock(customer, job.mailbox, password, by=by, earlier=False)
         return gone_on or jobs.job_for(by, customer, job.pk)
     with tenant_context(customer), transaction.atomic(durable=True):
         if job.kind != Job.Kind.DELETION:
-            hold_mailbox(job.mailbox.pk)  # which a deletion may have overtaken
+            hold_mailbox(job.mailbox.pk, Act.WORK)  # which a deletion may have overtaken
         job = jobs.go_on(customer, job)
         audit.record(
             "job.retried",

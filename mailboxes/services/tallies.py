@@ -109,6 +109,11 @@ class Activity(NamedTuple):
     first_collection_at: datetime | None
     last_collection_at: datetime | None
 
+    @property
+    def readable(self) -> int:
+        """How many of the waiting messages the current password opens."""
+        return self.waiting - self.locked
+
 
 def fold() -> None:
     """Add all noted changes of the current schema to the counters, in one statement; side by side it is harmless."""

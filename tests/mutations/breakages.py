@@ -28,6 +28,7 @@ def _breaks(promise: str, file: str, before: str, after: str, *guards: str) -> B
 
 _DURABILITY = "mailboxes/test_durability.py::test_"
 _DAMAGE = "mailboxes/test_damage.py::test_"
+_STATUSES = "mailboxes/test_statuses.py::test_"
 _VERBS = "wall/test_verbs.py::test_"
 _ACCESS = "tenants/test_access.py::test_"
 _CRASHES = "gateway/test_crashes.py::test_"
@@ -185,6 +186,28 @@ BREAKAGES = (
         "    damage.refuse_an_empty_store(customer)",
         "    pass",
         _DAMAGE + "a_store_that_is_not_mounted_marks_no_mail_that_is_re_encrypted",
+    ),
+    # --- What a status allows ---
+    _breaks(
+        "Only a suspended mailbox is deleted, and verbs and pages hear so from one table",
+        "mailboxes/services/statuses.py",
+        "                Act.SEE_LOSSES,\n            }\n        ),\n        errors.StillActive,",
+        "                Act.SEE_LOSSES,\n                Act.DELETE,\n            }\n        ),\n        errors.StillActive,",
+        _STATUSES + "each_status_allows_what_the_table_says_to_whoever_does_it",
+    ),
+    _breaks(
+        "A verb that changes a mailbox asks the table, by the row that it holds",
+        "mailboxes/services/keyring.py",
+        "    statuses.require(mailbox, act)\n",
+        "",
+        _STATUSES + "each_status_allows_what_the_table_says_to_whoever_does_it",
+    ),
+    _breaks(
+        "A page leads back from what the status does not allow",
+        "portal/console/mailboxes/editing.py",
+        "if refusal := services.refusal(mailbox, services.Act.EDIT):",
+        "if refusal := None:",
+        "console/mailboxes/test_rights.py::test_what_is_being_deleted_is_open_to_no_act_and_the_page_says_why",
     ),
     # --- Who may ---
     _breaks(
@@ -854,7 +877,7 @@ BREAKAGES = (
     ),
     _breaks(
         "Half a day after a suspension its page is louder",
-        "portal/console/mailboxes/overview.py",
+        "mailboxes/services/condition.py",
         "LONG_SUSPENSION = timedelta(hours=12)",
         "LONG_SUSPENSION = timedelta(minutes=12)",
         "console/mailboxes/test_editing.py::test_after_half_a_day_the_page_is_louder",

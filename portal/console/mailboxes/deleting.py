@@ -27,7 +27,7 @@ def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     except errors.NoSuchMailbox:
         # A small mailbox may be gone before the second press of the button arrives.
         return to_the_certificate(request, pk)
-    if mailbox.status == Mailbox.Status.DELETING:
+    if services.refusal(mailbox, services.Act.SEE_LOSSES):
         return _to_the_deletion(request, mailbox)
     form = DeleteForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -50,7 +50,7 @@ def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "mailbox": mailbox,
         "losses": services.losses(request.customer, mailbox, by=request.user),
         "form": form,
-        "may_edit": Right.EDIT_MAILBOX in request.rights,
+        "acts": services.acts_on(mailbox, request.rights),
     }
     return render(request, "mailboxes/delete.html", context)
 
@@ -67,8 +67,8 @@ def _to_the_deletion(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
 def delete_locked(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Give up the mail that only an earlier password opens, once it is clear that nobody has that one."""
     mailbox = services.mailbox_for(request.user, request.customer, pk, Right.DELETE_MAILBOX)
-    if mailbox.status == Mailbox.Status.DELETING:
-        return to_the_mailbox(request, pk, errors.MailboxDeleting())
+    if refusal := services.refusal(mailbox, services.Act.DELETE_LOCKED_MAIL):
+        return to_the_mailbox(request, pk, refusal)
     if request.method == "POST":
         try:
             job = services.delete_locked_mail(request.customer, mailbox, by=request.user)

@@ -22,8 +22,8 @@ from tenants.access import Right
 def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Change name, description and status; suspending says what it costs."""
     mailbox = services.mailbox_for(request.user, request.customer, pk, Right.EDIT_MAILBOX)
-    if mailbox.status == Mailbox.Status.DELETING:
-        return to_the_mailbox(request, pk, errors.MailboxDeleting())
+    if refusal := services.refusal(mailbox, services.Act.EDIT):
+        return to_the_mailbox(request, pk, refusal)
     if request.method == "POST":
         return _save(request, mailbox)
     form = EditForm(
@@ -46,7 +46,7 @@ def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
         except Refusal as refusal:
             refusals.show(form, refusal)
         else:
-            messages.success(request, _outcome(mailbox.status, saved))
+            messages.success(request, _outcome(mailbox, saved))
             return redirect("mailboxes:detail", pk=saved.pk)
     return render(request, "mailboxes/edit.html", {"mailbox": mailbox, "form": form})
 
@@ -54,12 +54,13 @@ def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
 def _wanted(request: ConsoleRequest) -> str:
     """The status that a link here has chosen; it counts with “Save”. Wrong words are as good as none."""
     wanted = request.GET.get("status", "")
-    return wanted if wanted in (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED) else ""
+    return wanted if wanted in services.SETTABLE else ""
 
 
-def _outcome(before: str, saved: Mailbox) -> str:
-    if saved.status == before:
+def _outcome(before: Mailbox, saved: Mailbox) -> str:
+    took, takes = (services.refusal(each, services.Act.TAKE_MAIL) is None for each in (before, saved))
+    if took == takes:
         return _("Your changes have been saved.")
-    if saved.status == Mailbox.Status.SUSPENDED:
-        return _("“%(name)s” is suspended: new mail is put off from now on.") % {"name": saved.name}
-    return _("“%(name)s” is active again and takes mail.") % {"name": saved.name}
+    if takes:
+        return _("“%(name)s” is active again and takes mail.") % {"name": saved.name}
+    return _("“%(name)s” is suspended: new mail is put off from now on.") % {"name": saved.name}

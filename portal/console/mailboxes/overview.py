@@ -1,13 +1,11 @@
 """The list of mailboxes, and a mailbox's page."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
@@ -20,9 +18,6 @@ from portal.console.mailboxes.jobs import job_context, shown_of
 from portal.console.mailboxes.redirects import to_the_certificate
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
-
-# Exchange Online keeps a mail for about a day. By then half of that is over, and others have bounced warnings.
-LONG_SUSPENSION = timedelta(hours=12)
 
 
 @require_safe
@@ -64,25 +59,19 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "mailbox": mailbox,
         "activity": activity,
         "seen_activity": seen,
-        "awaiting": _awaits_news(mailbox, activity),
+        "condition": services.condition(mailbox, activity),
         "tab": request.GET.get("tab"),
     }
     if asks_for_a_part(request):
         return part(request, "mailboxes/detail.html#activity", context, seen=seen)
     jobs = services.jobs_of(request.customer, mailbox, by=request.user)
-    if shown := _worth_showing(jobs):
+    if shown := services.unsettled(jobs):
         context |= job_context(request, shown)
-    deleting = mailbox.status == Mailbox.Status.DELETING
     context |= {
         "jobs": jobs,
-        "tab": _tab(request, deleting, jobs),
-        "deleting": deleting,
-        "damage_told": shown is not None and _tells_the_damage(shown, activity),
-        "long_suspension": _suspended_for_long(mailbox),
+        "tab": _tab(request, context["condition"], jobs),
         "refusals": services.refusals_of(request.customer, mailbox, by=request.user),
-        "may_edit": Right.EDIT_MAILBOX in request.rights and not deleting,
-        "may_reset": Right.RESET_PASSWORD in request.rights and not deleting,
-        "may_delete": Right.DELETE_MAILBOX in request.rights and not deleting,
+        "acts": services.acts_on(mailbox, request.rights),
         "servers": services.servers(),
         "mail_domain": mailbox.address.partition("@")[2],
     }
@@ -114,31 +103,8 @@ def _listed(mailbox: Any) -> tuple[Any, ...]:
     )
 
 
-def _tab(request: ConsoleRequest, deleting: bool, jobs: list[Job]) -> str:
+def _tab(request: ConsoleRequest, condition: services.Condition, jobs: list[Job]) -> str:
     """The tab that is asked for, if there is one: nobody sets up what is being deleted."""
-    shown = {"setup": not deleting, "jobs": bool(jobs)}
+    shown = {"setup": not condition.being_deleted, "jobs": bool(jobs)}
     asked = request.GET.get("tab", "")
     return asked if shown.get(asked) else "overview"
-
-
-def _awaits_news(mailbox: Mailbox, activity: services.Activity) -> bool:
-    """Whether the page still watches: until the first mail has come and the first collection has been made."""
-    if mailbox.status == Mailbox.Status.DELETING:
-        return False
-    return activity.first_mail_at is None or activity.first_collection_at is None
-
-
-def _worth_showing(jobs: list[Job]) -> Job | None:
-    """The job that belongs on the mailbox's page: one that goes on, or the last one if it needs somebody."""
-    if jobs and (jobs[0].is_live or jobs[0].state == Job.State.FAILED):
-        return jobs[0]
-    return None
-
-
-def _tells_the_damage(job: Job, activity: services.Activity) -> bool:
-    """Whether the job that is shown stopped at all the messages that can't be read: then it says so, and what to do."""
-    return job.error == "unreadable" and activity.damaged <= job.total - job.done
-
-
-def _suspended_for_long(mailbox: Mailbox) -> bool:
-    return mailbox.suspended_at is not None and timezone.now() - mailbox.suspended_at > LONG_SUSPENSION

@@ -24,8 +24,8 @@ from tenants.access import Right
 def reset_password(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Reset the password in two steps: prove or decide, and see the new one; confirm, and it holds."""
     mailbox = services.mailbox_for(request.user, request.customer, pk, Right.RESET_PASSWORD)
-    if mailbox.status == Mailbox.Status.DELETING:
-        return to_the_mailbox(request, pk, errors.MailboxDeleting())
+    if refusal := services.refusal(mailbox, services.Act.RESET_PASSWORD):
+        return to_the_mailbox(request, pk, refusal)
     if request.method != "POST":
         return _ask(request, mailbox)
     return _confirm(request, mailbox) if "token" in request.POST else _offer(request, mailbox)
@@ -35,8 +35,7 @@ def reset_password(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def _ask(
     request: ConsoleRequest, mailbox: Mailbox, form: ResetForm | None = None, refusal: str = ""
 ) -> HttpResponse:
-    activity = services.activity(request.customer, mailbox, by=request.user)
-    waiting = activity.waiting - activity.locked  # what is locked already stays so, whatever is chosen here
+    waiting = services.activity(request.customer, mailbox, by=request.user).readable
     form = form or ResetForm()
     form.tell(waiting=waiting)
     context = {"mailbox": mailbox, "waiting": waiting, "form": form, "refusal": refusal}
@@ -97,16 +96,16 @@ def _confirm(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
 def unlock(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Unlock with an earlier password the mail that only that one opens; a job then seals it to the current key."""
     mailbox = services.mailbox_for(request.user, request.customer, pk, Right.RESET_PASSWORD)
-    if mailbox.status == Mailbox.Status.DELETING:
-        return to_the_mailbox(request, pk, errors.MailboxDeleting())
+    if refusal := services.refusal(mailbox, services.Act.UNLOCK):
+        return to_the_mailbox(request, pk, refusal)
     form = UnlockForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             job = services.unlock(request.customer, mailbox, form.cleaned_data["password"], by=request.user)
         except errors.MailboxDeleting as error:
             return to_the_mailbox(request, pk, error)
-        except Refusal as refusal:
-            refusals.show(form, refusal)
+        except Refusal as error:
+            refusals.show(form, error)
         else:
             messages.success(request, _("That password fits: the mail that it opens is unlocked."))
             return _to_the_job(mailbox, job)
@@ -119,7 +118,7 @@ def unlock(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "mailbox": mailbox,
         "activity": activity,
         "form": form,
-        "may_delete": Right.DELETE_MAILBOX in request.rights,
+        "acts": services.acts_on(mailbox, request.rights),
     }
     return render(request, "mailboxes/unlock.html", context)
 

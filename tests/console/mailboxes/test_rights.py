@@ -94,6 +94,18 @@ def test_another_sites_form_is_refused(
     assert careful.post(f"/mailboxes/{acme_mailbox.mailbox.pk}/{path}", data).status_code == 403
 
 
+@act
+def test_what_is_being_deleted_is_open_to_no_act_and_the_page_says_why(
+    admin: Client, acme: Any, acme_mailbox: OpenMailbox, path: str, data: dict[str, str]
+) -> None:
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
+    url = f"/mailboxes/{acme_mailbox.mailbox.pk}/{path}"
+    for answer in (admin.get(url, follow=True), admin.post(url, data, follow=True)):
+        assert [status for _, status in answer.redirect_chain] == [302]
+        assert "This mailbox is being deleted." in Page(answer).text
+
+
 def test_buttons_are_for_those_who_may_press_them(
     cast: Cast, client_for: Callable[..., Client], acme_mailbox: OpenMailbox
 ) -> None:

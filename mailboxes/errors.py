@@ -26,7 +26,7 @@ class InvalidName(MailboxError):
     status = 422
     field = "name"
     template = _(
-        "Type a name of 1 to 100 characters, at least one of which people can see, without line breaks or other control "
+        "Type a name of 1 to %(most)s characters, at least one of which people can see, without line breaks or other control "
         "characters."
     )
 
@@ -36,7 +36,7 @@ class InvalidDescription(MailboxError):
     status = 422
     field = "description"
     template = _(
-        "The description may have up to 500 characters, without line breaks or other control characters."
+        "The description may have up to %(most)s characters, without line breaks or other control characters."
     )
 
 
@@ -88,7 +88,9 @@ class InvalidReason(MailboxError):
     code = "invalid-reason"
     status = 422
     field = "reason"
-    template = _("The reason may have up to 500 characters, without line breaks or other control characters.")
+    template = _(
+        "The reason may have up to %(most)s characters, without line breaks or other control characters."
+    )
 
 
 class UnknownStatus(MailboxError):

@@ -229,12 +229,16 @@ FORM_RENDERER = "portal.console.frame.fields.Renderer"
 # --- Sign-in -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.AuthenticationBackend"]
+PASSWORD_CHARACTERS = 12  # at least, of a person's password
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("email", "name")},
     },
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_CHARACTERS},
+    },
     {"NAME": "accounts.adapters.backends.CommonPasswords"},
 ]
 LOGIN_URL = "account_login"

@@ -29,7 +29,7 @@ class InvalidSlug(TenantError):
     status = 422
     field = "slug"
     template = _(
-        "“%(slug)s” can't be used. Use 2 to 40 lower-case letters and digits, with dashes only inside, "
+        "“%(slug)s” can't be used. Use 2 to %(most)s lower-case letters and digits, with dashes only inside, "
         "and none of the reserved names such as www, mail or admin."
     )
 
@@ -45,7 +45,7 @@ class InvalidName(TenantError):
     status = 422
     field = "name"
     template = _(
-        "Type a name of 1 to 200 characters, at least one of which people can see, without line breaks or other control "
+        "Type a name of 1 to %(most)s characters, at least one of which people can see, without line breaks or other control "
         "characters, and without signs that turn the direction of writing and are not closed."
     )
 
@@ -185,7 +185,7 @@ class SentJustNow(InvitationError):
 
     code = "sent-just-now"
     status = 429
-    template = _("The invitation was sent less than a minute ago. Wait a moment before you send it again.")
+    template = _("The invitation was sent just now. Wait a moment before you send it again.")
 
 
 class MailNotSent(InvitationError):

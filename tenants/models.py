@@ -22,6 +22,8 @@ from tenants import slugs
 from tenants.errors import AppendOnly
 from tenants.networks import validate_networks
 
+NAME_LENGTH = 200  # of a provider or customer
+
 
 class NamedInMails:
     """A provider or customer, as mails tell of it."""
@@ -38,7 +40,7 @@ class Provider(NamedInMails, models.Model):
     """A managed service provider."""
 
     slug = models.CharField(_("short name"), max_length=slugs.MAX_LENGTH, unique=True)
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("name"), max_length=NAME_LENGTH)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     require_second_factor = models.BooleanField(
         _("second factor required"),
@@ -63,7 +65,7 @@ class Customer(NamedInMails, TenantMixin, models.Model):
         Provider, verbose_name=_("provider"), on_delete=models.PROTECT, related_name="customers"
     )
     slug = models.CharField(_("short name"), max_length=slugs.MAX_LENGTH, unique=True)
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("name"), max_length=NAME_LENGTH)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     allowed_networks = models.JSONField(
         _("mail only from these networks"),

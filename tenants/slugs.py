@@ -5,7 +5,7 @@ import re
 from tenants.errors import InvalidSlug
 
 MAX_LENGTH = 40
-SHAPE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])", re.ASCII)
+SHAPE = re.compile(rf"[a-z0-9](?:[a-z0-9-]{{0,{MAX_LENGTH - 2}}}[a-z0-9])", re.ASCII)
 
 # Names that a browser, a mail server or a person would take for a part of the service itself.
 RESERVED = frozenset(
@@ -64,7 +64,7 @@ def check(slug: str) -> str:
     """The slug as it is. Raises InvalidSlug unless it may name a provider or customer."""
     # Labels such as "xn--..." are encoded international names and would be shown as something else.
     if not SHAPE.fullmatch(slug) or slug in RESERVED or slug[2:4] == "--":
-        raise InvalidSlug(slug=slug)
+        raise InvalidSlug(slug=slug, most=MAX_LENGTH)
     return slug
 
 

@@ -23,10 +23,10 @@ def clean_name(name: str) -> str:
     name = _with_plain_spaces(name)
     refuse_too_many_marks(name)
     if not _fits(name, "name") or not is_seen(name):
-        raise errors.InvalidName
+        raise errors.InvalidName(most=_most("name"))
     canonical = canonical_name(name)
     if not 0 < len(canonical) <= CANONICAL_LENGTH:
-        raise errors.InvalidName
+        raise errors.InvalidName(most=_most("name"))
     return name
 
 
@@ -46,7 +46,7 @@ def clean_details(details: Mapping[str, str]) -> dict[str, str]:
     cleaned = {detail: _clean(text) for detail, text in details.items()}
     for detail, text in cleaned.items():
         if not _fits(text, detail):
-            raise Mailbox.DETAILS[detail]
+            raise Mailbox.DETAILS[detail](most=_most(detail))
     return cleaned
 
 
@@ -54,7 +54,7 @@ def clean_reason(reason: str) -> str:
     """Raises InvalidReason."""
     reason = _clean(reason)
     if not _fits(reason, "suspension_reason"):
-        raise errors.InvalidReason
+        raise errors.InvalidReason(most=_most("suspension_reason"))
     return reason
 
 
@@ -64,8 +64,13 @@ def seen(name: str) -> str:
 
 
 def _fits(text: str, field: str) -> bool:
+    return len(text) <= _most(field) and is_a_line(text)
+
+
+def _most(field: str) -> int:
+    """How many characters the field holds."""
     kept: Any = Mailbox._meta.get_field(field)
-    return len(text) <= kept.max_length and is_a_line(text)
+    return int(kept.max_length)
 
 
 def _clean(text: str) -> str:

@@ -18,9 +18,11 @@ from tenants.identity.configuring import (
     set_up,
     switch,
 )
+from tenants.identity.domains import GRACE
 
 __all__ = [
     "CLIENT_ID_LENGTH",
+    "GRACE",
     "Configuration",
     "change",
     "check",

@@ -305,7 +305,7 @@ def _begin(provider: Provider, wanted: Configuration, by: Actor) -> None:
     require(by, provider, Right.SET_SECURITY)
     _ = wanted.server_url  # raises for what is none
     if not 1 <= len(wanted.client_id) <= CLIENT_ID_LENGTH or not wanted.client_id.isprintable():
-        raise InvalidClient
+        raise InvalidClient(most=CLIENT_ID_LENGTH)
     _check_domains(provider, wanted.email_domains)
 
 

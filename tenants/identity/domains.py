@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 LABEL = "_gatehouse"  # RFC 8552: a name of its own, so that no other record of the domain is touched
 LOOK_UP_SECONDS = 5
-GRACE = timedelta(days=14)
+GRACE = timedelta(days=14)  # a proof whose record is gone holds so long
 SALT = "tenants.domain-proof"
 
 

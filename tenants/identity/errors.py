@@ -38,7 +38,7 @@ class InvalidClient(IdentityProviderError):
     code = "invalid-client"
     status = 422
     field = "client_id"
-    template = _("Type the client ID that the identity provider shows, of up to 191 characters.")
+    template = _("Type the client ID that the identity provider shows, of up to %(most)s characters.")
 
 
 class SecretNeeded(IdentityProviderError):

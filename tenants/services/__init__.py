@@ -23,6 +23,9 @@ from tenants.services.customers import (
     stopped_jobs,
 )
 from tenants.services.invitations import (
+    LIFETIME as INVITATION_LIFETIME,
+)
+from tenants.services.invitations import (
     accept_invitation,
     accept_invitation_as_newcomer,
     check_open,
@@ -55,6 +58,7 @@ from tenants.services.standing import change_person, may_change_address
 from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
+    "INVITATION_LIFETIME",
     "WayIn",
     "accept_invitation",
     "accept_invitation_as_newcomer",

@@ -17,7 +17,7 @@ from accounts.names import is_a_line, is_seen, refuse_too_many_marks
 from accounts.searching import each_word
 from tenants import access, audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
-from tenants.models import Customer, DirectoryEntry, Domain, OpenJob, Provider
+from tenants.models import NAME_LENGTH, Customer, DirectoryEntry, Domain, OpenJob, Provider
 from tenants.tasks import refill_spares
 
 log = logging.getLogger(__name__)
@@ -178,8 +178,8 @@ def _checked_name(name: str) -> str:
     """Raises InvalidName or TooManyMarks."""
     name = name.strip()
     refuse_too_many_marks(name)
-    if len(name) > 200 or not is_a_line(name) or not is_seen(name):
-        raise InvalidName
+    if len(name) > NAME_LENGTH or not is_a_line(name) or not is_seen(name):
+        raise InvalidName(most=NAME_LENGTH)
     return name
 
 

@@ -152,6 +152,7 @@ def _page(
         "switch_url": pages.url("switch"),
         "forget_url": pages.url("forget"),
         "prove_url": pages.url("prove"),
+        "grace": identity.GRACE,
         "proofs": identity.proofs_of(saved, by=desk.user) if saved else [],
         "desk": desk,
     }

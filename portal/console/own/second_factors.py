@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.core.exceptions import ReauthenticationRequired
+from allauth.mfa import app_settings
 from allauth.mfa.recovery_codes.views import (
     DownloadRecoveryCodesView,
     GenerateRecoveryCodesView,
@@ -57,7 +58,7 @@ class ActivateApp(_AddsFactor, ActivateTOTPView):
         context = super().get_context_data(**kwargs)
         secret = context["form"].secret
         context["secret_in_groups"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
-        return context
+        return context | {"digits": app_settings.TOTP_DIGITS, "seconds": app_settings.TOTP_PERIOD}
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.addresses import AddressFormField
 from accounts.names import validate_name
 from tenants.models import Customer, Membership, Provider
+from tenants.services import INVITATION_LIFETIME
 
 ALL, SOME = "all", "some"
 
@@ -71,10 +74,18 @@ class InviteForm(RoleForm):
     email = AddressFormField(
         label=_("E-mail address"),
         max_length=254,
-        help_text=_("The invitation is for this address alone, and works for seven days."),
         widget=forms.EmailInput(attrs={"autocomplete": "off", "autofocus": True}),
     )
     field_order = ("email", "role", "reach", "customers")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = INVITATION_LIFETIME.days
+        self.fields["email"].help_text = ngettext(
+            "The invitation is for this address alone, and works for %(days)s day.",
+            "The invitation is for this address alone, and works for %(days)s days.",
+            days,
+        ) % {"days": days}
 
 
 class NewcomerForm(forms.Form):
@@ -90,6 +101,14 @@ class NewcomerForm(forms.Form):
         label=_("Choose a password"),
         strip=False,
         max_length=1024,
-        help_text=_("At least 12 characters; a few words that nobody would guess are best."),
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        least = settings.PASSWORD_CHARACTERS
+        self.fields["password"].help_text = ngettext(
+            "At least %(least)s character; a few words that nobody would guess are best.",
+            "At least %(least)s characters; a few words that nobody would guess are best.",
+            least,
+        ) % {"least": least}

@@ -3,6 +3,7 @@
 import re
 
 from django import template
+from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import localize, number_format
 from django.utils.html import conditional_escape
@@ -21,6 +22,12 @@ def stressing(sentence: str, number: int) -> SafeString:
     shown = conditional_escape(sentence)
     figure = rf"(?<!\d)(?<!\d[.,\s]){re.escape(localize(number))}(?![.,\s]?\d)"
     return SafeString(re.sub(figure, r"<b>\g<0></b>", shown, count=1))
+
+
+@register.simple_tag
+def password_characters() -> int:
+    """How many a person's password has at least."""
+    return settings.PASSWORD_CHARACTERS
 
 
 @register.filter

@@ -6,11 +6,17 @@ import pytest
 from playwright.sync_api import Error
 
 from tests.cast import PASSWORD
+from tests.vault.vectors import load
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
 SMALLEST = """() => Math.min(...[...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
   .map((field) => parseFloat(getComputedStyle(field).fontSize)))"""
+KEPT = """(typed) => {
+  const field = document.querySelector("[data-mistyped]");
+  field.value = typed;
+  return !field.form.dispatchEvent(new SubmitEvent("submit", { bubbles: true, cancelable: true }));
+}"""
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -71,6 +77,21 @@ def test_a_mistyped_password_stays_in_its_field_is_shown_on_demand_and_is_sent_n
 
     visit(story, **PHONE)
     assert not any(wrong in text for text in sent)
+
+
+def test_the_browser_keeps_what_the_vault_would_refuse_and_nothing_else(visit, cast, acme_mailbox):
+    """Both follow docs/formats/passwords.md; its vectors hold them to each other."""
+    vectors = [vector for (vector,) in (parameter.values for parameter in load("passwords"))]
+    asked = [vector for vector in vectors if vector["typed"]]  # whether one is needed is the server's to say
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url(f"/mailboxes/{acme_mailbox.mailbox.pk}/reset-password/", "acme"))
+        kept = {vector["name"]: page.evaluate(KEPT, vector["typed"]) for vector in asked}
+        assert kept == {vector["name"]: vector["ending"] == "mistyped-password" for vector in asked}
+
+    visit(story)
 
 
 def test_without_scripts_no_button_is_there_that_needs_them(visit, cast, acme_mailbox):

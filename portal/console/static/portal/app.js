@@ -114,7 +114,8 @@ for (const choice of document.querySelectorAll("[data-submits]")) {
 }
 
 // A mailbox's password with a slip of the finger stays in the browser, and in its field: its length and check characters tell
-// (docs/formats/passwords.md). Whether a right one fits is the server's to say.
+// (docs/formats/passwords.md, whose vectors hold this and the vault to each other). Whether a right one fits is the
+// server's to say.
 const SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH = 28;
 const times = (left, right) => {

@@ -9,6 +9,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_bidi
 
+from accounts.mails.colours import DARK, LIGHT
+
 ADDRESS = re.compile(r"https?://\S+")
 FACT = re.compile(r"([^:]{1,40}:) (\S.*)")
 ENTRY = "- "
@@ -49,7 +51,13 @@ def html_of(text: str, *, subject: str, home: str, verbs: Mapping[str, str]) -> 
     ]
     return render_to_string(
         "accounts/email/mail.html",
-        {"subject": subject, "parts": parts, "direction": "rtl" if get_language_bidi() else "ltr"},
+        {
+            "subject": subject,
+            "parts": parts,
+            "direction": "rtl" if get_language_bidi() else "ltr",
+            "light": LIGHT,
+            "dark": DARK,
+        },
     )
 
 

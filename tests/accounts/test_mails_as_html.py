@@ -10,10 +10,12 @@ from django.utils.translation import gettext
 
 from accounts.actors import SYSTEM
 from accounts.mails import notices
+from accounts.mails.colours import DARK, LIGHT
 from accounts.mails.markup import html_of
 from accounts.models import PendingMail, User
 from accounts.services import mail_reset_link
 from accounts.tasks import send_mails
+from portal.console.frame.stylesheet import FOLDER as STYLES
 from portal.languages.catalogs import ROOT
 from tenants import services
 
@@ -151,3 +153,22 @@ def test_facts_have_names_lists_have_entries_and_the_end_is_the_foot():
     assert f'href="{LINK}"' in paper and HOME not in re.findall(r'href="([^"]+)"', paper)
     assert "From us." in foot and f'href="{HOME}"' in foot
     assert 'class="button"' not in foot
+
+
+def test_its_colours_are_those_of_the_pages_and_named_in_one_place(every_mail):
+    said = re.findall(r"--([\w-]+): ([^;]+);", (STYLES / "tokens.css").read_text())
+    tokens = dict(reversed(said))  # the first of a name; who wants more contrast has others
+
+    def of_a_page(name):
+        """In light and in dark."""
+        value = tokens[name.replace("_", "-")]
+        both = re.fullmatch(r"light-dark\((.+), (.+)\)", value)
+        pair = both.groups() if both else (value, value)
+        return [re.sub(r"var\(--([\w-]+)\)", lambda scale: tokens[scale[1]], one) for one in pair]
+
+    assert LIGHT.keys() == DARK.keys()
+    assert {name: [LIGHT[name], DARK[name]] for name in LIGHT} == {name: of_a_page(name) for name in LIGHT}
+    colour = re.compile(r"#[\da-fA-F]{3,8}\b")
+    shown = {one for mail in every_mail("en") for one in colour.findall(unescape(html_part(mail)))}
+    assert shown == {*LIGHT.values(), *DARK.values()}
+    assert not colour.findall((ROOT / "accounts/templates/accounts/email/mail.html").read_text())

@@ -317,6 +317,13 @@ BREAKAGES = (
         "portal/test_redaction.py::test_a_link_is_never_logged",
     ),
     _breaks(
+        "Letters of which nobody can read the name are a bad request",
+        "portal/wsgi.py",
+        "    request_class = Request\n",
+        "    pass\n",
+        "portal/test_webserver.py::test_a_form_of_whose_letters_nobody_can_read_the_name_is_a_bad_request",
+    ),
+    _breaks(
         "Nor does one of the web server's own",
         "portal/webserver.py",
         'logger_class = "portal.webserver.Log"\n',

@@ -21,6 +21,7 @@ from portal.webserver import *
 webserver.REQUEST_SECONDS = 1.0
 workers, threads = 1, {THREADS}
 """
+FORM_TYPE = b"Content-Type: application/x-www-form-urlencoded"
 FORM = b"--x\r\nContent-Disposition: form-data; name="
 FILE = FORM + b'"f"; filename="f"\r\nContent-Type: text/plain\r\n\r\n'
 
@@ -82,6 +83,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process.wait(SECONDS)
         log.close()
         sys.stdout.write((folder / "log").read_text(errors="replace"))
+
+
+@pytest.mark.parametrize("letters", [b"charset*=idna''a", b"charset*=none-such''a", b"x*=idna''%80"])
+def test_a_form_of_whose_letters_nobody_can_read_the_name_is_a_bad_request(server, letters):
+    """Django reads that before any gate is asked, and it was an error of ours without a page."""
+    answer = server.post(FORM_TYPE + b"; " + letters, b"Content-Length: 1", body=b"a")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Security-Policy: " in answer
+    assert b"portal/gatehouse" in answer, "it is a page of ours"
 
 
 def test_a_large_body_is_refused_by_its_header_and_nothing_of_it_gets_to_the_disk(server):

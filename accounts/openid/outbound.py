@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,7 +50,7 @@ DETOURS = [
 
 class OutboundSession(requests.Session):
     """Takes no redirect, no plain HTTP but to this machine in the demo, no private network, no more than 512 KB, and no
-    longer than 10 seconds, looking up the name apart; within a Deadline, no longer than is left of that.
+    longer than 10 seconds; within a Deadline, no longer than is left of that.
 
     Raises what stands in accounts.openid.errors, and requests.RequestException.
     """
@@ -205,7 +206,7 @@ def _connect(host: str, port: int) -> socket.socket:
     """
     deadline = Deadline.current.get()
     failure = OSError("the name has no address")
-    addresses = [found[4][0] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    addresses = [found[4][0] for found in _look_up(host, port, deadline.left)]
     if not all(_may_enter(str(address)) for address in addresses):
         raise PrivateNetwork(host=host)
     for address in addresses:
@@ -217,6 +218,30 @@ def _connect(host: str, port: int) -> socket.socket:
             deadline.watch(peer)
             return peer
     raise failure
+
+
+def _look_up(host: str, port: int, seconds: float) -> list[Any]:
+    """The system's own look-up knows no deadline, and how long it takes is up to whoever has the name. Nobody waits longer;
+    its thread ends when the system gives up, so there are only as many as questions within that time (`one_of_few`).
+
+    Raises OSError or UnicodeError.
+    """
+    answers: SimpleQueue[Any] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError("the name is still being looked up") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return list(answer)
 
 
 def _may_enter(text: str) -> bool:

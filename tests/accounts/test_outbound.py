@@ -182,6 +182,21 @@ def test_questions_of_one_sign_in_share_the_time_of_one(secured, connected):
         assert connected == []
 
 
+def test_a_name_that_the_system_looks_up_for_long_keeps_nobody_waiting(secured, monkeypatch):
+    """Whose name it is decides how long that takes: the system's own look-up knows no deadline."""
+    told = threading.Event()
+    monkeypatch.setattr(outbound, "WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: told.wait(10) and [])
+    began = time.monotonic()
+    try:
+        with pytest.raises(openid_errors.AnswersTooMuch):
+            discover(secured.issuer)
+    finally:
+        told.set()
+    assert time.monotonic() - began < 5
+    assert secured.asked == 0
+
+
 def test_who_comes_back_waits_for_no_more_than_one_answers_time(
     secured, northwinds, way_in, monkeypatch, caplog
 ):

@@ -1,6 +1,8 @@
 import json
 import logging
 import os
+import socket
+import time
 from datetime import timedelta
 
 import pytest
@@ -123,6 +125,15 @@ def test_the_part_that_fails_is_named_and_the_reason_stays_inside(
     assert answer["parts"] == dict.fromkeys(health.PARTS, "ok") | {part: "unavailable"}
     assert str(tmp_path) not in response.content.decode()
     assert f"Not ready: {part}" in caplog.text
+
+
+def test_a_redis_that_says_nothing_is_named_before_a_probe_gives_up(ask, settings):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        began = time.monotonic()
+        response = ask("/readyz")
+        assert time.monotonic() - began < 2.5
+    assert json.loads(response.content)["parts"]["redis"] == "unavailable"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -625,6 +625,20 @@ BREAKAGES = (
         "accounts/test_people.py::test_a_name_leads_nobody_anywhere",
     ),
     _breaks(
+        "Nobody waits for the look-up of a name longer than for an answer",
+        "accounts/openid/outbound.py",
+        "answer = answers.get(timeout=seconds)",
+        "answer = answers.get()",
+        "accounts/test_outbound.py::test_a_name_that_the_system_looks_up_for_long_keeps_nobody_waiting",
+    ),
+    _breaks(
+        "A Redis that says nothing is named before a probe gives up",
+        "portal/gates/health.py",
+        "REDIS_SECONDS = 1 ",
+        "REDIS_SECONDS = 3 ",
+        "gates/test_health.py::test_a_redis_that_says_nothing_is_named_before_a_probe_gives_up",
+    ),
+    _breaks(
         "Another identity provider withdraws nobody's consent unasked",
         "portal/console/identity_provider/forms.py",
         'if not consents_lost or self.cleaned_data["ask_again"]:',

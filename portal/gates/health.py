@@ -16,9 +16,8 @@ from tenants import answering
 
 log = logging.getLogger(__name__)
 
-REDIS_SECONDS = (
-    1  # as long as probes wait for an answer; each holds a thread meanwhile, and anybody may send some
-)
+# As long as probes wait for an answer: each holds a thread meanwhile, and anybody may send some.
+REDIS_SECONDS = 1
 SAME_AGAIN_SECONDS = 60.0  # probes come every few seconds, for as long as it lasts
 OK, WORKERS = "ok", "workers"
 

@@ -634,8 +634,8 @@ BREAKAGES = (
     _breaks(
         "A Redis that says nothing is named before a probe gives up",
         "portal/gates/health.py",
-        "REDIS_SECONDS = 1 ",
-        "REDIS_SECONDS = 3 ",
+        "REDIS_SECONDS = 1",
+        "REDIS_SECONDS = 3",
         "gates/test_health.py::test_a_redis_that_says_nothing_is_named_before_a_probe_gives_up",
     ),
     _breaks(

@@ -8,6 +8,7 @@ password still: whoever has it at hand renews it.
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.account.forms import default_token_generator
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core import signing
@@ -91,13 +92,16 @@ def choose_password(
 
 
 def reset_forgotten_password(
-    user: User, password: str, *, keep: str | None, ip: str, user_agent: str
+    user: User, password: str, *, key: str, keep: str | None, ip: str, user_agent: str
 ) -> None:
     """The password chosen by a link is the person's from now on: whoever is signed in may be the reason for it.
 
-    Raises ResetLinkUsed: a link is void once the password is another one. When it is used twice at once, both have been
-    found good before.
+    Nobody has signed in, so there is no actor to ask: who may is who has the link's key, and from then on it is the
+    system's act. Raises ResetLinkUsed for a key that is not this person's, or void: it is once the password is another
+    one. When it is used twice at once, both have been found good before.
     """
+    if not default_token_generator.check_token(user, key):
+        raise ResetLinkUsed
     told = notices.PASSWORD_RESET
     if not _change(user, make_password(password), told, by=SYSTEM, keep=keep, ip=ip, user_agent=user_agent):
         raise ResetLinkUsed

@@ -639,6 +639,13 @@ BREAKAGES = (
         "gates/test_health.py::test_a_redis_that_says_nothing_is_named_before_a_probe_gives_up",
     ),
     _breaks(
+        "A forgotten password is replaced for who has the link alone",
+        "accounts/services/passwords.py",
+        "if not default_token_generator.check_token(user, key):",
+        "if False:",
+        "console/signin/test_forgotten_password.py::test_the_verb_itself_asks_for_the_link",
+    ),
+    _breaks(
         "Another identity provider withdraws nobody's consent unasked",
         "portal/console/identity_provider/forms.py",
         'if not consents_lost or self.cleaned_data["ask_again"]:',

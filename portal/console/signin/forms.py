@@ -39,7 +39,8 @@ class PasswordByLinkForm(ResetPasswordKeyForm):
         # The session at hand is none of theirs any more, for it knows the old password. Until Django finds that, at its
         # next request, it shows that the new one is saved.
         here: dict[str, Any] = {"keep": request.session.session_key, **visitors.seen(request)}
-        services.reset_forgotten_password(self.user, self.cleaned_data["password1"], **here)
+        password = self.cleaned_data["password1"]
+        services.reset_forgotten_password(self.user, password, key=self.temp_key, **here)
 
 
 class AddressForm(forms.Form):

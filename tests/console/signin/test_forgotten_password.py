@@ -14,8 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from django.utils.translation import gettext
 
+from accounts.actors import SYSTEM
+from accounts.errors import ResetLinkUsed
 from accounts.models import PendingMail, User
-from accounts.services import reset_forgotten_password
+from accounts.services import reset_forgotten_password, reset_link
 from tenants import services
 from tests.cast import PASSWORD
 
@@ -80,11 +82,30 @@ def test_other_sessions_end(cast, client_for, link):
     assert thief.get("/settings/").status_code == 302
 
 
+def key_of(person):
+    return reset_link(person, by=SYSTEM).rstrip("/").split("/")[-1].partition("-")[2]
+
+
+def test_the_verb_itself_asks_for_the_link(cast, client_for):
+    """No face can forget to: there is no actor whom it could ask."""
+    thief = client_for(cast.admin)
+    used = key_of(cast.viewer)
+    here = {"keep": None, "ip": "192.0.2.99", "user_agent": ""}
+    reset_forgotten_password(cast.viewer, NEW, key=used, **here)
+    for person, key in ((cast.admin, ""), (cast.admin, key_of(cast.owner)), (cast.viewer, used)):
+        with pytest.raises(ResetLinkUsed):
+            reset_forgotten_password(person, "some-other-words", key=key, **here)
+    assert opens(PASSWORD)
+    assert thief.get("/settings/").status_code == 200
+
+
 def test_whoever_calls_for_it_other_sessions_end_and_the_person_is_told(cast, client_for, post):
     thief = client_for(cast.admin)
     thief.get("/settings/")
     with post.of() as mails:
-        reset_forgotten_password(cast.admin, NEW, keep=None, ip="192.0.2.99", user_agent="")
+        reset_forgotten_password(
+            cast.admin, NEW, key=key_of(cast.admin), keep=None, ip="192.0.2.99", user_agent=""
+        )
     assert not Session.objects.exists()
     assert [mail.subject for mail in mails] == ["Your password was reset"]
 

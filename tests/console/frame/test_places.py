@@ -9,6 +9,7 @@ PLACES = {"base": AT_BASE, "customer": AT_CUSTOMER}
 # The parts to which the rail of a host does not lead, and what does.
 NO_PLACE = {
     ("base", "admin"): "the start page leads platform staff there",
+    ("base", "administration"): "as admin",
     ("base", "frame"): "the parts that pages are made of, for who works on them",
     ("base", "identity_provider"): "a page of the team's",
     ("base", "own"): "under one's name, at the end of the bar",

@@ -224,3 +224,31 @@ def test_the_file_is_collected(settings, tmp_path):
     call_command("collectstatic", interactive=False, verbosity=0)
     (hashed,) = tmp_path.glob("portal/gatehouse.*.css")
     assert "fonts/inter-latin-wght-normal." in hashed.read_text()
+
+
+ROLES = {
+    "table": {"table"},
+    "thead": {"rowgroup"},
+    "tbody": {"rowgroup"},
+    "tr": {"row"},
+    "th": {"columnheader", "rowheader"},
+    "td": {"cell"},
+}
+
+
+def test_tables_whose_rows_become_cards_say_what_their_elements_are():
+    tables = [
+        (str(path.relative_to(CONSOLE)), table)
+        for path in (CONSOLE / "templates").rglob("*.html")
+        for table in re.findall(r"<table\b.*?</table>", path.read_text(), re.DOTALL)
+        if re.search(r'^[^>]*class="[^"]*\bcards\b', table)
+    ]
+    assert len(tables) > 5
+    tables.append(("column.html", (CONSOLE / "templates/frame/column.html").read_text()))
+    silent = [
+        (name, tag[0])
+        for name, table in tables
+        for tag in re.finditer(rf"<({'|'.join(ROLES)})\b[^>]*", table)
+        if not (role := re.search(r'\brole="(\w+)"', tag[0])) or role[1] not in ROLES[tag[1]]
+    ]
+    assert silent == []

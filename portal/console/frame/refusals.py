@@ -3,6 +3,8 @@
 A view names a kind of refusal only where it decides something by it; all others are one `except Refusal`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from django import forms
@@ -27,10 +29,16 @@ def show(form: forms.BaseForm, refusal: Refusal) -> None:
     form.add_error(refusal.field if seen else None, worded(refusal))
 
 
-def tell(request: HttpRequest, refusal: Refusal) -> None:
-    """On the page to come, for buttons without a form. Raises the refusal again as show() does."""
-    _pass_on(refusal)
-    messages.error(request, refusal.message)
+@contextmanager
+def told(request: HttpRequest) -> Iterator[None]:
+    """What a verb within refuses is said on the page to come, for buttons without a form; show() says what is raised
+    again.
+    """
+    try:
+        yield
+    except Refusal as refusal:
+        _pass_on(refusal)
+        messages.error(request, refusal.message)
 
 
 def worded(refusal: Refusal) -> ValidationError:

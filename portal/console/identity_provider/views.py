@@ -53,11 +53,8 @@ def switch(request: HttpRequest) -> HttpResponse:
         return redirect(_pages(desk).home)  # where the button is
     saved = _saved(desk)
     active = request.POST.get("active") == "on"
-    try:
+    with refusals.told(request):
         identity.switch(saved, active=active, by=desk.user)
-    except Refusal as refusal:
-        refusals.tell(request, refusal)
-    else:
         messages.success(
             request,
             _("From now on people may sign in with their organization.")
@@ -95,11 +92,8 @@ def prove(request: HttpRequest) -> HttpResponse:
         return redirect(_pages(desk).home)
     saved = _saved(desk)
     domain = request.POST.get("domain", "")
-    try:
+    with refusals.told(request):
         identity.prove(saved, domain, by=desk.user)
-    except Refusal as refusal:
-        refusals.tell(request, refusal)
-    else:
         messages.success(
             request, _("%(domain)s has agreed: its people may sign in here.") % {"domain": domain}
         )

@@ -177,11 +177,8 @@ def send_again(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Another mail with another link."""
     if request.method != "POST":
         return redirect(desk.pages.home)  # where the button is
-    try:
+    with refusals.told(request):
         invitation = services.send_invitation_again(desk.place, pk, by=desk.user)
-    except Refusal as refusal:
-        refusals.tell(request, refusal)
-    else:
         messages.success(
             request, _("The invitation of %(email)s was sent again.") % {"email": invitation.email}
         )
@@ -192,11 +189,8 @@ def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Make the link useless."""
     if request.method != "POST":
         return redirect(desk.pages.home)  # where the button is
-    try:
+    with refusals.told(request):
         invitation = services.withdraw_invitation(desk.place, pk, by=desk.user)
-    except Refusal as refusal:
-        refusals.tell(request, refusal)
-    else:
         messages.success(
             request, _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
         )

@@ -6,7 +6,6 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import Refusal
 from portal.console.frame import refusals
 from portal.console.people import members
 from portal.console.people.members import Desk, Pages
@@ -35,11 +34,8 @@ def identity_provider(request: ConsoleRequest) -> HttpResponse:
         return redirect(desk.pages.home)
     given = request.POST.get("consent") == "on"
     service = request.POST.get("service", "")
-    try:
+    with refusals.told(request):
         services.consent_to_identity_provider(request.customer, given=given, service=service, by=request.user)
-    except Refusal as refusal:
-        refusals.tell(request, refusal)
-    else:
         messages.success(
             request,
             _("From now on people may sign in with the provider's identity provider.")

@@ -6,7 +6,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import Refusal
 from accounts.second_factor import has_second_factor
 from portal.console.frame import refusals
 from portal.console.people import members
@@ -63,11 +62,8 @@ def security(request: HttpRequest) -> HttpResponse:
     if wanted not in ("on", "off"):
         return _ask_to_weaken(request, desk)
     required = wanted == "on"
-    try:
+    with refusals.told(request):
         services.set_security_policy(desk.provider, require_second_factor=required, by=desk.user)
-    except Refusal as refusal:
-        refusals.tell(request, refusal)
-    else:
         messages.success(
             request,
             _("From now on everybody needs a second factor.")

@@ -947,6 +947,21 @@ BREAKAGES = (
     ),
     # --- How people see ---
     _breaks(
+        "A piece of a page reads nothing that nobody has passed to it",
+        "portal/console/templates/mailboxes/list.html",
+        '"frame/pager.html" with page=page request=request only %}',
+        '"frame/pager.html" %}',
+        "console/frame/test_pieces.py::test_what_a_shared_piece_reads_is_passed_to_it_or_named_in_its_first_line",
+        "console/mailboxes/test_list.py::test_fifty_are_on_a_page",
+    ),
+    _breaks(
+        "Rows that become cards stay rows to a screen reader",
+        "portal/console/templates/mailboxes/jobs.html",
+        '<tbody role="rowgroup">',
+        "<tbody>",
+        _SHEETS + "tables_whose_rows_become_cards_say_what_their_elements_are",
+    ),
+    _breaks(
         "Mails have the colours of the pages",
         "accounts/mails/colours.py",
         '"ink_2": "#a3b0bd"',

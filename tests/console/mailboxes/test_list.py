@@ -142,6 +142,8 @@ def test_fifty_are_on_a_page(admin: Client, fifty_one: list[Mailbox]) -> None:
     assert shown == [50, 1]
     assert first.links["Next"] == "?sort=name&page=2"
     assert second.links["Previous"] == "?sort=name&page=1"
+    labels = read(admin.get("/mailboxes/?page=2")).xpath("//nav[contains(@class, 'pager')]/@aria-label")
+    assert labels == ["Pages of the list"]
 
 
 @pytest.mark.usefixtures("fifty_one")

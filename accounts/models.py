@@ -16,6 +16,8 @@ from accounts.names import addresses_in, validate_name
 # Sent with `person` in the transaction that makes somebody past the services, as Django's `createsuperuser` does: the
 # audit trail, which this room does not know, takes it down.
 person_made = Signal()
+# Likewise with `person`, what became of a `factor` of which kind (`act`, accounts.second_factor), and `by` whom.
+factor_changed = Signal()
 
 
 class UserManager(BaseUserManager["User"]):

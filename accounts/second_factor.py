@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 
 # Recovery codes only stand in for one of these.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+ADDED, REMOVED, MADE = "added", "removed", "made"  # what becomes of one; codes are only made
 FEW_CODES = 3  # time to make new ones
 
 

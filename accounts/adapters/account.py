@@ -21,7 +21,7 @@ from accounts.mails import notices
 from accounts.models import User
 from accounts.openid.sign_in import brought_second_factor
 from accounts.second_factor import has_second_factor
-from accounts.services.factors import hold_person
+from accounts.services.factors import TOLD_BY_MAIL, hold_person
 
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 TOO_MANY_WRONG = gettext_lazy("There were too many wrong tries. Wait a few minutes, then try again.")
@@ -95,7 +95,11 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """Of a change to the account, always to the address that we know: by a worker, in the person's language."""
+        """Of a change to the account, always to the address that we know: by a worker, in the person's language. What
+        became of second factors has been told with it (accounts.services.factors).
+        """
+        if template_prefix in TOLD_BY_MAIL.values():
+            return
         notices.announce(template_prefix, user, **visitors.seen(self.request))
 
     def format_email_subject(self, subject: str) -> str:

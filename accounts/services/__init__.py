@@ -1,6 +1,6 @@
 """What is done to people, whoever asks for it: the front door of this room."""
 
-from accounts.services.factors import rely_on_factor, use_up_code
+from accounts.services.factors import changing_factors, rely_on_factor, use_up_code
 from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link, void_reset_links
 from accounts.services.passwords import (
     OFFER_SECONDS,
@@ -24,6 +24,7 @@ __all__ = [
     "PasswordOffer",
     "accept_password",
     "ask_for_reset",
+    "changing_factors",
     "choose_password",
     "clear_expired_sessions",
     "create_person",

@@ -1,12 +1,53 @@
 """What a second factor changes beyond itself. The ceremonies that add and remove one are allauth's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from allauth.mfa.models import Authenticator
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.actors import Actor, require_self
-from accounts.models import User
-from accounts.second_factor import FACTORS
+from accounts.mails import notices
+from accounts.models import User, factor_changed
+from accounts.second_factor import ADDED, FACTORS, MADE, REMOVED
 from accounts.services.sessions import end_other_sessions
+
+APP, PASSKEY, CODES = Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN, Authenticator.Type.RECOVERY_CODES
+TOLD_BY_MAIL = {
+    (ADDED, APP): "mfa/email/totp_activated",
+    (REMOVED, APP): "mfa/email/totp_deactivated",
+    (ADDED, PASSKEY): "mfa/email/webauthn_added",
+    (REMOVED, PASSKEY): "mfa/email/webauthn_removed",
+    (MADE, CODES): "mfa/email/recovery_codes_generated",
+}
+
+
+@contextmanager
+def changing_factors(user: User, *, by: Actor, ip: str, user_agent: str) -> Iterator[None]:
+    """Around a ceremony that adds or removes a factor or makes codes anew: all of it, with its lines in the trail and its
+    mails, is one transaction. Of one person they come one after the other, so whoever takes the last factor away sees
+    that it is the last, and the codes go with it. Raises SomebodyElses.
+    """
+    require_self(by, user)
+    with transaction.atomic(durable=True):
+        hold_person(user)
+        before = _kinds_of(user)
+        yield
+        after = _kinds_of(user)
+        added = [(ADDED, kind) for pk, kind in after.items() if pk not in before and kind in FACTORS]
+        removed = [(REMOVED, kind) for pk, kind in before.items() if pk not in after and kind in FACTORS]
+        # Codes come with the first factor and go with the last: these say it.
+        anew = any(pk not in before and kind == CODES for pk, kind in after.items()) and not added
+        for act, kind in (*added, *removed, *([(MADE, CODES)] if anew else [])):
+            factor_changed.send(User, person=user, act=act, factor=kind, by=by)
+            notices.announce(TOLD_BY_MAIL[act, kind], user, ip=ip, user_agent=user_agent)
+
+
+def _kinds_of(user: User) -> dict[int, Authenticator.Type]:
+    return {
+        pk: Authenticator.Type(kind)
+        for pk, kind in Authenticator.objects.filter(user=user).values_list("pk", "type")
+    }
 
 
 def rely_on_factor(user: User, factor: Authenticator, *, by: Actor, keep: str | None) -> None:

@@ -11,10 +11,11 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.sessions.models import Session
 from django.core import serializers
-from django.db import connection, connections, transaction
+from django.db import ProgrammingError, connection, connections, transaction
 
 from accounts import second_factor
 from accounts.models import User
+from accounts.services.factors import hold_person
 from portal import settings as portal_settings
 from tenants import identity
 from tests.accounts.factors import (
@@ -26,6 +27,8 @@ from tests.accounts.factors import (
     LOGIN,
     REMOVE_APP,
     SECURITY,
+    Passkey,
+    adds_a_passkey,
     confirms,
     is_signed_in,
     sets_up_an_app,
@@ -431,6 +434,74 @@ def test_with_the_key_lost_codes_are_refused_and_new_ones_can_be_made(
         assert client.get(path)["Location"] == GENERATE
     client.post(GENERATE)
     assert len(shown_codes(client.get(CODES).content.decode())) == 10
+
+
+# --- One act ---
+def removes_app(client, clock):
+    return client.post(REMOVE_APP)
+
+
+def removes_passkey(client, clock):
+    passkey = Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN)
+    return client.post(f"/accounts/2fa/webauthn/keys/{passkey.pk}/remove/")
+
+
+def sets_up_a_passkey(client, clock):
+    return adds_a_passkey(client, Passkey())
+
+
+def makes_codes(client, clock):
+    return client.post(GENERATE)
+
+
+@pytest.mark.parametrize(
+    ("before", "act"),
+    [
+        ((), sets_up_an_app),
+        ((), sets_up_a_passkey),
+        ((sets_up_an_app,), removes_app),
+        ((sets_up_a_passkey,), removes_passkey),
+        ((sets_up_an_app,), makes_codes),
+    ],
+)
+def test_no_factor_changes_without_its_line_in_the_trail(cast, client_for, clock, post, before, act):
+    """Nor is anybody told of what has not come to pass."""
+    client = client_for(cast.admin)
+    confirms(client)
+    for each in before:
+        each(client, clock)
+    kept = sorted(Authenticator.objects.values_list("pk", "type"))
+    with post.of() as mails:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE tenants_auditevent RENAME TO trail_elsewhere")
+        with pytest.raises(ProgrammingError):
+            act(client, clock)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE trail_elsewhere RENAME TO tenants_auditevent")
+    assert sorted(Authenticator.objects.values_list("pk", "type")) == kept
+    assert mails == []
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_of_one_person_factors_are_changed_one_after_the_other(with_app, cast, client_for):
+    """Of two who take away the last two at once, each would leave the codes to the other."""
+    client = client_for(cast.admin)
+    confirms(client)
+
+    def removes():
+        try:
+            return client.post(REMOVE_APP)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            hold_person(cast.admin)
+            removed = thread.submit(removes)
+            until_somebody_waits()
+            assert Authenticator.objects.filter(user=cast.admin, type=Authenticator.Type.TOTP).exists()
+        removed.result(30)
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
 
 
 # --- Notices ---

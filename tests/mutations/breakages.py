@@ -646,6 +646,20 @@ BREAKAGES = (
         "console/signin/test_forgotten_password.py::test_the_verb_itself_asks_for_the_link",
     ),
     _breaks(
+        "A factor changes with its line in the trail, or not at all",
+        "accounts/services/factors.py",
+        "    with transaction.atomic(durable=True):\n        hold_person(user)\n        before",
+        "    if True:\n        hold_person(user)\n        before",
+        "accounts/test_second_factor.py::test_no_factor_changes_without_its_line_in_the_trail",
+    ),
+    _breaks(
+        "Of one person factors are changed one after the other",
+        "accounts/services/factors.py",
+        "        hold_person(user)\n        before",
+        "        before",
+        "accounts/test_second_factor.py::test_of_one_person_factors_are_changed_one_after_the_other",
+    ),
+    _breaks(
         "Another identity provider withdraws nobody's consent unasked",
         "portal/console/identity_provider/forms.py",
         'if not consents_lost or self.cleaned_data["ask_again"]:',

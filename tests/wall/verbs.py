@@ -431,6 +431,9 @@ TABLE: dict[str, Line] = {
     "accounts.services.offer_password": Line(
         OWN, lambda s, by: accounts.services.offer_password(s.viewer, by=by), refusal=SomebodyElses
     ),
+    "accounts.services.changing_factors": Line(
+        OWN, lambda s, by: _changes_factors(s.viewer, by=by), refusal=SomebodyElses
+    ),
     "accounts.services.rely_on_factor": Line(
         OWN,
         lambda s, by: accounts.services.rely_on_factor(s.viewer, s.new_factor, by=by, keep=None),
@@ -693,6 +696,11 @@ def _give_up(customer: Customer, job: Job | None) -> None:
 def _offered(salt: str, customer: Customer, token: str) -> dict[str, Any]:
     offered = offers.read(salt, token, customer, SYSTEM)
     return {name: value for name, value in offered.items() if name not in ("customer", "by")}
+
+
+def _changes_factors(person: User, *, by: Any) -> None:
+    with accounts.services.changing_factors(person, by=by, ip="", user_agent=""):
+        pass
 
 
 def _configuration() -> identity.Configuration:

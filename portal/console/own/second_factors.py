@@ -9,7 +9,7 @@ from allauth.mfa.recovery_codes.views import (
     GenerateRecoveryCodesView,
     ViewRecoveryCodesView,
 )
-from allauth.mfa.totp.views import ActivateTOTPView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import (
     AddWebAuthnView,
     EditWebAuthnView,
@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts import second_factor, services
-from accounts.adapters import ceremonies, confirming, forms
+from accounts.adapters import ceremonies, confirming, forms, visitors
 
 
 @require_safe
@@ -46,7 +46,17 @@ class _AddsFactor:
         return answer
 
 
-class ActivateApp(_AddsFactor, ActivateTOTPView):
+class _ChangesFactors:
+    """What allauth does in several steps, and tells some of after the last, is one act here."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        request: Any = self.request  # type: ignore[attr-defined]  # a mixin: what it stands before has it
+        with services.changing_factors(request.user, by=request.user, **visitors.seen(request)):
+            answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # as above
+        return answer
+
+
+class ActivateApp(_AddsFactor, _ChangesFactors, ActivateTOTPView):
     form_class = forms.ActivateAppForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -71,7 +81,11 @@ class ActivateApp(_AddsFactor, ActivateTOTPView):
         return response
 
 
-class AddPasskey(_AddsFactor, AddWebAuthnView):
+class RemoveApp(_ChangesFactors, DeactivateTOTPView):
+    """The person's one app."""
+
+
+class AddPasskey(_AddsFactor, _ChangesFactors, AddWebAuthnView):
     form_class = forms.AddPasskeyForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -86,7 +100,7 @@ class RenamePasskey(EditWebAuthnView):
     success_url = reverse_lazy("security")
 
 
-class RemovePasskey(RemoveWebAuthnView):
+class RemovePasskey(_ChangesFactors, RemoveWebAuthnView):
     success_url = reverse_lazy("security")
 
 
@@ -115,7 +129,7 @@ class DownloadRecoveryCodes(_ReadsCodes, DownloadRecoveryCodesView):
     """The same as a file."""
 
 
-class NewRecoveryCodes(GenerateRecoveryCodesView):
+class NewRecoveryCodes(_ChangesFactors, GenerateRecoveryCodesView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         # The parent's count reads the old codes, which may be the very thing that no longer works.
         context = super(GenerateRecoveryCodesView, self).get_context_data(**kwargs)

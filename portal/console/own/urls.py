@@ -1,6 +1,5 @@
 """One's own settings, password, second factors and sessions: the same on every host."""
 
-from allauth.mfa.totp import views as totp
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
@@ -17,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/security/", second_factors.security, name="security"),
     path("accounts/2fa/", to_security, name="mfa_index"),
     path("accounts/2fa/totp/activate/", second_factors.ActivateApp.as_view(), name="mfa_activate_totp"),
-    path("accounts/2fa/totp/deactivate/", totp.deactivate_totp, name="mfa_deactivate_totp"),
+    path("accounts/2fa/totp/deactivate/", second_factors.RemoveApp.as_view(), name="mfa_deactivate_totp"),
     path(
         "accounts/2fa/recovery-codes/",
         second_factors.RecoveryCodes.as_view(),

@@ -20,6 +20,7 @@ from mailboxes.services.finding import (
 )
 from mailboxes.services.jobs import job_for, jobs_of, right_to_retry, unsettled
 from mailboxes.services.lifecycle import SETTABLE, activate_mailbox, edit_mailbox, suspend_mailbox
+from mailboxes.services.origins import Origin, origins_of
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
 from mailboxes.services.refusals import refusals_of
@@ -41,6 +42,7 @@ __all__ = [
     "Losses",
     "MailServers",
     "Offer",
+    "Origin",
     "Progress",
     "ResetOffer",
     "accept",
@@ -62,6 +64,7 @@ __all__ = [
     "mailbox_for",
     "offer",
     "offer_reset",
+    "origins_of",
     "progress",
     "refusal",
     "refusals_of",

@@ -4,11 +4,13 @@ A certificate is the data of the audit event of the deletion, so it outlives the
 """
 
 import binascii
+import dataclasses
 import json
+import logging
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any, NoReturn, overload
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db.models import F, Func, QuerySet
+from django.db.models import BigIntegerField, F, Func, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 from django.utils.encoding import force_bytes
@@ -31,9 +33,12 @@ from mailboxes.models import Mailbox
 from tenants import access
 from tenants.models import AuditEvent, Customer
 
+log = logging.getLogger(__name__)
+
 ACTION = "mailbox.deleted"
 FORMAT = "gatehouse/v1/deletion-certificate"
 KEY_INFO = b"gatehouse/v1/certificate-key"
+IN_UTC = "%Y-%m-%dT%H:%M:%SZ"  # ISO 8601, to the second
 
 # Each certificate states these as they were when it was issued. Pages translate the sentences that they know.
 NOT_COVERED = (
@@ -109,12 +114,18 @@ class PublicKeyInvalid(CertificateInvalid):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was certified. `valid` says whether the signature is one of this installation, or of the key asked for."""
+    """What was certified. `valid` says whether the signature is one of this installation, or of the key asked for.
+
+    One is `damaged` when what lies in the trail is none any more: then `facts` are what its row says beside it.
+    `mailbox_id` is of that row, or None.
+    """
 
     facts: dict[str, Any]
     signature: str
     public_key: str
     valid: bool
+    damaged: bool = False
+    mailbox_id: UUID | None = dataclasses.field(default=None, compare=False)
 
     def as_json(self) -> str:
         """As people download it, and as `verify_certificate` reads it."""
@@ -232,20 +243,36 @@ def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certif
 
 
 def _events(customer: Customer) -> "QuerySet[AuditEvent]":
-    return AuditEvent.objects.of(ACTION).filter(customer_id=customer.pk, data__has_key="certificate")
+    return AuditEvent.objects.of(ACTION).filter(customer_id=customer.pk)
 
 
 def _from_event(event: AuditEvent, trusted: list[bytes]) -> Certificate:
     """The certificate in an audit event; it is only valid where it belongs."""
     parts = event.data
     try:
-        certificate = _verified(parts, trusted)
+        _check_fields(parts, PARTS)
+        _check_facts(parts["certificate"])
+        _check_values(parts["certificate"])
     except CertificateInvalid:
-        return Certificate(
-            parts["certificate"], parts.get("signature", ""), parts.get("public_key", ""), valid=False
-        )
-    belongs = certificate.facts["mailbox"]["id"] == event.target_id
-    return Certificate(certificate.facts, certificate.signature, certificate.public_key, valid=belongs)
+        log.error("a deletion certificate in the audit trail can't be read event=%s", event.pk)
+        return _damaged(event)
+    facts = parts["certificate"]
+    try:
+        _verified(parts, trusted)
+        valid = facts["mailbox"]["id"] == event.target_id
+    except CertificateInvalid:
+        valid = False
+    return Certificate(
+        facts, parts["signature"], parts["public_key"], valid, mailbox_id=_to_uuid(event.target_id)
+    )
+
+
+def _damaged(event: AuditEvent) -> Certificate:
+    facts = {
+        "mailbox": {"id": event.target_id, "name": event.target_name, "address": ""},
+        "finished_at": _in_utc(event.at),
+    }
+    return Certificate(facts, "", "", valid=False, damaged=True, mailbox_id=_to_uuid(event.target_id))
 
 
 # --- Verifying ---
@@ -295,6 +322,21 @@ def _check_facts(facts: dict[str, Any]) -> None:
         raise CertificateIncomplete(field="format")
     for field in ("keys", "not_covered"):
         if not all(isinstance(item, str) for item in facts[field]):
+            raise CertificateIncomplete(field=field)
+
+
+def _check_values(facts: dict[str, Any]) -> None:
+    """What was signed is so; what was changed by hand may be a time or a number that no page can show."""
+    for field in ("requested_at", "finished_at"):
+        try:
+            moment = datetime.strptime(facts[field], IN_UTC)
+        except ValueError:
+            raise CertificateIncomplete(field=field) from None
+        # The first and the last year have hours that are none on the reader's clock.
+        if moment.strftime(IN_UTC) != facts[field] or not MINYEAR < moment.year < MAXYEAR:
+            raise CertificateIncomplete(field=field)
+    for field in ("messages", "octets"):
+        if not 0 <= facts[field] <= BigIntegerField.MAX_BIGINT:
             raise CertificateIncomplete(field=field)
 
 
@@ -350,4 +392,11 @@ def _to_octets(text: str, length: int) -> bytes | None:
 
 def _in_utc(moment: datetime) -> str:
     """ISO 8601, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime(IN_UTC)
+
+
+def _to_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -20,12 +20,16 @@ from tenants.models import Customer, DirectoryEntry
 
 
 class Losses(NamedTuple):
-    """What is lost when a mailbox is deleted now: messages and octets, `locked` ones among them, the oldest of `since`."""
+    """What is lost when a mailbox is deleted now: messages and octets, `locked` ones among them, the oldest of `since`.
+
+    `had_mail`: some has come in, whether or not it still waits.
+    """
 
     messages: int
     octets: int
     locked: int
     since: datetime | None
+    had_mail: bool = False
 
 
 def losses(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Losses:
@@ -35,7 +39,8 @@ def losses(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Losses:
     with tenant_context(customer):
         now = tallies.of(mailbox.pk)
         oldest = Message.objects.filter(mailbox=mailbox).order_by("pk").values_list("received_at", flat=True)
-        return Losses(now.waiting, now.waiting_octets, now.locked, oldest.first())
+        had_mail = now.first_mail_at is not None
+        return Losses(now.waiting, now.waiting_octets, now.locked, oldest.first(), had_mail)
 
 
 def start_deletion(

@@ -205,10 +205,10 @@ def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
     customers = trail.customers.in_bulk({event.customer_id for event in events if event.customer_id})
     providers = {provider.pk: provider for provider in trail.providers}
     # Somebody limited to some customers may read that others are limited too, but not to whom.
-    named = any("customers" in key for event in events for key in event.data)
+    named = any("customers" in key for event in events for key in words.data_of(event))
     known = set(trail.customers.values_list("slug", flat=True)) if named else set()
     # Nor at which domains the others' people have their addresses.
-    domains = any("email_domains" in event.data for event in events)
+    domains = any("email_domains" in words.data_of(event) for event in events)
     others = Customer.objects.filter(provider__in=trail.providers).exclude(
         pk__in=trail.customers.values("pk")
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import TextChoices
+from django.db.models import BigIntegerField, TextChoices
 from django.template.defaultfilters import filesizeformat
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format, number_format
@@ -388,7 +388,7 @@ def details(
     event: AuditEvent, customers: Collection[str] | None = None, secret: Collection[str] = ()
 ) -> list[Detail]:
     """What the sentence does not say, and is not `secret`. Of customers only those with these short names are named."""
-    data = {key: value for key, value in event.data.items() if key not in secret}
+    data = {key: value for key, value in data_of(event).items() if key not in secret}
     certificate = data.pop("certificate", None)
     if isinstance(certificate, dict):
         data = {key: certificate.get(key) for key in CERTIFIED}
@@ -426,29 +426,41 @@ def shown(key: str, value: Any, *, plain: bool = False) -> str:
             _labelled(each, shown(each, part, plain=plain)) for each, part in value.items()
         )
     if isinstance(value, int):
+        if abs(value) > BigIntegerField.MAX_BIGINT:  # which no act of ours has told
+            return MISSING
         return filesizeformat(value) if key in SIZES else number_format(value, use_l10n=not plain)
     if key.endswith("_at") and (moment := _moment(value)):
         return f"{moment:%Y-%m-%d %H:%M}" if plain else date_format(moment, "SHORT_DATETIME_FORMAT")
     return str(VALUES.get(key, {}).get(value, value))
 
 
+def data_of(event: AuditEvent) -> dict[str, Any]:
+    """What a row tells of its act; nothing, if it was changed by hand into what is no object."""
+    return event.data if isinstance(event.data, dict) else {}
+
+
+def _decided(event: AuditEvent, wording: Wording) -> str | bool | None:
+    value = data_of(event).get(wording.by)
+    return value if isinstance(value, (str, bool)) else None
+
+
 def _template(event: AuditEvent) -> Text:
     if wording := WORDINGS.get(event.action):
-        return wording.told.get(event.data.get(wording.by), wording.sentence)
+        return wording.told.get(_decided(event, wording), wording.sentence)
     return "%(action)s: “%(object)s”" if event.target_name else "%(action)s"
 
 
 def _decides(event: AuditEvent) -> str:
     """The detail that the sentence depends on: it tells it, or there is nothing to tell."""
     wording = WORDINGS.get(event.action)
-    value = event.data.get(wording.by) if wording else None
+    value = _decided(event, wording) if wording else None
     return wording.by if wording and (not value or value in wording.told) else ""
 
 
 def _places(event: AuditEvent) -> dict[str, str]:
     """An old event may lack what the sentence of today names."""
     places: dict[str, str] = defaultdict(lambda: MISSING)
-    places |= {key: shown(key, value) for key, value in event.data.items() if not isinstance(value, dict)}
+    places |= {key: shown(key, value) for key, value in data_of(event).items() if not isinstance(value, dict)}
     return places | {"object": event.target_name or MISSING, "action": event.action}
 
 
@@ -483,6 +495,6 @@ def _labelled(key: str, value: str) -> str:
 def _moment(value: Any) -> datetime | None:
     try:
         moment = parse_datetime(str(value))
-    except ValueError:
+        return localtime(moment) if moment and is_aware(moment) else moment
+    except (ValueError, OverflowError):
         return None
-    return localtime(moment) if moment and is_aware(moment) else moment

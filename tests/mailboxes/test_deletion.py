@@ -49,7 +49,7 @@ def test_what_will_be_lost_is_known_before(acme, acme_mailbox, fill):
     lost = services.losses(acme, acme_mailbox.mailbox, by=SYSTEM)
     with tenant_context(acme):
         oldest = Message.objects.earliest("pk").received_at
-    assert lost == (3, 13, 2, oldest)
+    assert lost == (3, 13, 2, oldest, True)
 
 
 def test_from_that_second_no_password_opens_it_and_no_mail_comes_in(

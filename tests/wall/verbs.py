@@ -225,6 +225,7 @@ TABLE: dict[str, Line] = {
         LOOK, lambda s, by: services.list_mailboxes(s.acme, by=by), ends=ValueError
     ),
     "mailboxes.services.losses": Line(CHANGE, lambda s, by: services.losses(s.acme, s.box("kept"), by=by)),
+    "mailboxes.services.origins_of": Line(LOOK, lambda s, by: services.origins_of(s.acme, [], by=by)),
     "mailboxes.services.mailbox_by_address": Line(
         LOOK, lambda s, by: services.mailbox_by_address(s.acme, s.box("kept").address, by=by)
     ),

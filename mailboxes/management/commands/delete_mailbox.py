@@ -29,7 +29,7 @@ class Command(MailboxCommand):
         self.report(
             {"address": mailbox.address, "job": facts["id"], "state": job.state},
             as_json=options["json"],
-            text=f"The keys of {mailbox.name} are destroyed. Job: {facts['id']} ({job.state})",
+            text=f"The keys of “{mailbox.name}” are destroyed. Job: {facts['id']} ({job.state})",
         )
         if options["wait"]:
             refuse_unfinished(job)

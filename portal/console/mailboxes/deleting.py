@@ -106,8 +106,10 @@ def certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def certificate_json(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """The same for programs, and for `manage.py` to verify."""
+    """The same for programs, and for `manage.py` to verify. There is none of one that can't be read."""
     found = services.certificate_of(request.customer, pk, by=request.user)
+    if found.damaged:
+        raise errors.NoSuchCertificate
     name = f"deletion-{pk}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(found.as_json(), content_type="application/json", headers=headers)

@@ -33,7 +33,7 @@ def job(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         return _retry(request, found)
     context = job_context(request, found)
     if not asks_for_a_part(request):
-        return render(request, "mailboxes/job.html", context)
+        return _page(request, context)
     context["announce"] = request.GET.get("said") != context["said"]
     return part(request, "mailboxes/progress.html", context, seen=context["seen"])
 
@@ -50,9 +50,14 @@ def _retry(request: ConsoleRequest, found: Job) -> HttpResponse:
         return redirect("mailboxes:job", pk=found.pk)
     except Refusal as refusal:
         refusals.show(form, refusal)
-        return render(request, "mailboxes/job.html", job_context(request, found, form))
+        return _page(request, job_context(request, found, form))
     messages.success(request, _("The job goes on."))
     return redirect("mailboxes:job", pk=again.pk)
+
+
+def _page(request: ConsoleRequest, context: dict[str, Any]) -> HttpResponse:
+    origins = services.origins_of(request.customer, [context["job"]], by=request.user)
+    return render(request, "mailboxes/job.html", context | {"origins": origins})
 
 
 @sensitive_variables("form")

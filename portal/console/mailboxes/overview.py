@@ -75,6 +75,8 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "servers": services.servers(),
         "mail_domain": mailbox.address.partition("@")[2],
     }
+    if context["tab"] == "jobs":
+        context["origins"] = services.origins_of(request.customer, jobs, by=request.user)
     return render(request, "mailboxes/detail.html", context)
 
 

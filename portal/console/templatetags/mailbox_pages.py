@@ -1,6 +1,7 @@
 """How a mailbox, its address and its jobs look, wherever a page names them."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django import template
 from django.utils.dateparse import parse_datetime
@@ -80,6 +81,12 @@ def copy_button(key: object, name: str) -> SafeString:
 def progress(job: Job) -> services.Progress:
     """How a job gets on."""
     return services.progress(job)
+
+
+@register.filter
+def origin(job: Job, origins: dict[UUID, services.Origin]) -> services.Origin | None:
+    """From which act a job came, if that is known."""
+    return origins.get(job.pk)
 
 
 @register.filter

@@ -13,7 +13,8 @@ from django.utils import timezone
 from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
-from tenants.models import Customer
+from tenants import audit
+from tenants.models import AuditEvent, Customer
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
@@ -51,15 +52,19 @@ def deleted(suspended: None, admin: Client, url: str, work: Any) -> str:
 
 
 def test_an_active_mailbox_is_to_be_suspended_first(
-    admin: Client, url: str, mailboxes: Callable[[], list[Mailbox]]
+    admin: Client, url: str, fill: Any, mailboxes: Callable[[], list[Mailbox]]
 ) -> None:
     asked = admin.get(f"{url}delete/")
     assert f"{url}delete/" not in Page(asked).inputs
+    assert "no mail has come in yet" in Page(asked).text
+    assert "still sends to it" not in Page(asked).text
     form = follows(asked, "Suspend it")
     assert shown(form, "Save")["status"] == "suspended"
     assert [mailbox.status for mailbox in mailboxes()] == ["active"], "looking suspends nothing"
     refused = Page(admin.post(f"{url}delete/", {"confirmed_name": NAME}))
     assert "“Office 365 Journal” is still active. Suspend it, then delete it." in refused.text
+    fill(b"x")
+    assert "its mail system still sends to it" in Page(admin.get(f"{url}delete/")).text
     presses(form, "Save")
     assert [mailbox.status for mailbox in mailboxes()] == ["suspended"]
 
@@ -104,6 +109,21 @@ def test_a_name_is_typed_as_it_is_seen_whatever_is_invisible_in_it(
     answer = deletes(admin, f"/mailboxes/{made.mailbox.pk}/", "صندوق\N{NO-BREAK SPACE}Zug")
     assert answer.status_code == 302
     assert [job.kind for job in jobs()] == ["deletion"]
+
+
+def test_the_deletion_of_an_empty_mailbox_counts_no_mail(
+    admin: Client, acme: Any, acme_mailbox: OpenMailbox, url: str, work: Any
+) -> None:
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    answer = deletes(admin, url)
+    begun = Page(admin.get(answer["Location"]))
+    assert f"Deletion of the mailbox: “{NAME}”" in begun.text
+    work()
+    done = Page(admin.get(answer["Location"]))
+    for page in (begun, done):
+        assert "No mail waited in the mailbox." in page.texts["progress"]
+        assert "0 of 0" not in page.text
+    assert "The mailbox is deleted." in done.texts["progress"]
 
 
 @pytest.mark.usefixtures("suspended")
@@ -188,6 +208,57 @@ def test_what_was_deleted_on_the_command_line_is_told_in_the_words_of_the_activi
     work()
     for path in ("", f"{url.split('/')[2]}/"):
         assert "Platform staff, on the command line" in Page(admin.get(f"/mailboxes/deleted/{path}")).text
+
+
+RUINS: dict[str, Callable[[Any], Any]] = {
+    "no certificate": lambda data: {},
+    "no object": lambda data: ["certificate"],
+    "half of one": lambda data: {"certificate": {"messages": 1}},
+    "sizes in words": lambda data: data | {"certificate": data["certificate"] | {"octets": "none"}},
+    "sizes beyond all": lambda data: data | {"certificate": data["certificate"] | {"octets": 10**400}},
+    "times that are none": lambda data: (
+        data | {"certificate": data["certificate"] | {"finished_at": "2026-13-32T25:61:61Z"}}
+    ),
+    "times before all clocks": lambda data: (
+        data | {"certificate": data["certificate"] | {"requested_at": "0001-01-01T00:00:00Z"}}
+    ),
+}
+
+
+@pytest.mark.parametrize("ruin", RUINS)
+def test_a_certificate_that_is_ruined_in_the_database_is_told_of_and_takes_no_list_down(
+    admin: Client, deleted: str, acme: Customer, ruin: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = AuditEvent.objects.of("mailbox.deleted").get()
+    pk = str(uuid4())
+    audit.record(
+        "mailbox.deleted",
+        customer=acme,
+        target=("mailbox", pk, "Ruined"),
+        data=RUINS[ruin](whole.data),
+        by=SYSTEM,
+    )
+    for sort in ("name", "-octets", "messages", "-finished_at"):
+        page = Page(admin.get("/mailboxes/deleted/", {"sort": sort}))
+        assert page.links[f": {NAME}"] == deleted
+        assert page.links[": Ruined"] == f"/mailboxes/deleted/{pk}/"
+        assert page.text.count("Can't be read") == 1
+    assert "can't be read event=" in caplog.text
+    told = Page(admin.get(f"/mailboxes/deleted/{pk}/")).text
+    assert "The deletion certificate of “Ruined” can't be read" in told
+    assert admin.get(f"/mailboxes/deleted/{pk}/certificate.json").status_code == 404
+    assert admin.get("/activity/").status_code == 200
+
+
+def test_a_certificate_that_was_altered_is_marked_in_the_list_too(
+    admin: Client, deleted: str, acme: Customer
+) -> None:
+    data = AuditEvent.objects.of("mailbox.deleted").get().data
+    data["certificate"] |= {"messages": 0}
+    audit.record("mailbox.deleted", customer=acme, target=("mailbox", "none", "X"), data=data, by=SYSTEM)
+    page = Page(admin.get("/mailboxes/deleted/"))
+    assert page.text.count("Signature doesn't fit") == 1
+    assert page.links[f": {NAME}"] == deleted
 
 
 def test_the_certificate_states_everything_and_can_be_printed(

@@ -70,6 +70,7 @@ def test_the_first_mail_and_the_first_collection_show_live_and_then_the_page_res
     url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
     response = admin.get(url)
     assert "No mail received yet" in Page(response).texts["activity"]
+    assert "This shows by itself" in Page(response).texts["activity"]
     again = poll(response)
     assert again is not None
     assert admin.get(again, headers=HTMX).status_code == 204  # nothing new
@@ -83,6 +84,7 @@ def test_the_first_mail_and_the_first_collection_show_live_and_then_the_page_res
     assert response.content.strip().startswith(b"<section")
     assert "First mail received" in Page(response).texts["activity"]
     assert "1 message" in Page(response).texts["activity"]
+    assert "This shows by itself" not in Page(response).texts["activity"]
     again = poll(response)
     assert again is not None
 
@@ -106,6 +108,7 @@ def test_who_sets_a_mailbox_up_sees_the_first_mail_beside_the_guide(admin: Clien
     )
     told = Page(admin.get(again, headers=HTMX)).texts["activity"]
     assert "First mail received" in told
+    assert "This shows by itself" not in told
     assert "Waiting" not in told, "the figures stand on the other tab"
 
 

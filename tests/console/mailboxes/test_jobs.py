@@ -13,6 +13,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
+from accounts.models import User
+from accounts.services import create_person
 from mailboxes import services
 from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
 from mailboxes.services import refusals
@@ -24,7 +26,7 @@ from tenants.models import WorkerAnswer
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
-from tests.pages import follows, presses
+from tests.pages import follows, presses, read
 
 HTMX = {"HX-Request": "true"}
 
@@ -153,6 +155,31 @@ def test_the_mailboxs_page_shows_it_while_it_runs(
     page = admin.get(mailbox_url)
     assert "progress" not in Page(page).texts
     assert Page(follows(page, "Jobs")).links["Re-encryption"] == url
+
+
+def test_jobs_of_a_kind_are_told_apart_by_their_cause_and_name_who_asked(
+    admin: Client, acme: Any, acme_mailbox: OpenMailbox, current: str, cast: Cast, fill: Any, work: Any
+) -> None:
+    work()
+    fill(b"four")
+    newer, _ = services.reset_password(acme, acme_mailbox.mailbox, by=cast.owner, locked_mail="keep")
+    services.unlock(acme, acme_mailbox.mailbox, current, by=cast.owner)
+    # This gives the same job more to do, but did not ask for it.
+    services.reset_password(acme, acme_mailbox.mailbox, by=cast.admin, current_password=newer.reveal())
+    work()
+    User.objects.filter(pk=cast.admin.pk).update(email="moved@acme.example")
+    create_person("admin@acme.example", name="Successor", by=SYSTEM)
+    listed = admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/", {"tab": "jobs"})
+    rows = [" ".join(row.text_content().split()) for row in read(listed).xpath("//tbody/tr")]
+    assert [("after mail was unlocked" in row, "Owner" in row) for row in rows] == [
+        (True, True),
+        (False, False),
+    ]
+    assert [("after a reset" in row, "Admin" in row) for row in rows] == [(False, False), (True, True)]
+    assert "Successor" not in Page(listed).text, "whoever has the address now asked for nothing"
+    facts = Page(admin.get(read(listed).xpath("//tbody//a/@href")[0])).text
+    assert "after mail was unlocked" in facts
+    assert "Owner" in facts
 
 
 def test_the_list_shows_a_bar_and_watches_while_a_job_runs(

@@ -25,6 +25,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 RELATIVE_DAYS = 30  # from then on people think in dates
 TILES = 4  # colours of tiles
 OF_ONE_LIST = ("page", "seen")  # so names in an address begin that say which part is shown, and how it was
+# Before these signs, and after those; a full stop at the end of a text is no part of what stands before it.
+PARTS = re.compile(r"(?=[@.]\w)|(?<=[-/])(?!/)(?=.)")
 NOTICE_PICTURES = {
     "info": "info",
     "success": "circle-check",
@@ -72,6 +74,7 @@ def search(
     first page. `show_all` is where the list is without a search; `note` stands beside `found` where the list is a table.
     """
     return {
+        "name": "q",
         "q": context["q"],
         "label": label,
         "placeholder": placeholder,
@@ -221,8 +224,11 @@ def _first_letter(word: str) -> str:
 
 @register.filter
 def breakable(value: object) -> SafeString:
-    """An address or an ID that breaks before a part of it rather than within, where it does not fit a line."""
-    return SafeString(re.sub(r"(?=[@.])|(?<=-)", "<wbr>", conditional_escape(str(value))))
+    """An address, a URL or an ID that breaks between its parts rather than within, where it does not fit a line.
+
+    Browsers know a place to break at some dashes and slashes only, by what follows, and at no dot.
+    """
+    return SafeString(PARTS.sub("<wbr>", conditional_escape(str(value))))
 
 
 @register.simple_tag

@@ -5,7 +5,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -17,6 +19,11 @@ from portal.languages import catalogs
 GROUP = "translators"
 
 
+def group_of(user: Any) -> QuerySet[Group]:
+    """The group, if staff have put the person into it."""
+    return user.groups.filter(name=GROUP)
+
+
 def may_translate(user: Any) -> bool:
     """Platform staff, and whoever staff have put into the group. False for who has not signed in yet.
 
@@ -25,7 +32,7 @@ def may_translate(user: Any) -> bool:
     """
     if not user.is_authenticated or not user.is_active:
         return False
-    if not user.is_staff and not user.groups.filter(name=GROUP).exists():
+    if not user.is_staff and not group_of(user).exists():
         raise PermissionDenied
     return True
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import User
 from tenants.models import Provider
 from tests.accounts.factors import (
     ACTIVATE,
@@ -17,7 +18,7 @@ from tests.accounts.factors import (
     sign_in,
 )
 from tests.cast import PASSWORD
-from tests.pages import read
+from tests.pages import read, text_of
 
 pytestmark = pytest.mark.usefixtures("required")
 
@@ -66,6 +67,20 @@ def test_the_page_says_who_requires_it_and_lets_people_add_one_or_leave(cast, cl
     other = client_for(cast.viewer)
     assert other.post("/accounts/logout/")["Location"] == LOGIN
     assert not is_signed_in(other)
+
+
+@pytest.mark.parametrize("path", [SECURITY, "/settings/"])
+@pytest.mark.parametrize("who", ["owner", "admin"])
+def test_what_is_open_leads_to_nothing_that_is_shut(cast, client_for, who, path):
+    User.objects.update(is_staff=True)  # they have the most ways to go
+    client = client_for(getattr(cast, who), host=None)
+    page = client.get(path)
+    links = read(page).xpath("//main//a/@href | //details[contains(@class, 'person')]//a/@href")
+    assert links
+    led = {link: client.get(link) for link in links if link != "/"}
+    assert [link for link, answer in led.items() if answer.get("Location") == SECURITY] == []
+    if path != SECURITY:
+        assert "You can change it as soon as you have a second factor." in text_of(read(page))
 
 
 @pytest.mark.parametrize("path", [SECURITY, "/settings/"])

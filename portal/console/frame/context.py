@@ -9,6 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from portal.console.frame.places import AT_BASE, AT_CUSTOMER, Place
 from portal.gates.links import at_base, base_url
+from portal.languages.translators import group_of
 from tenants.access import Right, customers_of, providers_of, rights_of
 from tenants.models import Customer
 
@@ -17,6 +18,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """`customer` and `rights` of the console that the person may use, and where they may go from there.
 
     A stranger on a customer's host sees no customer at all: its name is no public knowledge.
+    `administration_url` and `translations_url` lead there whoever may enter, and are empty for others.
     `places` are the pages of this host, as name, url, icon and current; `customers_url` leads to all customers;
     `at_provider` is whether the person works for the customer's provider, `may_switch` whether they may enter other
     customers, too; `search_at` and `search_for` are what the field in the bar looks in and says.
@@ -25,11 +27,18 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     # An error page may be rendered before it is known who asks, or for a host that is none of ours.
     known = getattr(request, "user", None) is not None
     customer = getattr(request, "customer", None) if rights else None
+
+    def translations() -> str:
+        may = request.user.is_staff or (beyond[2] if customer else group_of(request.user).exists())
+        return base_url(request, "/rosetta/") if may else ""
+
     context: dict[str, Any] = {
         "customer": customer,
         "rights": rights,
         "customers_url": base_url(request, "/customers/") if known else "",
         "base_url": base_url(request) if known else "",
+        "administration_url": base_url(request, "/admin/") if known and request.user.is_staff else "",
+        "translations_url": SimpleLazyObject(translations) if known else "",
         "places": SimpleLazyObject(lambda: _places(request, rights)) if known else [],
     }
     if customer is not None:
@@ -77,14 +86,15 @@ def _whence(request: HttpRequest) -> str:
     return request.GET.get("from", "") if request.path == _url_of("switch") else request.path
 
 
-def _beyond(user: Any, customer: Customer) -> tuple[bool, bool]:
-    """Whether the person works for the customer's provider, and whether they may enter other customers.
+def _beyond(user: Any, customer: Customer) -> tuple[bool, bool, bool]:
+    """Whether the person works for the customer's provider, may enter other customers, and is one of the translators.
 
     In one question: every page has a frame.
     """
     works_there = providers_of(user).filter(pk=customer.provider_id)
     others = customers_of(user).exclude(pk=customer.pk)
-    return Customer.objects.filter(pk=customer.pk).values_list(Exists(works_there), Exists(others)).get()
+    asked = (Exists(works_there), Exists(others), Exists(group_of(user)))
+    return Customer.objects.filter(pk=customer.pk).values_list(*asked).get()
 
 
 def _url_of(view: str) -> str:

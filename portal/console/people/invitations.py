@@ -17,13 +17,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.errors import Refusal
 from portal.console.people.forms import NewcomerForm
 from portal.console.signin.by_password import SIGN_IN_AS
 from tenants import errors, services
 from tenants.models import Invitation
 
 SESSION_KEY = "invitation"
-OVER = (errors.InvitationUsed, errors.InvitationWithdrawn, errors.InvitationExpired)
+SHUT = (
+    errors.NoSuchInvitation,
+    errors.InvitationUsed,
+    errors.InvitationWithdrawn,
+    errors.InvitationExpired,
+)
 
 
 @login_not_required
@@ -33,8 +39,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     token_hash = services.hash_of(token)
     try:
         services.find_invitation(token_hash)
-    except errors.NoSuchInvitation:
-        return _unknown(request)
+    except errors.NoSuchInvitation as error:
+        return _shut(request, error)
     request.session[SESSION_KEY] = token_hash
     response = redirect("invitation_accept")
     response["Referrer-Policy"] = "no-referrer"
@@ -55,10 +61,8 @@ def accept(request: HttpRequest) -> HttpResponse:
             if services.invitee(found) is None:
                 return _newcomer(request, found)
         return _known(request, found)
-    except errors.NoSuchInvitation:
-        return _unknown(request)
-    except OVER as error:
-        return render(request, "people/invitation_over.html", {"refusal": error}, status=error.status)
+    except SHUT as error:
+        return _shut(request, error)
 
 
 def _known(request: HttpRequest, found: Invitation) -> HttpResponse:
@@ -95,8 +99,8 @@ def _newcomer(request: HttpRequest, found: Invitation) -> HttpResponse:
     return render(request, "people/invitation_new.html", _context(found) | {"form": form})
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
-    return render(request, "people/invitation_unknown.html", status=404)
+def _shut(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    return render(request, "people/invitation_shut.html", {"refusal": refusal}, status=refusal.status)
 
 
 def _context(found: Invitation) -> dict[str, Any]:

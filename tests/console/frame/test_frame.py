@@ -1,17 +1,20 @@
 """The frame around every page: where one is, the way to other customers, and to one's own settings."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
+from portal.languages.translators import GROUP
 from tenants.services import add_membership
 from tests.pages import read, text_of
 
-SETTINGS = "/settings/"
+SETTINGS, SECURITY = "/settings/", "/settings/security/"
 HOSTS = ["acme", None]
 SWITCHER = "//form[@action='/switch/']"
 
@@ -35,6 +38,21 @@ def test_the_menu_leads_to_settings_and_out(cast, client_for, host):
     assert cast.owner.get_display_name() in menu
     assert f'href="{SETTINGS}' in menu
     assert re.search(r'<form method="post" action="/accounts/logout/">.*?<button type="submit">', menu, re.S)
+
+
+def test_the_menu_leads_staff_to_the_administration_and_whoever_may_translate_to_the_texts(cast, client_for):
+    cast.viewer.groups.add(Group.objects.get(name=GROUP))
+
+    def led_to(person, host=None):
+        client = client_for(person, host)
+        links = read(client.get(SETTINGS)).xpath("//details[contains(@class, 'person')]//a/@href")
+        return {urlsplit(link).path for link in links} - {SETTINGS, SECURITY}
+
+    assert led_to(cast.staff) == {"/admin/", "/rosetta/"}
+    for host in HOSTS:
+        assert led_to(cast.viewer, host) == {"/rosetta/"}
+        assert led_to(cast.admin, host) == led_to(cast.owner, host) == set()
+    assert client_for(cast.viewer, None).get("/rosetta/", follow=True).status_code == 200
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -94,7 +112,7 @@ def test_the_place_in_which_a_page_lies_is_marked(cast, client_for, path, place)
         ("acme", "/mailboxes/new/", ["Acme", "Mailboxes", "Create mailbox"]),
         ("acme", "/mailboxes/deleted/", ["Acme", "Mailboxes", "Deleted mailboxes"]),
         ("acme", "/people/", ["Acme", "People"]),
-        ("acme", "/people/invite/", ["People", "Invite"]),
+        ("acme", "/people/invite/", ["Acme", "People", "Invite"]),
         ("acme", "/activity/", ["Acme", "Activity"]),
         ("acme", "/switch/", ["Acme", "Switch customer"]),
         (None, "/customers/", ["Customers"]),

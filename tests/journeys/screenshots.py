@@ -48,5 +48,6 @@ def test_every_page_is_pictured(visit, stage, look_for, part):
     visit(
         lambda visitor: tour.PARTS[part](
             visitor, stage, company, look_for(visitor.page, part.replace(" ", "-"))
-        )
+        ),
+        reduced_motion="reduce",  # or colours would be pictured half-way
     )

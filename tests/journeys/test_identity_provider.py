@@ -36,7 +36,7 @@ def sets_it_up(visitor, organization, callback_url, name_server):
     page.click("[name=check]")
     visitor.sees("The service answers.")
     page.fill("[name=client_secret]", CLIENT_SECRET)
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save the settings").click()
     visitor.sees("The identity provider is saved.")
     name, text = page.locator("code[id^=record-]").all_inner_texts()
     name_server.records[name] = text

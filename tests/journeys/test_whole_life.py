@@ -126,7 +126,7 @@ def test_a_suspended_mailbox_puts_mail_off_and_tells_people_so_until_it_is_activ
         page.fill("[name=name]", "Journal of the lawyers")
         page.check("[name=status][value=suspended]")
         page.fill("[name=reason]", "The archiver moves house")
-        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Save changes").click()
         visitor.sees("is suspended: new mail is put off from now on")
         assert post.send(LATE, LATE) == [b"450 4.2.1 "] * 2
         assert post.collect(acme_mailbox.password) == [MAILS[1]]
@@ -143,7 +143,7 @@ def test_a_suspended_mailbox_puts_mail_off_and_tells_people_so_until_it_is_activ
 
         page.get_by_role("link", name="Edit").click()
         page.check("[name=status][value=active]")
-        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Save changes").click()
         visitor.sees("“Journal of the lawyers” is active again and takes mail.")
         assert "This mailbox is suspended" not in page.inner_text("main")
         assert post.send(LATE) == [b"250 2.0.0 "]
@@ -345,7 +345,7 @@ def test_a_deleted_mailbox_is_unreadable_at_once_and_leaves_a_certificate(
         assert page.locator("[name=confirmed_name]").count() == 0
         page.get_by_role("link", name="Suspend it").click()
         page.check("[name=status][value=suspended]")
-        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Save changes").click()
         opens_the_deletion(page)
         visitor.sees("3 messages are lost")
         visitor.sees("is never given out again; mail to it is refused for good.")

@@ -63,7 +63,7 @@ class IdentityProviderForm(forms.Form):
         )
 
     def clean(self) -> dict[str, Any]:
-        """All that is missing is named at once: also what only one kind needs, and what only “Save” needs."""
+        """All that is missing is named at once: also what only one kind needs, and what only saving needs."""
         data: dict[str, Any] = self.cleaned_data
         if data.get("kind") == IdentityProvider.Kind.ENTRA_ID:
             if data.get("tenant") == "":

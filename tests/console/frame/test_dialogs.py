@@ -86,7 +86,9 @@ def test_no_red_button_acts_before_it_has_asked():
         ]
 
     found = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html") if acts(path.read_text())}
-    assert found == PAGES | {"frame/dialog.html"}
+    shown = "frame/gallery.html"  # to look at: there is no form around it
+    assert "<form" not in (TEMPLATES / shown).read_text()
+    assert found == PAGES | {"frame/dialog.html", shown}
 
 
 def test_signing_out_everywhere_is_done_from_its_dialog(cast, client_for):

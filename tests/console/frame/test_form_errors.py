@@ -54,7 +54,7 @@ def test_what_is_too_long_is_refused_in_words_and_stays_whole(
         (None, None, "/accounts/login/", "Anmelden"),
         (None, None, "/accounts/password/reset/", "Link senden"),
         ("owner", None, "/team/invite/", "Einladung senden"),
-        ("owner", None, "/settings/password/choose/", "Speichern"),
+        ("owner", None, "/settings/password/choose/", "Passwort speichern"),
         ("admin", "acme", "/mailboxes/new/", "OK"),
     ],
 )

@@ -50,6 +50,8 @@ def test_a_notice_is_read_aloud_or_waits_for_its_script_where_that_is_asked_for(
         ("mbx-7f3k@gateway.example.com", ["mbx-", "7f3k", "@gateway", ".example", ".com"]),
         ("1f0cf604-a7c2-49b3", ["1f0cf604-", "a7c2-", "49b3"]),
         ("<b>@x", ["<b>", "@x"]),
+        ("https://x.example:8000/a-b/1/", ["https://", "x", ".example:8000/", "a-", "b/", "1/"]),
+        ("Withdraw it from a@x.", ["Withdraw it from a", "@x."]),
     ],
 )
 def test_what_is_long_and_has_no_spaces_breaks_between_its_parts(written, value, parts):

@@ -32,7 +32,7 @@ def test_an_owner_sets_it_up_and_it_works(typed, cast, client_for, openid, way_i
     client = client_for(cast.owner, host=None)
     shown = client.get(PAGE)
     assert copied(shown) == [callback("northwind")]
-    assert presses(shown, "Save", **typed)["Location"] == PAGE
+    assert presses(shown, "Save the settings", **typed)["Location"] == PAGE
     shown = client.get(PAGE)
     assert "The identity provider is saved." in text(shown)
     records = [record_of(provider("northwind"), domain) for domain in ("northwind.example", "acme.example")]
@@ -68,21 +68,28 @@ def test_an_empty_secret_keeps_the_saved_one(typed, cast, client_for):
 def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwinds, cast, client_for):
     """Their people are signed out and kept out until each of them has agreed once more."""
     page = client_for(cast.owner, host=None).get(PAGE)
-    domains = presses(page, "Save", email_domains="northwind.example\nacme.example\n")
+    domains = presses(page, "Save the settings", email_domains="northwind.example\nacme.example\n")
     assert domains["Location"] == PAGE, "the same service costs nobody's consent"
-    asked = presses(page, "Save", issuer="https://elsewhere.example", client_secret=CLIENT_SECRET)
+    asked = presses(
+        page, "Save the settings", issuer="https://elsewhere.example", client_secret=CLIENT_SECRET
+    )
     assert "1 customer allows its people to sign in with the service that is saved" in text_of(read(asked))
     assert SECRET_AGAIN in text(asked)
     assert customer("acme").identity_provider_consent
-    again = presses(asked, "Save", ask_again=True)
+    again = presses(asked, "Save the settings", ask_again=True)
     assert "Type the client secret" in text(again), "still nothing is saved"
     assert customer("acme").identity_provider_consent
-    assert presses(again, "Save", client_secret=CLIENT_SECRET)["Location"] == PAGE, "the tick has stayed"
+    assert presses(again, "Save the settings", client_secret=CLIENT_SECRET)["Location"] == PAGE, (
+        "the tick has stayed"
+    )
     assert not customer("acme").identity_provider_consent
     northwinds.app.refresh_from_db()
     assert northwinds.issuer == "https://elsewhere.example"
     page = page.client.get(PAGE)
-    assert presses(page, "Save", client_id="another", client_secret=CLIENT_SECRET)["Location"] == PAGE
+    assert (
+        presses(page, "Save the settings", client_id="another", client_secret=CLIENT_SECRET)["Location"]
+        == PAGE
+    )
 
 
 def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):
@@ -90,11 +97,11 @@ def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):
     assert "The service answers. People will sign in at 127.0.0.1." in text(answer)
     assert not IdentityProvider.objects.exists()
     assert SECRET_AGAIN in text(answer), "the page that came back has lost it"
-    assert shown(answer, "Save")["issuer"] == typed["issuer"]
+    assert shown(answer, "Save the settings")["issuer"] == typed["issuer"]
     answer = presses(answer, "Check")
     assert SECRET_AGAIN not in text(answer), "none was typed"
     assert "Type the client secret: it is kept only" not in text(answer), "asking the service needs none"
-    assert presses(answer, "Save", client_secret=CLIENT_SECRET)["Location"] == PAGE
+    assert presses(answer, "Save the settings", client_secret=CLIENT_SECRET)["Location"] == PAGE
 
 
 @pytest.mark.parametrize(
@@ -103,7 +110,7 @@ def test_check_asks_the_service_and_saves_nothing(typed, cast, client_for):
     [("oidc", 3, ""), ("entra", 2, "Type the directory's tenant ID")],
 )
 def test_an_empty_form_is_told_all_that_is_missing(cast, client_for, kind, required, where):
-    answer = presses(client_for(cast.owner, host=None).get(PAGE), "Save", kind=kind)
+    answer = presses(client_for(cast.owner, host=None).get(PAGE), "Save the settings", kind=kind)
     told = text_of(read(answer))
     assert told.count("This field is required.") == required
     assert where in told
@@ -143,14 +150,14 @@ def test_check_says_what_ails_the_service(typed, cast, client_for, path, words):
 )
 def test_what_is_no_address_is_refused(typed, cast, client_for, issuer):
     shown = client_for(cast.owner, host=None).get(PAGE)
-    for button in ("Save", "Check"):
+    for button in ("Save the settings", "Check"):
         answer = presses(shown, button, **typed | {"issuer": issuer})
         assert "Type an address that begins with https://" in text(answer)
 
 
 def test_a_missing_issuer_is_named_by_both_buttons(typed, cast, client_for):
     shown = client_for(cast.owner, host=None).get(PAGE)
-    for button in ("Save", "Check"):
+    for button in ("Save the settings", "Check"):
         answer = presses(shown, button, **typed | {"issuer": ""})
         assert "This field is required." in text(answer)
 

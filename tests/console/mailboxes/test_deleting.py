@@ -59,13 +59,13 @@ def test_an_active_mailbox_is_to_be_suspended_first(
     assert "no mail has come in yet" in Page(asked).text
     assert "still sends to it" not in Page(asked).text
     form = follows(asked, "Suspend it")
-    assert shown(form, "Save")["status"] == "suspended"
+    assert shown(form, "Save changes")["status"] == "suspended"
     assert [mailbox.status for mailbox in mailboxes()] == ["active"], "looking suspends nothing"
     refused = Page(admin.post(f"{url}delete/", {"confirmed_name": NAME}))
     assert "“Office 365 Journal” is still active. Suspend it, then delete it." in refused.text
     fill(b"x")
     assert "its mail system still sends to it" in Page(admin.get(f"{url}delete/")).text
-    presses(form, "Save")
+    presses(form, "Save changes")
     assert [mailbox.status for mailbox in mailboxes()] == ["suspended"]
 
 

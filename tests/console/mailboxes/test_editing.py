@@ -31,7 +31,7 @@ def edit(admin: Client, url: str) -> Callable[..., Any]:
     """Opens the form, changes what is named, saves."""
 
     def change(**fields: str) -> Any:
-        return presses(admin.get(f"{url}edit/"), "Save", **fields)
+        return presses(admin.get(f"{url}edit/"), "Save changes", **fields)
 
     return change
 
@@ -175,7 +175,7 @@ def test_a_status_that_nobody_may_set_is_refused(
 
 @pytest.mark.parametrize("status", ["deleting", "retired", ""])
 def test_a_link_with_a_status_that_nobody_may_set_chooses_none(admin: Client, url: str, status: str) -> None:
-    assert shown(admin.get(f"{url}edit/?status={status}"), "Save")["status"] == "active"
+    assert shown(admin.get(f"{url}edit/?status={status}"), "Save changes")["status"] == "active"
 
 
 def test_its_own_name_in_other_letters_is_free(edit: Callable[..., Any], mailboxes: Mailboxes) -> None:

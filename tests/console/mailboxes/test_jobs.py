@@ -267,7 +267,7 @@ def test_a_list_that_watches_leaves_messages_to_the_page_that_they_are_for(
 ) -> None:
     again = poll(admin.get("/mailboxes/"), "3s")
     mailbox_url = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
-    saved = presses(admin.get(f"{mailbox_url}edit/"), "Save", name="Another name")
+    saved = presses(admin.get(f"{mailbox_url}edit/"), "Save changes", name="Another name")
     assert admin.get(again, headers=HTMX).status_code == 200, "in another tab"
     assert "Your changes have been saved." in Page(admin.get(saved["Location"])).text
 

@@ -18,7 +18,7 @@ from tests.pages import follows, presses, read, text_of
 from tests.tenants.kit import text
 
 TEAM, PEOPLE = "/team/", "/people/"
-INVITE, SAVE, AGAIN, WITHDRAW = "Send the invitation", "Save", "Send again", "Withdraw"
+INVITE, SAVE, AGAIN, WITHDRAW = "Send the invitation", "Save changes", "Send again", "Withdraw"
 REQUIRE = "Require a second factor"
 
 

@@ -1,0 +1,75 @@
+"""What is long stands there whole, and breaks alike in each place; what does not belong to a choice is not there."""
+
+import pytest
+
+from tests.cast import PASSWORD
+
+LONG = "Vito Donaudampfschifffahrtsgesellschaftskapitän"
+# Of cells those of which something is cut.
+CUT = """() => [...document.querySelectorAll("main .table :is(th, td), main .table :is(th, td) *")]
+  .filter((one) => one.checkVisibility() && getComputedStyle(one).display !== "inline")
+  .filter((one) => !one.closest(".visually-hidden, dialog") && one.scrollWidth > one.clientWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 120))"""
+# The lines of an element's text.
+LINES = """(one) => {
+  const text = one.firstChild;
+  const tops = [...text.data].map((_, at) => {
+    const range = new Range();
+    range.setStart(text, at);
+    range.setEnd(text, at + 1);
+    return range.getBoundingClientRect().top;
+  });
+  return [...new Set(tops)].map((top) => [...text.data].filter((_, at) => tops[at] === top).join(""));
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_people_are_shown_with_their_whole_name_and_address(visit, cast, acme_people, width):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        for path, customer, person in (("/team/", None, cast.owner), ("/people/", "acme", cast.viewer)):
+            page.goto(visitor.url(path, customer))
+            assert page.evaluate(CUT) == []
+            assert page.get_by_role("table").first.get_by_text(person.email).is_visible()
+
+    visit(story, viewport={"width": width, "height": 900})
+
+
+@pytest.fixture
+def acme_people(cast):
+    cast.viewer.name = LONG
+    cast.viewer.save()
+
+
+def test_a_password_breaks_in_the_same_places_wherever_it_stands(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/mailboxes/new/", "acme"))
+        page.fill("[name=name]", "Journal")
+        page.get_by_role("button", name="OK").click()
+        box, sheet = page.locator("#generated-password"), page.locator(".doc .secret-value")
+        for width in (320, 360, 600):
+            page.set_viewport_size({"width": width, "height": 900})
+            lines = box.evaluate(LINES)
+            assert lines == sheet.evaluate(LINES)
+            assert [len(line) for line in lines] == [20, 14], "four groups, then three"
+
+    visit(story)
+
+
+def test_only_what_the_kind_of_identity_provider_needs_is_asked_for(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        page.goto(visitor.url("/team/identity-provider/"))
+        issuer, tenant = page.get_by_label("Issuer"), page.get_by_label("Tenant ID")
+        assert (issuer.is_visible(), tenant.is_visible()) == (True, False)
+        page.select_option("[name=kind]", "entra")
+        assert (issuer.is_visible(), tenant.is_visible()) == (False, True)
+        page.get_by_role("button", name="Save the settings").click()
+        page.wait_for_selector("#id_tenant_error li")
+        assert (issuer.is_visible(), tenant.is_visible()) == (False, True)
+
+    visit(story, java_script_enabled=False)

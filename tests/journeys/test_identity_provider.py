@@ -79,6 +79,30 @@ def test_an_owner_sets_it_up_and_a_customers_admin_signs_in_with_it(
     assert {request.startswith(organization.issuer) for request in foreign} == {True}
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_an_owner_reads_what_another_service_costs_before_it_is_saved(visit, northwinds, cast, scripts):
+    def story(visitor):
+        page, found = visitor.page, []
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        page.goto(visitor.url("/team/identity-provider/"))
+        page.fill("[name=issuer]", "https://elsewhere.example")
+        page.fill("[name=client_secret]", CLIENT_SECRET)
+        page.get_by_role("button", name="Save").click()
+        visitor.sees("1 customer allows its people to sign in with the service that is saved.")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if scripts:
+            accessible(page, found)("another service")
+        page.get_by_label("Save it, and ask them again").check()
+        page.fill("[name=client_secret]", CLIENT_SECRET)
+        page.get_by_role("button", name="Save").click()
+        visitor.sees("The identity provider is saved.")
+        return found
+
+    narrow = {"width": 360, "height": 740}
+    assert visit(story, java_script_enabled=scripts, viewport=narrow, reduced_motion="reduce") == []
+    assert not customer("acme").identity_provider_consent
+
+
 def test_leading_on_needs_the_page_between(organization, visit, northwinds):
     """Why the form's answer is no redirect: form-action would hold it back. If browsers change, so may we."""
 

@@ -54,7 +54,7 @@ def _icon(name: str, extra: str) -> SafeString:
 
 @register.inclusion_tag("frame/column.html", takes_context=True)
 def column(context: dict[str, Any], key: str, label: str, first: str = "", kind: str = "") -> dict[str, Any]:
-    """A column's heading that sorts by it, and the other way round when pressed again.
+    """A column's heading that sorts by it, and the other way round when pressed again. The page has its order as `sort`.
 
     `first` is "-" for columns whose large or late values are asked for first; `kind` is the cell's class.
     """
@@ -70,8 +70,9 @@ def column(context: dict[str, Any], key: str, label: str, first: str = "", kind:
 def search(
     context: dict[str, Any], label: str, placeholder: str, show_all: str = "", found: str = "", note: str = ""
 ) -> dict[str, Any]:
-    """The form that searches a list. It keeps what else the address asks for, such as the order, but begins at its
-    first page. `show_all` is where the list is without a search; `note` stands beside `found` where the list is a table.
+    """The form that searches a list by what the page has as `q`. It keeps what else the address asks for, such as the
+    order, but begins at the list's first page. `show_all` is where the list is without a search; `note` stands beside
+    `found` where the list is a table.
     """
     return {
         "name": "q",
@@ -100,13 +101,25 @@ def to_page(context: dict[str, Any], number: int, key: str = "") -> str:
 
 
 @register.simple_block_tag(takes_context=True)
-def dialog(context: Context, content: SafeString, key: str, **said: Any) -> SafeString:
+def dialog(
+    context: Context,
+    content: SafeString,
+    key: str,
+    *,
+    verb: str,
+    title: str,
+    action: str,
+    name: str = "",
+    value: str = "",
+    kind: str = "",
+) -> SafeString:
     """A button and the question that it opens: for an act that hurts and can't simply be taken back.
 
     What stands in the block says what the act costs, and goes into the form. `key` is unique on the page; `verb` stands
     on both buttons, `title` names act and object; `action` is where the form goes, with `name` and `value` of its button;
     `kind` is "tiny" in rows.
     """
+    said = {"verb": verb, "title": title, "action": action, "name": name, "value": value, "kind": kind}
     return _around(context, "frame/dialog.html", content=content, key=key, **said)
 
 
@@ -131,7 +144,7 @@ def nothing(context: Context, content: SafeString, title: str = "", drawn: bool 
 
 
 def _around(context: Context, template_name: str, **said: Any) -> SafeString:
-    """The part's template around what stands in the block."""
+    """The part's template around what stands in the block. `said` has all that it reads, or it would be the page's."""
     assert context.template is not None
     part = context.template.engine.get_template(template_name)
     with context.push(**said):

@@ -1,5 +1,6 @@
 """What a piece of a page reads is passed to it by whoever includes it, or named by the piece itself: nothing is hidden."""
 
+import inspect
 import re
 from collections import defaultdict
 
@@ -8,6 +9,7 @@ from django.template import engines
 from django.template.base import Token, TokenType, Variable
 from django.template.loader_tags import IncludeNode
 
+from portal.console.templatetags import look
 from tests.console.frame.test_stylesheets import CONSOLE
 
 FOLDER = CONSOLE / "templates"
@@ -101,3 +103,10 @@ def test_what_a_shared_piece_reads_is_passed_to_it_or_named_in_its_first_line(re
             ):
                 hidden[name, piece] = missing
     assert hidden == {}
+
+
+@pytest.mark.parametrize("tag", [look.dialog, look.notice, look.nothing])
+def test_what_stands_around_a_block_is_what_its_tag_is_told(read, tag):
+    told = inspect.signature(tag).parameters
+    assert read[f"frame/{tag.__name__}.html"].names - OF_ALL <= set(told)
+    assert all(each.kind is not each.VAR_KEYWORD for each in told.values())

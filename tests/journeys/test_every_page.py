@@ -41,7 +41,10 @@ TEXTS = """() => {
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
   const texts = [];
   while (walker.nextNode()) {
-    if (!walker.currentNode.parentElement.closest(silent)) texts.push(walker.currentNode.textContent);
+    const node = walker.currentNode;
+    if (node.parentElement.closest(silent)) continue;
+    const before = node.previousSibling?.localName === "wbr" ? texts.pop() ?? "" : "";  // it ends no text
+    texts.push(before + node.textContent);
   }
   for (const element of document.querySelectorAll("*")) {
     for (const name of ["alt", "title", "placeholder", "aria-label", "aria-description", "aria-valuetext"]) {

@@ -163,7 +163,9 @@ class KeyLock(models.Model):
 
 
 class Message(models.Model):
-    """A sealed message that waits. The row never exists without its blob (docs/invariants.md)."""
+    """A sealed message that waits. The row never exists without its blob, but in a deletion, whose keys are
+    gone (docs/invariants.md).
+    """
 
     class Damage(models.TextChoices):
         MISSING = "missing"  # or not whole: its size tells when it is back

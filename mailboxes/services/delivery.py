@@ -77,7 +77,9 @@ def deliver(
     *,
     trace: Trace = lambda recipient: b"",
 ) -> None:
-    """Deliver one message. When this returns it is kept; when it raises, nobody has it."""
+    """Deliver one message. When this returns it is kept. When it raises, the sender has it still, and with several customers
+    some may have it already: better twice than never.
+    """
     delivery = begin(recipients, trace=trace)
     try:
         for piece in content:
@@ -108,7 +110,8 @@ class Delivery:
         """Make it durable: all blobs first, then the rows, one transaction for each customer.
 
         Asks again whether every recipient takes this mail, now that its size is known; if one doesn't, nobody gets it,
-        and the sender learns at its next attempt who that is. Deliveries don't wait for each other: those that are
+        and the sender learns at its next attempt who that is. What changes after that question fails the transaction of
+        its own customer only. Deliveries don't wait for each other: those that are
         committed at the same moment may exceed a limit together, by one message for each thread of the gateway.
 
         Raises MailboxSuspended, MailboxFull, StoreFull, StoreFailed, KeyChanged, UnknownAddress, django.db.Error.

@@ -27,7 +27,7 @@ def read(client_for):
     def get(user, host="acme", **question):
         answer = client_for(user, host).get("/activity/", question)
         assert answer.status_code == 200
-        return " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode()).split())
+        return " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode().replace("<wbr>", "")).split())
 
     return get
 

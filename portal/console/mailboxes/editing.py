@@ -52,7 +52,7 @@ def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
 
 
 def _wanted(request: ConsoleRequest) -> str:
-    """The status that a link here has chosen; it counts with “Save”. Wrong words are as good as none."""
+    """The status that a link here has chosen; it counts when it is saved. Wrong words are as good as none."""
     wanted = request.GET.get("status", "")
     return wanted if wanted in services.SETTABLE else ""
 

@@ -22,7 +22,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.addresses import canonical
 from accounts.errors import Refusal
 from accounts.models import User
-from accounts.names import validate_name
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
 from tenants import identity, services, slugs
@@ -107,7 +106,7 @@ def in_words(field: str, label: Any) -> Callable[[Any], Any]:
 
 
 class SlugForm(forms.ModelForm):
-    """Says beside the field what is wrong with a short name or a name."""
+    """Says beside the field what the services would refuse as a short name or a name."""
 
     def clean_slug(self) -> str:
         try:
@@ -116,9 +115,10 @@ class SlugForm(forms.ModelForm):
             raise worded(refusal) from refusal
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        validate_name(name)
-        return name
+        try:
+            return services.check_place_name(self.cleaned_data["name"])
+        except Refusal as refusal:
+            raise worded(refusal) from refusal
 
 
 class PlacedAdmin(ThroughServices):

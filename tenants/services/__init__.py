@@ -12,6 +12,7 @@ from tenants.services.authority import (
     to_be_first_owner,
 )
 from tenants.services.customers import (
+    check_place_name,
     create_customer,
     create_provider,
     customer_by_slug,
@@ -68,6 +69,7 @@ __all__ = [
     "change_role",
     "check_open",
     "check_owner_stays",
+    "check_place_name",
     "check_role",
     "consent_to_identity_provider",
     "create_customer",

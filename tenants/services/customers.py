@@ -26,6 +26,15 @@ log = logging.getLogger(__name__)
 SORTABLE = {"name": ("name", "pk"), "mailboxes": ("mailboxes", "name", "pk")}
 
 
+def check_place_name(name: str) -> str:
+    """What a customer or provider is called by it. Raises InvalidName or TooManyMarks."""
+    name = name.strip()
+    refuse_too_many_marks(name)
+    if len(name) > NAME_LENGTH or not is_a_line(name) or not is_seen(name):
+        raise InvalidName(most=NAME_LENGTH)
+    return name
+
+
 @transaction.atomic(durable=True)
 def create_provider(slug: str, name: str, *, by: Actor) -> Provider:
     """Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks or SlugTaken."""
@@ -36,7 +45,7 @@ def create_provider(slug: str, name: str, *, by: Actor) -> Provider:
 def add_provider(slug: str, name: str, *, by: Actor) -> Provider:
     """create_provider inside another act's transaction, which has asked already."""
     slugs.check(slug)
-    provider = Provider(slug=slug, name=_checked_name(name))
+    provider = Provider(slug=slug, name=check_place_name(name))
     _insert(provider)
     audit.record("provider.created", by=by, provider=provider, target=provider)
     return provider
@@ -47,7 +56,7 @@ def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
     """Raises NotAllowed, InvalidName or TooManyMarks."""
     access.require(by, access.PLATFORM, access.Right.CHANGE_PROVIDER)
     before = Provider.objects.select_for_update().get(pk=provider.pk).name
-    provider.name = _checked_name(name)
+    provider.name = check_place_name(name)
     if provider.name != before:
         provider.save(update_fields=["name"])
         audit.record("provider.renamed", by=by, provider=provider, target=provider, data={"before": before})
@@ -62,7 +71,7 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
     slugs.check(slug)
     customer = Customer(
-        slug=slug, name=_checked_name(name), provider=provider, schema_name=slugs.schema_name(slug)
+        slug=slug, name=check_place_name(name), provider=provider, schema_name=slugs.schema_name(slug)
     )
     # The row comes first: of two who want the same name, its unique index lets the second one wait and then lose.
     _insert(customer)
@@ -93,7 +102,7 @@ def edit_customer(
     """
     access.require(by, access.PLATFORM, access.Right.CHANGE_CUSTOMER)
     values = {
-        "name": _checked_name(name),
+        "name": check_place_name(name),
         "allowed_networks": allowed_networks,
         "mailbox_quota_octets": mailbox_quota_octets,
     }
@@ -172,15 +181,6 @@ def _with_hosts_cut(search: str) -> str:
     base = f".{settings.BASE_DOMAIN}"
     cut = (word[: -len(base)] if word.lower().endswith(base) else word for word in search.split())
     return " ".join(cut)
-
-
-def _checked_name(name: str) -> str:
-    """Raises InvalidName or TooManyMarks."""
-    name = name.strip()
-    refuse_too_many_marks(name)
-    if len(name) > NAME_LENGTH or not is_a_line(name) or not is_seen(name):
-        raise InvalidName(most=NAME_LENGTH)
-    return name
 
 
 def _ring_for_refill() -> None:

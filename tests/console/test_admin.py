@@ -5,6 +5,7 @@ import uuid
 import pytest
 from allauth.socialaccount.models import SocialApp
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 from lxml import html
 
 from accounts.actors import SYSTEM
@@ -20,6 +21,7 @@ from tenants.models import (
     Provider,
 )
 from tests.cast import PASSWORD, provider
+from tests.console.staff_forms import submit
 from tests.pages import follows, presses
 from tests.tenants.kit import at_once, text
 
@@ -82,6 +84,33 @@ def test_a_customers_limits_are_changed_and_recorded(admin, acme):
         "allowed_networks": ["192.0.2.0/24"],
         "mailbox_quota_octets": 5_000_000_000,
     }
+
+
+def test_a_customer_or_provider_with_any_name_that_a_command_takes_can_be_changed(admin):
+    call_command("create_provider", "booking", "--name=Booking.com")
+    call_command("create_customer", "shop", "--provider=booking", "--name=Shop.example 0800 1234567")
+    shop = Customer.objects.get(slug="shop")
+    page = f"/admin/tenants/customer/{shop.pk}/change/"
+    assert "errors" not in text(submit(admin, page, mailbox_quota_octets="5000000000"))
+    shop.refresh_from_db()
+    assert shop.mailbox_quota_octets == 5_000_000_000
+    submit(admin, f"/admin/tenants/provider/{shop.provider_id}/change/", name="Booking.com BV")
+    assert Provider.objects.get(slug="booking").name == "Booking.com BV"
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [("\u200b", "Type a name of 1 to"), ("Z" + "\u030d" * 9, "marks"), ("\u2067yaP", "Type a name")],
+)
+def test_a_name_that_the_verb_refuses_is_said_beside_its_field(admin, acme, name, refusal):
+    for page in (
+        f"/admin/tenants/customer/{acme.pk}/change/",
+        f"/admin/tenants/provider/{acme.provider_id}/change/",
+    ):
+        answer = submit(admin, page, name=name)
+        assert refusal in answer.context["adminform"].form.errors["name"][0]
+    acme.refresh_from_db()
+    assert acme.name == "Acme"
 
 
 def inline_of_nothing():

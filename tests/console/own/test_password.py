@@ -5,6 +5,7 @@ import logging
 import re
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.sessions.models import Session
 from django.core import signing
 
@@ -337,14 +338,19 @@ def test_confirming_signs_nobody_out(hashed_anew):
     assert confirms(hashed_anew, next="/settings/")["Location"] == "/settings/"
 
 
-def test_an_old_password_does_not_come_back_over_one_that_is_chosen_meanwhile(cast, client_for, settings):
+@pytest.mark.parametrize(
+    "check", [User.check_password, async_to_sync(User.acheck_password)], ids=["sync", "async"]
+)
+def test_an_old_password_does_not_come_back_over_one_that_is_chosen_meanwhile(
+    cast, client_for, settings, check
+):
     asked = User.objects.get(pk=cast.admin.pk)  # by a sign-in that has read the old hash
     assert chosen(client_for(cast.admin))["Location"] == "/settings/"
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.ScryptPasswordHasher",
         *settings.PASSWORD_HASHERS,
     ]
-    assert not asked.check_password(PASSWORD)
+    assert not check(asked, PASSWORD)
     assert opens(cast.admin, GOOD)
 
 

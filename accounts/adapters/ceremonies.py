@@ -1,6 +1,6 @@
 """Passkeys: what the portal asks a device, and whether the answer is to that question (WebAuthn Level 3, 7.1 and 7.2).
 
-Nothing is stored for a question: its challenge carries when it ends, and a seal over the ceremony, the person and the
+Nothing is stored for a question: its challenge carries when it ends, and an HMAC over the ceremony, the person and the
 browser that it is for. So strangers who ask fill no table, and no answer fits another page, person or browser. The
 first answer to it uses it up, right or wrong.
 """
@@ -124,10 +124,10 @@ def _counts_on(key: Authenticator, counter: int) -> bool:
 def _challenge(ceremony: Ceremony, user: User | None, browser: str) -> bytes:
     ends = int(time.time()) + CHALLENGE_SECONDS
     what = secrets.token_bytes(NONCE_OCTETS) + ends.to_bytes(TIME_OCTETS, "big")
-    return what + _seal(what, ceremony, user, browser)
+    return what + _mac(what, ceremony, user, browser)
 
 
-def _seal(what: bytes, ceremony: Ceremony, user: User | None, browser: str) -> bytes:
+def _mac(what: bytes, ceremony: Ceremony, user: User | None, browser: str) -> bytes:
     whose = user.pk if user else ""
     return salted_hmac(SALT, f"{what.hex()}:{ceremony}:{whose}:{browser}", algorithm="sha256").digest()
 
@@ -135,7 +135,7 @@ def _seal(what: bytes, ceremony: Ceremony, user: User | None, browser: str) -> b
 def _use_up(challenge: bytes, ceremony: Ceremony, user: User | None, browser: str) -> None:
     """Raises ValidationError for what was not asked here, is over, or was answered before."""
     what = challenge[: NONCE_OCTETS + TIME_OCTETS]
-    if not constant_time_compare(challenge, what + _seal(what, ceremony, user, browser)):
+    if not constant_time_compare(challenge, what + _mac(what, ceremony, user, browser)):
         raise _refused()
     left = int.from_bytes(what[NONCE_OCTETS:], "big") - time.time()
     # Remembered a little longer than it lives: the cache's clock is another one.

@@ -12,14 +12,14 @@ class Unreadable(Exception):
     """It was encrypted under a SECRET_KEY that is not among the fallbacks, or for another identity provider."""
 
 
-def seal(secret: str, *, provider_id: str) -> str:
+def encrypt(secret: str, *, provider_id: str) -> str:
     """Readable again only for the same identity provider."""
     return cipher(KEY_LABEL + provider_id).encrypt(secret.encode()).decode()
 
 
-def open_sealed(sealed: str, *, provider_id: str) -> str:
+def decrypt(encrypted: str, *, provider_id: str) -> str:
     """Raises Unreadable."""
     try:
-        return cipher(KEY_LABEL + provider_id).decrypt(sealed.encode()).decode()
+        return cipher(KEY_LABEL + provider_id).decrypt(encrypted.encode()).decode()
     except InvalidToken:
         raise Unreadable from None

@@ -38,11 +38,12 @@ from accounts.openid.errors import (
 )
 from accounts.openid.outbound import OutboundSession
 from accounts.openid.protocol import CLOCK_SECONDS, OrganizationProvider, Statement
-from accounts.openid.secrets import Unreadable, open_sealed
+from accounts.openid.secrets import Unreadable, decrypt
 
 log = logging.getLogger(__name__)
 
-SEALED_SECRET = "sealed_secret"  # noqa: S105 - the name of a place in SocialApp.settings
+# A place in SocialApp.settings. What is stored there already bears this name.
+ENCRYPTED_SECRET = "sealed_secret"  # noqa: S105
 
 
 class Gate(Protocol):
@@ -101,7 +102,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         apps = [app for app in found if provider in (None, app.provider_id)]
         for app in apps:
             try:
-                app.secret = open_sealed(app.settings.get(SEALED_SECRET, ""), provider_id=app.provider_id)
+                app.secret = decrypt(app.settings.get(ENCRYPTED_SECRET, ""), provider_id=app.provider_id)
             except Unreadable:
                 # The identity provider will refuse us, and whoever signs in gets the page for that.
                 log.error("the client secret for %s is unreadable: type it anew", app.provider_id)

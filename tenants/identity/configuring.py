@@ -21,8 +21,8 @@ from accounts.actors import Actor
 from accounts.openid.errors import ProviderFault, TooManyAtOnce
 from accounts.openid.outbound import check_scheme, one_of_few
 from accounts.openid.protocol import discover
-from accounts.openid.secrets import seal
-from accounts.openid.sign_in import SEALED_SECRET
+from accounts.openid.secrets import encrypt
+from accounts.openid.sign_in import ENCRYPTED_SECRET
 from tenants import audit
 from tenants.access import PLATFORM, Right, require
 from tenants.identity import domains
@@ -136,7 +136,7 @@ def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by:
     if not client_secret:
         raise SecretNeeded
     app = SocialApp(provider=APP_KIND, provider_id=provider.slug, name=provider.name[:40])
-    _describe(app, wanted, seal(client_secret, provider_id=provider.slug))
+    _describe(app, wanted, encrypt(client_secret, provider_id=provider.slug))
     app.save()
     made = IdentityProvider.objects.create(
         provider=provider,
@@ -163,10 +163,12 @@ def change(
     moved = current.service != wanted.service
     if moved and not client_secret:
         raise SecretNeeded
-    sealed = (
-        seal(client_secret, provider_id=app.provider_id) if client_secret else app.settings[SEALED_SECRET]
+    encrypted_secret = (
+        encrypt(client_secret, provider_id=app.provider_id)
+        if client_secret
+        else app.settings[ENCRYPTED_SECRET]
     )
-    _describe(app, wanted, sealed)
+    _describe(app, wanted, encrypted_secret)
     app.save()
     current.kind, current.email_domains = wanted.kind, list(wanted.email_domains)
     current.save(update_fields=["kind", "email_domains"])
@@ -330,9 +332,9 @@ def domains_from(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _describe(app: SocialApp, wanted: Configuration, sealed: str) -> None:
+def _describe(app: SocialApp, wanted: Configuration, encrypted_secret: str) -> None:
     app.client_id = wanted.client_id
-    app.settings = {"server_url": wanted.server_url, SEALED_SECRET: sealed}
+    app.settings = {"server_url": wanted.server_url, ENCRYPTED_SECRET: encrypted_secret}
     if wanted.directory:
         app.settings["tenant"] = wanted.directory
 

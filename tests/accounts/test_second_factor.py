@@ -410,7 +410,7 @@ def test_no_secret_stands_in_the_database(cast, client_for, clock):
     assert re.findall(r'"seed": "gAAAA', rows)
 
 
-def test_an_earlier_secret_key_still_opens_what_it_sealed(with_app, cast, client_for, clock, settings):
+def test_an_earlier_secret_key_still_decrypts_what_it_encrypted(with_app, cast, client_for, clock, settings):
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another key, as long as it should be, and then some more"
     client = half_way(client_for, cast)

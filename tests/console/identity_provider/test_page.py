@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 from allauth.socialaccount.models import SocialApp
 
-from accounts.openid.secrets import open_sealed
+from accounts.openid.secrets import decrypt
 from tenants.identity.domains import record_of
 from tenants.models import AuditEvent, IdentityProvider
 from tests.accounts.openid.kit import CLIENT_SECRET, PAGE, callback
@@ -50,7 +50,7 @@ def test_the_secret_is_encrypted_and_comes_out_nowhere(typed, cast, client_for):
     client.post(PAGE, typed)
     app = SocialApp.objects.get()
     assert CLIENT_SECRET not in json.dumps([app.secret, app.key, app.settings])
-    assert open_sealed(app.settings["sealed_secret"], provider_id="northwind") == CLIENT_SECRET
+    assert decrypt(app.settings["sealed_secret"], provider_id="northwind") == CLIENT_SECRET
     assert CLIENT_SECRET not in client.get(PAGE).content.decode()
     assert CLIENT_SECRET not in client.post(PAGE, typed | {"email_domains": ""}).content.decode()
     assert CLIENT_SECRET not in json.dumps(list(AuditEvent.objects.values()), default=str)
@@ -61,7 +61,7 @@ def test_an_empty_secret_keeps_the_saved_one(typed, cast, client_for):
     client.post(PAGE, typed)
     client.post(PAGE, typed | {"client_secret": "", "email_domains": "northwind.example"})
     app = SocialApp.objects.get()
-    assert open_sealed(app.settings["sealed_secret"], provider_id="northwind") == CLIENT_SECRET
+    assert decrypt(app.settings["sealed_secret"], provider_id="northwind") == CLIENT_SECRET
     assert IdentityProvider.objects.get().email_domains == ["northwind.example"]
 
 

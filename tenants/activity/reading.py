@@ -1,16 +1,13 @@
 """Who did what: the part of the audit trail that a person may read, searched, and told with names and places."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
-from django.urls import reverse
-from django.utils.safestring import SafeString
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +39,14 @@ class Who:
 
 
 @dataclass(frozen=True)
+class Target:
+    """The mailbox that an act was done to. Of one that is gone the certificate is left."""
+
+    pk: UUID
+    is_gone: bool
+
+
+@dataclass(frozen=True)
 class Entry:
     """One act, told."""
 
@@ -49,7 +54,7 @@ class Entry:
     who: Who
     customer: Customer | None
     provider: Provider | None
-    path: str  # on the customer's host, of what the act was done to; empty when there is no page of it
+    mailbox: Target | None  # when the act was done to one
     details: list[words.Detail]
 
     @property
@@ -64,8 +69,9 @@ class Entry:
     def act(self) -> tuple[str, list[words.Detail]]:
         return words.act(self.event, self.details)
 
-    def sentence_html(self, link: str = "") -> SafeString:
-        return words.sentence_html(self.event, link)
+    @property
+    def parts(self) -> tuple[str, Mapping[str, str]]:
+        return words.parts(self.event)
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ def _later_than(event: AuditEvent) -> Q:
 # --- With names and places ---
 def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
     people = _People(trail, events)
-    pages = _paths(trail, events)
+    targets = _targets(trail, events)
     customers = trail.customers.in_bulk({event.customer_id for event in events if event.customer_id})
     providers = {provider.pk: provider for provider in trail.providers}
     # Somebody limited to some customers may read that others are limited too, but not to whom.
@@ -219,25 +225,20 @@ def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
             who=people.behind(event),
             customer=customers.get(event.customer_id) if event.customer_id else None,
             provider=providers.get(event.provider_id) if event.provider_id else None,
-            path=pages.get(event.target_id, "") if event.target_type == "mailbox" else "",
+            mailbox=targets.get(event.target_id) if event.target_type == "mailbox" else None,
             details=words.details(event, known, () if event.customer_id else secret),
         )
         for event in events
     ]
 
 
-def _paths(trail: Trail, events: Iterable[AuditEvent]) -> dict[str, str]:
-    """Of each mailbox its page, or its certificate when it is gone."""
+def _targets(trail: Trail, events: Iterable[AuditEvent]) -> dict[str, Target]:
     ids = {event.target_id for event in events if event.target_type == "mailbox"}
     entries = DirectoryEntry.objects.filter(
         customer__in=trail.customers.values("pk"), mailbox_id__in={*filter(None, map(_uuid, ids))}
     )
     return {
-        str(pk): reverse(
-            "mailboxes:certificate" if status == DirectoryEntry.Status.RETIRED else "mailboxes:detail",
-            args=[pk],
-            urlconf=settings.ROOT_URLCONF,
-        )
+        str(pk): Target(pk, is_gone=status == DirectoryEntry.Status.RETIRED)
         for pk, status in entries.values_list("mailbox_id", "status")
     }
 

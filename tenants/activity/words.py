@@ -3,6 +3,7 @@
 A new action needs a line in WORDINGS, and its details a label in LABELS; what has neither is shown by its bare name.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,6 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import is_aware, localtime
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -287,6 +286,7 @@ CHANGED = {
     "provider.security-changed": "require_second_factor",
 }
 
+PLACE = re.compile(r"%\((\w+)\)s")
 MISSING = "\N{EN DASH}"  # in the place of what an old event does not tell
 
 SIZES = {"octets", "mailbox_quota_octets"}
@@ -363,7 +363,14 @@ def is_automatic(event: AuditEvent) -> bool:
 
 def sentence(event: AuditEvent) -> str:
     """What happened, as plain text."""
-    return str(_template(event)) % _places(event)
+    template, places = parts(event)
+    return template % places
+
+
+def parts(event: AuditEvent) -> tuple[str, Mapping[str, str]]:
+    """The sentence before its places are filled, and what belongs there: for who shows one of them otherwise."""
+    template, places = str(_template(event)), _places(event)
+    return template, {name: places[name] for name in PLACE.findall(template)}
 
 
 def act(event: AuditEvent, told: Iterable[Detail]) -> tuple[str, list[Detail]]:
@@ -372,16 +379,6 @@ def act(event: AuditEvent, told: Iterable[Detail]) -> tuple[str, list[Detail]]:
     of_object = wording.of_object if wording else ()
     sentence = str(_template(event)) % (_places(event) | {"object": MISSING})
     return sentence, [detail for detail in told if detail.key not in of_object]
-
-
-def sentence_html(event: AuditEvent, link: str = "") -> SafeString:
-    """What happened, with the object as a link. Names keep their own writing direction."""
-    places: dict[str, SafeString] = defaultdict(lambda: SafeString(MISSING))
-    for key, value in _places(event).items():
-        places[key] = format_html("<bdi>{}</bdi>", value)
-    if link:
-        places["object"] = format_html('<a href="{}">{}</a>', link, places["object"])
-    return mark_safe(escape(str(_template(event))) % places)  # noqa: S308 - each part has been escaped
 
 
 def details(

@@ -254,6 +254,27 @@ BREAKAGES = (
         _VERBS + "the_wall_has_the_doors_that_the_contract_of_imports_gives_to_faces",
     ),
     _breaks(
+        "No room knows the address of a page",
+        "tenants/activity/reading.py",
+        "        str(pk): Target(",
+        '        reverse("mailboxes:detail", args=[pk]): Target(',
+        "portal/test_rooms.py::test_no_room_knows_the_addresses_of_pages",
+    ),
+    _breaks(
+        "No room writes markup",
+        "tenants/activity/words.py",
+        "from django.utils.functional import Promise\n",
+        "from django.utils.functional import Promise\nfrom django.utils.html import format_html\n",
+        "portal/test_rooms.py::test_no_room_writes_markup",
+    ),
+    _breaks(
+        "The activity leads from a deleted mailbox to its certificate",
+        "portal/console/activity/sentences.py",
+        "if entry.mailbox.is_gone",
+        "if False",
+        "tenants/test_activity.py::test_a_mailbox_is_linked_and_a_deleted_one_leads_to_its_certificate",
+    ),
+    _breaks(
         "No page writes rows past a verb",
         "portal/console/customers/views.py",
         "    path = kept(request.GET",

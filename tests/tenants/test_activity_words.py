@@ -9,12 +9,15 @@ from unittest.mock import ANY
 
 import pytest
 from django.utils import translation
+from lxml.html import fragment_fromstring
 
 from accounts.actors import SYSTEM
 from portal.console.activity import file as activity_csv
+from portal.console.activity import sentences
 from tenants import activity, audit
 from tenants.activity import reading
 from tenants.activity import words as activity_words
+from tenants.activity.reading import Entry, Who
 from tenants.models import SPELLING, AuditEvent, spelled_now
 from tenants.services import (
     add_membership,
@@ -25,6 +28,7 @@ from tenants.services import (
 )
 from tenants.services.authority import limit_to
 from tests.cast import provider
+from tests.pages import text_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
@@ -169,10 +173,12 @@ def test_what_the_sentence_says_is_not_said_again(cast, acme):
 @pytest.mark.parametrize("action", activity_words.WORDINGS)
 def test_every_sentence_can_be_told_of_an_event_without_details(action):
     event = AuditEvent(action=action, target_name="Journal")
-    assert "%(" not in activity_words.sentence(event)
-    assert activity_words.sentence_html(event, "/x/").count("Journal") == activity_words.sentence(
-        event
-    ).count("Journal")
+    told = activity_words.sentence(event)
+    assert "%(" not in told
+    entry = Entry(event, Who("Adam"), customer=None, provider=None, mailbox=None, details=[])
+    shown = sentences.linked(entry, "/x/")
+    assert text_of(fragment_fromstring(shown, create_parent=True)) == told
+    assert shown.count('<a href="/x/"><bdi>Journal</bdi></a>') == told.count("Journal")
 
 
 def test_an_action_that_nobody_has_worded_shows_its_name(acme):

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from portal.console.activity import feed, file
+from portal.console.activity import feed, file, sentences
 from portal.console.activity.forms import Question
 from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
@@ -19,7 +19,7 @@ from tenants import activity
 @require_safe
 def customer_activity(request: ConsoleRequest) -> HttpResponse:
     """A customer's console: what anybody did at this customer."""
-    return _page(request, _at_customer(request), lambda entry: entry.path)
+    return _page(request, _at_customer(request), sentences.path)
 
 
 @require_safe
@@ -33,9 +33,8 @@ def provider_activity(request: HttpRequest) -> HttpResponse:
     """The operators' host: what was done at the person's provider, and at the customers that they may enter."""
 
     def link(entry: activity.Entry) -> str:
-        if not entry.customer or not entry.path:
-            return ""
-        return console_url(entry.customer, request, entry.path)
+        path = sentences.path(entry)
+        return console_url(entry.customer, request, path) if entry.customer and path else ""
 
     return _page(request, activity.activity_for(request.user), link)
 
@@ -63,7 +62,7 @@ def _page(request: HttpRequest, trail: activity.Trail, link: Callable[[activity.
     def told(entry: activity.Entry) -> dict[str, Any]:
         return {
             "entry": entry,
-            "what": entry.sentence_html(link(entry)),
+            "what": sentences.linked(entry, link(entry)),
             "console": console_url(entry.customer, request, "/activity/") if entry.customer else "",
         }
 

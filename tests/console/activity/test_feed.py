@@ -32,7 +32,7 @@ def acted(minutes_before_noon=0, **what):
         "provider_id": 1,
     }
     event = AuditEvent(at=NOON - timedelta(minutes=minutes_before_noon), **known | what)
-    return Entry(event, Who("Adam"), customer=None, provider=None, path="", details=[])
+    return Entry(event, Who("Adam"), customer=None, provider=None, mailbox=None, details=[])
 
 
 def lengths(*entries):

@@ -1,0 +1,65 @@
+"""Rooms know no face: what an API would inherit from them leads to no page and has no markup."""
+
+import ast
+from collections.abc import Iterator
+
+from portal.languages.catalogs import ROOT
+
+ROOMS = ("accounts", "tenants", "mailboxes", "gateway")
+MAKES_ADDRESSES = {"reverse", "reverse_lazy", "resolve_url", "redirect"}
+MAKES_MARKUP = {"django.utils.html", "django.utils.safestring"}
+
+# Who may know a page's name, with the reason. An import contract can't see these: a name is only a text.
+ADDRESSES = {
+    (
+        "accounts/services/forgotten.py",
+        "account_reset_password_from_key",
+    ): "the link of a mail leads to a page",
+    ("tenants/mails/invitation.py", "invitation"): "the link of a mail leads to a page",
+    ("accounts/adapters/account.py", "account_login"): "allauth asks this adapter where its pages lead",
+    (
+        "accounts/adapters/account.py",
+        "organization_sign_in",
+    ): "allauth asks this adapter where its pages lead",
+}
+MARKUP = {"accounts/mails/markup.py": "a mail has its own, from templates of its own"}
+
+
+def test_no_room_knows_the_addresses_of_pages():
+    found = set(_addresses())
+    assert found - ADDRESSES.keys() == set(), "Hand out plain data; the face that shows it makes the link."
+    assert ADDRESSES.keys() - found == set(), "These need no reason any more."
+
+
+def test_no_room_writes_markup():
+    found = {file for file, module in _imports() if module in MAKES_MARKUP}
+    assert found - MARKUP.keys() == set(), "Hand out plain data; the face that shows it writes the markup."
+    assert MARKUP.keys() - found == set(), "These need no reason any more."
+
+
+def _nodes() -> Iterator[tuple[str, ast.AST]]:
+    files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    assert len(files) > 100
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            yield str(path.relative_to(ROOT)), node
+
+
+def _addresses() -> Iterator[tuple[str, str]]:
+    """File, and the name of the page, or how it comes by it."""
+    for file, node in _nodes():
+        if not isinstance(node, ast.Call):
+            continue
+        whose, _, called = ast.unparse(node.func).rpartition(".")
+        if called in MAKES_ADDRESSES and whose != "self":  # whose method is called so by chance
+            name = node.args[0] if node.args else node
+            yield file, name.value if isinstance(name, ast.Constant) else ast.unparse(name)
+
+
+def _imports() -> Iterator[tuple[str, str]]:
+    for file, node in _nodes():
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield file, node.module
+            yield from ((file, f"{node.module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((file, alias.name) for alias in node.names)

@@ -226,6 +226,11 @@ class UnknownAddress(MailboxError):
     template = _("There is no mailbox with this address.")
 
 
+class MailboxActive(MailboxError):
+    code = "mailbox-active"
+    template = _("This mailbox is active.")
+
+
 class MailboxSuspended(MailboxError):
     code = "mailbox-suspended"
     template = _("This mailbox is suspended.")

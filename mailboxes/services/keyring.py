@@ -119,8 +119,8 @@ def hold_keys(keyring: Keyring) -> bool:
 def hold_mailbox(mailbox_id: UUID, act: Act) -> Mailbox:
     """The mailbox's row, held until COMMIT: whoever changes its keys, status or jobs does it alone.
 
-    Deliveries don't wait for it. Raises NoSuchMailbox, and MailboxDeleting or StillActive where its status does not
-    allow the act.
+    Deliveries don't wait for it. Raises NoSuchMailbox, and what the table of statuses says of an act that its status does
+    not allow.
     """
     mailbox = Mailbox.objects.select_for_update(no_key=True).filter(pk=mailbox_id).first()
     if mailbox is None:

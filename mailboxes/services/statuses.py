@@ -1,7 +1,8 @@
 """What each status of a mailbox allows: one table, asked by the verbs, by mail that comes and goes, and by pages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from mailboxes import errors
@@ -29,7 +30,11 @@ class Standing(NamedTuple):
     """What a status allows, and how everything else is refused."""
 
     allows: frozenset[Act]
-    refusal: type[errors.MailboxError]
+    refusal: type[errors.MailboxError]  # of any act, so it says no more than how the mailbox stands
+    of: Mapping[Act, type[errors.MailboxError]] = MappingProxyType({})  # where it can say what to do first
+
+    def refusal_of(self, act: Act) -> type[errors.MailboxError] | None:
+        return None if act in self.allows else self.of.get(act, self.refusal)
 
 
 # The statuses of the directory, which has those of the mailbox and one more for the time after it. All is written out,
@@ -48,7 +53,8 @@ STATUSES: dict[str, Standing] = {
                 Act.SEE_LOSSES,
             }
         ),
-        errors.StillActive,
+        errors.MailboxActive,
+        of={Act.DELETE: errors.StillActive},
     ),
     DirectoryEntry.Status.SUSPENDED: Standing(
         frozenset(
@@ -93,8 +99,8 @@ def allows(mailbox: HasStatus, act: Act) -> bool:
 
 def refusal(mailbox: HasStatus, act: Act) -> errors.MailboxError | None:
     """Why its status does not allow that; None if it does."""
-    standing = STATUSES[mailbox.status]
-    return None if act in standing.allows else standing.refusal(name=str(mailbox))
+    kind = STATUSES[mailbox.status].refusal_of(act)
+    return kind(name=str(mailbox)) if kind else None
 
 
 def require(mailbox: HasStatus, act: Act) -> None:

@@ -10,7 +10,7 @@ from django_tenants.utils import tenant_context
 from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Job
-from mailboxes.services import Act, collection, delivery
+from mailboxes.services import Act, collection, delivery, statuses
 from portal.languages.catalogs import ROOT
 from tenants import directory
 from tenants.access import Right
@@ -108,6 +108,25 @@ def test_each_status_allows_what_the_table_says_to_whoever_does_it(column, statu
     allowed = {act for act, refused in wanted.items() if refused is None}
     assert {act for act, is_allowed in told.items() if is_allowed} == allowed, "pages hear what verbs do"
     assert offered == allowed - {Act.TAKE_MAIL, Act.COLLECT, Act.WORK}, "programs do these"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (ACTIVE, "This mailbox is active."),
+        (SUSPENDED, "This mailbox is suspended."),
+        (DELETING, "This mailbox is being deleted."),
+    ],
+)
+def test_what_a_status_allows_no_longer_is_refused_in_words_that_are_true_of_it(
+    status, said, acme, acme_mailbox, monkeypatch
+):
+    """Of an act that somebody adds, too: only deleting is told what to do before it, by the name of its mailbox."""
+    mailbox = brought_to(status, acme, acme_mailbox)
+    monkeypatch.setitem(statuses.STATUSES, status, statuses.STATUSES[status]._replace(allows=frozenset()))
+    first = "“Office 365 Journal” is still active. Suspend it, then delete it."
+    told = {act: str(services.refusal(mailbox, act).message) for act in Act}
+    assert told == dict.fromkeys(Act, said) | ({Act.DELETE: first} if status == ACTIVE else {})
 
 
 def test_what_is_retired_takes_no_mail_and_gives_none(acme, acme_mailbox, work):

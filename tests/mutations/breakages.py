@@ -192,8 +192,8 @@ BREAKAGES = (
     _breaks(
         "Only a suspended mailbox is deleted, and verbs and pages hear so from one table",
         "mailboxes/services/statuses.py",
-        "                Act.SEE_LOSSES,\n            }\n        ),\n        errors.StillActive,",
-        "                Act.SEE_LOSSES,\n                Act.DELETE,\n            }\n        ),\n        errors.StillActive,",
+        "                Act.SEE_LOSSES,\n            }\n        ),\n        errors.MailboxActive,",
+        "                Act.SEE_LOSSES,\n                Act.DELETE,\n            }\n        ),\n        errors.MailboxActive,",
         _STATUSES + "each_status_allows_what_the_table_says_to_whoever_does_it",
     ),
     _breaks(
@@ -202,6 +202,13 @@ BREAKAGES = (
         "    statuses.require(mailbox, act)\n",
         "",
         _STATUSES + "each_status_allows_what_the_table_says_to_whoever_does_it",
+    ),
+    _breaks(
+        "What a status does not allow is refused with words that are true of that act",
+        "mailboxes/services/statuses.py",
+        "        errors.MailboxActive,\n        of={Act.DELETE: errors.StillActive},",
+        "        errors.StillActive,",
+        _STATUSES + "what_a_status_allows_no_longer_is_refused_in_words_that_are_true_of_it",
     ),
     _breaks(
         "A page leads back from what the status does not allow",

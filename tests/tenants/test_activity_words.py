@@ -33,6 +33,56 @@ from tests.pages import text_of
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
 
+# What programs know acts by. None ever changes.
+ACTIONS = {
+    "mailbox.created",
+    "mailbox.edited",
+    "mailbox.suspended",
+    "mailbox.activated",
+    "mailbox.deletion-started",
+    "mailbox.deleted",
+    "mailbox.password-reset",
+    "mailbox.password-refused",
+    "mailbox.unlocked",
+    "mailbox.locked-mail-deleted",
+    "job.failed",
+    "job.waits",
+    "job.retried",
+    "job.resumed",
+    "person.created",
+    "person.switched-off",
+    "person.switched-on",
+    "person.address-changed",
+    "person.access-changed",
+    "person.details-changed",
+    "person.let-in",
+    "person.second-factor-added",
+    "person.second-factor-removed",
+    "person.recovery-codes-made",
+    "person.signed-in-by-identity-provider",
+    "membership.added",
+    "membership.changed",
+    "membership.removed",
+    "invitation.created",
+    "invitation.resent",
+    "invitation.withdrawn",
+    "invitation.accepted",
+    "identity-provider.set-up",
+    "identity-provider.changed",
+    "identity-provider.switched-on",
+    "identity-provider.switched-off",
+    "identity-provider.domain-proven",
+    "identity-provider.domain-lapsed",
+    "identity-provider.consent-given",
+    "identity-provider.consent-withdrawn",
+    "identity-provider.person-forgotten",
+    "provider.created",
+    "provider.renamed",
+    "provider.security-changed",
+    "customer.created",
+    "customer.changed",
+}
+
 
 @pytest.fixture
 def download(client_for):
@@ -114,6 +164,10 @@ def test_no_cell_is_taken_for_a_formula_by_whatever_the_file_is_read(cast, acme,
 
 
 # --- Words ---
+def test_actions_are_those_that_programs_know():
+    assert activity_words.WORDINGS.keys() == ACTIONS
+
+
 def test_a_change_is_told_with_what_was_before(cast, acme):
     change_role(cast.viewer.memberships.get(), role="admin", by=cast.staff)
     edit_customer(acme, name="Acme Ltd", allowed_networks=[], mailbox_quota_octets=2048, by=cast.staff)

@@ -1175,6 +1175,41 @@ BREAKAGES = (
         ".empty p { color: #123456;",
         _SHEETS + "colours_stand_in_tokens_alone",
     ),
+    _breaks(
+        "Distances that are tokens are called by their names",
+        _STYLES + "layout.css",
+        "column-gap: var(--s5); overflow",
+        "column-gap: 1.25rem; overflow",
+        _SHEETS + "no_sheet_writes_the_value_of_a_distance_or_radius_by_hand",
+    ),
+    _breaks(
+        "A name's tile has no colour of a state",
+        _STYLES + "frame.css",
+        ".tile-4 { background: var(--tile-4-wash); color: var(--tile-4); }",
+        ".tile-4 { background: var(--ok-wash); color: var(--ok); }",
+        _SHEETS + "tiles_have_colours_that_are_no_states",
+    ),
+    _breaks(
+        "Red is for loss",
+        "portal/console/templates/people/members.html",
+        '<span class="badge">{% icon "lock" %}',
+        '<span class="badge bad">{% icon "lock" %}',
+        _SHEETS + "a_red_badge_is_for_loss",
+    ),
+    _breaks(
+        "Letters on tiles and words in badges can be read",
+        _STYLES + "tokens.css",
+        "--tile-1: light-dark(#0f5f6b,",
+        "--tile-1: light-dark(#7fcdd6,",
+        _SHEETS + "words_in_a_colour_can_be_read_on_its_wash",
+    ),
+    _breaks(
+        "The administration's letters have the weights of the other pages",
+        _STYLES + "admin.css",
+        "h2 { font-size: var(--t-l); font-weight: var(--w-strong); }",
+        "h2 { font-size: var(--t-l); font-weight: 610; }",
+        _SHEETS + "sizes_and_weights_of_letters_are_tokens",
+    ),
     # --- Settings ---
     _breaks(
         "A name server that is none is named at once",

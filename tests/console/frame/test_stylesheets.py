@@ -11,7 +11,7 @@ from django.core.management import call_command
 from portal.console.activity.feed import GLYPHS
 from portal.console.frame.stylesheet import FOLDER as STYLES
 from portal.console.frame.stylesheet import NAME, SHEETS, StylesheetFinder
-from portal.console.templatetags.look import NOTICE_PICTURES
+from portal.console.templatetags.look import NOTICE_PICTURES, TILES
 from portal.languages.catalogs import ROOT
 
 CONSOLE = ROOT / "portal" / "console"
@@ -119,7 +119,7 @@ def test_classes_that_a_rule_asks_for_together_are_on_a_page_together():
 def test_sizes_and_weights_of_letters_are_tokens():
     raw = []
     for path in STYLES.glob("*.css"):
-        if path.stem in (*ELSEWHERE, "tokens"):
+        if path.stem == "tokens":
             continue
         css = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
         found = re.findall(
@@ -162,6 +162,74 @@ def test_colours_stand_in_tokens_alone():
     assert [one for one in said if one not in named] == []
     scales = [one for one in declarations() if re.search(r"var\(--(stone|gate|brass)-", one[2])]
     assert [one for one in scales if one[0] != "tokens"] == []
+
+
+def tokens():
+    """Of each colour, distance and radius its value, as browsers take it that nobody has asked for anything special."""
+    said = [(name, value) for sheet, name, value in declarations() if sheet == "tokens"]
+    return dict(reversed(said))  # the first of a name
+
+
+def test_no_sheet_writes_the_value_of_a_distance_or_radius_by_hand():
+    known = {"s": set(), "r": set()}
+    for name, value in tokens().items():
+        if found := re.fullmatch(r"--(s|r)\d+", name):
+            known[found[1]].add(value)
+    assert len(known["s"]) == 10 and len(known["r"]) == 4
+    spaced = re.compile(r"(scroll-|overflow-clip-)?(margin|padding)(-[a-z-]+)?|(row-|column-)?gap")
+    by_hand = [
+        said
+        for said in declarations()
+        for kind in [("s" if spaced.fullmatch(said[1]) else "r" if said[1].endswith("-radius") else "")]
+        if kind and known[kind].intersection(re.findall(r"(?<![\w.-])[\d.]+rem\b", said[2]))
+    ]
+    assert by_hand == []
+
+
+def test_tiles_have_colours_that_are_no_states():
+    tiles = re.findall(r"\.tile-\d \{([^}]*)\}", (STYLES / "frame.css").read_text())
+    assert len(tiles) == TILES
+    named = {name for rule in tiles for name in re.findall(r"var\((--[\w-]+)\)", rule)}
+    assert named == {f"--tile-{n}{wash}" for n in range(1, TILES + 1) for wash in ("", "-wash")}
+
+
+RED = {
+    "mailboxes/list.html": "mail that can't be read",
+    "mailboxes/deleted.html": "a certificate that was damaged or altered",
+    "customers/customers.html": "jobs that failed",
+}
+
+
+def test_a_red_badge_is_for_loss():
+    folder = CONSOLE / "templates"
+    red = {path for path in folder.rglob("*.html") if "badge bad" in path.read_text()} - {GALLERY}
+    assert {str(path.relative_to(folder)) for path in red} == RED.keys()
+
+
+def luminance(colour):
+    """By WCAG 2.2."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("look", [0, 1], ids=["light", "dark"])
+def test_words_in_a_colour_can_be_read_on_its_wash(look):
+    """Axe sees the tiles and badges that happen to stand on a page; these are all."""
+    known = tokens()
+
+    def colour(name):
+        value = known[name]
+        if two := re.fullmatch(r"light-dark\((.+), (.+)\)", value):
+            value = two[look + 1]
+        return colour(value[4:-1]) if value.startswith("var(") else value
+
+    pairs = [(name.removesuffix("-wash"), name) for name in known if name.endswith("-wash")]
+    pairs = [pair for pair in pairs if pair[0] != "--accent"]  # on which stands ink
+    assert len(pairs) == 6 + TILES
+    for on, wash in pairs:
+        one, other = sorted((luminance(colour(on)), luminance(colour(wash))))
+        assert (other + 0.05) / (one + 0.05) >= 4.5, f"{on} on {wash}"
 
 
 def test_every_picture_is_there_and_on_a_page():

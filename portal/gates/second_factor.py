@@ -38,8 +38,8 @@ def required_by(user: Any) -> Provider | None:
 class SecondFactorGate:
     """Leads who lacks a required second factor to the page that says so and lets them add one.
 
-    Comes last, so that a customer's host says nothing of this to strangers. Whether the factor was used at sign-in
-    needs no question here: who has one can't sign in without it, and the first one ends all other sessions
+    Comes after CustomerGate, so that a customer's host says nothing of this to strangers. Whether the factor was used
+    at sign-in needs no question here: who has one can't sign in without it, and the first one ends all other sessions
     (`rely_on_factor` of accounts). Whoever was asked for one by their identity provider has shown it there.
     Sets request.second_factor_required_by for that page: the provider, or None when nothing is missing.
     """

@@ -331,6 +331,27 @@ BREAKAGES = (
         "gates/test_isolation.py::test_another_sites_page_gets_a_file_only_if_somebody_pressed_something",
     ),
     _breaks(
+        "Nothing but what it takes to set it up opens before a required factor is there",
+        "portal/gates/second_factor.py",
+        '        "settings",\n',
+        '        "settings",\n        "people_invite",\n',
+        "gates/test_required_factor.py::test_nothing_else_opens_before_a_required_factor_is_there",
+    ),
+    _breaks(
+        "Nor on the operators' host",
+        "portal/gates/second_factor.py",
+        '        "settings",\n',
+        '        "settings",\n        "identity_provider",\n',
+        "gates/test_required_factor.py::test_nothing_else_opens_before_a_required_factor_is_there",
+    ),
+    _breaks(
+        "A page of another host gets no file of any kind",
+        "portal/gates/isolation.py",
+        'return response.get("Content-Disposition", "").lower().startswith("attachment")',
+        'return response.get("Content-Type", "").startswith("text/csv")',
+        "wall/test_wall.py::test_no_file_goes_to_another_sites_page_for_which_nobody_pressed",
+    ),
+    _breaks(
         "A page of another host learns by no redirect where somebody belongs",
         "portal/gates/isolation.py",
         "if _leads_elsewhere(request, response):",

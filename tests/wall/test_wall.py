@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,20 @@ VISITORS = {
     "customer": ("owner", "operator", "auditor", "admin", "viewer", "anonymous"),
 }
 NOT_OURS = ("admin:", "rosetta")
+
+FILES = {
+    ("base", "activity_csv"),
+    ("base", "mfa_download_recovery_codes"),
+    ("base", "rosetta-download-file"),
+    ("customer", "activity_csv"),
+    ("customer", "mailboxes:certificate_json"),
+    ("customer", "mfa_download_recovery_codes"),
+}
+OPENED_BY_ANOTHER_SITE = {
+    "sec-fetch-site": "cross-site",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "document",
+}
 
 
 # --- The table ---
@@ -170,6 +185,23 @@ def test_no_url_takes_a_form_of_another_host(host: str, scene: Scene) -> None:
         if status not in (403, 404, 405):
             holes.note(f"POST {door} from {GLOBEX}: {status}")
     assert not holes.found, str(holes)
+
+
+def test_no_file_goes_to_another_sites_page_for_which_nobody_pressed(scene: Scene) -> None:
+    """Whatever the wall finds to be one. That a press gets it is a test of the gate's own."""
+    files = set()
+    for host, name in HOSTS.items():
+        for door in doors(host, scene.things):
+            who = next((who for who in ("owner", "admin", "staff") if who in door.line.may), None)
+            if who and _is_file(scene.people[who].tries("GET", door.path, name)):
+                files.add((host, door.name))
+                answer = scene.people[who].tries("GET", door.path, name, **OPENED_BY_ANOTHER_SITE)
+                assert (answer.status_code, _is_file(answer)) == (403, False), door
+    assert files == FILES
+
+
+def _is_file(answer: Any) -> bool:
+    return answer.get("Content-Disposition", "").startswith("attachment")
 
 
 # --- What pages offer ---

@@ -112,6 +112,16 @@ def test_every_import_contract_is_explained():
     assert [name for name in names if f"| {name} |" not in architecture] == []
 
 
+def test_the_story_that_the_modules_of_mailboxes_tell_has_each_of_them():
+    (story,) = re.findall(
+        r"^In `mailboxes/services/` each module is a part of the story: (.*?) `mailboxes/work/` is",
+        read("docs/architecture.md"),
+        re.MULTILINE,
+    )
+    modules = {path.stem for path in (ROOT / "mailboxes/services").glob("*.py")} - {"__init__"}
+    assert sorted(re.findall(r"`(\w+)`", story)) == sorted(modules)
+
+
 def test_every_check_of_the_settings_is_explained():
     checks = set(
         re.findall(

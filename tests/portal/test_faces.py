@@ -24,13 +24,25 @@ MODULES = {
 }
 NO_FACES = FOLDERS | MODULES
 
-# What writes rows when it is called on a model, its manager or a query, or goes past all of them. Pages have no other
-# use for these names, so whose they are need not be found out: a dict is merged by |.
-WRITES = frozenset(
-    name
-    for verb in ("create", "update", "delete", "save", "bulk_create", "bulk_update", "get_or_create")
-    for name in (verb, f"a{verb}")
-) | {"update_or_create", "aupdate_or_create", "save_base", "execute", "executemany", "cursor"}
+# What writes rows when it is called on a model, its manager, a query or a relation, or goes past all of them. Pages have
+# hardly another use for these names, so whose they are need not be found out: a dict is merged by |.
+VERBS = (
+    "create",
+    "update",
+    "delete",
+    "save",
+    "bulk_create",
+    "bulk_update",
+    "get_or_create",
+    "update_or_create",
+)
+OF_RELATIONS = ("add", "remove", "set", "clear")
+WRITES = frozenset(name for verb in (*VERBS, *OF_RELATIONS) for name in (verb, f"a{verb}")) | {
+    "save_base",
+    "execute",
+    "executemany",
+    "cursor",
+}
 # Django's pages that save a form, or delete a row, without a line of ours.
 WRITERS = frozenset({"CreateView", "UpdateView", "DeleteView"})
 
@@ -41,6 +53,8 @@ REASONS = {
         "update",
     ): "no row's: the fields of an object that Django's administration goes on with",
     ("console/signin/forgotten.py", "save"): "a form's of ours, which asks the verb",
+    ("console/people/of_customer.py", "remove"): "of the module beside it, which asks the verb",
+    ("console/people/team.py", "remove"): "likewise",
 }
 
 

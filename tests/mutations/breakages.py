@@ -1095,6 +1095,13 @@ BREAKAGES = (
     ),
     # --- How people see ---
     _breaks(
+        "A template names those of its part and of parts below it",
+        "portal/console/templates/frame/gallery.html",
+        '{% include "frame/bar.html" with job=job progress=unknown label="Progress unknown" only %}',
+        '{% include "mailboxes/block.html" %}',
+        "console/frame/test_templates.py::test_a_template_names_those_of_its_part_and_of_parts_below_it",
+    ),
+    _breaks(
         "A piece of a page reads nothing that nobody has passed to it",
         "portal/console/templates/mailboxes/list.html",
         '"frame/pager.html" with page=page request=request only %}',

@@ -26,7 +26,7 @@ class Quiet(BoundField):
 
 
 class Typed(forms.PasswordInput):
-    template_name = "mailboxes/password_input.html"
+    template_name = "frame/password_input.html"
 
 
 class Fields(forms.Form):

@@ -18,7 +18,7 @@ from tenants.mails import notices
 from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in
 from tests.cast import PASSWORD
-from tests.console.staff_forms import Shown, submit
+from tests.console.administration.forms import Shown, submit
 from tests.tenants.kit import page, path_of, text
 
 PHRASE = "seven long words nobody has heard"

@@ -21,7 +21,7 @@ from tenants.models import (
     Provider,
 )
 from tests.cast import PASSWORD, provider
-from tests.console.staff_forms import submit
+from tests.console.administration.forms import submit
 from tests.pages import follows, presses
 from tests.tenants.kit import at_once, text
 

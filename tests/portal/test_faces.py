@@ -49,7 +49,7 @@ WRITERS = frozenset({"CreateView", "UpdateView", "DeleteView"})
 # Who has a reason for one of these names, with the name.
 REASONS = {
     (
-        "console/administration/places.py",
+        "console/administration/acts.py",
         "update",
     ): "no row's: the fields of an object that Django's administration goes on with",
     ("console/signin/forgotten.py", "save"): "a form's of ours, which asks the verb",

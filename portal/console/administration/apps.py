@@ -12,4 +12,4 @@ class AdministrationConfig(SimpleAdminConfig):
 
     def ready(self) -> None:
         super().ready()
-        from portal.console.administration import places  # noqa: F401  importing registers them
+        from portal.console.administration import people, places, records  # noqa: F401  importing registers them

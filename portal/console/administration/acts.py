@@ -1,0 +1,91 @@
+"""What pages of the administration have in common: acts that go through the services, and rows to look at."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import Refusal
+from accounts.models import User
+
+
+class ThroughServices(admin.ModelAdmin):
+    """Forms whose act is a service with a transaction of its own, which the admin would otherwise enclose in its.
+
+    What a service refuses is told in the list, and then nothing else is: no success, and no entry in Django's log.
+    """
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return self._or_refusal(request, self._changeform_view, object_id, form_url, extra_context)  # type: ignore[attr-defined]  # missing in the stubs
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self._or_refusal(request, self._delete_view, object_id, extra_context)  # type: ignore[attr-defined]  # missing in the stubs
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self._or_refusal(request, super().changelist_view, extra_context)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """The choice alone: what Django puts beside it leads away from a form that is half filled in."""
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
+    def _or_refusal(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any
+    ) -> HttpResponse:
+        try:
+            return view(request, *args)
+        except Refusal as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+class ReadOnly(admin.ModelAdmin):
+    """To look at. Nobody adds, changes or deletes here, superusers included."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def in_words(field: str, label: Any) -> Callable[[Any], Any]:
+    """A column that says yes or no, where Django has a green or red sign."""
+
+    @admin.display(description=label, ordering=field)
+    def said(obj: Any) -> Any:
+        return _("yes") if getattr(obj, field) else _("no")
+
+    said.__name__ = field
+    return said
+
+
+def staff_of(request: HttpRequest) -> User:
+    """Nobody else comes to a page of the administration."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def become(unsaved: Any, saved: Model) -> None:
+    """The admin goes on with the object of its form; let that one be the row that the service has made."""
+    unsaved.__dict__.update(saved.__dict__)

@@ -1,0 +1,161 @@
+"""People, and which roles they have where."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import ManyToManyField, Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import Refusal
+from accounts.models import User
+from portal.console.administration.acts import ThroughServices, become, in_words, staff_of
+from portal.console.frame.fields import Hundreds, language_choices, zone_choices
+from portal.console.frame.refusals import show, worded
+from tenants import services
+from tenants.models import Membership
+
+
+class PersonForm(forms.ModelForm):
+    staff: Any  # who sends the form
+
+    language = forms.ChoiceField(label=_("Language"), choices=language_choices, required=False)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zone_choices, required=False, widget=Hundreds)
+
+    def clean_email(self) -> str:
+        """Says beside the address what the service would refuse."""
+        email: str = self.cleaned_data["email"]
+        if "email" in self.changed_data and not services.may_change_address(self.instance, by=self.staff):
+            raise ValidationError(
+                _("Only superusers may change the address of somebody who has or had a role, or is staff."),
+                code="not-allowed",
+            )
+        return email
+
+    def clean_is_active(self) -> bool:
+        """Says beside the box what the service would refuse."""
+        active: bool = self.cleaned_data["is_active"]
+        if self.instance.is_active and not active:
+            try:
+                services.check_owner_stays(self.instance.memberships.all())
+            except Refusal as refusal:
+                raise worded(refusal) from refusal
+        return active
+
+
+@admin.register(User)
+class PersonAdmin(ThroughServices):
+    """People; what they may do stands with the memberships. They come by invitation, and instead of being deleted they
+    are switched off. Who is locked out is for `manage.py let_in`, which tells that person.
+    """
+
+    form = PersonForm
+    ordering = ["email"]
+    list_display = [
+        "email",
+        "name",
+        in_words("is_staff", _("Platform staff")),
+        in_words("is_active", _("Active")),
+        "last_login",
+    ]
+    list_filter = ["is_staff", "is_active"]
+    search_fields = ["email", "name"]
+    formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
+    readonly_fields = ["last_login", "date_joined"]
+    fieldsets = [
+        (None, {"fields": ["email", "name", "language", "time_zone", "theme"]}),
+        (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
+    ]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By any other field a list could be searched, letter by letter, for what it does not show: password hashes."""
+        return lookup.split("__", maxsplit=1)[0] in self.list_filter and super().lookup_allowed(
+            lookup, value, request
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        form: Any = super().get_form(request, *args, **options)
+        form.staff = staff_of(request)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        services.change_person(
+            obj,
+            email=obj.email,
+            name=obj.name,
+            language=obj.language,
+            time_zone=obj.time_zone,
+            theme=obj.theme,
+            is_active=obj.is_active,
+            is_staff=obj.is_staff,
+            is_superuser=obj.is_superuser,
+            groups=form.cleaned_data["groups"],
+            by=staff_of(request),
+        )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing is left: Django would write the groups a second time, past the service."""
+
+
+class MembershipForm(forms.ModelForm):
+    """Says beside the role what the services would refuse; the model's rule can't, once the place is fixed."""
+
+    def clean(self) -> dict[str, Any] | None:
+        data = super().clean() or {}
+        provider = data.get("provider", self.instance.provider)
+        customer = data.get("customer", self.instance.customer)
+        if "role" in data and (provider is None) != (customer is None):
+            try:
+                services.check_role(data["role"], provider=provider, customer=customer)
+                if self.instance.pk and data["role"] != Membership.Role.OWNER:
+                    services.check_owner_stays([self.instance])
+            except Refusal as refusal:
+                show(self, refusal)
+        return data
+
+
+@admin.register(Membership)
+class MembershipAdmin(ThroughServices):
+    form = MembershipForm
+    list_display = ("user", "role", "provider", "customer", "created_at")
+    list_filter = ("role", "provider")
+    list_select_related = ("user", "provider", "customer")
+    search_fields = ("user__email", "user__name", "provider__name", "customer__name")
+    autocomplete_fields = ("user", "provider", "customer")
+    fields = ("user", "provider", "customer", "role")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("user", "provider", "customer") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        if change:
+            services.change_role(obj, role=obj.role, by=staff_of(request))
+        else:
+            saved = services.add_membership(
+                obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=staff_of(request)
+            )
+            become(obj, saved)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Asked before anything is deleted: of several, all stay where one has to."""
+        services.check_owner_stays(objs)
+        return super().get_deleted_objects(objs, request)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Django would note them before they are done, and they may be refused still. The audit trail has them."""
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        services.remove_membership(obj, by=staff_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset:
+            self.delete_model(request, membership)

@@ -211,6 +211,20 @@ BREAKAGES = (
         _STATUSES + "what_a_status_allows_no_longer_is_refused_in_words_that_are_true_of_it",
     ),
     _breaks(
+        "A page offers what the table of statuses leaves of the person's rights",
+        "portal/console/templates/mailboxes/detail.html",
+        '{% if "reset-password" in acts %}',
+        '{% if mailbox.get_status_display == "Active" %}',
+        "console/mailboxes/test_rights.py::test_pages_offer_what_the_status_and_the_persons_rights_leave_of_acts_and_nothing_else",
+    ),
+    _breaks(
+        "No page has a rule of its own for a status, however it asks for it",
+        "portal/console/templates/mailboxes/detail.html",
+        '{% if "reset-password" in acts %}',
+        '{% if "reset-password" in acts and mailbox.get_status_display != "Being deleted" %}',
+        _STATUSES + "no_page_decides_by_a_status_itself",
+    ),
+    _breaks(
         "A page leads back from what the status does not allow",
         "portal/console/mailboxes/editing.py",
         "if refusal := services.refusal(mailbox, services.Act.EDIT):",

@@ -11,9 +11,12 @@ from django.urls import get_resolver
 from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Mailbox
+from mailboxes.services import Act
+from tenants.access import Right, rights_of
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
+from tests.pages import read
 
 ACTS = {
     "edit": ("edit/", {"name": "Another", "status": "suspended"}),
@@ -24,6 +27,15 @@ ACTS = {
 }
 LOOKS = {"list", "detail", "job", "deleted", "certificate", "certificate_json"}  # job: see test_jobs
 act = pytest.mark.parametrize(("path", "data"), ACTS.values(), ids=ACTS)
+
+
+# By which address a mailbox's own page offers an act; the other two are offered on the pages of these.
+OFFERS = {
+    Act.EDIT: "edit/",
+    Act.RESET_PASSWORD: "reset-password/",
+    Act.UNLOCK: "unlock/",
+    Act.SEE_LOSSES: "delete/",
+}
 
 
 def test_no_page_is_missing_here() -> None:
@@ -115,3 +127,36 @@ def test_buttons_are_for_those_who_may_press_them(
     assert Page(client_for(cast.owner).get(url)).links.items() >= buttons.items()
     for person in (cast.viewer, cast.auditor):
         assert not buttons.keys() & Page(client_for(person).get(url)).links.keys()
+
+
+@pytest.mark.parametrize("who", ["admin", "viewer"])
+@pytest.mark.parametrize("status", Mailbox.Status.values)
+def test_pages_offer_what_the_status_and_the_persons_rights_leave_of_acts_and_nothing_else(
+    cast: Cast,
+    client_for: Callable[..., Client],
+    acme: Any,
+    acme_mailbox: OpenMailbox,
+    fill: Callable[..., None],
+    status: str,
+    who: str,
+) -> None:
+    person = getattr(cast, who)
+    fill(b"one")
+    services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, locked_mail="keep")
+    if status != Mailbox.Status.ACTIVE:
+        services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+    if status == Mailbox.Status.DELETING:
+        services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
+    mailbox = services.mailbox_for(person, acme, acme_mailbox.mailbox.pk, Right.VIEW_MAILBOXES)
+    assert mailbox.status == status
+    url, browser = f"/mailboxes/{mailbox.pk}/", client_for(person)
+
+    def leads_to(page: str) -> set[str]:
+        return {link.partition("?")[0] for link in read(browser.get(page)).xpath("//main//a/@href")}
+
+    offered = {act for act, path in OFFERS.items() if f"{url}{path}" in leads_to(url)}
+    if Act.UNLOCK in offered and f"{url}delete-locked-mail/" in leads_to(f"{url}unlock/"):
+        offered.add(Act.DELETE_LOCKED_MAIL)
+    if Act.SEE_LOSSES in offered and read(browser.get(f"{url}delete/")).xpath("//*[@name='confirmed_name']"):
+        offered.add(Act.DELETE)
+    assert offered == services.acts_on(mailbox, rights_of(person, acme))

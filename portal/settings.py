@@ -196,7 +196,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.gates.sessions.NothingKept",
     "portal.gates.language.PersonLanguage",
-    "portal.gates.refusals.UncountedLimits",
+    "portal.gates.limits.UncountedLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "portal.gates.fairness.FairPlaces",
     "allauth.account.middleware.AccountMiddleware",
@@ -261,7 +261,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 PASSWORD_RESET_TIMEOUT = 3600
 # allauth's own writes down each address of a person, and from then on they all sign in.
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.adapters.account.ResetTokens"  # noqa: S105 - a class
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.adapters.reset_tokens.ResetTokens"  # noqa: S105 - a class
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody gets mail from us because a stranger typed their address
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # other sessions end, the one at hand stays
@@ -393,7 +393,7 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"tenant": {"()": "tenants.schemas.TenantFilter"}},
+    "filters": {"tenant": {"()": "tenants.logs.TenantFilter"}},
     "formatters": {
         "line": {
             "()": "portal.redaction.Redacted",

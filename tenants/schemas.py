@@ -1,6 +1,5 @@
-"""The schema that the connection looks at: left where a `with tenant_context(...)` block does not do, and named in logs."""
+"""The schema that the connection looks at, left where a `with tenant_context(...)` block does not do."""
 
-import logging
 from typing import Any, cast
 
 from django.db import connection
@@ -9,11 +8,3 @@ from django.db import connection
 def leave_for_public() -> None:
     """From here on the connection sees no customer's tables, whatever it saw before."""
     cast(Any, connection).set_schema_to_public()  # of django-tenants' backend, which has no types
-
-
-class TenantFilter(logging.Filter):
-    """Puts the current schema's name on every record of the log; it refuses none."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.schema = getattr(connection, "schema_name", None) or "-"
-        return True

@@ -8,7 +8,6 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context
 from django.conf import settings
-from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -145,12 +144,3 @@ def _keep_signed_in(request: HttpRequest, known: User) -> None:
     if isinstance(here, User) and here.pk == known.pk and here.password != known.password:
         here.password = known.password
         renewing.renew_session(request, here)
-
-
-class ResetTokens(PasswordResetTokenGenerator):
-    """What makes a link for a forgotten password good: until the password, the address, the last sign-in or the
-    person's series of links is another one.
-    """
-
-    def _make_hash_value(self, user: Any, timestamp: int) -> str:
-        return f"{super()._make_hash_value(user, timestamp)}{user.link_series}"

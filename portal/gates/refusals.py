@@ -1,4 +1,4 @@
-"""What no view catches: a verb's refusal, and that limits can't be counted."""
+"""What becomes of a verb's refusal that no view catches."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -9,13 +9,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from redis import RedisError
 
 from accounts.errors import Refusal
 
 log = logging.getLogger(__name__)
-
-RETRY_SECONDS = 30
 
 
 class Refusals:
@@ -58,24 +55,3 @@ def _where(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__
         if error is not None:
             yield f"caused by {type(error).__name__}\n"
-
-
-class UncountedLimits:
-    """Without Redis nobody signs in: limits that can't be counted would be none.
-
-    Whoever tries gets a page that says so. Who is signed in already goes on, wherever no limit is asked.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, RedisError):
-            return None
-        log.error("Redis is away, so nobody signs in: %s: %s", type(exception).__name__, exception)
-        page = render(request, "503.html", status=503)
-        page["Retry-After"] = str(RETRY_SECONDS)
-        return page

@@ -58,7 +58,7 @@ def test_nobody_signs_in_and_a_page_says_so(cast, client_for, redis_dies, caplog
     assert is_put_off(answer)
     assert "Signing in is not possible for a moment" in answer.content.decode()
     assert not is_signed_in(client)
-    (line,) = [record for record in caplog.records if record.name == "portal.gates.refusals"]
+    (line,) = [record for record in caplog.records if record.name == "portal.gates.limits"]
     assert (line.levelno, line.exc_info) == (logging.ERROR, None)
     assert "nobody signs in" in line.getMessage()
 

@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 
 from accounts.peers import network_of
 from mailboxes import errors
-from mailboxes.services import collection, refusals
+from mailboxes.services import collection, sign_in_refusals
 from mailboxes.vault import MistypedPassword, Secret, parse_password
 
 from ..errors import Overloaded
@@ -173,7 +173,7 @@ class Maildrops:
 
     def _note(self, login: str, network: str) -> None:
         try:
-            refusals.note(login, network)
+            sign_in_refusals.note(login, network)
         finally:
             self._notes.release()
 

@@ -23,9 +23,9 @@ from mailboxes.services.lifecycle import SETTABLE, activate_mailbox, edit_mailbo
 from mailboxes.services.origins import Origin, origins_of
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
-from mailboxes.services.refusals import refusals_of
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
+from mailboxes.services.sign_in_refusals import sign_in_refusals_of
 from mailboxes.services.statuses import Act, acts_on, refusal
 from mailboxes.services.tallies import Activity, activity
 from mailboxes.vault import PASSWORD_SYMBOLS
@@ -67,11 +67,11 @@ __all__ = [
     "origins_of",
     "progress",
     "refusal",
-    "refusals_of",
     "reset_password",
     "retry",
     "right_to_retry",
     "servers",
+    "sign_in_refusals_of",
     "start_deletion",
     "suspend_mailbox",
     "unlock",

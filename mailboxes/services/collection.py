@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.models import MaildropLock, Message, TallyChange
-from mailboxes.services import damage, refusals, statuses
+from mailboxes.services import damage, sign_in_refusals, statuses
 from mailboxes.services.keyring import Keyring, hold_keys, lock_and_keyring, renew_lock, spend_the_time
 from mailboxes.services.statuses import Act
 from mailboxes.store import store
@@ -76,7 +76,7 @@ def open_maildrop(login: str, password: str | Secret, *, peer: str, network: str
                 raise errors.MaildropInUse
             context = LockContext(entry.customer.pk, entry.mailbox_id)
             renew_lock(lock, keyring[lock.key_id], secret, context)
-            refusals.end(entry.mailbox_id, network)
+            sign_in_refusals.end(entry.mailbox_id, network)
         damage.take_back_restored(entry.mailbox_id)
         # One that can't be opened is left out: some clients stop there, at each visit.
         readable = Message.objects.filter(mailbox_id=entry.mailbox_id, damaged_at=None)

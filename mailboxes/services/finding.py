@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from accounts.searching import each_word
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Job, Mailbox, MailboxQuerySet
-from mailboxes.services import refusals
+from mailboxes.services import sign_in_refusals
 from tenants import access, directory
 from tenants.models import Customer
 
@@ -93,7 +93,7 @@ def list_mailboxes(customer: Customer, *, by: Actor, search: str = "", sort: str
 @cache
 def _with_all_that_is_told() -> MailboxQuerySet:
     """The question without an answer: putting its ten subqueries together takes as long as asking it."""
-    told_since = Now() - refusals.TOLD
+    told_since = Now() - sign_in_refusals.TOLD
     found = Mailbox.objects.with_activity().with_locked_mail().with_damaged_mail()
     return found.with_refusals(since=told_since)
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Error
 from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import Job, Message
-from mailboxes.services import refusals
+from mailboxes.services import sign_in_refusals
 from mailboxes.work.slices import work_slice
 from tests.cast import PASSWORD
 from tests.gateway.kit import SECONDS, without_trace
@@ -189,7 +189,7 @@ def in_trouble(acme, cast, make_mailbox, fill):
     made = make_mailbox("W" * 100)
     fill(b"one", b"two", to=made)
     services.reset_password(acme, made.mailbox, by=cast.admin, current_password=made.password)
-    refusals.note(made.address, "192.0.2.0/24")
+    sign_in_refusals.note(made.address, "192.0.2.0/24")
     with tenant_context(acme):
         Job.objects.update(state="failed", error="store-full")
         Message.objects.filter(mailbox=made.mailbox).update(damaged_at=timezone.now(), damage="missing")

@@ -625,10 +625,10 @@ BREAKAGES = (
     ),
     _breaks(
         "Strangers do not hide an archiver's own refusals",
-        "mailboxes/services/refusals.py",
+        "mailboxes/services/sign_in_refusals.py",
         '.order_by("-last_at", "-pk")',
         '.order_by("last_at", "pk")',
-        "gateway/test_refusals.py::test_who_guesses_from_everywhere_fills_no_table",
+        "gateway/test_sign_in_refusals.py::test_who_guesses_from_everywhere_fills_no_table",
     ),
     _breaks(
         "A failed switch to TLS gives its place back in POP3 too",

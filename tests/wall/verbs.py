@@ -240,8 +240,8 @@ TABLE: dict[str, Line] = {
         CHANGE,
         lambda s, by: services.offer_reset(s.acme, s.box("kept"), by=by, locked_mail="keep"),
     ),
-    "mailboxes.services.refusals_of": Line(
-        LOOK, lambda s, by: services.refusals_of(s.acme, s.box("kept"), by=by)
+    "mailboxes.services.sign_in_refusals_of": Line(
+        LOOK, lambda s, by: services.sign_in_refusals_of(s.acme, s.box("kept"), by=by)
     ),
     "mailboxes.services.reset_password": Line(
         CHANGE,

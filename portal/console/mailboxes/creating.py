@@ -67,7 +67,7 @@ def _confirm(request: ConsoleRequest) -> HttpResponse:
         return redirect("mailboxes:detail", pk=error.mailbox_id)
     except (errors.OfferExpired, errors.OfferAltered) as error:
         again = NewForm(initial=brought)
-        return render(request, "mailboxes/new.html", {"form": again, "refusal": error.message})
+        return render(request, "mailboxes/new.html", {"form": again, "refusal": error})
     except Refusal as refusal:
         form.ask_again(refusal)
     else:

@@ -70,7 +70,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     context |= {
         "jobs": jobs,
         "tab": _tab(request, context["condition"], jobs),
-        "refusals": services.refusals_of(request.customer, mailbox, by=request.user),
+        "sign_in_refusals": services.sign_in_refusals_of(request.customer, mailbox, by=request.user),
         "acts": services.acts_on(mailbox, request.rights),
         "servers": services.servers(),
         "mail_domain": mailbox.address.partition("@")[2],

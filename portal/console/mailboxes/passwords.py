@@ -33,7 +33,7 @@ def reset_password(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 
 @sensitive_variables("form")
 def _ask(
-    request: ConsoleRequest, mailbox: Mailbox, form: ResetForm | None = None, refusal: str = ""
+    request: ConsoleRequest, mailbox: Mailbox, form: ResetForm | None = None, refusal: Refusal | None = None
 ) -> HttpResponse:
     waiting = services.activity(request.customer, mailbox, by=request.user).readable
     form = form or ResetForm()
@@ -79,7 +79,7 @@ def _confirm(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
     except (errors.AlreadyReset, errors.MailboxDeleting) as error:
         return to_the_mailbox(request, mailbox.pk, error)
     except (errors.OfferExpired, errors.OfferAltered, errors.OfferOutdated) as error:
-        return _ask(request, mailbox, refusal=error.message)
+        return _ask(request, mailbox, refusal=error)
     except Refusal as refusal:
         refusals.show(form, refusal)
         return render(request, "mailboxes/reset_confirm.html", {"mailbox": mailbox, "form": form})

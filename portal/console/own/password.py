@@ -64,7 +64,7 @@ def _accept(request: HttpRequest) -> HttpResponse:
         services.accept_password(user, request.POST["token"], by=user, **_here(request))
     except AccountError as error:
         form = CurrentPasswordForm(request=request)
-        return render(request, "own/password.html", {"form": form, "refusal": error.message})
+        return render(request, "own/password.html", {"form": form, "refusal": error})
     return _changed(request, user)
 
 

@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.services import create_person
 from mailboxes import services
 from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
-from mailboxes.services import refusals
+from mailboxes.services import sign_in_refusals
 from mailboxes.vault import new_password
 from mailboxes.work.slices import work_slice
 from portal.languages.catalogs import ROOT
@@ -239,7 +239,7 @@ def test_the_list_shows_all_that_is_new(
         " 100 ": lambda: counted(messages=96),
         " 2098 ": lambda: counted(mail_at=datetime(2098, 3, 4, tzinfo=UTC)),
         " 2099 ": lambda: counted(collection_at=datetime(2099, 3, 4, tzinfo=UTC)),
-        "Sign-ins refused": lambda: refusals.note(acme_mailbox.address, "192.0.2.0/24"),
+        "Sign-ins refused": lambda: sign_in_refusals.note(acme_mailbox.address, "192.0.2.0/24"),
         "1 can't be read": found_missing,
         "3 locked": nobody_has_the_password,
         "Another name": lambda: edited("Another name", ""),

@@ -55,7 +55,7 @@ def told_since() -> datetime:
     return timezone.now() - TOLD
 
 
-def refusals_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[SignInRefusal]:
+def sign_in_refusals_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[SignInRefusal]:
     """What is worth telling of a mailbox, the eldest first. Raises tenants.errors.NotAllowed."""
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
     if not statuses.allows(mailbox, Act.COLLECT):  # nobody is to sign in there

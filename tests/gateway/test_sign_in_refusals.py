@@ -9,7 +9,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes.models import SignInRefusal
-from mailboxes.services import refusals
+from mailboxes.services import sign_in_refusals
 
 REFUSED = "Sign-ins by POP3 from {} have been refused since "
 
@@ -19,7 +19,7 @@ def told(acme, acme_mailbox):
     """The networks of which the console tells, and since when."""
 
     def look() -> dict[str, object]:
-        found = refusals.refusals_of(acme, acme_mailbox.mailbox, by=SYSTEM)
+        found = sign_in_refusals.sign_in_refusals_of(acme, acme_mailbox.mailbox, by=SYSTEM)
         return {refusal.network: refusal.since for refusal in found}
 
     return look
@@ -51,43 +51,43 @@ def test_the_page_tells_of_refused_sign_ins_until_the_right_password_comes_from_
 
 
 def test_it_is_written_once_a_minute_and_keeps_its_beginning(acme, acme_mailbox, told, db):
-    refusals.note(acme_mailbox.address, "192.0.2.0/24")
+    sign_in_refusals.note(acme_mailbox.address, "192.0.2.0/24")
     (since,) = told().values()
     with tenant_context(acme):
         row = SignInRefusal.objects.get()
-        refusals.note(acme_mailbox.address, "192.0.2.0/24")
+        sign_in_refusals.note(acme_mailbox.address, "192.0.2.0/24")
         assert SignInRefusal.objects.get().last_at == row.last_at
 
         SignInRefusal.objects.update(last_at=timezone.now() - timedelta(minutes=2))
-        refusals.note(acme_mailbox.address, "192.0.2.0/24")
+        sign_in_refusals.note(acme_mailbox.address, "192.0.2.0/24")
         assert SignInRefusal.objects.get().last_at >= row.last_at
         assert told() == {"192.0.2.0/24": since}
 
 
 def test_after_two_quiet_days_nothing_is_told_and_the_next_one_begins_anew(acme, acme_mailbox, told, db):
-    refusals.note(acme_mailbox.address, "192.0.2.0/24")
+    sign_in_refusals.note(acme_mailbox.address, "192.0.2.0/24")
     before = timezone.now()
     with tenant_context(acme):
         SignInRefusal.objects.update(since=before - timedelta(days=9), last_at=before - timedelta(days=3))
     assert told() == {}
 
-    refusals.note(acme_mailbox.address, "192.0.2.0/24")
+    sign_in_refusals.note(acme_mailbox.address, "192.0.2.0/24")
 
     assert told()["192.0.2.0/24"] >= before
 
 
 def test_who_guesses_from_everywhere_fills_no_table(acme, acme_mailbox, told, db):
-    for number in range(refusals.NETWORKS + 5):
-        refusals.note(acme_mailbox.address, f"10.0.{number}.0/24")
+    for number in range(sign_in_refusals.NETWORKS + 5):
+        sign_in_refusals.note(acme_mailbox.address, f"10.0.{number}.0/24")
 
-    assert len(told()) == refusals.NETWORKS
-    refusals.note(acme_mailbox.address, "192.0.2.0/24")
-    assert len(told()) == refusals.NETWORKS
+    assert len(told()) == sign_in_refusals.NETWORKS
+    sign_in_refusals.note(acme_mailbox.address, "192.0.2.0/24")
+    assert len(told()) == sign_in_refusals.NETWORKS
     assert "192.0.2.0/24" in told(), "strangers do not hide the archiver"
 
 
 def test_names_that_are_no_mailbox_leave_nothing(acme, acme_mailbox, told, db):
-    refusals.note(f"mbx-{uuid.uuid4().hex}", "192.0.2.0/24")
+    sign_in_refusals.note(f"mbx-{uuid.uuid4().hex}", "192.0.2.0/24")
 
     with tenant_context(acme):
         assert not SignInRefusal.objects.exists()

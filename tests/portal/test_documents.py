@@ -38,6 +38,12 @@ def test_every_test_that_a_document_names_exists(document):
     assert [f"{file}: {name}" for file, name in sorted(named) if name not in tests[file]] == []
 
 
+def test_no_row_of_the_invariants_is_too_long_to_be_read():
+    rows = [row for row in read("docs/invariants.md").splitlines() if row.startswith("| ")]
+    assert len(rows) > 100
+    assert [row[:80] for row in rows if len(row) > 700] == [], "Two promises are two rows."
+
+
 def test_each_requirement_of_the_standard_is_judged_once_and_the_counts_are_right():
     document = read("docs/asvs.md")
     judged = {"hold": [], "don't apply": [], "are missing": []}

@@ -549,6 +549,7 @@ OPEN: dict[str, str] = {
     "tenants.services.accept_invitation_as_newcomer": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",
     "tenants.services.check_owner_stays": "a rule, about memberships at hand",
+    "tenants.services.check_place_name": "judges a text that the caller brings",
     "tenants.services.check_role": "a rule: which roles there are at a place",
     "tenants.services.find_invitation": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.givable_roles": "tells of nobody but who asks",

@@ -76,6 +76,7 @@ CODES = {
     "invalid-reason": (422, "reason"),
     "key-changed": (409, ""),
     "locked-mail-undecided": (422, "locked_mail"),
+    "mailbox-active": (409, ""),
     "mailbox-deleting": (409, ""),
     "mailbox-error": (409, ""),
     "mailbox-full": (507, ""),

@@ -1,6 +1,6 @@
 """What is done to people, whoever asks for it: the front door of this room."""
 
-from accounts.services.factors import changing_factors, rely_on_factor, use_up_code
+from accounts.services.factors import changing_factors, rely_on_factor, remove_factors, use_up_code
 from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link, void_reset_links
 from accounts.services.passwords import (
     OFFER_SECONDS,
@@ -35,6 +35,7 @@ __all__ = [
     "new_password",
     "offer_password",
     "rely_on_factor",
+    "remove_factors",
     "reset_forgotten_password",
     "reset_link",
     "save_settings",

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from allauth.mfa.models import Authenticator
 from django.db import connection, transaction
 
-from accounts.actors import Actor, require_self
+from accounts.actors import Actor, require_self, require_system
 from accounts.mails import notices
 from accounts.models import User, factor_changed
 from accounts.second_factor import ADDED, FACTORS, MADE, REMOVED
@@ -26,13 +26,16 @@ TOLD_BY_MAIL = {
 def changing_factors(user: User, *, by: Actor, ip: str, user_agent: str) -> Iterator[None]:
     """Around a ceremony that adds or removes a factor or makes codes anew: all of it, with its lines in the trail and its
     mails, is one transaction. Of one person they come one after the other, so whoever takes the last factor away sees
-    that it is the last, and the codes go with it. Raises SomebodyElses.
+    that it is the last. Where no factor is left, no codes are. Raises SomebodyElses.
     """
     require_self(by, user)
     with transaction.atomic(durable=True):
         hold_person(user)
         before = _kinds_of(user)
         yield
+        # A ceremony may have asked before it was its turn whether there is a factor to make codes for.
+        if not set(FACTORS) & set(_kinds_of(user).values()):
+            Authenticator.objects.filter(user=user).delete()
         after = _kinds_of(user)
         added = [(ADDED, kind) for pk, kind in after.items() if pk not in before and kind in FACTORS]
         removed = [(REMOVED, kind) for pk, kind in before.items() if pk not in after and kind in FACTORS]
@@ -41,6 +44,16 @@ def changing_factors(user: User, *, by: Actor, ip: str, user_agent: str) -> Iter
         for act, kind in (*added, *removed, *([(MADE, CODES)] if anew else [])):
             factor_changed.send(User, person=user, act=act, factor=kind, by=by)
             notices.announce(TOLD_BY_MAIL[act, kind], user, ip=ip, user_agent=user_agent)
+
+
+def remove_factors(user: User, *, by: Actor) -> int:
+    """All of them, and their codes, for who is locked out; how many that were. The rooms above write it down. To be called
+    in a transaction. Raises SomebodyElses for anybody but the system.
+    """
+    require_system(by)
+    hold_person(user)
+    removed, _by_model = Authenticator.objects.filter(user=user).delete()
+    return removed
 
 
 def _kinds_of(user: User) -> dict[int, Authenticator.Type]:

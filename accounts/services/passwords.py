@@ -98,13 +98,16 @@ def reset_forgotten_password(
 
     Nobody has signed in, so there is no actor to ask: who may is who has the link's key, and from then on it is the
     system's act. Raises ResetLinkUsed for a key that is not this person's, or void: it is once the password is another
-    one. When it is used twice at once, both have been found good before.
+    one, the address is, or somebody made it so. That is asked of the person as they are then, and held: the hash takes
+    its time, and so may whoever makes links void.
     """
-    if not default_token_generator.check_token(user, key):
-        raise ResetLinkUsed
-    told = notices.PASSWORD_RESET
-    if not _change(user, make_password(password), told, by=SYSTEM, keep=keep, ip=ip, user_agent=user_agent):
-        raise ResetLinkUsed
+    hashed = make_password(password)
+    with transaction.atomic(durable=True):
+        held = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if not (held.is_active and default_token_generator.check_token(held, key)):
+            raise ResetLinkUsed
+        _put(held, hashed, notices.PASSWORD_RESET, by=SYSTEM, keep=keep, ip=ip, user_agent=user_agent)
+    user.password = held.password
 
 
 def mark_of(user: User) -> str:
@@ -113,17 +116,14 @@ def mark_of(user: User) -> str:
 
 
 @transaction.atomic(durable=True)
-def _change(
-    user: User,
-    hashed: str,
-    notice: str = notices.PASSWORD_CHANGED,
-    *,
-    by: Actor,
-    keep: str | None,
-    ip: str,
-    user_agent: str,
-) -> bool:
+def _change(user: User, hashed: str, *, by: Actor, keep: str | None, ip: str, user_agent: str) -> bool:
     """Whether it was this change, of two at once."""
+    return _put(user, hashed, notices.PASSWORD_CHANGED, by=by, keep=keep, ip=ip, user_agent=user_agent)
+
+
+def _put(
+    user: User, hashed: str, notice: str, *, by: Actor, keep: str | None, ip: str, user_agent: str
+) -> bool:
     if not _replace(user, hashed):
         return False
     end_other_sessions(user, by=by, keep=keep)

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from accounts.actors import SYSTEM, Actor
 from accounts.models import User
-from accounts.services import reset_link
+from accounts.services import remove_factors, reset_link
 from tenants import access
 from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
 from tenants.mails import notices
@@ -40,11 +39,9 @@ def let_in(
         raise NoSuchPerson(email=email)
     if not user.is_active:
         raise PersonIsSwitchedOff(email=user.email)
-    removed = 0
-    if remove_second_factor:
-        removed, _by_model = Authenticator.objects.filter(user=user).delete()
     if owner_of is not None:
         _make_owner(user, owner_of, by=by)
+    removed = remove_factors(user, by=SYSTEM) if remove_second_factor else 0
     notices.record("person.let-in", user, by=by, data={"second_factors_removed": removed})
     return WayIn(user, reset_link(user, by=SYSTEM), removed)
 

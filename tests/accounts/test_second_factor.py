@@ -14,8 +14,9 @@ from django.core import serializers
 from django.db import ProgrammingError, connection, connections, transaction
 
 from accounts import second_factor
+from accounts.actors import SYSTEM
 from accounts.models import User
-from accounts.services.factors import hold_person
+from accounts.services.factors import hold_person, remove_factors
 from portal import settings as portal_settings
 from tenants import identity
 from tests.accounts.factors import (
@@ -216,10 +217,12 @@ def test_pressing_twice_at_once_sets_up_once_too(cast, client_for, clock):
     assert Authenticator.objects.count() == 1
 
 
-def until_somebody_waits():
+def until_somebody_waits(many=1):
     deadline, pause = time.monotonic() + 20, threading.Event()
     with connection.cursor() as cursor:
-        while not cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+        while (
+            cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted").fetchone()[0] < many
+        ):
             assert time.monotonic() < deadline, "nobody waited for this transaction"
             pause.wait(0.02)
 
@@ -501,6 +504,51 @@ def test_of_one_person_factors_are_changed_one_after_the_other(with_app, cast, c
             until_somebody_waits()
             assert Authenticator.objects.filter(user=cast.admin, type=Authenticator.Type.TOTP).exists()
         removed.result(30)
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_no_codes_outlast_the_last_factor(with_app, cast, client_for):
+    """Nobody would see them, and they would open the second step that a later factor brings."""
+    remover, maker = client_for(cast.admin), client_for(cast.admin)
+    confirms(remover)
+    confirms(maker)
+
+    def presses(client, path):
+        try:
+            return client.post(path)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        with transaction.atomic():
+            hold_person(cast.admin)
+            removed = threads.submit(presses, remover, REMOVE_APP)
+            until_somebody_waits()
+            made = threads.submit(presses, maker, GENERATE)
+            until_somebody_waits(2)
+        assert removed.result(30).status_code == 302
+        assert "Set one of them up first." in made.result(30).content.decode()
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_no_factor_is_added_while_all_are_taken_away_from_the_server(with_app, cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+
+    def makes():
+        try:
+            return client.post(GENERATE)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            remove_factors(cast.admin, by=SYSTEM)
+            made = thread.submit(makes)
+            until_somebody_waits()
+        made.result(30)
     assert not Authenticator.objects.filter(user=cast.admin).exists()
 
 

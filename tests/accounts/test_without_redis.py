@@ -2,11 +2,12 @@
 
 import logging
 import socket
+import time
 
 import pytest
 from celery import current_app
 
-from accounts.models import User
+from accounts.models import PendingMail, User
 from accounts.tasks import send_mails
 from tests.accounts.factors import LOGIN, PASSKEY_LOGIN, is_signed_in, sign_in
 from tests.accounts.openid.kit import START
@@ -15,26 +16,35 @@ from tests.cast import PASSWORD
 FORGOTTEN = "/accounts/password/reset/"
 OWN_PASSWORD = "/settings/password/"
 ADMIN = "admin@acme.example"
+NEW = "seven-lamps-under-water"
+WHILE_SILENT = 15  # seconds: a few tries
 
 
 @pytest.fixture
-def redis_dies(settings):
+def turn_to():
+    """Have tasks rung for elsewhere."""
+    broker = current_app.conf.broker_url
+
+    def turn(url):
+        current_app.conf.broker_url = url
+        current_app.amqp._producer_pool = None  # connections to the one before
+
+    yield turn
+    turn(broker)
+
+
+@pytest.fixture
+def redis_dies(settings, turn_to):
     """From then on nothing listens where cache and broker are looked for."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         gone = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
-    broker = current_app.conf.broker_url
-
-    def turn_to(url):
-        current_app.conf.broker_url = url
-        current_app.amqp._producer_pool = None  # connections to the one before
 
     def die():
         settings.CACHES = settings.CACHES | {"default": {**settings.CACHES["default"], "LOCATION": gone}}
         turn_to(gone)
 
-    yield die
-    turn_to(broker)
+    return die
 
 
 def is_put_off(answer):
@@ -102,3 +112,21 @@ def test_what_people_are_told_by_mail_is_done_all_the_same_and_told_later(
     assert mailoutbox == []
     send_mails()  # as beat rings for it
     assert [mail.subject for mail in mailoutbox] == ["Your password was changed"]
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_what_is_done(cast, client_for, turn_to, caplog):
+    """It takes the connection and is silent, as a machine that has stopped."""
+    client = client_for(cast.admin)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        turn_to(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        began = time.monotonic()
+        answer = client.post(
+            OWN_PASSWORD + "choose/",
+            {"current_password": PASSWORD, "new_password": NEW, "new_password_again": NEW},
+        )
+        took = time.monotonic() - began
+    assert answer.status_code == 302
+    assert User.objects.get(pk=cast.admin.pk).check_password(NEW)
+    assert PendingMail.objects.filter(user=cast.admin).exists(), "beat rings for it"
+    assert took < WHILE_SILENT

@@ -435,6 +435,9 @@ TABLE: dict[str, Line] = {
     "accounts.services.changing_factors": Line(
         OWN, lambda s, by: _changes_factors(s.viewer, by=by), refusal=SomebodyElses
     ),
+    "accounts.services.remove_factors": Line(
+        THE_SYSTEM, lambda s, by: accounts.services.remove_factors(s.viewer, by=by), refusal=SomebodyElses
+    ),
     "accounts.services.rely_on_factor": Line(
         OWN,
         lambda s, by: accounts.services.rely_on_factor(s.viewer, s.new_factor, by=by, keep=None),

@@ -45,9 +45,10 @@ class IdentityProviderForm(forms.Form):
         ),
     )
 
-    # Only asked where it costs something.
-    ask_again = forms.BooleanField(label=_("Save it, and ask them again"), required=False)
+    # Only asked where it costs something. Its value is what it agrees to: another number or service is asked anew.
+    ask_again = forms.CharField(label=_("Save it, and ask them again"), required=False)
     consents_lost = 0  # of how many customers
+    agreed = ""
 
     def __init__(self, data: Any, *, saved: Configuration | None) -> None:
         initial = vars(saved) | {"email_domains": "\n".join(saved.email_domains)} if saved else None
@@ -77,7 +78,8 @@ class IdentityProviderForm(forms.Form):
     def is_meant(self, consents_lost: int) -> bool:
         """Else it asks, and names all else that it will: the page that comes back has lost the secret."""
         self.consents_lost = consents_lost
-        if not consents_lost or self.cleaned_data["ask_again"]:
+        self.agreed = f"{consents_lost} {self.configuration().service}"
+        if not consents_lost or self.cleaned_data["ask_again"] == self.agreed:
             return True
         self.add_error("ask_again", _("Tick this if it is meant."))
         if not self.cleaned_data["client_secret"]:

@@ -51,9 +51,17 @@ class _ChangesFactors:
 
     def form_valid(self, form: Any) -> HttpResponse:
         request: Any = self.request  # type: ignore[attr-defined]  # a mixin: what it stands before has it
-        with services.changing_factors(request.user, by=request.user, **visitors.seen(request)):
-            answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # as above
+        try:
+            with services.changing_factors(request.user, by=request.user, **visitors.seen(request)):
+                self.judge_again(form)
+                answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # as above
+        except ValidationError as error:
+            form.add_error(None, error)
+            answer = self.form_invalid(form)  # type: ignore[attr-defined]  # as above
         return answer
+
+    def judge_again(self, form: Any) -> None:
+        """What the form was right to take before it was this one's turn. Raises ValidationError."""
 
 
 class ActivateApp(_AddsFactor, _ChangesFactors, ActivateTOTPView):
@@ -135,3 +143,7 @@ class NewRecoveryCodes(_ChangesFactors, GenerateRecoveryCodesView):
         context = super(GenerateRecoveryCodesView, self).get_context_data(**kwargs)
         context["unused_code_count"] = second_factor.overview_of(self.request.user).codes_left
         return context
+
+    def judge_again(self, form: Any) -> None:
+        """Another press may have taken the last factor away meanwhile."""
+        form.clean()

@@ -8,7 +8,7 @@ from allauth.socialaccount.models import SocialApp
 
 from accounts.openid.secrets import decrypt
 from tenants.identity.domains import record_of
-from tenants.models import AuditEvent, IdentityProvider
+from tenants.models import AuditEvent, Customer, IdentityProvider
 from tests.accounts.openid.kit import CLIENT_SECRET, PAGE, callback
 from tests.cast import customer, provider
 from tests.pages import presses, read, shown, text_of
@@ -75,6 +75,14 @@ def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwi
     )
     assert "1 customer allows its people to sign in with the service that is saved" in text_of(read(asked))
     assert SECRET_AGAIN in text(asked)
+    assert customer("acme").identity_provider_consent
+    meant = {"ask_again": True, "client_secret": CLIENT_SECRET}
+    other = presses(asked, "Save the settings", issuer="https://third.example", **meant)
+    assert "Tick this if it is meant." in text(other), "it was meant of that service"
+    Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
+    more = presses(asked, "Save the settings", **meant)
+    assert "2 customers allow their people" in text_of(read(more)), "it was meant of that number"
+    Customer.objects.filter(slug="globex").update(identity_provider_consent=False)
     assert customer("acme").identity_provider_consent
     again = presses(asked, "Save the settings", ask_again=True)
     assert "Type the client secret" in text(again), "still nothing is saved"

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from accounts.actors import SYSTEM
 from accounts.errors import ResetLinkUsed
 from accounts.models import PendingMail, User
-from accounts.services import reset_forgotten_password, reset_link
+from accounts.services import reset_forgotten_password, reset_link, void_reset_links
 from tenants import services
 from tests.cast import PASSWORD
 
@@ -302,6 +302,17 @@ def test_of_two_who_use_it_at_once_one_is_told_that_it_worked(cast, client_for, 
     assert "Your new password is saved" in quicker[0].content.decode()
     assert "This link does not work" in slower.content.decode()
     assert opens(NEW)
+
+
+def test_a_link_that_is_made_void_while_its_password_is_hashed_changes_nothing(
+    cast, client_for, link, settings
+):
+    client = client_for(host=None)
+    page = follow(client, link())
+    settings.PASSWORD_HASHERS = [f"{__name__}.Interrupted", *settings.PASSWORD_HASHERS]
+    Interrupted.meanwhile = [lambda: void_reset_links(cast.admin, by=SYSTEM)]
+    assert "This link does not work" in choose(client, page).content.decode()
+    assert not opens(NEW)
 
 
 def test_of_two_links_the_second_is_void_when_the_first_was_used(cast, client_for, link):

@@ -42,7 +42,8 @@ def edit_mailbox(
     NoSuchMailbox, MailboxDeleting; then nothing has changed.
     """
     access.require(by, customer, access.Right.EDIT_MAILBOX)
-    wanted = {"name": clean_name(name), **clean_details(details)}
+    kept = name == mailbox.name  # an older rule may have taken it
+    wanted = {"name": name if kept else clean_name(name), **clean_details(details)}
     return _change(customer, mailbox, wanted, status=status, reason=clean_reason(reason), by=by)
 
 

@@ -150,3 +150,15 @@ def test_mailboxes_whose_names_differ_in_what_is_known_since_to_be_invisible_kee
     with tenant_context(acme):
         made[1].refresh_from_db()
     services.edit_mailbox(acme, made[1], by=SYSTEM, name=made[1].name, description="It goes on.")
+
+
+def test_a_name_that_an_older_rule_took_stays_while_the_rest_is_edited(acme, make_mailbox):
+    make_mailbox("A B")
+    old = make_mailbox("other").mailbox
+    with tenant_context(acme):
+        Mailbox.objects.filter(pk=old.pk).update(name="A\u3164B", canonical_name=f"\n{old.pk}")
+        old.refresh_from_db()
+    edited = services.edit_mailbox(
+        acme, old, by=SYSTEM, name=old.name, description="It goes on.", status="suspended"
+    )
+    assert (edited.name, edited.description, edited.status) == ("A\u3164B", "It goes on.", "suspended")

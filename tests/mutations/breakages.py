@@ -225,6 +225,14 @@ BREAKAGES = (
         _STATUSES + "no_page_decides_by_a_status_itself",
     ),
     _breaks(
+        "A page says what a verb refuses where no form can",
+        "portal/console/templates/frame/refusal.html",
+        "{{ refusal.message }}",
+        "{{ refusal.text }}",
+        "console/mailboxes/test_creating.py::test_an_expired_page_says_so_and_keeps_what_was_typed",
+        "console/mailboxes/test_resetting.py::test_an_expired_page_leads_back_to_the_first_step",
+    ),
+    _breaks(
         "A page leads back from what the status does not allow",
         "portal/console/mailboxes/editing.py",
         "if refusal := services.refusal(mailbox, services.Act.EDIT):",

@@ -830,6 +830,13 @@ BREAKAGES = (
         "console/signin/test_forgotten_password.py::test_a_link_that_is_made_void_while_its_password_is_hashed_changes_nothing",
     ),
     _breaks(
+        "What a header calls its letters is looked up nowhere",
+        "portal/gates/bodies.py",
+        'self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))',
+        "super()._set_content_type_params(meta)",
+        "gates/test_letters.py::test_what_a_header_calls_its_letters_is_looked_up_nowhere",
+    ),
+    _breaks(
         "Nobody waits for a Redis that says nothing",
         "portal/settings.py",
         '    "socket_timeout": 3,',

@@ -54,28 +54,29 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     except errors.NoSuchMailbox:
         return to_the_certificate(request, pk)  # links to a mailbox outlive it
     activity = services.activity(request.customer, mailbox, by=request.user)
+    condition = services.condition(mailbox, activity)
+    jobs = services.jobs_of(request.customer, mailbox, by=request.user)
+    tab = _tab(request, condition, jobs)
     seen = fingerprint(mailbox.status, activity)
     context: dict[str, Any] = {
         "mailbox": mailbox,
         "activity": activity,
         "seen_activity": seen,
-        "condition": services.condition(mailbox, activity),
-        "tab": request.GET.get("tab"),
+        "condition": condition,
+        "tab": tab,
     }
     if asks_for_a_part(request):
         return part(request, "mailboxes/detail.html#activity", context, seen=seen)
-    jobs = services.jobs_of(request.customer, mailbox, by=request.user)
     if shown := services.unsettled(jobs):
         context |= job_context(request, shown)
     context |= {
         "jobs": jobs,
-        "tab": _tab(request, context["condition"], jobs),
         "sign_in_refusals": services.sign_in_refusals_of(request.customer, mailbox, by=request.user),
         "acts": services.acts_on(mailbox, request.rights),
         "servers": services.servers(),
         "mail_domain": mailbox.address.partition("@")[2],
     }
-    if context["tab"] == "jobs":
+    if tab == "jobs":
         context["origins"] = services.origins_of(request.customer, jobs, by=request.user)
     return render(request, "mailboxes/detail.html", context)
 

@@ -1,11 +1,12 @@
 """What the frame around each page shows: where one is, where one may go, and what may be searched there."""
 
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from django.db.models import Exists
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import SimpleLazyObject
 
 from portal.console.frame.places import AT_BASE, AT_CUSTOMER, Place
 from portal.gates.links import at_base, base_url
@@ -14,87 +15,126 @@ from tenants.access import Right, customers_of, providers_of, rights_of
 from tenants.models import Customer
 
 
+class _Beyond(NamedTuple):
+    """What a person may beside the customer's console."""
+
+    works_for_provider: bool
+    enters_other_customers: bool
+    translates: bool
+
+
+@dataclass
+class Frame:
+    """Where a person may go from a page of this host. Asks the database for what the page shows, and once."""
+
+    request: HttpRequest
+    customer: Customer | None
+    rights: frozenset[Right]
+
+    @property
+    def base_url(self) -> str:
+        return base_url(self.request)
+
+    @property
+    def customers_url(self) -> str:
+        return base_url(self.request, "/customers/")
+
+    @property
+    def administration_url(self) -> str:
+        """Empty for who may not enter it."""
+        return base_url(self.request, "/admin/") if self.request.user.is_staff else ""
+
+    @cached_property
+    def translations_url(self) -> str:
+        user = self.request.user
+        may = user.is_staff or (self._beyond.translates if self.customer else group_of(user).exists())
+        return base_url(self.request, "/rosetta/") if may else ""
+
+    @property
+    def at_provider(self) -> bool:
+        """Whether the person works for the customer's provider."""
+        return self.customer is not None and self._beyond.works_for_provider
+
+    @property
+    def may_switch(self) -> bool:
+        """Whether they may enter other customers, too."""
+        return self.at_provider or (self.customer is not None and self._beyond.enters_other_customers)
+
+    @cached_property
+    def places(self) -> list[dict[str, Any]]:
+        """The pages that the person may go to from any page of this host: name, url, icon, and as `current` what
+        aria-current says of it: "page" there, "true" on a page below it.
+        """
+        here = _whence(self.request)
+        found = []
+        for place in self._allowed():
+            if url := _url_of(place.view):
+                current = ("page" if self.request.path == url else "true") if here.startswith(url) else ""
+                found.append({"name": place.label, "url": url, "icon": place.icon, "current": current})
+        return found
+
+    @property
+    def search_at(self) -> str:
+        """What the field in the bar looks in; empty where there is none."""
+        return _url_of(self._searched.view) if self._searched else ""
+
+    @property
+    def search_for(self) -> Any:
+        """What it says."""
+        return self._searched.find if self._searched else ""
+
+    @cached_property
+    def _searched(self) -> Place | None:
+        if self.customer is not None:
+            places = AT_CUSTOMER
+        elif (
+            at_base(self.request) and self.places
+        ):  # where the rail leads nowhere there is nothing to be found either
+            places = AT_BASE
+        else:
+            return None
+        return next(place for place in places if place.find)
+
+    def _allowed(self) -> list[Place]:
+        if self.rights:
+            return [place for place in AT_CUSTOMER if place.right in self.rights]
+        # Not on a host that does not exist either, or that would tell it from a customer's.
+        providers = list(providers_of(self.request.user)) if at_base(self.request) else []
+        held = {right for provider in providers for right in rights_of(self.request.user, provider)}
+        return [place for place in AT_BASE if providers and (place.right is None or place.right in held)]
+
+    @cached_property
+    def _beyond(self) -> _Beyond:
+        """In one question: every page has a frame."""
+        assert self.customer is not None
+        user = self.request.user
+        asked = (
+            Exists(providers_of(user).filter(pk=self.customer.provider_id)),
+            Exists(customers_of(user).exclude(pk=self.customer.pk)),
+            Exists(group_of(user)),
+        )
+        return _Beyond(*Customer.objects.filter(pk=self.customer.pk).values_list(*asked).get())
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`customer` and `rights` of the console that the person may use, and where they may go from there.
+    """`customer` and `rights` of the console that the person may use, and the `frame`, which shows where they may go.
 
     A stranger on a customer's host sees no customer at all: its name is no public knowledge.
-    `administration_url` and `translations_url` lead there whoever may enter, and are empty for others.
-    `places` are the pages of this host, as name, url, icon and current; `customers_url` leads to all customers;
-    `at_provider` is whether the person works for the customer's provider, `may_switch` whether they may enter other
-    customers, too; `search_at` and `search_for` are what the field in the bar looks in and says.
     """
     rights: frozenset[Right] = getattr(request, "rights", frozenset())
+    customer = getattr(request, "customer", None) if rights else None
     # An error page may be rendered before it is known who asks, or for a host that is none of ours.
     known = getattr(request, "user", None) is not None
-    customer = getattr(request, "customer", None) if rights else None
-
-    def translations() -> str:
-        may = request.user.is_staff or (beyond[2] if customer else group_of(request.user).exists())
-        return base_url(request, "/rosetta/") if may else ""
-
-    context: dict[str, Any] = {
+    return {
         "customer": customer,
         "rights": rights,
-        "customers_url": base_url(request, "/customers/") if known else "",
-        "base_url": base_url(request) if known else "",
-        "administration_url": base_url(request, "/admin/") if known and request.user.is_staff else "",
-        "translations_url": SimpleLazyObject(translations) if known else "",
-        "places": SimpleLazyObject(lambda: _places(request, rights)) if known else [],
+        "frame": Frame(request, customer, rights) if known else None,
     }
-    if customer is not None:
-        beyond = SimpleLazyObject(lambda: _beyond(request.user, customer))
-        context |= {
-            "at_provider": SimpleLazyObject(lambda: beyond[0]),
-            "may_switch": SimpleLazyObject(lambda: beyond[0] or beyond[1]),
-            **_search(AT_CUSTOMER),
-        }
-    elif known and at_base(request):
-        # Where the rail leads nowhere there is nothing to be found either.
-        search = _search(AT_BASE)
-        context |= search | {"search_at": SimpleLazyObject(lambda: context["places"] and search["search_at"])}
-    return context
-
-
-def _search(places: tuple[Place, ...]) -> dict[str, Any]:
-    return next(
-        {"search_at": _url_of(place.view), "search_for": place.find} for place in places if place.find
-    )
-
-
-def _places(request: HttpRequest, rights: frozenset[Right]) -> list[dict[str, Any]]:
-    """The pages that the person may go to from any page of this host: name, url, icon, and as `current` what
-    aria-current says of it: "page" there, "true" on a page below it.
-    """
-    if rights:
-        may = [place for place in AT_CUSTOMER if place.right in rights]
-    else:
-        # Not on a host that does not exist either, or that would tell it from a customer's.
-        providers = list(providers_of(request.user)) if at_base(request) else []
-        held = {right for provider in providers for right in rights_of(request.user, provider)}
-        may = [place for place in AT_BASE if providers and (place.right is None or place.right in held)]
-    here = _whence(request)
-    found = []
-    for place in may:
-        if url := _url_of(place.view):
-            current = ("page" if request.path == url else "true") if here.startswith(url) else ""
-            found.append({"name": place.label, "url": url, "icon": place.icon, "current": current})
-    return found
 
 
 def _whence(request: HttpRequest) -> str:
     """The path, or on the way to another customer that of the page from which one goes there."""
     return request.GET.get("from", "") if request.path == _url_of("switch") else request.path
-
-
-def _beyond(user: Any, customer: Customer) -> tuple[bool, bool, bool]:
-    """Whether the person works for the customer's provider, may enter other customers, and is one of the translators.
-
-    In one question: every page has a frame.
-    """
-    works_there = providers_of(user).filter(pk=customer.provider_id)
-    others = customers_of(user).exclude(pk=customer.pk)
-    asked = (Exists(works_there), Exists(others), Exists(group_of(user)))
-    return Customer.objects.filter(pk=customer.pk).values_list(*asked).get()
 
 
 def _url_of(view: str) -> str:

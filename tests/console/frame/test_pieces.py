@@ -15,21 +15,8 @@ from tests.console.frame.test_stylesheets import CONSOLE
 FOLDER = CONSOLE / "templates"
 # Of every page: by the context processors, and by Django.
 OF_ALL = {
-    *("customer", "rights", "places", "customers_url", "base_url", "at_provider", "may_switch", "search_at"),
-    *(
-        "search_for",
-        "administration_url",
-        "translations_url",
-        "request",
-        "user",
-        "messages",
-        "csrf_token",
-        "block",
-        "forloop",
-        "True",
-        "False",
-        "None",
-    ),
+    *("customer", "rights", "frame", "request", "user", "messages", "csrf_token"),
+    *("block", "forloop", "True", "False", "None"),
 }
 BINDS = {"asvar", "var_name", "variable", "target_var", "countervar", "loopvars"}
 UP = {"token", "origin", "parent", "template"}

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
 
@@ -81,7 +82,9 @@ class AccountAdapter(DefaultAccountAdapter):
             self.logout(request)
             return HttpResponseRedirect(reverse("account_login"))
         known = visitors.is_known(request, user)
-        response = super().post_login(request, user, **options)
+        # The page that comes next, and shows what is said here, is the first that is in the person's own language.
+        with translation.override(user.language or translation.get_language()):
+            response = super().post_login(request, user, **options)
         visitors.remember(request, response, user)
         if not known:
             notices.announce(notices.NEW_DEVICE, user, **visitors.seen(request))

@@ -21,8 +21,8 @@ WRONG = "wrong-password-here"
 HOSTS = ["acme", "globex", "initech", None, "acme"]
 
 
-def sign_in(client, login=ADMIN, password=PASSWORD, **more):
-    return client.post(LOGIN, {"login": login, "password": password, **more})
+def sign_in(client, login=ADMIN, password=PASSWORD, headers=None, **more):
+    return client.post(LOGIN, {"login": login, "password": password, **more}, headers=headers)
 
 
 def errors(response):
@@ -37,6 +37,13 @@ def test_people_sign_in_by_e_mail_address_in_any_spelling(cast, client_for, logi
     answer = sign_in(client, login)
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert is_signed_in(client)
+
+
+def test_who_has_signed_in_is_greeted_in_their_own_language(cast, client_for):
+    User.objects.filter(pk=cast.admin.pk).update(language="de")
+    client = client_for()
+    page = client.get(sign_in(client, headers={"accept-language": "ar"})["Location"], follow=True)
+    assert f"Sie sind als {ADMIN} angemeldet." in page.content.decode()
 
 
 @pytest.mark.parametrize("host", [None, "acme"])

@@ -1,10 +1,16 @@
 """What the page with a password, and the guide, are there for: taking with one what stands on them."""
 
+import re
+
 import pytest
 
+from accounts.actors import SYSTEM
+from mailboxes.services import start_deletion, suspend_mailbox
+from mailboxes.work.slices import work_slice
 from tests.cast import PASSWORD
 
 COPY = "[data-copy='#address']"
+SHEET = re.compile(rb"/Type\s*/Page\b")  # each is an object of the PDF
 
 
 @pytest.fixture
@@ -86,3 +92,43 @@ def test_the_hand_over_sheet_is_printed_in_the_language_of_who_gets_it_and_in_no
     assert "Zug" in printed
     for english in ("The password of", "Copy the password", "User name", "Create mailbox", "Skip to content"):
         assert english not in printed
+
+
+@pytest.fixture
+def deleted(acme, acme_mailbox, fill):
+    """The path of the certificate of a mailbox with a long name."""
+    mailbox = acme_mailbox.mailbox
+    fill(b"x" * 3000)
+    suspend_mailbox(acme, mailbox, by=SYSTEM)
+    job = start_deletion(acme, mailbox, confirmed_name=mailbox.name, by=SYSTEM)
+    while work_slice(acme, job.pk):
+        pass
+    return f"/mailboxes/deleted/{mailbox.pk}/"
+
+
+def test_a_deleted_mailbox_takes_one_line_of_the_list(visit, cast, deleted):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/mailboxes/deleted/", "acme"))
+        lines = "one => new Set([...one.getClientRects()].map((line) => line.top)).size"
+        return page.locator("tbody .mono").evaluate(lines)
+
+    assert visit(story, viewport={"width": 1440, "height": 900}) == 1
+
+
+def test_what_is_filed_takes_one_sheet_of_paper_in_each_language(visit, cast, deleted):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url(deleted, "acme"))
+        certificate = page.pdf(prefer_css_page_size=True)
+        page.goto(visitor.url("/mailboxes/new/", "acme"))
+        page.fill("[name=name]", "Zug")
+        page.click("main .button.primary")
+        page.wait_for_selector(".doc .secret-value")
+        sheet = page.pdf(prefer_css_page_size=True)
+        return [len(SHEET.findall(one)) for one in (certificate, sheet)]
+
+    for language in ("en", "de", "fr", "es", "ar"):
+        assert visit(story, locale=language) == [1, 1], language

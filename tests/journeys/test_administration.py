@@ -4,6 +4,18 @@ import pytest
 
 from tests.cast import PASSWORD
 
+# Of words in lists those that are torn: they begin and end at different heights, and break at no sign.
+TORN = """() => [...document.querySelectorAll("#result_list :is(td, th)")].flatMap((cell) => {
+  const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+  const range = new Range();
+  return [...(text?.data ?? "").matchAll(/[\\p{L}\\d]+/gu)].filter((word) => {
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return range.getClientRects().length > 1;
+  }).map((word) => word[0]);
+})"""
+MOVES = """() => [...document.querySelectorAll("*")].filter((one) =>
+  getComputedStyle(one).transitionDuration.split(", ").some((time) => parseFloat(time) > 0)).length"""
 PAGES = ["/admin/", "/admin/tenants/auditevent/", "/admin/tenants/provider/add/", "/rosetta/files/project/"]
 
 
@@ -39,3 +51,24 @@ def test_an_error_stands_below_its_field(visit, cast, width):
         assert visitor.complaints == []
 
     visit(story, viewport={"width": width, "height": 700})
+
+
+def test_lists_tear_no_word_and_what_a_row_is_called_is_said_once(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.staff.email, PASSWORD)
+        for width in (360, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(visitor.url("/admin/accounts/user/"))
+            assert page.locator("#result_list").get_by_text(cast.admin.email).is_visible()
+            assert page.evaluate(TORN) == []
+        assert page.evaluate(MOVES) > 0
+        page.emulate_media(reduced_motion="reduce")
+        assert page.evaluate(MOVES) == 0
+        page.goto(visitor.url("/admin/tenants/customer/"))
+        page.locator("#result_list").get_by_role("link", name="Acme", exact=True).click()
+        page.wait_for_selector(".inline-group")
+        names = page.locator(".inline-group").get_by_text("acme.portal.localhost")
+        assert [one.is_visible() for one in names.all()].count(True) == 1
+
+    visit(story)

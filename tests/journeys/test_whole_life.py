@@ -343,7 +343,7 @@ def test_a_deleted_mailbox_is_unreadable_at_once_and_leaves_a_certificate(
         opens_the_deletion(page)
         visitor.sees("This mailbox is active: its mail system still sends to it.")
         assert page.locator("[name=confirmed_name]").count() == 0
-        page.get_by_role("link", name="Suspend it").click()
+        page.get_by_role("link", name="Suspend it…").click()
         page.check("[name=status][value=suspended]")
         page.get_by_role("button", name="Save changes").click()
         opens_the_deletion(page)

@@ -163,7 +163,13 @@ class ResetForm(SheetForm):
     )
 
     def tell(self, *, waiting: int) -> None:
-        """Word the choices: what each does to the messages that wait."""
+        """Word the choices: what each does to the messages that wait, or to those that may still come in."""
+        field: Any = self.fields["locked_mail"]
+        if not waiting:
+            field.label = _("What is to become of mail that comes in before you confirm?")
+            keep_it = _("Keep it: it stays locked until somebody unlocks it with the old password.")
+            field.choices = [("keep", keep_it), ("delete", _("Delete it: it is deleted for good."))]
+            return
         keep = ngettext(
             "Keep it: %(waiting)s message stays locked until somebody unlocks it with the old password.",
             "Keep it: %(waiting)s messages stay locked until somebody unlocks them with the old password.",
@@ -174,7 +180,6 @@ class ResetForm(SheetForm):
             "Delete it: %(waiting)s messages are deleted for good.",
             waiting,
         )
-        field: Any = self.fields["locked_mail"]
         places = {"waiting": number_format(waiting)}
         field.choices = [("keep", keep % places), ("delete", delete % places)]
 

@@ -58,7 +58,7 @@ def test_an_active_mailbox_is_to_be_suspended_first(
     assert f"{url}delete/" not in Page(asked).inputs
     assert "no mail has come in yet" in Page(asked).text
     assert "still sends to it" not in Page(asked).text
-    form = follows(asked, "Suspend it")
+    form = follows(asked, "Suspend it…")
     assert shown(form, "Save changes")["status"] == "suspended"
     assert [mailbox.status for mailbox in mailboxes()] == ["active"], "looking suspends nothing"
     refused = Page(admin.post(f"{url}delete/", {"confirmed_name": NAME}))

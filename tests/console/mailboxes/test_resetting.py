@@ -169,6 +169,14 @@ def test_without_the_current_password_the_page_says_how_many_messages_are_concer
     assert "locked_mail" not in page.sent_by(reset.path), "nothing is chosen for anybody"
 
 
+def test_where_no_mail_waits_the_choice_is_about_what_may_come_in(reset: TwoSteps) -> None:
+    page = Page(reset.client.get(reset.path))
+    assert "What is to become of mail that comes in before you confirm?" in page.text
+    assert "Keep it: it stays locked until somebody unlocks it" in page.text
+    assert "0 messages" not in page.text
+    assert page.choices["locked_mail"] == ["keep", "delete"]
+
+
 def test_which_way_is_open_decides_nothing(reset: TwoSteps, acme_mailbox: OpenMailbox, fill: Any) -> None:
     fill(*MAILS)
     page = reset.asks(current_password=acme_mailbox.password, way="without")

@@ -156,15 +156,22 @@ def accessible(page, found):
     return look
 
 
-def fitting(page, language, too_wide):
-    """Notes how wide a page is on a phone if that is too much, in both directions."""
+# Parts of a line whose dots, which stand before them, would stand behind.
+ASTRAY = """() => [...document.querySelectorAll(".dot-sep > *")]
+  .filter((one) => getComputedStyle(one).direction !== getComputedStyle(one.parentElement).direction)
+  .map((one) => one.outerHTML.slice(0, 120))"""
+
+
+def fitting(page, language, unfit):
+    """Notes how wide a page is on a phone if that is too much, in both directions, and what its dots don't part."""
 
     def look(step):
         for direction in ("rtl", "ltr"):
             _turn(page, direction)
             width = page.evaluate("document.documentElement.scrollWidth")
             if width > PHONE["width"]:
-                too_wide.append((language, step, direction, width))
+                unfit.append((language, step, direction, width))
+            unfit.extend((language, step, direction, part) for part in page.evaluate(ASTRAY))
 
     return look
 
@@ -231,12 +238,12 @@ def _open(page):
 def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, stage, name):
     others = WALKED[name]
     texts = {language: {} for language in (ENGLISH, *others)}
-    found, too_wide, unasked, shown = [], [], [], set()
+    found, unfit, unasked, shown = [], [], [], set()
 
     def at_the_desk(visitor, templates):
         page = visitor.page
         read, seen = worded(page, ENGLISH, texts[ENGLISH]), accessible(page, found)
-        held, left = fitting(page, ENGLISH, too_wide), left_to_the_server(page, unasked)
+        held, left = fitting(page, ENGLISH, unfit), left_to_the_server(page, unasked)
 
         def look(step):
             shown.update(templates)
@@ -252,7 +259,7 @@ def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, sta
 
     def on_the_phone(visitor, language):
         page = visitor.page
-        read, held = worded(page, language, texts[language]), fitting(page, language, too_wide)
+        read, held = worded(page, language, texts[language]), fitting(page, language, unfit)
 
         def look(step):
             read(step)
@@ -274,7 +281,7 @@ def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, sta
     for language in others:
         visit(lambda visitor, code=language: on_the_phone(visitor, code), viewport=PHONE, locale=language)
     assert found == [], "\n".join(map(str, found))
-    assert too_wide == []
+    assert unfit == []
     assert unasked == []
     silent = {(page, form) for page, form in refusing.silent if page not in ANSWERED_BY}
     assert silent == set(), "forms whose refusal as a whole nobody would see"

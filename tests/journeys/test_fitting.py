@@ -55,8 +55,27 @@ def test_a_password_breaks_in_the_same_places_wherever_it_stands(visit, cast):
             lines = box.evaluate(LINES)
             assert lines == sheet.evaluate(LINES)
             assert [len(line) for line in lines] == [20, 14], "four groups, then three"
+        page.goto(visitor.url("/settings/password/"))
+        page.set_viewport_size({"width": 360, "height": 900})
+        page.fill("[name=current_password]", PASSWORD)
+        page.get_by_role("button", name="Show the new password").click()
+        assert len(page.locator("#generated-password").evaluate(LINES)) == 1, "a person's has no groups"
 
     visit(story)
+
+
+def test_no_button_is_squeezed_by_what_stands_beside_it(visit, cast, acme_mailbox):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/mailboxes/", "acme"))
+        heights = "[...document.querySelectorAll('.head .actions > .button')].map((one) => one.offsetHeight)"
+        first, second = page.evaluate(heights)
+        assert first == second
+        page.goto(visitor.url(f"/mailboxes/{acme_mailbox.mailbox.pk}/reset-password/", "acme"))
+        assert len(page.locator("[data-show]").first.evaluate(LINES)) == 1
+
+    visit(story, viewport={"width": 360, "height": 900}, locale="fr")
 
 
 def test_only_what_the_kind_of_identity_provider_needs_is_asked_for(visit, cast):

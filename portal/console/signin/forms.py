@@ -24,7 +24,8 @@ class ForgottenPasswordForm(forms.Form):
     """Asks for the address of who forgot the password. Whether anybody has it is not looked up here."""
 
     email = AddressFormField(
-        label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"})
+        label=_("E-mail address"),
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
 
     def save(self, request: HttpRequest) -> None:

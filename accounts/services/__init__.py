@@ -1,6 +1,12 @@
 """What is done to people, whoever asks for it: the front door of this room."""
 
-from accounts.services.factors import changing_factors, rely_on_factor, remove_factors, use_up_code
+from accounts.services.factors import (
+    changing_factors,
+    reading_codes,
+    rely_on_factor,
+    remove_factors,
+    use_up_code,
+)
 from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link, void_reset_links
 from accounts.services.passwords import (
     OFFER_SECONDS,
@@ -34,6 +40,7 @@ __all__ = [
     "mail_reset_link",
     "new_password",
     "offer_password",
+    "reading_codes",
     "rely_on_factor",
     "remove_factors",
     "reset_forgotten_password",

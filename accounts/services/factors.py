@@ -46,6 +46,17 @@ def changing_factors(user: User, *, by: Actor, ip: str, user_agent: str) -> Iter
             notices.announce(TOLD_BY_MAIL[act, kind], user, ip=ip, user_agent=user_agent)
 
 
+@contextmanager
+def reading_codes(user: User, *, by: Actor) -> Iterator[None]:
+    """Around a look at the recovery codes: the first one is written down with the codes as they were read, and would give
+    back one that is used meanwhile. Raises SomebodyElses.
+    """
+    require_self(by, user)
+    with transaction.atomic():
+        Authenticator.objects.select_for_update().filter(user=user, type=CODES).first()
+        yield
+
+
 def remove_factors(user: User, *, by: Actor) -> int:
     """All of them, and their codes, for who is locked out; how many that were. The rooms above write it down. To be called
     in a transaction. Raises SomebodyElses for anybody but the system.

@@ -23,6 +23,8 @@ from accounts.names import visible
 # text into a normal form takes the square of it, with all threads waiting: some 100 KB of marks would stop a process.
 MARKS_MAX = 100
 FIRST_MARK = "\u0300"
+# A parameter that names its letters has one (RFC 2231), and Python would look them up. Browsers write none.
+STAR = "*"
 
 
 class Request(WSGIRequest):
@@ -32,8 +34,11 @@ class Request(WSGIRequest):
     """
 
     def _set_content_type_params(self, meta: Any) -> None:
+        said = meta.get("CONTENT_TYPE", "")
         try:
-            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+            if STAR in said:
+                raise ValueError
+            self.content_type, self.content_params = parse_header_parameters(said)
         except ValueError:
             self.content_type, self.content_params = "", {"charset": "none that can be read"}
 
@@ -63,6 +68,8 @@ class ModestBodies:
         # Browsers say it of no form, or UTF-8. Python has codecs that fail, unpack, or take the square of the length.
         if (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise BadRequest("a form in other letters than UTF-8")
+        if any(STAR.encode() in head for head in _heads_of_parts(request)):
+            raise BadRequest("a part of a form in letters of its own")
         for text in _texts(request):
             if "\0" in text:
                 raise BadRequest("a NUL in path, query, cookies or form")
@@ -89,6 +96,14 @@ def is_refused(length: str, *, chunked: bool) -> bool:
     if chunked:
         return True
     return bool(length) and not (length.isdecimal() and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def _heads_of_parts(request: HttpRequest) -> Iterator[bytes]:
+    """What stands above each part of a form in parts (RFC 7578)."""
+    boundary = (request.content_params or {}).get("boundary")
+    if request.content_type == "multipart/form-data" and boundary:
+        for part in request.body.split(b"--" + boundary.encode()):
+            yield part.partition(b"\r\n\r\n")[0]
 
 
 def _texts(request: HttpRequest) -> Iterator[str]:

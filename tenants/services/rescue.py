@@ -34,7 +34,9 @@ def let_in(
     For who stands at the server. Raises NotAllowed, NoSuchPerson, PersonIsSwitchedOff.
     """
     access.require(by, access.PLATFORM, access.Right.LET_IN)
-    user = User.objects.filter(email=email).first()
+    if owner_of is not None:
+        lock(owner_of)  # before the person, as everywhere
+    user = User.objects.select_for_update(no_key=True).filter(email=email).first()
     if user is None:
         raise NoSuchPerson(email=email)
     if not user.is_active:
@@ -47,7 +49,6 @@ def let_in(
 
 
 def _make_owner(user: User, provider: Provider, *, by: Actor) -> None:
-    lock(provider)
     membership = Membership.objects.filter(user=user, provider=provider).first()
     if membership is None:
         enrol(user, role=Membership.Role.OWNER, provider=provider, customer=None, by=by)

@@ -533,6 +533,52 @@ def test_no_codes_outlast_the_last_factor(with_app, cast, client_for):
 
 
 @pytest.mark.usefixtures("committed_db")
+def test_no_removed_passkey_comes_back_by_its_new_name(cast, client_for):
+    """allauth writes the whole row, and one that is gone would be a new first factor: the session that removed it ends."""
+    client = client_for(cast.admin)
+    confirms(client)
+    adds_a_passkey(client, Passkey())
+    passkey = Authenticator.objects.get(user=cast.admin, type=Authenticator.Type.WEBAUTHN)
+
+    def renames():
+        try:
+            return client.post(f"/accounts/2fa/webauthn/keys/{passkey.pk}/edit/", {"name": "Mine"})
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            remove_factors(cast.admin, by=SYSTEM)
+            renamed = thread.submit(renames)
+            until_somebody_waits()
+        assert renamed.result(30).status_code == 404
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_look_at_the_codes_gives_no_used_one_back(with_app, cast, client_for):
+    client = client_for(cast.admin)
+    confirms(client)
+    codes = Authenticator.objects.get(user=cast.admin, type=Authenticator.Type.RECOVERY_CODES)
+    assert "viewed_at" not in codes.data, "it is the first look that writes"
+    code = codes.wrap().get_unused_codes()[0]
+
+    def looks():
+        try:
+            return client.get(CODES)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            assert codes.wrap().validate_code(code)
+            looked = thread.submit(looks)
+            until_somebody_waits()
+        assert looked.result(30).status_code == 200
+    assert not Authenticator.objects.get(pk=codes.pk).wrap().validate_code(code)
+
+
+@pytest.mark.usefixtures("committed_db")
 def test_no_factor_is_added_while_all_are_taken_away_from_the_server(with_app, cast, client_for):
     client = client_for(cast.admin)
     confirms(client)

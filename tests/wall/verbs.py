@@ -435,6 +435,9 @@ TABLE: dict[str, Line] = {
     "accounts.services.changing_factors": Line(
         OWN, lambda s, by: _changes_factors(s.viewer, by=by), refusal=SomebodyElses
     ),
+    "accounts.services.reading_codes": Line(
+        OWN, lambda s, by: _reads_codes(s.viewer, by=by), refusal=SomebodyElses
+    ),
     "accounts.services.remove_factors": Line(
         THE_SYSTEM, lambda s, by: accounts.services.remove_factors(s.viewer, by=by), refusal=SomebodyElses
     ),
@@ -705,6 +708,11 @@ def _offered(salt: str, customer: Customer, token: str) -> dict[str, Any]:
 
 def _changes_factors(person: User, *, by: Any) -> None:
     with accounts.services.changing_factors(person, by=by, ip="", user_agent=""):
+        pass
+
+
+def _reads_codes(person: User, *, by: Any) -> None:
+    with accounts.services.reading_codes(person, by=by):
         pass
 
 

@@ -103,9 +103,15 @@ class AddPasskey(_AddsFactor, _ChangesFactors, AddWebAuthnView):
         return context | {"js_data": {"creation_options": ceremonies.ask_to_add(self.request, user)}}
 
 
-class RenamePasskey(EditWebAuthnView):
+class RenamePasskey(_ChangesFactors, EditWebAuthnView):
     form_class = forms.RenamePasskeyForm
     success_url = reverse_lazy("security")
+
+    def judge_again(self, form: Any) -> None:
+        """The key as it is by now, and held: allauth writes all of it, and would bring back one that is gone, or the
+        counter of an earlier sign-in. Raises Http404.
+        """
+        form.instance = self.object = self.get_object(self.get_queryset().select_for_update())
 
 
 class RemovePasskey(_ChangesFactors, RemoveWebAuthnView):
@@ -116,8 +122,10 @@ class _ReadsCodes:
     """Where the key to the codes is lost, new ones help."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user: Any = request.user
         try:
-            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # a mixin: what it stands before has it
+            with services.reading_codes(user, by=user):
+                answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # a mixin: what it stands before has it
         except ValidationError as error:
             messages.error(request, error.messages[0])
             return redirect("mfa_generate_recovery_codes")

@@ -832,7 +832,7 @@ BREAKAGES = (
     _breaks(
         "What a header calls its letters is looked up nowhere",
         "portal/gates/bodies.py",
-        'self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))',
+        "self.content_type, self.content_params = parse_header_parameters(said)",
         "super()._set_content_type_params(meta)",
         "gates/test_letters.py::test_what_a_header_calls_its_letters_is_looked_up_nowhere",
     ),

@@ -43,7 +43,7 @@ from accounts.openid.secrets import Unreadable, decrypt
 log = logging.getLogger(__name__)
 
 # A place in SocialApp.settings. What is stored there already bears this name.
-ENCRYPTED_SECRET = "sealed_secret"  # noqa: S105
+ENCRYPTED_SECRET = "sealed_secret"  # noqa: S105 - its name among the settings, as rows have it
 
 
 class Gate(Protocol):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressField, canonical, check
-from accounts.names import addresses_in, validate_name
+from accounts.names import addresses_in, unless_kept, validate_name
 
 # Sent with `person` in the transaction that makes somebody past the services, as Django's `createsuperuser` does: the
 # audit trail, which this room does not know, takes it down.
@@ -78,7 +78,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = check(self.email)
-        validate_name(self.name)
+        kept = User.objects.filter(pk=self.pk).values_list("name", flat=True).first()
+        unless_kept(self.name, kept, validate_name)
 
     def check_password(self, raw_password: str | None) -> bool:
         """Django's, but what is hashed anew on the way replaces the hash that was asked and no other, or an old password

@@ -1,6 +1,7 @@
 """What may stand as a name: in lists, on pages, and at the beginning of our mails."""
 
 import re
+from collections.abc import Callable
 from unicodedata import category, normalize
 
 from django.core.exceptions import ValidationError
@@ -102,6 +103,16 @@ def visible(text: str) -> str:
 def is_seen(text: str) -> bool:
     """Whether there is anything in it that a reader sees: a letter, digit or sign that needs no other to stand upon."""
     return any(category(char)[0] not in "MZ" for char in visible(text))
+
+
+def unless_kept(text: str, kept: str | None, judge: Callable[[str], str | None]) -> str:
+    """As `judge` leaves it, by the rule of today; but what is kept as it is stored is not judged anew: an earlier rule took
+    it, and who changes something beside it would be refused for what they did not touch. Raises what `judge` does.
+    """
+    if text == kept:
+        return text
+    judged = judge(text)
+    return text if judged is None else judged
 
 
 def refuse_too_many_marks(name: str) -> None:

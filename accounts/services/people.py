@@ -12,7 +12,7 @@ from django.forms import ChoiceField
 from accounts.actors import Actor, require_self, require_system
 from accounts.addresses import canonical
 from accounts.models import User
-from accounts.names import refuse_too_many_marks, validate_name
+from accounts.names import refuse_too_many_marks, unless_kept, validate_name
 from accounts.zones import is_zone
 
 PASSWORD_ALPHABET = string.ascii_letters + string.digits
@@ -61,12 +61,12 @@ def create_person(
 def save_settings(user: User, *, by: Actor, name: str, language: str, time_zone: str, theme: str) -> None:
     """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme.
 
-    Raises SomebodyElses, TooManyMarks, and django.core.exceptions.ValidationError for what is no name, no language of
-    ours or no zone.
+    Raises SomebodyElses, TooManyMarks, and django.core.exceptions.ValidationError for what is no name (unless it is the
+    one that is stored), no language of ours or no zone.
     """
     require_self(by, user)
-    refuse_too_many_marks(name)
-    validate_name(name)
+    unless_kept(name, user.name, refuse_too_many_marks)
+    unless_kept(name, user.name, validate_name)
     for value, known in (
         (language, language in dict(settings.LANGUAGES)),
         (time_zone, is_zone(time_zone)),

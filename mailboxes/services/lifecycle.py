@@ -7,6 +7,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
+from accounts.names import unless_kept
 from mailboxes import errors
 from mailboxes.models import Mailbox, MailboxKey
 from mailboxes.services import tallies
@@ -42,9 +43,10 @@ def edit_mailbox(
     NoSuchMailbox, MailboxDeleting; then nothing has changed.
     """
     access.require(by, customer, access.Right.EDIT_MAILBOX)
-    kept = name == mailbox.name  # an older rule may have taken it
-    wanted = {"name": name if kept else clean_name(name), **clean_details(details)}
-    return _change(customer, mailbox, wanted, status=status, reason=clean_reason(reason), by=by)
+    name = unless_kept(name, mailbox.name, clean_name)
+    reason = unless_kept(reason, mailbox.suspension_reason, clean_reason)
+    wanted = {"name": name, **clean_details(details, of=mailbox)}
+    return _change(customer, mailbox, wanted, status=status, reason=reason, by=by)
 
 
 def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor, reason: str = "") -> Mailbox:

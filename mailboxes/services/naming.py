@@ -1,13 +1,14 @@
 """What people may call a mailbox, and say of it; and when two names are one."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from unicodedata import category, normalize
 from uuid import UUID
 
 from django.db.models import Q
 
-from accounts.names import WIDE_BLANKS, is_a_line, is_seen, refuse_too_many_marks, visible
+from accounts.names import WIDE_BLANKS, is_a_line, is_seen, refuse_too_many_marks, unless_kept, visible
 from mailboxes import errors
 from mailboxes.models import Mailbox
 
@@ -39,15 +40,23 @@ def canonical_name(name: str) -> str:
     return " ".join(folded.split())
 
 
-def clean_details(details: Mapping[str, str]) -> dict[str, str]:
-    """Raises what Mailbox.DETAILS says of each, and TypeError for what stands not there."""
+def clean_details(details: Mapping[str, str], *, of: Mailbox | None = None) -> dict[str, str]:
+    """For a new mailbox, or `of` one that there is. Raises what Mailbox.DETAILS says of each, and TypeError for what stands
+    not there.
+    """
     if unknown := details.keys() - Mailbox.DETAILS:
         raise TypeError(f"not said of a mailbox: {', '.join(sorted(unknown))}")
-    cleaned = {detail: _clean(text) for detail, text in details.items()}
-    for detail, text in cleaned.items():
-        if not _fits(text, detail):
-            raise Mailbox.DETAILS[detail](most=_most(detail))
-    return cleaned
+    return {
+        detail: unless_kept(text, getattr(of, detail, None), partial(_clean_detail, detail))
+        for detail, text in details.items()
+    }
+
+
+def _clean_detail(detail: str, text: str) -> str:
+    text = _clean(text)
+    if not _fits(text, detail):
+        raise Mailbox.DETAILS[detail](most=_most(detail))
+    return text
 
 
 def clean_reason(reason: str) -> str:

@@ -13,7 +13,7 @@ from django_tenants.utils import schema_exists
 from kombu.exceptions import OperationalError
 
 from accounts.actors import Actor
-from accounts.names import is_a_line, is_seen, refuse_too_many_marks
+from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from accounts.searching import each_word
 from tenants import access, audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
@@ -56,7 +56,7 @@ def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
     """Raises NotAllowed, InvalidName or TooManyMarks."""
     access.require(by, access.PLATFORM, access.Right.CHANGE_PROVIDER)
     before = Provider.objects.select_for_update().get(pk=provider.pk).name
-    provider.name = check_place_name(name)
+    provider.name = unless_kept(name, before, check_place_name)
     if provider.name != before:
         provider.save(update_fields=["name"])
         audit.record("provider.renamed", by=by, provider=provider, target=provider, data={"before": before})
@@ -101,16 +101,16 @@ def edit_customer(
     no network.
     """
     access.require(by, access.PLATFORM, access.Right.CHANGE_CUSTOMER)
+    current = Customer.objects.select_for_update().get(pk=customer.pk)
     values = {
-        "name": check_place_name(name),
+        "name": unless_kept(name, current.name, check_place_name),
         "allowed_networks": allowed_networks,
         "mailbox_quota_octets": mailbox_quota_octets,
     }
-    current = Customer.objects.select_for_update().get(pk=customer.pk)
     changed = {field: value for field, value in values.items() if getattr(current, field) != value}
     for field, value in values.items():
         setattr(customer, field, value)
-    customer.clean_fields(exclude=[f.name for f in Customer._meta.fields if f.name not in values])
+    customer.clean_fields(exclude=[f.name for f in Customer._meta.fields if f.name not in changed])
     if changed:
         customer.save(update_fields=list(changed))
         audit.record("customer.changed", by=by, customer=customer, target=customer, data=changed)

@@ -162,3 +162,22 @@ def test_a_name_that_an_older_rule_took_stays_while_the_rest_is_edited(acme, mak
         acme, old, by=SYSTEM, name=old.name, description="It goes on.", status="suspended"
     )
     assert (edited.name, edited.description, edited.status) == ("A\u3164B", "It goes on.", "suspended")
+
+
+def test_what_an_older_rule_took_of_a_mailbox_is_kept_and_what_is_typed_anew_is_held_to_todays(
+    acme, make_mailbox
+):
+    old = make_mailbox("journal").mailbox
+    kept = {"description": "for \u202eyap", "reason": "since\u2028Monday"}
+    with tenant_context(acme):
+        Mailbox.objects.filter(pk=old.pk).update(
+            status="suspended", description=kept["description"], suspension_reason=kept["reason"]
+        )
+        old.refresh_from_db()
+    edited = services.edit_mailbox(acme, old, by=SYSTEM, name="Archive", status="suspended", **kept)
+    assert (edited.name, edited.description, edited.suspension_reason) == ("Archive", *kept.values())
+    for field, refusal in (("description", errors.InvalidDescription), ("reason", errors.InvalidReason)):
+        with pytest.raises(refusal):
+            services.edit_mailbox(
+                acme, edited, by=SYSTEM, name="A", status="suspended", **kept | {field: "\u202eyap"}
+            )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import canonical
 from accounts.errors import Refusal
+from accounts.names import unless_kept
 from portal.console.administration.acts import ReadOnly, ThroughServices, become, in_words, staff_of
 from portal.console.frame.refusals import worded
 from tenants import identity, services, slugs
@@ -30,7 +31,8 @@ class SlugForm(forms.ModelForm):
 
     def clean_name(self) -> str:
         try:
-            return services.check_place_name(self.cleaned_data["name"])
+            kept = self.initial.get("name")
+            return unless_kept(self.cleaned_data["name"], kept, services.check_place_name)
         except Refusal as refusal:
             raise worded(refusal) from refusal
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.names import validate_name
+from accounts.names import unless_kept, validate_name
 from portal.console.frame.fields import Hundreds, InOwnWords, language_choices, zone_choices
 
 PASSWORD_LETTERS_MAX = 1024  # far more than anybody types, and little to hash
@@ -18,7 +18,7 @@ PASSWORD_LETTERS_MAX = 1024  # far more than anybody types, and little to hash
 class SettingsForm(forms.Form):
     """What a person may say about themselves. What is not sent stays as it is."""
 
-    name = forms.CharField(label=_("Name"), max_length=100, required=False, validators=[validate_name])
+    name = forms.CharField(label=_("Name"), max_length=100, required=False)
     language = forms.ChoiceField(
         label=_("Language"),
         required=False,
@@ -44,6 +44,9 @@ class SettingsForm(forms.Form):
         self.fields["language"].widget.attrs["data-submits"] = ""
         self.fields["language"].choices = language_choices()  # type: ignore[attr-defined]  # a ChoiceField, by the class above
         self.fields["time_zone"].choices = zone_choices()  # type: ignore[attr-defined]  # a ChoiceField, by the class above
+
+    def clean_name(self) -> str:
+        return unless_kept(self.cleaned_data["name"], self.initial["name"], validate_name)
 
     def clean_theme(self) -> str:
         return self.cleaned_data["theme"] or User.Theme.SYSTEM

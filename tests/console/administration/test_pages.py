@@ -98,6 +98,28 @@ def test_a_customer_or_provider_with_any_name_that_a_command_takes_can_be_change
     assert Provider.objects.get(slug="booking").name == "Booking.com BV"
 
 
+def test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed(admin, acme, cast):
+    call_command("create_provider", "tailspin", "--name=Tailspin")
+    Provider.objects.filter(slug="tailspin").update(name="\u2067yaP")
+    Customer.objects.filter(pk=acme.pk).update(name="\u2067yaP")
+    User.objects.filter(pk=cast.viewer.pk).update(name="Bo 0800 1234567")
+    tailspin = Provider.objects.get(slug="tailspin")
+    for page, change in (
+        (f"tenants/customer/{acme.pk}", {"mailbox_quota_octets": "5000000000"}),
+        (f"tenants/provider/{tailspin.pk}", {"owner_email": "boss@tailspin.example"}),
+        (f"accounts/user/{cast.viewer.pk}", {"language": "de"}),
+    ):
+        saved = submit(admin, f"/admin/{page}/change/", **change)
+        assert "was changed successfully" in text(saved), page
+    acme.refresh_from_db()
+    cast.viewer.refresh_from_db()
+    assert (acme.name, acme.mailbox_quota_octets) == ("\u2067yaP", 5_000_000_000)
+    assert (cast.viewer.name, cast.viewer.language) == ("Bo 0800 1234567", "de")
+    assert Invitation.objects.filter(provider=tailspin).exists()
+    another = submit(admin, f"/admin/accounts/user/{cast.viewer.pk}/change/", name="Bo 0800 7654321")
+    assert "The name must not have an address" in text(another)
+
+
 @pytest.mark.parametrize(
     ("name", "refusal"),
     [("\u200b", "Type a name of 1 to"), ("Z" + "\u030d" * 9, "marks"), ("\u2067yaP", "Type a name")],

@@ -61,6 +61,16 @@ def test_without_a_name_the_address_is_shown(cast, client_for):
     assert ">admin@acme.example</span>" in menu_of(page)
 
 
+def test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed(cast, client_for):
+    User.objects.filter(pk=cast.admin.pk).update(name="Ada 0800 1234567")
+    page = presses(client_for(cast.admin).get(SETTINGS), "OK", time_zone="Europe/Berlin")
+    assert page.status_code == 302
+    person = User.objects.get(pk=cast.admin.pk)
+    assert (person.name, person.time_zone) == ("Ada 0800 1234567", "Europe/Berlin")
+    another = presses(page.client.get(SETTINGS), "OK", name="Ada 0800 7654321")
+    assert "The name must not have an address" in another.content.decode()
+
+
 @pytest.mark.parametrize("wrong", [{"language": "xx"}, {"name": "x" * 101}])
 def test_what_does_not_fit_is_refused_with_a_reason(cast, client_for, wrong):
     page = save(client_for(cast.admin), **wrong)

@@ -5,10 +5,13 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
+from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.core import serializers
 from django.db import ProgrammingError, connection, connections, transaction
@@ -391,6 +394,21 @@ def test_nobody_has_recovery_codes_without_a_factor_that_they_stand_in_for(cast,
     assert client.get(CODES).status_code == 404
     assert "Set one of them up first" in client.post(GENERATE).content.decode()
     assert not Authenticator.objects.exists()
+
+
+def test_codes_that_an_earlier_release_left_without_a_factor_are_gone(with_app, cast, client_for, clock):
+    for person in (cast.viewer, cast.admin):
+        Authenticator.objects.filter(user=person, type=Authenticator.Type.RECOVERY_CODES).delete()
+        RecoveryCodes.activate(person)
+    left = RecoveryCodes(Authenticator.objects.get(user=cast.viewer)).get_unused_codes()
+    import_module("accounts.migrations.0009_no_codes_without_a_factor").remove(apps, None)
+    assert second_factor.overview_of(cast.admin).codes_left == 10, "they stand in for a factor"
+    client = client_for(cast.viewer)
+    client.post(CONFIRM_BY_CODE, {"code": left[0]})
+    assert client.get(ACTIVATE).status_code == 302, "a code that is left confirms nobody"
+    sets_up_an_app(client, clock)
+    anew = shown_codes(client.get(CODES).content.decode())
+    assert len(anew) == 10 and not set(left) & {code.replace(" ", "") for code in anew}
 
 
 # --- Secrets ---

@@ -3,7 +3,9 @@
 import logging
 import re
 from collections.abc import Iterator
+from copy import copy
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from django.apps import apps
@@ -83,7 +85,8 @@ class Redacted(logging.Formatter):
     """A line as it is written otherwise, without the secrets in it.
 
     The last thing that happens to a line, so that it does not matter who writes it: Django tells the address of all
-    that is refused or fails, often before a view has been asked.
+    that is refused or fails, often before a view has been asked. Of what is refused it would tell the way through our code
+    as well, as of an error; a line is enough, for nobody has to mend anything.
     """
 
     def __init__(self, fmt: str | None = None, *, line_of: logging.Formatter | None = None) -> None:
@@ -91,6 +94,10 @@ class Redacted(logging.Formatter):
         self._line_of = line_of or logging.Formatter(fmt)
 
     def format(self, record: logging.LogRecord) -> str:
+        status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            record = copy(record)
+            record.exc_info = record.exc_text = None
         line = self._line_of.format(record)
         if record.name.startswith(_TELL_ADDRESSES):
             line = redacted_address(line)

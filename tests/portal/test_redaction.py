@@ -112,6 +112,26 @@ def test_a_link_is_never_logged(links, client_for, log, kind, way):
     assert not [part for part in _parts(secret.lower()) if part in letters]
 
 
+REFUSED = {
+    "what one may not do": lambda client: client.get("/mailboxes/new/"),
+    "what is not there": lambda client: client.get("/nowhere/"),
+    "a NUL": lambda client: client.get("/mailboxes/?q=%00"),
+    "too many fields": lambda client: client.post("/settings/", {str(name): "" for name in range(1001)}),
+    "a form in pieces": lambda client: client.post(
+        "/settings/", b"x", content_type="multipart/form-data; boundary="
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused_is_a_line_and_what_fails_has_its_traceback(cast, client_for, log, what):
+    client = client_for(cast.viewer, raise_request_exception=False)
+    assert REFUSED[what](client).status_code in (400, 403, 404)
+    assert len(log.getvalue().splitlines()) == 1, log.getvalue()
+    assert _while_we_fail(client, "/mailboxes/").status_code == 500
+    assert "Traceback" in log.getvalue()
+
+
 @pytest.mark.parametrize(
     "line",
     [

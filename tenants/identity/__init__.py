@@ -3,6 +3,7 @@
 from tenants.identity.configuring import (
     CLIENT_ID_LENGTH,
     Configuration,
+    Consents,
     change,
     check,
     configuration_of,
@@ -24,6 +25,7 @@ __all__ = [
     "CLIENT_ID_LENGTH",
     "GRACE",
     "Configuration",
+    "Consents",
     "change",
     "check",
     "configuration_of",

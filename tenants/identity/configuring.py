@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from allauth.socialaccount.models import SocialAccount, SocialApp
@@ -28,6 +29,7 @@ from tenants.access import PLATFORM, Right, require
 from tenants.identity import domains
 from tenants.identity.errors import (
     AlreadySetUp,
+    ConsentsLost,
     DomainTaken,
     InvalidClient,
     InvalidDomain,
@@ -35,6 +37,7 @@ from tenants.identity.errors import (
     NobodyThere,
     NotConnected,
     NotProven,
+    OtherConsentsLost,
     SecretNeeded,
 )
 from tenants.identity.gate import domain_of, people_of
@@ -78,6 +81,16 @@ class Configuration:
             return str(uuid.UUID(self.tenant))
         except ValueError:
             raise InvalidTenant from None
+
+
+@dataclass(frozen=True)
+class Consents:
+    """What a change takes from customers: how many would be asked anew, and what who means it brings back, which stands for
+    just these customers and just this service.
+    """
+
+    customers: int
+    agreement: str
 
 
 def of(provider: Provider, *, by: Actor) -> IdentityProvider | None:
@@ -150,19 +163,31 @@ def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by:
 
 @transaction.atomic(durable=True)
 def change(
-    identity_provider: IdentityProvider, wanted: Configuration, *, client_secret: str, by: Actor
+    identity_provider: IdentityProvider,
+    wanted: Configuration,
+    *,
+    client_secret: str,
+    ask_again: str = "",
+    by: Actor,
 ) -> None:
     """An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
     forgotten too, for another service may give their names to others, and customers are asked for their consent anew.
-    Raises what set_up() does.
+    `ask_again` is the agreement to that, of consents_lost(). Raises what set_up() does, and ConsentsLost or
+    OtherConsentsLost where it is none to what is so by now.
     """
     provider = identity_provider.provider
     _begin(provider, wanted, by)
     current = IdentityProvider.objects.select_for_update().select_related("app").get(pk=identity_provider.pk)
     app, before = current.app, _configuration_of(current)
     moved = current.service != wanted.service
-    if moved and not client_secret:
-        raise SecretNeeded
+    if moved:
+        # Nobody consents meanwhile: that takes the row which is held here. These are held, too, so that none withdraws.
+        losing = _agreed(provider).select_for_update().order_by("pk")
+        consents = _consents(losing, wanted)
+        if consents.customers and ask_again != consents.agreement:
+            raise (OtherConsentsLost if ask_again else ConsentsLost)(consents=consents)
+        if not client_secret:
+            raise SecretNeeded
     encrypted_secret = (
         encrypt(client_secret, provider_id=app.provider_id)
         if client_secret
@@ -174,7 +199,7 @@ def change(
     current.save(update_fields=["kind", "email_domains"])
     if moved:
         SocialAccount.objects.filter(provider=app.provider_id).delete()
-        _withdraw_consents(provider, by=by)
+        _withdraw_consents(losing, provider, by=by)
     if client_secret or wanted != before:
         told = _told(wanted) | {"client_secret_changed": bool(client_secret)}
         _record("identity-provider.changed", current, by=by, data=told, domains_before=before.email_domains)
@@ -277,22 +302,27 @@ def connected(identity_provider: IdentityProvider, *, by: Actor) -> int:
     return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
 
 
-def consents_lost(identity_provider: IdentityProvider, wanted: Configuration, *, by: Actor) -> int:
-    """How many customers a change() to this would have asked for their consent anew. Raises NotAllowed, and InvalidTenant or
-    NotEncrypted for what is no service.
+def consents_lost(identity_provider: IdentityProvider, wanted: Configuration, *, by: Actor) -> Consents:
+    """Those that a change() to this would take back. Raises NotAllowed, and InvalidTenant or NotEncrypted for what is no
+    service.
     """
     provider = identity_provider.provider
     require(by, provider, Right.SET_SECURITY)
-    return 0 if identity_provider.service == wanted.service else _agreed(provider).count()
+    return _consents(() if identity_provider.service == wanted.service else _agreed(provider), wanted)
+
+
+def _consents(losing: Iterable[Customer], wanted: Configuration) -> Consents:
+    customers = sorted(str(customer.pk) for customer in losing)
+    return Consents(len(customers), sha256(" ".join([*customers, wanted.service]).encode()).hexdigest())
 
 
 def _agreed(provider: Provider) -> QuerySet[Customer]:
     return provider.customers.filter(identity_provider_consent=True)
 
 
-def _withdraw_consents(provider: Provider, *, by: Actor) -> None:
+def _withdraw_consents(losing: Iterable[Customer], provider: Provider, *, by: Actor) -> None:
     """They were given to another service."""
-    for customer in _agreed(provider).select_for_update().order_by("pk"):
+    for customer in losing:
         Customer.objects.filter(pk=customer.pk).update(identity_provider_consent=False)
         audit.record("identity-provider.consent-withdrawn", by=by, customer=customer, target=provider)
 

@@ -5,6 +5,7 @@ IdentityProviderError
     InvalidTenant, InvalidClient, SecretNeeded
     InvalidDomain, NobodyThere, DomainTaken
     NotConnected
+    ConsentsLost, OtherConsentsLost
     OtherIdentityProvider
 """
 
@@ -49,6 +50,22 @@ class SecretNeeded(IdentityProviderError):
     field = "client_secret"
     template = _(
         "Type the client secret: it is kept only for the address and client ID that it was typed for."
+    )
+
+
+class ConsentsLost(IdentityProviderError):
+    """`consents` are those at stake (tenants.identity.Consents), and nobody has said yet that it is meant of them."""
+
+    code = "consents-lost"
+    field = "ask_again"
+    template = _("Tick this if it is meant.")
+
+
+class OtherConsentsLost(ConsentsLost):
+    """It was meant of others."""
+
+    template = _(
+        "These are other customers, or another service, than you were asked about. Tick this if it is meant."
     )
 
 

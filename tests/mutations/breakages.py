@@ -769,7 +769,7 @@ BREAKAGES = (
     _breaks(
         "Another service needs the customers' consent anew",
         "tenants/identity/configuring.py",
-        "        _withdraw_consents(provider, by=by)",
+        "        _withdraw_consents(losing, provider, by=by)",
         "        pass",
         "tenants/test_configuring_identity.py::test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_and_consents",
     ),
@@ -880,10 +880,17 @@ BREAKAGES = (
     ),
     _breaks(
         "Another identity provider withdraws nobody's consent unasked",
-        "portal/console/identity_provider/forms.py",
-        'self.cleaned_data["ask_again"] == self.agreed:',
-        'self.cleaned_data["ask_again"]:',
+        "tenants/identity/configuring.py",
+        "if consents.customers and ask_again != consents.agreement:",
+        "if consents.customers and not ask_again:",
         "console/identity_provider/test_page.py::test_another_service_says_how_many_customers_it_costs_and_asks_first",
+    ),
+    _breaks(
+        "Whose consent goes is asked of these customers, not of so many",
+        "tenants/identity/configuring.py",
+        '" ".join([*customers, wanted.service])',
+        '" ".join([str(len(customers)), wanted.service])',
+        "tenants/test_configuring_identity.py::test_what_is_agreed_to_is_agreed_of_these_customers_and_not_of_so_many",
     ),
     _breaks(
         "A customer agrees to the identity provider that it was shown",
@@ -985,6 +992,15 @@ BREAKAGES = (
         "accounts/test_people.py::test_a_name_whose_letters_stand_for_many_is_refused_before_they_do",
     ),
     _breaks(
+        "What nobody changed is not judged anew",
+        "accounts/names.py",
+        "    if text == kept:",
+        "    if False:",
+        "mailboxes/test_names.py::test_what_an_older_rule_took_of_a_mailbox_is_kept_and_what_is_typed_anew_is_held_to_todays",
+        "console/own/test_settings.py::test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed",
+        "console/administration/test_pages.py::test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed",
+    ),
+    _breaks(
         "A blank as wide as a letter is a space, for names that look alike",
         "mailboxes/services/naming.py",
         "category(char) == SPACE or char in WIDE_BLANKS else",
@@ -998,15 +1014,6 @@ BREAKAGES = (
         'sorted({action, action.replace("-", "_")})',
         "(action,)",
         "tenants/test_activity.py::test_what_an_earlier_release_spelled_otherwise_is_found_and_told_as_today",
-    _breaks(
-        "What nobody changed is not judged anew",
-        "accounts/names.py",
-        "    if text == kept:",
-        "    if False:",
-        "mailboxes/test_names.py::test_what_an_older_rule_took_of_a_mailbox_is_kept_and_what_is_typed_anew_is_held_to_todays",
-        "console/own/test_settings.py::test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed",
-        "console/administration/test_pages.py::test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed",
-    ),
         "mailboxes/test_passwords.py::test_wrong_ones_that_an_earlier_release_wrote_down_count",
     ),
     _breaks(

@@ -30,6 +30,14 @@ def at_once(*acts):
     return sorted(outcomes)
 
 
+def until_they_wait(cursor, people, or_ended=None):
+    """Until as many transactions wait for a lock."""
+    while or_ended is None or or_ended.is_alive():
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        if cursor.fetchone()[0] >= people:
+            return
+
+
 def text(answer):
     """A page with every run of white space as one blank."""
     return " ".join(answer.content.decode().split())

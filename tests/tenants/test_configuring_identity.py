@@ -1,16 +1,20 @@
 """What the services refuse of an identity provider, whoever asks, and whose domains it may speak for."""
 
+from threading import Thread
+
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from django.db import connection, transaction
 
 from accounts.actors import SYSTEM
 from accounts.services import create_person
 from tenants import identity
 from tenants.errors import NotAllowed
 from tenants.identity import errors as identity_errors
-from tenants.models import AuditEvent
+from tenants.models import AuditEvent, Customer, IdentityProvider
 from tenants.services import add_membership
 from tests.cast import customer, provider
+from tests.tenants.kit import at_once, until_they_wait
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -44,14 +48,51 @@ def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_a
 ):
     openid.knows("admin@acme.example")
     way_in().signs_in("admin@acme.example")
+    other = wanted(openid, **more)
+    agreed = {"ask_again": identity.consents_lost(northwinds, other, by=cast.owner).agreement}
     with pytest.raises(identity_errors.SecretNeeded):
-        identity.change(northwinds, wanted(openid, **more), client_secret="", by=cast.owner)
+        identity.change(northwinds, other, client_secret="", **agreed, by=cast.owner)
     assert SocialAccount.objects.exists() and customer("acme").identity_provider_consent
-    identity.change(northwinds, wanted(openid, **more), client_secret="x", by=cast.owner)
+    identity.change(northwinds, other, client_secret="x", **agreed, by=cast.owner)
     assert not SocialAccount.objects.exists()
     assert not customer("acme").identity_provider_consent
     told = AuditEvent.objects.filter(action="identity-provider.consent-withdrawn")
     assert customer("acme").pk in told.values_list("customer_id", flat=True)
+
+
+def test_what_is_agreed_to_is_agreed_of_these_customers_and_not_of_so_many(northwinds, cast, openid):
+    other = wanted(openid, client_id="another")
+    agreed = identity.consents_lost(northwinds, other, by=cast.owner)
+    Customer.objects.filter(slug="acme").update(identity_provider_consent=False)
+    Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
+    with pytest.raises(identity_errors.OtherConsentsLost) as refused:
+        identity.change(northwinds, other, client_secret="x", ask_again=agreed.agreement, by=cast.owner)
+    by_now = refused.value.details["consents"]
+    assert by_now.customers == agreed.customers == 1
+    assert customer("globex").identity_provider_consent
+    identity.change(northwinds, other, client_secret="x", ask_again=by_now.agreement, by=cast.owner)
+    assert not customer("globex").identity_provider_consent
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_consent_that_is_being_given_meanwhile_is_asked_about_first(northwinds, cast, openid):
+    other, outcomes = wanted(openid, client_id="another"), []
+    agreed = identity.consents_lost(northwinds, other, by=cast.owner).agreement
+    saving = Thread(
+        target=lambda: outcomes.extend(
+            at_once(
+                lambda: identity.change(northwinds, other, client_secret="x", ask_again=agreed, by=cast.owner)
+            )
+        )
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        IdentityProvider.objects.select_for_update().get(pk=northwinds.pk)  # as who consents does
+        Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
+        saving.start()
+        until_they_wait(cursor, 1, or_ended=saving)
+    saving.join(timeout=60)
+    assert outcomes == ["consents-lost"]
+    assert customer("acme").identity_provider_consent and customer("globex").identity_provider_consent
 
 
 def test_a_change_says_in_the_trail_what_holds_now(northwinds, cast, openid):

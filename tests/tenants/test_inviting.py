@@ -13,7 +13,7 @@ from accounts.models import User
 from tenants import errors, services
 from tenants.models import AuditEvent, Invitation, Membership
 from tests.cast import provider
-from tests.tenants.kit import at_once, page
+from tests.tenants.kit import at_once, page, until_they_wait
 
 NEW = "newcomer@northwind.example"
 PHRASE = "seven long words nobody has heard"
@@ -214,18 +214,11 @@ def test_the_address_stays_while_an_invitation_is_accepted(committed_db, cast, i
             "LOCK TABLE tenants_membership IN SHARE MODE"
         )  # readers go on: the role can't be written yet
         accepting.start()
-        _until_they_wait(cursor, 1)
+        until_they_wait(cursor, 1)
         moving.start()
-        _until_they_wait(cursor, 2, or_ended=moving)
+        until_they_wait(cursor, 2, or_ended=moving)
     accepting.join(timeout=60)
     moving.join(timeout=60)
     assert sorted(outcomes) == ["done", "not-allowed"]
     role = Membership.objects.get(user=cast.stranger)
     assert role.user.email == invitation.email
-
-
-def _until_they_wait(cursor, people, or_ended=None):
-    while or_ended is None or or_ended.is_alive():
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        if cursor.fetchone()[0] >= people:
-            return

@@ -6,8 +6,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressFormField
-from tenants.identity import CLIENT_ID_LENGTH, Configuration, domains_from
-from tenants.identity.errors import InvalidTenant, SecretNeeded
+from tenants.identity import CLIENT_ID_LENGTH, Configuration, Consents, domains_from
+from tenants.identity.errors import ConsentsLost, InvalidTenant, SecretNeeded
 from tenants.models import IdentityProvider
 
 SECRET_LENGTH = 500
@@ -45,10 +45,9 @@ class IdentityProviderForm(forms.Form):
         ),
     )
 
-    # Only asked where it costs something. Its value is what it agrees to: another number or service is asked anew.
+    # Only asked where it costs something. Its value is what it agrees to.
     ask_again = forms.CharField(label=_("Save it, and ask them again"), required=False)
-    consents_lost = 0  # of how many customers
-    agreed = ""
+    at_stake: Consents | None = None
 
     def __init__(self, data: Any, *, saved: Configuration | None) -> None:
         initial = vars(saved) | {"email_domains": "\n".join(saved.email_domains)} if saved else None
@@ -75,16 +74,12 @@ class IdentityProviderForm(forms.Form):
             self.add_error("client_secret", SecretNeeded().message)
         return data
 
-    def is_meant(self, consents_lost: int) -> bool:
-        """Else it asks, and names all else that it will: the page that comes back has lost the secret."""
-        self.consents_lost = consents_lost
-        self.agreed = f"{consents_lost} {self.configuration().service}"
-        if not consents_lost or self.cleaned_data["ask_again"] == self.agreed:
-            return True
-        self.add_error("ask_again", _("Tick this if it is meant."))
+    def ask(self, refusal: ConsentsLost) -> None:
+        """Whether it is meant, and name all else that is asked: the page that comes back has lost the secret."""
+        self.at_stake = refusal.details["consents"]
+        self.add_error("ask_again", refusal.message)
         if not self.cleaned_data["client_secret"]:
             self.add_error("client_secret", SecretNeeded().message)
-        return False
 
     def ask_for_the_secret_again(self) -> None:
         """For the page that is shown again: without a word there, who saves next would save none or the earlier one."""

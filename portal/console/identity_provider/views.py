@@ -18,6 +18,7 @@ from portal.console.people.team import desk_of
 from portal.gates.links import base_url
 from tenants import identity
 from tenants.access import Right
+from tenants.identity.errors import ConsentsLost
 from tenants.models import IdentityProvider
 
 
@@ -36,8 +37,10 @@ def identity_provider(request: HttpRequest) -> HttpResponse:
                 checked = (
                     urlsplit(identity.check(desk.provider, form.configuration(), by=desk.user)).hostname or ""
                 )
-            elif form.is_meant(_consents_lost(desk, saved, form)):
+            else:
                 return _save(request, desk, saved, form)
+        except ConsentsLost as refusal:
+            form.ask(refusal)
         except Refusal as refusal:
             refusals.show(form, refusal)
     if form.is_bound:
@@ -107,18 +110,17 @@ def _saved(desk: Desk) -> IdentityProvider:
     return saved
 
 
-def _consents_lost(desk: Desk, saved: IdentityProvider | None, form: IdentityProviderForm) -> int:
-    return identity.consents_lost(saved, form.configuration(), by=desk.user) if saved else 0
-
-
 def _save(
     request: HttpRequest, desk: Desk, saved: IdentityProvider | None, form: IdentityProviderForm
 ) -> HttpResponse:
-    secret = form.cleaned_data["client_secret"]
+    secret, wanted = form.cleaned_data["client_secret"], form.configuration()
     if saved:
-        identity.change(saved, form.configuration(), client_secret=secret, by=desk.user)
+        # For the page, whatever is refused; what is agreed to is judged by the verb.
+        form.at_stake = identity.consents_lost(saved, wanted, by=desk.user)
+        ask_again = form.cleaned_data["ask_again"]
+        identity.change(saved, wanted, client_secret=secret, ask_again=ask_again, by=desk.user)
     else:
-        identity.set_up(desk.provider, form.configuration(), client_secret=secret, by=desk.user)
+        identity.set_up(desk.provider, wanted, client_secret=secret, by=desk.user)
     messages.success(request, _("The identity provider is saved."))
     return redirect(_pages(desk).home)
 

@@ -82,6 +82,10 @@ def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwi
     Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
     more = presses(asked, "Save the settings", **meant)
     assert "2 customers allow their people" in text_of(read(more)), "it was meant of that number"
+    Customer.objects.filter(slug="acme").update(identity_provider_consent=False)
+    swapped = text_of(read(presses(asked, "Save the settings", **meant)))
+    assert "1 customer allows its people" in swapped and "These are other customers" in swapped
+    Customer.objects.filter(slug="acme").update(identity_provider_consent=True)
     Customer.objects.filter(slug="globex").update(identity_provider_consent=False)
     assert customer("acme").identity_provider_consent
     again = presses(asked, "Save the settings", ask_again=True)

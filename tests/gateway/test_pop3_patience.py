@@ -137,7 +137,7 @@ def test_sign_ins_of_its_neighbours_keep_no_archiver_out(gateway, acme_mailbox, 
 
 
 def test_a_refusal_that_is_put_off_counts_as_no_sign_in_under_way(start_gateway, acme_mailbox, until, caplog):
-    gateway = start_gateway(maildrops={"refusal_seconds": SECONDS})
+    gateway = start_gateway(maildrops={"refusal_seconds": SECONDS}, stop_seconds=0.5)
     guessers = [gateway.pop3_wire() for _ in range(AT_ONCE)]
     for wire in guessers:
         wire.send(f"USER {acme_mailbox.address}\r\nPASS {new_password().reveal()}\r\n".encode())

@@ -166,30 +166,57 @@ class Visitor:
             self.foreign.append(request.url)
 
 
-@pytest.fixture
-def visit(web_port: int) -> Iterator[Callable[..., Any]]:
-    """Runs a visitor's part in the browser; `visit(story, **options of the browser's context)` gives its result."""
-    if BROWSER is None:
-        assert not os.environ.get("CI"), "CI needs a browser: install chromium"
-        pytest.skip("there is no Chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
+class Chromium:
+    """One browser for all tests of a process, on a thread of its own. Each visitor has a window that shares nothing with
+    the others', and none outlives its test.
+    """
 
-    quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-    quiet += ["--disable-background-networking", "--disable-component-update"]
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._driver, self._browser = self._does(self._begin)
 
-    def begin() -> tuple[Any, Any]:
+    def _begin(self) -> tuple[Any, Any]:
+        from playwright.sync_api import sync_playwright
+
+        quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+        quiet += ["--disable-background-networking", "--disable-component-update"]
         driver = sync_playwright().start()
         return driver, driver.chromium.launch(executable_path=BROWSER, args=quiet)
 
-    with ThreadPoolExecutor(1) as thread:
-        driver, browser = thread.submit(begin).result()
+    def _does(self, act: Callable[[], Any]) -> Any:
+        return self._thread.submit(act).result()
 
-        def run(story: Callable[[Visitor], Any], **options: Any) -> Any:
-            return thread.submit(lambda: story(Visitor(browser, web_port, **options))).result()
+    def visits(self, story: Callable[[Visitor], Any], port: int, **options: Any) -> Any:
+        return self._does(lambda: story(Visitor(self._browser, port, **options)))
 
-        yield run
-        thread.submit(browser.close).result()
-        thread.submit(driver.stop).result()
+    def closes_all_windows(self) -> None:
+        self._does(lambda: [context.close() for context in list(self._browser.contexts)])
+
+    def ends(self) -> None:
+        self._does(self._browser.close)
+        self._does(self._driver.stop)
+        self._thread.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    if BROWSER is None:
+        assert not os.environ.get("CI"), "CI needs a browser: install chromium"
+        pytest.skip("there is no Chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
+    browser = Chromium()
+    yield browser
+    browser.ends()
+
+
+@pytest.fixture
+def visit(chromium: Chromium, web_port: int) -> Iterator[Callable[..., Any]]:
+    """Runs a visitor's part in the browser; `visit(story, **options of the browser's context)` gives its result."""
+
+    def run(story: Callable[[Visitor], Any], **options: Any) -> Any:
+        return chromium.visits(story, web_port, **options)
+
+    yield run
+    chromium.closes_all_windows()
 
 
 @pytest.fixture

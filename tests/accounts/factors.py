@@ -26,8 +26,10 @@ CODE = "/accounts/2fa/authenticate/"
 ACTIVATE = "/accounts/2fa/totp/activate/"
 REMOVE_APP = "/accounts/2fa/totp/deactivate/"
 CODES = "/accounts/2fa/recovery-codes/"
+DOWNLOAD = f"{CODES}download/"
 GENERATE = f"{CODES}generate/"
 CONFIRM_BY_CODE = "/accounts/2fa/reauthenticate/"
+CONFIRM_BY_PASSKEY = "/accounts/2fa/webauthn/reauthenticate/"
 ADD_PASSKEY = "/accounts/2fa/webauthn/add/"
 PASSKEY_LOGIN = "/accounts/2fa/webauthn/login/"
 
@@ -47,6 +49,13 @@ class Clock:
 
 def sign_in(client: Any, email: str, **more: Any) -> Any:
     return client.post(LOGIN, {"login": email, "password": PASSWORD, **more})
+
+
+def half_way(client_for: Any, cast: Any, host: str | None = "acme", **more: Any) -> Any:
+    """Somebody who has given the right password and is asked for the code."""
+    client = client_for(host=host)
+    assert sign_in(client, cast.admin.email, **more)["Location"] == CODE
+    return client
 
 
 def is_signed_in(client: Any) -> bool:

@@ -15,6 +15,7 @@ from tests.accounts.factors import (
     ADD_PASSKEY,
     CODE,
     CODES,
+    CONFIRM_BY_PASSKEY,
     LOGIN,
     PASSKEY_LOGIN,
     SECURITY,
@@ -29,7 +30,6 @@ from tests.accounts.factors import (
     signs_in_with,
 )
 
-CONFIRM_PASSKEY = "/accounts/2fa/webauthn/reauthenticate/"
 BASE, ACME, GLOBEX = (
     "http://portal.localhost",
     "http://acme.portal.localhost",
@@ -88,7 +88,7 @@ def test_after_the_password_the_passkey_is_the_second_factor(passkey, cast, clie
 
 def test_a_passkey_confirms_that_it_is_you(passkey, cast, client_for):
     client = client_for(cast.admin, host=None)
-    path = "/accounts/2fa/webauthn/reauthenticate/"
+    path = CONFIRM_BY_PASSKEY
     bad = client.post(path, {"credential": '{"id": 1}', "next": ADD_PASSKEY})
     assert "This passkey was not accepted" in bad.content.decode()
     options = options_in(client.get(f"{path}?next={ADD_PASSKEY}").content.decode())
@@ -131,9 +131,9 @@ def test_a_stolen_key_without_its_pin_neither_follows_a_password_nor_confirms(pa
     assert refused(client, client.post(CODE, {"credential": passkey.get(options)}))
 
     desk = client_for(cast.admin, host=None)
-    options = options_in(desk.get(CONFIRM_PASSKEY).content.decode())
+    options = options_in(desk.get(CONFIRM_BY_PASSKEY).content.decode())
     assert options["userVerification"] == "required"
-    answer = desk.post(CONFIRM_PASSKEY, {"credential": passkey.get(options)})
+    answer = desk.post(CONFIRM_BY_PASSKEY, {"credential": passkey.get(options)})
     assert "This passkey was not accepted" in answer.content.decode()
     assert desk.get(ADD_PASSKEY).status_code == 302
 
@@ -149,18 +149,18 @@ def test_a_question_of_one_page_is_answered_on_no_other(passkey, cast, client_fo
     confirms(desk)
     options = options_in(desk.get(ADD_PASSKEY).content.decode())
     answer = passkey.get({"rpId": options["rp"]["id"], **options})
-    page = desk.post(CONFIRM_PASSKEY, {"credential": answer}).content.decode()
+    page = desk.post(CONFIRM_BY_PASSKEY, {"credential": answer}).content.decode()
     assert "This passkey was not accepted" in page
-    assert "Location" in desk.post(CONFIRM_PASSKEY, {"credential": passkey.get(options_in(page))})
+    assert "Location" in desk.post(CONFIRM_BY_PASSKEY, {"credential": passkey.get(options_in(page))})
 
 
 def test_a_question_to_one_person_is_not_answered_by_another(passkey, cast, client_for):
     """One browser, two people: the question stays that of who was there when it was asked."""
     client = client_for(cast.admin, host=None)
-    options = options_in(client.get(CONFIRM_PASSKEY).content.decode())
+    options = options_in(client.get(CONFIRM_BY_PASSKEY).content.decode())
     client.post("/accounts/logout/")
     signs_in_with(client, passkey)
-    answer = client.post(CONFIRM_PASSKEY, {"credential": passkey.get(options)})
+    answer = client.post(CONFIRM_BY_PASSKEY, {"credential": passkey.get(options)})
     assert "This passkey was not accepted" in answer.content.decode()
 
 

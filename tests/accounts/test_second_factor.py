@@ -2,9 +2,6 @@
 
 import json
 import re
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
 import pytest
@@ -14,12 +11,10 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.core import serializers
-from django.db import ProgrammingError, connection, connections, transaction
+from django.db import ProgrammingError, connection
 
 from accounts import second_factor
-from accounts.actors import SYSTEM
 from accounts.models import User
-from accounts.services.factors import hold_person, remove_factors
 from portal import settings as portal_settings
 from tenants import identity
 from tests.accounts.factors import (
@@ -27,6 +22,7 @@ from tests.accounts.factors import (
     CODE,
     CODES,
     CONFIRM_BY_CODE,
+    DOWNLOAD,
     GENERATE,
     LOGIN,
     REMOVE_APP,
@@ -34,6 +30,7 @@ from tests.accounts.factors import (
     Passkey,
     adds_a_passkey,
     confirms,
+    half_way,
     is_signed_in,
     sets_up_an_app,
     shown_codes,
@@ -45,7 +42,6 @@ from tests.cast import PASSWORD
 pytest_plugins = ["tests.accounts.openid.portal"]
 
 HOSTS = pytest.mark.parametrize("host", [None, "acme"])
-DOWNLOAD = f"{CODES}download/"
 
 
 @pytest.fixture
@@ -53,13 +49,6 @@ def codes(with_app, cast, client_for):
     client = client_for(cast.admin)
     confirms(client)
     return shown_codes(client.get(CODES).content.decode())
-
-
-def half_way(client_for, cast, host="acme", **more):
-    """Somebody who has given the right password and is asked for the code."""
-    client = client_for(host=host)
-    assert sign_in(client, cast.admin.email, **more)["Location"] == CODE
-    return client
 
 
 # --- An authenticator app ---
@@ -199,37 +188,6 @@ def test_pressing_twice_sets_up_once_and_removes_nothing(cast, client_for, clock
     assert second_factor.has_second_factor(cast.admin)
 
 
-@pytest.mark.usefixtures("committed_db")
-def test_pressing_twice_at_once_sets_up_once_too(cast, client_for, clock):
-    client = client_for(cast.admin)
-    confirms(client)
-    given = {"code": clock.code(shown_secret(client.get(ACTIVATE).content.decode()))}
-
-    def press():
-        try:
-            return client.post(ACTIVATE, given)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as thread:
-        with transaction.atomic():
-            Authenticator.objects.create(user=cast.admin, type=Authenticator.Type.TOTP, data={})
-            second = thread.submit(press)
-            until_somebody_waits()
-        assert second.result(30)["Location"] == SECURITY
-    assert Authenticator.objects.count() == 1
-
-
-def until_somebody_waits(many=1):
-    deadline, pause = time.monotonic() + 20, threading.Event()
-    with connection.cursor() as cursor:
-        while (
-            cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted").fetchone()[0] < many
-        ):
-            assert time.monotonic() < deadline, "nobody waited for this transaction"
-            pause.wait(0.02)
-
-
 def test_a_page_loaded_twice_shows_one_secret(cast, client_for):
     client = client_for(cast.admin)
     confirms(client)
@@ -280,27 +238,6 @@ def test_by_whatever_way_the_first_factor_comes_it_ends_them_and_the_next_ends_n
     late.get(SECURITY)
     Authenticator.objects.create(user=cast.admin, type=Authenticator.Type.WEBAUTHN, data={"name": "Key"})
     assert late.get(SECURITY).status_code == 200
-
-
-@pytest.mark.usefixtures("committed_db")
-def test_a_sign_in_that_begins_before_the_first_factor_and_ends_after_it_is_none(cast, client_for):
-    """Whoever has the password and is quick: what is added is not there for others until it is committed."""
-    intruder = client_for(host=None)
-
-    def signs_in():
-        try:
-            return sign_in(intruder, cast.admin.email)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as thread:
-        with transaction.atomic():
-            TOTP.activate(cast.admin, "A" * 32)
-            signed_in = thread.submit(signs_in)
-            until_somebody_waits()
-        signed_in.result(30)
-    assert intruder.get(SECURITY)["Location"].startswith(LOGIN)
-    assert sign_in(intruder, cast.admin.email)["Location"].startswith(CODE)
 
 
 def test_a_closed_account_is_not_opened_by_its_code(with_app, cast, client_for, clock):
@@ -501,119 +438,6 @@ def test_no_factor_changes_without_its_line_in_the_trail(cast, client_for, clock
             cursor.execute("ALTER TABLE trail_elsewhere RENAME TO tenants_auditevent")
     assert sorted(Authenticator.objects.values_list("pk", "type")) == kept
     assert mails == []
-
-
-@pytest.mark.usefixtures("committed_db")
-def test_of_one_person_factors_are_changed_one_after_the_other(with_app, cast, client_for):
-    """Of two who take away the last two at once, each would leave the codes to the other."""
-    client = client_for(cast.admin)
-    confirms(client)
-
-    def removes():
-        try:
-            return client.post(REMOVE_APP)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as thread:
-        with transaction.atomic():
-            hold_person(cast.admin)
-            removed = thread.submit(removes)
-            until_somebody_waits()
-            assert Authenticator.objects.filter(user=cast.admin, type=Authenticator.Type.TOTP).exists()
-        removed.result(30)
-    assert not Authenticator.objects.filter(user=cast.admin).exists()
-
-
-@pytest.mark.usefixtures("committed_db")
-def test_no_codes_outlast_the_last_factor(with_app, cast, client_for):
-    """Nobody would see them, and they would open the second step that a later factor brings."""
-    remover, maker = client_for(cast.admin), client_for(cast.admin)
-    confirms(remover)
-    confirms(maker)
-
-    def presses(client, path):
-        try:
-            return client.post(path)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(2) as threads:
-        with transaction.atomic():
-            hold_person(cast.admin)
-            removed = threads.submit(presses, remover, REMOVE_APP)
-            until_somebody_waits()
-            made = threads.submit(presses, maker, GENERATE)
-            until_somebody_waits(2)
-        assert removed.result(30).status_code == 302
-        assert "Set one of them up first." in made.result(30).content.decode()
-    assert not Authenticator.objects.filter(user=cast.admin).exists()
-
-
-@pytest.mark.usefixtures("committed_db")
-def test_no_removed_passkey_comes_back_by_its_new_name(cast, client_for):
-    """allauth writes the whole row, and one that is gone would be a new first factor: the session that removed it ends."""
-    client = client_for(cast.admin)
-    confirms(client)
-    adds_a_passkey(client, Passkey())
-    passkey = Authenticator.objects.get(user=cast.admin, type=Authenticator.Type.WEBAUTHN)
-
-    def renames():
-        try:
-            return client.post(f"/accounts/2fa/webauthn/keys/{passkey.pk}/edit/", {"name": "Mine"})
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as thread:
-        with transaction.atomic():
-            remove_factors(cast.admin, by=SYSTEM)
-            renamed = thread.submit(renames)
-            until_somebody_waits()
-        assert renamed.result(30).status_code == 404
-    assert not Authenticator.objects.filter(user=cast.admin).exists()
-
-
-@pytest.mark.usefixtures("committed_db")
-def test_a_look_at_the_codes_gives_no_used_one_back(with_app, cast, client_for):
-    client = client_for(cast.admin)
-    confirms(client)
-    codes = Authenticator.objects.get(user=cast.admin, type=Authenticator.Type.RECOVERY_CODES)
-    assert "viewed_at" not in codes.data, "it is the first look that writes"
-    code = codes.wrap().get_unused_codes()[0]
-
-    def looks():
-        try:
-            return client.get(CODES)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as thread:
-        with transaction.atomic():
-            assert codes.wrap().validate_code(code)
-            looked = thread.submit(looks)
-            until_somebody_waits()
-        assert looked.result(30).status_code == 200
-    assert not Authenticator.objects.get(pk=codes.pk).wrap().validate_code(code)
-
-
-@pytest.mark.usefixtures("committed_db")
-def test_no_factor_is_added_while_all_are_taken_away_from_the_server(with_app, cast, client_for):
-    client = client_for(cast.admin)
-    confirms(client)
-
-    def makes():
-        try:
-            return client.post(GENERATE)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as thread:
-        with transaction.atomic():
-            remove_factors(cast.admin, by=SYSTEM)
-            made = thread.submit(makes)
-            until_somebody_waits()
-        made.result(30)
-    assert not Authenticator.objects.filter(user=cast.admin).exists()
 
 
 # --- Notices ---

@@ -400,7 +400,7 @@ BREAKAGES = (
         "accounts/adapters/account.py",
         "if lacks_factor:",
         "if False:",
-        "accounts/test_second_factor.py::test_a_sign_in_that_begins_before_the_first_factor_and_ends_after_it_is_none",
+        "accounts/test_factor_races.py::test_a_sign_in_that_begins_before_the_first_factor_and_ends_after_it_is_none",
     ),
     _breaks(
         "An old password does not come back over a new one",
@@ -820,14 +820,14 @@ BREAKAGES = (
         "accounts/services/factors.py",
         "        hold_person(user)\n        before",
         "        before",
-        "accounts/test_second_factor.py::test_of_one_person_factors_are_changed_one_after_the_other",
+        "accounts/test_factor_races.py::test_of_one_person_factors_are_changed_one_after_the_other",
     ),
     _breaks(
         "No recovery codes outlast the last factor",
         "portal/console/own/second_factors.py",
         "        form.clean()\n",
         "        pass\n",
-        "accounts/test_second_factor.py::test_no_codes_outlast_the_last_factor",
+        "accounts/test_factor_races.py::test_no_codes_outlast_the_last_factor",
     ),
     _breaks(
         "A link that is made void meanwhile changes no password",
@@ -862,14 +862,14 @@ BREAKAGES = (
         "portal/console/own/second_factors.py",
         "form.instance = self.object = self.get_object(self.get_queryset().select_for_update())",
         "pass",
-        "accounts/test_second_factor.py::test_no_removed_passkey_comes_back_by_its_new_name",
+        "accounts/test_factor_races.py::test_no_removed_passkey_comes_back_by_its_new_name",
     ),
     _breaks(
         "A look at the codes gives no used one back",
         "accounts/services/factors.py",
         "        Authenticator.objects.select_for_update().filter(user=user, type=CODES).first()\n",
         "",
-        "accounts/test_second_factor.py::test_a_look_at_the_codes_gives_no_used_one_back",
+        "accounts/test_factor_races.py::test_a_look_at_the_codes_gives_no_used_one_back",
     ),
     _breaks(
         "Nobody waits for a Redis that says nothing",

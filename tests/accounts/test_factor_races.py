@@ -1,0 +1,163 @@
+"""What becomes of a second factor while something else becomes of it: one comes after the other, and sees what was first."""
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from django.db import connection, connections, transaction
+
+from accounts.actors import SYSTEM
+from accounts.services import remove_factors
+from accounts.services.factors import hold_person
+from tests.accounts.factors import (
+    ACTIVATE,
+    CODE,
+    CODES,
+    GENERATE,
+    LOGIN,
+    REMOVE_APP,
+    SECURITY,
+    Passkey,
+    adds_a_passkey,
+    confirms,
+    shown_secret,
+    sign_in,
+)
+
+SECONDS = 20
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
+
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+@pytest.fixture
+def meanwhile():
+    """Begins an act on a thread of its own, as another request, and returns once it waits for the transaction that the
+    test is in. What that returns tells, afterwards, what the act came to.
+    """
+    begun: list[Future] = []
+
+    def act_and_leave(act, *args):
+        try:
+            return act(*args)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as threads:
+
+        def begin(act, *args):
+            begun[:] = [each for each in begun if not each.done()]
+            begun.append(threads.submit(act_and_leave, act, *args))
+            until_all_wait(begun)
+            return partial(begun[-1].result, SECONDS)
+
+        yield begin
+
+
+def until_all_wait(begun):
+    deadline, pause = time.monotonic() + SECONDS, threading.Event()
+    with connection.cursor() as cursor:
+        while how_many_wait(cursor) < len(begun):
+            assert not [each.result() for each in begun if each.done()], (
+                "it did not wait for this transaction"
+            )
+            assert time.monotonic() < deadline, "nobody waited for this transaction"
+            pause.wait(0.02)
+
+
+def how_many_wait(cursor):
+    cursor.execute(
+        "SELECT pg_stat_clear_snapshot()"
+    )  # what the transaction has seen of it before stays the same
+    return cursor.execute(WAITING).fetchone()[0]
+
+
+@pytest.fixture
+def client(cast, client_for):
+    """Of Acme's admin, who has just confirmed it."""
+    client = client_for(cast.admin)
+    confirms(client)
+    return client
+
+
+# --- Added and removed ---
+def test_pressing_twice_at_once_sets_up_once_too(cast, client, clock, meanwhile):
+    given = {"code": clock.code(shown_secret(client.get(ACTIVATE).content.decode()))}
+    with transaction.atomic():
+        Authenticator.objects.create(user=cast.admin, type=Authenticator.Type.TOTP, data={})
+        second = meanwhile(client.post, ACTIVATE, given)
+    assert second()["Location"] == SECURITY
+    assert Authenticator.objects.count() == 1
+
+
+def test_a_sign_in_that_begins_before_the_first_factor_and_ends_after_it_is_none(cast, client_for, meanwhile):
+    """Whoever has the password and is quick: what is added is not there for others until it is committed."""
+    intruder = client_for(host=None)
+    with transaction.atomic():
+        TOTP.activate(cast.admin, "A" * 32)
+        signed_in = meanwhile(sign_in, intruder, cast.admin.email)
+    signed_in()
+    assert intruder.get(SECURITY)["Location"].startswith(LOGIN)
+    assert sign_in(intruder, cast.admin.email)["Location"].startswith(CODE)
+
+
+def test_of_one_person_factors_are_changed_one_after_the_other(with_app, cast, client, meanwhile):
+    """Of two who take away the last two at once, each would leave the codes to the other."""
+    with transaction.atomic():
+        hold_person(cast.admin)
+        removed = meanwhile(client.post, REMOVE_APP)
+        assert Authenticator.objects.filter(user=cast.admin, type=Authenticator.Type.TOTP).exists()
+    removed()
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
+
+
+def test_no_codes_outlast_the_last_factor(with_app, cast, client, client_for, meanwhile):
+    """Nobody would see them, and they would open the second step that a later factor brings."""
+    maker = client_for(cast.admin)
+    confirms(maker)
+    with transaction.atomic():
+        hold_person(cast.admin)
+        removed = meanwhile(client.post, REMOVE_APP)
+        made = meanwhile(maker.post, GENERATE)
+    assert removed().status_code == 302
+    assert "Set one of them up first." in made().content.decode()
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
+
+
+def test_no_factor_is_added_while_all_are_taken_away_from_the_server(with_app, cast, client, meanwhile):
+    with transaction.atomic():
+        remove_factors(cast.admin, by=SYSTEM)
+        made = meanwhile(client.post, GENERATE)
+    made()
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
+
+
+# --- Written back ---
+def test_no_removed_passkey_comes_back_by_its_new_name(cast, client, meanwhile):
+    """allauth writes the whole row, and one that is gone would be a new first factor: the session that removed it ends."""
+    adds_a_passkey(client, Passkey())
+    passkey = Authenticator.objects.get(user=cast.admin, type=Authenticator.Type.WEBAUTHN)
+    with transaction.atomic():
+        remove_factors(cast.admin, by=SYSTEM)
+        renamed = meanwhile(client.post, f"/accounts/2fa/webauthn/keys/{passkey.pk}/edit/", {"name": "Mine"})
+    assert renamed().status_code == 404
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
+
+
+def test_a_look_at_the_codes_gives_no_used_one_back(with_app, cast, client, meanwhile):
+    codes = Authenticator.objects.get(user=cast.admin, type=Authenticator.Type.RECOVERY_CODES)
+    assert "viewed_at" not in codes.data, "it is the first look that writes"
+    code = codes.wrap().get_unused_codes()[0]
+    with transaction.atomic():
+        hold_person(cast.admin)  # as whoever uses one does
+        assert codes.wrap().validate_code(code)
+        looked = meanwhile(client.get, CODES)
+    assert looked().status_code == 200
+    assert not Authenticator.objects.get(pk=codes.pk).wrap().validate_code(code)

@@ -17,7 +17,6 @@ from allauth.mfa.webauthn.internal import auth
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -32,6 +31,7 @@ from fido2.webauthn import (
 from accounts.adapters import visitors
 from accounts.mails import notices
 from accounts.models import User
+from accounts.services.factors import hold_person
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ def check_added(request: HttpRequest, user: User, answer: Any) -> None:
 
 
 def check(request: HttpRequest, ceremony: Ceremony, user: User | None, answer: Any) -> Authenticator:
-    """The key that answered, having asked its person by finger, face or PIN.
+    """The key that answered, having asked its person by finger, face or PIN. To be called in a transaction: until its end
+    nobody removes the key.
 
     Raises ValidationError, and what the library raises for nonsense.
     """
@@ -95,6 +96,8 @@ def check(request: HttpRequest, ceremony: Ceremony, user: User | None, answer: A
     credential = auth.get_server().authenticate_complete(
         _state_of(challenge), auth.get_credentials(whose), answer
     )
+    # Not earlier: a stranger's answer makes nobody wait.
+    hold_person(whose)
     key = auth.get_authenticator_by_credential_id(whose, credential.credential_id)
     if key is None:  # removed just now
         raise _refused()
@@ -110,13 +113,11 @@ def _counts_on(key: Authenticator, counter: int) -> bool:
 
     Many never count and always say 0 (WebAuthn, 6.1.1).
     """
-    with transaction.atomic():
-        row = Authenticator.objects.select_for_update().get(pk=key.pk)
-        last = row.data.get(COUNTER, row.wrap().authenticator_data.counter)
-        if (counter or last) and counter <= last:
-            return False
-        key.data = row.data = {**row.data, COUNTER: counter}
-        row.save(update_fields=["data"])
+    last = key.data.get(COUNTER, key.wrap().authenticator_data.counter)
+    if (counter or last) and counter <= last:
+        return False
+    key.data = {**key.data, COUNTER: counter}
+    key.save(update_fields=["data"])
     return True
 
 

@@ -19,11 +19,14 @@ from allauth.mfa.webauthn.forms import (
 )
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.adapters import ceremonies, guesses
 from accounts.adapters.ceremonies import Ceremony
+from accounts.models import User
 from accounts.names import validate_name
+from accounts.services.factors import hold_person
 
 NAME_LENGTH = 60
 ANSWER_LENGTH = (
@@ -42,11 +45,34 @@ class _CountedCode:
         return code
 
 
-class SecondStepCodeForm(_CountedCode, AuthenticateForm):
+class _UsesFactor:
+    """A factor is judged, and its use written down, in one go: who changes the person's factors waits for it, or was
+    before, and then it is judged by what is left.
+    """
+
+    def use(self) -> bool:
+        """Whether the factor was right, and is used now."""
+        form: Any = self
+        with transaction.atomic():
+            if right := form.is_valid():
+                form.save()
+        return bool(right)
+
+
+class _UsedCode(_UsesFactor):
+    user: User
+
+    def clean_code(self) -> str:
+        hold_person(self.user)
+        code: str = super().clean_code()  # type: ignore[misc]  # as above
+        return code
+
+
+class SecondStepCodeForm(_CountedCode, _UsedCode, AuthenticateForm):
     """A code after the password."""
 
 
-class ConfirmCodeForm(_CountedCode, ReauthenticateForm):
+class ConfirmCodeForm(_CountedCode, _UsedCode, ReauthenticateForm):
     """A code from somebody who is signed in."""
 
 
@@ -111,7 +137,7 @@ class AnswerField(forms.JSONField):
         return ""
 
 
-class _PasskeyForm(AuthenticateWebAuthnForm):
+class _PasskeyForm(_UsesFactor, AuthenticateWebAuthnForm):
     """allauth's, with the answer held to a question of ours: its own keeps one for all pages."""
 
     ceremony: Ceremony

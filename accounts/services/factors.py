@@ -49,11 +49,11 @@ def changing_factors(user: User, *, by: Actor, ip: str, user_agent: str) -> Iter
 @contextmanager
 def reading_codes(user: User, *, by: Actor) -> Iterator[None]:
     """Around a look at the recovery codes: the first one is written down with the codes as they were read, and would give
-    back one that is used meanwhile. Raises SomebodyElses.
+    back one that is used meanwhile, or fail on codes that are removed. Raises SomebodyElses.
     """
     require_self(by, user)
     with transaction.atomic():
-        Authenticator.objects.select_for_update().filter(user=user, type=CODES).first()
+        hold_person(user)
         yield
 
 
@@ -83,7 +83,8 @@ def rely_on_factor(user: User, factor: Authenticator, *, by: Actor, keep: str | 
     end (`accounts.adapters.account`): so it is over before this looks for sessions, or sees the factor.
     """
     require_self(by, user)
-    hold_person(user)
+    if connection.in_atomic_block:  # without a transaction what was added before is there for everybody
+        hold_person(user)
     # Of two that are added at once, each of which may see the other, one is the earlier one.
     earlier = Authenticator.objects.filter(user=user, type__in=FACTORS, pk__lt=factor.pk)
     if factor.type in FACTORS and not earlier.exists():
@@ -91,11 +92,11 @@ def rely_on_factor(user: User, factor: Authenticator, *, by: Actor, keep: str | 
 
 
 def hold_person(user: User) -> None:
-    """Until the end of the transaction sign-ins and new factors of this person wait for each other. Without a
-    transaction nothing is held, and what was added before is there for everybody.
+    """Until the end of the transaction all that becomes of this person's factors waits for each other: whoever uses one
+    (`accounts.adapters.forms`), looks at codes, adds or removes, and the end of each sign-in. So a factor that counts
+    when it is judged is there until its use is written down. Without a transaction Django raises an error.
     """
-    if connection.in_atomic_block:
-        User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
 
 
 def use_up_code(user: User, code: str, *, by: Actor) -> None:

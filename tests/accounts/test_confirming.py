@@ -19,6 +19,7 @@ from tests.accounts.factors import (
     sign_in,
 )
 from tests.accounts.openid.kit import START
+from tests.cast import PASSWORD
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -40,11 +41,13 @@ def test_sensitive_pages_ask_for_the_password_once_more(cast, client_for, host, 
     assert client.get(path).status_code == 200
 
 
-def test_what_was_sent_before_confirming_is_done_afterwards(with_app, cast, client_for):
+@pytest.mark.parametrize("by", [CONFIRM, CONFIRM_BY_CODE])
+def test_what_was_sent_before_confirming_is_done_afterwards(with_app, cast, client_for, clock, by):
     client = client_for(cast.admin)
     asked = client.post(REMOVE_APP)["Location"]
     assert second_factor.has_second_factor(cast.admin)
-    confirms(client, next=unquote(asked.partition("next=")[2]))
+    given = {CONFIRM: {"password": PASSWORD}, CONFIRM_BY_CODE: {"code": clock.code(with_app)}}[by]
+    client.post(by, given | {"next": unquote(asked.partition("next=")[2])})
     assert not second_factor.has_second_factor(cast.admin)
 
 

@@ -8,27 +8,40 @@ from functools import partial
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from django.core.cache import cache
 from django.db import connection, connections, transaction
+from django.db.models.signals import pre_save
 
 from accounts.actors import SYSTEM
 from accounts.services import remove_factors
 from accounts.services.factors import hold_person
 from tests.accounts.factors import (
     ACTIVATE,
+    ADD_PASSKEY,
     CODE,
     CODES,
+    CONFIRM_BY_CODE,
+    CONFIRM_BY_PASSKEY,
+    DOWNLOAD,
     GENERATE,
     LOGIN,
+    PASSKEY_LOGIN,
     REMOVE_APP,
     SECURITY,
     Passkey,
     adds_a_passkey,
+    asked_to_confirm,
+    asks_for_a_passkey,
     confirms,
+    half_way,
+    is_signed_in,
+    options_in,
     shown_secret,
     sign_in,
 )
 
 SECONDS = 20
+WRONG_CODE, WRONG_PASSKEY = "This code is wrong", "This passkey was not accepted"
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
@@ -161,3 +174,91 @@ def test_a_look_at_the_codes_gives_no_used_one_back(with_app, cast, client, mean
         looked = meanwhile(client.get, CODES)
     assert looked().status_code == 200
     assert not Authenticator.objects.get(pk=codes.pk).wrap().validate_code(code)
+
+
+# --- Used ---
+@pytest.fixture
+def everything(with_app, cast, client):
+    """Acme's admin has an app, recovery codes and a passkey: the app's secret, a code and the passkey."""
+    passkey = Passkey()
+    adds_a_passkey(client, passkey)
+    codes = Authenticator.objects.get(user=cast.admin, type=Authenticator.Type.RECOVERY_CODES)
+    return with_app, codes.wrap().get_unused_codes()[0], passkey
+
+
+def each_use(everything, cast, client_for, clock):
+    """Ways to use a factor: what it is called, the browser, where it sends what, and what is said of one that is gone."""
+    secret, code, passkey = everything
+    for name, given in (("app", lambda: clock.code(secret)), ("recovery code", lambda: code)):
+        client = half_way(client_for, cast)
+        yield f"{name} after the password", client, CODE, {"code": given()}, WRONG_CODE
+        yield f"{name} to confirm", client_for(cast.admin), CONFIRM_BY_CODE, {"code": given()}, WRONG_CODE
+    client = half_way(client_for, cast, host=None)
+    answer = {"credential": passkey.get(options_in(client.get(CODE).content.decode()))}
+    yield "passkey after the password", client, CODE, answer, WRONG_PASSKEY
+    client = client_for(cast.admin, host=None)
+    answer = {"credential": passkey.get(options_in(client.get(CONFIRM_BY_PASSKEY).content.decode()))}
+    yield "passkey to confirm", client, CONFIRM_BY_PASSKEY, answer, WRONG_PASSKEY
+    client = client_for(host=None)
+    yield (
+        "passkey",
+        client,
+        PASSKEY_LOGIN,
+        {"credential": passkey.get(asks_for_a_passkey(client))},
+        WRONG_PASSKEY,
+    )
+
+
+def test_a_factor_that_is_removed_while_it_is_used_is_refused_as_any_that_is_wrong(
+    everything, cast, client_for, clock, meanwhile
+):
+    """By whichever way it is used, and whoever removed it."""
+    kept, shut = (
+        list(Authenticator.objects.all()),
+        (asked_to_confirm(ADD_PASSKEY), f"{LOGIN}?next={ADD_PASSKEY}"),
+    )
+    for name, client, path, given, said in each_use(everything, cast, client_for, clock):
+        with transaction.atomic():
+            remove_factors(cast.admin, by=SYSTEM)
+            used = meanwhile(client.post, path, given)
+        assert said in used().content.decode(), name
+        assert client.get(ADD_PASSKEY)["Location"] in shut, name
+        Authenticator.objects.bulk_create(kept)
+        cache.clear()  # it was a wrong one, and there may be few
+
+
+def test_codes_that_are_removed_while_somebody_looks_at_them_are_not_there(with_app, cast, client, meanwhile):
+    kept = list(Authenticator.objects.all())
+    for path in (CODES, DOWNLOAD):
+        with transaction.atomic():
+            remove_factors(cast.admin, by=SYSTEM)
+            looked = meanwhile(client.get, path)
+        assert looked().status_code == 404
+        Authenticator.objects.bulk_create(kept)
+
+
+def test_who_removes_a_factor_waits_until_its_use_is_written_down(
+    everything, cast, client_for, clock, meanwhile
+):
+    removed = []
+
+    def removes():
+        with transaction.atomic():
+            return remove_factors(cast.admin, by=SYSTEM)
+
+    def begin_to_remove(update_fields, **_more):
+        if update_fields == {"last_used_at"}:
+            removed.append(meanwhile(removes))
+
+    kept = list(Authenticator.objects.all())
+    pre_save.connect(begin_to_remove, sender=Authenticator)
+    try:
+        for name, client, path, given, _said in each_use(everything, cast, client_for, clock):
+            client.post(path, given)
+            assert removed.pop()() == len(kept), name
+            assert is_signed_in(client), name
+            assert (client.get(ADD_PASSKEY).status_code == 200) == name.endswith("to confirm")
+            Authenticator.objects.bulk_create(kept)
+            clock.tick()
+    finally:
+        pre_save.disconnect(begin_to_remove, sender=Authenticator)

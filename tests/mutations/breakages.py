@@ -867,9 +867,33 @@ BREAKAGES = (
     _breaks(
         "A look at the codes gives no used one back",
         "accounts/services/factors.py",
-        "        Authenticator.objects.select_for_update().filter(user=user, type=CODES).first()\n",
-        "",
+        "        hold_person(user)\n        yield",
+        "        yield",
         "accounts/test_factor_races.py::test_a_look_at_the_codes_gives_no_used_one_back",
+        "accounts/test_factor_races.py::test_codes_that_are_removed_while_somebody_looks_at_them_are_not_there",
+    ),
+    _breaks(
+        "A code that is removed while it is used is refused, and no fault of ours",
+        "accounts/adapters/forms.py",
+        "        hold_person(self.user)\n",
+        "",
+        "accounts/test_factor_races.py"
+        "::test_a_factor_that_is_removed_while_it_is_used_is_refused_as_any_that_is_wrong",
+    ),
+    _breaks(
+        "So is a passkey",
+        "accounts/adapters/ceremonies.py",
+        "    hold_person(whose)\n",
+        "",
+        "accounts/test_factor_races.py"
+        "::test_a_factor_that_is_removed_while_it_is_used_is_refused_as_any_that_is_wrong",
+    ),
+    _breaks(
+        "Who removes a factor waits until its use is written down",
+        "accounts/adapters/forms.py",
+        "            if right := form.is_valid():\n                form.save()\n        return bool(right)",
+        "            right = form.is_valid()\n        if right:\n            form.save()\n        return bool(right)",
+        "accounts/test_factor_races.py::test_who_removes_a_factor_waits_until_its_use_is_written_down",
     ),
     _breaks(
         "Nobody waits for a Redis that says nothing",

@@ -3,10 +3,13 @@
 from typing import Any
 
 from allauth.account.internal.decorators import login_stage_required
+from allauth.account.internal.flows.login import perform_login
 from allauth.account.internal.templatekit import get_entrance_context_data
+from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
+from allauth.account.views import BaseReauthenticateView
 from allauth.mfa import app_settings
-from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.base.views import AuthenticateView, ReauthenticateView
 from allauth.mfa.webauthn.views import LoginWebAuthnView, ReauthenticateWebAuthnView
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -31,6 +34,13 @@ class SignInWithPasskey(LoginWebAuthnView):
             return answer
         return self.render_to_response(self.get_context_data())
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        form = self.get_form()
+        if not form.use():
+            return self.form_invalid(form)
+        signed_in: HttpResponse = perform_login(request, Login(user=form.cleaned_data["credential"].user))
+        return signed_in
+
     def form_invalid(self, form: Any) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form))
 
@@ -53,6 +63,9 @@ class SecondStep(AuthenticateView):
             return begin_anew
         return super().dispatch(request, *args, **kwargs)
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.stage.exit() if self.form.use() else self.form_invalid(self.form)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         # Not the parent's, which leaves a question of its own in the session.
         context = super(AuthenticateView, self).get_context_data(**kwargs)
@@ -69,7 +82,26 @@ class SecondStep(AuthenticateView):
         )
 
 
-class ConfirmWithPasskey(ReauthenticateWebAuthnView):
+class _ConfirmsByFactor:
+    """Uses the factor, then does what was to be confirmed."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        view: Any = self
+        form = view.get_form()
+        if not form.use():
+            refused: HttpResponse = view.form_invalid(form)
+            return refused
+        # Not the parent's, which would use the factor again. What was to be confirmed is done here, by an act with a
+        # transaction of its own.
+        confirmed: HttpResponse = BaseReauthenticateView.form_valid(view, form)
+        return confirmed
+
+
+class ConfirmWithCode(_ConfirmsByFactor, ReauthenticateView):
+    form_class = forms.ConfirmCodeForm
+
+
+class ConfirmWithPasskey(_ConfirmsByFactor, ReauthenticateWebAuthnView):
     form_class = forms.ConfirmPasskeyForm
 
     def form_invalid(self, form: Any) -> HttpResponse:

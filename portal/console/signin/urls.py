@@ -1,10 +1,8 @@
 """Signing in, by password, second factor or organization, and the way back: the same on every host."""
 
 from allauth.account import views as account
-from allauth.mfa.base import views as mfa
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from accounts.adapters import forms
 from portal.console.signin import by_organization, by_password, forgotten, second_step
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,11 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/2fa/webauthn/login/", second_step.SignInWithPasskey.as_view(), name="mfa_login_webauthn"),
     # Whoever is signed in, once more.
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
-    path(
-        "accounts/2fa/reauthenticate/",
-        mfa.ReauthenticateView.as_view(form_class=forms.ConfirmCodeForm),
-        name="mfa_reauthenticate",
-    ),
+    path("accounts/2fa/reauthenticate/", second_step.ConfirmWithCode.as_view(), name="mfa_reauthenticate"),
     path(
         "accounts/2fa/webauthn/reauthenticate/",
         second_step.ConfirmWithPasskey.as_view(),

@@ -8,7 +8,7 @@ from accounts.mails import outbox
 
 @shared_task(ignore_result=True)
 def send_mails() -> None:
-    """Rung for each mail, and now and then by beat. Which mails stands in PostgreSQL."""
+    """Rung for after each act that writes mails, and now and then by beat. Which mails stands in PostgreSQL."""
     outbox.send_due()
 
 

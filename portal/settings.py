@@ -122,7 +122,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "refill spare schemas": {"task": "tenants.tasks.refill_spares", "schedule": 300.0},
-    # Each mail rings by itself; this is for those whose bell was lost, or that a mail server did not take.
+    # Each act that writes mails rings; this is for those whose bell was lost, or that a mail server did not take.
     "send mails": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30.0}},
     "look for proofs of domains": {"task": "tenants.tasks.recheck_domains", "schedule": 86400.0},
     "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 120.0},

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from allauth.mfa.totp.internal import auth as totp
+from celery import current_app
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from django.core.cache import caches
 from django.core.management import call_command
@@ -189,6 +190,19 @@ def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Post
 def with_app(cast: Any, client_for: Any, clock: Clock) -> str:
     """Acme's admin with an authenticator app; gives the app's secret."""
     return sets_up_an_app(client_for(cast.admin), clock)
+
+
+@pytest.fixture
+def turn_to() -> Iterator[Callable[[str], None]]:
+    """Have tasks rung for elsewhere."""
+    broker = current_app.conf.broker_url
+
+    def turn(url: str) -> None:
+        current_app.conf.broker_url = url
+        current_app.amqp._producer_pool = None  # connections to the one before
+
+    yield turn
+    turn(broker)
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from functools import cache
 from importlib import import_module
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from accounts import bell
 from accounts.models import PendingMail
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,7 @@ OF_THIS_MAIL = (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError)
 def put(mail: PendingMail) -> None:
     """Send it after the caller's transaction; without Redis somewhat later."""
     mail.save(force_insert=True)
-
-    def ring_for_mails() -> None:  # with a name, by which Django logs a failure
-        current_app.send_task(TASK)
-
-    transaction.on_commit(ring_for_mails, robust=True)
+    bell.ring_after_commit(TASK)
 
 
 def send_due() -> int:

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from accounts import bell
 from accounts.actors import SYSTEM, Actor
 from mailboxes import errors
 from mailboxes.models import Job, KeyLock, Mailbox
@@ -188,13 +189,7 @@ def ring_all(schema: str, job_id: UUID) -> None:
 
 
 def _ring_after_commit(customer: Customer, job: Job) -> None:
-    schema, job_id = customer.schema_name, job.pk
-
-    def ring_now() -> None:  # with a name, by which Django logs a failure
-        ring_all(schema, job_id)
-
-    # Robust: without Redis the act is done all the same, and beat rings later.
-    transaction.on_commit(ring_now, robust=True)
+    bell.ring_after_commit(TASK, customer.schema_name, str(job.pk), times=settings.JOB_SLICES_AT_ONCE)
 
 
 def ring_stalled() -> int:

@@ -1,6 +1,5 @@
 """Providers and their customers."""
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -10,17 +9,16 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_tenants.utils import schema_exists
-from kombu.exceptions import OperationalError
 
+from accounts import bell
 from accounts.actors import Actor
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from accounts.searching import each_word
 from tenants import access, audit, slugs, spares
 from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
 from tenants.models import NAME_LENGTH, Customer, DirectoryEntry, Domain, OpenJob, Provider
-from tenants.tasks import refill_spares
 
-log = logging.getLogger(__name__)
+REFILL = "tenants.tasks.refill_spares"
 
 # What ?sort= may say; the primary key makes the order of equals stable over pages.
 SORTABLE = {"name": ("name", "pk"), "mailboxes": ("mailboxes", "name", "pk")}
@@ -84,7 +82,7 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     except IntegrityError as error:
         raise SlugTaken(slug=slug) from error
     audit.record("customer.created", by=by, customer=customer, target=customer)
-    transaction.on_commit(_ring_for_refill, robust=True)
+    bell.ring_after_commit(REFILL)  # and beat refills within minutes, should nobody hear it
     return customer
 
 
@@ -181,14 +179,3 @@ def _with_hosts_cut(search: str) -> str:
     base = f".{settings.BASE_DOMAIN}"
     cut = (word[: -len(base)] if word.lower().endswith(base) else word for word in search.split())
     return " ".join(cut)
-
-
-def _ring_for_refill() -> None:
-    """With Redis down this says so and no more: the customer exists, and beat refills within minutes."""
-    try:
-        with refill_spares.app.connection_for_write() as broker:
-            # By default Celery would try for seconds, and somebody waits for this answer.
-            broker.transport_options = {**broker.transport_options, "max_retries": 1, "interval_start": 0.1}
-            refill_spares.apply_async(connection=broker, retry=False)
-    except OperationalError as error:
-        log.error("Spare schemas come later, as the broker does not answer: %s", error)

@@ -1,7 +1,10 @@
 """What is long stands there whole, and breaks alike in each place; what does not belong to a choice is not there."""
 
 import pytest
+from django_tenants.utils import tenant_context
 
+from mailboxes.models import Mailbox
+from mailboxes.services import sign_in_refusals
 from tests.cast import PASSWORD
 
 LONG = "Vito Donaudampfschifffahrtsgesellschaftskapitän"
@@ -39,7 +42,40 @@ def test_people_are_shown_with_their_whole_name_and_address(visit, cast, acme_pe
 @pytest.fixture
 def acme_people(cast):
     cast.viewer.name = LONG
+    cast.viewer.is_active = False
     cast.viewer.save()
+
+
+# Of each row the heights of its badges' lines, and how high it is.
+ROWS = """() => [...document.querySelectorAll("main .cards tbody tr")].map((row) => ({
+  lines: new Set([...row.querySelectorAll("td .badge")].map((one) => one.getBoundingClientRect().top)).size,
+  facts: new Set([...row.querySelectorAll("[data-label]")].filter((one) => one.checkVisibility())
+    .map((one) => one.getBoundingClientRect().top)).size,
+  named: [...row.querySelectorAll("[data-label]")].every((one) => getComputedStyle(one, "::before").content.length > 2),
+  height: row.offsetHeight,
+}))"""
+
+
+def test_a_row_has_one_line_and_as_a_card_no_more_than_its_facts_need(visit, cast, acme, acme_mailbox):
+    with tenant_context(acme):
+        Mailbox.objects.update(
+            name="The journal of the whole head office and its branches", status="suspended"
+        )
+        sign_in_refusals.note(acme_mailbox.address, "192.0.2.7")
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/mailboxes/", "acme"))
+        (row,) = page.evaluate(ROWS)
+        assert (row["lines"], row["height"] < 50) == (1, True)
+        page.set_viewport_size({"width": 360, "height": 900})
+        (row,) = page.evaluate(ROWS)
+        assert (row["facts"], row["named"], row["height"] < 190) == (1, True, True)
+        page.goto(visitor.url("/people/", "acme"))
+        assert {(row["facts"], row["named"]) for row in page.evaluate(ROWS)} == {(1, True)}
+
+    visit(story, viewport={"width": 1440, "height": 900})
 
 
 def test_a_password_breaks_in_the_same_places_wherever_it_stands(visit, cast):

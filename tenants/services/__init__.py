@@ -9,6 +9,7 @@ from tenants.services.authority import (
     may_manage,
     named_limit_of,
     place_of,
+    refusal_of_leaving,
     to_be_first_owner,
 )
 from tenants.services.customers import (
@@ -99,6 +100,7 @@ __all__ = [
     "people_under_policy",
     "place_of",
     "provider_by_slug",
+    "refusal_of_leaving",
     "remove_member",
     "remove_membership",
     "rename_provider",

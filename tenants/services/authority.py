@@ -166,6 +166,18 @@ def check_owner_stays(memberships: Collection[Membership]) -> None:
             raise LastOwner
 
 
+def refusal_of_leaving(membership: Membership) -> LastOwner | None:
+    """Why nobody may take this role away, or give it up, as things stand; None if somebody may.
+
+    For pages, which offer nothing that is always refused: the verbs ask again, under lock().
+    """
+    try:
+        check_owner_stays([membership])
+    except LastOwner as refusal:
+        return refusal
+    return None
+
+
 def check_limit(place: Place, role: str, customers: Collection[Customer] | None) -> list[Customer] | None:
     """What may be given to limit_to(); None means all, and nobody is limited to nothing. Raises InvalidLimit."""
     if customers is None:

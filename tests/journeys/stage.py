@@ -23,7 +23,8 @@ from tests.cast import PASSWORD
 Meanwhile = Callable[[Callable[[], Any]], Any]
 
 # Data, not texts: the same in every language.
-OWNER, ADMIN, VIEWER, GUEST = "Olga Petrowa", "Adam Nowak", "Vito Bianchi", "Nora Lindqvist"
+OWNER, OPERATOR, ADMIN, VIEWER = "Olga Petrowa", "Omar Haddad", "Adam Nowak", "Vito Bianchi"
+GUEST = "Nora Lindqvist"
 VIEWER += "-Donaudampfschifffahrtsgesellschaftskapitän"  # knows no spaces either
 PROVIDER, CUSTOMER, EMPTY_CUSTOMER = (
     "Northwind IT",
@@ -42,6 +43,7 @@ class Company:
 
     number: int
     owner: User
+    operator: User
     admin: User
     viewer: User
 
@@ -120,6 +122,7 @@ class Stage:
             return Company(
                 self._companies,
                 enrol(OWNER, "owner", provider=self.provider),
+                enrol(OPERATOR, "operator", provider=self.provider),
                 enrol(ADMIN, "admin", customer=self.customer),
                 enrol(VIEWER, "viewer", customer=self.customer),
             )

@@ -570,6 +570,7 @@ OPEN: dict[str, str] = {
     "tenants.services.may_manage": "tells of nobody but who asks",
     "tenants.services.named_limit_of": "of a membership or invitation at hand",
     "tenants.services.place_of": "of a membership or invitation at hand",
+    "tenants.services.refusal_of_leaving": "a rule, about a membership at hand",
     "tenants.services.stopped_jobs": "tells of nobody but whom the one who asks may enter",
     "tenants.services.to_be_first_owner": "of a provider at hand, for who may_found it",
 }

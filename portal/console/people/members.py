@@ -145,8 +145,15 @@ def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The role of %(person)s is changed.") % {"person": _name(row)})
             return redirect(desk.pages.home)
-    context = {"desk": desk, "member": row, "form": form, "remove": desk.pages.url("remove", pk)}
-    context |= {"own_url": desk.pages.url("member", pk), "myself": row.user_id == desk.user.pk}
+    context = {
+        "desk": desk,
+        "member": row,
+        "myself": row.user_id == desk.user.pk,
+        "refusal": services.refusal_of_leaving(row),
+        "form": form,
+        "own_url": desk.pages.url("member", pk),
+        "remove": desk.pages.url("remove", pk),
+    }
     return render(request, "people/member.html", context)
 
 
@@ -167,6 +174,7 @@ def remove(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
         "desk": desk,
         "member": row,
         "myself": myself,
+        "refusal": services.refusal_of_leaving(row),
         "form": form,
         "own_url": desk.pages.url("remove", pk),
     }

@@ -9,7 +9,11 @@ from tests.journeys.tour.looking import Look
 def people(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     """At the provider, then at a customer."""
     visitor.signs_in(company.owner.email, PASSWORD)
-    manage(visitor, look, "/team/", None, company.owner)
+    visitor.page.goto(visitor.url("/team/"))
+    visitor.page.get_by_role("row").filter(has_text=company.owner.email).get_by_role("link").click()
+    visitor.page.wait_for_selector("main .notice")
+    look("the owner, perhaps the last")
+    manage(visitor, look, "/team/", None, company.operator)
     identity_provider(visitor, look)
     manage(visitor, look, "/people/", stage.customer.slug, company.admin)
     visitor.page.goto(visitor.url("/people/?page=2", stage.empty.slug))

@@ -30,6 +30,12 @@ def password_characters() -> int:
     return settings.PASSWORD_CHARACTERS
 
 
+@register.simple_tag
+def reset_link_minutes() -> int:
+    """How long the link works that is mailed to who has forgotten the password."""
+    return settings.PASSWORD_RESET_TIMEOUT // MINUTE
+
+
 @register.filter
 def percent(number: int) -> str:
     """As the language writes it."""

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import ManyToManyField, Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import Refusal
@@ -58,16 +58,16 @@ class PersonAdmin(ThroughServices):
         "name",
         in_words("is_staff", _("Platform staff")),
         in_words("is_active", _("Active")),
-        "last_login",
+        "last_sign_in",
     ]
     list_filter = ["is_staff", "is_active"]
     search_fields = ["email", "name"]
     formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = ["last_sign_in", "date_joined"]
     fieldsets = [
         (None, {"fields": ["email", "name", "language", "time_zone", "theme"]}),
         (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
-        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
+        (_("Dates"), {"fields": ["last_sign_in", "date_joined"]}),
     ]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -82,7 +82,14 @@ class PersonAdmin(ThroughServices):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    @admin.display(description=_("Last sign-in"), ordering="last_login")
+    def last_sign_in(self, obj: User) -> Any:
+        return obj.last_login
+
     def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        # In our words; Django speaks of users.
+        options["labels"] = {"is_superuser": _("May do everything in the administration")}
+        options["help_texts"] = dict.fromkeys(("is_superuser", "groups"), "")
         form: Any = super().get_form(request, *args, **options)
         form.staff = staff_of(request)
         return form
@@ -108,6 +115,11 @@ class PersonAdmin(ThroughServices):
 
 class MembershipForm(forms.ModelForm):
     """Says beside the role what the services would refuse; the model's rule can't, once the place is fixed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and (refusal := services.refusal_of_leaving(self.instance)):
+            self.fields["role"].help_text = refusal.message
 
     def clean(self) -> dict[str, Any] | None:
         data = super().clean() or {}
@@ -144,6 +156,27 @@ class MembershipAdmin(ThroughServices):
                 obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=staff_of(request)
             )
             become(obj, saved)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Removing is offered to all but the last owner, whose page says why."""
+        membership = self.get_object(request, object_id)
+        stays = membership is not None and services.refusal_of_leaving(membership) is not None
+        context = {"show_delete": not stays, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """In the words of the pages on which people of a place do it."""
+        actions: dict[str, Any] = super().get_actions(request)
+        if "delete_selected" in actions:
+            act, name, _description = actions["delete_selected"]
+            actions["delete_selected"] = (act, name, _("Remove those chosen"))
+        return actions
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Asked before anything is deleted: of several, all stay where one has to."""

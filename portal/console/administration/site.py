@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Administration(AdminSite):
-    site_header = site_title = _("Gatehouse administration")
+    site_header = site_title = index_title = _("Gatehouse administration")
 
     # One sign-in, with its limits, for staff too.
     login = method_decorator(secure_admin_login)(AdminSite.login)

@@ -12,7 +12,7 @@ from portal.console.frame.places import AT_BASE, AT_CUSTOMER, Place
 from portal.gates.links import at_base, base_url
 from portal.languages.translators import group_of
 from tenants.access import Right, customers_of, providers_of, rights_of
-from tenants.models import Customer
+from tenants.models import Customer, Provider
 
 
 class _Beyond(NamedTuple):
@@ -51,6 +51,11 @@ class Frame:
         return base_url(self.request, "/rosetta/") if may else ""
 
     @property
+    def of_staff(self) -> bool:
+        """Whether the rail leads into the administration, too: platform staff's, on the host where that is."""
+        return self.request.user.is_staff and at_base(self.request)
+
+    @property
     def at_provider(self) -> bool:
         """Whether the person works for the customer's provider."""
         return self.customer is not None and self._beyond.works_for_provider
@@ -87,9 +92,7 @@ class Frame:
     def _searched(self) -> Place | None:
         if self.customer is not None:
             places = AT_CUSTOMER
-        elif (
-            at_base(self.request) and self.places
-        ):  # where the rail leads nowhere there is nothing to be found either
+        elif self._providers:  # others enter few customers, if any
             places = AT_BASE
         else:
             return None
@@ -98,10 +101,14 @@ class Frame:
     def _allowed(self) -> list[Place]:
         if self.rights:
             return [place for place in AT_CUSTOMER if place.right in self.rights]
-        # Not on a host that does not exist either, or that would tell it from a customer's.
-        providers = list(providers_of(self.request.user)) if at_base(self.request) else []
-        held = {right for provider in providers for right in rights_of(self.request.user, provider)}
-        return [place for place in AT_BASE if providers and (place.right is None or place.right in held)]
+        held = {right for provider in self._providers for right in rights_of(self.request.user, provider)}
+        anybodys = bool(self._providers) or self.of_staff
+        return [place for place in AT_BASE if (place.right in held if place.right else anybodys)]
+
+    @cached_property
+    def _providers(self) -> list[Provider]:
+        """Not on a host that does not exist either, or that would tell it from a customer's."""
+        return list(providers_of(self.request.user)) if at_base(self.request) else []
 
     @cached_property
     def _beyond(self) -> _Beyond:

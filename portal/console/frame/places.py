@@ -19,7 +19,7 @@ class Place:
     label: str | Promise
     view: str
     icon: str
-    right: Right | None  # of who sees it; None: of whoever works at a provider
+    right: Right | None  # of who sees it; None: of whoever works at a provider, and of platform staff
     find: str | Promise = ""  # what the field in the bar says, if that searches here
 
 

@@ -179,6 +179,68 @@ def test_the_last_owner_stays_and_nothing_else_is_said(admin, cast):
     assert not LogEntry.objects.exists()
 
 
+def test_the_last_owner_is_not_offered_to_be_removed_and_the_role_says_why(admin, cast):
+    pages = {
+        who: admin.get(f"/admin/tenants/membership/{getattr(cast, who).memberships.get().pk}/change/")
+        for who in ("owner", "admin")
+    }
+    offered = {who: "Remove…" in text(page) for who, page in pages.items()}
+    assert offered == {"owner": False, "admin": True}
+    told = {who: "This is the last owner." in text(page) for who, page in pages.items()}
+    assert told == {"owner": True, "admin": False}
+
+
+def test_a_role_is_taken_in_the_words_of_the_people_of_its_place(admin, cast):
+    membership = cast.viewer.memberships.get()
+    page = admin.get(f"/admin/tenants/membership/{membership.pk}/change/")
+    assert shown(page, "h1") == str(membership)
+    assert presses(page, "Save changes").status_code == 302
+    asked = follows(page, "Remove…")
+    assert shown(asked, "h1") == f"Remove {cast.viewer.get_display_name()} from Acme"
+    assert f"{cast.viewer.email} loses access at once" in text(asked)
+    assert follows(asked, "Cancel").status_code == 200
+    assert presses(asked, "Remove").status_code == 302
+    assert not Membership.objects.filter(pk=membership.pk).exists()
+
+
+def test_several_roles_are_taken_in_these_words_too(admin, cast):
+    membership = cast.viewer.memberships.get()
+    listed = admin.get("/admin/tenants/membership/")
+    assert "Remove those chosen" in text(listed)
+    asked = admin.post(
+        "/admin/tenants/membership/", {"action": "delete_selected", "_selected_action": [membership.pk]}
+    )
+    assert shown(asked, "h1") == "Remove several people"
+    assert str(membership) in text(asked)
+    presses(asked, "Remove")
+    assert not Membership.objects.filter(pk=membership.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "crumbs"),
+    [
+        ("/admin/accounts/", ["People"]),
+        ("/admin/accounts/user/", ["People"]),
+        ("/admin/tenants/provider/add/", ["Providers and customers", "Providers", "Add provider"]),
+        ("/admin/tenants/customer/{pk}/change/", ["Providers and customers", "Customers", "Acme"]),
+        (
+            "/admin/tenants/customer/{pk}/history/",
+            ["Providers and customers", "Customers", "Change history: Acme"],
+        ),
+    ],
+)
+def test_the_way_to_a_page_is_shown_as_on_all_others(admin, acme, path, crumbs):
+    page = admin.get(path.format(pk=acme.pk))
+    (way,) = html.fromstring(page.content).xpath("//nav[@aria-label='You are here']")
+    steps = way.xpath(".//a | .//*[@aria-current='page']")
+    assert [step.text_content().strip() for step in steps] == ["Gatehouse administration", *crumbs]
+    assert [admin.get(step.get("href")).status_code for step in steps[:-1]] == [200] * len(crumbs)
+
+
+def shown(answer, element):
+    return " ".join(html.fromstring(answer.content).xpath(f"string(//{element})").split())
+
+
 def test_all_owners_at_once_are_not_removed_either(admin, cast):
     northwind = provider("northwind")
     services.add_membership(cast.stranger, role="owner", provider=northwind, by=SYSTEM)

@@ -133,6 +133,28 @@ def test_the_way_to_a_page_is_shown_and_all_its_steps_but_the_last_lead_there(
     assert [client.get(step.get("href")).status_code for step in steps[:-1]] == [200] * (len(crumbs) - 1)
 
 
+@pytest.mark.parametrize(
+    "path", ["/customers/", "/settings/", "/nowhere/", "/admin/", "/rosetta/files/project/"]
+)
+def test_platform_staff_have_one_rail_wherever_they_are(cast, client_for, path):
+    def places(person, path):
+        rail = read(client_for(person, None).get(path)).xpath("//nav[@aria-label='Pages']")
+        return [text_of(place) for one in rail for place in one.xpath(".//*[@class='places']/a")]
+
+    theirs = places(cast.staff, path)
+    assert theirs[0] in ("Customers", "All customers")
+    assert theirs[1:3] == ["Gatehouse administration", "Translations"]
+    assert {"Providers", "Customers", "People", "Memberships"} <= set(theirs[3:])
+    assert "Translations" not in places(cast.owner, "/customers/")
+    cast.owner.is_staff = True
+    cast.owner.save()
+    assert places(cast.owner, "/customers/")[:5] == ["Customers", "Team", "Activity", *theirs[1:3]]
+    assert "Translations" not in [
+        text_of(place)
+        for place in read(client_for(cast.owner).get("/mailboxes/")).xpath("//nav[@id='rail']//a")
+    ]
+
+
 @pytest.mark.parametrize("path", ["/mailboxes/", "/people/", "/activity/"])
 def test_who_serves_several_customers_may_switch_and_a_customers_own_people_see_no_switcher(
     cast, client_for, path
@@ -168,9 +190,16 @@ def test_only_who_has_customers_in_the_rail_is_offered_to_find_one(cast, client_
     offered = {
         who: 'placeholder="Find a customer"'
         in client_for(getattr(cast, who), host=None).get("/settings/").content.decode()
-        for who in ("owner", "auditor", "admin", "viewer", "stranger")
+        for who in ("owner", "auditor", "admin", "viewer", "stranger", "staff")
     }
-    assert offered == {"owner": True, "auditor": True, "admin": False, "viewer": False, "stranger": False}
+    assert offered == {
+        "owner": True,
+        "auditor": True,
+        "admin": False,
+        "viewer": False,
+        "stranger": False,
+        "staff": False,
+    }
 
 
 def test_nobody_finds_a_customer_whom_they_may_not_enter(cast, client_for):

@@ -84,7 +84,9 @@ def test_who_translates_finds_the_way_out(client_for, cast, translator, locale, 
         assert ("Gatehouse administration" in text_of(page)) == person.is_staff
         assert presses(page, "Sign out")["Location"] == "/accounts/login/"
     browser = client_for(cast.staff, None)
-    assert "Site administration" in text_of(follows(browser.get(path), "Gatehouse administration"))
+    assert (
+        follows(browser.get(path), "Gatehouse administration").context["title"] == "Gatehouse administration"
+    )
     for place in ("/admin/", "/admin/accounts/user/"):
         assert "Deutsch" in text_of(follows(browser.get(place), "Translations"))
 
@@ -101,6 +103,22 @@ def test_each_text_says_what_is_ticked_beside_it(client_for, translator, locale)
     boxes = page.xpath("//input[@type='checkbox']")
     assert len(boxes) == 25
     assert {" ".join(box.getparent().text_content().split()) for box in boxes} == {"Needs revision (fuzzy)"}
+
+
+def test_placeholders_and_tags_are_read_whole_in_a_text_that_is_written_from_the_right(
+    client_for, translator, locale
+):
+    browser = client_for(translator, None)
+    for code, read in (("ar", True), ("de", False)):
+        index = re.search(rf'href="{FILES}{code}/(\d+)/"', browser.get(FILES).content.decode())[1]
+        page = html.fromstring(
+            browser.get(f"{FILES}{code}/{index}/?msg_filter=all&query=addresses end in").content
+        )
+        (original,) = page.xpath("//td[@class='original full']")
+        tokens = ['<span class="mono">', "%(domain)s", "</span>"]
+        assert [one.text_content() for one in original.iter("code")] == tokens
+        translations = page.xpath("//p[@class='read'][@dir='rtl']")
+        assert [[one.text_content() for one in text.iter("code")] for text in translations] == [tokens] * read
 
 
 @pytest.fixture

@@ -54,7 +54,16 @@ TEXTS = """() => {
   return texts;
 }"""
 
-DATA = [names.OWNER, names.ADMIN, names.VIEWER, names.GUEST, names.NAME, names.REASON, names.DESCRIPTION]
+DATA = [
+    names.OWNER,
+    names.OPERATOR,
+    names.ADMIN,
+    names.VIEWER,
+    names.GUEST,
+    names.NAME,
+    names.REASON,
+    names.DESCRIPTION,
+]
 DATA += [names.PROVIDER, names.CUSTOMER, names.EMPTY_CUSTOMER, "contoso.example"]
 NAMES = [
     "Gatehouse",
@@ -90,11 +99,22 @@ ELSEWHERE = {
     "refused.html": "no link leads there; built as 404.html",
     "signin/two_sessions.html": "no link leads there; built as 404.html",
     "admin/base_site.html": "the frame of Django's administration",
+    "admin/app_index.html": "Django's administration",
+    "admin/change_form.html": "Django's administration",
+    "admin/change_list.html": "Django's administration",
+    "admin/crumbs.html": "Django's administration",
+    "admin/index.html": "Django's administration",
+    "admin/object_history.html": "Django's administration",
     "admin/pagination.html": "Django's administration",
     "admin/search_form.html": "Django's administration",
+    "admin/submit_line.html": "Django's administration",
+    "admin/tenants/membership/delete_confirmation.html": "Django's administration",
+    "admin/tenants/membership/delete_selected_confirmation.html": "Django's administration",
+    "frame/platform.html": "the places of platform staff",
     "rosetta/base.html": "Rosetta's frame",
     "rosetta/file-list.html": "Rosetta's page",
     "rosetta/form.html": "Rosetta's page",
+    "rosetta/read.html": "Rosetta's page",
     "frame/onward.html": "leads on at once, for other sites' pages alone; looked at in test_other_websites.py",
     "socialaccount/onward.html": "leads on at once; looked at in test_identity_provider.py",
 }

@@ -6,10 +6,11 @@ from unicodedata import normalize
 import idna
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import MaxLengthValidator, validate_email
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import InvalidAddress, refusing
 from accounts.names import visible
 
 LONGEST = 254  # RFC 5321, 4.5.3.1.3
@@ -32,15 +33,24 @@ def canonical(address: str) -> str:
 
 
 def check(address: str) -> str:
-    """The one spelling. Raises ValidationError for what is no address, or has a letter that poses as another one."""
+    """The one spelling. Raises InvalidAddress for what is no address, or too long to be kept, or has a letter that poses
+    as another one.
+    """
     spelled = canonical(address)
+    with refusing(InvalidAddress):
+        MaxLengthValidator(LONGEST)(spelled)
+        validate(spelled)
+    return spelled
+
+
+def validate(spelled: str) -> None:
+    """Of forms and models, whose fields have their length: check() is for verbs. Raises ValidationError."""
     validate_email(spelled)
     if any(map(_poses_as_ascii, spelled)):
         raise ValidationError(
             _("This address has a letter that only looks like the one that you mean. Type it by hand."),
             code="invalid",
         )
-    return spelled
 
 
 def _poses_as_ascii(char: str) -> bool:
@@ -77,7 +87,10 @@ class AddressField(models.EmailField):
 class AddressFormField(forms.EmailField):
     """Gives the one spelling of what was typed."""
 
-    default_validators = [check]  # type: ignore[list-item]  # what it returns is not looked at
+    default_validators = [validate]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": LONGEST, **kwargs})
 
     def to_python(self, value: Any) -> str:
         return canonical(super().to_python(value) or "")

@@ -3,14 +3,22 @@
 Refusal
     AccountError
         SomebodyElses
+        PersonExists
+        UnknownLanguage, UnknownTimeZone, UnknownTheme
         SamePassword, PasswordOfferExpired, PasswordOfferAltered, PasswordOfferOutdated, PasswordAlreadySaved
         ResetLinkUsed
         NoSuchSession
+    InvalidValue, in the words of validators
+        InvalidAddress, InvalidPersonName, WeakPassword
     TooManyMarks, of a name, whatever it is the name of
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
+from django.core.exceptions import ValidationError
+from django.forms import ChoiceField
 from django.utils.translation import gettext_lazy as _
 
 
@@ -39,6 +47,11 @@ class Refusal(Exception):
     def message(self) -> str:
         return str(self.template % self.details)
 
+    @property
+    def messages(self) -> list[str]:
+        """What a form shows, a line each."""
+        return [self.message]
+
     def __str__(self) -> str:
         return self.message
 
@@ -47,10 +60,41 @@ class AccountError(Refusal):
     """What a person can't do with their own account."""
 
 
+# As Django's forms say it.
+NO_CHOICE = ChoiceField.default_error_messages["invalid_choice"]
+
+
 class SomebodyElses(AccountError):
     code = "somebody-elses"
     status = 403
     template = _("This is somebody else's account.")
+
+
+class PersonExists(AccountError):
+    code = "person-exists"
+    field = "email"
+    template = _("There is somebody with the address %(email)s already.")
+
+
+class UnknownLanguage(AccountError):
+    code = "unknown-language"
+    status = 422
+    field = "language"
+    template = NO_CHOICE
+
+
+class UnknownTimeZone(AccountError):
+    code = "unknown-time-zone"
+    status = 422
+    field = "time_zone"
+    template = NO_CHOICE
+
+
+class UnknownTheme(AccountError):
+    code = "unknown-theme"
+    status = 422
+    field = "theme"
+    template = NO_CHOICE
 
 
 class SamePassword(AccountError):
@@ -100,6 +144,49 @@ class NoSuchSession(AccountError):
     code = "no-such-session"
     status = 404
     template = _("This session has ended already.")
+
+
+# --- Values that validators judge, for forms as for verbs ---
+class InvalidValue(Refusal):
+    """Says what validators say, all of it, a message each. They word it once, for forms and for the verbs behind them."""
+
+    code = "invalid-value"
+    status = 422
+    template = "%(reasons)s"
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(reasons=" ".join(reasons))
+        self._reasons = reasons
+
+    @property
+    def messages(self) -> list[str]:
+        return [*self._reasons]
+
+
+@contextmanager
+def refusing(kind: type[InvalidValue], *, field: str = "") -> Iterator[None]:
+    """What validators refuse within becomes this kind of refusal, of `field` if the verb calls it otherwise: so a verb may
+    ask them, and raises nothing that only forms know.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise kind(*error.messages).about(field or kind.field) from error
+
+
+class InvalidAddress(InvalidValue):
+    code = "invalid-address"
+    field = "email"
+
+
+class InvalidPersonName(InvalidValue):
+    code = "invalid-person-name"
+    field = "name"
+
+
+class WeakPassword(InvalidValue):
+    code = "weak-password"
+    field = "password"
 
 
 # --- Names: of people here, of what there is in the rooms above ---

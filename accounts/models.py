@@ -11,7 +11,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.addresses import AddressField, canonical, check
+from accounts.addresses import AddressField, canonical, validate
 from accounts.names import addresses_in, unless_kept, validate_name
 
 # Sent with `person` in the transaction that makes somebody past the services, as Django's `createsuperuser` does: the
@@ -77,7 +77,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
     def clean(self) -> None:
-        self.email = check(self.email)
+        self.email = canonical(self.email)
+        validate(self.email)
         kept = User.objects.filter(pk=self.pk).values_list("name", flat=True).first()
         unless_kept(self.name, kept, validate_name)
 

@@ -3,18 +3,19 @@
 TenantError
     InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
-    PersonExists
     NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnSecondFactorMissing
     InvitationError
         AlreadyInvited, TooManyInvitations, NoSuchInvitation, SentJustNow, MailNotSent
         InvitationUsed, InvitationWithdrawn, InvitationExpired, SignInFirst, ForSomebodyElse
+    UnknownKind
     AddressTaken
     AppendOnly
+InvalidNetworks, InvalidQuota, in the words of validators
 """
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.errors import Refusal
+from accounts.errors import NO_CHOICE, InvalidValue, Refusal
 
 
 class TenantError(Refusal):
@@ -64,6 +65,16 @@ class NoSuchCustomer(TenantError):
     template = _("There is no customer “%(slug)s”.")
 
 
+class InvalidNetworks(InvalidValue):
+    code = "invalid-networks"
+    field = "allowed_networks"
+
+
+class InvalidQuota(InvalidValue):
+    code = "invalid-quota"
+    field = "mailbox_quota_octets"
+
+
 # --- People ---
 class InvalidRole(TenantError):
     """Says the roles' names, as forms do. For commands their codes stand in `details`."""
@@ -93,12 +104,6 @@ class NotInATeam(NotAllowed):
 
     code = "not-in-a-team"
     status = 404
-
-
-class PersonExists(TenantError):
-    code = "person-exists"
-    field = "email"
-    template = _("There is somebody with the address %(email)s already.")
 
 
 class InvalidLimit(TenantError):
@@ -223,6 +228,16 @@ class ForSomebodyElse(InvitationError):
     code = "for-somebody-else"
     status = 403
     template = _("This invitation is for another person than the one who is signed in.")
+
+
+# --- Activity and identity providers ---
+class UnknownKind(TenantError):
+    """Of acts that are looked for, or of the service that an identity provider is."""
+
+    code = "unknown-kind"
+    status = 422
+    field = "kind"
+    template = NO_CHOICE
 
 
 # --- Directory ---

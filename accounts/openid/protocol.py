@@ -18,10 +18,10 @@ from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.core.cache import caches
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest  # noqa: TID251 - allauth hands it over
 
 from accounts.addresses import check as check_address
+from accounts.errors import InvalidAddress
 from accounts.openid.errors import (
     BadToken,
     Incomplete,
@@ -246,7 +246,7 @@ class OrganizationProvider(OpenIDConnectProvider):
 def _statement(claims: dict[str, Any], tenant: str | None) -> Statement:
     try:
         email = check_address(str(claims.get("email") or ""))
-    except ValidationError:
+    except InvalidAddress:
         email = ""
     methods = claims.get("amr")
     return Statement(

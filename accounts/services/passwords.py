@@ -23,6 +23,8 @@ from accounts.errors import (
     PasswordOfferOutdated,
     ResetLinkUsed,
     SamePassword,
+    WeakPassword,
+    refusing,
 )
 from accounts.mails import notices
 from accounts.models import User
@@ -79,11 +81,12 @@ def choose_password(
 ) -> None:
     """The chosen password is the person's from now on.
 
-    Raises SomebodyElses, django.core.exceptions.ValidationError with what is weak about it, SamePassword,
-    PasswordAlreadySaved for the second of two presses, PasswordOfferOutdated.
+    Raises SomebodyElses, WeakPassword, SamePassword, PasswordAlreadySaved for the second of two presses,
+    PasswordOfferOutdated.
     """
     require_self(by, user)
-    validate_password(new_password, user)
+    with refusing(WeakPassword, field="new_password"):
+        validate_password(new_password, user)
     if check_password(new_password, user.password):
         raise SamePassword
     hashed = make_password(new_password)

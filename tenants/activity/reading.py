@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from tenants.access import Right, customers_of, providers_of, require, rights_of
 from tenants.activity import words
-from tenants.errors import NotInATeam
+from tenants.errors import NotInATeam, UnknownKind
 from tenants.models import (
     AuditEvent,
     AuditEventQuerySet,
@@ -155,7 +155,11 @@ def read_all(trail: Trail, asked: Asked) -> Iterator[list[Entry]]:
 
 
 def search(trail: Trail, asked: Asked) -> AuditEventQuerySet:
-    """Newest first. The text is looked for in people's and objects' names, and in the mailboxes' addresses."""
+    """Newest first. The text is looked for in people's and objects' names, and in the mailboxes' addresses. Raises
+    UnknownKind, as do read() and read_all().
+    """
+    if asked.kind and asked.kind not in words.Kind.values:
+        raise UnknownKind(value=asked.kind)
     found = trail.events().order_by("-at", "-id")
     if asked.text:
         found = found.filter(_about(trail, asked.text))

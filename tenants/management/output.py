@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.errors import Refusal
 
 
 class ScriptableCommand(BaseCommand):
-    """Adds --json and report(); a Refusal or ValidationError inside errors_as_one_line() ends the command with status 1."""
+    """Adds --json and report(); a Refusal inside errors_as_one_line() ends the command with status 1."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
@@ -26,5 +25,3 @@ class ScriptableCommand(BaseCommand):
             yield
         except Refusal as error:
             raise CommandError(error.message) from error
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error

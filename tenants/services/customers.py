@@ -12,11 +12,20 @@ from django_tenants.utils import schema_exists
 
 from accounts import bell
 from accounts.actors import Actor
+from accounts.errors import refusing
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from accounts.searching import each_word
 from tenants import access, audit, slugs, spares
-from tenants.errors import InvalidName, NoSuchCustomer, NoSuchProvider, SlugTaken
+from tenants.errors import (
+    InvalidName,
+    InvalidNetworks,
+    InvalidQuota,
+    NoSuchCustomer,
+    NoSuchProvider,
+    SlugTaken,
+)
 from tenants.models import NAME_LENGTH, Customer, DirectoryEntry, Domain, OpenJob, Provider
+from tenants.networks import validate_networks
 
 REFILL = "tenants.tasks.refill_spares"
 
@@ -95,9 +104,7 @@ def edit_customer(
     mailbox_quota_octets: int | None,
     by: Actor,
 ) -> None:
-    """Says in the trail what has changed. Raises NotAllowed, InvalidName, TooManyMarks, or ValidationError for what is
-    no network.
-    """
+    """Says in the trail what has changed. Raises NotAllowed, InvalidName, TooManyMarks, InvalidNetworks, InvalidQuota."""
     access.require(by, access.PLATFORM, access.Right.CHANGE_CUSTOMER)
     current = Customer.objects.select_for_update().get(pk=customer.pk)
     values = {
@@ -106,9 +113,14 @@ def edit_customer(
         "mailbox_quota_octets": mailbox_quota_octets,
     }
     changed = {field: value for field, value in values.items() if getattr(current, field) != value}
+    if "allowed_networks" in changed:
+        with refusing(InvalidNetworks):
+            validate_networks(allowed_networks)
+    if "mailbox_quota_octets" in changed:
+        with refusing(InvalidQuota):
+            Customer._meta.get_field("mailbox_quota_octets").run_validators(mailbox_quota_octets)
     for field, value in values.items():
         setattr(customer, field, value)
-    customer.clean_fields(exclude=[f.name for f in Customer._meta.fields if f.name not in changed])
     if changed:
         customer.save(update_fields=list(changed))
         audit.record("customer.changed", by=by, customer=customer, target=customer, data=changed)

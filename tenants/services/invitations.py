@@ -10,12 +10,12 @@ import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors import SYSTEM, Actor, System
 from accounts.addresses import check as check_address
+from accounts.errors import InvalidAddress, PersonExists
 from accounts.models import User
 from accounts.services import create_person
 from tenants import access, audit
@@ -68,8 +68,8 @@ def invite(
 ) -> Invitation:
     """Ask somebody in by e-mail. `customers` limits an operator or auditor of a provider; None means all.
 
-    Raises NotAllowed, ValidationError for what is no address, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember,
-    AlreadyInvited, TooManyInvitations, and MailNotSent: then the invitation stands and can be sent again.
+    Raises NotAllowed, InvalidAddress, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember, AlreadyInvited,
+    TooManyInvitations, and MailNotSent: then the invitation stands and can be sent again.
     """
     access.require(by, place, managing(place))
     _refuse_the_system(by)
@@ -92,12 +92,16 @@ def invite(
 def found_provider(slug: str, name: str, *, owner_email: str, by: Actor) -> Provider:
     """Platform staff make a provider and ask its first owner in, in one act.
 
-    Raises NotAllowed, ValidationError for what is no address, InvalidSlug, InvalidName, TooManyMarks, SlugTaken, and
-    MailNotSent: then provider and invitation stand, and invite_first_owner sends it again.
+    Raises NotAllowed, InvalidAddress, InvalidSlug, InvalidName, TooManyMarks, SlugTaken, and MailNotSent: then provider
+    and invitation stand, and invite_first_owner sends it again.
     """
     access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
     _refuse_the_system(by)
-    email = check_address(owner_email)
+    try:
+        email = check_address(owner_email)
+    except InvalidAddress as refusal:
+        refusal.about("owner_email")
+        raise
     secret = _new_secret()
     with transaction.atomic(durable=True):
         provider = add_provider(slug, name, by=by)
@@ -109,8 +113,8 @@ def found_provider(slug: str, name: str, *, owner_email: str, by: Actor) -> Prov
 def invite_first_owner(provider: Provider, email: str, *, by: Actor) -> Invitation:
     """Platform staff ask the first owner of a provider in, or another one instead: earlier links are dead.
 
-    Raises NotAllowed, also once the provider has an owner; ValidationError for what is no address, TooManyInvitations,
-    MailNotSent: then the invitation stands, and another try sends a new link.
+    Raises NotAllowed, also once the provider has an owner; InvalidAddress, TooManyInvitations, MailNotSent: then the
+    invitation stands, and another try sends a new link.
     """
     access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
     _refuse_the_system(by)
@@ -208,17 +212,15 @@ def accept_invitation(invitation: Invitation, *, by: Actor) -> Membership:
 def accept_invitation_as_newcomer(invitation: Invitation, *, name: str, password: str) -> User:
     """Makes the person and gives the role. Having the link proves the address.
 
-    Raises SignInFirst when that person exists, ValidationError for a weak password, and what accept_invitation does.
+    Raises SignInFirst when that person exists, InvalidPersonName, TooManyMarks, WeakPassword, and what
+    accept_invitation does.
     """
     invitation = _take(invitation)
     if invitee(invitation) is not None:
         raise SignInFirst(email=invitation.email)
     try:
-        with transaction.atomic():
-            user, _none = create_person(invitation.email, by=SYSTEM, name=name, password=password)
-    except (IntegrityError, ValidationError) as error:
-        if invitee(invitation) is None:
-            raise
+        user, _none = create_person(invitation.email, by=SYSTEM, name=name, password=password)
+    except PersonExists as error:
         raise SignInFirst(email=invitation.email) from error  # by another invitation, in this moment
     audit.record(
         "person.created", by=user, **placed(place_of(invitation)), target=user, data={"staff": False}

@@ -12,11 +12,12 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
+from accounts.errors import PersonExists
 from accounts.models import User
 from accounts.services import end_all_sessions, save_settings, void_reset_links
 from tenants import audit
 from tenants.access import PLATFORM, Right, require, rights_of
-from tenants.errors import NotAllowed, PersonExists
+from tenants.errors import NotAllowed
 from tenants.mails import notices
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
 from tenants.services.authority import lock_all, may_change_superusers, place_of
@@ -44,8 +45,8 @@ def change_person(
     The person is told of another address, of other rights in the administration, and of being switched off or on. With
     another address, or more or less than staff, all sessions end, and links for a forgotten password are void;
     invitations that they sent from the old address are withdrawn. Raises NotAllowed unless `by` is a superuser (other
-    staff may change names and settings, switch off and on, and change the address of who never had a role), PersonExists,
-    django.core.exceptions.ValidationError for what is no address, name, language or time zone, and what switch_off() does.
+    staff may change names and settings, switch off and on, and change the address of who never had a role),
+    InvalidAddress, PersonExists, and what save_settings() and switch_off() do.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
     email = check_address(email)

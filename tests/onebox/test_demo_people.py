@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
-from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from accounts.actors import SYSTEM
 from accounts.adapters.backends import DEMO_PASSWORD
+from accounts.errors import WeakPassword
 from accounts.models import User
 from accounts.services import choose_password
 from portal.onebox.supervisor.panel import show
@@ -113,7 +113,7 @@ def test_who_retires_the_demos_people_is_told_the_way_on_and_the_panel_names_nob
 
 def test_the_public_password_opens_nobodys_account_outside_the_demo(cast, settings, sign_in):
     settings.DEMO = False
-    with pytest.raises(ValidationError, match="too common"):
+    with pytest.raises(WeakPassword, match="too common"):
         choose_password(cast.viewer, DEMO_PASSWORD, by=cast.viewer, keep=None, ip="", user_agent="")
     cast.viewer.set_password(DEMO_PASSWORD)
     cast.viewer.save()

@@ -17,7 +17,7 @@ from django.urls import path
 
 import portal.console
 from accounts.actors import SYSTEM
-from accounts.errors import Refusal, SamePassword
+from accounts.errors import Refusal, SamePassword, WeakPassword
 from mailboxes import errors, services
 from mailboxes.services import collection, delivery
 from portal.console.frame import refusals
@@ -36,6 +36,9 @@ CODES = {
     "cancelled": (403, ""),
     "identity-provider-fault": (502, "issuer"),
     "incomplete": (502, "issuer"),
+    "invalid-address": (422, "email"),
+    "invalid-person-name": (422, "name"),
+    "invalid-value": (422, ""),
     "leads-elsewhere": (502, "issuer"),
     "no-configuration": (502, "issuer"),
     "no-organization": (404, "login"),
@@ -51,6 +54,7 @@ CODES = {
     "password-offer-altered": (422, "token"),
     "password-offer-expired": (410, "token"),
     "password-offer-outdated": (409, "token"),
+    "person-exists": (409, "email"),
     "private-network": (502, "issuer"),
     "refused": (409, ""),
     "reset-link-used": (410, ""),
@@ -59,9 +63,13 @@ CODES = {
     "too-many-at-once": (502, "issuer"),
     "too-many-marks": (422, "name"),
     "unconfirmed-address": (403, ""),
+    "unknown-language": (422, "language"),
     "unknown-person": (403, ""),
+    "unknown-theme": (422, "theme"),
+    "unknown-time-zone": (422, "time_zone"),
     "unreachable": (502, "issuer"),
     "unreached": (502, "issuer"),
+    "weak-password": (422, "password"),
     # mailboxes
     "already-created": (409, ""),
     "already-reset": (409, ""),
@@ -122,7 +130,9 @@ CODES = {
     "invalid-client": (422, "client_id"),
     "invalid-domain": (422, "email_domains"),
     "invalid-limit": (422, "customers"),
+    "invalid-networks": (422, "allowed_networks"),
     "invalid-place-name": (422, "name"),
+    "invalid-quota": (422, "mailbox_quota_octets"),
     "invalid-role": (422, "role"),
     "invalid-slug": (422, "slug"),
     "invalid-tenant": (422, "tenant"),
@@ -144,13 +154,13 @@ CODES = {
     "not-in-a-team": (404, ""),
     "other-identity-provider": (409, "service"),
     "own-second-factor-missing": (409, "require_second_factor"),
-    "person-exists": (409, "email"),
     "person-switched-off": (409, "email"),
     "sent-just-now": (429, ""),
     "sign-in-first": (409, ""),
     "slug-taken": (409, "slug"),
     "tenant-error": (409, ""),
     "too-many-invitations": (429, ""),
+    "unknown-kind": (422, "kind"),
 }
 
 
@@ -209,6 +219,7 @@ def test_a_rule_that_verbs_share_names_the_argument_of_the_one_that_was_called(
 # --- On a form ---
 class Form(forms.Form):
     name = forms.CharField()
+    password = forms.CharField(required=False)
     token = forms.CharField(widget=forms.HiddenInput)
 
 
@@ -218,6 +229,7 @@ class Form(forms.Form):
         (errors.NameTaken(name="Journal"), "name"),
         (errors.OfferAltered(), "__all__"),  # of a field that nobody sees
         (SamePassword(), "__all__"),  # of a field that this form lacks
+        (WeakPassword("It is too short.", "It is too common."), "password"),  # a line each
         (errors.StillActive(name="Journal"), "__all__"),
         (MoreThanOwn(), "__all__"),
     ],
@@ -225,7 +237,7 @@ class Form(forms.Form):
 def test_a_refusal_stands_beside_its_field_or_above_the_form(refusal, beside):
     form = Form({"name": "Journal", "token": "x"})
     refusals.show(form, refusal)
-    assert form.errors == {beside: [refusal.message]}
+    assert form.errors == {beside: refusal.messages}
     assert form.has_error(beside, refusal.code)
 
 

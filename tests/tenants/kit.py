@@ -5,7 +5,7 @@ import threading
 
 from django.db import connections
 
-from tenants.errors import TenantError
+from accounts.errors import Refusal
 
 
 def at_once(*acts):
@@ -17,7 +17,7 @@ def at_once(*acts):
             start.wait(timeout=30)
             act()
             outcomes.append("done")
-        except TenantError as error:
+        except Refusal as error:
             outcomes.append(error.code)
         finally:
             connections.close_all()

@@ -1,15 +1,16 @@
 """Platform staff, and whoever stands at the server, become nobody else in silence: the trail tells, and the person hears."""
 
+import html
 import io
 import re
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from accounts.actors import SYSTEM
+from accounts.errors import InvalidPersonName, UnknownLanguage, UnknownTheme, UnknownTimeZone
 from accounts.models import PendingMail, User
 from accounts.services import reset_link
 from tenants import services
@@ -266,11 +267,18 @@ def test_staff_choose_for_a_person_what_the_person_can_choose_and_nothing_else(c
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"is_active": False}, {"name": "Ada\nEve"}, {"language": "xx"}, {"time_zone": "Mars/Base"}]
+    ("wrong", "refusal"),
+    [
+        ({"is_active": False}, LastOwner),
+        ({"name": "Ada\nEve"}, InvalidPersonName),
+        ({"language": "xx"}, UnknownLanguage),
+        ({"time_zone": "Mars/Base"}, UnknownTimeZone),
+        ({"theme": "pink"}, UnknownTheme),
+    ],
 )
-def test_what_is_refused_of_a_page_is_refused_with_the_rest_of_it(cast, wrong):
+def test_what_is_refused_of_a_page_is_refused_with_the_rest_of_it(cast, wrong, refusal):
     count = AuditEvent.objects.count()
-    with pytest.raises((LastOwner, ValidationError)):
+    with pytest.raises(refusal):
         services.change_person(
             cast.owner, **page(cast.owner, email=ELSEWHERE, is_staff=True, **wrong), by=cast.staff
         )
@@ -385,9 +393,18 @@ def test_a_provider_with_an_owner_gets_no_other_from_staff(cast):
     assert not Invitation.objects.exists()
 
 
-def test_an_address_that_is_none_makes_no_provider(cast, admin):
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("nobody", "valid email address"),
+        ("\u212ate@example.com", "only looks like the one that you mean"),  # the sign for kelvin
+        (f"{'a' * 288}@example.com", "at most 254 characters (it has 300)"),
+    ],
+)
+def test_an_address_that_is_none_makes_no_provider(cast, admin, address, said):
     answer = submit(
-        admin, "/admin/tenants/provider/add/", slug="tailspin", name="Tailspin", owner_email="nobody"
+        admin, "/admin/tenants/provider/add/", slug="tailspin", name="Tailspin", owner_email=address
     )
-    assert "owner_email" in answer.context["adminform"].form.errors
+    (line,) = answer.context["adminform"].form.errors["owner_email"]
+    assert said in line and line in html.unescape(answer.content.decode())
     assert not Provider.objects.filter(slug="tailspin").exists()

@@ -10,9 +10,11 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
+from accounts.errors import Refusal
 from mailboxes import errors as mailbox_errors
 from mailboxes import services
 from mailboxes.services import Losses
+from tests.wall import texts
 from tests.wall.scene import undone
 from tests.wall.verbs import (
     EVERYBODY,
@@ -96,6 +98,46 @@ def test_everybody_may_call_what_the_table_says_and_a_refused_call_changes_nothi
                 holes.append(f"{name}, {person}: {hole}")
     verbs_tried(len(TABLE), tried)
     assert not holes, f"{len(holes)} holes in the wall:\n" + "\n".join(holes[:60])
+
+
+def test_a_verb_takes_what_is_typed_or_refuses_it_by_code_status_and_argument(
+    stage: Stage, verbs_tried: Callable[[int, int], None]
+) -> None:
+    """Whatever else it raised, a page would answer with “something went wrong”, a program would be told nothing."""
+    failed: list[str] = []
+    tried = 0
+    for name, line in texts.LINES.items():
+        verb = name.partition(" ")[0]
+        by = stage.people["system" if "system" in line.may else min(line.may)]
+        for place in texts.places(verb):
+            for value in place.values:
+                tried += 1
+                if failure := _typed(stage, verb, line, by, place, value):
+                    failed.append(f"{name}, {place.part or place.argument}={ascii(value)[:40]}: {failure}")
+    verbs_tried(0, tried)
+    assert not failed, f"{len(failed)} verbs fail on what is typed:\n" + "\n".join(failed)
+
+
+def test_every_verb_into_which_something_is_typed_has_a_call() -> None:
+    called = {name.partition(" ")[0] for name in texts.LINES}
+    doors = {door.__name__ for door in FRONT_DOORS}
+    typed = {name for name in verbs() if name.rpartition(".")[0] in doors and texts.places(name)}
+    assert typed <= called, f"Say in tests/wall/texts.py, CALLS, how to call {sorted(typed - called)}."
+
+
+def _typed(stage: Stage, verb: str, line: Line, by: Any, place: texts.Place, value: Any) -> str:
+    """What is wrong with the outcome, if anything."""
+    with undone():
+        try:
+            with place.typed_into(verb, value):
+                line.call(stage, by)
+        except Refusal as refusal:
+            if refusal.field and refusal.field not in texts.arguments_of(verb):
+                return f"{refusal.code} is about {refusal.field}, which is no argument"
+        except Exception as error:
+            if line.ends is None or not isinstance(error, line.ends):
+                return f"{type(error).__name__}: {str(error)[:80]}"
+    return ""
 
 
 def _tried(stage: Stage, line: Line, person: str) -> str:

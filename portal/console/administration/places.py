@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from accounts.addresses import canonical
+from accounts.addresses import AddressFormField, canonical
 from accounts.errors import Refusal
 from accounts.names import unless_kept
 from portal.console.administration.acts import ReadOnly, ThroughServices, become, in_words, staff_of
@@ -51,7 +51,7 @@ class PlacedAdmin(ThroughServices):
 
 
 class ProviderForm(SlugForm):
-    owner_email = forms.EmailField(
+    owner_email = AddressFormField(
         label=_("E-mail address of the first owner"),
         required=False,
         widget=AdminEmailInputWidget,  # as wide as the others

@@ -43,7 +43,7 @@ def told(request: HttpRequest) -> Iterator[None]:
 
 def worded(refusal: Refusal) -> ValidationError:
     """As Django's forms have it, for what they check before a verb is called."""
-    return ValidationError(refusal.message, code=refusal.code)
+    return ValidationError([ValidationError(message, code=refusal.code) for message in refusal.messages])
 
 
 def _pass_on(refusal: Refusal) -> None:

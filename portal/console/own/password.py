@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -40,8 +39,6 @@ def choose_own_password(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             services.choose_password(user, form.cleaned_data["new_password"], by=user, **_here(request))
-        except ValidationError as error:
-            form.add_error("new_password", error)
         except Refusal as refusal:
             refusals.show(form, refusal)
         else:

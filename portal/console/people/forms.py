@@ -73,7 +73,6 @@ class InviteForm(RoleForm):
 
     email = AddressFormField(
         label=_("E-mail address"),
-        max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "autofocus": True}),
     )
     field_order = ("email", "role", "reach", "customers")

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import Refusal
+from portal.console.frame import refusals
 from portal.console.people.forms import NewcomerForm
 from portal.console.signin.by_password import SIGN_IN_AS
 from tenants import errors, services
@@ -91,8 +91,10 @@ def _newcomer(request: HttpRequest, found: Invitation) -> HttpResponse:
         except errors.SignInFirst as error:
             messages.info(request, error.message)
             return redirect("invitation_accept")
-        except ValidationError as error:
-            form.add_error("password", error.messages)  # the form has its own rules for the name
+        except SHUT:
+            raise  # another page tells of it
+        except Refusal as refusal:
+            refusals.show(form, refusal)
         else:
             messages.success(request, _("Your account is ready. Sign in with it now."))
             return redirect("account_login")

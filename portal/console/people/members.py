@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -115,8 +114,6 @@ def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
         except errors.MailNotSent as error:
             messages.warning(request, error.message)
             return redirect(desk.pages.home)
-        except ValidationError as error:
-            form.add_error("email", error)
         except Refusal as refusal:
             refusals.show(form, refusal)
         else:

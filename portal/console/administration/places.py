@@ -104,6 +104,13 @@ class ProviderAdmin(PlacedAdmin):
             self.message_user(request, invited % {"email": canonical(owner_email)})
 
 
+class CustomerForm(SlugForm):
+    def clean_allowed_networks(self) -> Any:
+        """Empty is a list of none, as the field says."""
+        networks = self.cleaned_data["allowed_networks"]
+        return [] if networks is None else networks
+
+
 class DomainInline(admin.TabularInline):
     model = Domain
     fields = readonly_fields = ("host", "primary")
@@ -124,6 +131,7 @@ class DomainInline(admin.TabularInline):
 
 @admin.register(Customer)
 class CustomerAdmin(PlacedAdmin):
+    form = CustomerForm
     list_display = ("name", "host", "provider", "created_at")
     list_filter = ("provider",)
     list_select_related = ("provider",)

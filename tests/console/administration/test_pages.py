@@ -84,6 +84,11 @@ def test_a_customers_limits_are_changed_and_recorded(admin, acme):
         "allowed_networks": ["192.0.2.0/24"],
         "mailbox_quota_octets": 5_000_000_000,
     }
+    submit(
+        admin, url, allowed_networks="", mailbox_quota_octets=""
+    )  # as the page says: from everywhere, no limit
+    acme.refresh_from_db()
+    assert (acme.allowed_networks, acme.mailbox_quota_octets) == ([], None)
 
 
 def test_a_customer_or_provider_with_any_name_that_a_command_takes_can_be_changed(admin):

@@ -66,7 +66,13 @@ def _as_far_as_known(address: re.Match[str]) -> str:
 def _is_known(part: str) -> bool:
     if not part or _ID.fullmatch(part):
         return True
-    return apps.ready and part in _our_words()  # before, gunicorn has lines of its own
+    if not apps.ready:  # gunicorn has lines of its own before
+        return False
+    # URLs that can't be read are told elsewhere. A formatter that raises has the line printed as it is.
+    try:
+        return part in _our_words()
+    except Exception:
+        return False
 
 
 @cache

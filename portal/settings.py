@@ -144,7 +144,8 @@ JOB_SILENCE_SECONDS = 15.0  # after a job's last sign of life beat rings for it 
 SHARED_APPS = [
     "portal.console",  # its templates and styles before those of the libraries that they stand in for
     "portal",
-    "portal.console.administration.apps.AdministrationConfig",  # django.contrib.admin, before django_tenants, whose own templates of it have styles in their elements
+    # django.contrib.admin, before django_tenants, whose own templates of it have styles in their elements.
+    "portal.console.administration.apps.AdministrationConfig",
     "django_tenants",
     "accounts",
     "tenants",

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.text import wrap
 from django.utils.translation import gettext
@@ -66,8 +67,8 @@ def compose(user: User, template: str, context: dict[str, Any], *, to: str = "",
         known = {
             "user": user,
             "portal_url": portal_url(),
-            "sessions_url": portal_url("/settings/sessions/"),
-            "forgotten_url": portal_url("/accounts/password/reset/"),
+            "sessions_url": portal_url(reverse("sessions")),
+            "forgotten_url": portal_url(reverse("account_reset_password")),
             **context,
         }
         subject = " ".join(render_to_string(f"{template}_subject.txt", known).split())

@@ -26,7 +26,7 @@ from mailboxes.services.progress import Progress, progress
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
 from mailboxes.services.sign_in_refusals import sign_in_refusals_of
-from mailboxes.services.statuses import Act, acts_on, refusal
+from mailboxes.services.statuses import Act, acts_on, allows, refusal
 from mailboxes.services.tallies import Activity, activity
 from mailboxes.vault import PASSWORD_SYMBOLS
 
@@ -50,6 +50,7 @@ __all__ = [
     "activate_mailbox",
     "activity",
     "acts_on",
+    "allows",
     "certificate_of",
     "certificates",
     "condition",

@@ -55,9 +55,8 @@ def origins_of(customer: Customer, jobs: Iterable[Job], *, by: Actor) -> dict[UU
     for at in opened.values():
         then |= Q(at__range=(at - BEFORE, at + AFTER))
     acts = AuditEvent.objects.of(*CAUSES).filter(then, customer_id=customer.pk, data__job__in=list(opened))
-    first = {
-        act.data["job"]: act for act in acts.order_by("-at", "-pk")
-    }  # later acts may have given it more to do
+    # The first of each: later acts may have given it more to do.
+    first = {act.data["job"]: act for act in acts.order_by("-at", "-pk")}
     people = User.objects.in_bulk({act.actor_id for act in first.values() if act.actor_id})
     names = {act.actor_id: people[act.actor_id].name for act in first.values() if act.actor_id in people}
     return {UUID(job): Origin(CAUSES[act.action], names.get(act.actor_id, "")) for job, act in first.items()}

@@ -55,9 +55,8 @@ class HealthMiddleware:
     def _state(self, name: str, probe: Callable[[], None]) -> str:
         try:
             probe()
-        except (
-            Exception
-        ) as error:  # whatever it is, the part does not work and the others are still worth knowing
+        # Whatever it is, the part does not work and the others are still worth knowing.
+        except Exception as error:
             if time.monotonic() - self._told.get(name, -SAME_AGAIN_SECONDS) >= SAME_AGAIN_SECONDS:
                 self._told[name] = time.monotonic()
                 log.error("Not ready: %s: %s: %s", name, type(error).__name__, " ".join(str(error).split()))

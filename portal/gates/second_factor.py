@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -11,7 +10,7 @@ from django.shortcuts import redirect
 from accounts.openid.sign_in import brought_second_factor
 from accounts.second_factor import has_second_factor
 from portal.gates.requests import GatedRequest
-from tenants.models import Provider
+from tenants import services
 
 # What it takes to set one up, to read the page in one's own language, or to leave. Everything else is shut, pages that
 # are open to anybody too.
@@ -27,12 +26,6 @@ OPEN_PAGES = frozenset(
         "account_logout",
     }
 )
-
-
-def required_by(user: Any) -> Provider | None:
-    """A provider that requires a second factor of the person, or None."""
-    theirs = Q(memberships__user=user.pk) | Q(customers__memberships__user=user.pk)
-    return Provider.objects.filter(theirs, require_second_factor=True).order_by("name", "pk").first()
 
 
 class SecondFactorGate:
@@ -54,7 +47,7 @@ class SecondFactorGate:
         request.second_factor_required_by = None
         if not request.user.is_authenticated:
             return None
-        provider = required_by(request.user)
+        provider = services.second_factor_required_by(request.user)
         if provider is None or has_second_factor(request.user) or brought_second_factor(request):
             return None
         request.second_factor_required_by = provider

@@ -52,6 +52,7 @@ from tenants.services.policy import (
     consent_to_identity_provider,
     may_consent,
     people_under_policy,
+    second_factor_required_by,
     set_security_policy,
 )
 from tenants.services.rescue import WayIn, let_in
@@ -104,6 +105,7 @@ __all__ = [
     "remove_member",
     "remove_membership",
     "rename_provider",
+    "second_factor_required_by",
     "send_invitation_again",
     "set_security_policy",
     "stopped_jobs",

@@ -47,6 +47,12 @@ def people_under_policy(provider: Provider, *, by: Actor) -> int:
     return User.objects.filter(theirs, is_active=True).distinct().count()
 
 
+def second_factor_required_by(user: Actor) -> Provider | None:
+    """A provider that demands a second factor of the person, or None."""
+    theirs = Q(memberships__user=user.pk) | Q(customers__memberships__user=user.pk)
+    return Provider.objects.filter(theirs, require_second_factor=True).order_by("name", "pk").first()
+
+
 def may_consent(user: Actor, customer: Customer) -> bool:
     """Whether the person is an administrator of the customer's own. Who has the right to manage its people as the
     provider's can't agree in its place.

@@ -39,13 +39,10 @@ from tests.accounts.factors import (
     shown_secret,
     sign_in,
 )
+from tests.locks import how_many_wait
 
 SECONDS = 20
 WRONG_CODE, WRONG_PASSKEY = "This code is wrong", "This passkey was not accepted"
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
-
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -83,13 +80,6 @@ def until_all_wait(begun):
             )
             assert time.monotonic() < deadline, "nobody waited for this transaction"
             pause.wait(0.02)
-
-
-def how_many_wait(cursor):
-    cursor.execute(
-        "SELECT pg_stat_clear_snapshot()"
-    )  # what the transaction has seen of it before stays the same
-    return cursor.execute(WAITING).fetchone()[0]
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from mailboxes import errors, services
 from mailboxes.models import MailboxKey, Message
 from mailboxes.services import collection, delivery
 from tests.conftest import PEER
+from tests.locks import how_many_wait
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def wait_until_somebody_waits(other) -> None:
 def wait_until_they_wait(other, people) -> None:
     deadline = time.monotonic() + 20
     pause = threading.Event()
-    while other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").rowcount < people:
+    while how_many_wait(other) < people:
         assert time.monotonic() < deadline, "nobody waited for this transaction"
         pause.wait(0.02)
 

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from accounts.services import mail_reset_link
+from portal import redaction
 from portal.redaction import redacted, redacted_address
 from tenants import services
 from tests.tenants.kit import path_of
@@ -230,3 +231,11 @@ print("Not Found: /invitations/SECRET/")
     )
     assert done.stderr.count("/invitations/[hidden]") == 4, done.stderr
     assert "SECRET" not in done.stderr + done.stdout
+
+
+def test_urls_that_cant_be_read_make_no_line_an_exception(settings):
+    """Whose message would be the line as it was."""
+    settings.ROOT_URLCONF = "no.such.module"
+    redaction._our_words.cache_clear()
+
+    assert redacted_address(f"Not Found: /acounts/{SECRET}") == "Not Found: /[hidden]"

@@ -7,6 +7,7 @@ from portal.languages.catalogs import ROOT
 
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway")
 MAKES_ADDRESSES = {"reverse", "reverse_lazy", "resolve_url", "redirect"}
+TAKES_PATHS = {"portal_url"}  # a path typed there is a page's address, too
 MAKES_MARKUP = {"django.utils.html", "django.utils.safestring"}
 
 # Who may know a page's name, with the reason. An import contract can't see these: a name is only a text.
@@ -15,6 +16,8 @@ ADDRESSES = {
         "accounts/services/forgotten.py",
         "account_reset_password_from_key",
     ): "the link of a mail leads to a page",
+    ("accounts/mails/writing.py", "account_reset_password"): "the link of a mail leads to a page",
+    ("accounts/mails/writing.py", "sessions"): "the link of a mail leads to a page",
     ("tenants/mails/invitation.py", "invitation"): "the link of a mail leads to a page",
     ("accounts/adapters/account.py", "account_login"): "allauth asks this adapter where its pages lead",
     (
@@ -54,6 +57,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
         if called in MAKES_ADDRESSES and whose != "self":  # whose method is called so by chance
             name = node.args[0] if node.args else node
             yield file, name.value if isinstance(name, ast.Constant) else ast.unparse(name)
+        if called in TAKES_PATHS:
+            yield from ((file, path.value) for path in node.args if isinstance(path, ast.Constant))
 
 
 def _imports() -> Iterator[tuple[str, str]]:

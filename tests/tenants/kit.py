@@ -6,6 +6,7 @@ import threading
 from django.db import connections
 
 from accounts.errors import Refusal
+from tests.locks import how_many_wait
 
 
 def at_once(*acts):
@@ -31,10 +32,9 @@ def at_once(*acts):
 
 
 def until_they_wait(cursor, people, or_ended=None):
-    """Until as many transactions wait for a lock."""
+    """Until as many transactions of this database wait for a lock."""
     while or_ended is None or or_ended.is_alive():
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        if cursor.fetchone()[0] >= people:
+        if how_many_wait(cursor) >= people:
             return
 
 

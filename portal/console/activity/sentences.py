@@ -13,9 +13,8 @@ def path(entry: Entry) -> str:
     if entry.mailbox is None:
         return ""
     page = "mailboxes:certificate" if entry.mailbox.is_gone else "mailboxes:detail"
-    return reverse(
-        page, args=[entry.mailbox.pk], urlconf=settings.ROOT_URLCONF
-    )  # the base host knows no mailboxes
+    # Named, for the base host's own knows no mailboxes.
+    return reverse(page, args=[entry.mailbox.pk], urlconf=settings.ROOT_URLCONF)
 
 
 def linked(entry: Entry, link: str = "") -> SafeString:

@@ -97,11 +97,10 @@ def deleted(request: ConsoleRequest) -> HttpResponse:
 
 @require_safe
 def certificate(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    """A deletion's certificate, to read and to print."""
+    """A deletion's certificate, to read and to print; of one that can't be read, what to do."""
     found = services.certificate_of(request.customer, pk, by=request.user)
-    return render(
-        request, "mailboxes/certificate.html", {"certificate": found, "facts": found.facts, "pk": pk}
-    )
+    page = "mailboxes/certificate_damaged.html" if found.damaged else "mailboxes/certificate.html"
+    return render(request, page, {"certificate": found, "facts": found.facts, "pk": pk})
 
 
 @require_safe

@@ -58,7 +58,7 @@ def _wanted(request: ConsoleRequest) -> str:
 
 
 def _outcome(before: Mailbox, saved: Mailbox) -> str:
-    took, takes = (services.refusal(each, services.Act.TAKE_MAIL) is None for each in (before, saved))
+    took, takes = (services.allows(each, services.Act.TAKE_MAIL) for each in (before, saved))
     if took == takes:
         return _("Your changes have been saved.")
     if takes:

@@ -13,7 +13,7 @@ from accounts.errors import Refusal
 from accounts.openid.protocol import SCOPES
 from portal.console.frame import refusals
 from portal.console.identity_provider.forms import ForgetForm, IdentityProviderForm
-from portal.console.people.members import Desk, Pages
+from portal.console.people.desk import Desk, Pages
 from portal.console.people.team import desk_of
 from portal.gates.links import base_url
 from tenants import identity

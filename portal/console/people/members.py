@@ -1,16 +1,12 @@
 """What the pages Team and People have in common: the list, inviting, changing, removing."""
 
 from collections.abc import Container
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -18,55 +14,12 @@ from django.utils.translation import pgettext
 from accounts.errors import Refusal
 from portal.console.frame import refusals
 from portal.console.frame.lists import page_of, searched
+from portal.console.people.desk import Desk
 from portal.console.people.forms import ALL, SOME, InviteForm, RoleForm
 from portal.gates.links import base_url
 from tenants import errors, services
 from tenants.access import customers_of
-from tenants.models import Customer, Invitation, Membership, Provider
-
-
-@dataclass(frozen=True)
-class Pages:
-    """Where pages of a kind are: `prefix` begins their names in urls.py."""
-
-    prefix: str
-    provider: str = ""  # its slug, if the person works for several: every link says which
-
-    def url(self, verb: str = "", *args: Any) -> str:
-        name = f"{self.prefix}_{verb}" if verb else self.prefix
-        return reverse(name, args=args) + (
-            f"?{urlencode({'provider': self.provider})}" if self.provider else ""
-        )
-
-    @property
-    def home(self) -> str:
-        return self.url()
-
-    @property
-    def invite(self) -> str:
-        return self.url("invite")
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where people are managed, at a provider (“Team”) or at a customer (“People”), by whom, and on which pages."""
-
-    place: Provider | Customer
-    user: Any
-    pages: Pages
-
-    @cached_property  # each row of the list asks
-    def may_manage(self) -> bool:
-        return services.may_manage(self.user, self.place)
-
-    @property
-    def is_team(self) -> bool:
-        return isinstance(self.place, Provider)
-
-    @property
-    def provider(self) -> Provider:
-        """The place itself, or who serves it."""
-        return self.place if isinstance(self.place, Provider) else self.place.provider
+from tenants.models import Invitation, Membership
 
 
 def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any]) -> HttpResponse:

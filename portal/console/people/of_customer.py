@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.console.frame import refusals
 from portal.console.people import members
-from portal.console.people.members import Desk, Pages
+from portal.console.people.desk import Desk, Pages
 from portal.gates.hosts import ConsoleRequest
 from tenants import identity, services
 from tenants.access import Right, require

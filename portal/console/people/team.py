@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.second_factor import has_second_factor
 from portal.console.frame import refusals
 from portal.console.people import members
-from portal.console.people.members import Desk, Pages
+from portal.console.people.desk import Desk, Pages
 from tenants import services
 from tenants.access import Right, providers_of, require, rights_of
 from tenants.models import Provider

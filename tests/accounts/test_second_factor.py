@@ -15,6 +15,7 @@ from django.db import ProgrammingError, connection
 
 from accounts import second_factor
 from accounts.models import User
+from accounts.services import changing_factors
 from portal import settings as portal_settings
 from tenants import identity
 from tests.accounts.factors import (
@@ -331,6 +332,15 @@ def test_nobody_has_recovery_codes_without_a_factor_that_they_stand_in_for(cast,
     assert client.get(CODES).status_code == 404
     assert "Set one of them up first" in client.post(GENERATE).content.decode()
     assert not Authenticator.objects.exists()
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_whatever_takes_the_last_factor_takes_its_codes_too(codes, cast):
+    """Also a ceremony that does not think of it."""
+    with changing_factors(cast.admin, by=cast.admin, ip="192.0.2.1", user_agent="a browser"):
+        Authenticator.objects.filter(user=cast.admin, type__in=second_factor.FACTORS).delete()
+
+    assert not Authenticator.objects.filter(user=cast.admin).exists()
 
 
 def test_codes_that_an_earlier_release_left_without_a_factor_are_gone(with_app, cast, client_for, clock):

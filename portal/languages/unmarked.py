@@ -11,7 +11,7 @@ READ_ALOUD_OR_SHOWN = {"alt", "title", "placeholder", "aria-label", "aria-descri
 
 # Pages in English alone, by the reason.
 FOR_DEVELOPERS = {
-    "portal/console/templates/frame/gallery.html": "shows the parts of pages to who builds them, in the demo only",
+    "portal/console/templates/gallery/gallery.html": "shows the parts of pages to who builds them, in the demo only",
 }
 
 TAGS = re.compile(

@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 
 from portal.console.activity import urls as activity
 from portal.console.customers import urls as customers
-from portal.console.frame.gallery import parts
+from portal.console.gallery.views import parts
 from portal.console.people import urls as people
 from portal.languages.translators import no_such_page
 

@@ -1285,8 +1285,8 @@ BREAKAGES = (
     # --- How people see ---
     _breaks(
         "A template names those of its part and of parts below it",
-        "portal/console/templates/frame/gallery.html",
-        '{% include "frame/bar.html" with job=job progress=unknown label="Progress unknown" only %}',
+        "portal/console/templates/gallery/gallery.html",
+        '{% include "mailboxes/bar.html" with job=job progress=unknown label="Progress unknown" only %}',
         '{% include "mailboxes/block.html" %}',
         "console/frame/test_templates.py::test_a_template_names_those_of_its_part_and_of_parts_below_it",
     ),

@@ -123,7 +123,7 @@ class MailboxPasswordInput(forms.PasswordInput):
     for such a field are those for a code, and each manager's own.
     """
 
-    template_name = "frame/password_input.html"
+    template_name = "mailboxes/password_input.html"
     checked_in_browser = True  # field.html has a place for what the script says
 
     def __init__(self, **attrs: str | bool) -> None:

@@ -15,7 +15,7 @@ from portal.console.templatetags.look import NOTICE_PICTURES, TILES
 from portal.languages.catalogs import ROOT
 
 CONSOLE = ROOT / "portal" / "console"
-GALLERY = CONSOLE / "templates" / "frame" / "gallery.html"
+GALLERY = CONSOLE / "templates" / "gallery" / "gallery.html"
 ELSEWHERE = ("admin", "rosetta")  # pages of libraries, which bring classes of their own
 ON_SOME_PAGES = ("charts",)  # which name it themselves
 

@@ -33,8 +33,8 @@ def test_they_see_what_pages_are_made_of_and_no_copies(cast, client_for, setting
         "frame/plot.html",
         "frame/search.html",
         "frame/value.html",
-        "frame/bar.html",
-        "frame/milestone.html",
+        "mailboxes/bar.html",
+        "mailboxes/milestone.html",
     }
     assert not read(answer).xpath("//main//*[@autofocus][not(ancestor::dialog)]")  # a picture begins above
 

@@ -26,7 +26,7 @@ class Quiet(BoundField):
 
 
 class Typed(forms.PasswordInput):
-    template_name = "frame/password_input.html"
+    template_name = "mailboxes/password_input.html"
 
 
 class Fields(forms.Form):
@@ -89,4 +89,4 @@ def parts(request: HttpRequest) -> HttpResponse:
             [IN_ORDER] * 20 + [NONE_EXPECTED] * 2 + [LATE] * 3 + [REFUSED] + [IN_ORDER] * 2,
         ),
     }
-    return render(request, "frame/gallery.html", context)
+    return render(request, "gallery/gallery.html", context)

@@ -78,6 +78,24 @@ def test_a_row_has_one_line_and_as_a_card_no_more_than_its_facts_need(visit, cas
     visit(story, viewport={"width": 1440, "height": 900})
 
 
+def test_a_name_has_its_own_direction_and_stands_where_the_page_begins(visit, cast, acme, acme_mailbox):
+    with tenant_context(acme):
+        Mailbox.objects.update(name="The journal of the whole head office and its branches (all)")
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        for path, name in (
+            ("/mailboxes/", "tbody th a"),
+            (f"/mailboxes/{acme_mailbox.mailbox.pk}/", "h1 bdi"),
+        ):
+            page.goto(visitor.url(path, "acme"))
+            style = page.locator(f"main {name}").evaluate("(one) => getComputedStyle(one)")
+            assert (style["direction"], style["textAlign"]) == ("ltr", "right")
+
+    visit(story, locale="ar", viewport={"width": 360, "height": 900})
+
+
 def test_a_password_breaks_in_the_same_places_wherever_it_stands(visit, cast):
     def story(visitor):
         page = visitor.page

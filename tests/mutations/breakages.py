@@ -1341,6 +1341,20 @@ BREAKAGES = (
         "languages/test_rosetta.py::test_placeholders_and_tags_are_read_whole_in_a_text_that_is_written_from_the_right",
     ),
     _breaks(
+        "A name stands where the page begins, whatever its own direction",
+        _STYLES + "base.css",
+        "text-align: -webkit-match-parent; text-align: match-parent;",
+        "",
+        "journeys/test_fitting.py::test_a_name_has_its_own_direction_and_stands_where_the_page_begins",
+    ),
+    _breaks(
+        "A page that a mail is announced on says how long its link works",
+        "portal/console/templatetags/quantities.py",
+        "return settings.PASSWORD_RESET_TIMEOUT // MINUTE",
+        "return 60",
+        "console/signin/test_forgotten_password.py::test_it_says_how_long_it_works",
+    ),
+    _breaks(
         "Mails have the colours of the pages",
         "accounts/mails/colours.py",
         '"ink_2": "#a3b0bd"',

@@ -63,11 +63,11 @@ class PersonAdmin(ThroughServices):
     list_filter = ["is_staff", "is_active"]
     search_fields = ["email", "name"]
     formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
-    readonly_fields = ["last_sign_in", "date_joined"]
+    readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["email", "name", "language", "time_zone", "theme"]}),
         (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
-        (_("Dates"), {"fields": ["last_sign_in", "date_joined"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -88,7 +88,10 @@ class PersonAdmin(ThroughServices):
 
     def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         # In our words; Django speaks of users.
-        options["labels"] = {"is_superuser": _("May do everything in the administration")}
+        options["labels"] = {
+            "is_superuser": _("May do everything in the administration"),
+            "last_login": _("Last sign-in"),
+        }
         options["help_texts"] = dict.fromkeys(("is_superuser", "groups"), "")
         form: Any = super().get_form(request, *args, **options)
         form.staff = staff_of(request)

@@ -4,10 +4,8 @@ from typing import Any
 
 from allauth.account.views import PasswordResetFromKeyView, PasswordResetView
 from allauth.core import ratelimit
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
 
 from accounts.adapters import guesses
 from accounts.errors import ResetLinkUsed
@@ -34,18 +32,12 @@ class PasswordByLink(PasswordResetFromKeyView):
     form_class = PasswordByLinkForm
 
     def form_valid(self, form: Any) -> HttpResponse:
-        # Not the parent's, which tells and mails by itself what the verb has told.
+        # Not the parent's, which tells and mails by itself what the verb and the next page tell.
         try:
             form.save(self.request)
         except ResetLinkUsed:
             return self.render_to_response(self.get_context_data(token_fail=True))
         guesses.forget(self.request, self.reset_user)
-        messages.success(
-            self.request,
-            _(
-                "Your new password is valid from now on, and only that one. All your other sessions have ended."
-            ),
-        )
         return redirect(self.get_success_url())
 
 

@@ -1355,6 +1355,13 @@ BREAKAGES = (
         "console/signin/test_forgotten_password.py::test_it_says_how_long_it_works",
     ),
     _breaks(
+        "A page is as long as its rail",
+        _STYLES + "frame.css",
+        "    block-size: auto;\n    min-block-size: 100vh;",
+        "    block-size: 100vh;",
+        "journeys/test_administration.py::test_on_a_phone_each_page_fits_and_the_rail_opens_without_scripts",
+    ),
+    _breaks(
         "Mails have the colours of the pages",
         "accounts/mails/colours.py",
         '"ink_2": "#a3b0bd"',

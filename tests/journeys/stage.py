@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django.core import mail
 from django.core.cache import cache
@@ -15,6 +16,7 @@ from accounts.services import create_person, mail_reset_link
 from mailboxes.models import Job
 from mailboxes.services import create_mailbox, reset_password
 from mailboxes.work.slices import work_slice
+from tenants import audit
 from tenants.models import Customer, Membership, Provider
 from tenants.services import add_membership, create_customer, create_provider, invite
 from tests.accounts.factors import Clock
@@ -78,6 +80,13 @@ class Life:
                 Job.objects.filter(mailbox_id=self.mailbox.pk).update(**values)
 
         self._meanwhile(write)
+
+    def leaves_a_ruined_certificate(self) -> str:
+        """Of another one, as if somebody had altered the database; gives the path of its page."""
+        pk = str(uuid4())
+        ruined = {"customer": self._customer, "target": ("mailbox", pk, self.name), "data": {}}
+        self._meanwhile(lambda: audit.record("mailbox.deleted", **ruined, by=SYSTEM))
+        return f"/mailboxes/deleted/{pk}/"
 
     def is_worked_on(self) -> None:
         def work() -> None:

@@ -107,7 +107,7 @@ def whole_life(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     page.wait_for_selector("#progress .badge.ok")
     look("deletion done")
     look_at(page.get_attribute("#progress a.button", "href"))
-    look_at("/mailboxes/deleted/", "/mailboxes/deleted/?q=nothing")
+    look_at(life.leaves_a_ruined_certificate(), "/mailboxes/deleted/", "/mailboxes/deleted/?q=nothing")
 
 
 def _gives_the_mail_up(page: Any, look: Look) -> None:

@@ -1,11 +1,12 @@
 """The bell: Redis tells workers that there is something to do. What that is stands in PostgreSQL, and beat rings again.
 
-So nothing that people do fails with Redis, and as good as nobody waits for it: one that takes a connection and says
-nothing is asked once for an act, however many mails that writes.
+So nothing that people do fails with Redis, no promise depends on the bell, and as good as nobody waits for it: after one
+that was not heard this process rings for nothing for some seconds, however many mails and transactions an act makes.
+What it would have rung for, beat finds.
 """
 
 import logging
-import threading
+import time
 
 from celery import current_app
 from django.db import transaction
@@ -13,37 +14,37 @@ from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
 
-
-class _Thread(threading.local):
-    """What was rung for at the end of the last transaction, or of the one that is under way."""
-
-    def __init__(self) -> None:
-        self.rung: set[tuple[str, ...]] = set()
+PAUSE_SECONDS = 10.0
 
 
-_thread = _Thread()
+class _Pause:
+    """Of all threads: written and read whole, so it takes no lock."""
+
+    ends = 0.0  # by the monotonic clock
 
 
 def ring_after_commit(task: str, *arguments: str, times: int = 1) -> None:
-    """Have workers take up the task once the caller's transaction is committed: as many as `times` side by side, however
-    often it is asked for in that transaction.
-    """
-    if _thread.rung:  # it is over
-        _thread.rung = set()
-    rung, bell = _thread.rung, (task, *arguments)
+    """Have workers take up the task once the caller's transaction is committed, as many as `times` side by side."""
 
     def ring_for_workers() -> None:  # with a name, by which Django logs what else may fail
-        if bell not in rung:
-            rung.add(bell)
-            _ring(task, arguments, times)
+        _ring(task, arguments, times)
 
     transaction.on_commit(ring_for_workers, robust=True)
 
 
 def _ring(task: str, arguments: tuple[str, ...], times: int) -> None:
+    if time.monotonic() < _Pause.ends:
+        return
     try:
         for _number in range(times):
             # By default Celery tries again, and somebody waits for the answer to what they did.
             current_app.send_task(task, args=arguments, retry_policy={"max_retries": 0})
     except OperationalError as error:
-        log.error("Redis does not answer, so beat will have to ring for %s: %s", task, error)
+        _Pause.ends = time.monotonic() + PAUSE_SECONDS
+        log.error(
+            "Redis does not answer, so beat will have to ring for %s, and for whatever else this process has to do "
+            "within %d seconds: %s",
+            task,
+            PAUSE_SECONDS,
+            error,
+        )

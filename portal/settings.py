@@ -87,11 +87,13 @@ if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
         "REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket."
     )
     REDIS_URL = redis_url(STATE_DIR)
+# One that says nothing is away, and somebody waits for the answer to what they did. Bells and counts are small.
+_redis_patience = {"socket_connect_timeout": 3, "socket_timeout": 3}
 CACHES = {
     "default": {
         "BACKEND": "portal.cache.RedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"serializer": "portal.cache.JSONSerializer"},
+        "OPTIONS": {"serializer": "portal.cache.JSONSerializer", **_redis_patience},
     },
     # In the memory of each process: what must be true, such as an identity provider's keys and addresses, for whoever
     # can write to Redis could give others.
@@ -115,8 +117,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
     "unacked_mutex_expire": 10,
-    "socket_connect_timeout": 3,
-    "socket_timeout": 3,  # one that says nothing more is away, too
+    **_redis_patience,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -194,10 +194,13 @@ def with_app(cast: Any, client_for: Any, clock: Clock) -> str:
 
 @pytest.fixture
 def turn_to() -> Iterator[Callable[[str], None]]:
-    """Have tasks rung for elsewhere."""
+    """Have tasks rung for elsewhere, where each bell has been heard so far."""
+    from accounts import bell
+
     broker = current_app.conf.broker_url
 
     def turn(url: str) -> None:
+        bell._Pause.ends = 0.0
         current_app.conf.broker_url = url
         current_app.amqp._producer_pool = None  # connections to the one before
 

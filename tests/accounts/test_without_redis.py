@@ -6,14 +6,22 @@ import time
 from contextlib import suppress
 
 import pytest
+from redis import Redis, RedisError
 
+from accounts import bell
 from accounts.actors import SYSTEM
 from accounts.models import PendingMail, User
+from accounts.services import create_person
 from accounts.tasks import send_mails
+from portal.onebox.embedded import redis
+from portal.onebox.embedded.addresses import redis_url
 from tenants import services
+from tenants.models import Membership
 from tests.accounts.factors import LOGIN, PASSKEY_LOGIN, is_signed_in, sign_in
 from tests.accounts.openid.kit import START
+from tests.breaking.kit import until
 from tests.cast import PASSWORD
+from tests.pages import presses
 from tests.tenants.kit import page
 
 FORGOTTEN = "/accounts/password/reset/"
@@ -63,6 +71,17 @@ def test_nobody_signs_in_and_a_page_says_so(cast, client_for, redis_dies, caplog
     assert "nobody signs in" in line.getMessage()
 
 
+def test_a_cache_that_says_nothing_keeps_a_sign_in_as_long_as_a_bell(db, client_for, settings):
+    client = client_for(host=None)
+    client.get(LOGIN)  # what a process reads but once
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        there = {"LOCATION": f"redis://127.0.0.1:{silent.getsockname()[1]}/0"}
+        settings.CACHES = settings.CACHES | {"default": settings.CACHES["default"] | there}
+        began = time.monotonic()
+        assert is_put_off(client.post(LOGIN, {"login": ADMIN, "password": PASSWORD}))
+        assert (time.monotonic() - began < 5, tries_at(silent)) == (True, 1)
+
+
 def test_not_even_with_an_organization(db, client_for, redis_dies):
     redis_dies()
     assert is_put_off(client_for(host=None).post(START, {"login": ADMIN}))
@@ -105,12 +124,25 @@ def test_what_people_are_told_by_mail_is_done_all_the_same_and_told_later(
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_what_is_done(cast, client_for, turn_to, caplog):
-    """It takes the connection and is silent, as a machine that has stopped. An act tries once, however many mails it
-    writes: here one, and then three.
+def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_what_is_done(
+    cast, client_for, turn_to, acme, monkeypatch
+):
+    """It takes the connection and is silent, as a machine that has stopped. It is tried once, and not again for some
+    seconds: not by who writes three mails, nor by who removes three people, each in a transaction of its own.
     """
+    added = [
+        services.add_membership(
+            create_person(f"p{number}@acme.example", name="Ada", by=SYSTEM)[0],
+            customer=acme,
+            role="viewer",
+            by=SYSTEM,
+        ).pk
+        for number in range(3)
+    ]
+    monkeypatch.setattr(bell, "PAUSE_SECONDS", 60.0)  # however slow this machine is
     client = client_for(cast.admin)
     told = PendingMail.objects.all()
+    before = told.count()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         turn_to(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
         began = time.monotonic()
@@ -125,7 +157,34 @@ def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_what_is_done(cast, c
         assert (took < WHILE_SILENT, tries_at(silent)) == (True, 1)
         changed = page(cast.viewer, email="else@acme.example", is_staff=True, is_active=False)
         services.change_person(cast.viewer, **changed, by=SYSTEM)
-        assert (told.count(), tries_at(silent)) == (1 + 3, 1)
+        assert (told.count() - before, tries_at(silent)) == (1 + 3, 0)
+        asked = client_for(cast.staff, host=None).post(
+            "/admin/tenants/membership/", {"action": "delete_selected", "_selected_action": added}
+        )
+        assert presses(asked, "Remove").status_code == 302
+        assert not Membership.objects.filter(pk__in=added).exists()
+        assert (told.count() - before > 1 + 3, tries_at(silent)) == (True, 0)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_some_seconds_after_redis_has_come_back_workers_are_rung_for_again(turn_to, state_dir, monkeypatch):
+    monkeypatch.setattr(bell, "PAUSE_SECONDS", 1.0)
+
+    def rings():
+        """Whether workers hear of what is done."""
+        bell.ring_after_commit(send_mails.name)
+        with Redis.from_url(redis_url(state_dir)) as client, suppress(RedisError):
+            return client.llen("celery") > 0
+        return False
+
+    turn_to(redis_url(state_dir).replace("unix://", "redis+socket://"))
+    assert not rings()
+    for _time in range(2):  # a restart that nobody noticed leaves connections to the one before
+        server = redis.start(state_dir, durable=False)
+        try:
+            until(rings, "the bell is heard again")
+        finally:
+            server.stop()
 
 
 def tries_at(server):

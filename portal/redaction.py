@@ -6,11 +6,27 @@ from collections.abc import Iterator
 from copy import copy
 from functools import cache
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
+from urllib.parse import quote
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
+from django.core.exceptions import (
+    BadRequest,
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousMultipartForm,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.http import Http404, HttpRequest
+from django.http.multipartparser import MultiPartParserError
 from django.urls import get_resolver
+
+from accounts.errors import Refusal
 
 _SLASH = r"(?:/|%(?:25)*2F)"
 # Whatever an address has up to its end, or to that of the line, for paths hold spaces, too.
@@ -39,6 +55,20 @@ _LETTERS = re.compile(r"[\w-]")
 SHORT = 16
 # What is in no address that begins as one.
 _LIKE_A_SECRET = re.compile(rf"(?<![\w-])(?!{_UUID}(?![\w-]))(?=[A-Za-z_-]*[0-9])[\w-]{{20,}}")
+# What only a request brings about. All else that Django answers as a bad one is a fault of ours.
+_CLIENTS = (
+    PermissionDenied,
+    Http404,
+    BadRequest,
+    MultiPartParserError,
+    SuspiciousMultipartForm,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+    DisallowedHost,
+    DisallowedModelAdminLookup,
+    DisallowedModelAdminToField,
+)
 # Whose lines name an address that anybody may have typed, and begin with it.
 _TELL_ADDRESSES = ("django.request", "django.security", "gunicorn")
 
@@ -87,12 +117,21 @@ def _words(patterns: Any) -> Iterator[str]:
         yield from _words(getattr(entry, "url_patterns", ()))
 
 
+def _refusal(request: HttpRequest, status: int, error: BaseException) -> str:
+    """In one line, whoever wrote the reason. Django tells either that or the page, of most kinds."""
+    # A refusal of ours is in the reader's language, and may quote what somebody typed.
+    why = error.__cause__.code if isinstance(error.__cause__, Refusal) else str(error) or type(error).__name__
+    why = why.encode("unicode_escape").decode("ascii")
+    return f'{responses.get(status, status)} at "{quote(request.path, errors="replace")}" ({why})'
+
+
 class Redacted(logging.Formatter):
     """A line as it is written otherwise, without the secrets in it.
 
     The last thing that happens to a line, so that it does not matter who writes it: Django tells the address of all
     that is refused or fails, often before a view has been asked. Of what is refused it would tell the way through our code
-    as well, as of an error; a line is enough, for nobody has to mend anything.
+    as well, as of an error; the page and the reason are enough, for nobody has to mend anything. It also answers some
+    faults of ours as bad requests (a redirect that leads nowhere, a file outside its folder): these keep their way.
     """
 
     def __init__(self, fmt: str | None = None, *, line_of: logging.Formatter | None = None) -> None:
@@ -100,10 +139,14 @@ class Redacted(logging.Formatter):
         self._line_of = line_of or logging.Formatter(fmt)
 
     def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        request = getattr(record, "request", None)
         status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if error is not None and request is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
             record = copy(record)
-            record.exc_info = record.exc_text = None
+            record.msg, record.args = _refusal(request, status, error), ()
+            if isinstance(error, _CLIENTS):
+                record.exc_info = record.exc_text = None
         line = self._line_of.format(record)
         if record.name.startswith(_TELL_ADDRESSES):
             line = redacted_address(line)

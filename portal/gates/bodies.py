@@ -48,6 +48,7 @@ class ModestBodies:
 
     What it lets through it has read whole: half a form, whose sender was cut off, is no form (400). Nor is what has a
     NUL in it, which no browser sends and no text of PostgreSQL can hold, or so many marks upon one letter as no language writes.
+    Not even if they are stored, from before: what a text costs does not depend on who brings it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -5,8 +5,11 @@ tower of marks, which would hold all threads of a process.
 import base64
 
 import pytest
+from django_tenants.utils import tenant_context
 
+from mailboxes.models import Mailbox
 from tests.cast import PASSWORD
+from tests.pages import presses
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -64,6 +67,19 @@ def test_a_tower_of_marks_is_no_text(client_for, field, marks):
     form = {"login": "somebody@acme.example", "password": PASSWORD, field: "http://a" + marks * 101}
     assert browser.post("/accounts/login/", form).status_code == 400
     assert browser.get("/accounts/login/", {"next": "http://a" + marks * 101}).status_code == 400
+
+
+def test_a_tower_that_an_older_rule_took_has_to_be_shortened(cast, client_for, acme, make_mailbox):
+    """What is stored stays while the rest is changed, but for this."""
+    mailbox = make_mailbox("Journal").mailbox
+    with tenant_context(acme):
+        Mailbox.objects.filter(pk=mailbox.pk).update(description="a" + "\u0301" * 101)
+    page = client_for(cast.admin).get(f"/mailboxes/{mailbox.pk}/edit/")
+    assert presses(page, "Save changes", name="Archive").status_code == 400
+    assert presses(page, "Save changes", name="Archive", description="á").status_code == 302
+    with tenant_context(acme):
+        mailbox.refresh_from_db()
+    assert (mailbox.name, mailbox.description) == ("Archive", "á")
 
 
 def test_in_the_cookie_of_a_session(client_for):

@@ -440,9 +440,23 @@ BREAKAGES = (
     _breaks(
         "What is refused is one line of the log",
         "portal/redaction.py",
-        "            record.exc_info = record.exc_text = None",
-        "            pass",
+        "                record.exc_info = record.exc_text = None",
+        "                pass",
         "portal/test_redaction.py::test_what_is_refused_is_a_line_and_what_fails_has_its_traceback",
+    ),
+    _breaks(
+        "Its line says why",
+        "portal/redaction.py",
+        " ({why})'",
+        "'",
+        "portal/test_redaction.py::test_what_is_refused_is_a_line_and_what_fails_has_its_traceback",
+    ),
+    _breaks(
+        "A fault of ours that Django answers as a bad request keeps its traceback",
+        "portal/redaction.py",
+        "            if isinstance(error, _CLIENTS):",
+        "            if True:",
+        "portal/test_redaction.py::test_a_fault_of_ours_that_looks_like_a_bad_request_has_its_page_and_its_traceback",
     ),
     _breaks(
         "Letters of which nobody can read the name are a bad request",
@@ -762,7 +776,7 @@ BREAKAGES = (
     _breaks(
         "The cache runs no code",
         "portal/settings.py",
-        '"OPTIONS": {"serializer": "portal.cache.JSONSerializer"},',
+        '"serializer": "portal.cache.JSONSerializer", ',
         "",
         "breaking/test_forged_tasks.py::test_every_cache_in_redis_is_of_json",
     ),
@@ -941,8 +955,8 @@ BREAKAGES = (
     _breaks(
         "Nobody waits for a Redis that says nothing",
         "portal/settings.py",
-        "    **_redis_patience,\n",
-        "",
+        '"socket_timeout": 3}',
+        '"socket_timeout": 20}',
         "accounts/test_without_redis.py::test_a_redis_that_says_nothing_keeps_nobody_waiting_for_what_is_done",
     ),
     _breaks(

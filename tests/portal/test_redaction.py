@@ -10,11 +10,14 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from django.db import connection
+from django.http import HttpResponseRedirect
+from django.utils._os import safe_join
 
 from accounts.services import mail_reset_link
 from portal import redaction
 from portal.redaction import redacted, redacted_address
 from tenants import services
+from tests.cast import present
 from tests.tenants.kit import path_of
 from tests.wall.routes import CONFS, PLACE, routes
 
@@ -114,23 +117,61 @@ def test_a_link_is_never_logged(links, client_for, log, kind, way):
 
 
 REFUSED = {
-    "what one may not do": lambda client: client.get("/mailboxes/new/"),
-    "what is not there": lambda client: client.get("/nowhere/"),
-    "a NUL": lambda client: client.get("/mailboxes/?q=%00"),
-    "too many fields": lambda client: client.post("/settings/", {str(name): "" for name in range(1001)}),
-    "a form in pieces": lambda client: client.post(
-        "/settings/", b"x", content_type="multipart/form-data; boundary="
+    "what one may not do": (lambda client: client.get("/mailboxes/new/"), "not-allowed"),
+    "what translators may": (
+        lambda client: client.get("/rosetta/files/project/", headers={"host": "portal.localhost"}),
+        "PermissionDenied",
     ),
+    "what is not there": (lambda client: client.get("/nowhere/"), "Not Found"),
+    "a NUL": (lambda client: client.get("/mailboxes/?q=%00"), "a NUL in path"),
+    "too many fields": (
+        lambda client: client.post("/settings/", {str(name): "" for name in range(1001)}),
+        "DATA_UPLOAD_MAX_NUMBER_FIELDS",
+    ),
+    "a form in pieces": (
+        lambda client: client.post("/settings/", b"x", content_type="multipart/form-data; boundary="),
+        "Invalid boundary",
+    ),
+    "no column": (lambda client: _staffs(client, "/admin/accounts/user/?password__x=1"), "password__x"),
+    "no field": (lambda client: _staffs(client, "/admin/accounts/user/?_to_field=password"), "password"),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_is_refused_is_a_line_and_what_fails_has_its_traceback(cast, client_for, log, what):
     client = client_for(cast.viewer, raise_request_exception=False)
-    assert REFUSED[what](client).status_code in (400, 403, 404)
-    assert len(log.getvalue().splitlines()) == 1, log.getvalue()
+    act, why = REFUSED[what]
+    answer = act(client)
+    assert answer.status_code in (400, 403, 404)
+    (line,) = log.getvalue().splitlines()
+    assert why in line
+    assert answer.wsgi_request.path in line
     assert _while_we_fail(client, "/mailboxes/").status_code == 500
     assert "Traceback" in log.getvalue()
+
+
+def _staffs(client, path):
+    client.force_login(present().staff)
+    return client.get(path, headers={"host": "portal.localhost"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (lambda *_way, **_names: HttpResponseRedirect("foo:bar"), "Unsafe redirect"),
+        (lambda *_way, **_names: safe_join("/store", "../elsewhere"), "SuspiciousFileOperation"),
+    ],
+)
+def test_a_fault_of_ours_that_looks_like_a_bad_request_has_its_page_and_its_traceback(
+    cast, client_for, log, monkeypatch, fault, why
+):
+    monkeypatch.setattr("portal.console.own.settings.redirect", fault)
+    assert client_for(cast.viewer).post("/settings/", {"name": "Ada"}).status_code == 400
+    line, *way = log.getvalue().splitlines()
+    assert 'Bad Request at "/settings/"' in line
+    assert "Traceback" in way[0]
+    assert "portal/console/own/settings.py" in log.getvalue()
+    assert why in log.getvalue()
 
 
 @pytest.mark.parametrize(

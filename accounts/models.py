@@ -11,7 +11,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.addresses import AddressField, canonical, validate
+from accounts.addresses import AddressField, canonical
 from accounts.names import addresses_in, unless_kept, validate_name
 
 # Sent with `person` in the transaction that makes somebody past the services, as Django's `createsuperuser` does: the
@@ -78,7 +78,6 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = canonical(self.email)
-        validate(self.email)
         kept = User.objects.filter(pk=self.pk).values_list("name", flat=True).first()
         unless_kept(self.name, kept, validate_name)
 

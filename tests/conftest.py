@@ -27,7 +27,7 @@ from accounts.actors import SYSTEM
 from mailboxes.services import collection, delivery
 from mailboxes.vault import primitives
 from tests.accounts.factors import Clock, sets_up_an_app
-from tests.accounts.post import Post
+from tests.accounts.post import MailServer, Post
 from tests.cast import Cast, assemble, customer, present, provider
 
 TEMPLATE = f"cast_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
@@ -184,6 +184,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def post(mailoutbox: list[Any], django_capture_on_commit_callbacks: Any) -> Post:
     return Post(mailoutbox, django_capture_on_commit_callbacks)
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Iterator[MailServer]:
+    """What the portal sends goes there."""
+    with MailServer().serving() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        yield server
 
 
 @pytest.fixture

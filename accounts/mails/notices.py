@@ -55,7 +55,7 @@ def announce(notice: str, user: User, *, ip: str, user_agent: str, to: str = "",
 
 
 def send(mail: PendingMail) -> None:
-    """Nothing is sent to whose account is closed. Raises OSError or smtplib.SMTPException."""
+    """Nothing is sent to whose account is closed. Raises what mails.send() does."""
     user = mail.user
     if user is None or not user.is_active:
         return

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from accounts import bell
+from accounts.mails.writing import Unmailable
 from accounts.models import PendingMail
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,9 @@ def put(mail: PendingMail) -> None:
 def send_due() -> int:
     """Send what is due, for ROUND_SECONDS at most; returns how many were sent.
 
-    A mail that no server takes is tried again after a pause that grows, and given up after LIFE. It may come twice
-    when a worker dies right after sending it.
+    A mail that no server takes is tried again after a pause that grows, and given up after LIFE; one to an address for
+    which none can be made is given up at once. It may come twice when a worker dies right after sending it. A row has
+    one recipient: whoever else stood in it would get it again each time, or never.
     """
     sent, end = 0, time.monotonic() + ROUND_SECONDS
     with schema_context("public"):
@@ -81,9 +83,10 @@ def _claim() -> PendingMail | None:
 
 
 def _note_failure(mail: PendingMail, error: Exception) -> None:
-    is_over = timezone.now() - mail.at >= LIFE
+    is_over = isinstance(error, Unmailable) or timezone.now() - mail.at >= LIFE
     what = "a mail is given up" if is_over else "a mail is tried again"
-    trace = None if isinstance(error, OSError) else error  # smtplib's errors are of this kind too
+    # smtplib's errors are OSErrors too. Where a fault of ours is, the log is told once and not for hours.
+    trace = None if isinstance(error, OSError) or (mail.attempts > 1 and not is_over) else error
     log.error("%s kind=%s mail=%s: %s", what, mail.kind, mail.pk, type(error).__name__, exc_info=trace)
     if is_over:
         mail.delete()

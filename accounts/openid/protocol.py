@@ -20,7 +20,7 @@ from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOA
 from django.core.cache import caches
 from django.http import HttpRequest  # noqa: TID251 - allauth hands it over
 
-from accounts.addresses import check as check_address
+from accounts.addresses import check_known as check_address
 from accounts.errors import InvalidAddress
 from accounts.openid.errors import (
     BadToken,

@@ -17,7 +17,7 @@ def send(invitation: Invitation, secret: str, *, known: User | None, by: Actor, 
     """In the reader's language, or for newcomers in that of who invites them; whichever host that person is on, the link
     leads to the base host. `told` is where they are asked to come, and to which customers.
 
-    Raises OSError or smtplib.SMTPException when the mail server does not take it.
+    Raises what mails.send() does.
     """
     reader = known or User(email=invitation.email, language=translation.get_language() or "")
     path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts import mails
@@ -36,31 +37,43 @@ def record(action: str, person: User, *, by: Actor, data: dict[str, Any] | None 
 
 
 def announce(event: AuditEvent) -> None:
-    """Mail it after the commit."""
-    outbox.put(PendingMail(kind=KIND, details={"event": event.pk}))
-
-
-def send(event_id: int) -> None:
-    """To the address that the person has, and to the one that was theirs before. What is said stands in the trail, so
-    nobody can have other words or other people written to. Raises OSError or smtplib.SMTPException.
+    """Mail it after the commit, to the address that the person has and to the one that was theirs before, each by
+    itself: one that is closed or misspelled keeps nothing from the other, and has nothing said to it twice.
     """
-    event = AuditEvent.objects.of(*TEMPLATES).filter(pk=event_id, at__gt=timezone.now() - NEWS).first()
+    with transaction.atomic():
+        for address in _addresses(event):
+            outbox.put(PendingMail(kind=KIND, email=address, details={"event": event.pk}))
+
+
+def send(mail: PendingMail) -> None:
+    """What is said, and to whom, stands in the trail, so nobody can have other words or other people written to. Raises
+    what mails.send() does.
+    """
+    told_now = AuditEvent.objects.of(*TEMPLATES).filter(at__gt=timezone.now() - NEWS)
+    event = told_now.filter(pk=mail.details["event"]).first()
     person = User.objects.filter(pk=event.target_id).first() if event else None
     if event is None or person is None or (event.action in ROLES and "as_staff" not in event.data):
         return
-    addresses = [event.target_name]
+    if not mail.email:
+        announce(event)  # it waits since the release before, of which one row was for all addresses
+        return
+    if mail.email not in _addresses(event):
+        return
+    reader = User(email=mail.email, name=person.name, language=person.language, time_zone=person.time_zone)
+    # The template asks for the sentence, once the reader's language is spoken.
+    told = {
+        "event": event,
+        "sentence": partial(words.sentence, event),
+        "place": _place_of(event),
+    }
+    mails.send(reader, TEMPLATES[event.action], told)
+
+
+def _addresses(event: AuditEvent) -> list[str]:
     if event.action == ADDRESS_CHANGED:
         # The old one first: it is the one to be warned.
-        addresses = [event.data["before"], event.data["email"]]
-    for address in addresses:
-        reader = User(email=address, name=person.name, language=person.language, time_zone=person.time_zone)
-        # The template asks for the sentence, once the reader's language is spoken.
-        told = {
-            "event": event,
-            "sentence": partial(words.sentence, event),
-            "place": _place_of(event),
-        }
-        mails.send(reader, TEMPLATES[event.action], told)
+        return [event.data["before"], event.data["email"]]
+    return [event.target_name]
 
 
 def _place_of(event: AuditEvent) -> Customer | Provider | None:
@@ -69,4 +82,4 @@ def _place_of(event: AuditEvent) -> Customer | Provider | None:
     return Provider.objects.filter(pk=event.provider_id).first() if event.provider_id else None
 
 
-WRITERS = {KIND: lambda mail: send(mail.details["event"])}
+WRITERS = {KIND: send}

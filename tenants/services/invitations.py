@@ -360,3 +360,6 @@ def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     except OSError as error:  # smtplib's errors are of this kind too
         log.error("An invitation could not be sent: %s", error)
         raise MailNotSent from error
+    except Exception as error:  # the invitation stands all the same, whatever its mail suffers from
+        log.exception("The mail of an invitation could not be made")
+        raise MailNotSent from error

@@ -14,6 +14,7 @@ from accounts.actors import SYSTEM, Actor
 from accounts.addresses import check as check_address
 from accounts.errors import PersonExists
 from accounts.models import User
+from accounts.names import unless_kept
 from accounts.services import end_all_sessions, save_settings, void_reset_links
 from tenants import audit
 from tenants.access import PLATFORM, Right, require, rights_of
@@ -49,8 +50,8 @@ def change_person(
     InvalidAddress, PersonExists, and what save_settings() and switch_off() do.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
-    email = check_address(email)
     known = User.objects.get(pk=user.pk)  # `user` may have the new address on it already
+    email = unless_kept(email, known.email, check_address)
     lock_all([*places_of(known), *(place_of(invitation) for invitation in _invitations_of(known))])
     current = User.objects.select_for_update().get(pk=user.pk)
     address_before = current.email

@@ -1,11 +1,12 @@
 """One spelling, one person, wherever an address is typed."""
 
 from contextlib import suppress
+from datetime import timedelta
 from importlib import import_module
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.actors import SYSTEM
@@ -17,6 +18,8 @@ from tenants.errors import AlreadyInvited
 from tenants.models import Invitation
 from tests.accounts.factors import LOGIN, is_signed_in
 from tests.cast import PASSWORD
+from tests.console.administration.forms import submit
+from tests.pages import presses, read, text_of
 
 SAME = [
     [
@@ -40,6 +43,15 @@ DIFFERENT = [
     ["s@acme.example", "\u017f@acme.example"],
     ["k@kiosk.example", "k@\u212aiosk.example"],
     ["a@acme.example", "\uff41@acme.example"],
+    ["a@xn--n3h.example", "a@\u2603.example"],
+    ["a@acme.example", "=?utf-8?q?a?=@acme.example"],
+]
+# Mail to them would go nowhere, or to another spelling.
+NONE = [
+    "a@" + "\u00fc" * 60 + ".example",
+    "a@\u2603.example",
+    "=?utf-8?q?a?=@acme.example",
+    '"a"@acme.example',
 ]
 
 
@@ -78,6 +90,50 @@ def test_what_only_looks_alike_is_somebody_else(cast, client_for, mailoutbox, on
     assert mailoutbox == []
     with suppress(InvalidAddress):  # or nobody can have it
         assert create_person(other, by=SYSTEM)[0].email != one
+
+
+@pytest.mark.parametrize("address", NONE)
+def test_what_is_no_address_to_mail_is_refused_at_every_door(cast, acme, client_for, mailoutbox, address):
+    answer = presses(client_for(cast.admin).get("/people/invite/"), "Send the invitation", email=address)
+    assert answer.status_code == 200 and "valid email address" in text_of(read(answer))
+    with pytest.raises(InvalidAddress):
+        create_person(address, by=SYSTEM)
+    with pytest.raises(CommandError, match="valid email address"):
+        call_command("createsuperuser", interactive=False, email=address)
+    changed = submit(
+        client_for(cast.staff, host=None),
+        f"/admin/accounts/user/{cast.viewer.pk}/change/",
+        email=address,
+    )
+    assert "email" in changed.context["adminform"].form.errors
+    assert not Invitation.objects.exists() and not User.objects.filter(email=address).exists()
+    assert mailoutbox == []
+
+
+@pytest.mark.parametrize("address", NONE)
+def test_who_has_one_from_an_earlier_release_still_gets_in_and_has_it_kept(cast, client_for, post, address):
+    User.objects.filter(pk=cast.viewer.pk).update(email=address)
+    client = client_for()
+    page = client.get(LOGIN)
+    assert presses(page, "Sign in", login=address, password=PASSWORD)["Location"] and is_signed_in(client)
+    with post.of() as mails:
+        forgotten = client_for().get("/accounts/password/reset/")
+        presses(forgotten, "Send the link", email=address)
+    assert [mail.to for mail in mails] == ([] if "\u00fc" in address else [[address]])
+    submit(client_for(cast.staff, host=None), f"/admin/accounts/user/{cast.viewer.pk}/change/", name="Ada")
+    assert User.objects.get(pk=cast.viewer.pk).name == "Ada"
+
+
+def test_an_invitation_whose_mail_can_not_be_made_stands_and_the_page_says_so(cast, acme, client_for, caplog):
+    """An earlier release took the address."""
+    invitation = services.invite(acme, "somebody@acme.example", role="viewer", by=cast.admin)
+    early = invitation.expires_at - timedelta(minutes=2)
+    Invitation.objects.update(email=NONE[0], expires_at=early)
+    client = client_for(cast.admin)
+    presses(client.get("/people/"), "Send again", beside="a@")
+    assert "its e-mail could not be sent" in text_of(read(client.get("/people/")))
+    assert Invitation.objects.get().withdrawn_at is None
+    assert "The mail of an invitation could not be made" in caplog.text
 
 
 def test_people_of_an_earlier_release_get_the_one_spelling_unless_somebody_has_it(cast, caplog):

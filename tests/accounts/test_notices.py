@@ -325,6 +325,27 @@ def test_a_mail_that_can_not_be_written_keeps_no_other_back(cast, mailoutbox):
     assert [mail.subject for mail in mailoutbox] == [SUBJECT]
 
 
+def test_what_a_mail_suffers_from_is_told_in_the_log_once_and_not_for_hours(cast, caplog):
+    PendingMail.objects.create(kind="tenants/email/invitation", user=cast.admin)
+    for _round in range(3):
+        PendingMail.objects.update(due_at=timezone.now())
+        send_mails()
+    assert [bool(line.exc_info) for line in caplog.records] == [True, False, False]
+    assert PendingMail.objects.exists()
+
+
+def test_a_mail_to_an_address_that_has_none_is_given_up_at_once_and_the_log_says_so(cast, post, caplog):
+    """An earlier release took it."""
+    User.objects.filter(pk=cast.admin.pk).update(email="a@" + "\u00fc" * 60 + ".example")
+    with post.of() as mails:
+        services.switch_off(User.objects.get(pk=cast.admin.pk), by=SYSTEM)
+        services.switch_off(cast.viewer, by=SYSTEM)
+    assert [mail.to for mail in mails] == [[cast.viewer.email]]
+    (line,) = caplog.records
+    assert "a mail is given up" in line.message and line.exc_info
+    assert not PendingMail.objects.exists()
+
+
 def test_a_task_says_neither_what_is_mailed_nor_to_whom(cast, mailoutbox):
     """All that whoever rings can do is to have sent what is due anyway."""
     with pytest.raises(TypeError):

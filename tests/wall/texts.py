@@ -21,6 +21,10 @@ TEXTS = (
     "",
     "\u212ate@example.com",  # the sign for kelvin
     f"{'a' * 300}@example.com",
+    "a@" + "\u00fc" * 60 + ".example",  # in ASCII longer than a label may be
+    "a@\u2603.example",  # a snowman, which by an earlier IDNA is the next one
+    "a@xn--n3h.example",
+    "=?utf-8?q?a?=@example.com",  # which is mailed to a@example.com
     "line\nbreak",
     "N" + "\u030d" * 9,
     "password1234",

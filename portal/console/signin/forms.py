@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.adapters import visitors
-from accounts.addresses import AddressFormField
+from accounts.addresses import KnownAddressFormField
 
 
 class SignInForm(LoginForm):
@@ -17,13 +17,13 @@ class SignInForm(LoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"] = AddressFormField(label=_("E-mail address"))
+        self.fields["login"] = KnownAddressFormField(label=_("E-mail address"))
 
 
 class ForgottenPasswordForm(forms.Form):
     """Asks for the address of who forgot the password. Whether anybody has it is not looked up here."""
 
-    email = AddressFormField(
+    email = KnownAddressFormField(
         label=_("E-mail address"),
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
@@ -47,7 +47,7 @@ class PasswordByLinkForm(ResetPasswordKeyForm):
 class AddressForm(forms.Form):
     """Whose organization it is, shows in the address."""
 
-    login = AddressFormField(label=_("E-mail address"))
+    login = KnownAddressFormField(label=_("E-mail address"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

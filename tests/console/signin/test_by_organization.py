@@ -33,6 +33,15 @@ def test_people_sign_in_with_their_organization_and_are_signed_in_on_customers_h
     assert visitor.client.get("/mailboxes/", headers={"host": "acme.portal.localhost"}).status_code == 200
 
 
+def test_who_has_an_address_that_an_earlier_release_took_still_comes_in(northwinds, openid, way_in):
+    kept = '"operator"@northwind.example'
+    User.objects.filter(email=OWNER).update(email=kept)
+    openid.knows(kept)
+    visitor = way_in()
+    visitor.signs_in(kept)
+    assert visitor.is_signed_in
+
+
 def test_a_customers_people_sign_in_with_their_providers_identity_provider(northwinds, openid, way_in):
     openid.knows(ADMIN)
     visitor = way_in()

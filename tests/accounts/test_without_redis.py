@@ -163,7 +163,7 @@ def test_a_redis_that_says_nothing_keeps_nobody_waiting_for_what_is_done(
         )
         assert presses(asked, "Remove").status_code == 302
         assert not Membership.objects.filter(pk__in=added).exists()
-        assert (told.count() - before > 1 + 3, tries_at(silent)) == (True, 0)
+        assert (told.count() - before > 1 + 4, tries_at(silent)) == (True, 0)
 
 
 @pytest.mark.usefixtures("committed_db")

@@ -232,7 +232,7 @@ class ForSomebodyElse(InvitationError):
 
 # --- Activity and identity providers ---
 class UnknownKind(TenantError):
-    """Of acts that are looked for, or of the service that an identity provider is."""
+    """Of acts that are looked for."""
 
     code = "unknown-kind"
     status = 422

@@ -26,7 +26,6 @@ from accounts.openid.secrets import encrypt
 from accounts.openid.sign_in import ENCRYPTED_SECRET
 from tenants import audit
 from tenants.access import PLATFORM, Right, require
-from tenants.errors import UnknownKind
 from tenants.identity import domains
 from tenants.identity.errors import (
     AlreadySetUp,
@@ -40,6 +39,7 @@ from tenants.identity.errors import (
     NotProven,
     OtherConsentsLost,
     SecretNeeded,
+    UnknownProtocol,
 )
 from tenants.identity.gate import domain_of, people_of
 from tenants.models import Customer, IdentityProvider, Membership, ProvenDomain, Provider
@@ -143,7 +143,7 @@ def check(provider: Provider, configuration: Configuration, *, by: Actor) -> str
 
 @transaction.atomic(durable=True)
 def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by: Actor) -> IdentityProvider:
-    """Switched on at once. Raises NotAllowed, UnknownKind, NotEncrypted, or what stands in tenants.identity.errors."""
+    """Switched on at once. Raises NotAllowed, UnknownProtocol, NotEncrypted, or what stands in tenants.identity.errors."""
     _begin(provider, wanted, by)
     if IdentityProvider.objects.filter(provider=provider).exists():
         raise AlreadySetUp
@@ -337,7 +337,7 @@ def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> 
 def _begin(provider: Provider, wanted: Configuration, by: Actor) -> None:
     require(by, provider, Right.SET_SECURITY)
     if wanted.kind not in IdentityProvider.Kind.values:
-        raise UnknownKind(value=wanted.kind)
+        raise UnknownProtocol(value=wanted.kind)
     _ = wanted.server_url  # raises for what is none
     if not 1 <= len(wanted.client_id) <= CLIENT_ID_LENGTH or not wanted.client_id.isprintable():
         raise InvalidClient(most=CLIENT_ID_LENGTH)

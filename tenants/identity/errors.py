@@ -2,7 +2,7 @@
 
 IdentityProviderError
     AlreadySetUp
-    InvalidTenant, InvalidClient, SecretNeeded
+    InvalidTenant, InvalidClient, UnknownProtocol, SecretNeeded
     InvalidDomain, NobodyThere, DomainTaken
     NotConnected
     ConsentsLost, OtherConsentsLost
@@ -11,6 +11,7 @@ IdentityProviderError
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.errors import NO_CHOICE
 from tenants.errors import TenantError
 
 
@@ -40,6 +41,15 @@ class InvalidClient(IdentityProviderError):
     status = 422
     field = "client_id"
     template = _("Type the client ID that the identity provider shows, of up to %(most)s characters.")
+
+
+class UnknownProtocol(IdentityProviderError):
+    """Of a service that is neither of those that we speak to."""
+
+    code = "unknown-protocol"
+    status = 422
+    field = "kind"
+    template = NO_CHOICE
 
 
 class SecretNeeded(IdentityProviderError):

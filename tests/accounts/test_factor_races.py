@@ -1,7 +1,5 @@
 """What becomes of a second factor while something else becomes of it: one comes after the other, and sees what was first."""
 
-import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
@@ -39,7 +37,7 @@ from tests.accounts.factors import (
     shown_secret,
     sign_in,
 )
-from tests.locks import how_many_wait
+from tests.locks import until_they_wait
 
 SECONDS = 20
 WRONG_CODE, WRONG_PASSKEY = "This code is wrong", "This passkey was not accepted"
@@ -72,14 +70,9 @@ def meanwhile():
 
 
 def until_all_wait(begun):
-    deadline, pause = time.monotonic() + SECONDS, threading.Event()
     with connection.cursor() as cursor:
-        while how_many_wait(cursor) < len(begun):
-            assert not [each.result() for each in begun if each.done()], (
-                "it did not wait for this transaction"
-            )
-            assert time.monotonic() < deadline, "nobody waited for this transaction"
-            pause.wait(0.02)
+        until_they_wait(cursor, len(begun), or_ended=lambda: any(each.done() for each in begun))
+    assert not [each.result() for each in begun if each.done()], "it did not wait for this transaction"
 
 
 @pytest.fixture

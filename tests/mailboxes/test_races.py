@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ from mailboxes import errors, services
 from mailboxes.models import MailboxKey, Message
 from mailboxes.services import collection, delivery
 from tests.conftest import PEER
-from tests.locks import how_many_wait
+from tests.locks import until_they_wait
 
 
 @pytest.fixture
@@ -70,25 +69,13 @@ def in_background():
         thread.join(30)
 
 
-def wait_until_somebody_waits(other) -> None:
-    wait_until_they_wait(other, 1)
-
-
-def wait_until_they_wait(other, people) -> None:
-    deadline = time.monotonic() + 20
-    pause = threading.Event()
-    while how_many_wait(other) < people:
-        assert time.monotonic() < deadline, "nobody waited for this transaction"
-        pause.wait(0.02)
-
-
 def test_who_signs_in_while_a_reset_commits_is_refused(outside, in_background, acme_mailbox):
     with outside() as reset:
         reset.execute("UPDATE mailboxes_mailboxkey SET state = 'retired'")
         signing_in = in_background(
             lambda: collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
         )
-        wait_until_somebody_waits(reset)
+        until_they_wait(reset, 1)
         reset.commit()
     assert isinstance(signing_in(), errors.BadCredentials)
 
@@ -109,7 +96,7 @@ def test_the_later_of_two_presses_at_once_is_told_that_the_password_is_reset(
             )
             for _ in range(2)
         ]
-        wait_until_they_wait(other, 2)
+        until_they_wait(other, 2)
         other.commit()
     outcomes = [press() for press in presses]
     assert [type(outcome) for outcome in outcomes if outcome is not None] == [errors.AlreadyReset]
@@ -127,7 +114,7 @@ def test_a_reset_waits_for_mail_that_is_being_committed_and_counts_it(
                 acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
             )
         )
-        wait_until_somebody_waits(arriving)
+        until_they_wait(arriving, 1)
         arriving.execute(
             "INSERT INTO mailboxes_message (uid, mailbox_id, key_id, octets, blob, received_at)"
             " SELECT gen_random_uuid(), mailbox_id, id, 1, 'x', now() FROM mailboxes_mailboxkey"
@@ -153,7 +140,7 @@ def test_mail_in_the_moment_of_a_deletion_is_refused_and_leaves_nothing(
     with outside() as deletion:
         deletion.execute("UPDATE mailboxes_mailboxkey SET state = 'destroyed'")
         delivering = in_background(on_its_way.commit)
-        wait_until_somebody_waits(deletion)
+        until_they_wait(deletion, 1)
         deletion.commit()
     assert isinstance(delivering(), errors.KeyChanged)
     on_its_way.abort()
@@ -190,5 +177,5 @@ def test_of_two_who_take_one_name_in_two_spellings_at_once_one_wins(
             [acme_mailbox.mailbox.pk],
         )
         mine = in_background(lambda: make_mailbox("STRASSE"))
-        wait_until_somebody_waits(other)
+        until_they_wait(other, 1)
     assert isinstance(mine(), errors.NameTaken)

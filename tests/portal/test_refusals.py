@@ -161,6 +161,7 @@ CODES = {
     "tenant-error": (409, ""),
     "too-many-invitations": (429, ""),
     "unknown-kind": (422, "kind"),
+    "unknown-protocol": (422, "kind"),
 }
 
 

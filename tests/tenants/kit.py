@@ -6,7 +6,6 @@ import threading
 from django.db import connections
 
 from accounts.errors import Refusal
-from tests.locks import how_many_wait
 
 
 def at_once(*acts):
@@ -29,13 +28,6 @@ def at_once(*acts):
     for thread in threads:
         thread.join(timeout=60)
     return sorted(outcomes)
-
-
-def until_they_wait(cursor, people, or_ended=None):
-    """Until as many transactions of this database wait for a lock."""
-    while or_ended is None or or_ended.is_alive():
-        if how_many_wait(cursor) >= people:
-            return
 
 
 def text(answer):

@@ -14,7 +14,8 @@ from tenants.identity import errors as identity_errors
 from tenants.models import AuditEvent, Customer, IdentityProvider
 from tenants.services import add_membership
 from tests.cast import customer, provider
-from tests.tenants.kit import at_once, until_they_wait
+from tests.locks import until_they_wait
+from tests.tenants.kit import at_once
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -89,7 +90,7 @@ def test_a_consent_that_is_being_given_meanwhile_is_asked_about_first(northwinds
         IdentityProvider.objects.select_for_update().get(pk=northwinds.pk)  # as who consents does
         Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
         saving.start()
-        until_they_wait(cursor, 1, or_ended=saving)
+        until_they_wait(cursor, 1, or_ended=lambda: not saving.is_alive())
     saving.join(timeout=60)
     assert outcomes == ["consents-lost"]
     assert customer("acme").identity_provider_consent and customer("globex").identity_provider_consent

@@ -13,7 +13,8 @@ from accounts.models import User
 from tenants import errors, services
 from tenants.models import AuditEvent, Invitation, Membership
 from tests.cast import provider
-from tests.tenants.kit import at_once, page, until_they_wait
+from tests.locks import until_they_wait
+from tests.tenants.kit import at_once, page
 
 NEW = "newcomer@northwind.example"
 PHRASE = "seven long words nobody has heard"
@@ -225,7 +226,7 @@ def test_the_address_stays_while_an_invitation_is_accepted(committed_db, cast, i
         accepting.start()
         until_they_wait(cursor, 1)
         moving.start()
-        until_they_wait(cursor, 2, or_ended=moving)
+        until_they_wait(cursor, 2, or_ended=lambda: not moving.is_alive())
     accepting.join(timeout=60)
     moving.join(timeout=60)
     assert sorted(outcomes) == ["done", "not-allowed"]

@@ -121,8 +121,9 @@ class MembershipForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk and (refusal := services.refusal_of_leaving(self.instance)):
-            self.fields["role"].help_text = refusal.message
+        role = self.fields.get("role")  # none for who may only look
+        if role and self.instance.pk and (refusal := services.refusal_of_leaving(self.instance)):
+            role.help_text = refusal.message
 
     def clean(self) -> dict[str, Any] | None:
         data = super().clean() or {}

@@ -113,17 +113,13 @@ class CustomerForm(SlugForm):
 
 class DomainInline(admin.TabularInline):
     model = Domain
-    fields = readonly_fields = ("host", "primary")
+    fields = readonly_fields = ("host", in_words("is_primary", _("Primary")))  # type: ignore[assignment]  # the stubs know names alone
     can_delete = False
     extra = 0
 
     @admin.display(description=_("Host"))
     def host(self, obj: Domain) -> str:
         return str(obj.domain)
-
-    @admin.display(description=_("Primary"))
-    def primary(self, obj: Domain) -> Any:
-        return _("yes") if obj.is_primary else _("no")
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -75,7 +75,8 @@ class Frame:
         for place in self._allowed():
             if url := _url_of(place.view):
                 current = ("page" if self.request.path == url else "true") if here.startswith(url) else ""
-                found.append({"name": place.label, "url": url, "icon": place.icon, "current": current})
+                name = (place.beside_lists if self.of_staff else "") or place.label
+                found.append({"name": name, "url": url, "icon": place.icon, "current": current})
         return found
 
     @property

@@ -21,6 +21,8 @@ class Place:
     icon: str
     right: Right | None  # of who sees it; None: of whoever works at a provider, and of platform staff
     find: str | Promise = ""  # what the field in the bar says, if that searches here
+    # Its name where the lists of the administration, one of which is called the same, stand below.
+    beside_lists: str | Promise = ""
 
 
 # In the order of the rail. The first is where a console begins. Each customer has them all.
@@ -30,7 +32,14 @@ AT_CUSTOMER = (
     Place(_("Activity"), "activity", "activity", Right.VIEW_ACTIVITY),
 )
 AT_BASE = (
-    Place(_("Customers"), "customers", "building-2", None, find=_("Find a customer")),
+    Place(
+        _("Customers"),
+        "customers",
+        "building-2",
+        None,
+        find=_("Find a customer"),
+        beside_lists=_("All customers"),
+    ),
     Place(_("Team"), "team", "users", Right.VIEW_TEAM),
     Place(_("Activity"), "activity", "activity", Right.VIEW_TEAM_ACTIVITY),
 )

@@ -11,7 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from mailboxes import errors, services
-from mailboxes.models import Mailbox
+from mailboxes.models import Job, Mailbox
 from portal.console.frame.lists import page_of, searched
 from portal.console.frame.live import asks_for_a_part, fingerprint, part
 from portal.console.mailboxes.jobs import job_context, shown_of
@@ -55,19 +55,17 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         return to_the_certificate(request, pk)  # links to a mailbox outlive it
     activity = services.activity(request.customer, mailbox, by=request.user)
     condition = services.condition(mailbox, activity)
+    jobs = [] if asks_for_a_part(request) else services.jobs_of(request.customer, mailbox, by=request.user)
     seen = fingerprint(mailbox.status, activity)
     context: dict[str, Any] = {
         "mailbox": mailbox,
         "activity": activity,
         "seen_activity": seen,
         "condition": condition,
-        "tab": _tab(request, condition),
+        "tab": _tab(request, condition, jobs),
     }
     if asks_for_a_part(request):
         return part(request, "mailboxes/detail.html#activity", context, seen=seen)
-    jobs = services.jobs_of(request.customer, mailbox, by=request.user)
-    if context["tab"] == "jobs" and not jobs:
-        context["tab"] = "overview"
     if shown := services.unsettled(jobs):
         context |= job_context(request, shown)
     context |= {
@@ -107,8 +105,8 @@ def _listed(mailbox: Any) -> tuple[Any, ...]:
     )
 
 
-def _tab(request: ConsoleRequest, condition: services.Condition) -> str:
+def _tab(request: ConsoleRequest, condition: services.Condition, jobs: list[Job]) -> str:
     """The tab that is asked for, if there is one: nobody sets up what is being deleted."""
-    shown = {"setup": not condition.being_deleted, "jobs": True}
+    shown = {"setup": not condition.being_deleted, "jobs": bool(jobs)}
     asked = request.GET.get("tab", "")
     return asked if shown.get(asked) else "overview"

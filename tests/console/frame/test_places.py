@@ -8,7 +8,7 @@ from tests.wall.routes import routes
 PLACES = {"base": AT_BASE, "customer": AT_CUSTOMER}
 # The parts to which the rail of a host does not lead, and what does.
 NO_PLACE = {
-    ("base", "administration"): "the menu under their name leads platform staff there",
+    ("base", "administration"): "below the places in the rail of platform staff",
     ("base", "gallery"): "the parts that pages are made of, for who works on them",
     ("base", "identity_provider"): "a page of the team's",
     ("base", "own"): "under one's name, at the end of the bar",

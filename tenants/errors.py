@@ -3,7 +3,7 @@
 TenantError
     InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
-    NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnSecondFactorMissing
+    NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnAccess, OwnSecondFactorMissing
     InvitationError
         AlreadyInvited, TooManyInvitations, NoSuchInvitation, SentJustNow, MailNotSent
         InvitationUsed, InvitationWithdrawn, InvitationExpired, SignInFirst, ForSomebodyElse
@@ -147,6 +147,12 @@ class LastOwner(TenantError):
     code = "last-owner"
     field = "role"
     template = _("This is the last owner. Make somebody else an owner first.")
+
+
+class OwnAccess(TenantError):
+    code = "own-access"
+    field = "is_active"
+    template = _("You can't take away your own access. Somebody else of the platform's staff has to do it.")
 
 
 class OwnSecondFactorMissing(TenantError):

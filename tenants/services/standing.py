@@ -18,7 +18,7 @@ from accounts.names import unless_kept
 from accounts.services import end_all_sessions, save_settings, void_reset_links
 from tenants import audit
 from tenants.access import PLATFORM, Right, require, rights_of
-from tenants.errors import NotAllowed
+from tenants.errors import NotAllowed, OwnAccess
 from tenants.mails import notices
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
 from tenants.services.authority import lock_all, may_change_superusers, place_of
@@ -47,7 +47,7 @@ def change_person(
     another address, or more or less than staff, all sessions end, and links for a forgotten password are void;
     invitations that they sent from the old address are withdrawn. Raises NotAllowed unless `by` is a superuser (other
     staff may change names and settings, switch off and on, and change the address of who never had a role),
-    InvalidAddress, PersonExists, and what save_settings() and switch_off() do.
+    InvalidAddress, PersonExists, OwnAccess, and what save_settings() and switch_off() do.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
     known = User.objects.get(pk=user.pk)  # `user` may have the new address on it already
@@ -62,6 +62,8 @@ def change_person(
         before["groups"], after["groups"] = names_before, names
     if (after or current.is_superuser) and not may_change_superusers(by):
         raise NotAllowed
+    if by.pk == current.pk:  # whoever does it to themselves by a slip may be the last who could undo it
+        _refuse_to_lose(current, access | {"is_active": is_active})
     if email != address_before and not may_change_address(current, by=by):
         raise NotAllowed
     if email != address_before:
@@ -76,6 +78,12 @@ def change_person(
     if email != address_before or access.keys() & after:
         end_all_sessions(current, by=SYSTEM)
         void_reset_links(current, by=SYSTEM)
+
+
+def _refuse_to_lose(user: User, wanted: dict[str, bool]) -> None:
+    for field, value in wanted.items():
+        if getattr(user, field) and not value:
+            raise OwnAccess().about(field)
 
 
 def may_change_address(user: User, *, by: Actor) -> bool:

@@ -1413,7 +1413,7 @@ BREAKAGES = (
     _breaks(
         "A list's badges stand on one line where there is room",
         _STYLES + "narrow.css",
-        "inline-size: max-content; max-inline-size: 20rem;",
+        "inline-size: max-content; max-inline-size: 15rem;",
         "",
         "journeys/test_fitting.py::test_a_row_has_one_line_and_as_a_card_no_more_than_its_facts_need",
     ),

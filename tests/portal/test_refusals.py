@@ -153,6 +153,7 @@ CODES = {
     "not-connected": (409, "email"),
     "not-in-a-team": (404, ""),
     "other-identity-provider": (409, "service"),
+    "own-access": (409, "is_active"),
     "own-second-factor-missing": (409, "require_second_factor"),
     "person-switched-off": (409, "email"),
     "sent-just-now": (429, ""),

@@ -15,6 +15,7 @@ from portal.console.administration.acts import ThroughServices, become, in_words
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
 from tenants import services
+from tenants.errors import OwnAccess
 from tenants.models import Membership
 
 
@@ -33,6 +34,14 @@ class PersonForm(forms.ModelForm):
                 code="not-allowed",
             )
         return email
+
+    def clean(self) -> dict[str, Any] | None:
+        """Says beside the box that nobody takes away their own access."""
+        data = super().clean() or {}
+        for field in ("is_active", "is_staff", "is_superuser"):
+            if self.instance.pk == self.staff.pk and field in self.changed_data and not data.get(field):
+                show(self, OwnAccess().about(field))
+        return data
 
     def clean_is_active(self) -> bool:
         """Says beside the box what the service would refuse."""

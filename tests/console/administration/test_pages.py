@@ -12,6 +12,7 @@ from lxml import html
 from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants import directory, services
+from tenants.errors import OwnAccess
 from tenants.models import (
     AuditEvent,
     Customer,
@@ -23,7 +24,7 @@ from tenants.models import (
 )
 from tests.cast import PASSWORD, provider
 from tests.console.administration.forms import submit
-from tests.pages import follows, presses
+from tests.pages import follows, presses, read, text_of
 from tests.tenants.kit import at_once, text
 
 KEY = b"\xde\xad\xbe\xef" * 8
@@ -194,6 +195,24 @@ def test_the_last_owner_is_not_offered_to_be_removed_and_the_role_says_why(admin
     assert offered == {"owner": False, "admin": True}
     told = {who: "This is the last owner." in text(page) for who, page in pages.items()}
     assert told == {"owner": True, "admin": False}
+
+
+@pytest.mark.parametrize("box", ["is_active", "is_staff", "is_superuser"])
+def test_nobody_takes_away_their_own_access_by_a_slip(admin, cast, box):
+    page = f"/admin/accounts/user/{cast.staff.pk}/change/"
+
+    answer = presses(admin.get(page), "Save changes", **{box: False})
+
+    assert answer.status_code == 200 and "You can't take away your own access." in text_of(read(answer))
+    assert getattr(User.objects.get(pk=cast.staff.pk), box)
+    assert admin.get("/admin/").status_code == 200
+    with pytest.raises(OwnAccess):
+        services.change_person(**_as_it_is(cast.staff) | {box: False})
+
+
+def _as_it_is(person):
+    kept = ("email", "name", "language", "time_zone", "theme", "is_active", "is_staff", "is_superuser")
+    return {name: getattr(person, name) for name in kept} | {"user": person, "groups": [], "by": person}
 
 
 def test_who_may_only_look_at_roles_sees_the_last_owners_too(cast, client_for):

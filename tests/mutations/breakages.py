@@ -1418,6 +1418,13 @@ BREAKAGES = (
         "journeys/test_fitting.py::test_a_row_has_one_line_and_as_a_card_no_more_than_its_facts_need",
     ),
     _breaks(
+        "Nobody takes away their own access",
+        "tenants/services/standing.py",
+        "    if by.pk == current.pk:",
+        "    if False:",
+        "console/administration/test_pages.py::test_nobody_takes_away_their_own_access_by_a_slip",
+    ),
+    _breaks(
         "Nobody is offered to remove the last owner",
         "portal/console/people/members.py",
         '        "refusal": services.refusal_of_leaving(row),\n        "form": form,\n        "own_url": desk.pages.url("member", pk),\n',

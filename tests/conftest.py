@@ -211,7 +211,7 @@ def turn_to() -> Iterator[Callable[[str], None]]:
     def turn(url: str) -> None:
         bell._Pause.ends = 0.0
         current_app.conf.broker_url = url
-        current_app.amqp._producer_pool = None  # connections to the one before
+        current_app._pool = current_app.amqp._producer_pool = None  # connections to the one before
 
     yield turn
     turn(broker)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressField, canonical
+from accounts.demo import in_demo
 from accounts.names import addresses_in, unless_kept, validate_name
 
 # Sent with `person` in the transaction that makes somebody past the services, as Django's `createsuperuser` does: the
@@ -41,6 +42,11 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=username or "")
 
+    def who_can_sign_in(self) -> "models.QuerySet[User]":
+        """All for whom User.can_sign_in() says yes."""
+        active = self.filter(is_active=True)
+        return active if in_demo() else active.filter(is_demo=False)
+
 
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, known by e-mail address."""
@@ -60,7 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
     # Links for a forgotten password carry it: with the next number all that are under way are void.
     link_series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
-    # Made by the demo, whose password is public; never taken away. See accounts/adapters/backends.py.
+    # Made by the demo, whose password is public; never taken away. See can_sign_in() below.
     is_demo = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = UserManager()
@@ -80,6 +86,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.email = canonical(self.email)
         kept = User.objects.filter(pk=self.pk).values_list("name", flat=True).first()
         unless_kept(self.name, kept, validate_name)
+
+    def can_sign_in(self) -> bool:
+        """By any means, and go on being signed in. Outside the demo its people are as if they were switched off."""
+        return self.is_active and (in_demo() or not self.is_demo)
 
     def check_password(self, raw_password: str | None) -> bool:
         """Django's, but what is hashed anew on the way replaces the hash that was asked and no other, or an old password

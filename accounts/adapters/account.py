@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.stagekit import clear_login
 from allauth.core import context
 from django.conf import settings
 from django.db import transaction
@@ -16,7 +17,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
 
 from accounts.adapters import confirming, guesses, renewing, visitors
-from accounts.adapters.backends import in_demo
 from accounts.mails import notices
 from accounts.models import User
 from accounts.openid.sign_in import brought_second_factor
@@ -67,8 +67,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return methods
 
     def pre_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse | None:
-        """The way of every sign-in. Outside the demo its people are as if they were switched off."""
-        if user.is_demo and not in_demo():
+        """The way of every sign-in."""
+        if not user.can_sign_in():
+            clear_login(request)
             return self.respond_user_inactive(request, user)
         return super().pre_login(request, user, **options)
 

@@ -4,22 +4,15 @@ from ipaddress import ip_address
 from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend as Library
-from django.conf import settings
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from accounts.adapters.visitors import address_of
+from accounts.demo import in_demo
 from accounts.models import User
 
 DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105  public on purpose, and good in the demo only
-
-
-def in_demo() -> bool:
-    """Whether this is the demo: told so by `make run`, and on the database that `make run` keeps for itself. A word in
-    the environment alone makes no demo of a database that others rely on.
-    """
-    return bool(settings.DEMO and settings.DATABASE_IS_EMBEDDED)
 
 
 class AuthenticationBackend(Library):
@@ -36,7 +29,7 @@ class AuthenticationBackend(Library):
         return user
 
     def user_can_authenticate(self, user: User) -> bool:
-        return bool(super().user_can_authenticate(user)) and (in_demo() or not user.is_demo)
+        return user.can_sign_in()
 
 
 class CommonPasswords(CommonPasswordValidator):

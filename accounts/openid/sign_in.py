@@ -157,7 +157,7 @@ def sign_in(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
     since = sociallogin.state.get("once_more_since")
     if since is not None and (statement.asked_at is None or statement.asked_at < since - CLOCK_SECONDS):
         raise NotAskedAnew
-    user = User.objects.filter(email=statement.email, is_active=True).first()
+    user = User.objects.who_can_sign_in().filter(email=statement.email).first()
     if user is None or not gate().admits(user, provider_id):
         raise Unknown
     connect(user, provider_id, statement.subject)

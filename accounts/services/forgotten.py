@@ -41,7 +41,7 @@ def mail_reset_link(email: str, *, language: str = "") -> None:
     the address that we know, not to the one that was typed, however alike they look. After five in an hour, one goes
     out in ten minutes: who has been sent so many has one that still works, however many others ask.
     """
-    user = User.objects.filter(email=email, is_active=True).first()
+    user = User.objects.who_can_sign_in().filter(email=email).first()
     if user is None or not user.has_usable_password():
         log.info("a forgotten password was reported for an address without one")
         return

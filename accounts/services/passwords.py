@@ -107,7 +107,7 @@ def reset_forgotten_password(
     hashed = make_password(password)
     with transaction.atomic(durable=True):
         held = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-        if not (held.is_active and default_token_generator.check_token(held, key)):
+        if not (held.can_sign_in() and default_token_generator.check_token(held, key)):
             raise ResetLinkUsed
         _put(held, hashed, notices.PASSWORD_RESET, by=SYSTEM, keep=keep, ip=ip, user_agent=user_agent)
     user.password = held.password

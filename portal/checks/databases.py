@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError
 
-from accounts.adapters.backends import in_demo
+from accounts.demo import in_demo
 from portal.onebox import demo
 
 

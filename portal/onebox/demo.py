@@ -13,7 +13,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
-from accounts.adapters.backends import DEMO_PASSWORD, in_demo
+from accounts.adapters.backends import DEMO_PASSWORD
+from accounts.demo import in_demo
 from accounts.models import User
 from accounts.services import create_person
 from mailboxes.models import Mailbox

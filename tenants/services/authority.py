@@ -157,9 +157,9 @@ def check_role(role: str, *, provider: Provider | None, customer: Customer | Non
 
 def check_owner_stays(memberships: Collection[Membership]) -> None:
     """Raises LastOwner if without these a provider had no owner who can sign in. It holds on under lock()."""
-    others = Membership.objects.filter(role=Membership.Role.OWNER, user__is_active=True).exclude(
-        pk__in=[membership.pk for membership in memberships]
-    )
+    leaving = [membership.pk for membership in memberships]
+    owners = Membership.objects.filter(role=Membership.Role.OWNER, user__in=User.objects.who_can_sign_in())
+    others = owners.exclude(pk__in=leaving)
     for membership in memberships:
         is_owner = membership.role == Membership.Role.OWNER
         if is_owner and not others.filter(provider=membership.provider_id).exists():

@@ -889,7 +889,7 @@ BREAKAGES = (
     _breaks(
         "A forgotten password is replaced for who has the link alone",
         "accounts/services/passwords.py",
-        "if not (held.is_active and default_token_generator.check_token(held, key)):",
+        "if not (held.can_sign_in() and default_token_generator.check_token(held, key)):",
         "if False:",
         "console/signin/test_forgotten_password.py::test_the_verb_itself_asks_for_the_link",
     ),
@@ -1074,14 +1074,21 @@ BREAKAGES = (
     ),
     _breaks(
         "The demo's people sign in nowhere but in the demo",
-        "accounts/adapters/backends.py",
-        "and (in_demo() or not user.is_demo)",
+        "accounts/models.py",
+        " and (in_demo() or not self.is_demo)",
         "",
         "onebox/test_demo_people.py::test_the_demos_people_sign_in_nowhere_but_in_the_demo",
     ),
     _breaks(
+        "Nor do they count among the owners who can sign in",
+        "accounts/models.py",
+        "return active if in_demo() else active.filter(is_demo=False)",
+        "return active",
+        "tenants/test_people.py::test_an_owner_who_can_not_sign_in_does_not_count",
+    ),
+    _breaks(
         "The demo is a demo on its own database only",
-        "accounts/adapters/backends.py",
+        "accounts/demo.py",
         "return bool(settings.DEMO and settings.DATABASE_IS_EMBEDDED)",
         "return bool(settings.DEMO)",
         "onebox/test_demo_people.py",

@@ -55,6 +55,7 @@ NO_VERBS: dict[str, str] = {
     "*.models": "rows that verbs hand out",
     "accounts.adapters.*": "allauth's own way in, held to the first wall by its pages",
     "accounts.addresses": "how an address is written",
+    "accounts.demo": "whether this is the demo",
     "accounts.devices": "what a browser is called",
     "accounts.names": "how a name is written",
     "accounts.openid.*": "asks identity providers, before anybody has signed in",

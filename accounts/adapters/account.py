@@ -8,6 +8,8 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.stagekit import clear_login
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +24,7 @@ from accounts.models import User
 from accounts.openid.sign_in import brought_second_factor
 from accounts.second_factor import has_second_factor
 from accounts.services.factors import TOLD_BY_MAIL, hold_person
+from accounts.services.sessions import ground_of, still_stands
 
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 TOO_MANY_WRONG = gettext_lazy("There were too many wrong tries. Wait a few minutes, then try again.")
@@ -73,15 +76,25 @@ class AccountAdapter(DefaultAccountAdapter):
             return self.respond_user_inactive(request, user)
         return super().pre_login(request, user, **options)
 
-    def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
-        """The end of every way of signing in. Tells the person of a device that was never seen with them."""
+    def login(self, request: HttpRequest, user: User) -> None:
+        """The end of every way of signing in. `user` is the person as the sign-in began with them; what they have become
+        since is asked here, and whoever changes it next finds the session and ends it. Raises ImmediateHttpResponse, which
+        leads to begin anew.
+        """
         with transaction.atomic():
-            hold_person(user)
-            lacks_factor = has_second_factor(user) and not _showed_factor(request)
-            request.session.save()  # for who adds a factor next, and ends the sessions that are there
-        if lacks_factor:  # it was added since the password was taken
+            held = hold_person(user)
+            lacks_factor = has_second_factor(user) and not _showed_factor(request, user)
+            goes_on = still_stands(ground_of(user), held) and not lacks_factor
+            if goes_on:
+                super().login(request, user)
+                request.session.save()
+                UserSession.objects.create_from_request(request)  # by these lines they are found
+        if not goes_on:
             self.logout(request)
-            return HttpResponseRedirect(reverse("account_login"))
+            raise ImmediateHttpResponse(HttpResponseRedirect(reverse("account_login")))
+
+    def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
+        """Tells the person of a device that was never seen with them."""
         known = visitors.is_known(request, user)
         # The page that comes next, and shows what is said here, is the first that is in the person's own language.
         with translation.override(user.language or translation.get_language()):
@@ -136,10 +149,10 @@ def _login_in(credentials: dict[str, Any]) -> str:
     return str(credentials.get("email", credentials.get("username", "")))
 
 
-def _showed_factor(request: HttpRequest) -> bool:
+def _showed_factor(request: HttpRequest, user: User) -> bool:
     """Here, or to the identity provider that sends the person."""
-    records = get_authentication_records(request, request.user)
-    return any(record["method"] == "mfa" for record in records) or brought_second_factor(request)
+    records = get_authentication_records(request, user)
+    return any(record["method"] == "mfa" for record in records) or brought_second_factor(request, user)
 
 
 def _keep_signed_in(request: HttpRequest, known: User) -> None:

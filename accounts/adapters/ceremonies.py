@@ -97,10 +97,11 @@ def check(request: HttpRequest, ceremony: Ceremony, user: User | None, answer: A
         _state_of(challenge), auth.get_credentials(whose), answer
     )
     # Not earlier: a stranger's answer makes nobody wait.
-    hold_person(whose)
+    held = hold_person(whose)
     key = auth.get_authenticator_by_credential_id(whose, credential.credential_id)
-    if key is None:  # removed just now
+    if key is None or held is None:  # removed just now
         raise _refused()
+    key.user = held  # as it was when the key was judged
     if not _counts_on(key, response.authenticator_data.counter):
         log.warning("the counter of passkey %s ran backwards: there may be a copy of it", key.pk)
         notices.announce(notices.PASSKEY_COPIED, key.user, **visitors.seen(request))

@@ -2,13 +2,21 @@
 
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import update_session_auth_hash
+from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.services.factors import hold_person
 
 
 def renew_session(request: HttpRequest, user: User) -> None:
-    """Under a new key, with the line by which it is listed, and ended from another one."""
-    before = request.session.session_key
-    update_session_auth_hash(request, user)
-    UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
+    """Under a new key, with the line by which it is listed, and ended from another one. What was ended meanwhile, with
+    all sessions of the person, stays ended: a new key would bring it back.
+    """
+    with transaction.atomic():
+        hold_person(user)
+        before = request.session.session_key
+        if before is None or not request.session.exists(before):
+            return
+        update_session_auth_hash(request, user)
+        UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)

@@ -4,30 +4,29 @@ from typing import Any
 
 from allauth.mfa.stages import AuthenticateStage
 from django.http import HttpRequest
-from django.utils.crypto import constant_time_compare
 
 from accounts.openid.sign_in import gate
 from accounts.second_factor import has_second_factor
-from accounts.services.passwords import mark_of
+from accounts.services.sessions import ground_of, still_stands
 
 
 class SecondFactorStage(AuthenticateStage):
     """allauth's, which would wait for the code whatever has become of the person meanwhile.
 
-    A changed password, a switched-off identity provider and a removed second factor end it: begin anew.
+    What ends all sessions, a changed password, a switched-off identity provider and a removed second factor end it: begin
+    anew.
     """
 
     def handle(self) -> tuple[Any, bool]:
-        self.state["password"] = mark_of(self.login.user)
+        self.state["ground"] = ground_of(self.login.user)
         answer: tuple[Any, bool] = super().handle()
         return answer
 
     def is_resumable(self, request: HttpRequest) -> bool:
         user: Any = self.login.user  # None once the person is gone
         return (
-            user is not None
+            still_stands(self.state.get("ground", ""), user)
             and has_second_factor(user)
-            and constant_time_compare(self.state.get("password", ""), mark_of(user))
             and self._is_admitted(user)
         )
 

@@ -203,9 +203,9 @@ def _complete(
     return answer
 
 
-def brought_second_factor(request: HttpRequest) -> bool:
-    """Whether the identity provider that signed this person in says that it asked for a second factor."""
-    records = flow.get_authentication_records(request, request.user)
+def brought_second_factor(request: HttpRequest, user: User) -> bool:
+    """Whether the identity provider that signs this person in says that it asked for a second factor."""
+    records = flow.get_authentication_records(request, user)
     return any(record["method"] == "socialaccount" and record.get("second_factor") for record in records)
 
 

@@ -91,12 +91,14 @@ def rely_on_factor(user: User, factor: Authenticator, *, by: Actor, keep: str | 
         end_other_sessions(user, by=by, keep=keep)
 
 
-def hold_person(user: User) -> None:
+def hold_person(user: User) -> User | None:
     """Until the end of the transaction all that becomes of this person's factors waits for each other: whoever uses one
     (`accounts.adapters.forms`), looks at codes, adds or removes, and the end of each sign-in. So a factor that counts
     when it is judged is there until its use is written down. Without a transaction Django raises an error.
+
+    The person as they are now, or None once they are gone: what `user` says may have been read long ago.
     """
-    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    return User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
 
 
 def use_up_code(user: User, code: str, *, by: Actor) -> None:

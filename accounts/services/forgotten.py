@@ -82,7 +82,9 @@ def reset_link(user: User, *, by: Actor) -> str:
 
 
 def void_reset_links(user: User, *, by: Actor) -> None:
-    """Every link that was made for the person so far is dead, wherever it is under way. Raises SomebodyElses."""
+    """Every link that was made for the person so far is dead, wherever it is under way, and every sign-in that is not
+    complete yet (accounts.services.sessions). Raises SomebodyElses.
+    """
     require_self(by, user)
     User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)
 

@@ -1,13 +1,33 @@
-"""Where a person is signed in, and ending that."""
+"""Where a person is signed in, what a sign-in stands on until it is complete, and ending both."""
 
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.db import SessionStore
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django_tenants.utils import schema_context
 
 from accounts.actors import Actor, require_self
 from accounts.errors import NoSuchSession
 from accounts.models import User
+
+SALT = "accounts.sign-in"
+
+
+def ground_of(user: User) -> str:
+    """What a sign-in that begins now stands on, without saying anything about it: with another password or address, or
+    once the person was switched off or became more or less than staff (void_reset_links), it is another. `user` is to be
+    as read before anything that the sign-in shows was judged.
+    """
+    return salted_hmac(
+        SALT, f"{user.link_series}:{user.email}:{user.password}", algorithm="sha256"
+    ).hexdigest()
+
+
+def still_stands(ground: str, user: User | None) -> bool:
+    """Whether a sign-in that began on that ground may be completed by the person as they are now. What ends all sessions
+    ends it too, and finds no session of it yet.
+    """
+    return user is not None and user.can_sign_in() and constant_time_compare(ground, ground_of(user))
 
 
 def sessions_of(user: User, *, by: Actor) -> list[UserSession]:

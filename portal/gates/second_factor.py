@@ -48,7 +48,11 @@ class SecondFactorGate:
         if not request.user.is_authenticated:
             return None
         provider = services.second_factor_required_by(request.user)
-        if provider is None or has_second_factor(request.user) or brought_second_factor(request):
+        if (
+            provider is None
+            or has_second_factor(request.user)
+            or brought_second_factor(request, request.user)
+        ):
             return None
         request.second_factor_required_by = provider
         if request.resolver_match and request.resolver_match.view_name in OPEN_PAGES:

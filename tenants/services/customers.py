@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -182,7 +183,8 @@ def _insert(row: Provider | Customer) -> None:
     try:
         with transaction.atomic():  # a savepoint: the transaction stays usable when somebody was quicker
             row.save(force_insert=True)
-    except IntegrityError as error:
+    # The second is django-tenants', which looks for the schema's name before it writes, and may find whoever was quicker.
+    except (IntegrityError, ValidationError) as error:
         raise SlugTaken(slug=row.slug) from error
 
 

@@ -171,6 +171,14 @@ def test_of_two_with_the_same_name_one_wins(committed_db):
     assert sorted(outcomes) == ["slug-taken", "umbrella"]
 
 
+def test_who_was_quicker_with_the_schema_has_the_name(cast):
+    """Between our look for the name and django-tenants' look for the schema; here the first finds nothing."""
+    Customer.objects.filter(slug="globex").update(slug="not-yet-seen")
+    with pytest.raises(SlugTaken):
+        services.create_customer("globex", "Globex", provider=provider("northwind"), by=SYSTEM)
+    assert Customer.objects.filter(schema_name="c_globex").count() == 1  # and the transaction goes on
+
+
 def test_a_broker_that_is_down_costs_a_line_in_the_log(committed_db, turn_to, caplog):
     turn_to("redis+socket:///nowhere/redis.sock")
     services.create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)

@@ -10,6 +10,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.errors import Refusal
 
 
+def counted(number: int, one: str) -> str:
+    """How many, as people say it: `1 message`, `2 messages`. Commands speak English only."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
 class ScriptableCommand(BaseCommand):
     """Adds --json and report(); a Refusal inside errors_as_one_line() ends the command with status 1."""
 

@@ -10,7 +10,7 @@ from accounts.actors import SYSTEM
 from mailboxes.errors import StoreFailed
 from mailboxes.services.damage import try_all_again
 from mailboxes.services.janitor import StoreReport, check_store
-from tenants.management.output import ScriptableCommand
+from tenants.management.output import ScriptableCommand, counted
 from tenants.models import Customer
 from tenants.services import customer_by_slug
 
@@ -64,7 +64,9 @@ class Command(ScriptableCommand):
             said.append(f"{len(unchecked)} of the customers can't be checked: {', '.join(unchecked)}.")
         if broken or not unchecked:
             said.append(
-                f"{broken} messages can't be read: their blobs are missing, have the wrong size or were altered."
+                "1 message can't be read: its blob is missing, has the wrong size or was altered."
+                if broken == 1
+                else f"{broken} messages can't be read: their blobs are missing, have the wrong size or were altered."
             )
         if not ok:
             raise CommandError(" ".join(said))
@@ -73,17 +75,17 @@ class Command(ScriptableCommand):
         for missing in report.missing:
             self.stdout.write(f"MISSING     {missing.mailbox_address} {missing.uid.hex} {missing.blob}")
         for wrong in report.wrong_size:
-            size = f"{wrong.octets} octets instead of {wrong.expected}"
+            size = f"{counted(wrong.octets, 'octet')} instead of {wrong.expected}"
             self.stdout.write(f"WRONG SIZE  {wrong.mailbox_address} {wrong.uid.hex} {wrong.blob}: {size}")
         for altered in report.altered:
             self.stdout.write(f"ALTERED     {altered.mailbox_address} {altered.uid.hex} {altered.blob}")
         for orphan in report.orphans:
-            hours = orphan.age_seconds // 3600
-            self.stdout.write(f"ORPHAN      {orphan.name}: {orphan.octets} octets, {hours} hours old")
+            age = counted(orphan.age_seconds // 3600, "hour")
+            self.stdout.write(f"ORPHAN      {orphan.name}: {counted(orphan.octets, 'octet')}, {age} old")
         counts = (
-            f"{report.messages} messages, {report.blobs} files, {len(report.missing)} missing, "
+            f"{counted(report.messages, 'message')}, {counted(report.blobs, 'file')}, {len(report.missing)} missing, "
             f"{len(report.wrong_size)} of the wrong size, {len(report.altered)} altered, "
-            f"{len(report.orphans)} orphans, {report.young} too young to tell"
+            f"{counted(len(report.orphans), 'orphan')}, {report.young} too young to tell"
         )
         self.stdout.write(f"{report.customer}: {'ok' if report.ok else 'DAMAGED'}: {counts}")
 

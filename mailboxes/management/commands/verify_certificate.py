@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from mailboxes.services.certificates import Certificate, CertificateInvalid, verify_certificate
-from tenants.management.output import ScriptableCommand
+from tenants.management.output import ScriptableCommand, counted
 
 LARGEST = 1024 * 1024  # octets; one of a mailbox with a thousand keys has 70,000
 
@@ -52,7 +52,7 @@ class Command(ScriptableCommand):
             "Customer": f"{facts['customer']}, of {facts['provider']}",
             "Requested": f"{facts['requested_at']} by {facts['requested_by'] or 'the system'}",
             "Finished": facts["finished_at"],
-            "Deleted": f"{facts['messages']} messages, {facts['octets']} octets",
+            "Deleted": f"{counted(facts['messages'], 'message')}, {counted(facts['octets'], 'octet')}",
             "Keys": ", ".join(facts["keys"]),
             "Signed by": certificate.public_key,
         }.items():

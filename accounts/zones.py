@@ -3,6 +3,7 @@
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from babel.core import get_global
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -26,19 +27,29 @@ REGIONS: dict[str, Promise] = {
 
 
 @cache
-def zones_by_region() -> tuple[tuple[Promise, tuple[tuple[str, str], ...]], ...]:
-    """(region's name, ((zone, place), …)) in alphabetical order. The database's files are looked through once."""
+def _zones() -> tuple[str, ...]:
+    """All within the regions, in alphabetical order. The database's files are looked through once."""
+    regions = tuple(f"{region}/" for region in REGIONS)
+    return tuple(sorted(zone for zone in available_timezones() if zone.startswith(regions)))
+
+
+def zones_by_region(kept: str = "") -> list[tuple[Promise, list[tuple[str, str]]]]:
+    """(region's name, [(zone, place), …]) in alphabetical order, each place by its name of today.
+
+    `kept` is offered by an old one, too: who has chosen it keeps it until they choose another.
+    """
+    old_names = get_global("zone_aliases")
     places: dict[str, list[tuple[str, str]]] = {region: [] for region in REGIONS}
-    for zone in sorted(available_timezones()):
-        region, _slash, place = zone.partition("/")
-        if region in places and place:
+    for zone in _zones():
+        if zone == kept or zone not in old_names:
+            region, _slash, place = zone.partition("/")
             places[region].append((zone, place.replace("_", " ").replace("/", ", ")))
-    return tuple((REGIONS[region], tuple(found)) for region, found in places.items())
+    return [(REGIONS[region], found) for region, found in places.items()]
 
 
 def is_zone(name: str) -> bool:
-    """Whether it can be chosen."""
-    return any(name == zone for _region, places in zones_by_region() for zone, _place in places)
+    """Whether it is a place's, by its name of today or an old one."""
+    return name in _zones()
 
 
 def zone_of(user: User) -> ZoneInfo:

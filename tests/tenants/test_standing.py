@@ -271,6 +271,13 @@ def test_who_is_renamed_by_staff_is_in_the_trail_with_who_did_it(cast, acme, adm
     assert User.objects.get(pk=cast.viewer.pk).name == "Vera"
 
 
+def test_a_zones_old_name_stays_the_persons_choice_while_staff_change_something_else(cast, admin):
+    User.objects.filter(pk=cast.viewer.pk).update(time_zone="Asia/Calcutta")
+    submit(admin, page_of(cast.viewer), name="Vera")
+    (event,) = events("person.details-changed")
+    assert event.data == {"before": {"name": "Viewer"}, "after": {"name": "Vera"}}
+
+
 def test_staff_choose_for_a_person_what_the_person_can_choose_and_nothing_else(cast, admin, client_for):
     submit(admin, page_of(cast.viewer), language="xx", time_zone="Europe/Berlin")
     submit(admin, page_of(cast.viewer), language="de", time_zone="Mars/Base")

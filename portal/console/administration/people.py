@@ -23,7 +23,11 @@ class PersonForm(forms.ModelForm):
     staff: Any  # who sends the form
 
     language = forms.ChoiceField(label=_("Language"), choices=language_choices, required=False)
-    time_zone = forms.ChoiceField(label=_("Time zone"), choices=zone_choices, required=False, widget=Hundreds)
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False, widget=Hundreds)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["time_zone"].choices = zone_choices(self.instance.time_zone)  # type: ignore[attr-defined]  # a ChoiceField, by the class above
 
     def clean_email(self) -> str:
         """Says beside the address what the service would refuse."""

@@ -86,5 +86,6 @@ def language_choices() -> list[tuple[str, Any]]:
     return [("", _("As in the browser")), *settings.LANGUAGES]
 
 
-def zone_choices() -> list[tuple[Any, Any]]:
-    return [("", _("UTC (universal time)")), *zones_by_region()]
+def zone_choices(kept: str = "") -> list[tuple[Any, Any]]:
+    """`kept` is what the person has chosen before."""
+    return [("", _("UTC (universal time)")), *zones_by_region(kept)]

@@ -43,7 +43,7 @@ class SettingsForm(forms.Form):
         self.fields["name"].widget.attrs["autocomplete"] = "name"
         self.fields["language"].widget.attrs["data-submits"] = ""
         self.fields["language"].choices = language_choices()  # type: ignore[attr-defined]  # a ChoiceField, by the class above
-        self.fields["time_zone"].choices = zone_choices()  # type: ignore[attr-defined]  # a ChoiceField, by the class above
+        self.fields["time_zone"].choices = zone_choices(user.time_zone)  # type: ignore[attr-defined]  # a ChoiceField, by the class above
 
     def clean_name(self) -> str:
         return unless_kept(self.cleaned_data["name"], self.initial["name"], validate_name)

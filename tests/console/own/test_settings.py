@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from mailboxes.models import Mailbox
 from tests.cast import PASSWORD
-from tests.pages import presses
+from tests.pages import offered, presses
 
 SETTINGS = "/settings/"
 
@@ -164,6 +164,19 @@ def test_the_zones_are_grouped_by_region(cast, client_for):
         r'<option value="America/Argentina/Buenos_Aires">\s*Argentina, Buenos Aires\s*</option>', page
     )
     assert "posixrules" not in page and "Factory" not in page
+
+
+def test_a_place_is_offered_by_its_name_of_today_and_by_an_old_one_to_who_has_that(cast, client_for):
+    client = client_for(cast.admin)
+
+    def calcutta():
+        return {"Asia/Calcutta", "Asia/Kolkata"} & set(offered(client.get(SETTINGS), "OK", "time_zone"))
+
+    assert calcutta() == {"Asia/Kolkata"}
+    User.objects.filter(pk=cast.admin.pk).update(time_zone="Asia/Calcutta")
+    assert calcutta() == {"Asia/Calcutta", "Asia/Kolkata"}
+    assert presses(client.get(SETTINGS), "OK", name="Ada").status_code == 302
+    assert User.objects.get(pk=cast.admin.pk).time_zone == "Asia/Calcutta"
 
 
 @pytest.mark.parametrize("wrong", ["Europe/Atlantis", "../etc/passwd", "CET; DROP TABLE", "utc"])

@@ -1288,6 +1288,20 @@ BREAKAGES = (
         "journeys/test_switching.py::test_an_operator_finds_another_customer_by_typing_and_stays_on_the_page_of_that_kind",
     ),
     _breaks(
+        "Of hundreds of boxes those that are chosen already are seen at once",
+        "portal/console/frame/fields.py",
+        "key=lambda group: not group",
+        "key=lambda group: group",
+        "journeys/test_switching.py::test_of_hundreds_of_customers_those_of_an_operator_are_found_by_typing",
+    ),
+    _breaks(
+        "Who looks for a customer among boxes sends nothing by Enter",
+        _STYLES + "app.js",
+        'if (event.key === "Enter") event.preventDefault(); }); // it sends nothing',
+        "}); // it sends nothing",
+        "journeys/test_switching.py::test_of_hundreds_of_customers_those_of_an_operator_are_found_by_typing",
+    ),
+    _breaks(
         "Acts of which something else is told are not one line",
         "tenants/activity/words.py",
         "    return sentence, [detail for detail in told if detail.key not in of_object]",

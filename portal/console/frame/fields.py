@@ -82,6 +82,14 @@ class Hundreds(forms.Select):
         )
 
 
+class TickedFirst(forms.CheckboxSelectMultiple):
+    """Boxes of which there may be hundreds (frame/boxes.html): what is chosen already is seen at once."""
+
+    def optgroups(self, *args: Any, **kwargs: Any) -> list[Any]:
+        groups = super().optgroups(*args, **kwargs)
+        return sorted(groups, key=lambda group: not group[1][0]["selected"])
+
+
 def language_choices() -> list[tuple[str, Any]]:
     return [("", _("As in the browser")), *settings.LANGUAGES]
 

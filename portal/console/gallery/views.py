@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.console.frame import charts
-from portal.console.frame.fields import BoundField
+from portal.console.frame.fields import BoundField, TickedFirst
 
 MAIL_IN = (9100, 10400, 9800, 11200, 10900, 2100, 1800) * 4
 COLLECTED = (8900, 10300, 9700, 10100, 11600, 2200, 1900) * 4
@@ -42,6 +42,11 @@ class Fields(forms.Form):
     few = forms.ChoiceField(
         label="Choice of few", choices={"one": "The one", "other": "The other"}, widget=forms.RadioSelect
     )
+    hundreds = forms.MultipleChoiceField(
+        label="Boxes of which there may be hundreds",
+        choices={str(number): f"Branch {number}" for number in range(1, 41)},
+        widget=TickedFirst,
+    )
     text = forms.CharField(widget=forms.Textarea({"rows": 2}), required=False)
     typed = forms.CharField(
         label="With a button that shows what is typed", widget=Typed(render_value=True), required=False
@@ -55,6 +60,7 @@ def _filled() -> Fields:
         "focus": name,
         "wrong": "Exchange",
         "few": "one",
+        "hundreds": ["7", "32"],
         "many": "all",
         "typed": "secret",
     }

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from accounts.addresses import AddressFormField
 from accounts.names import validate_name
+from portal.console.frame.fields import TickedFirst
 from tenants.models import Customer, Membership, Provider
 from tenants.services import INVITATION_LIFETIME
 
@@ -39,7 +40,7 @@ class RoleForm(forms.Form):
         label=_("Only these customers"),
         queryset=Customer.objects.none(),
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=TickedFirst,
     )
 
     def __init__(

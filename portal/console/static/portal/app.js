@@ -113,6 +113,27 @@ for (const choice of document.querySelectorAll("[data-submits]")) {
   goBy(window.location.pathname + window.location.search);
 }
 
+// Of many boxes those are shown whose name has each word that is typed, whatever marks its letters have; those that are
+// chosen count, shown or not.
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+for (const group of document.querySelectorAll("[data-boxes]:has([data-finds])")) {
+  const field = group.querySelector("[type=search]");
+  const rows = [...group.querySelectorAll("label:has([type=checkbox])")].map((row) => [row, plain(row.textContent)]);
+  const narrow = () => {
+    const words = plain(field.value).split(/\s+/);
+    for (const [row, name] of rows) row.hidden = !words.every((word) => name.includes(word));
+    group.querySelector("[data-none]").hidden = rows.some(([row]) => !row.hidden);
+  };
+  const count = () => {
+    group.querySelector("[data-chosen]").textContent = group.querySelectorAll(":checked").length;
+  };
+  field.addEventListener("input", narrow);
+  field.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); }); // it sends nothing
+  group.addEventListener("change", count);
+  window.addEventListener("pageshow", () => { narrow(); count(); });
+  count();
+}
+
 // A mailbox's password with a slip of the finger stays in the browser, and in its field: its length and check characters tell
 // (docs/formats/passwords.md, whose vectors hold this and the vault to each other). Whether a right one fits is the
 // server's to say.

@@ -1,10 +1,12 @@
 """What is long stands there whole, and breaks alike in each place; what does not belong to a choice is not there."""
 
 import pytest
+from django.conf import settings
 from django_tenants.utils import tenant_context
 
 from mailboxes.models import Mailbox
-from mailboxes.services import sign_in_refusals
+from mailboxes.services import reset_password, sign_in_refusals, start_deletion, suspend_mailbox
+from mailboxes.work.slices import work_slice
 from tests.cast import PASSWORD
 
 LONG = "Vito Donaudampfschifffahrtsgesellschaftskapitän"
@@ -76,6 +78,45 @@ def test_a_row_has_one_line_and_as_a_card_no_more_than_its_facts_need(visit, cas
         assert {(row["facts"], row["named"]) for row in page.evaluate(ROWS)} == {(1, True)}
 
     visit(story, viewport={"width": 1440, "height": 900})
+
+
+# Of facts on cards those whose name takes more than a line.
+BROKEN = """() => [...document.querySelectorAll("main .cards [data-label]")].filter((one) => one.checkVisibility())
+  .filter((one) => {
+    const { fontFamily, fontSize, fontWeight, letterSpacing } = getComputedStyle(one, "::before");
+    const name = document.body.appendChild(document.createElement("span"));
+    Object.assign(name.style, { position: "absolute", whiteSpace: "nowrap", fontFamily, fontSize, fontWeight, letterSpacing });
+    name.textContent = one.dataset.label;
+    const wide = name.getBoundingClientRect().width;
+    name.remove();
+    return wide > one.getBoundingClientRect().width + 0.5;
+  }).map((one) => one.dataset.label)"""
+
+
+@pytest.mark.parametrize("language", [code for code, _ in settings.LANGUAGES])
+def test_the_name_of_a_fact_takes_one_line_of_a_phone_in_each_language(
+    visit, cast, acme, acme_mailbox, make_mailbox, fill, language
+):
+    fill(b"Hello.\r\n")
+    reset_password(acme, acme_mailbox.mailbox, current_password=acme_mailbox.password, by=cast.admin)
+    gone = make_mailbox("Gone").mailbox
+    suspend_mailbox(acme, gone, by=cast.admin)
+    job = start_deletion(acme, gone, by=cast.admin)
+    while work_slice(acme, job.pk):
+        pass
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        tab = f"/mailboxes/{acme_mailbox.mailbox.pk}/?tab=jobs"
+        broken = {}
+        for path in ("/mailboxes/", "/people/", "/mailboxes/deleted/", tab, "/settings/sessions/"):
+            page.goto(visitor.url(path, "acme"))
+            assert page.locator(".cards [data-label]").count() > 0
+            broken[path] = page.evaluate(BROKEN)
+        assert not any(broken.values()), broken
+
+    visit(story, locale=language, viewport={"width": 360, "height": 900})
 
 
 def test_a_name_has_its_own_direction_and_stands_where_the_page_begins(visit, cast, acme, acme_mailbox):

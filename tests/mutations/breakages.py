@@ -1473,6 +1473,13 @@ BREAKAGES = (
         "journeys/test_fitting.py::test_a_row_has_one_line_and_as_a_card_no_more_than_its_facts_need",
     ),
     _breaks(
+        "The columns of cards are as wide as the names of their facts",
+        _STYLES + "narrow.css",
+        "repeat(3, auto)",
+        "repeat(3, minmax(0, 1fr))",
+        "journeys/test_fitting.py::test_the_name_of_a_fact_takes_one_line_of_a_phone_in_each_language",
+    ),
+    _breaks(
         "A list's badges stand on one line where there is room",
         _STYLES + "narrow.css",
         "inline-size: max-content; max-inline-size: 15rem;",

@@ -1288,6 +1288,13 @@ BREAKAGES = (
         "journeys/test_switching.py::test_an_operator_finds_another_customer_by_typing_and_stays_on_the_page_of_that_kind",
     ),
     _breaks(
+        "A reset promises a suspended mailbox no mail",
+        "portal/console/templates/mailboxes/reset.html",
+        'mailbox.status == "suspended"',
+        "False",
+        "console/mailboxes/test_resetting.py::test_a_reset_promises_a_suspended_mailbox_no_mail",
+    ),
+    _breaks(
         "Of hundreds of boxes those that are chosen already are seen at once",
         "portal/console/frame/fields.py",
         "key=lambda group: not group",

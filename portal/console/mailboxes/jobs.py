@@ -51,7 +51,7 @@ def _retry(request: ConsoleRequest, found: Job) -> HttpResponse:
     except Refusal as refusal:
         refusals.show(form, refusal)
         return _page(request, job_context(request, found, form))
-    messages.success(request, _("The job goes on."))
+    messages.info(request, _("The job was started again."))  # true whatever becomes of it, which stands below
     return redirect("mailboxes:job", pk=again.pk)
 
 

@@ -321,7 +321,7 @@ def test_a_job_that_pauses_says_why_when_it_goes_on_and_can_be_tried_at_once(
     assert jobs()[0].state != "done", "it still pauses"
     answer = presses(admin.get(url), "Retry")
     assert (answer.status_code, answer["Location"]) == (302, url)
-    assert "The job goes on." in Page(admin.get(url)).text
+    assert "The job was started again." in Page(admin.get(url)).text
     work()
     assert jobs()[0].state == "done"
 
@@ -429,6 +429,14 @@ def test_unreadable_messages_fail_the_job_which_says_so_and_goes_on_once_they_ar
     page = Page(admin.get(url))
     assert "1 message can't be read: its file is missing or was altered." in page.texts["progress"]
     assert "check_store" in page.texts["progress"]
+    assert "Failed on" in page.texts["progress"]
+    assert "Finished on" not in page.texts["progress"]
+    answer = admin.post(url, {"password": current})
+    work()
+    assert jobs()[0].state == "failed", "nothing is better yet"
+    page = Page(admin.get(answer["Location"]))
+    assert "The job was started again." in page.text
+    assert "The job goes on" not in page.text
     assert "Retry" in page.text
     mailbox_page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/"))
     assert mailbox_page.text.count("1 message can't be read: its file is missing or was altered.") == 1

@@ -177,6 +177,17 @@ def test_where_no_mail_waits_the_choice_is_about_what_may_come_in(reset: TwoStep
     assert page.choices["locked_mail"] == ["keep", "delete"]
 
 
+def test_a_reset_promises_a_suspended_mailbox_no_mail(
+    reset: TwoSteps, acme: Any, acme_mailbox: OpenMailbox, cast: Cast
+) -> None:
+    coming, staying = "Mail goes on coming in", "The mailbox stays suspended and takes no mail"
+    text = Page(reset.client.get(reset.path)).text
+    assert (coming in text, staying in text) == (True, False)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=cast.admin)
+    text = Page(reset.client.get(reset.path)).text
+    assert (coming in text, staying in text) == (False, True)
+
+
 def test_which_way_is_open_decides_nothing(reset: TwoSteps, acme_mailbox: OpenMailbox, fill: Any) -> None:
     fill(*MAILS)
     page = reset.asks(current_password=acme_mailbox.password, way="without")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db.models import BigIntegerField, F, Func, QuerySet
+from django.db.models import BigIntegerField, F, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 from django.utils.encoding import force_bytes
@@ -28,6 +28,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.actors import Actor
 from accounts.searching import each_word
+from accounts.sorting import alphabetical
 from mailboxes.errors import MailboxError, NoSuchCertificate
 from mailboxes.models import Mailbox
 from tenants import access
@@ -184,8 +185,8 @@ def signed_octets(facts: dict[str, Any]) -> bytes:
 
 # --- Finding ---
 # What ?sort= may say, as the database reads it from the trail.
-SORTABLE: dict[str, F | Func] = {
-    "name": Lower(KT("data__certificate__mailbox__name")),
+SORTABLE: dict[str, Any] = {
+    "name": alphabetical(KT("data__certificate__mailbox__name")),
     "requested_by": Lower(KT("data__certificate__requested_by")),
     "messages": F("data__certificate__messages"),
     "octets": F("data__certificate__octets"),

@@ -1,7 +1,7 @@
 """The one door to a mailbox, and the list of them."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -12,20 +12,21 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
 from accounts.searching import each_word
+from accounts.sorting import alphabetical, by_name
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Job, Mailbox, MailboxQuerySet
 from mailboxes.services import sign_in_refusals
 from tenants import access, directory
 from tenants.models import Customer
 
-SORTABLE = (
-    "name",
-    "status",
-    "waiting",
-    "waiting_octets",
-    "last_mail_at",
-    "last_collection_at",
-)
+SORTABLE: dict[str, Any] = {
+    "name": alphabetical("name"),
+    "status": F("status"),
+    "waiting": F("waiting"),
+    "waiting_octets": F("waiting_octets"),
+    "last_mail_at": F("last_mail_at"),
+    "last_collection_at": F("last_collection_at"),
+}
 
 
 class MailServers(NamedTuple):
@@ -82,11 +83,10 @@ def list_mailboxes(customer: Customer, *, by: Actor, search: str = "", sort: str
     field = sort.removeprefix("-")
     if field not in SORTABLE:
         field, sort = "name", "name"
-    key = F(field)
+    key = SORTABLE[field]
     return found.order_by(
         key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True),
-        "name",
-        "pk",
+        *by_name(),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_tenants.utils import schema_exists
 
@@ -16,6 +16,7 @@ from accounts.actors import Actor
 from accounts.errors import refusing
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from accounts.searching import each_word
+from accounts.sorting import alphabetical, by_name
 from tenants import access, audit, slugs, spares
 from tenants.errors import (
     InvalidName,
@@ -30,8 +31,8 @@ from tenants.networks import validate_networks
 
 REFILL = "tenants.tasks.refill_spares"
 
-# What ?sort= may say; the primary key makes the order of equals stable over pages.
-SORTABLE = {"name": ("name", "pk"), "mailboxes": ("mailboxes", "name", "pk")}
+# What ?sort= may say.
+SORTABLE: dict[str, Any] = {"name": alphabetical("name"), "mailboxes": F("mailboxes")}
 
 
 def check_place_name(name: str) -> str:
@@ -129,7 +130,7 @@ def edit_customer(
 
 def find_customers(*, by: Any, search: str = "") -> QuerySet[Customer]:
     """Those whom `by` may enter that have each word of `search` in name or host, by name."""
-    found = access.customers_of(by).order_by(*SORTABLE["name"])
+    found = access.customers_of(by).order_by(*by_name())
     return found.filter(each_word(_with_hosts_cut(search), "name", "slug"))
 
 
@@ -148,8 +149,8 @@ def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet
     field = sort.removeprefix("-")
     if field not in SORTABLE:
         field = sort = "name"
-    key, *ties = SORTABLE[field]
-    return counted.order_by(f"-{key}" if sort.startswith("-") else key, *ties)
+    key = SORTABLE[field]
+    return counted.order_by(key.desc() if sort.startswith("-") else key.asc(), *by_name())
 
 
 def stopped_jobs(customers: Iterable[Customer], *, by: Any) -> dict[UUID, int]:

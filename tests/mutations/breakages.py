@@ -1288,6 +1288,20 @@ BREAKAGES = (
         "journeys/test_switching.py::test_an_operator_finds_another_customer_by_typing_and_stays_on_the_page_of_that_kind",
     ),
     _breaks(
+        "Names stand in lists where people look for them",
+        "accounts/sorting.py",
+        "default=_Plain(name)",
+        "default=Lower(name)",
+        "console/test_sorting.py::test_a_name_stands_where_people_look_for_it",
+    ),
+    _breaks(
+        "Names that are alike stand on one page each",
+        "accounts/sorting.py",
+        'return alphabetical(field), field, "pk"',
+        'return alphabetical(field), alphabetical(field), "?"',
+        "console/test_sorting.py::test_names_that_are_alike_stand_on_one_page_each",
+    ),
+    _breaks(
         "A reset promises a suspended mailbox no mail",
         "portal/console/templates/mailboxes/reset.html",
         'mailbox.status == "suspended"',

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
-from mailboxes.services import start_deletion, suspend_mailbox
+from mailboxes.models import Job
+from mailboxes.services import reset_password, sign_in_refusals, start_deletion, suspend_mailbox
 from mailboxes.work.slices import work_slice
 from tests.cast import PASSWORD
 
@@ -132,3 +134,54 @@ def test_what_is_filed_takes_one_sheet_of_paper_in_each_language(visit, cast, de
 
     for language in ("en", "de", "fr", "es", "ar"):
         assert visit(story, locale=language) == [1, 1], language
+
+
+PAPER = {"width": 658, "height": 900}  # A4 within the margins of print.css
+# What of a printed page can be pressed, and what leaves the paper.
+PRINTED = """() => [...document.querySelectorAll("main *")].filter((one) => one.checkVisibility())
+  .filter((one) => one.matches(".button, button, [type=search]")
+    || (!one.closest(".visually-hidden, .said") && one.getBoundingClientRect().right > innerWidth + 1))
+  .map((one) => one.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ar"])
+def test_a_printed_list_has_all_columns_on_the_paper_and_nothing_to_press(
+    visit, cast, acme, acme_mailbox, make_mailbox, fill, deleted, language
+):
+    journal = make_mailbox("The journal of the whole head office and its branches", description="All of it")
+    fill(b"one", b"two", to=journal)
+    reset_password(acme, journal.mailbox, current_password=journal.password, by=cast.admin)
+    with tenant_context(acme):
+        Job.objects.filter(mailbox=journal.mailbox).update(state="failed", error="unreadable")
+    sign_in_refusals.note(journal.address, "192.0.2.7")
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.emulate_media(media="print")
+        found = {}
+        for path in (
+            "/mailboxes/",
+            "/mailboxes/deleted/",
+            "/people/",
+            f"/mailboxes/{journal.mailbox.pk}/?tab=jobs",
+        ):
+            page.goto(visitor.url(path, "acme"))
+            assert page.locator("main table tbody tr").count() > 0
+            found[path] = page.evaluate(PRINTED)
+        assert not any(found.values()), found
+
+    visit(story, locale=language, viewport=PAPER)
+
+
+def test_a_finger_hits_what_copies(visit, cast, acme_mailbox):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        for path in ("/mailboxes/", f"/mailboxes/{acme_mailbox.mailbox.pk}/"):
+            page.goto(visitor.url(path, "acme"))
+            for button in page.locator("main [data-copy]").all():
+                box = button.bounding_box()
+                assert box["width"] >= 44 and box["height"] >= 44
+
+    visit(story, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)

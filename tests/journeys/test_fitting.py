@@ -128,6 +128,9 @@ def test_a_name_has_its_own_direction_and_stands_where_the_page_begins(visit, ca
         visitor.signs_in(cast.admin.email, PASSWORD)
         for path, name in (
             ("/mailboxes/", "tbody th a"),
+            ("/mailboxes/", "tbody .mono"),
+            (f"/mailboxes/{acme_mailbox.mailbox.pk}/", "#address"),
+            (f"/mailboxes/{acme_mailbox.mailbox.pk}/", "#mailbox-id"),
             (f"/mailboxes/{acme_mailbox.mailbox.pk}/", "h1 bdi"),
         ):
             page.goto(visitor.url(path, "acme"))

@@ -1288,6 +1288,27 @@ BREAKAGES = (
         "journeys/test_switching.py::test_an_operator_finds_another_customer_by_typing_and_stays_on_the_page_of_that_kind",
     ),
     _breaks(
+        "A printed list has nothing to press",
+        _STYLES + "print.css",
+        ".button, .pager, .toolbar .find, .table .tile",
+        ".pager, .toolbar .find, .table .tile",
+        "journeys/test_copying_and_printing.py::test_a_printed_list_has_all_columns_on_the_paper_and_nothing_to_press",
+    ),
+    _breaks(
+        "A finger hits what copies",
+        _STYLES + "controls.css",
+        ".button.icon.tiny { inline-size: var(--control); }",
+        "",
+        "journeys/test_copying_and_printing.py::test_a_finger_hits_what_copies",
+    ),
+    _breaks(
+        "An address stands where an Arabic page begins",
+        _STYLES + "base.css",
+        ", :is(code, .mono):not(pre, input) {",
+        " {",
+        "journeys/test_fitting.py::test_a_name_has_its_own_direction_and_stands_where_the_page_begins",
+    ),
+    _breaks(
         "Names stand in lists where people look for them",
         "accounts/sorting.py",
         "default=_Plain(name)",

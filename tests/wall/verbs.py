@@ -61,6 +61,7 @@ NO_VERBS: dict[str, str] = {
     "accounts.openid.*": "asks identity providers, before anybody has signed in",
     "accounts.peers": "how a network address is written",
     "accounts.second_factor": "tells of the person at hand alone",
+    "accounts.sorting": "where names stand in lists",
     "accounts.zones": "clocks",
     "tenants.access": "the rights that verbs ask for",
     "tenants.answering": "whether workers answer",

@@ -1,4 +1,4 @@
-"""E-mail addresses: one spelling for one person, wherever an address is typed, sent by somebody, or looked up."""
+"""Email addresses: one spelling for one person, wherever an address is typed, sent by somebody, or looked up."""
 
 from collections.abc import Callable
 from typing import Any

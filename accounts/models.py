@@ -23,12 +23,12 @@ factor_changed = Signal()
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes people with a normalised e-mail address."""
+    """Makes people with a normalised email address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Raises ValueError without an address. Without a password nobody can sign in."""
         if not email:
-            raise ValueError("A person needs an e-mail address.")
+            raise ValueError("A person needs an email address.")
         user = self.model(email=canonical(email), **fields)
         user.set_password(password)
         with transaction.atomic(using=self._db):
@@ -49,14 +49,14 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, known by e-mail address."""
+    """A person, known by email address."""
 
     class Theme(models.TextChoices):
         SYSTEM = "system", _("As the device")
         LIGHT = "light", _("Light")
         DARK = "dark", _("Dark")
 
-    email = AddressField(_("e-mail address"), unique=True)
+    email = AddressField(_("email address"), unique=True)
     name = models.CharField(_("name"), max_length=100, blank=True)
     language = models.CharField(_("language"), max_length=10, blank=True)  # empty: as the browser prefers
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)  # of the tz database; empty: UTC

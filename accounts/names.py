@@ -44,7 +44,7 @@ WIDE_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U00013441\U0001344
 # may have 18 letters for one: of a form full of these it took seconds, with all threads waiting.
 LONGEST = 1000
 
-# Whatever a program that shows mail makes a link of, or a reader types or calls: URLs, shares of Windows, e-mail
+# Whatever a program that shows mail makes a link of, or a reader types or calls: URLs, shares of Windows, email
 # addresses, names of hosts with any of the dots that browsers read as one, hosts with a port, numbers of hosts, telephone
 # numbers. In NFKC, which leaves one more dot beside the full stop.
 _DOT = r"[.\u3002]"

@@ -312,7 +312,7 @@ class Job(models.Model):
     total = models.BigIntegerField(default=0)  # messages
     done = models.BigIntegerField(default=0)
     octets = models.BigIntegerField(default=0)  # of the mail that is done
-    error = models.CharField(max_length=40, blank=True)  # a code of services.progress.TROUBLES
+    error = models.CharField(max_length=40, blank=True)  # an OpenJob.Trouble
     failures = models.PositiveIntegerField(default=0)  # in a row
     paused_until = models.DateTimeField(null=True, blank=True)  # after a failure
     wake_at = models.DateTimeField(default=timezone.now)  # of the release before; OpenJob has it now

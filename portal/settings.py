@@ -306,7 +306,7 @@ except ValueError as _error:
     env.complain("GATEHOUSE_DNS_SERVER", f"{_error}.", "Use an IP address and a port, such as 192.0.2.53:53.")
     DNS_SERVER = ""
 
-# --- E-mail --------------------------------------------------------------------------------------------------------
+# --- Email --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")
 _smtp = urlsplit(env.text("GATEHOUSE_SMTP_URL"))
 EMAIL_FILE_PATH = STATE_DIR / "mail"

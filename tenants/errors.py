@@ -146,7 +146,9 @@ class MoreThanOwn(TenantError):
 class LastOwner(TenantError):
     code = "last-owner"
     field = "role"
-    template = _("This is the last owner. Make somebody else an owner first.")
+    template = _(
+        "This is the last owner. The role can't be taken away or changed, nor the account switched off. Make somebody else an owner first."
+    )
 
 
 class OwnAccess(TenantError):
@@ -204,7 +206,7 @@ class MailNotSent(InvitationError):
 
     code = "mail-not-sent"
     status = 503
-    template = _("The invitation is saved, but its e-mail could not be sent. Send it again in a few minutes.")
+    template = _("The invitation is saved, but its email could not be sent. Send it again in a few minutes.")
 
 
 class InvitationUsed(InvitationError):

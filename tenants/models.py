@@ -179,9 +179,9 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A way in for one e-mail address, once, until it expires. Only a hash of what the link holds is kept."""
+    """A way in for one email address, once, until it expires. Only a hash of what the link holds is kept."""
 
-    email = AddressField(_("e-mail address"))
+    email = AddressField(_("email address"))
     provider = models.ForeignKey(
         Provider, on_delete=models.CASCADE, null=True, blank=True, related_name="invitations"
     )
@@ -225,7 +225,7 @@ class IdentityProvider(models.Model):
     app = models.OneToOneField("socialaccount.SocialApp", on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     # Whose addresses it speaks for. Without this it could sign in anybody by naming their address.
-    email_domains = models.JSONField(_("e-mail domains"), default=list)
+    email_domains = models.JSONField(_("email domains"), default=list)
     active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -247,7 +247,7 @@ class IdentityProvider(models.Model):
 
 
 class ProvenDomain(models.Model):
-    """An e-mail domain that has shown by DNS that the provider's identity provider may speak for it (tenants.identity.domains)."""
+    """An email domain that has shown by DNS that the provider's identity provider may speak for it (tenants.identity.domains)."""
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="proven_domains")
     domain = models.CharField(max_length=253)
@@ -305,6 +305,22 @@ class OpenJob(models.Model):
     """
 
     STOPPED = ("failed", "waiting-for-password")  # states in which a person has to act
+
+    class Trouble(models.TextChoices):
+        """What can be wrong with a job; what to do about it, mailboxes.services.progress knows."""
+
+        STORE_FULL = "store-full", _("The message store is full.")
+        STORE_FAILED = "store-failed", _("The message store did not take or give what it was asked for.")
+        DATABASE_FAILED = "database-failed", _("The database did not answer.")
+        WORKER_KEY = "worker-key", _("The workers can't open what was locked for them.")
+        UNFORESEEN = "unforeseen", _("Something went wrong that was not foreseen.")
+        UNREADABLE = "unreadable", _("Some messages can't be read: their files are missing or were altered.")
+        NO_LOCK = "no-lock", _("The workers' access to the earlier key has ended.")
+        PASSWORD_LOST = (
+            "password-lost",
+            _("The password was reset again, without the current one, while this job ran."),
+        )
+        MAILBOX_DELETED = "mailbox-deleted", _("The mailbox was deleted while this job ran.")
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="open_jobs")
     job_id = models.UUIDField(unique=True)

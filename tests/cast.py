@@ -11,7 +11,7 @@ from tenants.services import add_membership, create_customer, create_provider
 PASSWORD = "four-words-everyone-knows"
 
 PEOPLE = {
-    # name: (e-mail, provider, customer, role)
+    # name: (email, provider, customer, role)
     "owner": ("operator@northwind.example", "northwind", None, "owner"),
     "auditor": ("auditor@northwind.example", "northwind", None, "auditor"),
     "admin": ("admin@acme.example", None, "acme", "admin"),

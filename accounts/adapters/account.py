@@ -35,7 +35,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "email_password_mismatch": gettext_lazy("The e-mail address or the password is wrong."),
+        "email_password_mismatch": gettext_lazy("The email address or the password is wrong."),
         "incorrect_password": gettext_lazy("This is not your current password."),
         "rate_limited": TOO_MANY_WRONG,
         "too_many_login_attempts": TOO_MANY_WRONG,

@@ -58,6 +58,8 @@ class MFAAdapter(DefaultMFAAdapter):
         except InvalidToken:
             log.error("a second factor is unreadable: its SECRET_KEY is missing in SECRET_KEY_FALLBACKS")
             raise ValidationError(
-                _("The portal can't check codes of your second factor at present. Tell your administrator."),
+                _(
+                    "The portal can't check codes of your second factor at present. Tell the platform's staff."
+                ),
                 code="unreadable_second_factor",
             ) from None

@@ -132,14 +132,15 @@ class Unknown(OpenIDRefusal):
     code = "unknown-person"
     template = _(
         "Your organization knows you, but with this address you can't enter the portal. "
-        "Ask your administrator for an invitation, or to allow “Sign-in by the provider” under “People”."
+        "Ask your organization's administrator or your service provider for an invitation, "
+        "or the administrator to allow “Sign-in by the provider” under “People”."
     )
 
 
 class Unconfirmed(OpenIDRefusal):
     code = "unconfirmed-address"
     template = _(
-        "Your organization has not confirmed that the e-mail address is yours, so it can't sign you in here. "
+        "Your organization has not confirmed that the email address is yours, so it can't sign you in here. "
         "Ask its administrator to confirm your address."
     )
 

@@ -12,58 +12,46 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from mailboxes.models import Job
 from mailboxes.services import jobs
+from tenants.models import OpenJob
 
-# What can be wrong with a job, and what to do about it, by Job.error.
-TROUBLES: dict[str, tuple[Any, Any]] = {
-    "store-full": (
-        gettext_lazy("The message store is full."),
-        gettext_lazy("Ask the platform's staff to free space there."),
+Trouble = OpenJob.Trouble
+
+# What to do about it, by Job.error.
+ADVICE: dict[str, Any] = {
+    Trouble.STORE_FULL: gettext_lazy("Ask the platform's staff to free space there."),
+    Trouble.STORE_FAILED: gettext_lazy(
+        "Ask the platform's staff to look at the workers' log and at the disk."
     ),
-    "store-failed": (
-        gettext_lazy("The message store did not take or give what it was asked for."),
-        gettext_lazy("Ask the platform's staff to look at the workers' log and at the disk."),
+    Trouble.DATABASE_FAILED: gettext_lazy("Ask the platform's staff to look at the workers' log."),
+    Trouble.WORKER_KEY: gettext_lazy(
+        "Ask the platform's staff to give the workers the GATEHOUSE_WORKER_KEY that belongs to the key of the web "
+        "processes."
     ),
-    "database-failed": (
-        gettext_lazy("The database did not answer."),
-        gettext_lazy("Ask the platform's staff to look at the workers' log."),
+    Trouble.UNFORESEEN: gettext_lazy("Ask the platform's staff to look at the workers' log."),
+    Trouble.UNREADABLE: gettext_lazy(
+        "Everything else is done. Ask the platform's staff to run “manage.py check_store”, which names the files, and "
+        "to restore them from a backup, then try again. Until then they stay as they are, under the earlier key."
     ),
-    "worker-key": (
-        gettext_lazy("The workers can't open what was locked for them."),
-        gettext_lazy(
-            "Ask the platform's staff to give the workers the GATEHOUSE_WORKER_KEY that belongs to the key of the web "
-            "processes."
-        ),
+    Trouble.NO_LOCK: gettext_lazy(
+        "Type the mailbox's current password, and the job goes on where it stopped."
     ),
-    "unforeseen": (
-        gettext_lazy("Something went wrong that was not foreseen."),
-        gettext_lazy("Ask the platform's staff to look at the workers' log."),
+    Trouble.PASSWORD_LOST: gettext_lazy(
+        "What was left is locked now; the earlier password unlocks it on the mailbox's page."
     ),
-    "unreadable": (
-        gettext_lazy("Some messages can't be read: their files are missing or were altered."),
-        gettext_lazy(
-            "Everything else is done. Ask the platform's staff to run “manage.py check_store”, which names the files, and "
-            "to restore them from a backup, then try again. Until then they stay as they are, under the earlier key."
-        ),
-    ),
-    "no-lock": (
-        gettext_lazy("The workers' access to the earlier key has ended."),
-        gettext_lazy("Type the mailbox's current password, and the job goes on where it stopped."),
-    ),
-    "password-lost": (
-        gettext_lazy("The password was reset again, without the current one, while this job ran."),
-        gettext_lazy("What was left is locked now; the earlier password unlocks it on the mailbox's page."),
-    ),
-    "mailbox-deleted": (
-        gettext_lazy("The mailbox was deleted while this job ran."),
-        gettext_lazy("There is nothing to do."),
-    ),
+    Trouble.MAILBOX_DELETED: gettext_lazy("There is nothing to do."),
 }
 
 # Messages a second. Below it, nobody can tell a slow job from one whose next messages are only late.
 SLOWEST_RATE = 0.1
 
 # These may pass by themselves; the job is tried again until somebody has to look after it.
-PASSING = {"store-full", "store-failed", "database-failed", "worker-key", "unforeseen"}
+PASSING = {
+    Trouble.STORE_FULL,
+    Trouble.STORE_FAILED,
+    Trouble.DATABASE_FAILED,
+    Trouble.WORKER_KEY,
+    Trouble.UNFORESEEN,
+}
 
 
 @dataclass(frozen=True)
@@ -95,8 +83,9 @@ class Progress:
 
 def progress(job: Job) -> Progress:
     """How the job gets on, as of the row at hand."""
-    trouble, advice = (str(text) for text in TROUBLES.get(job.error, ("", "")))
-    unreadable = max(0, job.total - job.done) if job.error == "unreadable" else 0
+    trouble = str(dict(Trouble.choices).get(job.error, ""))
+    advice = str(ADVICE.get(job.error, ""))
+    unreadable = max(0, job.total - job.done) if job.error == Trouble.UNREADABLE else 0
     if unreadable:
         trouble = ngettext(
             "%(left)s message can't be read: its file is missing or was altered.",

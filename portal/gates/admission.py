@@ -36,7 +36,7 @@ class StillAdmitted:
                 request,
                 _(
                     "You have been signed out, because your organization's sign-in no longer opens the portal to you. "
-                    "Sign in with your password, or ask your administrator."
+                    "Sign in with your password. If you have none, the platform's staff can let you in again."
                 ),
             )
         voucher = audit.voucher.set(opened_by[0] if opened_by else "")

@@ -44,7 +44,7 @@ class _Texts(HTMLParser):
 
 
 def unmarked(template: str) -> Iterator[str]:
-    """The texts of a page or an e-mail that stay English in every language."""
+    """The texts of a page or an email that stay English in every language."""
     for text in _Texts(TAGS.sub(" ", template)).found:
         rest = text
         for name in NAMES:
@@ -54,7 +54,7 @@ def unmarked(template: str) -> Iterator[str]:
 
 
 def unmarked_in(root: Path) -> Iterator[str]:
-    """The unmarked texts of every page and e-mail below `root`, a line each."""
+    """The unmarked texts of every page and email below `root`, a line each."""
     paths = [*root.glob("*/templates/**/*"), *root.glob("*/*/templates/**/*")]
     for path in sorted(path for path in paths if path.suffix in {".html", ".txt"}):
         if path.suffix == ".txt" and path.parent.name == "setup":

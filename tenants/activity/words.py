@@ -20,7 +20,7 @@ from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from tenants.models import AuditEvent, Membership
+from tenants.models import AuditEvent, Membership, OpenJob
 
 Text = str | Promise
 
@@ -225,9 +225,9 @@ LABELS: dict[str, Text] = {
     "client_secret_changed": _("New client secret"),
     "customers": _("Only these customers"),
     "description": _("Description"),
-    "email_domains": _("E-mail domains"),
+    "email_domains": _("Email domains"),
     "expires_at": _("Valid until"),
-    "email": _("E-mail address"),
+    "email": _("Email address"),
     "fingerprint": _("Fingerprint of the new key"),
     "generation": _("Number of the key"),
     "groups": _("Groups"),
@@ -273,6 +273,7 @@ VALUES: dict[str, dict[str, Text]] = {
         "oidc": "OpenID Connect",
         "entra": "Microsoft Entra ID",
     },
+    "trouble": dict(OpenJob.Trouble.choices),
 }
 
 NOTHING: dict[str, Text] = {
@@ -300,7 +301,6 @@ CODES = {
     "job",
     "keys",
     "allowed_networks",
-    "trouble",
 }
 # A certificate has a page of its own; these facts of it say enough here.
 CERTIFIED = ("messages", "octets", "keys")

@@ -1,4 +1,4 @@
-"""Proof by DNS that an e-mail domain agrees to an identity provider: a TXT record that only its owner can publish.
+"""Proof by DNS that an email domain agrees to an identity provider: a TXT record that only its owner can publish.
 
 A record is looked up when an owner presses *Check*, and once a day. A proof whose record is gone holds for two weeks
 more, so that a mistake in a zone locks nobody out at once; a name server that does not answer changes nothing.

@@ -83,9 +83,7 @@ class InvalidDomain(IdentityProviderError):
     code = "invalid-domain"
     status = 422
     field = "email_domains"
-    template = _(
-        "“%(domain)s” is no e-mail domain. Type domains such as northwind.example, one on each line."
-    )
+    template = _("“%(domain)s” is no email domain. Type domains such as northwind.example, one on each line.")
 
 
 class NobodyThere(IdentityProviderError):

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('oidc', 'OpenID Connect'), ('entra', 'Microsoft Entra ID')], max_length=10, verbose_name='kind')),
-                ('email_domains', models.JSONField(default=list, verbose_name='e-mail domains')),
+                ('email_domains', models.JSONField(default=list, verbose_name='email domains')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('app', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='socialaccount.socialapp')),
                 ('provider', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='identity_provider', to='tenants.provider', verbose_name='provider')),
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             name='Invitation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail address')),
+                ('email', models.EmailField(max_length=254, verbose_name='email address')),
                 ('role', models.CharField(choices=[('owner', 'Owner'), ('operator', 'Operator'), ('auditor', 'Auditor'), ('admin', 'Administrator'), ('viewer', 'Viewer')], max_length=10, verbose_name='role')),
                 ('token_hash', models.CharField(max_length=64, unique=True)),
                 ('invited_by_email', models.CharField(blank=True, max_length=254, verbose_name='invited by')),

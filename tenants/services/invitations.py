@@ -1,6 +1,6 @@
-"""Invitations: a way in for one e-mail address, once, for a week.
+"""Invitations: a way in for one email address, once, for a week.
 
-The link's secret exists in the e-mail alone. We keep its hash, so neither the database nor a backup of it lets anybody
+The link's secret exists in the email alone. We keep its hash, so neither the database nor a backup of it lets anybody
 in, and sending an invitation again means a new link.
 """
 
@@ -66,7 +66,7 @@ MOST_IN_AN_HOUR = 50  # mails from one provider or customer
 def invite(
     place: Place, email: str, *, role: str, customers: Collection[Customer] | None = None, by: Actor
 ) -> Invitation:
-    """Ask somebody in by e-mail. `customers` limits an operator or auditor of a provider; None means all.
+    """Ask somebody in by email. `customers` limits an operator or auditor of a provider; None means all.
 
     Raises NotAllowed, InvalidAddress, MoreThanOwn, InvalidRole, InvalidLimit, AlreadyMember, AlreadyInvited,
     TooManyInvitations, and MailNotSent: then the invitation stands and can be sent again.

@@ -131,7 +131,7 @@ def test_an_invitation_whose_mail_can_not_be_made_stands_and_the_page_says_so(ca
     Invitation.objects.update(email=NONE[0], expires_at=early)
     client = client_for(cast.admin)
     presses(client.get("/people/"), "Send again", beside="a@")
-    assert "its e-mail could not be sent" in text_of(read(client.get("/people/")))
+    assert "its email could not be sent" in text_of(read(client.get("/people/")))
     assert Invitation.objects.get().withdrawn_at is None
     assert "The mail of an invitation could not be made" in caplog.text
 

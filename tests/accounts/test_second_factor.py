@@ -393,7 +393,7 @@ def test_with_the_key_lost_codes_are_refused_and_new_ones_can_be_made(
     client = half_way(client_for, cast)
     for code in (clock.code(with_app), clock.code("")):
         page = client.post(CODE, {"code": code}).content.decode()
-        assert "Tell your administrator." in page
+        assert "Tell the platform&#x27;s staff." in page
     assert not is_signed_in(client)
     client = client_for(cast.admin)
     confirms(client)

@@ -126,7 +126,7 @@ def test_a_translation_of_any_length_is_judged_before_anybody_notices(write, tmp
         ("%(percent)s%% done", "%(percent)s٪"),
         (SHEET, '{size}: <b class="mono">%(name)s</b>'),
         ('Such as ["192.0.2.0/24"]', "Etwa „192.0.2.0/24“"),
-        ("Such as portal.example.com, by e-mail.", "Etwa portal.example.com. Per E-Mail, z.B. um 12.30 Uhr."),
+        ("Such as portal.example.com, by email.", "Etwa portal.example.com. Per E-Mail, z.B. um 12.30 Uhr."),
         ("Begins with https://.", "Fängt mit https:// an."),
         (MESSAGES, ("Eine Nachricht", "%(count)s Nachrichten")),
         (("One message", "%(count)s messages"), ("%(count)s Nachricht", "%(count)s Nachrichten")),

@@ -52,7 +52,7 @@ def test_a_customer_sees_what_the_providers_people_do_to_its_mailboxes(cast, acm
         assert "The mailbox “ Journal ” was suspended." in page
         assert "The details of the mailbox “ Journal ” were changed." in page
         assert "Before: Office 365 Journal After: Journal" in page
-        assert "E-mail address operator@northwind.example Belongs to Provider" in page
+        assert "Email address operator@northwind.example Belongs to Provider" in page
 
 
 def test_it_tells_from_where(cast, client_for):

@@ -12,13 +12,15 @@ from django.utils import translation
 from lxml.html import fragment_fromstring
 
 from accounts.actors import SYSTEM
+from mailboxes.models import Job
+from mailboxes.services import progress
 from portal.console.activity import file as activity_csv
 from portal.console.activity import sentences
 from tenants import activity, audit
 from tenants.activity import reading
 from tenants.activity import words as activity_words
 from tenants.activity.reading import Entry, Who
-from tenants.models import SPELLING, AuditEvent, spelled_now
+from tenants.models import SPELLING, AuditEvent, OpenJob, spelled_now
 from tenants.services import (
     add_membership,
     change_member,
@@ -104,7 +106,7 @@ def test_the_file_holds_what_the_page_shows(cast, acme, make_mailbox, download):
     assert row == {
         "Time": ANY,
         "Person": "Admin",
-        "E-mail address": "admin@acme.example",
+        "Email address": "admin@acme.example",
         "Belongs to": "Customer",
         "IP address": "",
         "What": "The mailbox “Journal” was created.",
@@ -222,6 +224,15 @@ def test_what_the_sentence_says_is_not_said_again(cast, acme):
         by=SYSTEM,
     )
     assert [detail.plain for detail in activity_words.details(event)] == ["Only these customers: acme"]
+
+
+@pytest.mark.parametrize("trouble", OpenJob.Trouble)
+def test_what_was_wrong_with_a_job_is_told_in_words(acme, trouble):
+    data = {"job": "5e1f", "kind": "re-encryption", "trouble": trouble.value}
+    event = audit.record("job.failed", customer=acme, target=("mailbox", 1, "Journal"), data=data, by=SYSTEM)
+    (told,) = [detail for detail in activity_words.details(event) if detail.key == "trouble"]
+    assert told.plain == f"Trouble: {progress(Job(error=trouble.value)).trouble}"
+    assert told.value != trouble.value and progress(Job(error=trouble.value)).advice
 
 
 @pytest.mark.parametrize("action", activity_words.WORDINGS)

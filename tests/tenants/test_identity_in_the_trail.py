@@ -34,7 +34,7 @@ def test_a_customer_whose_people_it_can_sign_in_is_told_and_with_its_own_domains
     ((sentence, details),) = told_at(acme, cast.viewer)
     assert sentence == "Signing in by the identity provider “Northwind IT: OpenID Connect” was set up."
     assert f"Address of the identity provider: {openid.issuer}" in details
-    assert domains_told_at(acme, cast.viewer) == ["E-mail domains: acme.example"]
+    assert domains_told_at(acme, cast.viewer) == ["Email domains: acme.example"]
     assert told_at(globex, cast.mallory) == []
     assert told_at(customer("initech"), cast.rival) == []
 
@@ -45,7 +45,7 @@ def test_it_is_told_when_it_is_switched_off_and_on(cast, northwinds, acme):
     on, off, _ = told_at(acme, cast.viewer)
     assert off[0].endswith("was switched off.")
     assert on[0].endswith("was switched on.")
-    assert domains_told_at(acme, cast.viewer) == ["E-mail domains: acme.example"] * 3
+    assert domains_told_at(acme, cast.viewer) == ["Email domains: acme.example"] * 3
 
 
 def speaks_for(identity_provider, *domains, by):
@@ -55,8 +55,8 @@ def speaks_for(identity_provider, *domains, by):
 
 def test_a_change_is_told_to_who_comes_under_it_and_to_who_is_free_of_it(cast, northwinds, acme, globex):
     speaks_for(northwinds, "northwind.example", "globex.example", by=cast.owner)
-    assert domains_told_at(globex, cast.mallory) == ["E-mail domains: globex.example"]
-    assert domains_told_at(acme, cast.viewer) == ["E-mail domains: empty", "E-mail domains: acme.example"]
+    assert domains_told_at(globex, cast.mallory) == ["Email domains: globex.example"]
+    assert domains_told_at(acme, cast.viewer) == ["Email domains: empty", "Email domains: acme.example"]
 
 
 def test_what_concerns_one_person_is_told_where_that_person_works(cast, openid, northwinds, way_in, acme):

@@ -47,7 +47,7 @@ def _head(across: bool) -> list[str]:
         _("Time"),
         *customer,
         _("Person"),
-        _("E-mail address"),
+        _("Email address"),
         _("Belongs to"),
         _("IP address"),
         _("What"),

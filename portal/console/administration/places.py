@@ -52,7 +52,7 @@ class PlacedAdmin(ThroughServices):
 
 class ProviderForm(SlugForm):
     owner_email = AddressFormField(
-        label=_("E-mail address of the first owner"),
+        label=_("Email address of the first owner"),
         required=False,
         widget=AdminEmailInputWidget,  # as wide as the others
         help_text=_("An invitation is sent there. Whoever accepts it decides who else comes."),

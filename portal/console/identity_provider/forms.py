@@ -36,7 +36,7 @@ class IdentityProviderForm(forms.Form):
         label=_("Client secret"), max_length=SECRET_LENGTH, required=False, widget=forms.PasswordInput
     )
     email_domains = forms.CharField(
-        label=_("E-mail domains"),
+        label=_("Email domains"),
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_(
@@ -100,4 +100,4 @@ class IdentityProviderForm(forms.Form):
 class ForgetForm(forms.Form):
     """Who comes with another account from now on."""
 
-    email = AddressFormField(label=_("E-mail address"))
+    email = AddressFormField(label=_("Email address"))

@@ -74,7 +74,7 @@ class InviteForm(RoleForm):
     """Whom to ask in, and as what."""
 
     email = AddressFormField(
-        label=_("E-mail address"),
+        label=_("Email address"),
         widget=forms.EmailInput(attrs={"autocomplete": "off", "autofocus": True}),
     )
     field_order = ("email", "role", "reach", "customers")

@@ -35,7 +35,7 @@ SHUT = (
 @login_not_required
 @never_cache
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """From the e-mail's link to the page that asks for the rest."""
+    """From the email's link to the page that asks for the rest."""
     token_hash = services.hash_of(token)
     try:
         services.find_invitation(token_hash)

@@ -52,7 +52,7 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
 
 
 def invite(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Ask somebody in by e-mail."""
+    """Ask somebody in by email."""
     roles = services.givable_roles(desk.user, desk.place)
     least = roles[-1] if roles else ""  # who does not look gives little away
     form = InviteForm(

@@ -17,14 +17,14 @@ class SignInForm(LoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"] = KnownAddressFormField(label=_("E-mail address"))
+        self.fields["login"] = KnownAddressFormField(label=_("Email address"))
 
 
 class ForgottenPasswordForm(forms.Form):
     """Asks for the address of who forgot the password. Whether anybody has it is not looked up here."""
 
     email = KnownAddressFormField(
-        label=_("E-mail address"),
+        label=_("Email address"),
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
 
@@ -47,7 +47,7 @@ class PasswordByLinkForm(ResetPasswordKeyForm):
 class AddressForm(forms.Form):
     """Whose organization it is, shows in the address."""
 
-    login = KnownAddressFormField(label=_("E-mail address"))
+    login = KnownAddressFormField(label=_("Email address"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -164,7 +164,7 @@ def test_a_switch_to_nobody_leads_back(cast, client_for):
 
 
 def test_who_has_no_customers_is_told_what_to_do(cast, visit):
-    assert "Ask your administrator" in visit(cast.stranger, "/customers/").content.decode()
+    assert "Ask an owner of your service provider" in visit(cast.stranger, "/customers/").content.decode()
     assert "/admin/" in visit(cast.staff, "/customers/").content.decode()
 
 

@@ -93,7 +93,7 @@ def test_who_is_unknown_or_of_a_foreign_domain_gets_one_answer(northwinds, openi
     openid.knows(email)
     visitor = way_in()
     answer = visitor.signs_in(OWNER, there_as=email)
-    assert is_refused(answer, visitor, "Ask your administrator for an invitation")
+    assert is_refused(answer, visitor, "or your service provider for an invitation")
     assert not SocialAccount.objects.exists()
 
 
@@ -101,18 +101,18 @@ def test_who_has_lost_the_role_or_is_switched_off_gets_the_same_answer(northwind
     openid.knows(ADMIN)
     remove_membership(cast.admin.memberships.get(), by=SYSTEM)
     visitor = way_in()
-    assert is_refused(visitor.signs_in(ADMIN), visitor, "Ask your administrator for an invitation")
+    assert is_refused(visitor.signs_in(ADMIN), visitor, "or your service provider for an invitation")
     openid.knows(OWNER)
     User.objects.filter(email=OWNER).update(is_active=False)
     visitor = way_in()
-    assert is_refused(visitor.signs_in(OWNER), visitor, "Ask your administrator for an invitation")
+    assert is_refused(visitor.signs_in(OWNER), visitor, "or your service provider for an invitation")
 
 
 def test_a_rivals_identity_provider_signs_in_nobody_of_northwind(fabrikams, openid, way_in):
     openid.knows(OWNER)
     visitor = way_in()
     answer = visitor.signs_in("operator@fabrikam.example", there_as=OWNER)
-    assert is_refused(answer, visitor, "Ask your administrator for an invitation")
+    assert is_refused(answer, visitor, "or your service provider for an invitation")
 
 
 def test_not_even_who_works_for_both(northwinds, fabrikams, openid, way_in, cast):
@@ -120,14 +120,16 @@ def test_not_even_who_works_for_both(northwinds, fabrikams, openid, way_in, cast
     add_membership(cast.rival, provider=provider("northwind"), role="operator", by=SYSTEM)
     openid.knows(cast.rival.email)
     visitor = way_in()
-    assert is_refused(visitor.signs_in(cast.rival.email), visitor, "Ask your administrator for an invitation")
+    assert is_refused(
+        visitor.signs_in(cast.rival.email), visitor, "or your service provider for an invitation"
+    )
 
 
 def test_platform_staff_sign_in_by_password(northwinds, openid, way_in, cast):
     User.objects.filter(email=OWNER).update(is_staff=True)
     openid.knows(OWNER)
     visitor = way_in()
-    assert is_refused(visitor.signs_in(OWNER), visitor, "Ask your administrator for an invitation")
+    assert is_refused(visitor.signs_in(OWNER), visitor, "or your service provider for an invitation")
 
 
 def test_without_a_gate_nobody_is_let_in(northwinds, openid, way_in, settings):
@@ -135,7 +137,7 @@ def test_without_a_gate_nobody_is_let_in(northwinds, openid, way_in, settings):
     visitor = way_in()
     url = openid.signs_in(visitor.authorization(OWNER), OWNER)
     settings.SOCIAL_GATE = None
-    assert is_refused(visitor.back(url), visitor, "Ask your administrator for an invitation")
+    assert is_refused(visitor.back(url), visitor, "or your service provider for an invitation")
 
 
 @pytest.mark.parametrize("said", [False, None, "no", 0])
@@ -209,7 +211,7 @@ def test_switched_off_it_begins_nothing_and_ends_nothing(northwinds, openid, way
     visitor = way_in()
     url = openid.signs_in(visitor.authorization(OWNER), OWNER)
     identity.switch(northwinds, active=False, by=cast.owner)
-    assert is_refused(visitor.back(url), visitor, "Ask your administrator for an invitation")
+    assert is_refused(visitor.back(url), visitor, "or your service provider for an invitation")
     assert "No organization signs in here" in text(way_in().start(OWNER))
     identity.switch(northwinds, active=True, by=cast.owner)
     visitor.signs_in(OWNER)

@@ -24,7 +24,7 @@ OF_LIBRARIES = {
     "mfa": set(),
     "socialaccount": set(),
     "rosetta": {"admin"},
-    "admin": set(),
+    "admin": {"people"},
 }
 
 

@@ -168,12 +168,12 @@ def change(
     wanted: Configuration,
     *,
     client_secret: str,
-    ask_again: str = "",
+    agreement: str = "",
     by: Actor,
 ) -> None:
     """An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
     forgotten too, for another service may give their names to others, and customers are asked for their consent anew.
-    `ask_again` is the agreement to that, of consents_lost(). Raises what set_up() does, and ConsentsLost or
+    `agreement` to that is the one of consents_lost(). Raises what set_up() does, and ConsentsLost or
     OtherConsentsLost where it is none to what is so by now.
     """
     provider = identity_provider.provider
@@ -185,8 +185,8 @@ def change(
         # Nobody consents meanwhile: that takes the row which is held here. These are held, too, so that none withdraws.
         losing = _agreed(provider).select_for_update().order_by("pk")
         consents = _consents(losing, wanted)
-        if consents.customers and ask_again != consents.agreement:
-            raise (OtherConsentsLost if ask_again else ConsentsLost)(consents=consents)
+        if consents.customers and agreement != consents.agreement:
+            raise (OtherConsentsLost if agreement else ConsentsLost)(consents=consents)
         if not client_secret:
             raise SecretNeeded
     encrypted_secret = (

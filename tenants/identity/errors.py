@@ -64,18 +64,22 @@ class SecretNeeded(IdentityProviderError):
 
 
 class ConsentsLost(IdentityProviderError):
-    """`consents` are those at stake (tenants.identity.Consents), and nobody has said yet that it is meant of them."""
+    """`consents` are those at stake (tenants.identity.Consents), and nobody has agreed to their loss yet."""
 
     code = "consents-lost"
-    field = "ask_again"
-    template = _("Tick this if it is meant.")
+    field = "agreement"
+    template = _(
+        "Customers allow their people to sign in with the saved service, and would have to allow this one anew. "
+        "Agree to that first."
+    )
 
 
 class OtherConsentsLost(ConsentsLost):
-    """It was meant of others."""
+    """What was agreed to is the loss of others."""
 
     template = _(
-        "These are other customers, or another service, than you were asked about. Tick this if it is meant."
+        "Other customers than were agreed to would have to allow the service anew, or it is another service. "
+        "Agree to that first."
     )
 
 

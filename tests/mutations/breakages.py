@@ -1066,8 +1066,8 @@ BREAKAGES = (
     _breaks(
         "Another identity provider withdraws nobody's consent unasked",
         "tenants/identity/configuring.py",
-        "if consents.customers and ask_again != consents.agreement:",
-        "if consents.customers and not ask_again:",
+        "if consents.customers and agreement != consents.agreement:",
+        "if consents.customers and not agreement:",
         "console/identity_provider/test_page.py::test_another_service_says_how_many_customers_it_costs_and_asks_first",
     ),
     _breaks(

@@ -120,7 +120,7 @@ CODES = {
     "already-invited": (409, "email"),
     "already-member": (409, "email"),
     "append-only": (500, ""),
-    "consents-lost": (409, "ask_again"),
+    "consents-lost": (409, "agreement"),
     "client-secret-needed": (422, "client_secret"),
     "domain-not-proven": (409, "domain"),
     "domain-taken": (409, "email_domains"),

@@ -50,7 +50,7 @@ def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_a
     openid.knows("admin@acme.example")
     way_in().signs_in("admin@acme.example")
     other = wanted(openid, **more)
-    agreed = {"ask_again": identity.consents_lost(northwinds, other, by=cast.owner).agreement}
+    agreed = {"agreement": identity.consents_lost(northwinds, other, by=cast.owner).agreement}
     with pytest.raises(identity_errors.SecretNeeded):
         identity.change(northwinds, other, client_secret="", **agreed, by=cast.owner)
     assert SocialAccount.objects.exists() and customer("acme").identity_provider_consent
@@ -67,11 +67,11 @@ def test_what_is_agreed_to_is_agreed_of_these_customers_and_not_of_so_many(north
     Customer.objects.filter(slug="acme").update(identity_provider_consent=False)
     Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
     with pytest.raises(identity_errors.OtherConsentsLost) as refused:
-        identity.change(northwinds, other, client_secret="x", ask_again=agreed.agreement, by=cast.owner)
+        identity.change(northwinds, other, client_secret="x", agreement=agreed.agreement, by=cast.owner)
     by_now = refused.value.details["consents"]
     assert by_now.customers == agreed.customers == 1
     assert customer("globex").identity_provider_consent
-    identity.change(northwinds, other, client_secret="x", ask_again=by_now.agreement, by=cast.owner)
+    identity.change(northwinds, other, client_secret="x", agreement=by_now.agreement, by=cast.owner)
     assert not customer("globex").identity_provider_consent
 
 
@@ -82,7 +82,7 @@ def test_a_consent_that_is_being_given_meanwhile_is_asked_about_first(northwinds
     saving = Thread(
         target=lambda: outcomes.extend(
             at_once(
-                lambda: identity.change(northwinds, other, client_secret="x", ask_again=agreed, by=cast.owner)
+                lambda: identity.change(northwinds, other, client_secret="x", agreement=agreed, by=cast.owner)
             )
         )
     )

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressFormField
 from tenants.identity import CLIENT_ID_LENGTH, Configuration, Consents, domains_from
-from tenants.identity.errors import ConsentsLost, InvalidTenant, SecretNeeded
+from tenants.identity.errors import ConsentsLost, InvalidTenant, OtherConsentsLost, SecretNeeded
 from tenants.models import IdentityProvider
 
 SECRET_LENGTH = 500
@@ -46,7 +46,7 @@ class IdentityProviderForm(forms.Form):
     )
 
     # Only asked where it costs something. Its value is what it agrees to.
-    ask_again = forms.CharField(label=_("Save it, and ask them again"), required=False)
+    agreement = forms.CharField(label=_("Save it, and ask them again"), required=False)
     at_stake: Consents | None = None
 
     def __init__(self, data: Any, *, saved: Configuration | None) -> None:
@@ -77,7 +77,14 @@ class IdentityProviderForm(forms.Form):
     def ask(self, refusal: ConsentsLost) -> None:
         """Whether it is meant, and name all else that is asked: the page that comes back has lost the secret."""
         self.at_stake = refusal.details["consents"]
-        self.add_error("ask_again", refusal.message)
+        self.add_error(
+            "agreement",
+            _(
+                "These are other customers, or another service, than you were asked about. Tick this if it is meant."
+            )
+            if isinstance(refusal, OtherConsentsLost)
+            else _("Tick this if it is meant."),
+        )
         if not self.cleaned_data["client_secret"]:
             self.add_error("client_secret", SecretNeeded().message)
 

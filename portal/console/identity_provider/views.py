@@ -117,8 +117,8 @@ def _save(
     if saved:
         # For the page, whatever is refused; what is agreed to is judged by the verb.
         form.at_stake = identity.consents_lost(saved, wanted, by=desk.user)
-        ask_again = form.cleaned_data["ask_again"]
-        identity.change(saved, wanted, client_secret=secret, ask_again=ask_again, by=desk.user)
+        agreement = form.cleaned_data["agreement"]
+        identity.change(saved, wanted, client_secret=secret, agreement=agreement, by=desk.user)
     else:
         identity.set_up(desk.provider, wanted, client_secret=secret, by=desk.user)
     messages.success(request, _("The identity provider is saved."))

@@ -76,7 +76,7 @@ def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwi
     assert "1 customer allows its people to sign in with the service that is saved" in text_of(read(asked))
     assert SECRET_AGAIN in text(asked)
     assert customer("acme").identity_provider_consent
-    meant = {"ask_again": True, "client_secret": CLIENT_SECRET}
+    meant = {"agreement": True, "client_secret": CLIENT_SECRET}
     other = presses(asked, "Save the settings", issuer="https://third.example", **meant)
     assert "Tick this if it is meant." in text(other), "it was meant of that service"
     Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
@@ -88,7 +88,7 @@ def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwi
     Customer.objects.filter(slug="acme").update(identity_provider_consent=True)
     Customer.objects.filter(slug="globex").update(identity_provider_consent=False)
     assert customer("acme").identity_provider_consent
-    again = presses(asked, "Save the settings", ask_again=True)
+    again = presses(asked, "Save the settings", agreement=True)
     assert "Type the client secret" in text(again), "still nothing is saved"
     assert customer("acme").identity_provider_consent
     assert presses(again, "Save the settings", client_secret=CLIENT_SECRET)["Location"] == PAGE, (

@@ -3,6 +3,9 @@
 So nothing that people do fails with Redis, no promise depends on the bell, and as good as nobody waits for it: after one
 that was not heard this process rings for nothing for some seconds, however many mails and transactions an act makes.
 What it would have rung for, beat finds.
+
+This is for what people do. Where tasks ring for each other (`.delay`, and `ring` in mailboxes.services.jobs) nobody
+waits, so there Celery tries again, and a bell that is not heard fails the task.
 """
 
 import logging

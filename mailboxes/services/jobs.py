@@ -176,9 +176,9 @@ def note_failure(job: Job, error: str) -> None:
     OpenJob.objects.filter(job_id=job.pk).update(trouble=error, wake_at=until)
 
 
-# --- The bell ---
+# --- The bell: what people do rings by accounts.bell, once it is committed; workers and beat ring here ---
 def ring(schema: str, job_id: UUID) -> None:
-    """Ask for a slice of work. If nobody hears it, beat rings again."""
+    """Ask for a slice of work; raises kombu's OperationalError. If nobody hears it, beat rings again."""
     current_app.send_task(TASK, args=[schema, str(job_id)])
 
 

@@ -43,10 +43,7 @@ def edit_mailbox(
     NoSuchMailbox, MailboxDeleting; then nothing has changed.
     """
     access.require(by, customer, access.Right.EDIT_MAILBOX)
-    name = unless_kept(name, mailbox.name, clean_name)
-    reason = unless_kept(reason, mailbox.suspension_reason, clean_reason)
-    wanted = {"name": name, **clean_details(details, of=mailbox)}
-    return _change(customer, mailbox, wanted, status=status, reason=reason, by=by)
+    return _change(customer, mailbox, {"name": name, **details}, status=status, reason=reason, by=by)
 
 
 def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor, reason: str = "") -> Mailbox:
@@ -55,8 +52,7 @@ def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor, reason: 
     Raises NotAllowed, InvalidReason, NoSuchMailbox, MailboxDeleting.
     """
     access.require(by, customer, access.Right.EDIT_MAILBOX)
-    status = Mailbox.Status.SUSPENDED
-    return _change(customer, mailbox, {}, status=status, reason=clean_reason(reason), by=by)
+    return _change(customer, mailbox, {}, status=Mailbox.Status.SUSPENDED, reason=reason, by=by)
 
 
 def activate_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Mailbox:
@@ -77,8 +73,6 @@ def _change(
     if status is not None and status not in SETTABLE:
         raise errors.UnknownStatus
     with tenant_context(customer):
-        if wanted.get("name", mailbox.name) != mailbox.name:  # one that was there before the rule may stay
-            refuse_taken(wanted["name"], but=mailbox.pk)
         try:
             return _write(customer, mailbox, wanted, status=status, reason=reason, by=by)
         except IntegrityError as error:
@@ -99,7 +93,8 @@ def _write(
     by: Actor,
 ) -> Mailbox:
     found = hold_mailbox(mailbox.pk, Act.EDIT)
-    values: dict[str, Any] = dict(wanted)
+    values = _judged(wanted, found)
+    reason = unless_kept(reason, found.suspension_reason, clean_reason)
     if status is not None and (status != found.status or reason != found.suspension_reason):
         values |= _suspension(found, reason, by) if status == Mailbox.Status.SUSPENDED else _activity()
     before = {name: getattr(found, name) for name in values}
@@ -128,6 +123,20 @@ def _write(
         },
     )
     return found
+
+
+def _judged(wanted: dict[str, str], found: Mailbox) -> dict[str, Any]:
+    """By the row that is held: what was kept in an older copy of it may have been changed since.
+
+    Raises what edit_mailbox() does of name and details.
+    """
+    details = dict(wanted)
+    if "name" not in details:
+        return clean_details(details, of=found)
+    name = unless_kept(details.pop("name"), found.name, clean_name)
+    if name != found.name:  # one that was there before the rule may stay
+        refuse_taken(name, but=found.pk)
+    return {"name": name, **clean_details(details, of=found)}
 
 
 def _suspension(mailbox: Mailbox, reason: str, by: Actor) -> dict[str, Any]:

@@ -164,6 +164,17 @@ def test_a_name_that_an_older_rule_took_stays_while_the_rest_is_edited(acme, mak
     assert (edited.name, edited.description, edited.status) == ("A\u3164B", "It goes on.", "suspended")
 
 
+def test_what_only_an_older_copy_of_the_mailbox_has_is_held_to_todays_rule(acme, make_mailbox):
+    mailbox = make_mailbox("journal").mailbox
+    copy = Mailbox(pk=mailbox.pk, name="A\nB", description="for \u202eyap")
+    for typed, refusal in (
+        ({"name": copy.name}, errors.InvalidName),
+        ({"name": "journal", "description": copy.description}, errors.InvalidDescription),
+    ):
+        with pytest.raises(refusal):
+            services.edit_mailbox(acme, copy, by=SYSTEM, **typed)
+
+
 def test_what_an_older_rule_took_of_a_mailbox_is_kept_and_what_is_typed_anew_is_held_to_todays(
     acme, make_mailbox
 ):

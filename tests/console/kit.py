@@ -1,61 +1,40 @@
 """What a browser without scripts makes of a page: the text of its parts, and the form that it would send."""
 
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import Any
 
 from django.db import connection
 
-from tests.pages import presses
+from tests.pages import presses, read
 
 NEW = "/mailboxes/new/"
-VOID = {"input", "meta", "link", "br", "hr", "img", "path", "circle", "rect", "use"}
 
 
-class Page(HTMLParser):
+class Page:
     """A response, read."""
 
     def __init__(self, response: Any) -> None:
-        super().__init__()
         self.answer = response
-        self.texts: dict[str, str] = {}
-        self.links: dict[str, str] = {}
+        page = read(response)
+        for place in page.xpath("//wbr"):
+            place.drop_tag()  # a place to break is no space
+        self.text = " ".join(" ".join(page.xpath("//text()")).split())
+        self.texts = {each.get("id"): each.text_content() for each in page.xpath("//*[@id][.//text()]")}
+        self.links = {
+            " ".join(text.split()): link.get("href")
+            for link in page.xpath("//a[@href]")
+            for text in link.xpath(".//text()")
+        }
         self.inputs: dict[str, dict[str, dict[str, str]]] = {}
         self.choices: dict[str, list[str]] = {}  # of radio buttons
-        self._open: list[tuple[str, dict[str, str]]] = []
-        self._action: str | None = None
-        self.text = ""
-        self.feed(response.content.decode().replace("<wbr>", ""))  # a place to break is no space
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self._action = given.get("action", "")
-            self.inputs.setdefault(self._action, {})
-        elif (
-            tag in ("input", "textarea", "button", "select") and self._action is not None and "name" in given
-        ):
-            if given.get("type") != "radio" or "checked" in given:
-                self.inputs[self._action][given["name"]] = given
-            if given.get("type") == "radio":
-                self.choices.setdefault(given["name"], []).append(given["value"])
-        if tag not in VOID:
-            self._open.append((tag, given))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._action = None
-        while tag not in VOID and self._open and self._open.pop()[0] != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        self.text += f" {data}"
-        for tag, given in self._open:
-            if "id" in given:
-                self.texts[given["id"]] = self.texts.get(given["id"], "") + data
-            if tag == "a" and "href" in given:
-                self.links[" ".join(data.split())] = given["href"]
+        for form in page.iter("form"):
+            asked = self.inputs.setdefault(form.get("action", ""), {})
+            for one in form.iter("input", "textarea", "button", "select"):
+                name, radio = one.get("name"), one.get("type") == "radio"
+                if name and radio:
+                    self.choices.setdefault(name, []).append(one.get("value"))
+                if name and (not radio or "checked" in one.attrib):
+                    asked[name] = dict(one.attrib)
 
     def sent_by(self, action: str) -> dict[str, str]:
         """What the form would send as it stands, with no box ticked."""

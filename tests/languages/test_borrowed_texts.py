@@ -1,7 +1,6 @@
 """What Django and allauth say on our pages is in the reader's language, and as polite as our own texts."""
 
 import re
-from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +11,7 @@ from django.utils.translation import override
 from accounts.actors import SYSTEM
 from accounts.services import reset_link
 from tests.cast import PASSWORD
+from tests.pages import read
 
 OTHERS = [code for code, _name in settings.LANGUAGES if code != "en"]
 FAMILIAR = {
@@ -22,29 +22,15 @@ FAMILIAR = {
 LOGIN = "/accounts/login/"
 
 
-class Told(HTMLParser):
-    """The notices and errors of a page."""
-
-    PARTS = {"p", "ul", "div"}
-
-    def __init__(self, response):
-        super().__init__()
-        self.texts, self._inside = [], 0
-        self.feed(response.content.decode())
-
-    def handle_starttag(self, tag, attrs):
-        if tag in self.PARTS and (
-            self._inside or re.search(r"\b(notice|errors)\b", dict(attrs).get("class") or "")
-        ):
-            self._inside += 1
-
-    def handle_endtag(self, tag):
-        if tag in self.PARTS and self._inside:
-            self._inside -= 1
-
-    def handle_data(self, data):
-        if self._inside and data.strip():
-            self.texts.append(" ".join(data.split()))
+def told_by(answer):
+    """What its page's notices and errors say, piece by piece."""
+    notes = [
+        part
+        for part in read(answer).iter("p", "ul", "div")
+        if re.search(r"\b(notice|errors)\b", part.get("class", ""))
+    ]
+    outer = [note for note in notes if not any(around in notes for around in note.iterancestors())]
+    return [" ".join(text.split()) for note in outer for text in note.xpath(".//text()[normalize-space()]")]
 
 
 @pytest.fixture
@@ -70,7 +56,7 @@ def told(cast, client_for):
             visitor.post("/accounts/reauthenticate/", {"password": "a-wrong-guess"}),
             visitor.post("/accounts/logout/", follow=True),
         ]
-        return [Told(page).texts for page in pages]
+        return [told_by(page) for page in pages]
 
     return walk
 

@@ -22,7 +22,7 @@ from tenants.mails import notices
 from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in
 from tests.cast import PASSWORD
-from tests.console.administration.forms import Shown, submit
+from tests.console.administration.forms import fields_of, submit
 from tests.tenants.kit import page, path_of, text
 
 PHRASE = "seven long words nobody has heard"
@@ -369,7 +369,7 @@ def test_no_page_of_the_administration_has_a_field_for_a_password_or_makes_peopl
     assert admin.get("/admin/accounts/user/add/").status_code == 403
     elsewhere = admin.get(f"/admin/accounts/user/{cast.owner.pk}/password/", follow=True)
     assert 'type="password"' not in elsewhere.content.decode()
-    assert "password" not in Shown(admin.get(page_of(cast.owner)), form="user_form").types
+    assert "password" not in fields_of(admin.get(page_of(cast.owner)), "user_form")
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_until_it_has_an_owner_another_can_be_invited_and_the_earlier_link_is_de
     for mail, joins in zip(mailoutbox, (False, True), strict=True):
         accepts(client_for(None, host=None), mail)
         assert Membership.objects.filter(provider__slug="tailspin").exists() == joins
-    assert "owner_email" not in Shown(admin.get(page), form="provider_form").types
+    assert "owner_email" not in fields_of(admin.get(page), "provider_form")
 
 
 def test_a_provider_with_an_owner_gets_no_other_from_staff(cast):

@@ -1,59 +1,26 @@
 """Forms of the administration as staff see them: what the page shows is what is sent, but for what somebody changes."""
 
-from html.parser import HTMLParser
 from typing import Any
 
+from tests.pages import read
 
-class Shown(HTMLParser):
-    """The fields of a page's main form, with the values that a browser would send."""
 
-    def __init__(self, page: Any, form: str) -> None:
-        super().__init__()
-        self.values: dict[str, Any] = {}
-        self.types: dict[str, str] = {}
-        self._form, self._here, self._select, self._textarea = form, False, "", ""
-        self.feed(page.content.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self._here = given.get("id") == self._form
-        if not self._here:
-            return
-        name = given.get("name", "")
-        if name:
-            self.types[name] = given.get("type", tag)
-        if given.get("type") == "submit":
-            return
-        if tag == "select":
-            self._select = name
-            self.values[name] = [] if "multiple" in given else ""
-        elif tag == "option" and "selected" in given:
-            chosen = self.values[self._select]
-            self.values[self._select] = (
-                [*chosen, given["value"]] if isinstance(chosen, list) else given["value"]
-            )
-        elif tag == "textarea":
-            self._textarea = name
-        elif tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
-            self.values[name] = given.get("value", "on" if given.get("type") == "checkbox" else "")
-
-    def handle_data(self, data: str) -> None:
-        if self._textarea:
-            self.values[self._textarea] = data.removeprefix("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._here = False
-        if tag == "textarea":
-            self._textarea = ""
+def fields_of(page: Any, form: str) -> set[str]:
+    """The names of what the page's form with this ID asks for."""
+    return set(read(page).get_element_by_id(form).fields.keys())
 
 
 def submit(client: Any, path: str, **changes: Any) -> Any:
-    """Opens the page, fills its form in, and presses *Save*. A box is ticked by "on" and cleared by None."""
+    """Opens the page, fills its form in, and presses *Save*, also with what it does not offer. A box is ticked by "on"
+    and cleared by None.
+    """
     page = client.get(path)
     assert page.status_code == 200, page.status_code
-    shown = Shown(page, form=f"{path.split('/')[3]}_form")
-    assert set(changes) <= set(shown.types), f"the page shows no {set(changes) - set(shown.types)}"
-    sent = {name: value for name, value in {**shown.values, **changes}.items() if value is not None}
+    name = f"{path.split('/')[3]}_form"
+    unknown = set(changes) - fields_of(page, name)
+    assert not unknown, f"the page shows no {unknown}"
+    sent: dict[str, Any] = {}
+    for field, value in read(page).get_element_by_id(name).form_values():
+        sent.setdefault(field, []).append(value)
+    sent = {field: value for field, value in {**sent, **changes}.items() if value is not None}
     return client.post(path, sent, follow=True)

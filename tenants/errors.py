@@ -134,6 +134,12 @@ class PersonIsSwitchedOff(TenantError):
     template = _("The account of %(email)s is switched off. Switch it on in the administration first.")
 
 
+class PersonIsOfTheDemo(PersonIsSwitchedOff):
+    """Outside the demo, where its people are as if they were switched off: a link would lead nowhere."""
+
+    template = _("%(email)s is one of the demo's people, who can't sign in here. Choose somebody else.")
+
+
 class MoreThanOwn(TenantError):
     """Also when somebody would raise themselves."""
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.addresses import canonical
+from accounts.models import User
 from tenants import audit
 from tenants.models import Customer, IdentityProvider, Membership, Provider
 
@@ -46,19 +46,15 @@ class Gate:
 
 
 def people_of(provider: Provider) -> QuerySet[Any]:
-    """Those whose every role is at this provider or its customers.
+    """Those who can sign in and whose every role is at this provider or its customers.
 
     Not platform staff, and nobody who works for two: a provider's identity provider could be made to say anything, and
     what it says must open nothing that isn't this provider's.
     """
     roles = Membership.objects.filter(user=OuterRef("pk"))
     here = Q(provider=provider.pk) | Q(customer__provider=provider.pk)
-    return get_user_model().objects.filter(
-        Exists(roles.filter(here)),
-        ~Exists(roles.exclude(here)),
-        is_active=True,
-        is_staff=False,
-        is_superuser=False,
+    return User.objects.who_can_sign_in().filter(
+        Exists(roles.filter(here)), ~Exists(roles.exclude(here)), is_staff=False, is_superuser=False
     )
 
 

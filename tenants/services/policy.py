@@ -44,7 +44,7 @@ def people_under_policy(provider: Provider, *, by: Actor) -> int:
     """
     require(by, provider, Right.SET_SECURITY)
     theirs = Q(memberships__provider=provider) | Q(memberships__customer__provider=provider)
-    return User.objects.filter(theirs, is_active=True).distinct().count()
+    return User.objects.who_can_sign_in().filter(theirs).distinct().count()
 
 
 def second_factor_required_by(user: Actor) -> Provider | None:

@@ -8,7 +8,7 @@ from accounts.actors import SYSTEM, Actor
 from accounts.models import User
 from accounts.services import remove_factors, reset_link
 from tenants import access
-from tenants.errors import NoSuchPerson, PersonIsSwitchedOff
+from tenants.errors import NoSuchPerson, PersonIsOfTheDemo, PersonIsSwitchedOff
 from tenants.mails import notices
 from tenants.models import Membership, Provider
 from tenants.services.authority import lock
@@ -31,7 +31,7 @@ def let_in(
     """Make a link with which the person sets a new password; on demand also remove what else stands in the way.
 
     The link works until the password changes or the person signs in, for PASSWORD_RESET_TIMEOUT seconds at most.
-    For who stands at the server. Raises NotAllowed, NoSuchPerson, PersonIsSwitchedOff.
+    For who stands at the server. Raises NotAllowed, NoSuchPerson, PersonIsSwitchedOff, PersonIsOfTheDemo.
     """
     access.require(by, access.PLATFORM, access.Right.LET_IN)
     if owner_of is not None:
@@ -39,8 +39,8 @@ def let_in(
     user = User.objects.select_for_update(no_key=True).filter(email=email).first()
     if user is None:
         raise NoSuchPerson(email=email)
-    if not user.is_active:
-        raise PersonIsSwitchedOff(email=user.email)
+    if not user.can_sign_in():
+        raise (PersonIsOfTheDemo if user.is_active else PersonIsSwitchedOff)(email=user.email)
     if owner_of is not None:
         _make_owner(user, owner_of, by=by)
     removed = remove_factors(user, by=SYSTEM) if remove_second_factor else 0

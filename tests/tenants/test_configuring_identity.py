@@ -7,6 +7,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import connection, transaction
 
 from accounts.actors import SYSTEM
+from accounts.models import User
 from accounts.services import create_person
 from tenants import identity
 from tenants.errors import NotAllowed
@@ -123,6 +124,16 @@ def test_what_is_no_domain_is_refused(cast, openid, playground, domain):
 def test_a_domain_needs_somebody_of_ours_there(cast, openid, playground, domain):
     with pytest.raises(identity_errors.NobodyThere):
         identity.set_up(provider("northwind"), wanted(openid, domain), client_secret="x", by=cast.owner)
+
+
+def test_who_can_not_sign_in_proves_no_domain(cast, openid, playground, settings):
+    settings.DATABASE_IS_EMBEDDED = False
+    asked = provider("northwind"), wanted(openid, "acme.example")
+    User.objects.filter(email__endswith="@acme.example").update(is_demo=True)
+    with pytest.raises(identity_errors.NobodyThere):
+        identity.set_up(*asked, client_secret="x", by=cast.owner)
+    User.objects.filter(email=cast.viewer.email).update(is_demo=False)
+    identity.set_up(*asked, client_secret="x", by=cast.owner)
 
 
 def test_who_works_for_two_proves_no_domain(cast, openid, playground):

@@ -120,10 +120,12 @@ def test_without_json_it_reads_like_a_letter(cast):
         (["nobody@nowhere.example"], "There is no person"),
         (["operator@northwind.example", "--owner-of=nobody"], "no provider"),
         (["stranger@nowhere.example", "--owner-of=fabrikam"], "switched off"),
+        (["mallory@globex.example", "--owner-of=fabrikam"], "the demo's people"),  # and this is not the demo
     ],
 )
 def test_what_can_not_be_is_refused_in_one_line_and_changes_nothing(cast, args, says):
     User.objects.filter(email="stranger@nowhere.example").update(is_active=False)
+    User.objects.filter(email="mallory@globex.example").update(is_demo=True)
     before = AuditEvent.objects.count()
     with pytest.raises(CommandError, match=says):
         let_in(*args, "--remove-second-factor")

@@ -232,6 +232,12 @@ def test_an_owner_who_can_not_sign_in_does_not_count(cast, northwind, colleague)
             services.change_member(northwind, cast.owner.memberships.get().pk, role="operator", by=cast.owner)
 
 
+def test_a_policy_demands_nothing_of_who_can_not_sign_in(cast, northwind, colleague):
+    other, before = colleague("owner"), services.people_under_policy(northwind, by=cast.owner)
+    User.objects.filter(pk=other.user_id).update(is_demo=True)  # and this is not the demo
+    assert services.people_under_policy(northwind, by=cast.owner) == before - 1
+
+
 def test_one_of_two_owners_may_step_down_or_leave(cast, northwind, colleague):
     other = colleague("owner")
     services.change_member(northwind, other.pk, role="operator", by=other.user)

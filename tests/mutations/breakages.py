@@ -595,6 +595,13 @@ BREAKAGES = (
         "tenants/test_domains.py::test_it_signs_in_nobody_of_a_domain_that_has_not_agreed_whomever_it_names",
     ),
     _breaks(
+        "Who can't sign in proves no domain",
+        "tenants/identity/gate.py",
+        "    return User.objects.who_can_sign_in().filter(\n",
+        "    return User.objects.filter(\n",
+        "tenants/test_configuring_identity.py::test_who_can_not_sign_in_proves_no_domain",
+    ),
+    _breaks(
         "The administration has no rule of its own for names of customers and providers",
         "portal/console/administration/places.py",
         'kept = self.initial.get("name")',

@@ -72,11 +72,8 @@ class Customer(NamedInMails, TenantMixin, models.Model):
         default=list,
         blank=True,
         validators=[validate_networks],
-        help_text=_('A list such as ["192.0.2.0/24"]. Empty: mail is taken from everywhere.'),
     )
-    mailbox_quota_octets = models.PositiveBigIntegerField(
-        _("limit for each mailbox"), null=True, blank=True, help_text=_("In octets. Empty: no limit.")
-    )
+    mailbox_quota_octets = models.PositiveBigIntegerField(_("limit for each mailbox"), null=True, blank=True)
     # That the provider's identity provider may sign in this customer's people: it could act as any of them.
     identity_provider_consent = models.BooleanField(default=False, db_default=False, editable=False)
 

@@ -263,6 +263,7 @@ LABELS: dict[str, Text] = {
 VALUES: dict[str, dict[str, Text]] = {
     "role": dict(Membership.Role.choices),
     "theme": dict(User.Theme.choices),
+    "groups": {"translators": _("Translators")},
     "status": {"active": _("Active"), "suspended": _("Suspended"), "deleting": _("Being deleted")},
     "factor": {"totp": _("Authenticator app"), "webauthn": _("Passkey")},
     "locked_mail": {"keep": _("Kept"), "delete": pgettext_lazy("locked mail", "Deleted")},

@@ -1,11 +1,14 @@
 """The administration and Rosetta in a browser: what a phone shows, and where errors stand."""
 
 import pytest
+from django.contrib import admin
 
+from accounts.models import User
+from tenants.models import Customer, Provider
 from tests.cast import PASSWORD
 
 # Of words in lists those that are torn: they begin and end at different heights, and break at no sign.
-TORN = """() => [...document.querySelectorAll("#result_list :is(td, th)")].flatMap((cell) => {
+TORN = """() => [...document.querySelectorAll("main .table :is(td, th)")].flatMap((cell) => {
   const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
   const range = new Range();
   return [...(text?.data ?? "").matchAll(/[\\p{L}\\d]+/gu)].filter((word) => {
@@ -53,8 +56,8 @@ def test_an_error_stands_below_its_field(visit, cast, width):
         visitor.signs_in(cast.staff.email, PASSWORD)
         page.goto(visitor.url("/admin/tenants/provider/add/"))
         page.click("[name=_save]")
-        row = page.locator(".form-row.errors").first
-        field, error = row.locator("input").bounding_box(), row.locator(".errorlist").bounding_box()
+        row = page.locator(".field:has(.errors)").first
+        field, error = row.locator("input").bounding_box(), row.locator(".errors").bounding_box()
         assert error["y"] >= field["y"] + field["height"]
         assert field["x"] + field["width"] <= width
         assert visitor.complaints == []
@@ -69,15 +72,55 @@ def test_lists_tear_no_word_and_what_a_row_is_called_is_said_once(visit, cast):
         for width in (360, 1440):
             page.set_viewport_size({"width": width, "height": 900})
             page.goto(visitor.url("/admin/accounts/user/"))
-            assert page.locator("#result_list").get_by_text(cast.admin.email).is_visible()
+            assert page.locator("main table").get_by_text(cast.admin.email).is_visible()
             assert page.evaluate(TORN) == []
         assert page.evaluate(MOVES) > 0
         page.emulate_media(reduced_motion="reduce")
         assert page.evaluate(MOVES) == 0
         page.goto(visitor.url("/admin/tenants/customer/"))
-        page.locator("#result_list").get_by_role("link", name="Acme", exact=True).click()
-        page.wait_for_selector(".inline-group")
-        names = page.locator(".inline-group").get_by_text("acme.portal.localhost")
+        page.locator("main table").get_by_role("link", name="Acme", exact=True).click()
+        page.wait_for_selector("[name=_save]")
+        names = page.locator("main").get_by_text("acme.portal.localhost")
         assert [one.is_visible() for one in names.all()].count(True) == 1
 
     visit(story)
+
+
+# Each list has a column that a long name or address fills; at 360 px rows are cards, at 768 a table still.
+CUT = """() => [...document.querySelectorAll("main .table, main .table *")]
+  .filter((one) => one.checkVisibility() && getComputedStyle(one).display !== "inline")
+  .filter((one) => !one.closest("thead") && one.scrollWidth > one.clientWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 120))"""
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenauszahlungsstelle"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_each_list_fits_and_its_boxes_can_be_ticked(visit, cast, acme, width):
+    Provider.objects.filter(pk=acme.provider_id).update(name=LONG)
+    Customer.objects.filter(pk=acme.pk).update(name=LONG)
+    User.objects.filter(pk=cast.viewer.pk).update(name=LONG, email=f"{LONG.encode().hex()[:60]}@acme.example")
+    lists = [f"/admin/{model._meta.label_lower.replace('.', '/')}/" for model in admin.site._registry]
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.staff.email, PASSWORD)
+        for path in lists:
+            page.goto(visitor.url(path))
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.evaluate(CUT) == [], path
+        page.goto(visitor.url("/admin/tenants/membership/"))
+        row = page.locator("main tbody tr").filter(has_text=cast.admin.email)
+        box, name = row.get_by_role("checkbox"), row.get_by_role("link", name=cast.admin.email)
+        assert abs(_middle(box) - _middle(name)) < 4, "beside what it chooses"
+        box.check()
+        page.get_by_role("button", name="Remove those chosen").click()
+        page.get_by_role("heading", name="Take these roles away").wait_for()
+        assert page.get_by_text(cast.admin.email).is_visible()
+        assert visitor.complaints == []
+
+    visit(story, viewport={"width": width, "height": 900})
+
+
+def _middle(element):
+    place = element.bounding_box()
+    return place["y"] + place["height"] / 2

@@ -1,11 +1,12 @@
 """What pages of the administration have in common: acts that go through the services, and rows to look at."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +15,29 @@ from accounts.errors import Refusal
 from accounts.models import User
 
 
-class ThroughServices(admin.ModelAdmin):
+class InOurLook(admin.ModelAdmin):
+    """Pages that are drawn by our templates alone, and need no script of Django's."""
+
+    empty_value_display = "\N{EN DASH}"
+    show_facets = admin.ShowFacets.NEVER
+    kinds: ClassVar[dict[str, str]] = {}  # of the columns of the list: classes, as our own tables have them
+
+    @property
+    def media(self) -> Media:
+        return Media()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What was left open in the form above a list is not asked for."""
+        asked = request.GET.copy()
+        for name in [name for name, value in asked.items() if not value]:
+            del asked[name]
+        request.GET = asked  # type: ignore[assignment]  # nobody writes into it from here on
+        return super().changelist_view(request, extra_context)
+
+
+class ThroughServices(InOurLook):
     """Forms whose act is a service with a transaction of its own, which the admin would otherwise enclose in its.
 
     What a service refuses is told in the list, and then nothing else is: no success, and no entry in Django's log.
@@ -56,7 +79,7 @@ class ThroughServices(admin.ModelAdmin):
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
 
-class ReadOnly(admin.ModelAdmin):
+class ReadOnly(InOurLook):
     """To look at. Nobody adds, changes or deletes here, superusers included."""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:

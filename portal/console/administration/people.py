@@ -1,6 +1,6 @@
 """People, and which roles they have where."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -14,9 +14,16 @@ from accounts.models import User
 from portal.console.administration.acts import ThroughServices, become, in_words, staff_of
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
+from portal.languages import translators
 from tenants import services
 from tenants.errors import OwnAccess
 from tenants.models import Membership
+
+
+class GroupsField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, group: Any) -> Any:
+        """The one that is there from the start is told in the reader's language."""
+        return _("Translators") if group.name == translators.GROUP else str(group)
 
 
 class PersonForm(forms.ModelForm):
@@ -73,8 +80,10 @@ class PersonAdmin(ThroughServices):
         in_words("is_active", _("Active")),
         "last_sign_in",
     ]
+    kinds: ClassVar = {"email": "grow", "name": "wrap full", "last_sign_in": "nowrap"}
     list_filter = ["is_staff", "is_active"]
     search_fields = ["email", "name"]
+    search_help_text = _("Name or address")
     formfield_overrides = {ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
     readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
@@ -98,6 +107,9 @@ class PersonAdmin(ThroughServices):
     @admin.display(description=_("Last sign-in"), ordering="last_login")
     def last_sign_in(self, obj: User) -> Any:
         return obj.last_login
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        return super().formfield_for_manytomany(db_field, request, form_class=GroupsField, **options)
 
     def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         # In our words; Django speaks of users.
@@ -156,9 +168,16 @@ class MembershipForm(forms.ModelForm):
 class MembershipAdmin(ThroughServices):
     form = MembershipForm
     list_display = ("user", "role", "provider", "customer", "created_at")
+    kinds: ClassVar = {
+        "user": "grow",
+        "provider": "wrap full",
+        "customer": "wrap full",
+        "created_at": "nowrap mid-off",
+    }
     list_filter = ("role", "provider")
     list_select_related = ("user", "provider", "customer")
     search_fields = ("user__email", "user__name", "provider__name", "customer__name")
+    search_help_text = _("Person, provider or customer")
     autocomplete_fields = ("user", "provider", "customer")
     fields = ("user", "provider", "customer", "role")
 

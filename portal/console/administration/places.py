@@ -1,12 +1,14 @@
 """Providers, with their identity providers, customers, and customers' hosts."""
 
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.db.models import Model
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
@@ -42,6 +44,7 @@ class PlacedAdmin(ThroughServices):
 
     form = SlugForm
     search_fields = ("slug", "name")
+    search_help_text = _("Name or short name")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("slug", "created_at") if obj else ("created_at",)
@@ -65,11 +68,16 @@ class ProviderAdmin(PlacedAdmin):
 
     form = ProviderForm
     list_display = ("name", "slug", "created_at")
+    kinds: ClassVar = {"name": "grow", "slug": "wrap", "created_at": "nowrap"}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj and not services.may_found(request.user, obj):
             return ("slug", "name", "created_at")
-        return ("slug", "name", *(("invited",) if obj else ()), "owner_email", "created_at")
+        return (
+            ("slug", "name", "invited", "owner_email", "created_at")
+            if obj
+            else ("slug", "name", "owner_email")
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*super().get_readonly_fields(request, obj), "invited")
@@ -104,45 +112,61 @@ class ProviderAdmin(PlacedAdmin):
             self.message_user(request, invited % {"email": canonical(owner_email)})
 
 
+class NetworksField(forms.CharField):
+    """A list as people type one: with anything between its entries."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "dir": "ltr"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return re.split(r"[\s,]+", value.strip(", \r\n\t")) if value and value.strip(", \r\n\t") else []
+
+
 class CustomerForm(SlugForm):
-    def clean_allowed_networks(self) -> Any:
-        """Empty is a list of none, as the field says."""
-        networks = self.cleaned_data["allowed_networks"]
-        return [] if networks is None else networks
+    allowed_networks = NetworksField(
+        label=_("Mail only from these networks"),
+        required=False,
+        help_text=_("One a line, such as 192.0.2.0/24. Empty: mail is taken from everywhere."),
+    )
 
-
-class DomainInline(admin.TabularInline):
-    model = Domain
-    fields = readonly_fields = ("host", in_words("is_primary", _("Primary")))  # type: ignore[assignment]  # the stubs know names alone
-    can_delete = False
-    extra = 0
-
-    @admin.display(description=_("Host"))
-    def host(self, obj: Domain) -> str:
-        return str(obj.domain)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        limit = self.fields.get("mailbox_quota_octets")
+        octets = self.instance.mailbox_quota_octets
+        if limit:
+            limit.help_text = (
+                _("In bytes, now %(size)s. Empty: no limit.") % {"size": filesizeformat(octets)}
+                if octets
+                else _("In bytes. Empty: no limit.")
+            )
 
 
 @admin.register(Customer)
 class CustomerAdmin(PlacedAdmin):
     form = CustomerForm
     list_display = ("name", "host", "provider", "created_at")
+    kinds: ClassVar = {
+        "name": "grow",
+        "host": "wrap full",
+        "provider": "wrap full",
+        "created_at": "nowrap mid-off",
+    }
     list_filter = ("provider",)
     list_select_related = ("provider",)
-    fields = ("slug", "name", "provider", "allowed_networks", "mailbox_quota_octets", "created_at")
-    inlines = (DomainInline,)
+    fields = ("slug", "name", "provider", "host", "allowed_networks", "mailbox_quota_octets", "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         fields = super().get_readonly_fields(request, obj)
-        return (*fields, "provider") if obj else fields
+        return (*fields, "provider", "host") if obj else fields
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.fields if obj else ("slug", "name", "provider")
 
-    def get_inlines(self, request: HttpRequest, obj: Any = None) -> tuple[type[DomainInline], ...]:
-        return self.inlines if obj else ()
+    @admin.display(description=_("Host"), ordering="slug")
+    def host(self, obj: Customer) -> str:
+        return obj.host
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
         if change:
@@ -161,9 +185,21 @@ class CustomerAdmin(PlacedAdmin):
 
 @admin.register(Domain)
 class DomainAdmin(ReadOnly):
-    list_display = ("domain", "tenant", in_words("is_primary", _("Primary")))
+    list_display = ("host", "customer", in_words("is_primary", _("Primary")))
+    kinds: ClassVar = {"host": "grow", "customer": "wrap full"}
     list_select_related = ("tenant",)
     search_fields = ("domain",)
+    search_help_text = _("Host")
+    fields = readonly_fields = ("host", "customer", in_words("is_primary", _("Primary")))  # type: ignore[assignment]  # the stubs know names alone
+
+    # In our words: django-tenants speaks of domains and tenants.
+    @admin.display(description=_("Host"), ordering="domain")
+    def host(self, obj: Domain) -> str:
+        return str(obj.domain)
+
+    @admin.display(description=_("customer"), ordering="tenant__name")
+    def customer(self, obj: Domain) -> str:
+        return str(obj.tenant)
 
 
 @admin.register(IdentityProvider)
@@ -171,6 +207,7 @@ class IdentityProviderAdmin(ThroughServices, ReadOnly):
     """Staff may switch one off, when a domain is in dispute; everything else is the provider's own affair."""
 
     list_display = ("provider", "kind", "email_domains", in_words("active", _("Active")))
+    kinds: ClassVar = {"provider": "grow", "kind": "full", "email_domains": "wrap full"}
     list_select_related = ("provider",)
     fields = ("provider", "kind", "email_domains", "active")
     readonly_fields = ("provider", "kind", "email_domains")

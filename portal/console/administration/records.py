@@ -1,32 +1,54 @@
 """What the portal keeps itself, to look at: the directory, the audit trail, the spare schemas."""
 
+from typing import Any, ClassVar
+
+from django.apps import apps
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from portal.console.administration.acts import ReadOnly
 from tenants.activity import details, sentence
-from tenants.models import SPELLED_NOW, AuditEvent, DirectoryEntry, SpareSchema
+from tenants.models import SPELLED_NOW, AuditEvent, DirectoryEntry, Side, SpareSchema
+
+# What the trail calls the things that something is done to, as pages do.
+KINDS = {model._meta.model_name: model._meta.verbose_name for model in apps.get_models()}
 
 
 @admin.register(DirectoryEntry)
 class DirectoryEntryAdmin(ReadOnly):
     list_display = ("address", "customer", "status", "generation", "updated_at")
+    kinds: ClassVar = {
+        "address": "grow",
+        "customer": "wrap full",
+        "generation": "n mid-off",
+        "updated_at": "nowrap",
+    }
     list_filter = ("status",)
     list_select_related = ("customer",)
     search_fields = ("address", "customer__name")
+    search_help_text = _("Address or customer")
     fields = ("address", "customer", "mailbox_id", "status", "generation", "updated_at")  # and no key
 
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly):
-    list_display = ("at", "actor_email", "told", "action", "origin")
+    list_display = ("told", "actor_email", "at", "action", "origin")
+    kinds: ClassVar = {
+        "told": "grow",
+        "actor_email": "wrap full",
+        "at": "nowrap",
+        "action": "wrap full mid-off",
+        "origin": "wrap mid-off",
+    }
     search_fields = ("actor_email", "action_now", "target_name")
+    search_help_text = _("Person, action or object")
     date_hierarchy = "at"
     fieldsets = (
-        (None, {"fields": ("told", "facts", "at", "actor_email", "actor_side", "origin")}),
+        (None, {"fields": ("facts", "at", "actor_email", "side", "origin")}),
         (
             _("As recorded"),
             {
@@ -35,7 +57,7 @@ class AuditEventAdmin(ReadOnly):
                     "person",
                     "provider",
                     "customer_id",
-                    "target_type",
+                    "kind",
                     "target_id",
                     "target_name",
                     "data",
@@ -43,7 +65,19 @@ class AuditEventAdmin(ReadOnly):
             },
         ),
     )
-    readonly_fields = ("told", "facts", "at", "person", "provider")
+    readonly_fields = ("facts", "at", "side", "person", "provider", "kind")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page is called what happened."""
+        event = self.get_object(request, object_id)
+        named = {"subtitle": sentence(event)} if event else {}
+        return super().change_view(request, object_id, form_url, {**named, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         """With the action as it is spelled today, which is what the list shows, to search by."""
@@ -56,18 +90,27 @@ class AuditEventAdmin(ReadOnly):
     @admin.display(description=_("Details"))
     def facts(self, event: AuditEvent) -> str:
         facts = format_html_join("", "<li>{}</li>", ([detail.line()] for detail in details(event)))
-        return format_html("<ul>{}</ul>", facts) if facts else str(self.get_empty_value_display())
+        return format_html("<ul>{}</ul>", facts) if facts else ""
+
+    @admin.display(description=_("belonged to"))
+    def side(self, event: AuditEvent) -> Any:
+        return Side(event.actor_side).label if event.actor_side in Side.values else event.actor_side
+
+    @admin.display(description=_("kind of object"))
+    def kind(self, event: AuditEvent) -> Any:
+        return capfirst(KINDS.get(event.target_type, event.target_type))
 
     # The administration writes whole numbers as amounts; these two are to be copied.
     @admin.display(description=_("person's id"))
     def person(self, event: AuditEvent) -> str:
-        return str(event.actor_id or self.get_empty_value_display())
+        return str(event.actor_id or "")
 
     @admin.display(description=_("provider's id"))
     def provider(self, event: AuditEvent) -> str:
-        return str(event.provider_id or self.get_empty_value_display())
+        return str(event.provider_id or "")
 
 
 @admin.register(SpareSchema)
 class SpareSchemaAdmin(ReadOnly):
     list_display = ("schema_name", "created_at")
+    kinds: ClassVar = {"schema_name": "grow", "created_at": "nowrap"}

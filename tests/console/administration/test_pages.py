@@ -1,5 +1,6 @@
 """The administration: through the services, and without a way to lose mail or see a key."""
 
+import re
 import uuid
 
 import pytest
@@ -70,22 +71,30 @@ def test_a_short_name_that_can_not_be_is_said_beside_its_field(admin, cast, slug
 
 def test_a_customers_limits_are_changed_and_recorded(admin, acme):
     url = f"/admin/tenants/customer/{acme.pk}/change/"
-    wrong = admin.post(url, {"name": "Acme", "allowed_networks": '["nonsense"]'})
+    wrong = submit(admin, url, allowed_networks="nonsense")
     assert "allowed_networks" in wrong.context["adminform"].form.errors
-    right = {"name": "Acme Ltd", "allowed_networks": '["192.0.2.0/24"]', "mailbox_quota_octets": "5000000000"}
-    assert admin.post(url, right | inline_of_nothing()).status_code == 302
+    page = admin.get(url)
+    right = {
+        "name": "Acme Ltd",
+        "allowed_networks": "192.0.2.0/24\r\n2001:db8::/32",
+        "mailbox_quota_octets": "5000000000",
+    }
+    assert presses(page, "Save changes", **right).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.allowed_networks, acme.mailbox_quota_octets, acme.slug) == (
         "Acme Ltd",
-        ["192.0.2.0/24"],
+        ["192.0.2.0/24", "2001:db8::/32"],
         5_000_000_000,
         "acme",
     )
     assert last_event().data == {
         "name": "Acme Ltd",
-        "allowed_networks": ["192.0.2.0/24"],
+        "allowed_networks": ["192.0.2.0/24", "2001:db8::/32"],
         "mailbox_quota_octets": 5_000_000_000,
     }
+    again = read(admin.get(url))
+    assert again.xpath("string(//textarea)").split() == ["192.0.2.0/24", "2001:db8::/32"]
+    assert "In bytes, now 4.7\xa0GB." in again.text_content()
     submit(
         admin, url, allowed_networks="", mailbox_quota_octets=""
     )  # as the page says: from everywhere, no limit
@@ -140,10 +149,6 @@ def test_a_name_that_the_verb_refuses_is_said_beside_its_field(admin, acme, name
         assert refusal in answer.context["adminform"].form.errors["name"][0]
     acme.refresh_from_db()
     assert acme.name == "Acme"
-
-
-def inline_of_nothing():
-    return {"domains-TOTAL_FORMS": "0", "domains-INITIAL_FORMS": "0"}
 
 
 def test_a_role_is_given_changed_and_taken(admin, cast, acme):
@@ -518,25 +523,48 @@ def test_the_search_of_a_list_is_labelled_in_the_readers_language(admin, cast):
 def test_the_trail_is_told_in_words_beside_what_was_recorded(admin, cast, acme):
     services.edit_customer(acme, name="Acme Ltd", allowed_networks=[], mailbox_quota_octets=2**30, by=SYSTEM)
     event = last_event()
-    listed = text(admin.get("/admin/tenants/auditevent/"))
+    listed = text_of(read(admin.get("/admin/tenants/auditevent/")))
     assert "The settings of the customer “Acme Ltd” were changed." in listed
     assert "customer.changed" in listed
-    told = text(admin.get(f"/admin/tenants/auditevent/{event.pk}/change/"))
-    for fact in ("Name: Acme Ltd", "Limit for each mailbox: 1.0 GB"):
-        assert f"<li>{fact}</li>" in told.replace("\xa0", " ")
-    assert "customer.changed" in told
+    page = read(admin.get(f"/admin/tenants/auditevent/{event.pk}/change/"))
+    assert text_of(page.xpath("//h1")[0]) == "The settings of the customer “Acme Ltd” were changed."
+    told = [text_of(line) for line in page.xpath("//dd//li")]
+    assert {"Name: Acme Ltd", "Limit for each mailbox: 1.0 GB"} <= set(told)
+    assert facts_of(page)["Action"] == "customer.changed"
+
+
+def facts_of(page):
+    return {text_of(label): text_of(label.getnext()) for label in page.xpath("//dt")}
+
+
+def test_a_page_of_the_trail_says_in_words_whom_and_what_it_speaks_of_and_when(admin, cast, acme):
+    cast.staff.language, cast.staff.time_zone = "de", "Europe/Berlin"
+    cast.staff.save()
+    services.edit_customer(
+        acme, name="Acme Ltd", allowed_networks=[], mailbox_quota_octets=None, by=cast.staff
+    )
+    facts = facts_of(read(admin.get(f"/admin/tenants/auditevent/{last_event().pk}/change/")))
+    assert (facts["Gehörte zu"], facts["Art des Objekts"]) == ("Plattformpersonal", "Kunde")
+    assert re.search(r"\d\d:\d\d (CET|MEZ|CEST|MESZ)$", facts["Zeit"])
+
+
+def test_every_time_on_a_page_says_its_zone(admin, cast, acme):
+    for page in (
+        f"accounts/user/{cast.viewer.pk}",
+        f"tenants/customer/{acme.pk}",
+        f"tenants/provider/{acme.provider_id}",
+    ):
+        told = text_of(read(admin.get(f"/admin/{page}/change/")).xpath("//main")[0])
+        assert re.search(r"\d\d:\d\d UTC", told)
+        assert not re.search(r"\d\d:\d\d(?! UTC)", told)
 
 
 def test_lists_count_and_say_yes_or_no_in_words(admin, cast):
     page = admin.get("/admin/accounts/user/")
     assert f"Entries: {User.objects.count()}" in text(page)
     (row,) = html.fromstring(page.content).xpath(f"//tr[contains(., '{cast.owner.email}')]")
-    assert [
-        row.xpath(f"string(.//*[contains(@class, 'field-{name}')])") for name in ("is_staff", "is_active")
-    ] == [
-        "no",
-        "yes",
-    ]
+    said = [text_of(row.xpath(f"./td[@data-label='{label}']")[0]) for label in ("Platform staff", "Active")]
+    assert said == ["no", "yes"]
     assert not row.xpath(".//img")
 
 

@@ -14,6 +14,8 @@ pytest_plugins = ["tests.accounts.openid.portal"]
 TEMPLATES = ROOT / "portal" / "console" / "templates"
 # Pages that are the question themselves.
 PAGES = {
+    "admin/tenants/membership/delete_confirmation.html",
+    "admin/tenants/membership/delete_selected_confirmation.html",
     "mailboxes/delete.html",
     "mailboxes/delete_locked.html",
     "mfa/totp/deactivate_form.html",

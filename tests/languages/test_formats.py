@@ -118,8 +118,8 @@ def test_a_session_is_ended_by_its_number_however_many_there_were(
 def test_ids_in_the_administration_can_be_copied(cast, client_for):
     event = AuditEvent.objects.create(action="probe.acted", actor_id=MANY, provider_id=MANY + 1)
     page = Page(client_for(cast.staff, None).get(f"/admin/tenants/auditevent/{event.pk}/change/")).text
-    assert f"Person's id: {MANY} " in page
-    assert f"Provider's id: {MANY + 1} " in page
+    assert f"Person's id {MANY} " in page
+    assert f"Provider's id {MANY + 1} " in page
 
 
 @pytest.mark.usefixtures("happened")

@@ -77,9 +77,9 @@ def test_a_list_is_asked_for_what_its_columns_say(staff, cast):
 
 
 def test_a_column_sorts_and_says_so(staff, cast):
-    sorted_by = follows(staff.get("/admin/accounts/user/"), "E-mail address")
+    sorted_by = follows(staff.get("/admin/accounts/user/"), "Email address")
     (head,) = read(sorted_by).xpath("//th[@aria-sort]")
-    assert (text_of(head), head.get("aria-sort")) == ("E-mail address", "descending")
+    assert (text_of(head), head.get("aria-sort")) == ("Email address", "descending")
     rows = [text_of(row) for row in read(sorted_by).xpath("//main//tbody//th")]
     assert rows == sorted(rows, reverse=True)
 

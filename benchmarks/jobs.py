@@ -25,6 +25,8 @@ from mailboxes.store import store
 from mailboxes.vault import MessageContext, PrivateKey, Secret, generate_key_pair, open_sealed, seal
 from tenants.models import Customer
 
+ROOT = Path(__file__).resolve().parents[1]
+
 MESSAGES = 5_000
 DEADLINE = 600.0
 POLL_SECONDS = 0.01
@@ -142,11 +144,10 @@ def done(customer: Customer, job_id: UUID) -> None:
 @contextlib.contextmanager
 def workers(number: int, log: Path) -> Iterator[None]:
     """So many worker processes, ready to work."""
-    command = [sys.executable, "-m", "celery", "--quiet", "--app", "portal", "worker"]
-    options = ["--concurrency", str(number), "--loglevel", "INFO"]
+    command = [sys.executable, "manage.py", "worker", "--processes", str(number)]
     with log.open("ab") as output:
         before = log.stat().st_size
-        process = subprocess.Popen([*command, *options], stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
         try:
             deadline = time.monotonic() + 60
             while b"ready" not in log.read_bytes()[before:]:

@@ -1,7 +1,7 @@
 """Reading the environment strictly: what can't be understood is remembered for `portal.checks.variables`, never guessed at."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,33 @@ class Environment:
 
     def text(self, name: str, default: str = "") -> str:
         return self._variables.get(name, "").strip() or default
+
+    def secret(self, name: str, default: str = "") -> str:
+        """That of `NAME`, or what stands in the file that `NAME_FILE` names: a secret in a file is in no list of processes
+        and in no description of a container.
+        """
+        value, file = self.text(name), self.text(f"{name}_FILE")
+        if not file:
+            return value or default
+        if value:
+            self.complain(f"{name}_FILE", f"{name} is set, too.", "Set one of the two.")
+            return value
+        try:
+            return Path(file).read_text().strip() or default
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            self.complain(
+                f"{name}_FILE", f"{file} cannot be read: {why}.", "Name a file that this process may read."
+            )
+            return default
+
+    def choice(self, name: str, options: Sequence[str]) -> str:
+        """One of them; the first is the default."""
+        value = self.text(name, options[0]).lower()
+        if value not in options:
+            self.complain(name, f"there is no {value!r}.", f"Use {' or '.join(options)}.")
+            return options[0]
+        return value
 
     def flag(self, name: str) -> bool:
         value = self.text(name, "0").lower()

@@ -1,9 +1,11 @@
 """What no log says: the secrets of links, which are worth as much as the passwords that they stand for."""
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 from copy import copy
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from http.client import responses
@@ -139,15 +141,48 @@ class Redacted(logging.Formatter):
         self._line_of = line_of or logging.Formatter(fmt)
 
     def format(self, record: logging.LogRecord) -> str:
-        error = record.exc_info[1] if record.exc_info else None
-        request = getattr(record, "request", None)
-        status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
-        if error is not None and request is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            record = copy(record)
-            record.msg, record.args = _refusal(request, status, error), ()
-            if isinstance(error, _CLIENTS):
-                record.exc_info = record.exc_text = None
-        line = self._line_of.format(record)
-        if record.name.startswith(_TELL_ADDRESSES):
-            line = redacted_address(line)
-        return redacted(line)
+        return _hidden(record.name, self._line_of.format(_told(record)))
+
+
+class RedactedJSON(logging.Formatter):
+    """The same as an object of JSON in one line: `time` (RFC 3339, UTC), `level`, `logger`, `message`, and where there is
+    one the `schema` of the customer and the `exception` with its traceback.
+
+    These and no others: what libraries add to their records (Django the request, with its address) would go past the
+    hiding. Texts are made safe before they are put in quotes, or what runs to the end of a line would take the rest along.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        record = _told(record)
+        traces = [
+            self.formatException(record.exc_info) if record.exc_info else record.exc_text,
+            self.formatStack(record.stack_info) if record.stack_info else None,
+        ]
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "schema": getattr(record, "schema", None),
+            "message": _hidden(record.name, record.getMessage()),
+            "exception": redacted("\n".join(filter(None, traces))),
+        }
+        return json.dumps({name: value for name, value in told.items() if value}, ensure_ascii=False)
+
+
+def _told(record: logging.LogRecord) -> logging.LogRecord:
+    """The record as we tell it: of a refusal the page and the reason."""
+    error = record.exc_info[1] if record.exc_info else None
+    request = getattr(record, "request", None)
+    status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
+    if error is not None and request is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        record = copy(record)
+        record.msg, record.args = _refusal(request, status, error), ()
+        if isinstance(error, _CLIENTS):
+            record.exc_info = record.exc_text = None
+    return record
+
+
+def _hidden(logger: str, text: str) -> str:
+    if logger.startswith(_TELL_ADDRESSES):
+        text = redacted_address(text)
+    return redacted(text)

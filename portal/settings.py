@@ -22,6 +22,8 @@ DEBUG = env.flag("DEBUG")
 BASE_DOMAIN = env.text("GATEHOUSE_BASE_DOMAIN", "portal.localhost")
 MAIL_DOMAIN = env.text("GATEHOUSE_MAIL_DOMAIN", "gateway.localhost")
 BIND = env.text("GATEHOUSE_BIND", "127.0.0.1")
+# The web server speaks plain HTTP to a proxy, so what opens the gateway to all does not open it.
+HTTP_BIND = BIND if DEMO else env.text("GATEHOUSE_HTTP_BIND", "127.0.0.1")
 HTTP_PORT = env.number("GATEHOUSE_HTTP_PORT", 8000)
 SMTP_PORT = env.number("GATEHOUSE_SMTP_PORT", 2525)
 SMTPS_PORT = env.number("GATEHOUSE_SMTPS_PORT", 2465)
@@ -30,13 +32,18 @@ POP3S_PORT = env.number("GATEHOUSE_POP3S_PORT", 2995)
 POP3_PER_NETWORK = env.number("GATEHOUSE_POP3_PER_NETWORK", 500, least=1)
 # Exchange Online sends up to 150 MB.
 MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 1024, least=1)
+# How many of each kind of process one command runs.
+WEB_PROCESSES = env.number("GATEHOUSE_WEB_PROCESSES", 2, least=1)
+WEB_THREADS = env.number("GATEHOUSE_WEB_THREADS", 8, least=1)
+WORKER_PROCESSES = env.number("GATEHOUSE_WORKER_PROCESSES", 2, least=1)
+GATEWAY_PROCESSES = env.number("GATEHOUSE_GATEWAY_PROCESSES", 1, least=1)
 
 _generated = generated_secrets(STATE_DIR / "secrets.json")
-SECRET_KEY = env.text("SECRET_KEY", _generated.get("SECRET_KEY", ""))
+SECRET_KEY = env.secret("SECRET_KEY", _generated.get("SECRET_KEY", ""))
 # Earlier ones, separated by spaces: what they have signed, deletion certificates above all, stays valid.
-SECRET_KEY_FALLBACKS = env.text("SECRET_KEY_FALLBACKS").split()
+SECRET_KEY_FALLBACKS = env.secret("SECRET_KEY_FALLBACKS").split()
 WORKER_PUBLIC_KEY = env.text("GATEHOUSE_WORKER_PUBLIC_KEY")
-WORKER_KEY = env.text("GATEHOUSE_WORKER_KEY", _generated.get("GATEHOUSE_WORKER_KEY", ""))
+WORKER_KEY = env.secret("GATEHOUSE_WORKER_KEY", _generated.get("GATEHOUSE_WORKER_KEY", ""))
 
 _demo_certificate = STATE_DIR / "tls" / "cert.pem"
 TLS_CERT_FILE = env.text("GATEHOUSE_TLS_CERT_FILE") or None
@@ -48,7 +55,7 @@ STORE_URL = env.text("GATEHOUSE_STORE_URL", (STATE_DIR / "store").as_uri())
 STORE_ROOT = Path(unquote(urlsplit(STORE_URL).path) or STATE_DIR / "store")
 
 # --- Database, Redis, tasks ----------------------------------------------------------------------------------------
-DATABASE_URL = env.text("DATABASE_URL", postgres_url(STATE_DIR))
+DATABASE_URL = env.secret("DATABASE_URL", postgres_url(STATE_DIR))
 try:
     _database = dj_database_url.parse(DATABASE_URL, engine="django_tenants.postgresql_backend")
 except (ValueError, dj_database_url.ParseError):  # a subclass of ValueError today
@@ -81,7 +88,7 @@ TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.text("REDIS_URL", redis_url(STATE_DIR))
+REDIS_URL = env.secret("REDIS_URL", redis_url(STATE_DIR))
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     env.complain(
         "REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket."
@@ -111,6 +118,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_CONSUMER = "portal.broker:Consumer"
 CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = WORKER_PROCESSES
 CELERY_TASK_TIME_LIMIT = 90  # must stay below the visibility time-out, or a slow task is delivered twice
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,
@@ -121,6 +129,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# When beat rang for what: or after each start it would wait a day for what is due daily.
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat" / "schedule")
 CELERY_BEAT_SCHEDULE = {
     "refill spare schemas": {"task": "tenants.tasks.refill_spares", "schedule": 300.0},
     # Each act that writes mails rings; this is for those whose bell was lost, or that a mail server did not take.
@@ -308,7 +318,7 @@ except ValueError as _error:
 
 # --- Email --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")
-_smtp = urlsplit(env.text("GATEHOUSE_SMTP_URL"))
+_smtp = urlsplit(env.secret("GATEHOUSE_SMTP_URL"))
 EMAIL_FILE_PATH = STATE_DIR / "mail"
 EMAIL_TIMEOUT = 10
 if not _smtp.scheme:  # each mail becomes a file there
@@ -337,7 +347,9 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("GATEHOUSE_BEHIND_PROXY") else None
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.flag("GATEHOUSE_BEHIND_PROXY") else 0
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
+# With it browsers may put the domain on a list that they come with and from which it takes months to get off.
+SECURE_HSTS_PRELOAD = SECURE_COOKIES and env.flag("GATEHOUSE_HSTS_PRELOAD")
 SECURE_SSL_REDIRECT = SECURE_COOKIES
 # Not "no-referrer": with that, browsers send "Origin: null" with our own forms, which the protection against forged ones
 # must refuse.
@@ -392,6 +404,7 @@ STORAGES = {
 }
 
 # --- Logs ----------------------------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("GATEHOUSE_LOG_FORMAT", ("text", "json"))
 # `mail.log` is aiosmtpd's: at DEBUG it prints mail.
 LOGGING = {
     "version": 1,
@@ -401,9 +414,16 @@ LOGGING = {
         "line": {
             "()": "portal.redaction.Redacted",
             "fmt": "%(asctime)s %(levelname)s %(name)s [%(schema)s] %(message)s",
+        },
+        "json": {"()": "portal.redaction.RedactedJSON"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "line",
+            "filters": ["tenant"],
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tenant"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
@@ -416,5 +436,5 @@ LOGGING = {
     },
 }
 
-SILENCED_SYSTEM_CHECKS: list[str] = []
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # that HSTS has no preload: only who runs it can want that
 ENVIRONMENT_PROBLEMS = env.problems

@@ -1,36 +1,59 @@
-"""gunicorn's settings (`gunicorn --config python:portal.webserver`), and its threads, which wait for no client for long."""
+"""The web server of `manage.py web`: gunicorn, its settings, and its threads, which wait for no client for long."""
 
 import socket
 import time
 from typing import Any
 
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # as above
 from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]  # as above
 
 from portal.gates.bodies import is_refused
-from portal.redaction import Redacted
-
-worker_class = "portal.webserver.Worker"
-logger_class = "portal.webserver.Log"
-workers = 2
-threads = 8  # of each
-preload_app = True  # Django starts once for all of them, and the checks run once
-keepalive = 5  # seconds in which a silent connection may say something; it holds no thread meanwhile
-graceful_timeout = 10
-loglevel = "warning"
-control_socket_disable = True  # it would lie in the home folder
-# Nobody chooses by a header what a path means, or who asks by which scheme: Django judges what a proxy says.
-forwarded_allow_ips = ""
-forwarder_headers = ""
-secure_scheme_headers: dict[str, str] = {}
-header_map = "drop"  # X_Forwarded_For must not pass for X-Forwarded-For
+from portal.onebox.network import bracketed
+from portal.redaction import Redacted, RedactedJSON
 
 REQUEST_SECONDS = 15.0  # for a whole request, head and body
 WRITE_SECONDS = 15.0  # for one piece of an answer
 ANSWER_SECONDS = 300.0  # from the request's first octet to its answer's last
 
 
-def pre_request(worker: Any, request: Any) -> None:
+class WebServer(BaseApplication):
+    """gunicorn with these settings and no others: neither its command line nor its variable of the environment is asked."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {
+            "bind": f"{bracketed(settings.HTTP_BIND)}:{settings.HTTP_PORT}",
+            "workers": self._processes,
+            "threads": settings.WEB_THREADS,
+            "worker_class": Worker,
+            "logger_class": Log,
+            "pre_request": _close_after_refusal,
+            "preload_app": True,  # Django starts once for all of them, and the checks run once
+            "keepalive": 5,  # seconds in which a silent connection may say something; it holds no thread meanwhile
+            "graceful_timeout": 10,
+            "loglevel": "warning",
+            "control_socket_disable": True,  # it would lie in the home folder
+            # Nobody chooses by a header what a path means, or who asks by which scheme: Django judges what a proxy says.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
+            "header_map": "drop",  # X_Forwarded_For must not pass for X-Forwarded-For
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WSGIHandler:
+        from portal.wsgi import application  # noqa: PLC0415 - it runs the checks, once this process is to serve
+
+        return application
+
+
+def _close_after_refusal(worker: Any, request: Any) -> None:
     """A body that is refused unread (portal/gates/bodies.py) must not be read afterwards for the next request's sake."""
     headers = dict(request.headers)
     if is_refused(headers.get("CONTENT-LENGTH", ""), chunked="TRANSFER-ENCODING" in headers):
@@ -43,7 +66,8 @@ class Log(Logger):
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
-            handler.setFormatter(Redacted(line_of=handler.formatter))
+            as_json = settings.LOG_FORMAT == "json"
+            handler.setFormatter(RedactedJSON() if as_json else Redacted(line_of=handler.formatter))
 
 
 class Worker(ThreadWorker):

@@ -133,7 +133,9 @@ def store_is_supported(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def shortcuts_stay_on_this_machine(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The demo's password is public, its secrets lie beside the data, its certificate is trusted by nobody."""
-    if is_loopback(settings.BIND):
+    doors = {"GATEHOUSE_BIND": settings.BIND, "GATEHOUSE_HTTP_BIND": settings.HTTP_BIND}
+    opened = [f"{variable} is {bind}" for variable, bind in doors.items() if not is_loopback(bind)]
+    if not opened:
         return []
     shortcuts = {
         "gatehouse.E009": ("the demo with its public password", settings.DEMO, "Unset GATEHOUSE_DEMO."),
@@ -144,13 +146,13 @@ def shortcuts_stay_on_this_machine(app_configs: Any, **kwargs: Any) -> list[Chec
         ),
         "gatehouse.E011": (
             "the demo's self-signed certificate",
-            _certificate_is_the_demos(),
+            not is_loopback(settings.BIND) and _certificate_is_the_demos(),
             "Set GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE to a certificate that clients trust.",
         ),
         "gatehouse.E012": ("debug pages, which show settings and data", settings.DEBUG, "Switch DEBUG off."),
     }
     return [
-        Error(f"GATEHOUSE_BIND is {settings.BIND}, so others can reach {what}.", hint=hint, id=number)
+        Error(f"{' and '.join(opened)}, so others can reach {what}.", hint=hint, id=number)
         for number, (what, used, hint) in shortcuts.items()
         if used
     ]

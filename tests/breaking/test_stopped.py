@@ -1,4 +1,4 @@
-"""Jobs that stop: for a password, because their access to the keys has ended, or for messages that can't be read."""
+"""Jobs and workers that stop: for a password, because their access to the keys has ended, for messages that can't be read, or as they are told to."""
 
 from datetime import timedelta
 
@@ -92,3 +92,19 @@ def test_damaged_and_missing_blobs_are_told_and_done_when_they_are_back(workers,
     services.retry(box.customer, failed.job, by=SYSTEM, password=box.password)
     box.await_state(job, "done")
     prove_whole(box, job, total=100, clients=gateway)
+
+
+def test_a_worker_that_is_told_to_end_hands_its_job_on(workers, bell, box, gateway):
+    """Nobody has to find out that it is gone: the next one goes on at once, without beat, as after no crash."""
+    box.seed(mails(300))
+    job = box.reset()
+    first = workers.start(beat=False, disk_ms=DISK_MS)
+    box.await_done(job, 20)
+    assert first.end() == 0
+    done = box.job(job).done
+    assert 20 <= done < 300
+    assert not hands_on(job), "what it had begun is done"
+    assert not bell.redis.exists("unacked"), "nothing waits for a time-out"
+    workers.start(beat=False)
+    box.await_state(job, "done")
+    prove_whole(box, job, total=300, clients=gateway)

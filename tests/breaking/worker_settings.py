@@ -5,10 +5,16 @@ from copy import deepcopy
 
 from tests.breaking import disk
 from tests.settings import *  # noqa: F403
-from tests.settings import CELERY_BROKER_TRANSPORT_OPTIONS, LOGGING, STORE_ROOT
+from tests.settings import (
+    CELERY_BEAT_SCHEDULE_FILENAME,
+    CELERY_BROKER_TRANSPORT_OPTIONS,
+    LOGGING,
+    STORE_ROOT,
+)
 
 JOB_SLICE_SECONDS = float(os.environ.get("BREAKING_SLICE_SECONDS", "0.5"))
 JOB_SILENCE_SECONDS = float(os.environ.get("BREAKING_SILENCE_SECONDS", "1.0"))
+CELERY_BEAT_SCHEDULE_FILENAME = os.environ.get("BREAKING_BEAT_SCHEDULE", CELERY_BEAT_SCHEDULE_FILENAME)
 CELERY_BEAT_SCHEDULE = {
     "ring stalled jobs": {
         "task": "mailboxes.tasks.ring_stalled_jobs",

@@ -48,6 +48,11 @@ class Worker:
         head = psutil.Process(self._process.pid)
         return [head, *head.children(recursive=True)]
 
+    def end(self) -> int:
+        """SIGTERM, as a unit or container is stopped; the exit status."""
+        self._process.terminate()
+        return self._process.wait(60)
+
     def kill(self) -> None:
         """SIGKILL to all of it at once."""
         if self.is_alive():
@@ -67,19 +72,13 @@ class Workers:
     def start(self, *, beat: bool = True, **behaviour: object) -> Worker:
         """`behaviour` is what worker_settings and disk read: `disk_ms=4`, `kill_at="rename:3"`, ..."""
         number = len(self._started)
-        # As root it warns at length; here it runs what only we have queued.
-        unwarned = ("-W", "ignore:You're running the worker with superuser privileges")
-        command = [
-            *(sys.executable, *unwarned, "-m", "celery", "--quiet", "--app", "portal"),
-            *("worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
-            *("--hostname", f"worker{number}@localhost"),
-            *(("--beat", "--schedule", str(self._folder / f"beat{number}")) if beat else ()),
-        ]
+        command = [sys.executable, "manage.py", "worker", "--processes", "2", *(["--beat"] if beat else [])]
         environment = {
             **environment_of_processes(),
             "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
             "PYTHONUNBUFFERED": "1",
             "BREAKING_KILL_MARKS": str(self._marks),
+            "BREAKING_BEAT_SCHEDULE": str(self._folder / f"beat{number}"),
             **{f"BREAKING_{name.upper()}": str(value) for name, value in behaviour.items()},
         }
         log = self._folder / f"worker{number}.log"

@@ -30,7 +30,7 @@ def right(settings, tmp_path):
     settings.POP3_PORT, settings.POP3S_PORT = 110, 995
     settings.BASE_DOMAIN, settings.MAIL_DOMAIN = "portal.example.com", "gateway.example.com"
     settings.STORE_URL = "file:///srv/gatehouse"
-    settings.STATE_DIR, settings.BIND = state_dir, "0.0.0.0"
+    settings.STATE_DIR, settings.BIND, settings.HTTP_BIND = state_dir, "0.0.0.0", "127.0.0.1"
     settings.DEMO = settings.DEBUG = False
     settings.TLS_CERT_FILE, settings.TLS_KEY_FILE = folder / "cert.pem", folder / "key.pem"
     return settings
@@ -100,8 +100,10 @@ def test_each_variable_that_makes_no_sense_is_named(name_server, number):
         "DEBUG": "perhaps",
         "GATEHOUSE_DNS_SERVER": name_server,
         "GATEHOUSE_IDP_NETWORKS": "10.0.0.0/8, 10.0.0.1/8",
+        "GATEHOUSE_LOG_FORMAT": "xml",
         "GATEHOUSE_POP3_PER_NETWORK": number,
         "GATEHOUSE_SMTP_URL": "ftp://mail.example",
+        "GATEHOUSE_WEB_PROCESSES": "0",
         "REDIS_URL": "http://localhost",
     }
     told = subprocess.run(
@@ -117,6 +119,91 @@ def test_each_variable_that_makes_no_sense_is_named(name_server, number):
         text=True,
     ).stdout
     assert sorted(told.split()) == sorted(wrong)
+
+
+SECRETS = (
+    *("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY"),
+    *("DATABASE_URL", "REDIS_URL", "GATEHOUSE_SMTP_URL"),
+)
+
+
+def test_each_secret_may_stand_in_a_file_of_its_own(tmp_path):
+    written = {
+        "SECRET_KEY": "s3cret ",
+        "SECRET_KEY_FALLBACKS": "older oldest",
+        "GATEHOUSE_WORKER_KEY": KEY,
+        "DATABASE_URL": "postgresql://gatehouse:pass@db.example/gatehouse",
+        "REDIS_URL": "redis://:pass@redis.example/3",
+        "GATEHOUSE_SMTP_URL": "smtp://portal:pass@mail.example:587",
+    }
+    named = {}
+    for name, value in written.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        named[f"{name}_FILE"] = str(tmp_path / name)
+    told = _settings_told(
+        named,
+        "s.SECRET_KEY, s.SECRET_KEY_FALLBACKS, s.WORKER_KEY, s.DATABASES['default']['PASSWORD'],"
+        "s.REDIS_URL, s.EMAIL_HOST_PASSWORD, s.ENVIRONMENT_PROBLEMS",
+    )
+    assert told == [
+        *("s3cret", ["older", "oldest"], KEY, "pass", "redis://:pass@redis.example/3", "pass"),
+        [],
+    ]
+
+
+def test_a_secrets_file_that_is_missing_or_not_needed_is_told(tmp_path):
+    (tmp_path / "both").write_text("one")
+    wrong = {
+        "REDIS_URL_FILE": str(tmp_path / "missing"),
+        "GATEHOUSE_WORKER_KEY": KEY,
+        "GATEHOUSE_WORKER_KEY_FILE": str(tmp_path / "both"),
+    }
+    [problems] = _settings_told(wrong, "s.ENVIRONMENT_PROBLEMS")
+    assert {variable: what for variable, what, _hint in problems} == {
+        "REDIS_URL_FILE": f"{tmp_path}/missing cannot be read: No such file or directory.",
+        "GATEHOUSE_WORKER_KEY_FILE": "GATEHOUSE_WORKER_KEY is set, too.",
+    }
+
+
+def _settings_told(environment, names):
+    """What `portal.settings` makes of variables, in a process of its own."""
+    script = f"import json; from portal import settings as s; print(json.dumps([{names}]))"
+    clean = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    process = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**clean, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(process.stdout)
+
+
+def test_for_deployments_django_has_nothing_to_add(tmp_path):
+    """Neither an error nor a warning; and browsers may not keep the domain on their list unless that was asked for."""
+    certificate.ensure(tmp_path, base_domain="portal.example.com", mail_domain="gateway.example.com")
+    environment = {
+        "SECRET_KEY": "".join(map(chr, range(35, 100))),
+        "GATEHOUSE_WORKER_KEY": KEY,
+        "GATEHOUSE_BASE_DOMAIN": "portal.example.com",
+        "GATEHOUSE_STATE_DIR": str(tmp_path / "state"),
+        "GATEHOUSE_TLS_CERT_FILE": str(tmp_path / "tls" / "cert.pem"),
+        "GATEHOUSE_TLS_KEY_FILE": str(tmp_path / "tls" / "key.pem"),
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+    }
+    told = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    names = "s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD"
+    assert _settings_told(environment, names) == [31_536_000, True, False]
+    assert _settings_told(environment | {"GATEHOUSE_HSTS_PRELOAD": "1"}, names) == [31_536_000, True, True]
 
 
 def test_no_certificate_at_all_is_a_warning(right):
@@ -176,6 +263,9 @@ def test_shortcuts_of_the_demo_are_refused_as_soon_as_others_can_reach_it(right,
 
     right.BIND = "127.0.0.1"
     assert found() == []
+
+    right.HTTP_BIND = "0.0.0.0"
+    assert found() == ([f"gatehouse.{expected}"] if expected != "E011" else [])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")

@@ -1,10 +1,12 @@
 """Whatever becomes of a request, and whoever tells of it, no line of the log holds the secret of a link."""
 
 import io
+import json
 import logging
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -75,15 +77,19 @@ WAYS = {
 
 
 @pytest.fixture
-def log():
-    """What our log really gets: the lines of the handlers that LOGGING has set up."""
+def log(request):
+    """What our log really gets: the lines of the handlers that LOGGING has set up, as text or JSON."""
+    as_json = getattr(request, "param", "text") == "json"
     written = io.StringIO()
     found = {*logging.getLogger().handlers, *logging.getLogger("django").handlers}
     handlers = [handler for handler in found if type(handler) is logging.StreamHandler]
-    before = [handler.setStream(written) for handler in handlers]
+    before = [(handler, handler.setStream(written), handler.formatter) for handler in handlers]
+    for handler in handlers if as_json else ():
+        handler.setFormatter(redaction.RedactedJSON())
     yield written
-    for handler, stream in zip(handlers, before, strict=True):
+    for handler, stream, formatter in before:
         handler.setStream(stream)
+        handler.setFormatter(formatter)
 
 
 @pytest.fixture
@@ -105,6 +111,7 @@ def _parts(secret):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["invitation", "reset"])
+@pytest.mark.parametrize("log", ["text", "json"], indirect=True)
 def test_a_link_is_never_logged(links, client_for, log, kind, way):
     path, secret = links[kind]
     client = client_for(None, host=None, enforce_csrf_checks=True, raise_request_exception=False)
@@ -148,6 +155,19 @@ def test_what_is_refused_is_a_line_and_what_fails_has_its_traceback(cast, client
     assert answer.wsgi_request.path in line
     assert _while_we_fail(client, "/mailboxes/").status_code == 500
     assert "Traceback" in log.getvalue()
+
+
+@pytest.mark.parametrize("log", ["json"], indirect=True)
+def test_a_line_of_json_says_what_where_and_with_which_traceback(cast, client_for, log):
+    client = client_for(cast.viewer, raise_request_exception=False)
+    assert client.get("/no/such/page/").status_code == 404
+    assert _while_we_fail(client, "/mailboxes/").status_code == 500
+    refused, *_, failed = map(json.loads, log.getvalue().splitlines())
+    assert refused.keys() == {"time", "level", "logger", "schema", "message"}
+    assert (refused["level"], refused["logger"]) == ("WARNING", "django.request")
+    assert "/no/such/page/" in refused["message"]
+    assert datetime.fromisoformat(refused["time"]).tzinfo
+    assert failed["exception"].startswith("Traceback")
 
 
 def _staffs(client, path):

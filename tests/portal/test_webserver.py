@@ -1,4 +1,4 @@
-"""The web server as it is started: gunicorn with our settings, asked by sockets."""
+"""The web server as `manage.py web` runs it, asked by sockets."""
 
 import os
 import socket
@@ -14,12 +14,14 @@ from portal.onebox.embedded.process import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
 THREADS = 2
-# Few threads and little patience, so that slow clients are quickly had; else as it is.
-SETTINGS = f"""
+# Little patience, so that slow clients are quickly had; else as it is.
+IMPATIENT = """
+import django
+django.setup()
+from django.core.management import call_command
 from portal import webserver
-from portal.webserver import *
 webserver.REQUEST_SECONDS = 1.0
-workers, threads = 1, {THREADS}
+call_command("web", "--processes", "1")
 """
 FORM_TYPE = b"Content-Type: application/x-www-form-urlencoded"
 FORM = b"--x\r\nContent-Disposition: form-data; name="
@@ -53,17 +55,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("web")
     temporary = folder / "tmp"
     temporary.mkdir()
-    (folder / "settings.py").write_text(SETTINGS)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
-            *("--config", str(folder / "settings.py"), "--bind", f"127.0.0.1:{port}"),
-        ],
+        [sys.executable, "-c", IMPATIENT],
         cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(temporary)},
+        env={
+            **os.environ,
+            "TMPDIR": str(temporary),
+            "GATEHOUSE_HTTP_PORT": str(port),
+            "GATEHOUSE_WEB_THREADS": str(THREADS),
+        },
         stdout=log,
         stderr=log,
     )

@@ -2,6 +2,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
@@ -22,9 +23,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--processes",
             type=int,
-            default=1,
+            default=settings.GATEWAY_PROCESSES,
             metavar="N",
-            help="how many processes share the ports (default 1)",
+            help="how many processes share the ports (here %(default)s)",
         )
         parser.add_argument(
             "--child", action="store_true", help="serve as one of several; started by --processes"

@@ -18,7 +18,7 @@ from portal.onebox import certificate, secrets
 from portal.onebox.embedded import addresses, postgres, redis
 from portal.onebox.embedded.errors import EmbeddedServiceError
 from portal.onebox.embedded.permissions import shut
-from portal.onebox.network import bracketed, is_loopback
+from portal.onebox.network import is_loopback
 from portal.onebox.supervisor import panel, ports
 from portal.onebox.supervisor.crew import Crew, EmbeddedMember
 from portal.onebox.supervisor.statedir import AlreadyRunning, StateDirLock
@@ -134,22 +134,9 @@ def _prepare_files() -> None:
 
 def _processes() -> dict[str, list[str]]:
     """In the order of their start; the other way round they stop."""
-    bind = f"{bracketed(settings.BIND)}:{settings.HTTP_PORT}"
-    # As root the worker warns at length; here it runs what only we have queued, on a socket that only we can reach.
-    unwarned = ("-W", "ignore:You're running the worker with superuser privileges")
-    celery = [sys.executable, *unwarned, "-m", "celery", "--quiet", "--app", "portal"]
-    beat_dir = settings.STATE_DIR / "beat"
-    beat_dir.mkdir(mode=0o700, exist_ok=True)
     return {
-        "web": [
-            *(sys.executable, "-m", "gunicorn", "portal.wsgi:application", "--bind", bind),
-            *("--config", "python:portal.webserver"),
-        ],
-        "worker": [
-            *(*celery, "worker", "--concurrency", "2", "--prefetch-multiplier", "1", "--loglevel", "INFO"),
-            # There is one worker only, and in it beat need not start Django once more.
-            *("--beat", "--schedule", str(beat_dir / "schedule")),
-        ],
+        "web": _manage("web"),
+        "worker": _manage("worker", "--beat"),  # in the only one beat need not start Django once more
         "gateway": _manage("gateway"),
     }
 

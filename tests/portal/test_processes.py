@@ -1,0 +1,137 @@
+"""The processes of an installation, each started as its unit or container starts it, asked and stopped from outside."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from portal.onebox.embedded.process import wait_until
+from tests.breaking.workers import environment_of_processes
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 60
+ENDED_BY_US = 0
+QUICK = {"DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings"}  # beat rings twice a second
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts `manage.py NAME` with variables of the environment; whatever is left is killed."""
+    started = []
+
+    def start(*command, **environment):
+        log = tmp_path / f"{command[0]}.log"
+        with log.open("wb") as output:
+            process = psutil.Popen(
+                [sys.executable, "manage.py", *command],
+                cwd=ROOT,
+                env=environment_of_processes()
+                | {"GATEHOUSE_STATE_DIR": str(tmp_path / "state")}
+                | environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        process.log = log
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            for each in (*process.children(recursive=True), process):
+                each.kill()
+        process.wait()
+        sys.stdout.write(process.log.read_text(errors="replace"))
+
+
+@pytest.fixture
+def web(db, start):
+    """A web server of one process, whatever the setting says, and its port."""
+    port = free_port()
+    process = start("web", "--processes", "1", GATEHOUSE_HTTP_PORT=str(port), GATEHOUSE_WEB_PROCESSES="3")
+    wait_until(lambda: _answer(port, b"/healthz").startswith(b"HTTP/1.1 200"), SECONDS)
+    return process, port
+
+
+def _answer(port, path):
+    try:
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+            connection.sendall(
+                b"GET %s HTTP/1.1\r\nHost: portal.localhost\r\nConnection: close\r\n\r\n" % path
+            )
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "gateway"])
+def test_each_refuses_an_unsafe_setup_with_id_and_hint(db, start, name):
+    process = start(name, GATEHOUSE_DEMO="1", GATEHOUSE_BIND="0.0.0.0")
+    assert process.wait(SECONDS) not in (None, ENDED_BY_US)
+    said = process.log.read_text()
+    assert "gatehouse.E009" in said and "Unset GATEHOUSE_DEMO" in said
+
+
+def test_the_web_server_answers_what_has_begun_before_it_ends(web):
+    process, port = web
+    with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: portal.localhost\r\n")
+        [worker] = process.children()
+        # Its thread waits for the rest of the request.
+        wait_until(lambda: len(worker.threads()) > 1, SECONDS)
+        process.terminate()
+        wait_until(lambda: not _answer(port, b"/healthz"), SECONDS)
+        connection.sendall(b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    assert process.wait(SECONDS) == ENDED_BY_US
+
+
+def test_a_web_server_whose_port_is_taken_says_so_and_ends(web, start):
+    _, port = web
+    second = start("web", GATEHOUSE_HTTP_PORT=str(port))
+    assert second.wait(SECONDS) not in (None, ENDED_BY_US)
+    assert f"('127.0.0.1', {port})" in second.log.read_text()
+
+
+def test_what_opens_the_gateway_does_not_open_the_web_server(db, start):
+    port = free_port()
+    process = start(
+        "web", GATEHOUSE_BIND="0.0.0.0", GATEHOUSE_HTTP_PORT=str(port), GATEHOUSE_WEB_PROCESSES="3"
+    )
+    wait_until(lambda: _answer(port, b"/healthz"), SECONDS)
+    assert len(process.children()) == 3
+    opened = {each.laddr.ip for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN}
+    assert opened == {"127.0.0.1"}
+
+
+def test_beat_rings_and_a_worker_answers(committed_db, start):
+    """Seen in the log of the worker, whom nobody else rings for."""
+    worker = start("worker", **QUICK, GATEHOUSE_WORKER_PROCESSES="3")
+    beat = start("beat", **QUICK)
+    wait_until(lambda: "ring_stalled_jobs" in worker.log.read_text(), SECONDS)
+    assert len(worker.children()) == 3
+    for process in (beat, worker):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == ENDED_BY_US
+
+
+def test_the_log_is_of_json_where_that_is_asked_for(db, start):
+    port = free_port()
+    web = start("web", "--processes", "1", GATEHOUSE_HTTP_PORT=str(port), GATEHOUSE_LOG_FORMAT="json")
+    wait_until(lambda: _answer(port, b"/no-such-page/"), SECONDS)
+    _answer(port, b"/\xff")  # of which gunicorn has a line of its own
+    web.terminate()
+    web.wait(SECONDS)
+    lines = [json.loads(line) for line in web.log.read_text().splitlines()]
+    assert any(line["logger"] == "django.request" and "no-such-page" in line["message"] for line in lines)
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)

@@ -21,7 +21,7 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def keep_our_logging(**_more: Any) -> None:
-    """That somebody sets it up keeps Celery's own handlers away, whose lines would go past ours (portal/redaction.py)."""
+    """That somebody sets it up keeps Celery's own handlers away, whose lines would go past ours (portal/logs.py)."""
     of_pool_processes = get_multiprocessing_logger()
     of_pool_processes.propagate = True
     of_pool_processes.setLevel(logging.ERROR)

@@ -118,7 +118,6 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_CONSUMER = "portal.broker:Consumer"
 CELERY_TASK_ACKS_LATE = CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONCURRENCY = WORKER_PROCESSES
 CELERY_TASK_TIME_LIMIT = 90  # must stay below the visibility time-out, or a slow task is delivered twice
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,
@@ -412,10 +411,10 @@ LOGGING = {
     "filters": {"tenant": {"()": "tenants.logs.TenantFilter"}},
     "formatters": {
         "line": {
-            "()": "portal.redaction.Redacted",
+            "()": "portal.logs.TextLine",
             "fmt": "%(asctime)s %(levelname)s %(name)s [%(schema)s] %(message)s",
         },
-        "json": {"()": "portal.redaction.RedactedJSON"},
+        "json": {"()": "portal.logs.JSONLine"},
     },
     "handlers": {
         "console": {

@@ -11,8 +11,8 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # as above
 from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]  # as above
 
 from portal.gates.bodies import is_refused
+from portal.logs import JSONLine, TextLine
 from portal.onebox.network import bracketed
-from portal.redaction import Redacted, RedactedJSON
 
 REQUEST_SECONDS = 15.0  # for a whole request, head and body
 WRITE_SECONDS = 15.0  # for one piece of an answer
@@ -67,7 +67,7 @@ class Log(Logger):
         super().setup(cfg)
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             as_json = settings.LOG_FORMAT == "json"
-            handler.setFormatter(RedactedJSON() if as_json else Redacted(line_of=handler.formatter))
+            handler.setFormatter(JSONLine() if as_json else TextLine(line_of=handler.formatter))
 
 
 class Worker(ThreadWorker):

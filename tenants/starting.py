@@ -1,7 +1,8 @@
-"""What each process of the portal asks itself before it serves anybody."""
+"""What each process of the portal is asked and asks itself before it serves anybody."""
 
 import logging
 import sys
+from argparse import ArgumentParser, ArgumentTypeError
 
 from django.core.checks import ERROR, run_checks
 from django.db import connections
@@ -25,3 +26,20 @@ def refuse_unsafe_setup() -> None:
         log.error("%s: %s %s", message.id, message.msg, message.hint or "")
     if any(message.id not in AWAY for message in errors):
         sys.exit(NEVER_AGAIN)
+
+
+def add_processes(parser: ArgumentParser, default: int) -> None:
+    """The option of commands that run one kind of process: how many, that of the setting if nobody says."""
+    parser.add_argument(
+        "--processes",
+        type=_at_least_one,
+        default=default,
+        metavar="N",
+        help="how many processes share the work (here %(default)s)",
+    )
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number of processes")
+    return int(text)

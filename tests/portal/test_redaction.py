@@ -17,6 +17,7 @@ from django.utils._os import safe_join
 
 from accounts.services import mail_reset_link
 from portal import redaction
+from portal.logs import JSONLine
 from portal.redaction import redacted, redacted_address
 from tenants import services
 from tests.cast import present
@@ -85,7 +86,7 @@ def log(request):
     handlers = [handler for handler in found if type(handler) is logging.StreamHandler]
     before = [(handler, handler.setStream(written), handler.formatter) for handler in handlers]
     for handler in handlers if as_json else ():
-        handler.setFormatter(redaction.RedactedJSON())
+        handler.setFormatter(JSONLine())
     yield written
     for handler, stream, formatter in before:
         handler.setStream(stream)

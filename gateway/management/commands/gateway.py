@@ -4,12 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils.translation import gettext as _
 
 from gateway.errors import CannotServe
 from gateway.processes import Children, child_command, serve
 from gateway.server import Configuration, Gateway
-from tenants.starting import refuse_unsafe_setup
+from tenants.starting import add_processes, refuse_unsafe_setup
 
 
 class Command(BaseCommand):
@@ -20,20 +19,12 @@ class Command(BaseCommand):
     requires_system_checks = ()  # refuse_unsafe_setup() runs them, with more
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--processes",
-            type=int,
-            default=settings.GATEWAY_PROCESSES,
-            metavar="N",
-            help="how many processes share the ports (here %(default)s)",
-        )
+        add_processes(parser, settings.GATEWAY_PROCESSES)
         parser.add_argument(
             "--child", action="store_true", help="serve as one of several; started by --processes"
         )
 
     def handle(self, *args: Any, processes: int, child: bool, **options: Any) -> None:
-        if processes < 1:
-            raise CommandError(_("At least one process is needed."))
         if not child:
             refuse_unsafe_setup()
         try:

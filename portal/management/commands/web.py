@@ -4,8 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from portal.management.sizes import add_processes
 from portal.webserver import WebServer
+from tenants.starting import add_processes
 
 
 class Command(BaseCommand):

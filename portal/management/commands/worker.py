@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from portal.celery import app
 from portal.folders import private_dir
-from portal.management.sizes import add_processes
+from tenants.starting import add_processes
 
 
 class Command(BaseCommand):

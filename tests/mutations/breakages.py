@@ -634,7 +634,7 @@ BREAKAGES = (
         "portal/console/administration/places.py",
         'kept = self.initial.get("name")',
         'kept = self.cleaned_data["name"] = self.cleaned_data["name"].replace(".", "")',
-        "console/administration/test_pages.py::test_a_customer_or_provider_with_any_name_that_a_command_takes_can_be_changed",
+        "console/administration/test_places.py::test_a_customer_or_provider_with_any_name_that_a_command_takes_can_be_changed",
     ),
     _breaks(
         "What libraries bring to the administration stays out of it",
@@ -1225,7 +1225,7 @@ BREAKAGES = (
         "    if False:",
         "mailboxes/test_names.py::test_what_an_older_rule_took_of_a_mailbox_is_kept_and_what_is_typed_anew_is_held_to_todays",
         "console/own/test_settings.py::test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed",
-        "console/administration/test_pages.py::test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed",
+        "console/administration/test_places.py::test_a_name_that_an_older_rule_took_stays_while_the_rest_is_changed",
     ),
     _breaks(
         "A blank as wide as a letter is a space, for names that look alike",
@@ -1568,7 +1568,7 @@ BREAKAGES = (
         "tenants/services/standing.py",
         "    if by.pk == current.pk:",
         "    if False:",
-        "console/administration/test_pages.py::test_nobody_takes_away_their_own_access_by_a_slip",
+        "console/administration/test_people.py::test_nobody_takes_away_their_own_access_by_a_slip",
     ),
     _breaks(
         "Nobody is offered to remove the last owner",
@@ -1680,7 +1680,7 @@ BREAKAGES = (
         "portal/console/templatetags/administration.py",
         "        return when(value)",
         "        return str(value)",
-        "console/administration/test_pages.py::test_every_time_on_a_page_says_its_zone",
+        "console/administration/test_site.py::test_every_time_on_a_page_says_its_zone",
     ),
     _breaks(
         "Who must set up a second factor first is offered nothing that is shut until then",

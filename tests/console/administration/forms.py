@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tenants.models import AuditEvent
 from tests.pages import read
 
 
@@ -24,3 +25,8 @@ def submit(client: Any, path: str, **changes: Any) -> Any:
         sent.setdefault(field, []).append(value)
     sent = {field: value for field, value in {**sent, **changes}.items() if value is not None}
     return client.post(path, sent, follow=True)
+
+
+def last_event() -> Any:
+    """What the trail tells of what was just pressed."""
+    return AuditEvent.objects.order_by("pk").last()

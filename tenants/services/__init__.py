@@ -57,7 +57,7 @@ from tenants.services.policy import (
 )
 from tenants.services.rescue import WayIn, let_in
 from tenants.services.roster import invited, member, members
-from tenants.services.standing import change_person, may_change_address
+from tenants.services.standing import change_person, check_own_access, may_change_address
 from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "change_person",
     "change_role",
     "check_open",
+    "check_own_access",
     "check_owner_stays",
     "check_place_name",
     "check_role",

@@ -4,7 +4,7 @@ Whoever can change another's address can open their account, by a link for a for
 to do it: written down, told to the old address, with sessions ended and links void.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -62,8 +62,7 @@ def change_person(
         before["groups"], after["groups"] = names_before, names
     if (after or current.is_superuser) and not may_change_superusers(by):
         raise NotAllowed
-    if by.pk == current.pk:  # whoever does it to themselves by a slip may be the last who could undo it
-        _refuse_to_lose(current, access | {"is_active": is_active})
+    check_own_access(current, access | {"is_active": is_active}, by=by)
     if email != address_before and not may_change_address(current, by=by):
         raise NotAllowed
     if email != address_before:
@@ -80,9 +79,12 @@ def change_person(
         void_reset_links(current, by=SYSTEM)
 
 
-def _refuse_to_lose(user: User, wanted: dict[str, bool]) -> None:
-    for field, value in wanted.items():
-        if getattr(user, field) and not value:
+def check_own_access(user: User, wanted: Mapping[str, Any], *, by: Actor) -> None:
+    """Raises OwnAccess where people would take away their own: who does so by a slip may be the last who could undo it.
+    Of `wanted`, the fields of a person, what is not there stays.
+    """
+    for field in ("is_active", "is_staff", "is_superuser"):
+        if by.pk == user.pk and getattr(user, field) and not wanted.get(field, True):
             raise OwnAccess().about(field)
 
 

@@ -557,6 +557,7 @@ OPEN: dict[str, str] = {
     "tenants.identity.domains_from": "reads a text that the caller brings",
     "tenants.services.accept_invitation_as_newcomer": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",
+    "tenants.services.check_own_access": "a rule, about a person at hand",
     "tenants.services.check_owner_stays": "a rule, about memberships at hand",
     "tenants.services.check_place_name": "judges a text that the caller brings",
     "tenants.services.check_role": "a rule: which roles there are at a place",

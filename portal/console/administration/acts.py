@@ -16,11 +16,13 @@ from accounts.models import User
 
 
 class InOurLook(admin.ModelAdmin):
-    """Pages that are drawn by our templates alone, and need no script of Django's."""
+    """Lists that are drawn by our templates and sheets alone. Forms bring what their fields need: the choice among many is
+    Django's script, and its sheet.
+    """
 
     empty_value_display = "\N{EN DASH}"
     show_facets = admin.ShowFacets.NEVER
-    kinds: ClassVar[dict[str, str]] = {}  # of the columns of the list: classes, as our own tables have them
+    column_classes: ClassVar[dict[str, str]] = {}  # as our own tables have them
 
     @property
     def media(self) -> Media:

@@ -16,7 +16,6 @@ from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
 from portal.languages import translators
 from tenants import services
-from tenants.errors import OwnAccess
 from tenants.models import Membership
 
 
@@ -49,9 +48,10 @@ class PersonForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         """Says beside the box that nobody takes away their own access."""
         data = super().clean() or {}
-        for field in ("is_active", "is_staff", "is_superuser"):
-            if self.instance.pk == self.staff.pk and field in self.changed_data and not data.get(field):
-                show(self, OwnAccess().about(field))
+        try:
+            services.check_own_access(self.instance, data, by=self.staff)
+        except Refusal as refusal:
+            show(self, refusal)
         return data
 
     def clean_is_active(self) -> bool:
@@ -80,7 +80,7 @@ class PersonAdmin(ThroughServices):
         in_words("is_active", _("Active")),
         "last_sign_in",
     ]
-    kinds: ClassVar = {"email": "grow", "name": "wrap full", "last_sign_in": "nowrap"}
+    column_classes: ClassVar = {"email": "grow", "name": "wrap full", "last_sign_in": "nowrap"}
     list_filter = ["is_staff", "is_active"]
     search_fields = ["email", "name"]
     search_help_text = _("Name or address")
@@ -168,7 +168,7 @@ class MembershipForm(forms.ModelForm):
 class MembershipAdmin(ThroughServices):
     form = MembershipForm
     list_display = ("user", "role", "provider", "customer", "created_at")
-    kinds: ClassVar = {
+    column_classes: ClassVar = {
         "user": "grow",
         "provider": "wrap full",
         "customer": "wrap full",

@@ -68,7 +68,7 @@ class ProviderAdmin(PlacedAdmin):
 
     form = ProviderForm
     list_display = ("name", "slug", "created_at")
-    kinds: ClassVar = {"name": "grow", "slug": "wrap", "created_at": "nowrap"}
+    column_classes: ClassVar = {"name": "grow", "slug": "wrap", "created_at": "nowrap"}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj and not services.may_found(request.user, obj):
@@ -147,7 +147,7 @@ class CustomerForm(SlugForm):
 class CustomerAdmin(PlacedAdmin):
     form = CustomerForm
     list_display = ("name", "host", "provider", "created_at")
-    kinds: ClassVar = {
+    column_classes: ClassVar = {
         "name": "grow",
         "host": "wrap full",
         "provider": "wrap full",
@@ -186,7 +186,7 @@ class CustomerAdmin(PlacedAdmin):
 @admin.register(Domain)
 class DomainAdmin(ReadOnly):
     list_display = ("host", "customer", in_words("is_primary", _("Primary")))
-    kinds: ClassVar = {"host": "grow", "customer": "wrap full"}
+    column_classes: ClassVar = {"host": "grow", "customer": "wrap full"}
     list_select_related = ("tenant",)
     search_fields = ("domain",)
     search_help_text = _("Host")
@@ -207,7 +207,7 @@ class IdentityProviderAdmin(ThroughServices, ReadOnly):
     """Staff may switch one off, when a domain is in dispute; everything else is the provider's own affair."""
 
     list_display = ("provider", "kind", "email_domains", in_words("active", _("Active")))
-    kinds: ClassVar = {"provider": "grow", "kind": "full", "email_domains": "wrap full"}
+    column_classes: ClassVar = {"provider": "grow", "kind": "full", "email_domains": "wrap full"}
     list_select_related = ("provider",)
     fields = ("provider", "kind", "email_domains", "active")
     readonly_fields = ("provider", "kind", "email_domains")

@@ -14,14 +14,14 @@ from portal.console.administration.acts import ReadOnly
 from tenants.activity import details, sentence
 from tenants.models import SPELLED_NOW, AuditEvent, DirectoryEntry, Side, SpareSchema
 
-# What the trail calls the things that something is done to, as pages do.
-KINDS = {model._meta.model_name: model._meta.verbose_name for model in apps.get_models()}
+# What pages call the things that something is done to; the trail has the names of their models.
+TARGETS = {model._meta.model_name: model._meta.verbose_name for model in apps.get_models()}
 
 
 @admin.register(DirectoryEntry)
 class DirectoryEntryAdmin(ReadOnly):
     list_display = ("address", "customer", "status", "generation", "updated_at")
-    kinds: ClassVar = {
+    column_classes: ClassVar = {
         "address": "grow",
         "customer": "wrap full",
         "generation": "n mid-off",
@@ -37,7 +37,7 @@ class DirectoryEntryAdmin(ReadOnly):
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly):
     list_display = ("told", "actor_email", "at", "action", "origin")
-    kinds: ClassVar = {
+    column_classes: ClassVar = {
         "told": "grow",
         "actor_email": "wrap full",
         "at": "nowrap",
@@ -57,7 +57,7 @@ class AuditEventAdmin(ReadOnly):
                     "person",
                     "provider",
                     "customer_id",
-                    "kind",
+                    "target_kind",
                     "target_id",
                     "target_name",
                     "data",
@@ -65,7 +65,7 @@ class AuditEventAdmin(ReadOnly):
             },
         ),
     )
-    readonly_fields = ("facts", "at", "side", "person", "provider", "kind")
+    readonly_fields = ("facts", "at", "side", "person", "provider", "target_kind")
 
     def change_view(
         self,
@@ -97,8 +97,8 @@ class AuditEventAdmin(ReadOnly):
         return Side(event.actor_side).label if event.actor_side in Side.values else event.actor_side
 
     @admin.display(description=_("kind of object"))
-    def kind(self, event: AuditEvent) -> Any:
-        return capfirst(KINDS.get(event.target_type, event.target_type))
+    def target_kind(self, event: AuditEvent) -> Any:
+        return capfirst(TARGETS.get(event.target_type, event.target_type))
 
     # The administration writes whole numbers as amounts; these two are to be copied.
     @admin.display(description=_("person's id"))
@@ -113,4 +113,4 @@ class AuditEventAdmin(ReadOnly):
 @admin.register(SpareSchema)
 class SpareSchemaAdmin(ReadOnly):
     list_display = ("schema_name", "created_at")
-    kinds: ClassVar = {"schema_name": "grow", "created_at": "nowrap"}
+    column_classes: ClassVar = {"schema_name": "grow", "created_at": "nowrap"}

@@ -1,18 +1,16 @@
-"""What the administration and Rosetta show: the places in their rail, lists and facts, and texts that are translated."""
+"""What the administration shows: lists, what they are asked for, and facts."""
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from django import template
-from django.contrib import admin
 from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.utils import display_for_field, lookup_field
 from django.db.models import Model
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
@@ -22,27 +20,17 @@ register = template.Library()
 
 CHOSEN = "action_checkbox"  # Django's name for the column of boxes
 
-# Of a text, as it is written in HTML, what stays as it is in each language: placeholders, and tags.
-TOKENS = re.compile(r"%(?:\([^\s)]*\))?[sd]|%%|\{\w+\}|&lt;/?[a-z](?:(?!&[lg]t;).)*&gt;")
-
-
-@register.simple_tag(takes_context=True)
-def administered(context: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rooms with their lists that the reader may see in the administration. Translators see none."""
-    request = context["request"]
-    return admin.site.get_app_list(request) if admin.site.has_permission(request) else []
-
 
 @register.simple_tag
 def listed(cl: Any) -> dict[str, Any]:
     """A list as the tables of our own pages have it: its columns, and for each row what it is called and its facts."""
     names = [(name, getattr(name, "__name__", name)) for name in cl.list_display]
-    kinds = cl.model_admin.kinds
+    classes = cl.model_admin.column_classes
     columns = [
         {
             "key": key,
             "label": head["text"],
-            "kind": kinds.get(key, ""),
+            "classes": classes.get(key, ""),
             "query": str(head["url_primary"]).removeprefix("?") if head["sortable"] else "",
             "order": ("ascending" if head["ascending"] else "descending")
             if head["sortable"] and head["sort_priority"] == 1
@@ -124,9 +112,3 @@ def _in_words(value: Any, field: Any, row: Model) -> Any:
     elif field.flatchoices or not isinstance(value, str):
         return display_for_field(value, field, "")
     return format_html("<bdi>{}</bdi>", breakable(value))
-
-
-@register.filter
-def with_tokens(text: str) -> SafeString:
-    """A text, or its translation, with each placeholder and tag as code: from left to right, whatever stands around it."""
-    return SafeString(TOKENS.sub(r"<code>\g<0></code>", conditional_escape(text)))

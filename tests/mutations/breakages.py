@@ -1351,6 +1351,20 @@ BREAKAGES = (
         "console/test_sorting.py::test_a_name_stands_where_people_look_for_it",
     ),
     _breaks(
+        "A list of the administration has names in the order of ours",
+        "portal/console/administration/acts.py",
+        "return [_in_our_order(part) for part in super().get_ordering(request, queryset)]",
+        "return list(super().get_ordering(request, queryset))",
+        "console/administration/test_lists.py::test_names_stand_where_our_other_lists_have_them",
+    ),
+    _breaks(
+        "Where one is chosen, places stand in the order of ours, too",
+        "portal/console/administration/places.py",
+        "ordering = by_name()",
+        "ordering = ()",
+        "console/administration/test_lists.py::test_names_to_choose_from_stand_where_our_lists_have_them",
+    ),
+    _breaks(
         "Names that are alike stand on one page each",
         "accounts/sorting.py",
         'return alphabetical(field), field, "pk"',

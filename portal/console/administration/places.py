@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.addresses import AddressFormField, canonical
 from accounts.errors import Refusal
 from accounts.names import unless_kept
+from accounts.sorting import by_name
 from portal.console.administration.acts import ReadOnly, ThroughServices, become, in_words, staff_of
 from portal.console.frame.refusals import worded
 from tenants import identity, services, slugs
@@ -43,6 +44,7 @@ class PlacedAdmin(ThroughServices):
     """A provider or customer: its short name is chosen once, and it can't be deleted here."""
 
     form = SlugForm
+    ordering = by_name()  # where one is chosen, too
     search_fields = ("slug", "name")
     search_help_text = _("Name or short name")
 

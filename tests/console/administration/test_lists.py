@@ -7,7 +7,7 @@ from django.contrib.admin import site
 from lxml import html
 
 from accounts.models import User
-from tenants.models import AuditEvent, Membership
+from tenants.models import AuditEvent, Customer, Domain, Membership, Provider
 from tests.pages import follows, presses, read, text_of
 
 LISTS = [f"/admin/{model._meta.label_lower.replace('.', '/')}/" for model in site._registry]
@@ -78,6 +78,47 @@ def test_a_column_sorts_and_says_so(admin, cast):
     assert (text_of(head), head.get("aria-sort")) == ("Email address", "descending")
     rows = [text_of(row) for row in read(sorted_by).xpath("//main//tbody//th")]
     assert rows == sorted(rows, reverse=True)
+
+
+NAMES = ["eden", "Élan", "öko", "Oslo", "Zug"]
+
+
+@pytest.fixture
+def named(admin, northwind):
+    """Customers and hosts with these names, made in another order, and a provider with one."""
+    for number, name in enumerate(reversed(NAMES)):
+        slug = f"c-{number}"
+        customer = Customer.objects.create(slug=slug, name=name, provider=northwind, schema_name=f"c_{slug}")
+        Domain.objects.create(domain=f"{slug}.portal.localhost", tenant=customer, is_primary=True)
+        Membership.objects.create(
+            user=User.objects.create(email=f"{slug}@a.example"), customer=customer, role="viewer"
+        )
+        Provider.objects.create(slug=slug, name=name)
+
+
+@pytest.mark.parametrize(
+    ("path", "column"),
+    [("provider", "Name"), ("customer", "Name"), ("domain", "Customer"), ("membership", "Customer")],
+)
+def test_names_stand_where_our_other_lists_have_them(admin, named, path, column):
+    up = follows(admin.get(f"/admin/tenants/{path}/?o=99"), column)
+    assert _names(up) == NAMES
+    assert _names(follows(up, column)) == NAMES[::-1]
+
+
+def test_names_to_choose_from_stand_where_our_lists_have_them(admin, named):
+    assert _names(admin.get("/admin/tenants/customer/")) == NAMES
+    found = admin.get(
+        "/admin/autocomplete/", {"app_label": "tenants", "model_name": "membership", "field_name": "customer"}
+    )
+    assert [one["text"] for one in found.json()["results"] if one["text"] in NAMES] == NAMES
+    providers = read(admin.get("/admin/tenants/customer/add/")).xpath("//select[@name='provider']/option")
+    assert [text_of(one) for one in providers if text_of(one) in NAMES] == NAMES
+
+
+def _names(answer):
+    cells = read(answer).xpath("//main//tbody//tr/*[self::th or self::td]")
+    return [text_of(cell) for cell in cells if text_of(cell) in NAMES]
 
 
 def test_a_long_list_has_pages(admin, cast, acme):

@@ -76,6 +76,8 @@ class Customer(NamedInMails, TenantMixin, models.Model):
     mailbox_quota_octets = models.PositiveBigIntegerField(_("limit for each mailbox"), null=True, blank=True)
     # That the provider's identity provider may sign in this customer's people: it could act as any of them.
     identity_provider_consent = models.BooleanField(default=False, db_default=False, editable=False)
+    # Raised whenever that changes: a consent that is given anew is another one (tenants.identity.gate).
+    consent_series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     auto_create_schema = False
     auto_drop_schema = False
@@ -224,6 +226,9 @@ class IdentityProvider(models.Model):
     # Whose addresses it speaks for. Without this it could sign in anybody by naming their address.
     email_domains = models.JSONField(_("email domains"), default=list)
     active = models.BooleanField(_("active"), default=True)
+    # Raised when it is switched, and when it speaks for a domain less: what it said before then admits nobody any more
+    # (tenants.identity.gate). With another service all accounts there go, which does the same.
+    series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("identity provider")

@@ -52,8 +52,10 @@ class Gate(Protocol):
     def provider_for(self, email: str) -> str | None:
         """The provider_id of the identity provider that speaks for the address, whether or not anybody has it."""
 
-    def admits(self, user: User, provider_id: str) -> bool:
-        """Whether this identity provider may sign in this person."""
+    def admission(self, user: User, provider_id: str) -> frozenset[str]:
+        """What it stands on that this identity provider may sign in this person, each by a name that never comes again once
+        it was taken back. Nothing if it may not.
+        """
 
     def replaces_factor(self, user: User, provider_id: str) -> bool:
         """Whether a second factor that was shown there will do in the place of the person's own."""
@@ -68,8 +70,8 @@ class ShutGate:
     def provider_for(self, email: str) -> str | None:
         return None
 
-    def admits(self, user: User, provider_id: str) -> bool:
-        return False
+    def admission(self, user: User, provider_id: str) -> frozenset[str]:
+        return frozenset()
 
     def replaces_factor(self, user: User, provider_id: str) -> bool:
         return False
@@ -158,35 +160,49 @@ def sign_in(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
     if since is not None and (statement.asked_at is None or statement.asked_at < since - CLOCK_SECONDS):
         raise NotAskedAnew
     user = User.objects.who_can_sign_in().filter(email=statement.email).first()
-    if user is None or not gate().admits(user, provider_id):
+    admission = gate().admission(user, provider_id) if user else frozenset()
+    if user is None or not admission:
         raise Unknown
-    connect(user, provider_id, statement.subject)
-    return _complete(request, user, provider_id, statement, sociallogin.state.get("next"))
+    account = connect(user, sociallogin.token.app, statement.subject)
+    opened = {"provider": provider_id, "account": account.pk, "admission": sorted(admission)}
+    return _complete(request, user, opened, statement, sociallogin.state.get("next"))
 
 
 @transaction.atomic
-def connect(user: User, provider_id: str, subject: str) -> None:
-    """The first time remembers the subject; from then on only that one. Raises OtherAccount."""
+def connect(user: User, service: SocialApp, subject: str) -> SocialAccount:
+    """The first time remembers the subject; from then on only that one. `service` is the one that has named it.
+
+    Raises OtherAccount, and NotOurs if the service is another one by now.
+    """
     User.objects.select_for_update().get(pk=user.pk)  # two first times at once are one
-    theirs = SocialAccount.objects.filter(provider=provider_id)
-    known = theirs.filter(user=user).first()
+    # Held, so that who names another service, and forgets all accounts, does so before this or finds it.
+    services = SocialApp.objects.select_for_update(no_key=True).filter(pk=service.pk)
+    if not services.filter(
+        client_id=service.client_id, settings__server_url=service.settings["server_url"]
+    ).first():
+        raise NotOurs
+    theirs = SocialAccount.objects.filter(provider=service.provider_id)
+    known: SocialAccount | None = theirs.filter(user=user).first()
     if known is None and not theirs.filter(uid=subject).exists():
-        SocialAccount.objects.create(user=user, provider=provider_id, uid=subject)
-    elif known is None or known.uid != subject:
+        known = SocialAccount.objects.create(user=user, provider=service.provider_id, uid=subject)
+    if known is None or known.uid != subject:
         raise OtherAccount
+    return known
 
 
 def _complete(
-    request: HttpRequest, user: User, provider_id: str, statement: Statement, next_url: str | None
+    request: HttpRequest, user: User, opened: dict[str, Any], statement: Statement, next_url: str | None
 ) -> HttpResponse:
+    """`opened` is kept with the session: who opened it, and what that stood on."""
     if request.user.is_authenticated:
         get_account_adapter(request).logout(request)
-    second_factor = statement.second_factor and gate().replaces_factor(user, provider_id)
+    flow.clear_authentication_records(request)  # of a sign-in that was begun here before, and left
+    second_factor = statement.second_factor and gate().replaces_factor(user, opened["provider"])
     flow.record_authentication(
         request,
         user,
         "socialaccount",
-        provider=provider_id,
+        **opened,
         second_factor=second_factor,
         # Whoever has a session there comes back without having been asked: that confirms nothing.
         at=min(statement.asked_at or 0, time.time()),
@@ -196,7 +212,7 @@ def _complete(
         user=user,
         email_verification=account_settings.EmailVerificationMethod.NONE,
         redirect_url=next_url,
-        signal_kwargs={"identity_provider": provider_id},
+        signal_kwargs={"identity_provider": opened["provider"]},
         state={"stages": {AuthenticateStage.key: {"handled": second_factor}}},
     )
     answer: HttpResponse = flow.perform_login(request, login)
@@ -205,8 +221,30 @@ def _complete(
 
 def brought_second_factor(request: HttpRequest, user: User) -> bool:
     """Whether the identity provider that signs this person in says that it asked for a second factor."""
-    records = flow.get_authentication_records(request, user)
-    return any(record["method"] == "socialaccount" and record.get("second_factor") for record in records)
+    return any(record.get("second_factor") for record in _records(request, user))
+
+
+def opened_by(request: HttpRequest, user: User) -> list[str]:
+    """The identity provider that has opened the person's session, or begun to; none for another way in."""
+    return sorted({record["provider"] for record in _records(request, user)})
+
+
+def is_still_admitted(request: HttpRequest, user: User) -> bool:
+    """Whether all that lets the identity provider sign in this person now did so when it opened the session, or began to,
+    and the account there is still theirs. It is not enough that it may again: what was taken back ended the session, whether
+    or not it was given anew before anybody asked. What an earlier release has opened does not say, and ends.
+    """
+    return all(
+        (now := gate().admission(user, record["provider"]))
+        and now.issubset(record.get("admission", []))
+        and SocialAccount.objects.filter(pk=record.get("account"), user=user).exists()
+        for record in _records(request, user)
+    )
+
+
+def _records(request: HttpRequest, user: User) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = flow.get_authentication_records(request, user)
+    return [record for record in records if record["method"] == "socialaccount"]
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.openid.sign_in")

@@ -15,7 +15,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.actors import Actor
@@ -198,6 +198,8 @@ def change(
     app.save()
     current.kind, current.email_domains = wanted.kind, list(wanted.email_domains)
     current.save(update_fields=["kind", "email_domains"])
+    if not set(before.email_domains) <= set(wanted.email_domains):
+        IdentityProvider.objects.filter(pk=current.pk).update(series=F("series") + 1)
     if moved:
         SocialAccount.objects.filter(provider=app.provider_id).delete()
         _withdraw_consents(losing, provider, by=by)
@@ -230,7 +232,10 @@ def end_dispute(identity_provider: IdentityProvider, *, by: Actor) -> None:
 
 @transaction.atomic(durable=True)
 def forget(identity_provider: IdentityProvider, *, email: str, by: Actor) -> None:
-    """The person's next sign-in may come with another account there. Raises NotAllowed or NotConnected."""
+    """The person's next sign-in may come with another account there, and what this one has opened ends.
+
+    Raises NotAllowed or NotConnected.
+    """
     provider = identity_provider.provider
     require(by, provider, Right.SET_SECURITY)
     known = SocialAccount.objects.filter(provider=identity_provider.app.provider_id, user__email=email)
@@ -324,12 +329,15 @@ def _agreed(provider: Provider) -> QuerySet[Customer]:
 def _withdraw_consents(losing: Iterable[Customer], provider: Provider, *, by: Actor) -> None:
     """They were given to another service."""
     for customer in losing:
-        Customer.objects.filter(pk=customer.pk).update(identity_provider_consent=False)
+        Customer.objects.filter(pk=customer.pk).update(
+            identity_provider_consent=False, consent_series=F("consent_series") + 1
+        )
         audit.record("identity-provider.consent-withdrawn", by=by, customer=customer, target=provider)
 
 
 def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
-    if IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active).update(active=active):
+    changed = IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active)
+    if changed.update(active=active, series=F("series") + 1):
         action = "identity-provider.switched-on" if active else "identity-provider.switched-off"
         _record(action, identity_provider, by=by, data={})
 

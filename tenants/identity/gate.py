@@ -23,15 +23,22 @@ class Gate:
         )
         return found.values_list("app__provider_id", flat=True).order_by("pk").first()
 
-    def admits(self, user: Any, provider_id: str) -> bool:
+    def admission(self, user: Any, provider_id: str) -> frozenset[str]:
+        """Each by its row, and by a number where the row outlives what is taken back: so none comes a second time."""
+        domain = domain_of(user.email)
         found = IdentityProvider.objects.filter(active=True, app__provider_id=provider_id).first()
-        return (
-            found is not None
-            and domain_of(user.email) in found.email_domains
-            and found.provider.proven_domains.filter(domain=domain_of(user.email)).exists()
-            and people_of(found.provider).filter(pk=user.pk).exists()
-            and not _customers_of(user).filter(identity_provider_consent=False).exists()
-        )
+        if (
+            found is None
+            or domain not in found.email_domains
+            or not people_of(found.provider).filter(pk=user.pk).exists()
+        ):
+            return frozenset()
+        proofs = [f"domain {proof.pk}" for proof in found.provider.proven_domains.filter(domain=domain)]
+        customers = list(_customers_of(user))
+        if not proofs or not all(customer.identity_provider_consent for customer in customers):
+            return frozenset()
+        consents = [f"consent {customer.pk} {customer.consent_series}" for customer in customers]
+        return frozenset([f"identity provider {found.pk} {found.series}", *proofs, *consents])
 
     def replaces_factor(self, user: Any, provider_id: str) -> bool:
         """At a customer it does not, whatever it says: the service is the provider's, the person is the customer's."""

@@ -1,7 +1,7 @@
 """What a provider demands of everybody's sign-in."""
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -78,6 +78,6 @@ def consent_to_identity_provider(customer: Customer, *, given: bool, service: st
         if held is None or held.service != service:
             raise OtherIdentityProvider
     changed = Customer.objects.filter(pk=customer.pk, identity_provider_consent=not given)
-    if changed.update(identity_provider_consent=given):
+    if changed.update(identity_provider_consent=given, consent_series=F("consent_series") + 1):
         action = "identity-provider.consent-given" if given else "identity-provider.consent-withdrawn"
         audit.record(action, by=by, customer=customer, target=customer.provider)

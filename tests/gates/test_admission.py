@@ -1,15 +1,24 @@
 """A session that an identity provider has opened, and what ends it: asked again with every request."""
 
+from dataclasses import replace
+from threading import Thread
+
 import pytest
-from django.db import connection
+from allauth.socialaccount.models import SocialAccount
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants import identity
-from tenants.services import add_membership
-from tests.accounts.factors import is_signed_in, sign_in
-from tests.cast import provider
+from tenants.models import ProvenDomain
+from tenants.services import add_membership, remove_member
+from tests.accounts.factors import CODE, SECURITY, is_signed_in, sets_up_an_app, sign_in
+from tests.accounts.openid.kit import CLIENT_ID, CLIENT_SECRET, PAGE, callback
+from tests.cast import customer, provider
+from tests.locks import until_they_wait
+from tests.pages import presses
+from tests.tenants.kit import at_once, text
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -73,11 +82,164 @@ def test_what_was_sent_meanwhile_is_not_done(by_organization, northwinds, cast):
     assert User.objects.get(email=ADMIN).language != "de"
 
 
-def test_switched_on_again_it_opens_no_session_of_before(by_organization, northwinds, cast):
-    identity.switch(northwinds, active=False, by=cast.owner)
-    goes_to(by_organization, "acme")
-    identity.switch(northwinds, active=True, by=cast.owner)
+# --- What was taken back and given anew ---
+@pytest.fixture
+def acts(northwinds, openid, cast, client_for, proves):
+    """What takes back, and gives anew, on what a session by Northwind's service stands, each by its name."""
+    owner, admin = client_for(cast.owner, host=None), client_for(cast.admin)
+
+    def saves(**fields):
+        asked = presses(owner.get(PAGE), "Save the settings", client_secret=CLIENT_SECRET, **fields)
+        if asked.status_code == 200:
+            asked = presses(asked, "Save the settings", client_secret=CLIENT_SECRET, agreement=True)
+        assert asked["Location"] == PAGE
+
+    def another_service():
+        openid.knows_client(callback("northwind"), client_id="another")
+        saves(client_id="another")
+        presses(admin.get("/people/"), "Allow it")
+
+    def lapses_and_agrees_anew():
+        ProvenDomain.objects.all().delete()
+        proves(northwinds, cast.owner)
+
+    return {
+        "switched off and on": lambda: [presses(owner.get(PAGE), f"Switch {to}") for to in ("off", "on")],
+        "another service": another_service,
+        "another service and back": lambda: (
+            [another_service(), saves(client_id=CLIENT_ID)] and presses(admin.get("/people/"), "Allow it")
+        ),
+        "the consent": lambda: [
+            presses(admin.get("/people/"), button) for button in ("Allow it no longer", "Allow it")
+        ],
+        "the account": lambda: presses(owner.get(PAGE), "Forget", email=ADMIN),
+        "the domain's agreement": lapses_and_agrees_anew,
+        "the domain": lambda: [
+            saves(email_domains=named) for named in ("northwind.example", "northwind.example acme.example")
+        ],
+    }
+
+
+TAKEN = [
+    "switched off and on",
+    "another service",
+    "another service and back",
+    "the consent",
+    "the account",
+    "the domain's agreement",
+    "the domain",
+]
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_what_was_taken_back_and_given_anew_opens_no_session_of_before(by_organization, acts, way_in, taken):
+    assert goes_to(by_organization, "acme").status_code == 200
+    acts[taken]()
     assert is_led_to_the_sign_in(goes_to(by_organization, "acme"))
+    assert not is_signed_in(by_organization)
+    assert "has changed. Sign in once more." in by_organization.get(LOGIN).content.decode()
+    way_in_again = way_in()
+    way_in_again.client = by_organization
+    way_in_again.signs_in(ADMIN)
+    assert goes_to(by_organization, "acme").status_code == 200
+
+
+@pytest.mark.parametrize("taken", ["switched off and on", "another service", "the consent", "the account"])
+def test_nor_does_it_complete_a_sign_in_of_before(with_app, acts, openid, way_in, clock, taken):
+    openid.knows(ADMIN)
+    visitor = way_in()
+    assert visitor.signs_in(ADMIN)["Location"].startswith(CODE)
+    acts[taken]()
+    clock.tick()
+    assert visitor.client.post(CODE, {"code": clock.code(with_app)})["Location"] == LOGIN
+    assert not visitor.is_signed_in
+    visitor.signs_in(ADMIN)
+    assert visitor.client.post(CODE, {"code": clock.code(with_app)})["Location"] == "/"
+    assert goes_to(visitor.client, "acme").status_code == 200
+
+
+def test_a_sign_in_that_was_left_half_done_does_not_end_the_next(with_app, acts, openid, way_in, clock):
+    openid.knows(ADMIN)
+    visitor = way_in()
+    visitor.signs_in(ADMIN)
+    acts["switched off and on"]()
+    assert visitor.signs_in(ADMIN)["Location"].startswith(CODE)
+    clock.tick()
+    visitor.client.post(CODE, {"code": clock.code(with_app)})
+    assert goes_to(visitor.client, "acme").status_code == 200
+
+
+@pytest.mark.parametrize("taken", ["switched off and on", "another service"])
+def test_the_providers_own_people_sign_in_once_more_too(acts, openid, way_in, cast, taken):
+    openid.knows(cast.auditor.email)
+    visitor = way_in()
+    visitor.signs_in(cast.auditor.email)
+    assert visitor.client.get("/team/").status_code == 200
+    acts[taken]()
+    assert is_led_to_the_sign_in(visitor.client.get("/team/"))
+
+
+def test_whom_it_does_not_concern_stays(by_organization, northwinds, acts, openid, way_in, cast):
+    openid.knows(cast.auditor.email)
+    auditor = way_in()
+    auditor.signs_in(cast.auditor.email)
+    acts["the consent"]()
+    acts["the account"]()
+    more = identity.configuration_of(northwinds, by=cast.owner)
+    identity.change(northwinds, more, client_secret=CLIENT_SECRET, by=cast.owner)
+    assert auditor.client.get("/team/").status_code == 200
+
+
+def test_a_role_more_is_another_admission_and_one_less_is_not(
+    northwinds, openid, way_in, cast, client_for, clock
+):
+    """Its word stood in for the person's own factor, which it does at no customer."""
+    app = sets_up_an_app(client_for(cast.auditor, host=None), clock)
+    openid.knows(cast.auditor.email, id_token={"amr": ["mfa"]})
+    visitor = way_in()
+    visitor.signs_in(cast.auditor.email)
+    assert visitor.client.get(SECURITY).status_code == 200
+    role = add_membership(cast.auditor, customer=customer("acme"), role="viewer", by=SYSTEM)
+    assert is_led_to_the_sign_in(goes_to(visitor.client, "acme"))
+    assert visitor.signs_in(cast.auditor.email)["Location"].startswith(CODE)
+    visitor.client.post(CODE, {"code": clock.code(app)})
+    assert goes_to(visitor.client, "acme").status_code == 200
+    remove_member(customer("acme"), role.pk, by=cast.owner)
+    assert visitor.client.get(SECURITY).status_code == 200
+
+
+def test_a_session_of_an_earlier_release_which_does_not_say_what_it_stands_on_ends(by_organization):
+    session = by_organization.session
+    for record in session["account_authentication_methods"]:
+        del record["account"], record["admission"]
+    session.save()
+    assert is_led_to_the_sign_in(goes_to(by_organization, "acme"))
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_no_account_is_remembered_of_a_service_that_is_another_one_by_now(northwinds, openid, way_in, cast):
+    """While somebody comes back from there, for which the service may take its time."""
+    email, answers = cast.auditor.email, []
+    openid.knows(email)
+    visitor = way_in()
+    comes_back = openid.signs_in(visitor.authorization(email), email)
+    wanted = replace(identity.configuration_of(northwinds, by=cast.owner), client_id="another")
+    agreed = identity.consents_lost(northwinds, wanted, by=cast.owner).agreement
+    coming = Thread(target=lambda: at_once(lambda: answers.append(visitor.back(comes_back))))
+    with transaction.atomic(), connection.cursor() as cursor:
+        User.objects.select_for_update().get(email=email)
+        coming.start()
+        until_they_wait(cursor, 1, or_ended=lambda: not coming.is_alive())
+        saved = at_once(
+            lambda: identity.change(northwinds, wanted, client_secret="x", agreement=agreed, by=cast.owner)
+        )
+    coming.join(timeout=60)
+    assert saved == ["done"]
+    assert "This sign-in is over" in text(answers[0])
+    assert not SocialAccount.objects.exists() and not visitor.is_signed_in
+
+
+# --- Of others ---
 
 
 def test_of_a_session_by_password_nothing_is_asked(northwinds, client_for):

@@ -27,8 +27,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.actors import Actor
+from accounts.folding import folded
 from accounts.searching import each_word
-from accounts.sorting import alphabetical
 from mailboxes.errors import MailboxError, NoSuchCertificate
 from mailboxes.models import Mailbox
 from tenants import access
@@ -186,7 +186,7 @@ def signed_octets(facts: dict[str, Any]) -> bytes:
 # --- Finding ---
 # What ?sort= may say, as the database reads it from the trail.
 SORTABLE: dict[str, Any] = {
-    "name": alphabetical(KT("data__certificate__mailbox__name")),
+    "name": folded(KT("data__certificate__mailbox__name")),
     "requested_by": Lower(KT("data__certificate__requested_by")),
     "messages": F("data__certificate__messages"),
     "octets": F("data__certificate__octets"),
@@ -226,7 +226,9 @@ def certificates(
     """
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
     fields = ("mailbox__name", "mailbox__address", "requested_by")
-    found = _events(customer).filter(each_word(search, *(f"data__certificate__{field}" for field in fields)))
+    found = _events(customer).filter(
+        each_word(search, *(KT(f"data__certificate__{field}") for field in fields))
+    )
     if key := SORTABLE.get(sort.removeprefix("-")):
         found = found.order_by(
             key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True), "-at", "-pk"

@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
+from accounts.folding import folded
 from accounts.searching import each_word
-from accounts.sorting import alphabetical, by_name
+from accounts.sorting import by_name
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Job, Mailbox, MailboxQuerySet
 from mailboxes.services import sign_in_refusals
@@ -20,7 +21,7 @@ from tenants import access, directory
 from tenants.models import Customer
 
 SORTABLE: dict[str, Any] = {
-    "name": alphabetical("name"),
+    "name": folded("name"),
     "status": F("status"),
     "waiting": F("waiting"),
     "waiting_octets": F("waiting_octets"),

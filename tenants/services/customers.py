@@ -14,9 +14,10 @@ from django_tenants.utils import schema_exists
 from accounts import bell
 from accounts.actors import Actor
 from accounts.errors import refusing
+from accounts.folding import folded
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from accounts.searching import each_word
-from accounts.sorting import alphabetical, by_name
+from accounts.sorting import by_name
 from tenants import access, audit, slugs, spares
 from tenants.errors import (
     InvalidName,
@@ -32,7 +33,7 @@ from tenants.networks import validate_networks
 REFILL = "tenants.tasks.refill_spares"
 
 # What ?sort= may say.
-SORTABLE: dict[str, Any] = {"name": alphabetical("name"), "mailboxes": F("mailboxes")}
+SORTABLE: dict[str, Any] = {"name": folded("name"), "mailboxes": F("mailboxes")}
 
 
 def check_place_name(name: str) -> str:

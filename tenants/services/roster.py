@@ -7,9 +7,9 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from accounts.actors import Actor
+from accounts.folding import folded
 from accounts.searching import each_word
 from accounts.second_factor import FACTORS
-from accounts.sorting import alphabetical
 from tenants.access import require
 from tenants.errors import NoSuchMember
 from tenants.models import Invitation, Membership
@@ -17,7 +17,7 @@ from tenants.services.authority import Place, placed, viewing
 
 # What ?sort= may say: whoever has no name is sorted by address.
 SORTABLE: dict[str, Any] = {
-    "name": alphabetical(Coalesce(NullIf("user__name", Value("")), "user__email")),
+    "name": folded(Coalesce(NullIf("user__name", Value("")), "user__email")),
     "email": F("user__email"),
     "role": F("role"),
     "second_factor": F("has_second_factor"),

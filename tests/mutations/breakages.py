@@ -1390,9 +1390,9 @@ BREAKAGES = (
     ),
     _breaks(
         "Names stand in lists where people look for them",
-        "accounts/sorting.py",
-        "default=_Plain(name)",
-        "default=Lower(name)",
+        "accounts/folding.py",
+        "default=_Plain(text)",
+        "default=Lower(text)",
         "console/test_sorting.py::test_a_name_stands_where_people_look_for_it",
     ),
     _breaks(
@@ -1412,9 +1412,30 @@ BREAKAGES = (
     _breaks(
         "Names that are alike stand on one page each",
         "accounts/sorting.py",
-        'return alphabetical(field), field, "pk"',
-        'return alphabetical(field), alphabetical(field), "?"',
+        'return folded(field), field, "pk"',
+        'return folded(field), folded(field), "?"',
         "console/test_sorting.py::test_names_that_are_alike_stand_on_one_page_each",
+    ),
+    _breaks(
+        "People of one name stand on one page each",
+        "tenants/services/roster.py",
+        'order_by(order, "user__email", "pk")',
+        'order_by(order, "?")',
+        "console/test_sorting.py::test_names_that_are_alike_stand_on_one_page_each",
+    ),
+    _breaks(
+        "Names are found by plain letters",
+        "accounts/searching.py",
+        "Contains(folded(field), typed)",
+        "Contains(Lower(field), Lower(Value(word)))",
+        "console/test_sorting.py::test_a_name_is_found_by_plain_letters",
+    ),
+    _breaks(
+        "Boxes are found by plain letters",
+        _STYLES + "app.js",
+        "(letter) => LETTERS[letter]",
+        "(letter) => letter",
+        "journeys/test_switching.py::test_of_hundreds_of_customers_those_of_an_operator_are_found_by_typing",
     ),
     _breaks(
         "A reset promises a suspended mailbox no mail",

@@ -57,6 +57,7 @@ NO_VERBS: dict[str, str] = {
     "accounts.addresses": "how an address is written",
     "accounts.demo": "whether this is the demo",
     "accounts.devices": "what a browser is called",
+    "accounts.folding": "letters, for where names stand in lists",
     "accounts.names": "how a name is written",
     "accounts.openid.*": "asks identity providers, before anybody has signed in",
     "accounts.peers": "how a network address is written",

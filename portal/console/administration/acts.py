@@ -13,8 +13,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import Refusal
+from accounts.folding import folded
 from accounts.models import User
-from accounts.sorting import alphabetical
 
 # By what a column shows, not as Django would: by number, or by octets, where Ö stands behind Z.
 NAMES = {
@@ -36,7 +36,7 @@ class InOurOrder(ChangeList):
 def _in_our_order(part: Any) -> Any:
     if not isinstance(part, str) or part.removeprefix("-") not in NAMES:
         return part
-    name = alphabetical(NAMES[part.removeprefix("-")])
+    name = folded(NAMES[part.removeprefix("-")])
     return name.desc() if part.startswith("-") else name.asc()
 
 

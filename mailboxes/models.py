@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailboxes import errors
 from mailboxes.vault import key_id
+from tenants.models import OpenJob
 
 
 class MailboxQuerySet(models.QuerySet["Mailbox"]):
@@ -300,7 +301,8 @@ class Job(models.Model):
 
     WORKABLE = (State.QUEUED, State.RUNNING)
     LIVE = (State.QUEUED, State.RUNNING, State.WAITING)
-    OVERTAKEN = ("password-lost", "mailbox-deleted")  # errors after which there is nothing left to do
+    # Errors after which there is nothing left to do.
+    OVERTAKEN = (OpenJob.Trouble.PASSWORD_LOST, OpenJob.Trouble.MAILBOX_DELETED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=30, choices=Kind.choices)

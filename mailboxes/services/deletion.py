@@ -16,7 +16,7 @@ from mailboxes.services.naming import seen
 from mailboxes.services.statuses import Act
 from mailboxes.transactions import on_disk
 from tenants import access, audit, directory
-from tenants.models import Customer, DirectoryEntry
+from tenants.models import Customer, DirectoryEntry, OpenJob
 
 
 class Losses(NamedTuple):
@@ -64,7 +64,7 @@ def start_deletion(
         found.status = Mailbox.Status.DELETING
         found.save(update_fields=["status"])
         _publish(customer, found, DirectoryEntry.Status.DELETING, generation)
-        jobs.close_all(found, "mailbox-deleted", Job.Kind.REENCRYPTION, Job.Kind.CLEARING)
+        jobs.close_all(found, OpenJob.Trouble.MAILBOX_DELETED, Job.Kind.REENCRYPTION, Job.Kind.CLEARING)
         lost = tallies.of(found.pk)
         job = jobs.open_job(customer, found, Job.Kind.DELETION, total=lost.waiting, by=by)
         audit.record(

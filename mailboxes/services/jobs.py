@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from celery import current_app
@@ -72,7 +72,7 @@ def go_on(customer: Customer, job: Job, *, more: int = 0) -> Job:
     return job
 
 
-def close(job: Job, state: str, error: str = "") -> None:
+def close(job: Job, state: str, error: OpenJob.Trouble | Literal[""] = "") -> None:
     """The job is over, or waits for a person. A re-encryption's worker locks go with it, whatever the outcome.
 
     What a person has to do something about is written down in the trail as well.
@@ -95,7 +95,7 @@ def close(job: Job, state: str, error: str = "") -> None:
     log.log(level, "job ended job=%s kind=%s state=%s error=%s", job.pk, job.kind, state, error or "none")
 
 
-def close_all(mailbox: Mailbox, error: str, *kinds: str) -> None:
+def close_all(mailbox: Mailbox, error: OpenJob.Trouble, *kinds: str) -> None:
     """Something has overtaken the mailbox's jobs of these kinds: live ones end, failed ones can't be taken up again."""
     mine = mailbox.jobs.filter(kind__in=kinds)
     for job in mine.live():
@@ -160,7 +160,7 @@ def count_done(job: Job, messages: int, octets: int) -> None:
         OpenJob.objects.filter(job_id=job.pk).update(state=Job.State.RUNNING, trouble="", wake_at=_later())
 
 
-def note_failure(job: Job, error: str) -> None:
+def note_failure(job: Job, error: OpenJob.Trouble) -> None:
     """A slice failed. Try again after a pause that grows, and give up after ATTEMPTS in a row."""
     workable = Job.objects.filter(pk=job.pk, state__in=Job.WORKABLE)
     # Slices that fail side by side are one failure; and somebody may have closed the job meanwhile.

@@ -36,7 +36,7 @@ from mailboxes.vault import (
     new_password,
 )
 from tenants import access, audit, directory
-from tenants.models import Customer
+from tenants.models import Customer, OpenJob
 
 SALT = "gatehouse.reset-offer"
 KEEP, DELETE = "keep", "delete"
@@ -325,7 +325,7 @@ def _shut_out(
 ) -> Job | None:
     """Nobody has proven to know what opens the earlier keys, so the workers may not go on with them either."""
     jobs.wipe_worker_locks(mailbox.pk)
-    jobs.close_all(mailbox, "password-lost", Job.Kind.REENCRYPTION)
+    jobs.close_all(mailbox, OpenJob.Trouble.PASSWORD_LOST, Job.Kind.REENCRYPTION)
     if locked_mail == DELETE:
         return doom(customer, mailbox, keys, by=by)
     drop_empty(mailbox.pk, State.LOCKED)

@@ -25,7 +25,7 @@ from mailboxes.vault import (
     open_key_lock,
     open_sealed,
 )
-from tenants.models import Customer
+from tenants.models import Customer, OpenJob
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def _finish(job: Job) -> None:
         jobs.close(job, Job.State.DONE)
     elif left.filter(damaged_at=None).exclude(key__in=usable.values("key")).exists():
         if not left.filter(damaged_at=None, key__in=usable.values("key")).exists():
-            jobs.close(job, Job.State.WAITING, "no-lock")
+            jobs.close(job, Job.State.WAITING, OpenJob.Trouble.NO_LOCK)
     elif not left.filter(damaged_at=None).exists():
-        jobs.close(job, Job.State.FAILED, "unreadable")
+        jobs.close(job, Job.State.FAILED, OpenJob.Trouble.UNREADABLE)
     # Otherwise other slices are at the rest, and the last of them gets here again.

@@ -16,7 +16,7 @@ from mailboxes.models import Job
 from mailboxes.services import jobs
 from mailboxes.vault import VaultError
 from mailboxes.work import reencryption, removal
-from tenants.models import Customer
+from tenants.models import Customer, OpenJob
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +28,12 @@ STEPS: dict[str, Step] = {
     Job.Kind.CLEARING: removal.clear_step,
 }
 
-TROUBLES: list[tuple[type[Exception], str]] = [
-    (errors.StoreFull, "store-full"),
-    (errors.StoreFailed, "store-failed"),
-    (DatabaseError, "database-failed"),
-    (VaultError, "worker-key"),  # what is wrong with a message never gets this far
-    (Exception, "unforeseen"),
+TROUBLES: list[tuple[type[Exception], OpenJob.Trouble]] = [
+    (errors.StoreFull, OpenJob.Trouble.STORE_FULL),
+    (errors.StoreFailed, OpenJob.Trouble.STORE_FAILED),
+    (DatabaseError, OpenJob.Trouble.DATABASE_FAILED),
+    (VaultError, OpenJob.Trouble.WORKER_KEY),  # what is wrong with a message never gets this far
+    (Exception, OpenJob.Trouble.UNFORESEEN),
 ]
 
 

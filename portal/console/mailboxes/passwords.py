@@ -38,7 +38,13 @@ def _ask(
     waiting = services.activity(request.customer, mailbox, by=request.user).readable
     form = form or ResetForm()
     form.tell(waiting=waiting)
-    context = {"mailbox": mailbox, "waiting": waiting, "form": form, "refusal": refusal}
+    context = {
+        "mailbox": mailbox,
+        "takes_mail": services.allows(mailbox, services.Act.TAKE_MAIL),
+        "waiting": waiting,
+        "form": form,
+        "refusal": refusal,
+    }
     return render(request, "mailboxes/reset.html", context)
 
 

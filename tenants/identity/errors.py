@@ -77,6 +77,7 @@ class ConsentsLost(IdentityProviderError):
 class OtherConsentsLost(ConsentsLost):
     """What was agreed to is the loss of others."""
 
+    code = "other-consents-lost"
     template = _(
         "Other customers than were agreed to would have to allow the service anew, or it is another service. "
         "Agree to that first."

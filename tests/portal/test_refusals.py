@@ -152,6 +152,7 @@ CODES = {
     "not-allowed": (403, ""),
     "not-connected": (409, "email"),
     "not-in-a-team": (404, ""),
+    "other-consents-lost": (409, "agreement"),
     "other-identity-provider": (409, "service"),
     "own-access": (409, "is_active"),
     "own-second-factor-missing": (409, "require_second_factor"),

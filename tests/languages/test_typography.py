@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from django.conf import settings
 
 from portal.languages.validation import texts_of
 
@@ -30,7 +31,7 @@ def texts(language):
     [
         ("en", "[\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}]"),
         *((language, r"\w'\w") for language in ("de", "fr", "es", "ar")),
-        *((language, r"\.\.\.") for language in ("en", "de", "fr", "es", "ar")),
+        *((language, r"\.\.\.") for language in dict(settings.LANGUAGES)),
         ("fr", FRENCH_SPACE),
         # Lines break after a hyphen, and one letter alone at the end of a line is read as a slip.
         *((language, r"\b[eE]-[mM]ail") for language in ("en", "de", "fr")),

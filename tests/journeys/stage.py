@@ -156,6 +156,10 @@ class Stage:
         self._meanwhile(lambda: mail_reset_link(person.email))
         return self.mailed(r"/accounts/password/reset/key/\S+/")
 
+    def makes_staff(self, person: User) -> None:
+        people = User.objects.filter(pk=person.pk)
+        self._meanwhile(lambda: people.update(is_staff=True, is_superuser=True))
+
     def locks_out(self, person: User) -> None:
         self._meanwhile(lambda: User.objects.filter(pk=person.pk).update(is_active=False))
 

@@ -48,6 +48,7 @@ class InOurLook(admin.ModelAdmin):
     empty_value_display = "\N{EN DASH}"
     show_facets = admin.ShowFacets.NEVER
     column_classes: ClassVar[dict[str, str]] = {}  # as our own tables have them
+    codes: ClassVar[tuple[str, ...]] = ()  # what is no text in any language: from left to right everywhere
 
     @property
     def media(self) -> Media:

@@ -44,6 +44,7 @@ class AuditEventAdmin(ReadOnly):
         "action": "wrap full mid-off",
         "origin": "wrap mid-off",
     }
+    codes = ("action", "person", "provider", "customer_id", "target_id")
     search_fields = ("actor_email", "action_now", "target_name")
     search_help_text = _("Person, action or object")
     date_hierarchy = "at"

@@ -71,7 +71,7 @@ def fact(field: Any) -> Any:
         return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
     if model_field and model_field.is_relation:
         return SafeString(field.contents())  # leads there
-    return _in_words(value, model_field, row)
+    return _in_words(value, model_field, row, as_code=name in field.model_admin.codes)
 
 
 @register.simple_tag
@@ -96,13 +96,15 @@ def _said(name: Any, row: Model, model_admin: Any) -> dict[str, Any]:
     field, _attr, value = lookup_field(name, row, model_admin)
     if value in (None, "", []):
         return {"said": model_admin.get_empty_value_display(), "nothing": True}
-    return {"said": _in_words(value, field, row), "nothing": False}
+    return {"said": _in_words(value, field, row, as_code=name in model_admin.codes), "nothing": False}
 
 
-def _in_words(value: Any, field: Any, row: Model) -> Any:
+def _in_words(value: Any, field: Any, row: Model, *, as_code: bool) -> Any:
     """Times as in our tables, and what people have chosen with a direction of its own."""
     if isinstance(value, datetime):
         return ago(value)
+    if as_code:
+        return format_html("<code>{}</code>", breakable(value))
     if field is None:
         return value
     if field.is_relation:

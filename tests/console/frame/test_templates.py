@@ -15,7 +15,7 @@ WRITTEN_ONCE = {
     r'class="crumbs"': ["admin/base_site.html", "base.html"],
     r'"chevron-right"': [],
 }
-DJANGOS = ("django/", "admin/")  # which the administration's template also takes from
+DJANGOS = "django/"  # its fields
 CODE = re.compile(r'"([a-z_0-9/]+/[a-z_0-9]+\.html)"')
 # Folders that are called as the libraries look for them, and whose pages each of these folders may use. Pages of several
 # parts are there: a sign-in, for one, is of `signin`, what an app's code adds to it is in mfa/.

@@ -3,6 +3,7 @@
 Each part is `part(visitor, stage, company, look)`, and can be walked again with another company.
 """
 
+from tests.journeys.tour.administration import administration
 from tests.journeys.tour.doors import ways_in
 from tests.journeys.tour.mailboxes import first_steps, whole_life
 from tests.journeys.tour.own import own_pages
@@ -16,5 +17,6 @@ PARTS = {
     "people": people,
     "own pages": own_pages,
     "ways in": ways_in,
+    "administration": administration,
 }
 IN_ENGLISH_ALONE = {"parts"}  # for developers

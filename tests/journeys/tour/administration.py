@@ -1,0 +1,42 @@
+"""The administration: its lists, what can be changed or looked at there, and what is asked before people lose a role."""
+
+from typing import Any
+
+from tests.cast import PASSWORD
+from tests.journeys.tour.looking import Look
+
+
+def administration(visitor: Any, stage: Any, company: Any, look: Look) -> None:
+    """As platform staff see it who may do everything there. All but the form for a new role, where one of hundreds is
+    chosen by a script of Django's whose fields have no name.
+    """
+    page = visitor.page
+    stage.makes_staff(company.operator)
+    visitor.signs_in(company.operator.email, PASSWORD)
+
+    def look_at(path: str) -> None:
+        page.goto(visitor.url(f"/admin/{path}"))
+        look(f"administration {path}")
+
+    look_at("")
+    look_at("tenants/")
+    look_at("tenants/auditevent/")
+    page.click("main tbody th a")
+    page.wait_for_selector("main .facts")
+    look("an act in the audit trail")
+    page.goto(visitor.url("/admin/tenants/provider/add/"))
+    visitor.presses("main form [name=_save]", ".errors")
+    look("a provider refused")
+    page.goto(visitor.url(f"/admin/accounts/user/{company.viewer.pk}/change/"))
+    look("a person in the administration")
+    visitor.presses("main form [name=_save]", ".notice.success")
+    page.goto(visitor.url(f"/admin/accounts/user/{company.viewer.pk}/history/"))
+    look("what was changed of a person")
+    page.goto(visitor.url(f"/admin/tenants/membership/?q={company.viewer.email}"))
+    page.check("main tbody [type=checkbox]")
+    visitor.presses("main form [name=action]", "main form .danger")
+    look("roles to be taken away")
+    page.goto(visitor.url(f"/admin/tenants/membership/?q={company.viewer.email}"))
+    page.click("main tbody th a")
+    visitor.presses("main form a.danger", "main form button.danger")
+    look("a role to be taken away")

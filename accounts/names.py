@@ -106,8 +106,9 @@ def is_seen(text: str) -> bool:
 
 
 def unless_kept(text: str, kept: str | None, judge: Callable[[str], str | None]) -> str:
-    """As `judge` leaves it, by the rule of today; but what is kept as it is stored is not judged anew: an earlier rule took
-    it, and who changes something beside it would be refused for what they did not touch. Raises what `judge` does.
+    """Of names, addresses, reasons and networks: as `judge` leaves it, by the rule of today; but what is kept as it is
+    stored is not judged anew: an earlier rule took it, and who changes something beside it would be refused for what they
+    did not touch. Raises what `judge` does.
     """
     if text == kept:
         return text

@@ -165,3 +165,9 @@ def test_text_of_users_is_never_markup(admin: Client, make_mailbox: Any) -> None
         content = admin.get(url).content
         assert b"<i>name" not in content
         assert b"<script>alert" not in content
+
+
+def test_what_has_not_come_yet_leads_to_how_it_is_set_up(cast, client_for, acme_mailbox):
+    page = client_for(cast.admin).get(f"/mailboxes/{acme_mailbox.mailbox.pk}/").content.decode()
+    assert '<a href="?tab=setup#send">Set up your mail system</a>' in page
+    assert '<a href="?tab=setup#collect">Set up your archiver</a>' in page

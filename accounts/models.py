@@ -64,8 +64,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("platform staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
-    # Links for a forgotten password carry it, and so does a sign-in until it is complete: with the next number all that
-    # are under way are void.
+    # Links for a forgotten password carry it, and so does a sign-in until it is complete: with the next number, which
+    # comes whenever all (other) sessions end, all that are under way are void.
     link_series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     # Made by the demo, whose password is public; never taken away. See can_sign_in() below.
     is_demo = models.BooleanField(default=False, db_default=False, editable=False)

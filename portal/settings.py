@@ -337,6 +337,7 @@ else:
 # --- Hosts, cookies, headers ---------------------------------------------------------------------------------------
 ALLOWED_HOSTS = ["." + BASE_DOMAIN, "localhost", "127.0.0.1", "[::1]"]
 SECURE_COOKIES = not (DEMO or DEBUG or BASE_DOMAIN.endswith(".localhost"))
+SESSION_ENGINE = "accounts.adapters.session_store"
 SESSION_COOKIE_DOMAIN = BASE_DOMAIN  # one sign-in for all hosts
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -78,14 +78,17 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def login(self, request: HttpRequest, user: User) -> None:
         """The end of every way of signing in. `user` is the person as the sign-in began with them; what they have become
-        since is asked here, and whoever changes it next finds the session and ends it. Raises ImmediateHttpResponse, which
-        leads to begin anew.
+        since is asked here, and whoever changes it next finds the session and ends it. Of a device that was never seen with
+        them the person is told. Raises ImmediateHttpResponse, which leads to begin anew.
         """
         with transaction.atomic():
             held = hold_person(user)
             lacks_factor = has_second_factor(user) and not _showed_factor(request, user)
             goes_on = still_stands(ground_of(user), held) and not lacks_factor
             if goes_on:
+                # Before there is a line of this session: of two sign-ins at once each would know the device by the other.
+                if not visitors.is_known(request, user):
+                    notices.announce(notices.NEW_DEVICE, user, **visitors.seen(request))
                 super().login(request, user)
                 request.session.save()
                 UserSession.objects.create_from_request(request)  # by these lines they are found
@@ -94,14 +97,11 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ImmediateHttpResponse(HttpResponseRedirect(reverse("account_login")))
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
-        """Tells the person of a device that was never seen with them."""
-        known = visitors.is_known(request, user)
+        """Makes the device a known one."""
         # The page that comes next, and shows what is said here, is the first that is in the person's own language.
         with translation.override(user.language or translation.get_language()):
             response = super().post_login(request, user, **options)
         visitors.remember(request, response, user)
-        if not known:
-            notices.announce(notices.NEW_DEVICE, user, **visitors.seen(request))
         return response
 
     def send_notification_mail(

@@ -1,10 +1,13 @@
 """A session that goes on although the password is another one, or hashed in another way."""
 
+from typing import cast
+
 from allauth.usersessions.models import UserSession
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import HASH_SESSION_KEY
 from django.db import transaction
 from django.http import HttpRequest
 
+from accounts.adapters.session_store import SessionStore
 from accounts.models import User
 from accounts.services.factors import hold_person
 
@@ -18,5 +21,6 @@ def renew_session(request: HttpRequest, user: User) -> None:
         before = request.session.session_key
         if before is None or not request.session.exists(before):
             return
-        update_session_auth_hash(request, user)
+        cast(SessionStore, request.session).renew()
+        request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)

@@ -41,13 +41,12 @@ def seen(request: HttpRequest) -> dict[str, str]:
 
 
 def is_known(request: HttpRequest, user: User) -> bool:
-    """Whether this person has been seen with this device, in another session than this one."""
+    """Whether this person has been seen with this device. To be asked before a sign-in has its session."""
     mark = _mark(user)
     if any(constant_time_compare(mark, known) for known in _marks(request)):
         return True
     here = family(user_agent_of(request)), network_of(address_of(request))
-    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key or "")
-    earlier = others.values_list("user_agent", "ip")
+    earlier = UserSession.objects.filter(user=user).values_list("user_agent", "ip")
     return any((family(user_agent), network_of(canonical(ip))) == here for user_agent, ip in earlier)
 
 

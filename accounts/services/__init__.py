@@ -7,7 +7,7 @@ from accounts.services.factors import (
     remove_factors,
     use_up_code,
 )
-from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link, void_reset_links
+from accounts.services.forgotten import ask_for_reset, mail_reset_link, reset_link
 from accounts.services.passwords import (
     OFFER_SECONDS,
     PasswordOffer,
@@ -48,5 +48,4 @@ __all__ = [
     "save_settings",
     "sessions_of",
     "use_up_code",
-    "void_reset_links",
 ]

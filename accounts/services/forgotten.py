@@ -6,13 +6,12 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import F
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from accounts import mails
-from accounts.actors import SYSTEM, Actor, require_self, require_system
+from accounts.actors import SYSTEM, Actor, require_system
 from accounts.mails import outbox
 from accounts.models import PendingMail, User
 
@@ -79,14 +78,6 @@ def reset_link(user: User, *, by: Actor) -> str:
         kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
     )
     return mails.portal_url(path)
-
-
-def void_reset_links(user: User, *, by: Actor) -> None:
-    """Every link that was made for the person so far is dead, wherever it is under way, and every sign-in that is not
-    complete yet (accounts.services.sessions). Raises SomebodyElses.
-    """
-    require_self(by, user)
-    User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)
 
 
 WRITERS = {RESET_LINK: lambda mail: mail_reset_link(mail.email, language=mail.language)}

@@ -3,6 +3,8 @@
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from django.db.models import F
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django_tenants.utils import schema_context
 
@@ -15,8 +17,8 @@ SALT = "accounts.sign-in"
 
 def ground_of(user: User) -> str:
     """What a sign-in that begins now stands on, without saying anything about it: with another password or address, or
-    once the person was switched off or became more or less than staff (void_reset_links), it is another. `user` is to be
-    as read before anything that the sign-in shows was judged.
+    once all (other) sessions of the person were ended, it is another. `user` is to be as read before anything that the
+    sign-in shows was judged.
     """
     return salted_hmac(
         SALT, f"{user.link_series}:{user.email}:{user.password}", algorithm="sha256"
@@ -47,14 +49,21 @@ def end_session(user: User, pk: int, *, by: Actor) -> UserSession:
     return session
 
 
+@transaction.atomic
 def end_other_sessions(user: User, *, by: Actor, keep: str | None) -> None:
-    """Sign out everywhere but in the session with this key, on all hosts at once. Raises SomebodyElses."""
+    """Sign out everywhere but in the session with this key, on all hosts at once. Every sign-in that is not complete yet
+    is over, too, and every link for a forgotten password dead, wherever it is under way: whoever has begun one may be
+    whom the person shuts out. Raises SomebodyElses.
+    """
     require_self(by, user)
+    # First: a sign-in at its end holds this row (`accounts.adapters.account`). It is over before, and its session found,
+    # or it waits, and finds that it stands no more.
+    User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)
     get_adapter().end_sessions(UserSession.objects.filter(user=user).exclude(session_key=keep or ""))
 
 
 def end_all_sessions(user: User, *, by: Actor) -> None:
-    """Sign out everywhere, on all hosts at once. Raises SomebodyElses."""
+    """Sign out everywhere, on all hosts at once, as end_other_sessions() does. Raises SomebodyElses."""
     end_other_sessions(user, by=by, keep=None)
 
 

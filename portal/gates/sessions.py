@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from allauth.account.adapter import get_adapter
 from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import Exists
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -34,6 +38,8 @@ class NothingKept:
 class SessionsSeen:
     """Notes when, from where and with what a session was last used: once a minute, for pages that watch ask all the
     time, and whenever address or browser are others than before.
+
+    A session that has ended since it was read, for a form may have waited in line (FairPlaces), is nobody's from here on.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -44,6 +50,7 @@ class SessionsSeen:
         if key and request.user.is_authenticated:
             just_now = timezone.now() - timedelta(seconds=SEEN_SECONDS)
             is_noted = UserSession.objects.filter(
+                Exists(Session.objects.filter(session_key=key)),
                 session_key=key,
                 user_id=request.user.pk,
                 last_seen_at__gt=just_now,
@@ -51,5 +58,14 @@ class SessionsSeen:
                 user_agent=user_agent_of(request),
             )
             if not is_noted.exists():
-                UserSession.objects.create_from_request(request)
+                if request.session.exists(key):
+                    UserSession.objects.create_from_request(request)
+                else:
+                    _forget(request)
         return self.get_response(request)
+
+
+def _forget(request: HttpRequest) -> None:
+    get_adapter(request).logout(request)
+    # Or the browser would be told to: it may have the session's next key by now, from who chose another password there.
+    request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)

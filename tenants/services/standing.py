@@ -15,7 +15,7 @@ from accounts.addresses import check as check_address
 from accounts.errors import PersonExists
 from accounts.models import User
 from accounts.names import unless_kept
-from accounts.services import end_all_sessions, save_settings, void_reset_links
+from accounts.services import end_all_sessions, save_settings
 from tenants import audit
 from tenants.access import PLATFORM, Right, require, rights_of
 from tenants.errors import NotAllowed, OwnAccess
@@ -76,7 +76,6 @@ def change_person(
     _change_details(current, by=by, name=name, language=language, time_zone=time_zone, theme=theme)
     if email != address_before or access.keys() & after:
         end_all_sessions(current, by=SYSTEM)
-        void_reset_links(current, by=SYSTEM)
 
 
 def check_own_access(user: User, wanted: Mapping[str, Any], *, by: Actor) -> None:

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 
 from accounts.actors import SYSTEM, Actor, System
 from accounts.models import User
-from accounts.services import end_all_sessions, void_reset_links
+from accounts.services import end_all_sessions
 from tenants import access
 from tenants.errors import NotAllowed
 from tenants.mails import notices
@@ -41,7 +41,6 @@ def close(user: User, *, by: Actor) -> None:
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         return
     end_all_sessions(user, by=SYSTEM)  # or they would come to life again with the account, as would a link
-    void_reset_links(user, by=SYSTEM)
     for membership in memberships:
         withdraw_those_of(membership, by=by)
     notices.record("person.switched-off", user, by=by)

@@ -32,6 +32,8 @@ pytest_plugins = ["tests.accounts.openid.portal"]
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
+SESSIONS = "/settings/sessions/"
+
 
 @pytest.fixture
 def staff(cast, client_for):
@@ -154,7 +156,42 @@ def test_whoever_ends_all_sessions_finds_that_of_a_sign_in_that_was_completed_a_
     assert client.get(SECURITY)["Location"].startswith(LOGIN)
 
 
+@pytest.mark.parametrize("which", ["all", "others"])
+def test_so_does_the_person_who_signs_out_everywhere_or_everywhere_else(
+    which, cast, client_for, right_after, by_password
+):
+    me = client_for(cast.admin, host=None)
+    client, goes_on = by_password()
+    right_after(authentication_step_completed, lambda: me.post(SESSIONS, {"session": which}))
+    assert goes_on()["Location"] == LOGIN
+    assert not is_signed_in(client) and is_signed_in(me) == (which == "others")
+
+
+# --- Told ---
+def test_two_sign_ins_at_once_from_a_new_device_do_not_make_it_known_to_each_other(
+    cast, client_for, right_after, by_password
+):
+    (one, signs_in), (other, signs_in_too) = by_password(), by_password()
+    right_after(user_logged_in, signs_in_too, lambda user, **_sent: user == cast.admin)
+    signs_in()
+    assert is_signed_in(one) and is_signed_in(other)
+    assert PendingMail.objects.filter(kind=notices.NEW_DEVICE).count() == 1
+
+
 # --- Refused while it waits for the code ---
+@pytest.mark.parametrize("which", ["all", "others"])
+def test_half_a_sign_in_ends_when_the_person_signs_out_everywhere_or_everywhere_else(
+    which, with_app, cast, client_for, clock
+):
+    me = client_for(cast.admin, host=None)
+    client = half_way(client_for, cast, host=None)
+    me.post(SESSIONS, {"session": which})
+    clock.tick()
+    assert client.get(CODE)["Location"] == LOGIN
+    assert client.post(CODE, {"code": clock.code(with_app)})["Location"] == LOGIN
+    assert not is_signed_in(client) and is_signed_in(me) == (which == "others")
+
+
 def test_half_a_sign_in_ends_with_all_sessions(with_app, cast, client_for, clock, staff):
     person = User.objects.get(pk=cast.admin.pk)
     for name, act in staff.items():
@@ -168,6 +205,28 @@ def test_half_a_sign_in_ends_with_all_sessions(with_app, cast, client_for, clock
 
 
 # --- Refused another key ---
+def test_after_secret_key_was_replaced_a_session_goes_on_under_its_own_key(cast, client_for, settings):
+    here, there = client_for(host=None), client_for(host=None)
+    for client in (here, there):
+        sign_in(client, cast.admin.email)
+    keys = set(Session.objects.values_list("session_key", flat=True))
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another-one" * 5
+    assert here.get(SESSIONS).status_code == 200  # which looks at the other one
+    assert there.get(SECURITY).status_code == 200
+    assert set(Session.objects.values_list("session_key", flat=True)) == keys
+    settings.SECRET_KEY_FALLBACKS = []
+    assert here.get(SECURITY).status_code == there.get(SECURITY).status_code == 200
+
+
+def test_and_it_is_found_by_who_ends_all_while_it_is_made_out(cast, client_for, settings, staff, right_after):
+    client = client_for(host=None)
+    sign_in(client, cast.admin.email)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another-one" * 5
+    right_after(post_save, staff["switched off and on"], lambda sender, **_sent: sender is Session)
+    client.get(SECURITY)
+    assert client.get(SECURITY)["Location"].startswith(LOGIN)
+
+
 def test_a_session_that_ended_while_its_person_chose_a_password_gets_no_new_key(
     cast, client_for, staff, right_after
 ):

@@ -8,14 +8,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection, connections, transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
 from accounts.actors import SYSTEM
 from accounts.services import create_person
 from portal.gates.fairness import FairPlaces
+from tenants.models import Invitation
 from tenants.services import add_membership
+from tenants.services.authority import lock
 from tests.cast import PASSWORD, customer, provider
+from tests.locks import until_they_wait
 
 SECONDS = 20
 PRESSES = 32
@@ -130,6 +134,31 @@ def test_slow_readers_of_one_providers_files_leave_one_to_other_providers(cast):
     assert [answer.status_code for answer in slow[4:]] == [200, 503]
     assert download(cast.rival).status_code == 200
     slow[0].close()
+
+
+def test_what_waited_in_line_while_all_sessions_ended_is_not_done(committed_db, cast, client_for):
+    client, elsewhere, acme = client_for(cast.admin), client_for(cast.admin), customer("acme")
+    assert client.get("/mailboxes/").status_code == 200
+
+    def invites(name):
+        try:
+            return client.post("/people/invite/", {"email": f"{name}@acme.example", "role": "viewer"})
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads, connection.cursor() as cursor:
+        with transaction.atomic():
+            lock(acme)
+            at_work = threads.submit(invites, "first")
+            until_they_wait(cursor, 1)
+            others = [threads.submit(invites, name) for name in ("second", "third", "fourth")]
+            assert next(as_completed(others, SECONDS)).result().status_code == 503  # so two are in line
+            elsewhere.post("/settings/sessions/", {"session": "all"})
+        at_work.result(SECONDS)
+        answers = [other.result(SECONDS) for other in others]
+    led = [answer["Location"] for answer in answers if answer.status_code == 302]
+    assert led == ["/accounts/login/?next=/people/invite/"] * 2
+    assert [invitation.email for invitation in Invitation.objects.all()] == ["first@acme.example"]
 
 
 def test_who_has_none_of_a_customers_places_finds_one_and_signing_out_needs_none(monkeypatch):

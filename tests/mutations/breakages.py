@@ -438,6 +438,22 @@ BREAKAGES = (
         "::test_a_session_that_ended_while_its_person_chose_a_password_gets_no_new_key",
     ),
     _breaks(
+        "Nor does one that an earlier SECRET_KEY has made",
+        "accounts/adapters/session_store.py",
+        "if SESSION_KEY not in self:",
+        "if True:",
+        "accounts/test_sign_ins_under_way.py"
+        "::test_after_secret_key_was_replaced_a_session_goes_on_under_its_own_key",
+        "accounts/test_sign_ins_under_way.py::test_and_it_is_found_by_who_ends_all_while_it_is_made_out",
+    ),
+    _breaks(
+        "What waited in line while its session ended is not done",
+        "portal/gates/sessions.py",
+        "if request.session.exists(key):",
+        "if True:",
+        "gates/test_fairness.py::test_what_waited_in_line_while_all_sessions_ended_is_not_done",
+    ),
+    _breaks(
         "A sign-in that is under way asks for the factor that is being added",
         "accounts/adapters/account.py",
         " and not lacks_factor",
@@ -903,10 +919,13 @@ BREAKAGES = (
     ),
     # --- Nobody becomes somebody else ---
     _breaks(
-        "A link for a forgotten password does not come to life again with the account",
-        "tenants/services/switching.py",
-        "    void_reset_links(user, by=SYSTEM)\n",
+        "A link for a forgotten password does not come to life again with the account, and with all sessions sign-ins end",
+        "accounts/services/sessions.py",
+        '    User.objects.filter(pk=user.pk).update(link_series=F("link_series") + 1)\n',
         "",
+        "accounts/test_sign_ins_under_way.py::test_so_does_the_person_who_signs_out_everywhere_or_everywhere_else",
+        "accounts/test_sign_ins_under_way.py"
+        "::test_half_a_sign_in_ends_when_the_person_signs_out_everywhere_or_everywhere_else",
         "console/signin/test_forgotten_password.py::test_it_does_not_come_to_life_again_with_an_account_that_was_switched_off",
     ),
     _breaks(

@@ -467,9 +467,6 @@ TABLE: dict[str, Line] = {
         lambda s, by: accounts.services.use_up_code(s.viewer, "123456", by=by),
         refusal=SomebodyElses,
     ),
-    "accounts.services.void_reset_links": Line(
-        OWN, lambda s, by: accounts.services.void_reset_links(s.viewer, by=by), refusal=SomebodyElses
-    ),
     # --- What was done, and identity providers ---
     "tenants.activity.activity_at": Line(
         LOOK, lambda s, by: tenants.activity.reading.activity_at(s.acme, by=by)

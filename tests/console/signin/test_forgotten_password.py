@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from accounts.actors import SYSTEM
 from accounts.errors import ResetLinkUsed
 from accounts.models import PendingMail, User
-from accounts.services import reset_forgotten_password, reset_link, void_reset_links
+from accounts.services import end_all_sessions, reset_forgotten_password, reset_link
 from tenants import services
 from tests.cast import PASSWORD
 
@@ -310,7 +310,7 @@ def test_a_link_that_is_made_void_while_its_password_is_hashed_changes_nothing(
     client = client_for(host=None)
     page = follow(client, link())
     settings.PASSWORD_HASHERS = [f"{__name__}.Interrupted", *settings.PASSWORD_HASHERS]
-    Interrupted.meanwhile = [lambda: void_reset_links(cast.admin, by=SYSTEM)]
+    Interrupted.meanwhile = [lambda: end_all_sessions(cast.admin, by=SYSTEM)]
     assert "This link does not work" in choose(client, page).content.decode()
     assert not opens(NEW)
 

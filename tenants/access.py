@@ -175,15 +175,17 @@ def rights_of(by: Any, place: Customer | Provider | Platform) -> frozenset[Right
         return _rights_at(place)
     if not isinstance(by, User) or not by.is_active:
         return frozenset()
+    # Asked of the row too: a person who was switched off a moment ago may be at work with an older copy of it, and so may
+    # staff who are none any more.
     if isinstance(place, Platform):
-        return frozenset(right for right in PLATFORM_RIGHTS if _is_staff_with(by, right))
+        current = User.objects.filter(pk=by.pk, is_active=True).first()
+        return frozenset(right for right in PLATFORM_RIGHTS if current and _is_staff_with(current, right))
     if isinstance(place, Provider):
         here = Q(provider=place.pk)
     else:
         here = Q(customer=place.pk) | Q(provider=place.provider_id) & (
             Q(limited=False) | Q(customers=place.pk)
         )
-    # Asked of the row too: a person who was switched off a moment ago may be at work with an older copy of it.
     roles = Membership.objects.filter(here, user=by.pk, user__is_active=True).values_list("role", flat=True)
     return frozenset().union(*(ROLE_RIGHTS[role] for role in roles)) & _rights_at(place)
 

@@ -1,12 +1,13 @@
 """Who may decide about other people's roles, and how far: the rules that every verb on people asks under one lock."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.actors import System
+from accounts.actors import Actor, System
 from accounts.models import User
 from tenants.access import (
     CUSTOMER_RIGHTS,
@@ -81,6 +82,27 @@ def lock_all(places: Collection[Place]) -> None:
         lock(place)
 
 
+def hold_to_change(user: User, *, by: Actor, places: Callable[[User], Iterable[Place]]) -> User:
+    """The person as they are now: until the transaction ends nobody else changes them or who acts, decides about people
+    at what `places` says are theirs, or gives them a role anywhere. Raises NotAllowed for who may not change people any
+    more.
+    """
+    while True:
+        known = set(places(User.objects.get(pk=user.pk)))
+        with transaction.atomic():
+            lock_all(known)
+            # In an order in which two who change each other don't wait for each other.
+            for pk in sorted({user.pk, by.pk or user.pk}):
+                # Roles refer to the person and wait; what refers to the actor does not.
+                User.objects.select_for_update(no_key=pk != user.pk).get(pk=pk)
+            current = User.objects.get(pk=user.pk)
+            if known.issuperset(places(current)):
+                require(by, PLATFORM, Right.CHANGE_PERSON)
+                return current
+            # There is another place meanwhile, whose turn is before people's: all are let go, and locked anew.
+            transaction.set_rollback(True)
+
+
 def managing(place: Place) -> Right:
     """The right to decide about others there."""
     return Right.MANAGE_TEAM if isinstance(place, Provider) else Right.MANAGE_PEOPLE
@@ -111,7 +133,10 @@ def to_be_first_owner(provider: Provider) -> QuerySet[Invitation]:
 
 def may_change_superusers(by: Any) -> bool:
     """And make some. Other staff, who keep people's addresses in order, would make themselves more, or shut these out."""
-    return isinstance(by, System) or (isinstance(by, User) and by.is_superuser)
+    if isinstance(by, System):
+        return True
+    # Asked of the row, which may be another one than the actor's copy.
+    return isinstance(by, User) and User.objects.filter(pk=by.pk, is_superuser=True).exists()
 
 
 def givable_roles(user: Any, place: Place) -> tuple[Membership.Role, ...]:

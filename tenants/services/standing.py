@@ -21,7 +21,7 @@ from tenants.access import PLATFORM, Right, require, rights_of
 from tenants.errors import NotAllowed, OwnAccess
 from tenants.mails import notices
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
-from tenants.services.authority import lock_all, may_change_superusers, place_of
+from tenants.services.authority import Place, hold_to_change, may_change_superusers, place_of
 from tenants.services.switching import close, places_of, reopen
 from tenants.services.withdrawal import withdraw
 
@@ -52,8 +52,7 @@ def change_person(
     require(by, PLATFORM, Right.CHANGE_PERSON)
     known = User.objects.get(pk=user.pk)  # `user` may have the new address on it already
     email = unless_kept(email, known.email, check_address)
-    lock_all([*places_of(known), *(place_of(invitation) for invitation in _invitations_of(known))])
-    current = User.objects.select_for_update().get(pk=user.pk)
+    current = hold_to_change(known, by=by, places=_places_concerned)
     address_before = current.email
     access = {"is_staff": is_staff, "is_superuser": is_superuser}
     before, after = _changes(current, access)
@@ -131,6 +130,11 @@ def _change_address(user: User, email: str, *, by: Actor) -> None:
     except IntegrityError as error:
         raise PersonExists(email=email) from error
     notices.record("person.address-changed", user, by=by, data={"before": before, "email": email})
+
+
+def _places_concerned(user: User) -> list[Place]:
+    """Where the person has a role, or has asked somebody in."""
+    return [*places_of(user), *(place_of(invitation) for invitation in _invitations_of(user))]
 
 
 def _invitations_of(user: User) -> Any:

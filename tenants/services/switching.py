@@ -10,7 +10,13 @@ from tenants import access
 from tenants.errors import NotAllowed
 from tenants.mails import notices
 from tenants.models import Membership
-from tenants.services.authority import Place, check_owner_stays, lock_all, may_change_superusers, place_of
+from tenants.services.authority import (
+    Place,
+    check_owner_stays,
+    hold_to_change,
+    may_change_superusers,
+    place_of,
+)
 from tenants.services.withdrawal import withdraw_those_of
 
 
@@ -21,20 +27,17 @@ def switch_off(user: User, *, by: Actor) -> None:
 
     Raises NotAllowed, and LastOwner, but not for the system: who stands at the server can put it right.
     """
-    _require(by, user)
-    lock_all(places_of(user))
-    close(user, by=by)
+    close(_held(user, by=by), by=by)
 
 
 @transaction.atomic(durable=True)
 def switch_on(user: User, *, by: Actor) -> None:
     """The person can sign in again, with the roles that are left, and is told. Raises NotAllowed."""
-    _require(by, user)
-    reopen(user, by=by)
+    reopen(_held(user, by=by), by=by)
 
 
 def close(user: User, *, by: Actor) -> None:
-    """switch_off inside another act's transaction, under its lock of the person's places."""
+    """switch_off inside another act's transaction, under its lock of the person and their places."""
     memberships = _memberships(user)
     if not isinstance(by, System):
         check_owner_stays(memberships)
@@ -61,7 +64,10 @@ def _memberships(user: User) -> QuerySet[Membership]:
     return Membership.objects.filter(user=user.pk).select_related("provider", "customer", "user")
 
 
-def _require(by: Actor, user: User) -> None:
+def _held(user: User, *, by: Actor) -> User:
+    """The person as they are now, under lock. Raises NotAllowed."""
     access.require(by, access.PLATFORM, access.Right.CHANGE_PERSON)
-    if not may_change_superusers(by) and User.objects.filter(pk=user.pk, is_superuser=True).exists():
+    current = hold_to_change(user, by=by, places=places_of)
+    if current.is_superuser and not may_change_superusers(by):
         raise NotAllowed
+    return current

@@ -114,7 +114,7 @@ def test_platform_staff_have_the_rights_of_the_permissions_that_they_were_given(
     clerk = cast.stranger
     clerk.user_permissions.add(Permission.objects.get(codename="add_customer"))
     assert rights_of(clerk, PLATFORM) == NOTHING
-    clerk.is_staff = True
+    User.objects.filter(pk=clerk.pk).update(is_staff=True)
     assert rights_of(clerk, PLATFORM) == {Right.ADD_CUSTOMER, Right.END_DISPUTE}
     assert rights_of(cast.owner, PLATFORM) == NOTHING
 
@@ -180,6 +180,18 @@ def test_who_has_left_may_nothing(cast, acme):
 def test_who_was_switched_off_a_moment_ago_may_nothing_with_an_older_copy_either(cast, acme):
     User.objects.filter(pk=cast.owner.pk).update(is_active=False)
     assert rights_of(cast.owner, acme) == rights_of(cast.owner, acme.provider) == NOTHING
+
+
+def test_whom_the_platform_has_dropped_a_moment_ago_may_nothing_with_an_older_copy_either(cast):
+    clerk = User.objects.create(email="clerk@gatehouse.example", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="add_membership"))
+    assert Right.ADD_MEMBERSHIP in rights_of(clerk, PLATFORM)
+    clerk.user_permissions.clear()
+    assert Right.ADD_MEMBERSHIP not in rights_of(clerk, PLATFORM)
+    for dropped in ({"is_superuser": False, "is_staff": False}, {"is_staff": False}, {"is_active": False}):
+        as_before = {"is_superuser": True, "is_staff": True, "is_active": True}
+        User.objects.filter(pk=cast.staff.pk).update(**as_before | dropped)
+        assert rights_of(cast.staff, PLATFORM) == NOTHING, dropped
 
 
 def test_a_removed_membership_takes_its_rights_along(cast, acme):

@@ -1,7 +1,11 @@
 """Roles given, changed and taken by people: what the services refuse, whoever asks, and in whatever order."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from allauth.mfa.models import Authenticator
+from django.db import connection, transaction
 
 from accounts.actors import SYSTEM
 from accounts.models import User
@@ -9,8 +13,9 @@ from accounts.services import create_person
 from tenants import errors, services
 from tenants.access import Right, rights_of
 from tenants.models import AuditEvent, Invitation, Membership
-from tenants.services.authority import limit_of, limit_to
+from tenants.services.authority import limit_of, limit_to, lock
 from tests.cast import customer, provider
+from tests.locks import until_they_wait
 from tests.tenants.kit import at_once
 
 
@@ -254,6 +259,44 @@ def test_of_two_owners_who_remove_each_other_at_once_one_wins(committed_db, cast
     )
     assert outcomes == ["done", "not-allowed"]
     assert northwind.memberships.filter(role="owner").count() == 1
+
+
+def test_who_becomes_an_owner_elsewhere_while_being_switched_off_is_judged_there_too(
+    committed_db, cast, northwind, colleague
+):
+    """Else the owner there, who leaves at the same moment, and the one who came would each rely on the other."""
+    fabrikam, leaving = provider("fabrikam"), cast.rival.memberships.get()
+    both = colleague("operator").user
+    services.invite(fabrikam, "friend@fabrikam.example", role="auditor", by=cast.rival)
+    decided, locked = threading.Event(), threading.Event()
+
+    def decides_at_northwind():
+        with transaction.atomic():
+            lock(northwind)
+            locked.set()
+            assert decided.wait(30)
+
+    with ThreadPoolExecutor(4) as threads:
+
+        def starts(act):
+            return threads.submit(at_once, act)
+
+        deciding = starts(decides_at_northwind)
+        assert locked.wait(30)
+        off = starts(lambda: services.switch_off(both, by=cast.staff))
+        with connection.cursor() as cursor:
+            until_they_wait(cursor, 1)
+            joins = starts(lambda: services.add_membership(both, provider=fabrikam, role="owner", by=SYSTEM))
+            assert joins.result(30) == ["done"]
+            with transaction.atomic():
+                Invitation.objects.select_for_update().get(provider=fabrikam)
+                leaves = starts(lambda: services.remove_member(fabrikam, leaving.pk, by=both))
+                until_they_wait(cursor, 2)  # having been judged
+                decided.set()
+                assert deciding.result(30) == ["done"]
+                until_they_wait(cursor, 2, or_ended=off.done)
+        assert (off.result(30), leaves.result(30)) == (["last-owner"], ["done"])
+    assert fabrikam.memberships.get(role="owner", user__is_active=True).user == both
 
 
 def test_of_two_owners_who_step_down_at_once_one_stays(committed_db, cast, northwind, colleague):

@@ -14,7 +14,7 @@ from accounts.actors import SYSTEM
 from accounts.errors import InvalidPersonName, UnknownLanguage, UnknownTheme, UnknownTimeZone
 from accounts.mails import outbox
 from accounts.models import PendingMail, User
-from accounts.services import reset_link
+from accounts.services import create_person, reset_link
 from accounts.tasks import send_mails
 from tenants import services
 from tenants.errors import LastOwner, NotAllowed
@@ -23,7 +23,7 @@ from tenants.models import AuditEvent, Invitation, Membership, Provider
 from tests.accounts.factors import is_signed_in, sign_in
 from tests.cast import PASSWORD
 from tests.console.administration.forms import fields_of, submit
-from tests.tenants.kit import page, path_of, text
+from tests.tenants.kit import at_once, page, path_of, text
 
 PHRASE = "seven long words nobody has heard"
 ELSEWHERE = "somebody@elsewhere.example"
@@ -253,6 +253,24 @@ def test_staff_who_are_no_superusers_shut_none_out_and_what_is_refused_is_refuse
         services.switch_off(cast.staff, by=clerk)
     submit(at_work, page_of(cast.stranger), is_active=None)
     assert not User.objects.get(pk=cast.stranger.pk).is_active
+
+
+@pytest.mark.parametrize(
+    "shut_out",
+    [
+        lambda user, by: services.change_person(user, **page(user, is_superuser=False), by=by),
+        lambda user, by: services.change_person(user, **page(user, is_active=False), by=by),
+        lambda user, by: services.switch_off(user, by=by),
+    ],
+    ids=["no superuser", "switched off by the page", "switched off"],
+)
+def test_of_two_superusers_who_shut_each_other_out_at_once_one_stays(committed_db, cast, shut_out):
+    other, _ = create_person("other@gatehouse.example", password=PASSWORD, staff=True, by=SYSTEM)
+    for superuser in (other, cast.staff):  # as somebody who was a clerk before has it
+        superuser.user_permissions.add(Permission.objects.get(codename="change_user"))
+    outcomes = at_once(lambda: shut_out(other, cast.staff), lambda: shut_out(cast.staff, other))
+    assert outcomes == ["done", "not-allowed"]
+    assert User.objects.filter(is_superuser=True, is_active=True).count() == 1
 
 
 # --- The page as a whole ---

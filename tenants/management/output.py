@@ -16,10 +16,19 @@ def counted(number: int, one: str) -> str:
 
 
 class ScriptableCommand(BaseCommand):
-    """Adds --json and report(); a Refusal inside errors_as_one_line() ends the command with status 1."""
+    """Adds --json and report(); a Refusal inside errors_as_one_line() ends the command with status 1, and so does what no
+    terminal of today types.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        for typed in options.values():
+            # Python hides octets that are no UTF-8 in lone surrogates, which neither database nor terminal takes.
+            if isinstance(typed, str) and typed.encode(errors="ignore").decode() != typed:
+                raise CommandError("One of the arguments is not UTF-8.")
+        return super().execute(*args, **options)
 
     def report(self, facts: dict[str, Any], *, as_json: bool, text: str) -> None:
         self.stdout.write(json.dumps(facts) if as_json else text)

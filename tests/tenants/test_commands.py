@@ -111,6 +111,14 @@ def test_platform_staff_needs_no_role(manage):
         (["create_user", "a@b.example", "--staff", "--password-stdin"], "", "standard input"),
         (["create_user", "a@b.example", "--staff", "--password-stdin"], "weak\n", "12 characters"),
         (["create_user", "a@b.example", "--staff", "--name=A\nB"], "", "line breaks"),
+        # What a script's empty variable leaves, and what Python makes of octets in another encoding.
+        (["create_user", "a@b.example", "--customer=", "--role=viewer"], "", "no customer"),
+        (["create_user", "a@b.example", "--provider=", "--role=owner"], "", "no provider"),
+        (["let_in", "admin@acme.example", "--owner-of="], "", "no provider"),
+        (["check_store", ""], "", "no customer"),
+        (["create_user", "a@b.example", "--customer=caf\udce9", "--role=viewer"], "", "not UTF-8"),
+        (["let_in", "caf\udce9@acme.example"], "", "not UTF-8"),
+        (["create_mailbox", "caf\udce9", "Journal"], "", "not UTF-8"),
     ],
 )
 def test_what_can_not_be_is_refused_in_one_line(db, cast, monkeypatch, args, stdin, says):

@@ -39,7 +39,9 @@ class Command(ScriptableCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
             slug = options["customer"]
-            customers = [customer_by_slug(slug, by=SYSTEM)] if slug else Customer.objects.order_by("slug")
+            customers = (
+                Customer.objects.order_by("slug") if slug is None else [customer_by_slug(slug, by=SYSTEM)]
+            )
         reports, unchecked = [], []
         for customer in customers:
             try:

@@ -1,11 +1,12 @@
 """What pages of the administration have in common: acts that go through the services, and rows to look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse
@@ -100,6 +101,11 @@ class ThroughServices(InOurLook):
             field.widget = field.widget.widget
         return field
 
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **options: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            options["widget"] = Choice(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
     def _or_refusal(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any
     ) -> HttpResponse:
@@ -108,6 +114,16 @@ class ThroughServices(InOurLook):
         except Refusal as error:
             self.message_user(request, error.message, messages.ERROR)
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+class Choice(AutocompleteSelect):
+    """Django's, which fails where a link or a form has chosen what is no key: then nothing is chosen."""
+
+    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
+        try:
+            return super().optgroups(name, value, attr)
+        except (ValueError, ValidationError):
+            return super().optgroups(name, [], attr)
 
 
 class ReadOnly(InOurLook):

@@ -1,7 +1,7 @@
 """What people say about themselves."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -24,7 +24,8 @@ def own_settings(request: HttpRequest) -> HttpResponse:
         # the browser's: the active one may still be the choice given up just now.
         with translation.override(user.language or translation.get_language_from_request(request)):
             messages.success(request, _("Your settings are saved."))
-        return redirect(_onward(request) if "ok" in request.POST else "settings")
+        # By its address: redirect() would take a word for the name that we have for a page.
+        return HttpResponseRedirect(_onward(request)) if "ok" in request.POST else redirect("settings")
     known = {"form": form, "onward": _onward(request), "factors": second_factor.overview_of(user)}
     return render(request, "own/settings.html", known)
 

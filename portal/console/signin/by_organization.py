@@ -11,7 +11,7 @@ from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -46,7 +46,7 @@ def start(request: HttpRequest) -> HttpResponse:
         return _to_base_host(request, next_url or "/")
     # Who is signed in goes on, but for those who can confirm by nothing else that it is them.
     if request.user.is_authenticated and not is_the_organizations(request.user):
-        return redirect(next_url or "/")
+        return HttpResponseRedirect(next_url or "/")
     form = AddressForm(request.POST or None)
     if form.is_valid():
         if too_many := ratelimit.consume_or_429(request, action="sign_in"):

@@ -52,10 +52,14 @@ class Command(ScriptableCommand):
         password = _password_from_stdin() if options["password_stdin"] else None
         with self.errors_as_one_line():
             provider = (
-                services.provider_by_slug(options["provider"], by=SYSTEM) if options["provider"] else None
+                None
+                if options["provider"] is None
+                else services.provider_by_slug(options["provider"], by=SYSTEM)
             )
             customer = (
-                services.customer_by_slug(options["customer"], by=SYSTEM) if options["customer"] else None
+                None
+                if options["customer"] is None
+                else services.customer_by_slug(options["customer"], by=SYSTEM)
             )
             try:
                 user, generated = services.create_member(

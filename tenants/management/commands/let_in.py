@@ -33,7 +33,7 @@ class Command(ScriptableCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["owner_of"]
         with self.errors_as_one_line():
-            provider = services.provider_by_slug(slug, by=SYSTEM) if slug else None
+            provider = None if slug is None else services.provider_by_slug(slug, by=SYSTEM)
             way = services.let_in(
                 options["email"],
                 remove_second_factor=options["remove_second_factor"],

@@ -33,6 +33,20 @@ def test_a_role_is_given_changed_and_taken(admin, cast, acme):
     assert not Membership.objects.filter(user=cast.stranger)
 
 
+def test_a_role_for_what_is_nothing_is_asked_for_once_more(admin, cast):
+    """By a link that somebody made by hand, or an old one; the form then has nothing chosen."""
+    path, nothing = "/admin/tenants/membership/add/", {"user": "abc", "provider": "-5", "customer": "abc"}
+    assert admin.get(path, nothing).status_code == 200
+    answer = admin.post(path, {**nothing, "role": "viewer"})
+    assert answer.status_code == 200
+    assert set(answer.context["adminform"].form.errors) >= {"user", "provider", "customer"}
+    assert admin.get(path, {"user": cast.viewer.pk}).context["adminform"].form.initial["user"]
+    assert (
+        f'<option value="{cast.viewer.pk}" selected'
+        in admin.get(path, {"user": cast.viewer.pk}).content.decode()
+    )
+
+
 def test_removing_several_roles_records_each(admin, cast):
     chosen = list(Membership.objects.filter(user__in=[cast.admin, cast.viewer]).values_list("pk", flat=True))
     admin.post(

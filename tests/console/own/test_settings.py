@@ -213,6 +213,7 @@ def test_no_other_theme_is_taken(cast, client_for):
         ("https://evil.example/", "/"),
         ("//evil.example/", "/"),
         ("/settings/password/", "/"),
+        ("account_logout", "account_logout"),  # a page that is not there, and none that we have a name for
         ("", "/"),
     ],
 )

@@ -246,6 +246,12 @@ def test_signing_in_there_never_leads_to_a_stranger(northwinds, openid, way_in, 
     assert way_in().signs_in(OWNER, next_url=target)["Location"] == "/"
 
 
+@pytest.mark.parametrize("target", ["account_logout", "nowhere"])
+def test_who_is_signed_in_is_led_to_no_page_by_a_name_that_we_have_for_it(cast, client_for, target):
+    answer = client_for(cast.admin, host=None).get(START, {"next": target})
+    assert (answer.status_code, answer["Location"]) == (302, target)
+
+
 @pytest.mark.parametrize(
     ("named", "words"), [("", ""), ("their own", ""), ("https://evil.example", "does not work at present")]
 )

@@ -196,7 +196,7 @@ def test_page_list_and_command_say_that_one_can_not_be_read(
     assert "1 message can't be read" in Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/")).text
     assert "1 can't be read" in Page(admin.get("/mailboxes/")).text
     out = StringIO()
-    with pytest.raises(CommandError, match="1 messages can't be read"):
+    with pytest.raises(CommandError, match="1 message can't be read"):
         call_command("check_store", "acme", "--json", stdout=out)
     (told,) = json.loads(out.getvalue())["customers"]
     altered = {"mailbox": acme_mailbox.address, "uid": rows()[BAD].uid.hex, "blob": rows()[BAD].blob}

@@ -7,8 +7,8 @@ from accounts.models import User
 from tenants.models import Customer, Provider
 from tests.cast import PASSWORD
 
-# Of words in lists those that are torn: they begin and end at different heights, and break at no sign.
-TORN = """() => [...document.querySelectorAll("main .table :is(td, th)")].flatMap((cell) => {
+# Of words in lists, and in what they are asked, those that are torn: they begin and end at different heights, and break at no sign.
+TORN = """() => [...document.querySelectorAll("main :is(.table :is(td, th), .asked label)")].flatMap((cell) => {
   const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
   const range = new Range();
   return [...(text?.data ?? "").matchAll(/[\\p{L}\\d]+/gu)].filter((word) => {
@@ -84,6 +84,21 @@ def test_lists_tear_no_word_and_what_a_row_is_called_is_said_once(visit, cast):
         assert [one.is_visible() for one in names.all()].count(True) == 1
 
     visit(story)
+
+
+def test_on_a_phone_no_label_is_torn_and_a_fact_that_is_alone_stands_beside_its_name(visit, cast):
+    User.objects.filter(pk=cast.staff.pk).update(language="de")
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.staff.email, PASSWORD)
+        page.goto(visitor.url("/admin/accounts/user/"))
+        assert page.locator(".asked").get_by_text("Plattformpersonal").is_visible()
+        assert page.evaluate(TORN) == []
+        page.goto(visitor.url("/admin/tenants/domain/"))
+        assert page.locator("main tbody tr [data-label]:last-child").first.bounding_box()["height"] < 30
+
+    visit(story, viewport={"width": 360, "height": 700})
 
 
 # Each list has a column that a long name or address fills; at 360 px rows are cards, at 768 a table still.

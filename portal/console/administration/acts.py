@@ -7,8 +7,8 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
-from django.forms import Media
+from django.db.models import BLANK_CHOICE_DASH, Model, QuerySet
+from django.forms import ChoiceField, Media, ModelChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +25,7 @@ NAMES = {
     "customer": "customer__name",
     "tenant__name": "tenant__name",
 }
+NOTHING_CHOSEN = _("Please choose")
 
 
 class InOurOrder(ChangeList):
@@ -95,10 +96,19 @@ class ThroughServices(InOurLook):
         return self._or_refusal(request, super().changelist_view, extra_context)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        """The choice alone: what Django puts beside it leads away from a form that is half filled in."""
+        """The choice alone, in words: what Django puts beside it leads away from a form that is half filled in, and its first
+        one is dashes.
+        """
         field = super().formfield_for_dbfield(db_field, request, **options)
         if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
             field.widget = field.widget.widget
+        if isinstance(field, ModelChoiceField) and field.empty_label:
+            field.empty_label = NOTHING_CHOSEN
+        elif isinstance(field, ChoiceField):
+            choices: Any = field.choices
+            field.choices = [
+                ("", NOTHING_CHOSEN) if choice in BLANK_CHOICE_DASH else choice for choice in choices
+            ]
         return field
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **options: Any) -> Any:

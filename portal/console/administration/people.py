@@ -144,8 +144,17 @@ class PersonAdmin(ThroughServices):
 class MembershipForm(forms.ModelForm):
     """Says beside the role what the services would refuse; the model's rule can't, once the place is fixed."""
 
+    HELP: ClassVar = {
+        "user": _("Somebody who has an account. Search by name or address."),
+        "provider": _("For an owner, operator or auditor. Then leave the customer empty."),
+        "customer": _("For an administrator or viewer. Then leave the provider empty."),
+    }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Only where they are asked for: who and where is fixed afterwards.
+        for name in self.fields.keys() & self.HELP.keys():
+            self.fields[name].help_text = self.HELP[name]
         role = self.fields.get("role")  # none for who may only look
         if role and self.instance.pk and (refusal := services.refusal_of_leaving(self.instance)):
             role.help_text = refusal.message

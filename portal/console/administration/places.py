@@ -24,7 +24,17 @@ from tenants.models import Customer, Domain, IdentityProvider, Provider
 
 
 class SlugForm(forms.ModelForm):
-    """Says beside the field what the services would refuse as a short name or a name."""
+    """Says beside the field what the services would refuse as a short name or a name, and before that which can be."""
+
+    slug_help: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if slug := self.fields.get("slug"):  # asked for once
+            slug.help_text = self.slug_help % {
+                "host": Customer(slug="acme").host,
+                "most": slugs.MAX_LENGTH,
+            }
 
     def clean_slug(self) -> str:
         try:
@@ -56,6 +66,10 @@ class PlacedAdmin(ThroughServices):
 
 
 class ProviderForm(SlugForm):
+    slug_help = _(
+        "What commands call the provider, and can't be changed later: 2 to %(most)s lower-case letters and digits, with "
+        "dashes only inside."
+    )
     owner_email = AddressFormField(
         label=_("Email address of the first owner"),
         required=False,
@@ -127,6 +141,10 @@ class NetworksField(forms.CharField):
 
 
 class CustomerForm(SlugForm):
+    slug_help = _(
+        "Begins the customer's host, such as %(host)s, and can't be changed later: 2 to %(most)s lower-case letters and "
+        "digits, with dashes only inside."
+    )
     allowed_networks = NetworksField(
         label=_("Mail only from these networks"),
         required=False,

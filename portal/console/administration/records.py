@@ -21,8 +21,9 @@ TARGETS = {model._meta.model_name: model._meta.verbose_name for model in apps.ge
 @admin.register(DirectoryEntry)
 class DirectoryEntryAdmin(ReadOnly):
     list_display = ("address", "customer", "status", "generation", "updated_at")
+    codes = ("address", "mailbox_id")
     column_classes: ClassVar = {
-        "address": "grow",
+        "address": "grow plain",
         "customer": "wrap full",
         "generation": "n mid-off",
         "updated_at": "nowrap",

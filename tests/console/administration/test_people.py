@@ -47,6 +47,16 @@ def test_a_role_for_what_is_nothing_is_asked_for_once_more(admin, cast):
     )
 
 
+def test_a_form_for_a_role_says_which_place_is_for_whom_and_has_no_choice_of_dashes(admin, cast):
+    page = admin.get("/admin/tenants/membership/add/")
+    for said in ("who has an account", "leave the customer empty", "leave the provider empty"):
+        assert said in text(page)
+    first = read(page).xpath("//select[@name='role']/option")[0]
+    assert (first.get("value"), text_of(first)) == ("", "Please choose")
+    first = read(admin.get("/admin/tenants/customer/add/")).xpath("//select[@name='provider']/option")[0]
+    assert (first.get("value"), text_of(first)) == ("", "Please choose")
+
+
 def test_removing_several_roles_records_each(admin, cast):
     chosen = list(Membership.objects.filter(user__in=[cast.admin, cast.viewer]).values_list("pk", flat=True))
     admin.post(

@@ -48,6 +48,19 @@ def test_a_short_name_that_can_not_be_is_said_beside_its_field(admin, cast, slug
     assert Customer.objects.count() == before
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("customer", "such as acme.portal.localhost"), ("provider", "What commands call the provider")],
+)
+def test_what_a_short_name_becomes_and_may_be_is_said_where_it_is_chosen(admin, acme, kind, said):
+    adding = text(admin.get(f"/admin/tenants/{kind}/add/"))
+    assert said in adding and "2 to 40 lower-case letters and digits" in adding
+    kept = text(
+        admin.get(f"/admin/tenants/{kind}/{acme.pk if kind == 'customer' else acme.provider_id}/change/")
+    )
+    assert "lower-case" not in kept
+
+
 def test_a_customers_limits_are_changed_and_recorded(admin, acme):
     url = f"/admin/tenants/customer/{acme.pk}/change/"
     wrong = submit(admin, url, allowed_networks="nonsense")

@@ -26,6 +26,8 @@ def test_the_directory_shows_no_key_and_takes_no_change(admin, acme):
         generation=1,
     )
     entry = DirectoryEntry.objects.get()
+    (listed,) = read(admin.get("/admin/tenants/directoryentry/")).xpath("//main//th//code")
+    assert text_of(listed) == entry.address, "which is a code, from left to right"
     page = admin.get(f"/admin/tenants/directoryentry/{entry.pk}/change/")
     assert page.status_code == 200
     assert "mbx-1@gateway.localhost" in page.content.decode()

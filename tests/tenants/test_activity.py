@@ -301,7 +301,7 @@ def test_what_an_earlier_release_spelled_otherwise_is_found_and_told_as_today(ca
     found = client_for(cast.staff, host=None).get(
         "/admin/tenants/auditevent/", {"q": "password-reset journal"}
     )
-    assert found.content.decode().count("mailbox.password-reset") == 2
+    assert found.content.decode().replace("<wbr>", "").count("mailbox.password-reset") == 2
 
 
 def test_acts_are_found_by_day(cast, acme, acme_mailbox):

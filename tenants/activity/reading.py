@@ -270,7 +270,7 @@ class _People:
 
     def behind(self, event: AuditEvent) -> Who:
         if not event.actor_id:
-            return Who(_nobody(event))
+            return Who(nobody(event))
         user = self._users.get(event.actor_id)
         return Who(
             name=user.name if user and user.name else event.actor_email,
@@ -314,7 +314,7 @@ class _People:
         }
 
 
-def _nobody(event: AuditEvent) -> str:
+def nobody(event: AuditEvent) -> str:
     """No person had signed in: the system itself, a command on the server, or somebody at a page for everyone."""
     if words.is_automatic(event):
         return str(_("The system"))

@@ -11,7 +11,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from portal.console.administration.acts import ReadOnly
-from tenants.activity import details, sentence
+from portal.console.templatetags.look import breakable
+from tenants.activity import details, nobody, sentence
 from tenants.models import SPELLED_NOW, AuditEvent, DirectoryEntry, Side, SpareSchema
 
 # What pages call the things that something is done to; the trail has the names of their models.
@@ -37,10 +38,10 @@ class DirectoryEntryAdmin(ReadOnly):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly):
-    list_display = ("told", "actor_email", "at", "action", "origin")
+    list_display = ("told", "who", "at", "action", "origin")
     column_classes: ClassVar = {
-        "told": "grow",
-        "actor_email": "wrap full",
+        "told": "grow plain",
+        "who": "wrap full",
         "at": "nowrap",
         "action": "wrap full mid-off",
         "origin": "wrap mid-off",
@@ -50,7 +51,7 @@ class AuditEventAdmin(ReadOnly):
     search_help_text = _("Person, action or object")
     date_hierarchy = "at"
     fieldsets = (
-        (None, {"fields": ("facts", "at", "actor_email", "side", "origin")}),
+        (None, {"fields": ("facts", "at", "who", "side", "origin")}),
         (
             _("As recorded"),
             {
@@ -67,7 +68,7 @@ class AuditEventAdmin(ReadOnly):
             },
         ),
     )
-    readonly_fields = ("facts", "at", "side", "person", "provider", "target_kind")
+    readonly_fields = ("facts", "at", "who", "side", "person", "provider", "target_kind")
 
     def change_view(
         self,
@@ -88,6 +89,11 @@ class AuditEventAdmin(ReadOnly):
     @admin.display(description=_("What happened"))
     def told(self, event: AuditEvent) -> str:
         return sentence(event)
+
+    @admin.display(description=_("person"), ordering="actor_email")
+    def who(self, event: AuditEvent) -> Any:
+        """Who is no person is called as in *Activity*."""
+        return format_html("<bdi>{}</bdi>", breakable(event.actor_email or nobody(event)))
 
     @admin.display(description=_("Details"))
     def facts(self, event: AuditEvent) -> str:

@@ -37,6 +37,11 @@ def test_its_bar_leads_to_the_settings_that_everybody_has_and_signs_out_as_every
     assert admin.get("/admin/").status_code == 302
 
 
+def test_its_first_page_names_each_list_once(admin):
+    links = [text_of(link) for link in read(admin.get("/admin/")).xpath("//main//a")]
+    assert links.count("People") == 1 and "Providers and customers" in links
+
+
 def test_every_time_on_a_page_says_its_zone(admin, cast, acme):
     for page in (
         f"accounts/user/{cast.viewer.pk}",

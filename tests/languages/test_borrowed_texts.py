@@ -24,9 +24,12 @@ LOGIN = "/accounts/login/"
 
 def told_by(answer):
     """What its page's notices and errors say, piece by piece."""
+    page = read(answer)
+    for place in page.xpath("//wbr"):
+        place.drop_tag()  # a place to break ends no piece
     notes = [
         part
-        for part in read(answer).iter("p", "ul", "div")
+        for part in page.iter("p", "ul", "div")
         if re.search(r"\b(notice|errors)\b", part.get("class", ""))
     ]
     outer = [note for note in notes if not any(around in notes for around in note.iterancestors())]

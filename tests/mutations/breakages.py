@@ -228,7 +228,7 @@ BREAKAGES = (
     _breaks(
         "A page says what a verb refuses where no form can",
         "portal/console/templates/frame/refusal.html",
-        "{{ refusal.message }}",
+        "{{ refusal.message|breakable_addresses }}",
         "{{ refusal.text }}",
         "console/mailboxes/test_creating.py::test_an_expired_page_says_so_and_keeps_what_was_typed",
         "console/mailboxes/test_resetting.py::test_an_expired_page_leads_back_to_the_first_step",

@@ -31,8 +31,8 @@ def at_once(*acts):
 
 
 def text(answer):
-    """A page with every run of white space as one blank."""
-    return " ".join(answer.content.decode().split())
+    """A page with every run of white space as one blank, and without the places at which addresses may break."""
+    return " ".join(answer.content.decode().replace("<wbr>", "").split())
 
 
 def path_of(message):

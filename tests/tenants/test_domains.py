@@ -35,6 +35,7 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
         return read(page), text(owner.post(form[1], {"domain": domain}, follow=True))
 
     shown, answer = presses_check()
+    assert "No domain agrees yet" in shown.text_content()
     name, record = (code.text_content() for code in shown.xpath("//code[starts-with(@id, 'record-')]")[:2])
     assert f"There is no TXT record with that text at “{name}”" in answer
     assert "No organization signs in here" in text(way_in().start(f"somebody@{domain}"))
@@ -44,6 +45,7 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
     with outbound.one_of_few(domain), outbound.one_of_few(domain):  # others wait for its name server
         assert "There is no TXT record" in presses_check()[1]
     assert f"{domain} has agreed" in presses_check()[1]
+    assert "No domain agrees yet" not in presses_check()[0].text_content()
     assert way_in().authorization(f"somebody@{domain}")
     assert AuditEvent.objects.filter(action="identity-provider.domain-proven").exists()
 

@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from portal.console.templatetags.look import breakable_addresses
 from tenants.activity import Entry
 
 
@@ -20,7 +21,7 @@ def path(entry: Entry) -> str:
 def linked(entry: Entry, link: str = "") -> SafeString:
     """What happened, with the object as a link. Names keep their own writing direction."""
     template, said = entry.parts
-    places = {name: format_html("<bdi>{}</bdi>", value) for name, value in said.items()}
+    places = {name: format_html("<bdi>{}</bdi>", breakable_addresses(value)) for name, value in said.items()}
     if link and "object" in places:
         places["object"] = format_html('<a href="{}">{}</a>', link, places["object"])
     return mark_safe(escape(template) % places)  # noqa: S308 - each part has been escaped

@@ -135,6 +135,7 @@ def _page(
     checked: str = "",
 ) -> HttpResponse:
     pages = _pages(desk)
+    proofs = identity.proofs_of(saved, by=desk.user) if saved else []
     context = {
         "provider": desk.provider,
         "saved": saved,
@@ -149,7 +150,8 @@ def _page(
         "forget_url": pages.url("forget"),
         "prove_url": pages.url("prove"),
         "grace": identity.GRACE,
-        "proofs": identity.proofs_of(saved, by=desk.user) if saved else [],
+        "proofs": proofs,
+        "agreed": any(one["proof"] for one in proofs),
         "desk": desk,
     }
     return render(request, "identity_provider/identity_provider.html", context)

@@ -21,6 +21,8 @@ from tenants import errors, services
 from tenants.access import customers_of
 from tenants.models import Invitation, Membership
 
+IN_A_ROW = 3  # names of customers; more would make one row of a list as high as the list
+
 
 def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any]) -> HttpResponse:
     """Who is there and who is invited: ?q= searches both, ?sort= orders the first, ?page= and ?page-invited= count."""
@@ -155,15 +157,22 @@ def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     return redirect(desk.pages.home)
 
 
-def _reach(row: Membership | Invitation, known: Container[Any]) -> str:
+def _reach(row: Membership | Invitation, known: Container[Any]) -> dict[str, Any]:
     """The names of the customers to which somebody is limited, as far as the reader may know them; empty is all."""
     limit = services.limit_of(row)
     if limit is None:
-        return ""
+        return {}
     names = [customer.name for customer in limit if customer.pk in known]
-    if len(names) < len(limit):
-        names.append(pgettext("customers", "others"))
-    return _(", ").join(names) or _("no customer")
+    others = [pgettext("customers", "others")] if len(names) < len(limit) else []
+    shown = (
+        len(names) if len(names) == IN_A_ROW + 1 else IN_A_ROW
+    )  # “and 1 more customer” is no shorter than its name
+    comma = _(", ")
+    return {
+        "names": comma.join(names[:shown] + others) or _("no customer"),
+        "more": names[shown:],
+        "comma": comma,
+    }
 
 
 def _name(row: Membership) -> str:

@@ -27,6 +27,7 @@ TILES = 4  # colours of tiles
 OF_ONE_LIST = ("page", "seen")  # so names in an address begin that say which part is shown, and how it was
 # Before these signs, and after those; a full stop at the end of a text is no part of what stands before it.
 PARTS = re.compile(r"(?=[@.]\w)|(?<=[-/])(?!/)(?=.)")
+ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 NOTICE_PICTURES = {
     "info": "info",
     "success": "circle-check",
@@ -242,6 +243,14 @@ def breakable(value: object) -> SafeString:
     Browsers know a place to break at some dashes and slashes only, by what follows, and at no dot.
     """
     return SafeString(PARTS.sub("<wbr>", conditional_escape(str(value))))
+
+
+@register.filter
+def breakable_addresses(sentence: object) -> SafeString:
+    """A sentence whose email addresses break as breakable() has them, and no other word."""
+    return SafeString(
+        ADDRESS.sub(lambda found: PARTS.sub("<wbr>", found[0]), conditional_escape(str(sentence)))
+    )
 
 
 @register.simple_tag

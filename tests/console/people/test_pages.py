@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from accounts.actors import SYSTEM
 from accounts.services import create_person
 from tenants import services
-from tenants.models import Invitation, Membership, Provider
+from tenants.models import Customer, Invitation, Membership, Provider
 from tenants.services.authority import limit_to
 from tests.cast import customer, provider
 from tests.pages import follows, presses, read, text_of
@@ -67,6 +67,21 @@ def test_who_is_limited_to_some_customers_reads_no_names_of_others(cast, team, n
     everything = team(cast.owner).get(TEAM)
     assert "Acme, Globex" in row_of(everything, cast.auditor.email)
     assert "Acme" in row_of(everything, "for-acme@x.example")
+
+
+def test_a_row_names_three_customers_and_folds_the_others_away(cast, team, northwind):
+    shops = [
+        Customer.objects.create(
+            slug=f"shop-{n}", name=f"Shop {n}", schema_name=f"shop_{n}", provider=northwind
+        )
+        for n in range(1, 6)
+    ]
+    services.invite(northwind, "four@x.example", role="auditor", customers=shops[:4], by=cast.owner)
+    services.invite(northwind, "five@x.example", role="auditor", customers=shops, by=cast.owner)
+    page = team(cast.owner).get(TEAM)
+    assert "Shop 1, Shop 2, Shop 3, Shop 4 " in row_of(page, "four@x.example")
+    assert "more" not in row_of(page, "four@x.example")
+    assert "Shop 1, Shop 2, Shop 3 and 2 more customers Shop 4, Shop 5 " in row_of(page, "five@x.example")
 
 
 def test_a_limit_of_which_no_customer_is_left_is_not_shown_as_all(cast, team):
@@ -206,7 +221,9 @@ def test_an_owner_invites_an_operator_for_some_customers(cast, team, northwind, 
     assert (invitation.provider, invitation.role) == (northwind, "operator")
     assert list(invitation.customers.all()) == [acme]
     assert mailoutbox[0].to == ["new@northwind.example"]
-    assert "new@northwind.example has been invited." in text(client.get(TEAM))
+    said = client.get(TEAM)
+    assert "new@northwind.example has been invited." in text(said)
+    assert "new<wbr>@northwind<wbr>.example has been invited." in said.content.decode()
 
 
 def test_an_administrator_invites_into_the_own_customer(cast, client_for, acme, mailoutbox):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 
 class Problem(NamedTuple):
@@ -35,13 +36,14 @@ class Environment:
             self.complain(f"{name}_FILE", f"{name} is set, too.", "Set one of the two.")
             return value
         try:
-            return Path(file).read_text().strip() or default
+            if found := Path(file).read_text().strip():
+                return found
+            why = "it is empty"
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
-            self.complain(
-                f"{name}_FILE", f"{file} cannot be read: {why}.", "Name a file that this process may read."
-            )
-            return default
+            why = error.strerror or "" if isinstance(error, OSError) else "it is no text"
+        # Not which: who typed the secret itself there would have it in each log.
+        self.complain(f"{name}_FILE", f"its file is of no use: {why}.", "Name a file with the secret in it.")
+        return default
 
     def choice(self, name: str, options: Sequence[str]) -> str:
         """One of them; the first is the default."""
@@ -82,3 +84,13 @@ def generated_secrets(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def parts_of(url: str) -> SplitResult:
+    """Of what is no URL the scheme is empty. Python would raise, and quote half of the password in it."""
+    try:
+        found = urlsplit(url)
+        _ = found.port
+    except ValueError:
+        return urlsplit("//")
+    return found

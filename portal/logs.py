@@ -81,7 +81,7 @@ class JSONLine(logging.Formatter):
             "message": _hidden(record.name, record.getMessage()),
             "exception": redacted("\n".join(filter(None, traces))),
         }
-        return json.dumps({name: value for name, value in told.items() if value}, ensure_ascii=False)
+        return json.dumps({name: value for name, value in told.items() if value})
 
 
 def _told(record: logging.LogRecord) -> logging.LogRecord:

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from portal.environment import Environment, generated_secrets
+from portal.environment import Environment, generated_secrets, parts_of
 from portal.languages import languages_in
 from portal.onebox.embedded.addresses import postgres_dir, postgres_url, redis_url
 
@@ -89,7 +89,7 @@ DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.secret("REDIS_URL", redis_url(STATE_DIR))
-if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+if parts_of(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
     env.complain(
         "REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket."
     )
@@ -317,10 +317,11 @@ except ValueError as _error:
 
 # --- Email --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")
-_smtp = urlsplit(env.secret("GATEHOUSE_SMTP_URL"))
+_smtp_url = env.secret("GATEHOUSE_SMTP_URL")
+_smtp = parts_of(_smtp_url)
 EMAIL_FILE_PATH = STATE_DIR / "mail"
 EMAIL_TIMEOUT = 10
-if not _smtp.scheme:  # each mail becomes a file there
+if not _smtp_url:  # each mail becomes a file there
     EMAIL_BACKEND = "portal.onebox.mail_files.EmailBackend"
 elif _smtp.scheme in ("smtp", "smtps") and _smtp.hostname:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

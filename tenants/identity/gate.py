@@ -38,7 +38,10 @@ class Gate:
         if not proofs or not all(customer.identity_provider_consent for customer in customers):
             return frozenset()
         consents = [f"consent {customer.pk} {customer.consent_series}" for customer in customers]
-        return frozenset([f"identity provider {found.pk} {found.series}", *proofs, *consents])
+        roles = [
+            f"role {role}" for role in Membership.objects.filter(user=user.pk).values_list("pk", flat=True)
+        ]
+        return frozenset([f"identity provider {found.pk} {found.series}", *proofs, *consents, *roles])
 
     def replaces_factor(self, user: Any, provider_id: str) -> bool:
         """At a customer it does not, whatever it says: the service is the provider's, the person is the customer's."""

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants import identity
-from tenants.models import ProvenDomain
+from tenants.models import Membership, ProvenDomain
 from tenants.services import add_membership, remove_member
 from tests.accounts.factors import CODE, SECURITY, is_signed_in, sets_up_an_app, sign_in
 from tests.accounts.openid.kit import CLIENT_ID, CLIENT_SECRET, PAGE, callback
@@ -206,6 +206,18 @@ def test_a_role_more_is_another_admission_and_one_less_is_not(
     assert goes_to(visitor.client, "acme").status_code == 200
     remove_member(customer("acme"), role.pk, by=cast.owner)
     assert visitor.client.get(SECURITY).status_code == 200
+
+
+def test_a_role_that_was_taken_away_and_given_anew_opens_no_session_of_before(
+    northwinds, openid, way_in, cast
+):
+    openid.knows(cast.auditor.email)
+    visitor = way_in()
+    visitor.signs_in(cast.auditor.email)
+    role = Membership.objects.get(user=cast.auditor)
+    remove_member(provider("northwind"), role.pk, by=cast.owner)
+    add_membership(cast.auditor, provider=provider("northwind"), role=role.role, by=SYSTEM)
+    assert is_led_to_the_sign_in(visitor.client.get(SECURITY))
 
 
 def test_a_session_of_an_earlier_release_which_does_not_say_what_it_stands_on_ends(by_organization):

@@ -153,16 +153,29 @@ def test_each_secret_may_stand_in_a_file_of_its_own(tmp_path):
 
 def test_a_secrets_file_that_is_missing_or_not_needed_is_told(tmp_path):
     (tmp_path / "both").write_text("one")
+    (tmp_path / "empty").write_text("\n")
     wrong = {
-        "REDIS_URL_FILE": str(tmp_path / "missing"),
+        "DATABASE_URL_FILE": str(tmp_path / "empty"),
+        "REDIS_URL_FILE": "redis://:s3cret@redis.example/3",
         "GATEHOUSE_WORKER_KEY": KEY,
         "GATEHOUSE_WORKER_KEY_FILE": str(tmp_path / "both"),
     }
     [problems] = _settings_told(wrong, "s.ENVIRONMENT_PROBLEMS")
     assert {variable: what for variable, what, _hint in problems} == {
-        "REDIS_URL_FILE": f"{tmp_path}/missing cannot be read: No such file or directory.",
+        "DATABASE_URL_FILE": "its file is of no use: it is empty.",
+        "REDIS_URL_FILE": "its file is of no use: No such file or directory.",
         "GATEHOUSE_WORKER_KEY_FILE": "GATEHOUSE_WORKER_KEY is set, too.",
     }
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "GATEHOUSE_SMTP_URL"])
+def test_a_url_whose_password_is_not_written_as_in_urls_is_told_without_it(name):
+    scheme = {"DATABASE_URL": "postgresql", "REDIS_URL": "redis", "GATEHOUSE_SMTP_URL": "smtp"}[name]
+    [problems] = _settings_told(
+        {name: f"{scheme}://user:s3c/ret@host.example:587/x"}, "s.ENVIRONMENT_PROBLEMS"
+    )
+    assert [problem[0] for problem in problems] == [name]
+    assert "s3c" not in str(problems)
 
 
 def _settings_told(environment, names):

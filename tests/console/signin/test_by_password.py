@@ -14,6 +14,7 @@ from portal import settings as portal_settings
 from portal.gates.companion import COMPANION, companion_of
 from tests.accounts.factors import LOGIN, is_signed_in
 from tests.cast import PASSWORD
+from tests.tenants.kit import text
 
 LOGOUT = "/accounts/logout/"
 ADMIN, OWNER = "admin@acme.example", "operator@northwind.example"
@@ -43,7 +44,7 @@ def test_who_has_signed_in_is_greeted_in_their_own_language(cast, client_for):
     User.objects.filter(pk=cast.admin.pk).update(language="de")
     client = client_for()
     page = client.get(sign_in(client, headers={"accept-language": "ar"})["Location"], follow=True)
-    assert f"Sie sind als {ADMIN} angemeldet." in page.content.decode()
+    assert f"Sie sind als {ADMIN} angemeldet." in text(page)
 
 
 @pytest.mark.parametrize("host", [None, "acme"])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
@@ -68,6 +69,25 @@ class InOurLook(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return InOurOrder
+
+
+class UntouchedStays(forms.ModelForm):
+    """What the page showed and nobody touched stays as it is by now: somebody else may have changed it since the page was
+    opened, switched the person off for one, and who saves another name does not mean to take that back.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            # The page brings what it showed, but not of groups of boxes, which are drawn one by one.
+            field.show_hidden_initial = not (self.instance._state.adding or field.widget.use_fieldset)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name, field in self.fields.items():
+            if field.show_hidden_initial and name in data and name not in self.changed_data:
+                data[name] = getattr(self.instance, name, data[name])
+        return data
 
 
 class ThroughServices(InOurLook):

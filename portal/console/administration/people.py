@@ -11,7 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import Refusal
 from accounts.models import User
-from portal.console.administration.acts import ThroughServices, become, in_words, staff_of
+from portal.console.administration.acts import (
+    ThroughServices,
+    UntouchedStays,
+    become,
+    in_words,
+    staff_of,
+)
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
 from portal.languages import translators
@@ -25,7 +31,7 @@ class GroupsField(forms.ModelMultipleChoiceField):
         return _("Translators") if group.name == translators.GROUP else str(group)
 
 
-class PersonForm(forms.ModelForm):
+class PersonForm(UntouchedStays):
     staff: Any  # who sends the form
 
     language = forms.ChoiceField(label=_("Language"), choices=language_choices, required=False)
@@ -45,9 +51,9 @@ class PersonForm(forms.ModelForm):
             )
         return email
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, Any]:
         """Says beside the box that nobody takes away their own access."""
-        data = super().clean() or {}
+        data = super().clean()
         try:
             services.check_own_access(self.instance, data, by=self.staff)
         except Refusal as refusal:

@@ -17,13 +17,20 @@ from accounts.addresses import AddressFormField, canonical
 from accounts.errors import Refusal
 from accounts.names import unless_kept
 from accounts.sorting import by_name
-from portal.console.administration.acts import ReadOnly, ThroughServices, become, in_words, staff_of
+from portal.console.administration.acts import (
+    ReadOnly,
+    ThroughServices,
+    UntouchedStays,
+    become,
+    in_words,
+    staff_of,
+)
 from portal.console.frame.refusals import worded
 from tenants import identity, services, slugs
 from tenants.models import Customer, Domain, IdentityProvider, Provider
 
 
-class SlugForm(forms.ModelForm):
+class SlugForm(UntouchedStays):
     """Says beside the field what the services would refuse as a short name or a name, and before that which can be."""
 
     slug_help: Any

@@ -15,7 +15,7 @@ from tenants.models import (
     Membership,
 )
 from tests.cast import PASSWORD, provider
-from tests.console.administration.forms import last_event
+from tests.console.administration.forms import last_event, submit
 from tests.pages import follows, presses, read, text_of
 from tests.tenants.kit import at_once, text
 
@@ -203,13 +203,7 @@ def saved(admin):
     """Staff saves a person's page, with the box *Active* ticked or not."""
 
     def act(user, *, active):
-        fields = {"email": user.email, "name": user.name, "theme": user.theme}
-        boxes = {name: "on" for name in ("is_staff", "is_superuser") if getattr(user, name)}
-        return admin.post(
-            f"/admin/accounts/user/{user.pk}/change/",
-            fields | boxes | ({"is_active": "on"} if active else {}),
-            follow=True,
-        )
+        return submit(admin, f"/admin/accounts/user/{user.pk}/change/", is_active="on" if active else None)
 
     return act
 
@@ -304,3 +298,14 @@ def test_groups_are_boxes_to_tick_in_the_readers_language(admin, cast):
     assert html.fromstring(page.content).xpath("//input[@type='checkbox'][@name='groups']")
     assert "المترجمون" in text_of(read(page)), "and so is the one group that is there from the start"
     assert "SelectFilter2" not in page.content.decode(), "its words are English in some languages"
+
+
+def test_an_old_page_takes_nothing_back_that_was_decided_since(admin, cast):
+    path = f"/admin/accounts/user/{cast.auditor.pk}/change/"
+    page = admin.get(path)
+    services.switch_off(cast.auditor, by=SYSTEM)
+    User.objects.filter(pk=cast.auditor.pk).update(email="moved@northwind.example", language="de")
+    assert presses(page, "Save changes", name="Another Name").status_code == 302
+    person = User.objects.get(pk=cast.auditor.pk)
+    assert (person.name, person.email, person.language) == ("Another Name", "moved@northwind.example", "de")
+    assert not person.is_active

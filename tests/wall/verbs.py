@@ -548,6 +548,7 @@ OPEN: dict[str, str] = {
     "mailboxes.services.unsettled": "of jobs that jobs_of has given",
     "mailboxes.services.verify_certificate": "judges a text that the caller brings",
     "tenants.activity.details": "words for an act that its reader was given",
+    "tenants.activity.nobody": "words for an act that its reader was given",
     "tenants.activity.read": "of a trail that activity_at or activity_for has given",
     "tenants.activity.read_all": "of a trail that activity_at or activity_for has given",
     "tenants.activity.search": "of a trail that activity_at or activity_for has given",

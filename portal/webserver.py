@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # as above
-from gunicorn.workers.gthread import _DEFER, ThreadWorker  # type: ignore[import-untyped]  # as above
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from portal.gates.bodies import is_refused
 from portal.logs import JSONLine, TextLine

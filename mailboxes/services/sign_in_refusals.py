@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -56,10 +57,10 @@ def told_since() -> datetime:
 
 
 def sign_in_refusals_of(customer: Customer, mailbox: Mailbox, *, by: Actor) -> list[SignInRefusal]:
-    """What is worth telling of a mailbox, the eldest first. Raises tenants.errors.NotAllowed."""
+    """What is worth telling of a mailbox, the eldest first, and until when it is. Raises tenants.errors.NotAllowed."""
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
     if not statuses.allows(mailbox, Act.COLLECT):  # nobody is to sign in there
         return []
     with tenant_context(customer):
         lately = SignInRefusal.objects.filter(mailbox=mailbox, last_at__gte=told_since())
-        return list(lately.order_by("since", "pk"))
+        return list(lately.annotate(told_until=F("last_at") + TOLD).order_by("since", "pk"))

@@ -12,6 +12,7 @@ from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.searching import WORDS, each_word
 from tenants.access import Right, customers_of, providers_of, require, rights_of
 from tenants.activity import words
 from tenants.errors import NotInATeam, UnknownKind
@@ -155,14 +156,14 @@ def read_all(trail: Trail, asked: Asked) -> Iterator[list[Entry]]:
 
 
 def search(trail: Trail, asked: Asked) -> AuditEventQuerySet:
-    """Newest first. The text is looked for in people's and objects' names, and in the mailboxes' addresses. Raises
+    """Newest first. Each word is looked for in people's and objects' names, and in the mailboxes' addresses. Raises
     UnknownKind, as do read() and read_all().
     """
     if asked.kind and asked.kind not in words.Kind.values:
         raise UnknownKind(value=asked.kind)
     found = trail.events().order_by("-at", "-id")
-    if asked.text:
-        found = found.filter(_about(trail, asked.text))
+    for word in asked.text.split()[:WORDS]:
+        found = found.filter(_about(trail, word))
     if asked.kind == words.Kind.OTHER:
         found = found.of_others_than(*words.WORDINGS)
     elif asked.kind:
@@ -174,18 +175,17 @@ def search(trail: Trail, asked: Asked) -> AuditEventQuerySet:
     return found
 
 
-def _about(trail: Trail, text: str) -> Q:
+def _about(trail: Trail, word: str) -> Q:
     addressed = DirectoryEntry.objects.filter(
-        customer__in=trail.customers.values("pk"), address__icontains=text
+        customer__in=trail.customers.values("pk"), address__icontains=word
     )
     about = (
-        Q(actor_email__icontains=text)
-        | Q(actor_id__in=User.objects.filter(name__icontains=text).values("pk"))
-        | Q(target_name__icontains=text)
+        each_word(word, "actor_email", "target_name")
+        | Q(actor_id__in=User.objects.filter(each_word(word, "name")).values("pk"))
         | Q(target_id__in=addressed.values(text_id=Cast("mailbox_id", CharField())))
     )
     if trail.providers:  # who reads of several customers looks for one of them too
-        about |= Q(customer_id__in=trail.customers.filter(name__icontains=text).values("pk"))
+        about |= Q(customer_id__in=trail.customers.filter(each_word(word, "name")).values("pk"))
     return about
 
 

@@ -1,7 +1,7 @@
 """Refused sign-ins are told in the console, where somebody can give the archiver its password."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -10,6 +10,7 @@ from django_tenants.utils import tenant_context
 from accounts.actors import SYSTEM
 from mailboxes.models import SignInRefusal
 from mailboxes.services import sign_in_refusals
+from tests.pages import read
 
 REFUSED = "Sign-ins by POP3 from {} have been refused since "
 
@@ -43,6 +44,11 @@ def test_the_page_tells_of_refused_sign_ins_until_the_right_password_comes_from_
     until(lambda: len(told()) == 2)
     assert REFUSED.format("127.0.7.0/24") in page()
     assert REFUSED.format("127.0.8.0/24") in page()
+    (notice,) = read(browser.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/")).xpath(
+        "//p[contains(., '127.0.8.0/24')]/following-sibling::p"
+    )
+    (end,) = notice.xpath(".//time/@datetime")
+    assert datetime.fromisoformat(end) - told()["127.0.8.0/24"] == sign_in_refusals.TOLD
     assert "Sign-ins refused" in browser.get("/mailboxes/").content.decode()
 
     gateway.sign_ins((acme_mailbox.address, acme_mailbox.password), source="127.0.7.1")

@@ -20,7 +20,10 @@ from tests.breaking.workers import Workers
 from tests.gateway.kit import Certificates, Clients, gateway_running
 from tests.journeys.stage import Stage
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# The one without a window of its own first: it takes a fifth less time.
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None
+)
 SECONDS = 15  # for a page to show what it should, on a busy machine
 
 
@@ -201,8 +204,8 @@ class Chromium:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
     if BROWSER is None:
-        assert not os.environ.get("CI"), "CI needs a browser: install chromium"
-        pytest.skip("there is no Chromium on this machine (Debian and Ubuntu: apt-get install chromium)")
+        assert not os.environ.get("CI"), "CI needs a browser: install chromium-headless-shell"
+        pytest.skip("there is no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
     browser = Chromium()
     yield browser
     browser.ends()

@@ -1655,6 +1655,13 @@ BREAKAGES = (
     ),
     # --- How people see ---
     _breaks(
+        "What Django draws to choose one of many has the name of its field",
+        _STYLES + "choices.js",
+        'drawn.setAttribute("aria-labelledby", `${label.id} ${chosen.id}`);',
+        "",
+        "journeys/test_every_page.py::test_every_page_is_accessible_fits_a_phone_and_is_in_the_language[administration]",
+    ),
+    _breaks(
         "A template names those of its part and of parts below it",
         "portal/console/templates/gallery/gallery.html",
         '{% include "mailboxes/bar.html" with job=job progress=unknown label="Progress unknown" only %}',

@@ -250,6 +250,8 @@ def test_who_is_of_no_provider_finds_no_such_page(cast, client_for, who, page):
         ("archive", ["The mailbox “Archive” was created."]),
         ("operator@north", ["The mailbox “Archive” was created."]),  # by address
         ("OWNER", ["The mailbox “Archive” was created."]),  # by name
+        ("archivé owner", ["The mailbox “Archive” was created."]),  # in any order, by plain letters
+        ("archive journal", []),
         ("no such thing", []),
         ("%", []),
     ],
@@ -258,6 +260,12 @@ def test_acts_are_found_by_person_and_by_object(cast, acme, make_mailbox, text, 
     make_mailbox("Journal", by=cast.admin)
     make_mailbox("Archive", by=cast.owner)
     assert told_at(acme, cast.viewer, text=text) == found
+
+
+def test_who_types_more_words_than_are_looked_for_is_told(read, cast, acme_mailbox):
+    page = read(cast.admin, q="a b c d e f g h i")
+    assert "Please look for 8 words at most." in page
+    assert "The mailbox “ Office 365 Journal ” was created." in page  # as without a question
 
 
 def test_a_mailbox_is_found_by_its_address(cast, acme, make_mailbox):

@@ -6,6 +6,7 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
+from accounts.searching import WORDS
 from tenants import activity
 
 REASONABLE_DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 30))]
@@ -34,6 +35,12 @@ class Question(forms.Form):
     )
     since = forms.DateField(label=_("From day"), required=False, widget=Day, validators=REASONABLE_DAYS)
     until = forms.DateField(label=_("To day"), required=False, widget=Day, validators=REASONABLE_DAYS)
+
+    def clean_q(self) -> str:
+        text: str = self.cleaned_data["q"]
+        if len(text.split()) > WORDS:
+            raise forms.ValidationError(_("Please look for %(words)s words at most.") % {"words": WORDS})
+        return text
 
     def asked(self) -> activity.Asked:
         """As far as it was understood."""

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import Refusal
 from accounts.folding import folded
 from accounts.models import User
+from accounts.searching import each_word
 
 # By what a column shows, not as Django would: by number, or by octets, where Ö stands behind Z.
 NAMES = {
@@ -34,6 +35,11 @@ class InOurOrder(ChangeList):
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         return [_in_our_order(part) for part in super().get_ordering(request, queryset)]
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        """What was left open in the form above a list is not asked for."""
+        asked = super().get_filters_params(params)
+        return {name: values for name, values in asked.items() if any(values)}
 
 
 def _in_our_order(part: Any) -> Any:
@@ -57,18 +63,15 @@ class InOurLook(admin.ModelAdmin):
     def media(self) -> Media:
         return Media()
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """What was left open in the form above a list is not asked for."""
-        asked = request.GET.copy()
-        for name in [name for name, value in asked.items() if not value]:
-            del asked[name]
-        request.GET = asked  # type: ignore[assignment]  # nobody writes into it from here on
-        return super().changelist_view(request, extra_context)
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return InOurOrder
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Word by word and by plain letters, as our other lists, and without doubles."""
+        fields = self.get_search_fields(request)
+        return (queryset.filter(each_word(search_term, *fields)) if fields else queryset), False
 
 
 class UntouchedStays(forms.ModelForm):
@@ -154,6 +157,11 @@ class Choice(AutocompleteSelect):
             return super().optgroups(name, value, attr)
         except (ValueError, ValidationError):
             return super().optgroups(name, [], attr)
+
+    @property
+    def media(self) -> Media:
+        # Ours comes last: it names what Django's script has drawn.
+        return super().media + Media(js=["admin/js/autocomplete.js", "portal/choices.js"])
 
 
 class ReadOnly(InOurLook):

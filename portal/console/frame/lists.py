@@ -7,23 +7,25 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from accounts.searching import WORDS
+
 PAGE_LENGTH = 50
-SEARCH_LENGTH, SEARCH_WORDS = 200, 8  # each word is a look through all texts of the list
+SEARCH_LENGTH = 200
 
 
 def searched(request: HttpRequest) -> str:
     """What ?q= looks for. Of more than anybody means the beginning counts, and the page says so."""
     text = request.GET.get("q", "").strip()
     words = text[:SEARCH_LENGTH].split()
-    if len(text) <= SEARCH_LENGTH and len(words) <= SEARCH_WORDS:
+    if len(text) <= SEARCH_LENGTH and len(words) <= WORDS:
         return text
     if "HX-Request" not in request.headers:  # a part that is asked for again has no place for it
         messages.warning(
             request,
             _("Only the first %(words)s words, and %(letters)s characters, were looked for.")
-            % {"words": SEARCH_WORDS, "letters": SEARCH_LENGTH},
+            % {"words": WORDS, "letters": SEARCH_LENGTH},
         )
-    return " ".join(words[:SEARCH_WORDS])
+    return " ".join(words[:WORDS])
 
 
 def page_of(request: HttpRequest, found: Any, key: str = "") -> Page:

@@ -94,10 +94,12 @@ def _of_any_list(request: HttpRequest, but: str) -> list[tuple[str, str]]:
 
 
 @register.simple_tag(takes_context=True)
-def to_page(context: dict[str, Any], number: int, key: str = "") -> str:
-    """The address of another page of a list. With `key` it is that of a second one, below the heading with this id."""
+def to_page(context: dict[str, Any], number: int, key: str = "", name: str = "") -> str:
+    """The address of another page of a list. With `key` it is that of a second one, below the heading with this id; `name`
+    is what counts the pages where that is not "page", as in the administration.
+    """
     query = context["request"].GET.copy()
-    query[f"page-{key}" if key else "page"] = str(number)
+    query[f"page-{key}" if key else name or "page"] = str(number)
     return f"?{query.urlencode()}{'#' if key else ''}{key}"
 
 

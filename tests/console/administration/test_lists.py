@@ -147,6 +147,16 @@ def test_the_lists_can_be_searched(admin, cast, model):
     assert follows(found, "Show all").context["cl"].query == ""
 
 
+def test_words_are_found_in_any_order_and_by_plain_letters(admin, cast):
+    User.objects.filter(pk=cast.viewer.pk).update(name="Zoë Müller-Strauß")
+    found = presses(admin.get("/admin/accounts/user/"), "Search", q="strauss zoe")
+    assert [row.pk for row in found.context["cl"].result_list] == [cast.viewer.pk]
+    named = admin.get(
+        "/admin/autocomplete/?term=muller&app_label=tenants&model_name=membership&field_name=user"
+    )
+    assert [choice["id"] for choice in named.json()["results"]] == [str(cast.viewer.pk)]
+
+
 def test_the_search_of_a_list_is_labelled_in_the_readers_language(admin, cast):
     cast.staff.language = "ar"
     cast.staff.save()

@@ -7,9 +7,7 @@ from tests.journeys.tour.looking import Look
 
 
 def administration(visitor: Any, stage: Any, company: Any, look: Look) -> None:
-    """As platform staff see it who may do everything there. All but the form for a new role, where one of hundreds is
-    chosen by a script of Django's whose fields have no name.
-    """
+    """As platform staff see it who may do everything there."""
     page = visitor.page
     stage.makes_staff(company.operator)
     visitor.signs_in(company.operator.email, PASSWORD)
@@ -24,6 +22,10 @@ def administration(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     page.click("main tbody th a")
     page.wait_for_selector("main .facts")
     look("an act in the audit trail")
+    look_at("tenants/membership/add/")
+    page.click("main [role=combobox] >> nth=0")
+    page.wait_for_selector(".select2-results__option[aria-selected]")
+    look("a person to be chosen for a role")
     page.goto(visitor.url("/admin/tenants/provider/add/"))
     visitor.presses("main form [name=_save]", ".errors")
     look("a provider refused")

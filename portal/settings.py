@@ -191,6 +191,7 @@ MIDDLEWARE = [
     "portal.gates.bodies.ModestBodies",  # before anything reads a body
     "portal.gates.client_address.ClientAddress",  # nor an address
     "portal.gates.health.HealthMiddleware",
+    "portal.gates.certificates.CertificateNames",
     "portal.gates.hosts.CanonicalHost",
     "django.middleware.security.SecurityMiddleware",  # leads to HTTPS, on hosts of ours and nobody's probes
     "whitenoise.middleware.WhiteNoiseMiddleware",  # a page names ten files, and none of them needs the database
@@ -393,7 +394,7 @@ TIME_ZONE = "UTC"
 
 # --- Static files --------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = STATE_DIR / "static"
+STATIC_ROOT = env.path("GATEHOUSE_STATIC_DIR", STATE_DIR / "static")
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "portal.console.frame.stylesheet.StylesheetFinder",

@@ -1,4 +1,4 @@
-"""A name server on loopback that knows a few TXT records."""
+"""A name server on loopback that knows a few TXT records, and perhaps one address for all names."""
 
 import socketserver
 import threading
@@ -7,16 +7,18 @@ from typing import Any
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 
 
 class NameServer(socketserver.ThreadingUDPServer):
-    """`records` may be changed at any time; what is not there does not exist."""
+    """`records` may be changed at any time; what is not there does not exist, but for the address `of_all`."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, of_all: str | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
+        self.of_all = of_all
         self.records: dict[str, str] = {}
         self.thread = threading.Thread(target=self.serve_forever, daemon=True)
         self.thread.start()
@@ -40,7 +42,10 @@ class _Answer(socketserver.BaseRequestHandler):
         answer: Any = dns.message.make_response(asked)
         name = asked.question[0].name
         text = self.server.records.get(name.to_text(omit_final_dot=True))
-        if text is None:
+        if self.server.of_all:
+            if asked.question[0].rdtype == dns.rdatatype.A:
+                answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", self.server.of_all))
+        elif text is None:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         else:
             answer.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", f'"{text}"'))

@@ -261,5 +261,6 @@ class Gateway:
 
     async def _watch_certificate(self) -> None:
         while True:
+            self.certificate.tell_its_end()
             await asyncio.sleep(CERTIFICATE_SECONDS)
             self.certificate.reload(only_if_changed=True)

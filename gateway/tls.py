@@ -5,8 +5,12 @@ import hashlib
 import logging
 import os
 import ssl
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography import x509
 
 from mailboxes.store import open_regular
 
@@ -15,6 +19,9 @@ from .errors import BadCertificate, NoCertificate
 log = logging.getLogger("gateway.tls")
 
 HANDSHAKE_FLIGHTS = 4  # more than any version of TLS has
+# Who renews by itself does so when a third of its life is left, so whatever has less than half of that was forgotten.
+SOON, PART_OF_LIFE = timedelta(days=14), 6
+TOLD_AGAIN_SECONDS = 24 * 3600.0
 
 
 class Certificate:
@@ -31,6 +38,8 @@ class Certificate:
         self._files = (Path(cert_file), Path(key_file))
         self._seen = self._stamps()
         self.context = self._load()
+        self._own = first_of(self._files[0])
+        self._told = -TOLD_AGAIN_SECONDS
 
     def reload(self, *, only_if_changed: bool = False) -> bool:
         """Serve new connections with what the files hold now. A pair that does not fit leaves the old one in use."""
@@ -39,16 +48,31 @@ class Certificate:
             return False
         self._seen = stamps
         try:
-            context = self._load()
+            context, own = self._load(), first_of(self._files[0])
             fingerprint = _served_by(context)
-            if fingerprint != self._fingerprint_of_file():
+            if fingerprint != hashlib.sha256(own).hexdigest():
                 raise BadCertificate("another certificate than the file's would be served")
         except BadCertificate as error:
             log.error("the new certificate is not used: %s", error)
             return False
-        self.context = context
+        self.context, self._own, self._told = context, own, -TOLD_AGAIN_SECONDS
         log.info("certificate reloaded sha256=%s", fingerprint)
         return True
+
+    def tell_its_end(self) -> None:
+        """Have the log say once a day that what is served ends soon, or has ended: no client would say so to us."""
+        if time.monotonic() - self._told < TOLD_AGAIN_SECONDS:
+            return
+        if end := ends_soon(self._own):
+            self._told = time.monotonic()
+            ended = end <= datetime.now(UTC)
+            log.log(
+                logging.ERROR if ended else logging.WARNING,
+                "the certificate %s at %s, and no renewed one has come: %s",
+                "ended" if ended else "ends",
+                end.isoformat(),
+                self._files[0],
+            )
 
     def _load(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -61,19 +85,6 @@ class Certificate:
             raise BadCertificate(error) from error
         return context
 
-    def _fingerprint_of_file(self) -> str:
-        """Of the first certificate in the file, which is the server's own."""
-        try:
-            with os.fdopen(open_regular(self._files[0]), encoding="ascii", errors="replace") as file:
-                text = file.read()
-        except OSError as error:
-            raise BadCertificate(error) from error
-        first = text[text.find(ssl.PEM_HEADER) :].partition(ssl.PEM_FOOTER)[0] + ssl.PEM_FOOTER
-        try:
-            return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
-        except ValueError as error:
-            raise BadCertificate(error) from error
-
     def _stamps(self) -> list[tuple[int, int]]:
         """Modification time and inode: a renewal by renaming changes at least one of them."""
         stamps = []
@@ -85,6 +96,31 @@ class Certificate:
             else:
                 stamps.append((status.st_mtime_ns, status.st_ino))
         return stamps
+
+
+def first_of(file: Path) -> bytes:
+    """The first certificate in a file, which is the server's own, as DER. Raises BadCertificate."""
+    try:
+        with os.fdopen(open_regular(file), encoding="ascii", errors="replace") as opened:
+            text = opened.read()
+    except OSError as error:
+        raise BadCertificate(error) from error
+    first = text[text.find(ssl.PEM_HEADER) :].partition(ssl.PEM_FOOTER)[0] + ssl.PEM_FOOTER
+    try:
+        return ssl.PEM_cert_to_DER_cert(first)
+    except ValueError as error:
+        raise BadCertificate(error) from error
+
+
+def ends_soon(own: bytes) -> datetime | None:
+    """When a certificate (DER) ends, if it should have been renewed by now. Raises BadCertificate."""
+    try:
+        found = x509.load_der_x509_certificate(own)
+    except ValueError as error:
+        raise BadCertificate(error) from error
+    end = found.not_valid_after_utc
+    left = min(SOON, (end - found.not_valid_before_utc) / PART_OF_LIFE)
+    return end if end - datetime.now(UTC) < left else None
 
 
 @contextlib.contextmanager

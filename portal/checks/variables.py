@@ -14,6 +14,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
+from gateway.errors import BadCertificate
+from gateway.tls import ends_soon, first_of
 from mailboxes.vault import PrivateKey
 from portal.onebox.network import is_loopback
 from portal.onebox.secrets import FILE_NAME, WORKER_KEY_OCTETS
@@ -101,8 +103,7 @@ def domains_are_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for name in ("BASE_DOMAIN", "MAIL_DOMAIN"):
         value = getattr(settings, name)
-        labels = value.split(".")
-        if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
+        if not is_domain(value):
             found.append(
                 Error(
                     f"GATEHOUSE_{name} is {value!r}, which is no domain with a dot in it.",
@@ -191,7 +192,24 @@ def tls_files_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage
         for variable in files
         if variable not in named
     ]
-    return found
+    return found or _certificate_is_of_today(Path(named["GATEHOUSE_TLS_CERT_FILE"]))
+
+
+def _certificate_is_of_today(file: Path) -> list[CheckMessage]:
+    """The gateway starts all the same, and says so in its log: most senders take any certificate."""
+    try:
+        end = ends_soon(first_of(file))
+    except BadCertificate:
+        return []  # which the gateway says when it starts
+    if end is None:
+        return []
+    return [
+        Warning(
+            f"The gateway's certificate ends at {end:%Y-%m-%d %H:%M} UTC, and no renewed one has come.",
+            hint=f"See why {file} is not renewed.",
+            id="gatehouse.W003",
+        )
+    ]
 
 
 @register(TAG)
@@ -206,6 +224,12 @@ def identity_provider_authorities_are_readable(app_configs: Any, **kwargs: Any) 
             id="gatehouse.E019",
         )
     ]
+
+
+def is_domain(text: str) -> bool:
+    """Whether it is a name with a dot, in lower case."""
+    labels = text.split(".")
+    return len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels)
 
 
 def _secret_key() -> str:

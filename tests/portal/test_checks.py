@@ -5,9 +5,11 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from mailboxes.vault import PrivateKey
 from portal.checks import databases, variables
@@ -222,6 +224,13 @@ def test_for_deployments_django_has_nothing_to_add(tmp_path):
 def test_no_certificate_at_all_is_a_warning(right):
     right.TLS_CERT_FILE = right.TLS_KEY_FILE = None
     assert found() == ["gatehouse.W001"]
+
+
+def test_a_certificate_that_should_have_been_renewed_is_a_warning(right):
+    end = datetime.now(UTC) + timedelta(days=3)
+    leaf = trustme.CA().issue_cert("mx.example.com", not_before=end - timedelta(days=90), not_after=end)
+    leaf.cert_chain_pems[0].write_to_path(str(right.TLS_CERT_FILE))
+    assert found() == ["gatehouse.W003"]
 
 
 def test_ports_to_be_chosen_may_be_the_same(right):

@@ -1,0 +1,77 @@
+"""The gateway's pair of files, taken from where Caddy keeps what it got for the gateway's name.
+
+Its storage has the keys of all hosts, so the gateway is not let in there: whoever runs this may read it and writes the
+one pair where the gateway reads it (docs/deployment.md).
+"""
+
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from mailboxes.store import open_regular
+
+from .errors import BadCertificate
+from .tls import Certificate
+
+log = logging.getLogger("gateway.renewal")
+
+CERT_NAME, KEY_NAME = "cert.pem", "key.pem"
+MODE = 0o640  # the folder's group is the gateway's
+FILE_OCTETS = 1024 * 1024  # a chain of certificates has some thousands
+
+
+def copy_pair(storage: Path, host: str, folder: Path) -> bool | None:
+    """Put the newest pair that the storage has for this host into the folder, as cert.pem and key.pem.
+
+    True if it is another one than was there, False if not, None while there is none. Raises BadCertificate for a pair that
+    can't be served, and OSError; then what is in the folder stays.
+    """
+    pair = _newest(storage, host)
+    if pair is None:
+        return None
+    Certificate(*pair)
+    contents = [_read(file) for file in pair]
+    targets = [folder / CERT_NAME, folder / KEY_NAME]
+    if contents == [_read(target) if target.exists() else b"" for target in targets]:
+        return False
+    # One after the other: who reads between them finds a pair that does not fit, keeps its own and looks again.
+    for target, content in zip(reversed(targets), reversed(contents), strict=True):
+        _put(target, content)
+    return True
+
+
+def _newest(storage: Path, host: str) -> tuple[Path, Path] | None:
+    """Caddy has a folder for each authority, and takes another one when the first gives nothing."""
+    found = list(_pairs(storage, host))
+    return max(found, key=lambda pair: pair[0].stat().st_mtime_ns, default=None)
+
+
+def _pairs(storage: Path, host: str) -> Iterator[tuple[Path, Path]]:
+    for cert in (storage / "certificates").glob(f"*/{host}/{host}.crt"):
+        key = cert.with_suffix(".key")
+        if key.exists():
+            yield cert, key
+
+
+def _read(file: Path) -> bytes:
+    with os.fdopen(open_regular(file), "rb") as opened:
+        content = opened.read(FILE_OCTETS + 1)
+    if len(content) > FILE_OCTETS:
+        raise BadCertificate(f"{file} is no file of a certificate")
+    return content
+
+
+def _put(target: Path, content: bytes) -> None:
+    """As a whole, and open to the group whatever the umask is."""
+    draft = target.with_name(f"{target.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR), "wb"
+    ) as file:
+        file.write(content)
+        os.fchmod(file.fileno(), MODE)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(target)

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test soak mutate screenshots lint bench lock catalogs
+.PHONY: help run test soak mutate screenshots lint bench image lock catalogs
 .SUFFIXES:
 
 # Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
@@ -38,14 +38,22 @@ lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrati
 	.venv/bin/lint-imports --no-cache
 	$(PY) manage.py makemigrations --check --dry-run --skip-checks
 	$(PY) -m portal.languages.catalogs --check
+	.venv/bin/hadolint docker/Dockerfile
 
 bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the same run
 	$(PY) -m benchmarks
 
+image: .venv/dev.stamp ## build the container image, list its contents, and try it (needs root, buildah, PostgreSQL, Redis)
+	@BASE="$(BASE)" docker/make-image
+
 lock: .venv-lock/stamp ## write requirements/*.lock anew from pyproject.toml
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
-	  --output-file requirements/base.lock pyproject.toml
+	  --output-file requirements/base.lock --group onebox pyproject.toml
+	cp requirements/base.lock requirements/image.lock
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --output-file requirements/image.lock pyproject.toml
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --output-file requirements/dev.lock --group dev pyproject.toml

@@ -1,4 +1,6 @@
-"""Secrets that the demo makes for itself; outside the demo they come from the environment only."""
+"""Secrets that the demo makes for itself. Outside it they come from the environment only, for which
+`manage.py new_environment` prints new ones.
+"""
 
 import base64
 import json
@@ -17,7 +19,7 @@ def ensure(state_dir: Path) -> Path:
     """
     path = state_dir / FILE_NAME
     known = _read(path)
-    wanted = {"SECRET_KEY": _secret_key, "GATEHOUSE_WORKER_KEY": new_worker_key}
+    wanted = {"SECRET_KEY": new_secret_key, "GATEHOUSE_WORKER_KEY": new_worker_key}
     missing = {name: make() for name, make in wanted.items() if not known.get(name)}
     if missing:
         write_private(path, json.dumps(known | missing, indent=2).encode() + b"\n")
@@ -40,7 +42,8 @@ def write_private(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _secret_key() -> str:
+def new_secret_key() -> str:
+    """As SECRET_KEY takes it."""
     return secrets.token_urlsafe(64)
 
 

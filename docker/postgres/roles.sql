@@ -1,0 +1,13 @@
+-- The two roles and the database of docs/database-roles.md, as the server's superuser; the passwords come from the
+-- environment. The compose file has PostgreSQL run this when it makes its data directory; elsewhere:
+--   set -a; . /etc/gatehouse/environment; set +a
+--   psql --username postgres --file docker/postgres/roles.sql
+\set ON_ERROR_STOP on
+\getenv owner_password DATABASE_OWNER_PASSWORD
+\getenv app_password DATABASE_PASSWORD
+CREATE ROLE gatehouse_owner LOGIN PASSWORD :'owner_password';
+CREATE ROLE gatehouse_app LOGIN PASSWORD :'app_password';
+CREATE DATABASE gatehouse OWNER gatehouse_owner;
+\connect gatehouse
+-- Of 14, where it is the superuser's
+ALTER SCHEMA public OWNER TO gatehouse_owner;

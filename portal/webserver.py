@@ -12,7 +12,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from portal.gates.bodies import is_refused
 from portal.logs import JSONLine, TextLine
-from portal.onebox.network import bracketed
+from portal.network import bracketed
 
 REQUEST_SECONDS = 15.0  # for a whole request, head and body
 WRITE_SECONDS = 15.0  # for one piece of an answer

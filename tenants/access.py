@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 
 from accounts.actors import System
+from accounts.lists import by_name
 from accounts.models import User
 from tenants.errors import NotAllowed
 from tenants.models import Customer, Membership, Provider
@@ -208,10 +209,10 @@ def _is_staff_with(user: User, right: Right) -> bool:
 
 
 def providers_of(user: Any) -> QuerySet[Provider]:
-    """Where the person has a provider's role."""
+    """Where the person has a provider's role, by name."""
     if not isinstance(user, User) or not user.is_active:
         return Provider.objects.none()
-    return Provider.objects.filter(memberships__user=user.pk)
+    return Provider.objects.filter(memberships__user=user.pk).order_by(*by_name())
 
 
 def customers_of(user: Any) -> QuerySet[Customer]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
 from accounts.addresses import AddressField
+from accounts.lists import by_name
 from accounts.names import addresses_in
 from tenants import slugs
 from tenants.errors import AppendOnly
@@ -55,6 +56,9 @@ class Provider(NamedInMails, models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def customers_by_name(self) -> "models.QuerySet[Customer]":
+        return self.customers.order_by(*by_name())
 
 
 class Customer(NamedInMails, TenantMixin, models.Model):

@@ -12,8 +12,11 @@ AROUND = ("tr", "li", "section", "form")  # what a button belongs to
 
 
 def read(answer: Any) -> html.HtmlElement:
-    """The tree of an answer's page."""
-    return html.document_fromstring(answer.content.decode())
+    """The tree of an answer's page, without the places at which a long word may break: they are no text."""
+    page = html.document_fromstring(answer.content.decode())
+    for place in page.xpath("//wbr"):
+        place.drop_tag()
+    return page
 
 
 def text_of(element: html.HtmlElement) -> str:

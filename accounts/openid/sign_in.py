@@ -225,7 +225,7 @@ def brought_second_factor(request: HttpRequest, user: User) -> bool:
 
 
 def opened_by(request: HttpRequest, user: User) -> list[str]:
-    """The identity provider that has opened the person's session, or begun to; none for another way in."""
+    """The providers whose identity provider has opened the person's session, or begun to; none for another way in."""
     return sorted({record["provider"] for record in _records(request, user)})
 
 

@@ -27,8 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.actors import Actor
-from accounts.folding import folded
-from accounts.searching import each_word
+from accounts.lists import each_word, folded, sorted_by
 from mailboxes.errors import MailboxError, NoSuchCertificate
 from mailboxes.models import Mailbox
 from tenants import access
@@ -229,11 +228,7 @@ def certificates(
     found = _events(customer).filter(
         each_word(search, *(KT(f"data__certificate__{field}") for field in fields))
     )
-    if key := SORTABLE.get(sort.removeprefix("-")):
-        found = found.order_by(
-            key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True), "-at", "-pk"
-        )
-    return Certificates(found)
+    return Certificates(sorted_by(found, SORTABLE, sort, "-at", "-pk"))
 
 
 def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certificate:

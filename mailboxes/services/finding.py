@@ -11,9 +11,7 @@ from django.db.models.functions import Now
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
-from accounts.folding import folded
-from accounts.searching import each_word
-from accounts.sorting import by_name
+from accounts.lists import by_name, each_word, folded, sorted_by
 from mailboxes.errors import NoSuchMailbox
 from mailboxes.models import Job, Mailbox, MailboxQuerySet
 from mailboxes.services import sign_in_refusals
@@ -81,14 +79,7 @@ def list_mailboxes(customer: Customer, *, by: Actor, search: str = "", sort: str
     unfinished = Prefetch("jobs", Job.objects.unfinished().order_by("-created_at"), to_attr="unfinished_jobs")
     found = _with_all_that_is_told().prefetch_related(unfinished)
     found = found.filter(each_word(search, "name", "description", "address"))
-    field = sort.removeprefix("-")
-    if field not in SORTABLE:
-        field, sort = "name", "name"
-    key = SORTABLE[field]
-    return found.order_by(
-        key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True),
-        *by_name(),
-    )
+    return sorted_by(found, SORTABLE, sort, *by_name())
 
 
 @cache

@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from gateway.errors import BadCertificate
 from gateway.tls import ends_soon, first_of
 from mailboxes.vault import PrivateKey
-from portal.onebox.network import is_loopback
+from portal.network import is_loopback
 from portal.onebox.secrets import FILE_NAME, WORKER_KEY_OCTETS
 
 TAG = "gatehouse"
@@ -134,7 +134,9 @@ def store_is_supported(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def shortcuts_stay_on_this_machine(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The demo's password is public, its secrets lie beside the data, its certificate is trusted by nobody."""
-    doors = {"GATEHOUSE_BIND": settings.BIND, "GATEHOUSE_HTTP_BIND": settings.HTTP_BIND}
+    doors = {"GATEHOUSE_BIND": settings.BIND}
+    if settings.HTTP_BIND != settings.BIND or not settings.DEMO:  # the demo has one for both
+        doors["GATEHOUSE_HTTP_BIND"] = settings.HTTP_BIND
     opened = [f"{variable} is {bind}" for variable, bind in doors.items() if not is_loopback(bind)]
     if not opened:
         return []

@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.services import create_person
 from mailboxes.models import Mailbox
 from mailboxes.services import create_mailbox, delivery
-from portal.onebox.network import is_loopback
+from portal.network import is_loopback
 from tenants import spares
 from tenants.models import Customer, Provider
 from tenants.services import add_membership, create_customer, create_provider

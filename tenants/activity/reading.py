@@ -11,8 +11,8 @@ from django.db.models.functions import Cast
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext_lazy as _
 
+from accounts.lists import WORDS, each_word
 from accounts.models import User
-from accounts.searching import WORDS, each_word
 from tenants.access import Right, customers_of, providers_of, require, rights_of
 from tenants.activity import words
 from tenants.errors import NotInATeam, UnknownKind

@@ -14,10 +14,8 @@ from django_tenants.utils import schema_exists
 from accounts import bell
 from accounts.actors import Actor
 from accounts.errors import refusing
-from accounts.folding import folded
+from accounts.lists import by_name, each_word, folded, sorted_by
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
-from accounts.searching import each_word
-from accounts.sorting import by_name
 from tenants import access, audit, slugs, spares
 from tenants.errors import (
     InvalidName,
@@ -147,11 +145,7 @@ def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet
     count = alive.order_by().values("customer").annotate(mailboxes=Count("pk")).values("mailboxes")
     found = find_customers(by=by, search=search)
     counted = found.annotate(mailboxes=Coalesce(Subquery(count), 0)).select_related("provider")
-    field = sort.removeprefix("-")
-    if field not in SORTABLE:
-        field = sort = "name"
-    key = SORTABLE[field]
-    return counted.order_by(key.desc() if sort.startswith("-") else key.asc(), *by_name())
+    return sorted_by(counted, SORTABLE, sort, *by_name())
 
 
 def stopped_jobs(customers: Iterable[Customer], *, by: Any) -> dict[UUID, int]:

@@ -7,8 +7,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from accounts.actors import Actor
-from accounts.folding import folded
-from accounts.searching import each_word
+from accounts.lists import each_word, folded, sorted_by
 from accounts.second_factor import FACTORS
 from tenants.access import require
 from tenants.errors import NoSuchMember
@@ -39,12 +38,7 @@ def members(place: Place, *, by: Actor, search: str = "", sort: str = "name") ->
         .annotate(has_second_factor=Exists(factors))
     )
     found = found.filter(each_word(search, "user__name", "user__email"))
-    field = sort.removeprefix("-")
-    if field not in SORTABLE:
-        field = sort = "name"
-    key = SORTABLE[field]
-    order = key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True)
-    return found.order_by(order, "user__email", "pk")
+    return sorted_by(found, SORTABLE, sort, SORTABLE["name"], "user__email", "pk")
 
 
 def member(place: Place, pk: int, *, by: Actor) -> Membership:

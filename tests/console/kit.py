@@ -16,8 +16,6 @@ class Page:
     def __init__(self, response: Any) -> None:
         self.answer = response
         page = read(response)
-        for place in page.xpath("//wbr"):
-            place.drop_tag()  # a place to break is no space
         self.text = " ".join(" ".join(page.xpath("//text()")).split())
         self.texts = {each.get("id"): each.text_content() for each in page.xpath("//*[@id][.//text()]")}
         self.links = {

@@ -7,9 +7,13 @@ import pytest
 from django.contrib.staticfiles import finders
 from django_tenants.utils import tenant_context
 
-from accounts.folding import LETTERS
+from accounts.actors import SYSTEM
+from accounts.lists import LETTERS, MARKS
 from accounts.models import User
+from mailboxes import services as mailbox_services
 from mailboxes.models import Mailbox
+from tenants import services
+from tenants.access import providers_of
 from tenants.models import Customer, Membership
 from tests.pages import read, text_of
 
@@ -28,6 +32,7 @@ NAMES = [
     "Strauss",
     "Zug",
     "Zürich",
+    "Νίκος",
 ]
 FOUND = {
     "zurich": ["Zürich"],
@@ -37,6 +42,7 @@ FOUND = {
     "lodz": ["Łódź"],
     "öslo": ["Oslo"],
     "stra": ["Ostrava", "Straße", "Strauss"],
+    "ΝΙΚΟΣ": ["Νίκος"],
     "_": [],
     "%": [],
 }
@@ -115,6 +121,24 @@ def test_names_that_are_alike_stand_on_one_page_each(request, fill, sort):
     assert len({*first, *second}) == len(alike)
 
 
+@pytest.mark.parametrize("sort", ["name", "-name", "role", "-mailboxes", "nothing"])
+def test_each_row_has_a_place_of_its_own(cast, acme, northwind, sort):
+    """PostgreSQL keeps rows that are alike in order for as long as there are few, and then no more."""
+    with tenant_context(acme):
+        mailboxes_found = mailbox_services.list_mailboxes(acme, by=SYSTEM, sort=sort)
+    for found in (
+        mailboxes_found,
+        services.find_customers(by=cast.owner),
+        services.list_customers(by=cast.owner, sort=sort),
+        services.members(acme, by=SYSTEM, sort=sort),
+        services.members(northwind, by=SYSTEM, sort=sort),
+        services.invited(acme, by=SYSTEM),
+        providers_of(cast.owner),
+        northwind.customers_by_name(),
+    ):
+        assert found.query.order_by[-1] == "pk"
+
+
 def test_a_name_is_found_by_plain_letters(fill):
     ask = fill(NAMES)
     for typed, found in FOUND.items():
@@ -123,5 +147,7 @@ def test_a_name_is_found_by_plain_letters(fill):
 
 def test_boxes_are_filtered_by_the_same_letters():
     with open(finders.find("portal/app.js"), encoding="utf-8") as script:
-        [line] = re.findall(r"const LETTERS = \{(.+)\};", script.read())
+        code = script.read()
+    [line] = re.findall(r"const LETTERS = \{(.+)\};", code)
     assert dict(re.findall(r'(\w): "(\w+)"', line)) == LETTERS
+    assert f"/{MARKS}/g" in code

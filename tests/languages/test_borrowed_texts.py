@@ -25,8 +25,6 @@ LOGIN = "/accounts/login/"
 def told_by(answer):
     """What its page's notices and errors say, piece by piece."""
     page = read(answer)
-    for place in page.xpath("//wbr"):
-        place.drop_tag()  # a place to break ends no piece
     notes = [
         part
         for part in page.iter("p", "ul", "div")

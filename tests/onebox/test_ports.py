@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from portal.onebox.network import bracketed, is_loopback
+from portal.network import bracketed, is_loopback
 from portal.onebox.supervisor import ports
 from portal.onebox.supervisor.ports import Port
 from portal.onebox.supervisor.statedir import AlreadyRunning, StateDirLock

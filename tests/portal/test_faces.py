@@ -17,6 +17,8 @@ MODULES = {
     "collected",
     "environment",
     "folders",
+    "logs",
+    "network",
     "redaction",
     "settings",
     "webserver",

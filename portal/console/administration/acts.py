@@ -15,9 +15,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import Refusal
-from accounts.folding import folded
+from accounts.lists import each_word, folded
 from accounts.models import User
-from accounts.searching import each_word
 
 # By what a column shows, not as Django would: by number, or by octets, where Ö stands behind Z.
 NAMES = {

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressFormField, canonical
 from accounts.errors import Refusal
+from accounts.lists import by_name
 from accounts.names import unless_kept
-from accounts.sorting import by_name
 from portal.console.administration.acts import (
     ReadOnly,
     ThroughServices,

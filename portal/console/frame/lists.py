@@ -7,7 +7,7 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from accounts.searching import WORDS
+from accounts.lists import WORDS
 
 PAGE_LENGTH = 50
 SEARCH_LENGTH = 200

@@ -10,7 +10,6 @@ from django.utils.translation import ngettext
 
 from accounts.addresses import AddressFormField
 from accounts.names import validate_name
-from accounts.sorting import by_name
 from portal.console.frame.fields import TickedFirst
 from tenants.models import Customer, Membership, Provider
 from tenants.services import INVITATION_LIFETIME
@@ -50,7 +49,7 @@ class RoleForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = [(role.value, MEANINGS[role]) for role in roles]  # type: ignore[attr-defined]  # a ChoiceField, by the class above
         if isinstance(place, Provider) and place.customers.exists():
-            self.fields["customers"].queryset = place.customers.order_by(*by_name())  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
+            self.fields["customers"].queryset = place.customers_by_name()  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
         else:
             del self.fields["reach"], self.fields["customers"]
 

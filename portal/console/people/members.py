@@ -158,7 +158,9 @@ def withdraw(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
 
 
 def _reach(row: Membership | Invitation, known: Container[Any]) -> dict[str, Any]:
-    """The names of the customers to which somebody is limited, as far as the reader may know them; empty is all."""
+    """What people/reach.html says of the customers to which somebody is limited, as far as the reader may know them; nothing
+    for who is not.
+    """
     limit = services.limit_of(row)
     if limit is None:
         return {}

@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.second_factor import has_second_factor
-from accounts.sorting import by_name
 from portal.console.frame import refusals
 from portal.console.people import members
 from portal.console.people.desk import Desk, Pages
@@ -102,4 +101,4 @@ def desk_of(request: HttpRequest, right: Right) -> Desk:
 
 
 def _mine(request: HttpRequest) -> list[Provider]:
-    return list(providers_of(request.user).order_by(*by_name()))
+    return list(providers_of(request.user))

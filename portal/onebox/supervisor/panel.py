@@ -8,8 +8,8 @@ from collections.abc import Callable
 from django.conf import LazySettings
 
 from accounts.adapters.backends import DEMO_PASSWORD
+from portal.network import bracketed
 from portal.onebox import demo
-from portal.onebox.network import bracketed
 from portal.onebox.supervisor.terminal import Console
 
 PROBE_SECONDS = 3.0

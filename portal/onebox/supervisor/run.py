@@ -14,11 +14,11 @@ from django.db import connections
 
 from portal.folders import private_dir
 from portal.languages import catalogs
+from portal.network import is_loopback
 from portal.onebox import certificate, secrets
 from portal.onebox.embedded import addresses, postgres, redis
 from portal.onebox.embedded.errors import EmbeddedServiceError
 from portal.onebox.embedded.permissions import shut
-from portal.onebox.network import is_loopback
 from portal.onebox.supervisor import panel, ports
 from portal.onebox.supervisor.crew import Crew, EmbeddedMember
 from portal.onebox.supervisor.statedir import AlreadyRunning, StateDirLock

@@ -115,10 +115,10 @@ for (const choice of document.querySelectorAll("[data-submits]")) {
 
 // Of many boxes those are shown whose name has each word that is typed, whatever marks its letters have; those that are
 // chosen count, shown or not.
-// Letters are folded as lists on the server fold them (accounts/folding.py).
-const LETTERS = { ß: "ss", æ: "ae", œ: "oe", þ: "th", ø: "o", ł: "l", đ: "d", ð: "d", ħ: "h", ŧ: "t", ı: "i" };
-const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase()
-  .replace(/[ßæœþøłđðħŧı]/g, (letter) => LETTERS[letter]);
+// Letters are folded as lists on the server fold them (accounts/lists.py).
+const LETTERS = { ß: "ss", æ: "ae", œ: "oe", þ: "th", ø: "o", ł: "l", đ: "d", ð: "d", ħ: "h", ŧ: "t", ı: "i", ς: "σ" };
+const plain = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f\u064b-\u065f]/g, "").toLowerCase()
+  .replace(/[ßæœþøłđðħŧıς]/g, (letter) => LETTERS[letter]);
 for (const group of document.querySelectorAll("[data-boxes]:has([data-finds])")) {
   const field = group.querySelector("[type=search]");
   const rows = [...group.querySelectorAll("label:has([type=checkbox])")].map((row) => [row, plain(row.textContent)]);

@@ -209,7 +209,7 @@ def _certificate_is_of_today(file: Path) -> list[CheckMessage]:
         Warning(
             f"The gateway's certificate ends at {end:%Y-%m-%d %H:%M} UTC, and no renewed one has come.",
             hint=f"See why {file} is not renewed.",
-            id="gatehouse.W003",
+            id="gatehouse.W007",
         )
     ]
 

@@ -230,7 +230,7 @@ def test_a_certificate_that_should_have_been_renewed_is_a_warning(right):
     end = datetime.now(UTC) + timedelta(days=3)
     leaf = trustme.CA().issue_cert("mx.example.com", not_before=end - timedelta(days=90), not_after=end)
     leaf.cert_chain_pems[0].write_to_path(str(right.TLS_CERT_FILE))
-    assert found() == ["gatehouse.W003"]
+    assert found() == ["gatehouse.W007"]
 
 
 def test_ports_to_be_chosen_may_be_the_same(right):

@@ -15,6 +15,8 @@ HEAD = """\
 # Whoever has this file has the portal: keep it to its owner (chmod 600), and a copy where you will find it when this
 # machine is gone, away from the backups of the database.
 """
+# Where docker/systemd/ and docs/deployment.md have them.
+STATE_DIR, STATIC_DIR = "/var/lib/gatehouse", "/opt/gatehouse/static"
 
 
 class Command(BaseCommand):
@@ -81,6 +83,7 @@ def _settings(base_domain: str, mail_domain: str, smtp_host: str | None, *, unit
         "REDIS_PASSWORD": redis,
     }
     if units:
+        found["GATEHOUSE_STATE_DIR"], found["GATEHOUSE_STATIC_DIR"] = STATE_DIR, STATIC_DIR
         found["DATABASE_URL"] = f"postgresql://gatehouse_app:{application}@127.0.0.1:5432/gatehouse"
         found["REDIS_URL"] = f"redis://:{redis}@127.0.0.1:6379/0"
     else:

@@ -187,9 +187,11 @@ def front(programs, committed_db, tmp_path):
     processes = []
     try:
         with log.open("ab") as output:
-            for port, (command, environment) in zip((web, management, https), commands, strict=True):
+            # Caddy asks the authority at once; the portal takes longest, and is asked later.
+            for port, (command, environment) in zip((None, management, https), commands, strict=True):
                 processes.append(spawn(command, env=environment, cwd=ROOT, output=output))
-                assert wait_until(lambda port=port: is_open(port), SECONDS)
+                assert port is None or wait_until(lambda port=port: is_open(port), SECONDS)
+            assert wait_until(lambda: is_open(web), SECONDS)
         front = Front(tmp_path, tap, http, https, f"https://127.0.0.1:{management}", log)
         front.knows_the_authority()
         yield front

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from uuid import UUID
 
-from mailboxes.store import BlobStore, Draft, put_in_place, store
+from mailboxes.store import BlobStore, Draft, store
 
 # Waiting for the disk, not computing: flushes that come together share one write of the file system's journal.
 HANDS = 8
@@ -40,7 +40,7 @@ class Batch:
         """When this returns all are durable. Raises StoreFull, StoreFailed: then discard."""
         for flush in self._flushes:
             flush.result()
-        put_in_place(self._drafts)
+        self._store.put_in_place(self._drafts)
 
     def discard(self) -> None:
         """Leave nothing of what was begun."""

@@ -268,6 +268,21 @@ class StoreFailed(MailboxError):
     template = _("The message store did not take or give what it was asked for.")
 
 
+class StoresNotBothInUse(MailboxError):
+    """Nothing may move before every process knows both stores, and new mail goes to the one where it is to be."""
+
+    code = "stores-not-both-in-use"
+    template = _(
+        "Set GATEHOUSE_STORE_URL to “%(target)s” and GATEHOUSE_STORE_OTHER_URL to “%(source)s”, start all processes "
+        "again, then repeat this."
+    )
+
+
+class StoreIsMoving(MailboxError):
+    code = "store-is-moving"
+    template = _("Somebody else moves the message store at this moment.")
+
+
 # --- Collection ---
 class BadCredentials(MailboxError):
     code = "bad-credentials"

@@ -3,7 +3,7 @@
 import os
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -52,7 +52,22 @@ if not TLS_CERT_FILE and not TLS_KEY_FILE and _demo_certificate.exists():
     TLS_CERT_FILE, TLS_KEY_FILE = str(_demo_certificate), str(STATE_DIR / "tls" / "key.pem")
 
 STORE_URL = env.text("GATEHOUSE_STORE_URL", (STATE_DIR / "store").as_uri())
-STORE_ROOT = Path(unquote(urlsplit(STORE_URL).path) or STATE_DIR / "store")
+# Of a store that is a folder.
+STORE_ROOT = Path(unquote(parts_of(STORE_URL).path)) if STORE_URL.startswith("file:") else STATE_DIR / "store"
+STORE_OTHER_URL = env.text("GATEHOUSE_STORE_OTHER_URL")  # while the installation moves from one to the other
+# For s3://bucket/prefix. Without an endpoint it is Amazon's, of the region.
+S3_ENDPOINT = env.text("GATEHOUSE_S3_ENDPOINT").rstrip("/")
+if S3_ENDPOINT and not (parts_of(S3_ENDPOINT).scheme in ("http", "https") and parts_of(S3_ENDPOINT).netloc):
+    env.complain(
+        "GATEHOUSE_S3_ENDPOINT", "it is no URL of a server.", "Use https://host or https://host:port."
+    )
+    S3_ENDPOINT = ""
+S3_REGION = env.text("GATEHOUSE_S3_REGION", "us-east-1")
+S3_ACCESS_KEY_ID = env.secret("GATEHOUSE_S3_ACCESS_KEY_ID")
+S3_SECRET_ACCESS_KEY = env.secret("GATEHOUSE_S3_SECRET_ACCESS_KEY")
+S3_CA_FILE = env.text("GATEHOUSE_S3_CA_FILE")
+# Of one request, with whatever of it is tried again. A sender waits for several of them, at most ten minutes in all.
+S3_TIMEOUT = env.number("GATEHOUSE_S3_TIMEOUT", 15, least=1)
 
 # --- Database, Redis, tasks ----------------------------------------------------------------------------------------
 DATABASE_URL = env.secret("DATABASE_URL", postgres_url(STATE_DIR))

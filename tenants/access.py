@@ -55,6 +55,7 @@ class Right(StrEnum):
     END_DISPUTE = "end-dispute"
     LET_IN = "let-in"
     CHECK_STORE = "check-store"
+    MOVE_STORE = "move-store"
 
 
 CUSTOMER_RIGHTS = frozenset(
@@ -88,6 +89,7 @@ PLATFORM_RIGHTS = frozenset(
         Right.END_DISPUTE,
         Right.LET_IN,
         Right.CHECK_STORE,
+        Right.MOVE_STORE,
     }
 )
 

@@ -10,7 +10,7 @@ from django.db import connections
 log = logging.getLogger(__name__)
 
 # Services that are away make nothing unsafe: processes start, say so in /readyz, and go on when these are back.
-AWAY = {"gatehouse.E016", "gatehouse.E017"}
+AWAY = {"gatehouse.E016", "gatehouse.E017", "gatehouse.E022"}
 # The exit status with which a worker of gunicorn ends all of it, instead of being started anew.
 NEVER_AGAIN = 3
 

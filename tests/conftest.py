@@ -26,6 +26,7 @@ from psycopg import sql
 from accounts.actors import SYSTEM
 from mailboxes.services import collection, delivery
 from mailboxes.vault import primitives
+from tests import s3
 from tests.accounts.factors import Clock, sets_up_an_app
 from tests.accounts.post import MailServer, Post
 from tests.cast import Cast, assemble, customer, present, provider
@@ -223,6 +224,30 @@ def state_dir() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="gh-"))
     yield folder / "state"
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[s3.Server]:
+    """One for all tests of this process."""
+    with s3.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_store(s3_server: s3.Server, settings: Any) -> str:
+    """The message store is a part of a bucket; gives the bucket's name."""
+    bucket = s3_server.bucket()
+    s3.use(settings, f"s3://{bucket}/mail", s3_server.endpoint)
+    return bucket
+
+
+@pytest.fixture
+def s3_gate(s3_server: s3.Server, s3_store: str, settings: Any) -> Iterator[s3.Gate]:
+    """The way to that store."""
+    gate = s3.Gate(s3_server.address)
+    settings.S3_ENDPOINT = gate.endpoint
+    yield gate
+    gate.close()
 
 
 @pytest.fixture

@@ -224,7 +224,7 @@ class OpenMaildrop:
             raise Refused("This session has ended, please sign in again", "SYS/TEMP") from None
         except Exception as error:
             self._alarm(index, error)
-            permanent = not isinstance(error, Overloaded | OSError | DatabaseError)
+            permanent = not isinstance(error, Overloaded | OSError | DatabaseError | errors.StoreFailed)
             raise Refused("Message cannot be opened", "SYS/PERM" if permanent else "SYS/TEMP") from None
         return self._rest(index, first, pieces, whole=whole)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from mailboxes import errors
+from mailboxes.batch import remove_all
 from mailboxes.models import MaildropLock, Message, TallyChange
 from mailboxes.services import damage, sign_in_refusals, statuses
 from mailboxes.services.keyring import Keyring, hold_keys, lock_and_keyring, renew_lock, spend_the_time
@@ -167,11 +168,10 @@ class Maildrop:
         uids = [UUID(self.entries[index].uid) for index in deleted]
         with tenant_context(self.customer):
             blobs = self._delete(uids)
-        for blob in blobs:
-            try:
-                store().remove(blob)
-            except errors.StoreFailed:
-                log.exception("a collected message's blob stays behind: %s", blob)
+        try:
+            remove_all(blobs)
+        except errors.StoreFailed:
+            log.exception("blobs of collected messages stay behind mailbox=%s", self.address)
         self._forget()
 
     @on_disk()

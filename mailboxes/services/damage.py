@@ -1,7 +1,6 @@
 """Messages that can't be opened: marked when that is found out, left out of collection, back with their file."""
 
 import logging
-import os
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from django_tenants.utils import tenant_context
 from accounts.actors import Actor
 from mailboxes.errors import StoreFailed
 from mailboxes.models import Message
-from mailboxes.store import store
+from mailboxes.store import Blob, store
 from mailboxes.vault import sealed_size
 from tenants import access
 from tenants.models import Customer
@@ -73,7 +72,7 @@ def try_all_again(customer: Customer, *, by: Actor) -> None:
         Message.objects.filter(damaged_at__isnull=False).update(damaged_at=None, damage="")
 
 
-def is_restored(file: os.stat_result, octets: int, damaged_at: datetime, damage: str) -> bool:
+def is_restored(file: Blob, octets: int, damaged_at: datetime, damage: str) -> bool:
     """Whether a whole file is there again.
 
     Of one that was missing or cut its size tells. One that was altered had the right size all the time, so it has to be
@@ -81,25 +80,26 @@ def is_restored(file: os.stat_result, octets: int, damaged_at: datetime, damage:
     `try_all_again`.
     """
     return _is_whole(file, octets) and (
-        damage == Message.Damage.MISSING or file.st_ctime > damaged_at.timestamp()
+        damage == Message.Damage.MISSING or file.placed_at > damaged_at.timestamp()
     )
 
 
-def _just_after(file: os.stat_result) -> datetime:
+def _just_after(file: Blob) -> datetime:
     """By the store's clock alone: where that is not ours, the same file would look newer than its mark again and again."""
-    return datetime.fromtimestamp(file.st_ctime, UTC) + timedelta(microseconds=1)
+    return datetime.fromtimestamp(file.placed_at, UTC) + timedelta(microseconds=1)
 
 
-def _is_whole(file: os.stat_result | None, octets: int) -> bool:
-    return file is not None and file.st_size == sealed_size(octets)
+def _is_whole(file: Blob | None, octets: int) -> bool:
+    return file is not None and file.octets == sealed_size(octets)
 
 
 def refuse_an_empty_store(customer: Customer) -> None:
-    """Where a customer whose mail waits has no folder, the store is not mounted: marking all mail would be wrong.
+    """Where a customer whose mail waits has no folder, the store is not mounted, or another one: marking all mail would be
+    wrong.
 
     Raises StoreFailed.
     """
-    if not store().folders(customer.pk.hex) and Message.objects.exists():
+    if not store().holds_anything(customer.pk.hex) and Message.objects.exists():
         log.error(
             "the message store has nothing of a customer whose mail waits, is it mounted? customer=%s root=%s",
             customer.slug,

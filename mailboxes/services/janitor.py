@@ -12,7 +12,7 @@ It works beside deliveries, collections and jobs and waits for none of them, bec
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -27,7 +27,7 @@ from accounts.actors import Actor
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import damage, statuses
 from mailboxes.services.statuses import Act
-from mailboxes.store import store
+from mailboxes.store import SHARDS, Blob, store
 from mailboxes.vault import sealed_size
 from tenants import access
 from tenants.models import Customer
@@ -39,7 +39,6 @@ T = TypeVar("T")
 # Deliveries commit at once when their blob is whole, slices of a job within seconds. The rest is for clocks of file
 # servers that are off, and for somebody who wants to look at what a crash left behind.
 SAFE_AGE = timedelta(hours=24)
-SHARDS = tuple(f"{number:02x}" for number in range(256))
 MAILBOX_FOLDER = re.compile(r"[0-9a-f]{32}")
 FEW = 20_000  # rows that are read at once; mailboxes with more are looked at shard by shard
 BATCH = 1000  # names or rows of one query
@@ -218,7 +217,7 @@ def tidy_mailbox(
                 break
         else:
             if not Mailbox.objects.filter(pk=mailbox_id).exists():
-                _remove_empty_folders(f"{customer.pk.hex}/{mailbox_id.hex}")
+                store().remove_empty_folders(f"{customer.pk.hex}/{mailbox_id.hex}")
     if done.missing or done.wrong_size:
         log.error(
             "messages can't be read mailbox_id=%s missing=%d wrong_size=%d",
@@ -240,15 +239,14 @@ def _shards(customer: Customer, mailbox_hex: str, first: int = 0) -> Iterator[tu
     by_shard: dict[str, list[_Row]] = {}
     for row in first_rows if are_few else ():
         by_shard.setdefault(row.blob[: len(f"{folder}/xx/")], []).append(row)
-    for number in range(first, len(SHARDS)):
+    for number, blobs in store().shards(folder, first):
         shard = f"{folder}/{SHARDS[number]}/"
         rows = by_shard.get(shard, []) if are_few else _rows(Message.objects.filter(blob__startswith=shard))
-        names = [shard + name for name in store().files(shard)]
-        if rows or names:
+        if rows or blobs:
             # Others than this mailbox's are strays, wherever their blobs lie.
-            found = _judge(row for row in rows if row.mailbox_id.hex == mailbox_hex)
-            found.blobs = len(names)
-            found.loose = _loose(names, {row.blob for row in rows})
+            found = _judge((row for row in rows if row.mailbox_id.hex == mailbox_hex), blobs)
+            found.blobs = len(blobs)
+            found.loose = _loose(blobs, {row.blob for row in rows})
             yield number, found
 
 
@@ -265,19 +263,24 @@ def _strays(customer: Customer) -> list[_Row]:
     return _rows(Message.objects.exclude(**well_named))
 
 
-def _judge(rows: Iterable[_Row]) -> _Findings:
-    """Which of these messages have no blob, one of another size, or one that a reader found altered."""
+def _judge(rows: Iterable[_Row], listed: Mapping[str, Blob] | None = None) -> _Findings:
+    """Which of these messages have no blob, one of another size, or one that a reader found altered.
+
+    `listed` are blobs that were just seen; whichever is not among them, or is wrong, is looked at by itself.
+    """
     found = _Findings()
     suspects: dict[int, tuple[_Row, int | None]] = {}
     for row in rows:
         found.messages += 1
-        file = store().look_at(row.blob)
-        if file is None or file.st_size != row.size:
-            suspects[row.pk] = row, file and file.st_size
+        file = (listed or {}).get(row.blob)
+        if file is None or file.octets != row.size:
+            file = store().look_at(row.blob)
+        if file is None or file.octets != row.size:
+            suspects[row.pk] = row, file and file.octets
         elif row.damaged_at and damage.is_restored(file, row.octets, row.damaged_at, row.damage):
             found.restored.append(row)
         elif row.damaged_at:
-            suspects[row.pk] = row, file.st_size
+            suspects[row.pk] = row, file.octets
     # In this order: was a blob removed because its row went, the row is seen to be gone by now.
     for pk, blob, address in _wanted(suspects):
         row, size = suspects[pk]
@@ -309,8 +312,8 @@ def _loose(names: Iterable[str], known: set[str]) -> list[OrphanBlob]:
         for name in some:
             # Looked at last: what somebody was about to remove along with its row is gone by now, as a rule.
             if name not in named and (file := store().look_at(name)):
-                age = int(max(0, time.time() - file.st_mtime))
-                orphans.append(OrphanBlob(name, age, file.st_size))
+                age = int(max(0, time.time() - file.written_at))
+                orphans.append(OrphanBlob(name, age, file.octets))
     return orphans
 
 
@@ -357,9 +360,3 @@ def _remove(name: str) -> bool:
         return False
     store().remove(name)
     return True
-
-
-def _remove_empty_folders(folder: str) -> None:
-    for shard in store().folders(folder):
-        store().remove_folder(f"{folder}/{shard}")
-    store().remove_folder(folder)

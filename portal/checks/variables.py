@@ -8,7 +8,6 @@ import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -115,20 +114,6 @@ def domains_are_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 )
             )
     return found
-
-
-@register(TAG)
-def store_is_supported(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    url = urlsplit(settings.STORE_URL)
-    if url.scheme == "file" and not url.netloc and url.path.startswith("/"):
-        return []
-    return [
-        Error(
-            f"GATEHOUSE_STORE_URL names a store of the kind {url.scheme or 'without a scheme'!r}, which this release cannot use.",
-            hint="Use file:///path with an absolute path.",
-            id="gatehouse.E008",
-        )
-    ]
 
 
 @register(TAG)

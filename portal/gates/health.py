@@ -1,17 +1,15 @@
 """`/healthz` and `/readyz`, on any host and without a session: for supervisors, load balancers and probes."""
 
 import logging
-import os
 import time
 from collections.abc import Callable
-from errno import EACCES, ENOSPC, EROFS
-from pathlib import Path
 
 import redis
 from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
 
+from mailboxes.store import store
 from tenants import answering
 
 log = logging.getLogger(__name__)
@@ -84,20 +82,8 @@ def _redis() -> None:
 
 
 def _store() -> None:
-    """Raises OSError when it is not mounted, mounted read-only, not ours to write to, or full.
-
-    Anybody may ask, so nothing is tried by writing. A disk that fails only then is told by deliveries (`451`) and jobs.
-    """
-    root = Path(settings.STORE_ROOT)
-    # The folder is not made here: where one is missing, a volume may not be mounted.
-    volume = os.statvfs(root)
-    if volume.f_flag & os.ST_RDONLY:
-        raise OSError(EROFS, os.strerror(EROFS), str(root))
-    if not os.access(root, os.W_OK | os.X_OK):
-        raise OSError(EACCES, os.strerror(EACCES), str(root))
-    # Some file systems count no files, and say 0 of 0.
-    if not volume.f_bavail or (volume.f_files and not volume.f_favail):
-        raise OSError(ENOSPC, os.strerror(ENOSPC), str(root))
+    """Raises OSError, StoreFailed."""
+    store().require_ready()
 
 
 class SilentWorkers(Exception):

@@ -1,6 +1,7 @@
 """A worker's disk that is slow, or deadly. Python's audit events tell of each step, so nothing of ours is replaced.
 
 BREAKING_DISK_MS        each blob that is begun or removed takes so long
+BREAKING_DISK           the folder, if it is not the store
 BREAKING_KILL_AT        "rename:3 remove:1": SIGKILL before the third blob is put in place, and before the first one is
                         removed; each once, in whichever process gets there first
 BREAKING_KILL_WHOM      "worker": SIGKILL to the whole worker instead of one process of it

@@ -2,6 +2,7 @@
 
 import os
 from copy import deepcopy
+from pathlib import Path
 
 from tests.breaking import disk
 from tests.settings import *  # noqa: F403
@@ -30,4 +31,4 @@ LOGGING = deepcopy(LOGGING)
 for name in ("celery.worker.strategy", "celery.app.trace"):  # the tests count tasks
     LOGGING["loggers"][name] = {"level": "INFO"}
 
-disk.watch(STORE_ROOT, dict(os.environ))
+disk.watch(Path(os.environ.get("BREAKING_DISK", STORE_ROOT)), dict(os.environ))

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from portal.onebox.embedded.process import spawn
+from tests import s3
 from tests.breaking.kit import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -145,6 +146,11 @@ def environment_of_processes() -> dict[str, str]:
         "REDIS_URL": settings.REDIS_URL,
         "GATEHOUSE_STATE_DIR": str(settings.STATE_DIR),
         "GATEHOUSE_STORE_URL": f"file://{settings.STORE_ROOT}",
+        **(
+            s3.variables(settings.STORE_URL, settings.S3_ENDPOINT)
+            if settings.STORE_URL.startswith("s3:")
+            else {}
+        ),
         "GATEHOUSE_MAIL_DOMAIN": settings.MAIL_DOMAIN,
         "SECRET_KEY": settings.SECRET_KEY,
         "GATEHOUSE_WORKER_KEY": settings.WORKER_KEY,

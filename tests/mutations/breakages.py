@@ -28,6 +28,8 @@ def _breaks(promise: str, file: str, before: str, after: str, *guards: str) -> B
 
 _DURABILITY = "mailboxes/test_durability.py::test_"
 _DAMAGE = "mailboxes/test_damage.py::test_"
+_STORE = "mailboxes/test_store.py::test_"
+_MOVING = "mailboxes/test_moving.py::test_"
 _STATUSES = "mailboxes/test_statuses.py::test_"
 _DELETING = "console/mailboxes/test_deleting.py::test_"
 _VERBS = "wall/test_verbs.py::test_"
@@ -63,21 +65,21 @@ BREAKAGES = (
     ),
     _breaks(
         "The parent of a new folder is flushed",
-        "mailboxes/store.py",
+        "mailboxes/store/folder.py",
         "    _flush_folder(folder.parent)\n\n\ndef _remove_all",
         "\n\ndef _remove_all",
         _CRASHES + "mail_is_flushed_named_and_committed_before_250",
     ),
     _breaks(
         "The folder of a blob is flushed",
-        "mailboxes/store.py",
+        "mailboxes/store/folder.py",
         "        for folder in folders:\n            _flush_folder(folder)",
         "        pass",
         _CRASHES + "mail_is_flushed_named_and_committed_before_250",
     ),
     _breaks(
         "A blob is flushed before it gets its name",
-        "mailboxes/store.py",
+        "mailboxes/store/folder.py",
         "os.fsync(self._file.fileno())",
         "pass",
         _CRASHES + "mail_is_flushed_named_and_committed_before_250",
@@ -95,6 +97,56 @@ BREAKAGES = (
         "undo.pop_all()",
         "pass",
         _DURABILITY + "re_encrypted_mail_whose_commit_went_unanswered_is_whole",
+    ),
+    # --- A store in a bucket ---
+    _breaks(
+        "A blob in a bucket is written over by nothing",
+        "mailboxes/store/s3.py",
+        'self._mode: Literal["create", "overwrite"] = "overwrite" if again else "create"',
+        'self._mode: Literal["create", "overwrite"] = "overwrite"',
+        _STORE + "a_name_is_given_once",
+    ),
+    _breaks(
+        "A bucket that is not there is no bucket with missing mail",
+        "mailboxes/store/s3.py",
+        'if "NoSuchBucket" in str(error):',
+        "if False:",
+        _STORE + "what_a_server_can_not_do_is_told_and_over_when_it_can",
+    ),
+    _breaks(
+        "A server that says nothing is not waited for for long",
+        "mailboxes/store/s3.py",
+        '"timeout": timedelta(seconds=seconds),',
+        '"timeout": timedelta(seconds=60),',
+        _STORE + "a_server_that_says_nothing_is_waited_for_for_seconds",
+    ),
+    _breaks(
+        "A bucket with versions is refused",
+        "mailboxes/store/bucket.py",
+        'in ("Enabled", "Suspended"):',
+        'in ("Enabled",):',
+        "portal/test_bucket_checks.py::test_a_bucket_that_keeps_what_is_deleted_is_refused",
+    ),
+    _breaks(
+        "What is removed while it is being copied comes to lie nowhere",
+        "mailboxes/services/moving.py",
+        "both.main.remove(name)",
+        "pass",
+        _MOVING + "what_is_collected_while_it_is_being_copied_comes_to_lie_nowhere",
+    ),
+    _breaks(
+        "A blob goes from its old place once it is in the new one",
+        "mailboxes/services/moving.py",
+        "        draft.keep()\n    except BaseException:",
+        "        both.other.remove(name)\n        draft.keep()\n    except BaseException:",
+        _MOVING + "killed_at_any_step_it_goes_on_where_it_stood",
+    ),
+    _breaks(
+        "While an installation moves, what lies in the other store is found",
+        "mailboxes/store/both.py",
+        "self._ways = (main, other, main)",
+        "self._ways = (main,)",
+        _MOVING + "all_mail_is_in_the_other_place_and_was_to_be_read_at_each_moment",
     ),
     # --- Jobs ---
     _breaks(
@@ -156,14 +208,14 @@ BREAKAGES = (
     ),
     _breaks(
         "A pipe in a blob's place holds nobody up",
-        "mailboxes/store.py",
+        "mailboxes/store/folder.py",
         "os.O_RDONLY | os.O_NONBLOCK | flags",
         "os.O_RDONLY | flags",
         _DAMAGE + "what_can_not_be_opened_is_marked_left_out_and_back_with_its_file[pipe]",
     ),
     _breaks(
         "A pipe in the place of the certificate's file holds nobody up",
-        "mailboxes/store.py",
+        "mailboxes/store/folder.py",
         "os.O_RDONLY | os.O_NONBLOCK | flags",
         "os.O_RDONLY | flags",
         "gateway/test_tls.py::test_a_pipe_in_the_place_of_a_file_holds_nobody_up",
@@ -177,7 +229,7 @@ BREAKAGES = (
     ),
     _breaks(
         "A link in a blob's place is not followed",
-        "mailboxes/store.py",
+        "mailboxes/store/folder.py",
         "open_regular(self.path(name), os.O_NOFOLLOW)",
         "open_regular(self.path(name))",
         _DAMAGE + "what_can_not_be_opened_is_marked_left_out_and_back_with_its_file[link]",

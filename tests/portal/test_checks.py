@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from mailboxes.vault import PrivateKey
-from portal.checks import databases, variables
+from portal.checks import databases, stores, variables
 from portal.onebox import certificate, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,9 @@ def right(settings, tmp_path):
     settings.HTTP_PORT, settings.SMTP_PORT, settings.SMTPS_PORT = 80, 25, 465
     settings.POP3_PORT, settings.POP3S_PORT = 110, 995
     settings.BASE_DOMAIN, settings.MAIL_DOMAIN = "portal.example.com", "gateway.example.com"
-    settings.STORE_URL = "file:///srv/gatehouse"
+    settings.STORE_URL, settings.STORE_OTHER_URL = "file:///srv/gatehouse", ""
+    settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY = "name", "s3cret"
+    settings.S3_ENDPOINT, settings.S3_CA_FILE = "", ""
     settings.STATE_DIR, settings.BIND, settings.HTTP_BIND = state_dir, "0.0.0.0", "127.0.0.1"
     settings.DEMO = settings.DEBUG = False
     settings.TLS_CERT_FILE, settings.TLS_KEY_FILE = folder / "cert.pem", folder / "key.pem"
@@ -44,7 +46,8 @@ CHECKS = [
     variables.workers_have_a_key,
     variables.ports_differ,
     variables.domains_are_names,
-    variables.store_is_supported,
+    stores.store_is_supported,
+    stores.the_bucket_is_entered_with_keys,
     variables.shortcuts_stay_on_this_machine,
     variables.tls_files_are_readable,
     variables.identity_provider_authorities_are_readable,
@@ -78,7 +81,11 @@ def test_right_settings_have_nothing_to_complain_about(right):
         ("BASE_DOMAIN", "portal.example.com:8000", "E007"),
         ("BASE_DOMAIN", "Portal.example.com", "E007"),
         ("MAIL_DOMAIN", "gateway..example.com", "E007"),
-        ("STORE_URL", "s3://bucket/prefix", "E008"),
+        ("STORE_URL", "s3://", "E008"),
+        ("STORE_URL", "s3://Bucket/prefix", "E008"),
+        ("STORE_URL", "s3://bucket/two//blanks", "E008"),
+        ("STORE_OTHER_URL", "ftp://host/folder", "E008"),
+        ("STORE_OTHER_URL", "file:///srv/gatehouse/", "E024"),
         ("STORE_URL", "file://relative/path", "E008"),
         ("STORE_URL", "/srv/gatehouse", "E008"),
         ("TLS_CERT_FILE", "/nowhere/cert.pem", "E013"),
@@ -89,6 +96,22 @@ def test_right_settings_have_nothing_to_complain_about(right):
 )
 def test_one_wrong_setting_is_one_complaint(right, name, value, expected):
     setattr(right, name, value)
+    assert found() == [f"gatehouse.{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("S3_ACCESS_KEY_ID", "", "E021"),
+        ("S3_SECRET_ACCESS_KEY", "", "E021"),
+        ("S3_CA_FILE", "/nowhere/ca.pem", "E027"),
+        ("S3_ENDPOINT", "http://s3.example:8333", "W005"),
+    ],
+)
+def test_what_a_bucket_needs_is_asked_for_where_the_store_is_one(right, name, value, expected):
+    setattr(right, name, value)
+    assert found() == []
+    right.STORE_URL = "s3://bucket/prefix"
     assert found() == [f"gatehouse.{expected}"]
 
 
@@ -104,6 +127,8 @@ def test_each_variable_that_makes_no_sense_is_named(name_server, number):
         "GATEHOUSE_IDP_NETWORKS": "10.0.0.0/8, 10.0.0.1/8",
         "GATEHOUSE_LOG_FORMAT": "xml",
         "GATEHOUSE_POP3_PER_NETWORK": number,
+        "GATEHOUSE_S3_ENDPOINT": "s3.example:8333",
+        "GATEHOUSE_S3_TIMEOUT": "0",
         "GATEHOUSE_SMTP_URL": "ftp://mail.example",
         "GATEHOUSE_WEB_PROCESSES": "0",
         "REDIS_URL": "http://localhost",
@@ -126,6 +151,7 @@ def test_each_variable_that_makes_no_sense_is_named(name_server, number):
 SECRETS = (
     *("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY"),
     *("DATABASE_URL", "REDIS_URL", "GATEHOUSE_SMTP_URL"),
+    *("GATEHOUSE_S3_ACCESS_KEY_ID", "GATEHOUSE_S3_SECRET_ACCESS_KEY"),
 )
 
 
@@ -137,6 +163,8 @@ def test_each_secret_may_stand_in_a_file_of_its_own(tmp_path):
         "DATABASE_URL": "postgresql://gatehouse:pass@db.example/gatehouse",
         "REDIS_URL": "redis://:pass@redis.example/3",
         "GATEHOUSE_SMTP_URL": "smtp://portal:pass@mail.example:587",
+        "GATEHOUSE_S3_ACCESS_KEY_ID": "who",
+        "GATEHOUSE_S3_SECRET_ACCESS_KEY": "secret",
     }
     named = {}
     for name, value in written.items():
@@ -145,10 +173,11 @@ def test_each_secret_may_stand_in_a_file_of_its_own(tmp_path):
     told = _settings_told(
         named,
         "s.SECRET_KEY, s.SECRET_KEY_FALLBACKS, s.WORKER_KEY, s.DATABASES['default']['PASSWORD'],"
-        "s.REDIS_URL, s.EMAIL_HOST_PASSWORD, s.ENVIRONMENT_PROBLEMS",
+        "s.REDIS_URL, s.EMAIL_HOST_PASSWORD, s.S3_ACCESS_KEY_ID, s.S3_SECRET_ACCESS_KEY, s.ENVIRONMENT_PROBLEMS",
     )
     assert told == [
         *("s3cret", ["older", "oldest"], KEY, "pass", "redis://:pass@redis.example/3", "pass"),
+        *("who", "secret"),
         [],
     ]
 

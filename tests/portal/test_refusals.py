@@ -111,6 +111,8 @@ CODES = {
     "still-active": (409, ""),
     "store-failed": (503, ""),
     "store-full": (507, ""),
+    "store-is-moving": (409, ""),
+    "stores-not-both-in-use": (409, ""),
     "too-many-guesses": (429, "password"),
     "unknown-address": (404, "address"),
     "unknown-status": (422, "status"),

@@ -57,6 +57,7 @@ TABLE = {
     "end-dispute": (AT_PLATFORM, "staff"),
     "let-in": (AT_PLATFORM, ""),
     "check-store": (AT_PLATFORM, ""),
+    "move-store": (AT_PLATFORM, ""),
 }
 
 

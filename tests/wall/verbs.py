@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
+from django.test import override_settings
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -26,7 +29,7 @@ from accounts.models import User
 from accounts.services import create_person
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
-from mailboxes.services import creation, damage, delivery, janitor, jobs, offers, passwords
+from mailboxes.services import creation, damage, delivery, janitor, jobs, moving, offers, passwords
 from mailboxes.work.slices import work_slice
 from portal.languages.catalogs import ROOT
 from tenants import errors, identity
@@ -48,7 +51,7 @@ FRONT_DOORS: tuple[ModuleType, ...] = (
     tenants.identity,
 )
 # What commands, tasks and the gateway alone enter; every function of these is a verb.
-SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor)
+SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving)
 # What else that contract lets every face import, each with the reason why no verb is there.
 NO_VERBS: dict[str, str] = {
     "*.errors": "what a room refuses",
@@ -264,6 +267,7 @@ TABLE: dict[str, Line] = {
     "mailboxes.services.damage.try_all_again": Line(
         THE_SYSTEM, lambda s, by: damage.try_all_again(s.acme, by=by)
     ),
+    "mailboxes.services.moving.move_store": Line(THE_SYSTEM, lambda s, by: _move_between_folders(by)),
     # --- Providers and customers ---
     "tenants.services.create_customer": Line(
         STAFF,
@@ -707,6 +711,14 @@ def _give_up(customer: Customer, job: Job | None) -> None:
 def _offered(salt: str, customer: Customer, token: str) -> dict[str, Any]:
     offered = offers.read(salt, token, customer, SYSTEM)
     return {name: value for name, value in offered.items() if name not in ("customer", "by")}
+
+
+def _move_between_folders(by: Any) -> None:
+    """As when an installation moves that has no mail yet."""
+    with TemporaryDirectory() as source, TemporaryDirectory() as target:
+        old, new = (Path(folder).as_uri() for folder in (source, target))
+        with override_settings(STORE_ROOT=Path(target), STORE_URL=new, STORE_OTHER_URL=old):
+            moving.move_store(old, new, by=by)
 
 
 def _changes_factors(person: User, *, by: Any) -> None:

@@ -127,7 +127,8 @@ def _prepare_files() -> None:
             settings.STATE_DIR, base_domain=settings.BASE_DOMAIN, mail_domain=settings.MAIL_DOMAIN
         )
         catalogs.compile_catalogs()
-        private_dir(settings.STORE_ROOT)
+        if settings.STORE_URL.startswith("file:"):
+            private_dir(settings.STORE_ROOT)
     except (OSError, ValueError, PoFileError) as error:
         raise Refused(str(error)) from error
 

@@ -1,26 +1,24 @@
-"""The message store: sealed blobs, durable before anyone hears of them. Names say nothing, contents are sealed.
-
-On Django's storage API, so that other back ends can follow; what Django's file storage lacks is durability:
-a blob here is written aside, flushed, renamed into place, and its folder flushed, in this order.
+"""A folder. Django's file storage lacks durability: a blob here is written aside, flushed, renamed into place, and its
+folder flushed, in this order.
 """
 
 import errno
 import os
-import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.storage import FileSystemStorage
+from django.utils._os import safe_join
 
 from mailboxes.errors import MessageGone, StoreFailed, StoreFull
+
+from .interface import SHARDS, Blob, BlobStore, Draft
 
 READ_OCTETS = 256 * 1024
 NO_FILE = {errno.ELOOP, errno.ENXIO}  # a link, a socket
@@ -43,31 +41,30 @@ def open_regular(path: str | Path, flags: int = 0) -> int:
     return descriptor
 
 
-class BlobStore(FileSystemStorage):
+class FolderStore(BlobStore):
     """Blobs below one folder, a folder for each customer and mailbox, 256 folders for each mailbox."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__(location=root, directory_permissions_mode=0o700, file_permissions_mode=0o600)
+        self.root = root
+        self.location = str(root)
 
-    def new_name(self, customer_id: UUID, mailbox_id: UUID, shard: str = "") -> str:
-        """A name that tells nothing about the message and is never used twice.
+    def path(self, name: str) -> Path:
+        """Raises SuspiciousFileOperation for a name that leads out of the store."""
+        return Path(safe_join(self.root, name))
 
-        Blobs that are kept together may share a shard (`new_shard`), so that one folder has to be flushed.
-        """
-        return f"{customer_id.hex}/{mailbox_id.hex}/{shard or self.new_shard()}/{secrets.token_hex(15)}"
+    def draft(self, name: str, *, again: bool = False) -> "FolderDraft":
+        draft = self.path(name + DRAFT_SUFFIX)
+        if again:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                _remove_all(draft)
+        return FolderDraft(name, self.path(name), draft)
 
-    def new_shard(self) -> str:
-        return secrets.token_hex(1)
-
-    def draft(self, name: str) -> "Draft":
-        """Begin a blob. Raises StoreFull, StoreFailed."""
-        return Draft(name, Path(self.path(name)))
+    def put_in_place(self, drafts: Sequence[Draft]) -> None:
+        """Their folders are flushed once."""
+        _put_in_place([draft for draft in drafts if isinstance(draft, FolderDraft)])
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """A blob's octets, piece by piece. Raises MessageGone at once when no such file is there, StoreFailed when it can't be read.
-
-        Anything else than a file (a pipe, a link, a folder) counts as not there: opening it could wait for ever.
-        """
+        """Anything else than a file (a pipe, a link, a folder) counts as not there: opening it could wait for ever."""
         try:
             descriptor = open_regular(self.path(name), os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError, NoRegularFile):
@@ -78,62 +75,91 @@ class BlobStore(FileSystemStorage):
             raise StoreFailed from error
         return _pieces(FileIO(descriptor, "rb"))
 
+    def look_at(self, name: str) -> Blob | None:
+        try:
+            found = self.path(name).lstat()
+        except (FileNotFoundError, NotADirectoryError, SuspiciousFileOperation):
+            return None
+        except OSError as error:
+            raise StoreFailed from error
+        return _blob(found) if stat.S_ISREG(found.st_mode) else None
+
     def remove(self, name: str) -> None:
-        """Remove whatever lies in a blob's place; nothing is no error. Raises StoreFailed."""
         with suppress(FileNotFoundError, NotADirectoryError):
-            _remove_all(Path(self.path(name)))
+            _remove_all(self.path(name))
 
     def remove_mailbox(self, customer_id: UUID, mailbox_id: UUID) -> None:
-        """Remove a mailbox's folder with whatever is in it. Raises StoreFailed."""
-        folder = Path(self.path(f"{customer_id.hex}/{mailbox_id.hex}"))
+        folder = self.path(f"{customer_id.hex}/{mailbox_id.hex}")
         while os.path.lexists(folder):
             with suppress(FileNotFoundError):  # somebody else is at it, too
                 _remove_all(folder)
                 _flush_folder(folder.parent)
 
     def folders(self, within: str = "") -> list[str]:
-        """The names of the folders in a folder, sorted; none when it is not there. Raises StoreFailed."""
-        return self._names(within, lambda entry: entry.is_dir(follow_symlinks=False))
+        return sorted(entry.name for entry in self._entries(within) if entry.is_dir(follow_symlinks=False))
 
-    def files(self, within: str) -> list[str]:
-        """The names of the files in a folder, sorted; none when it is not there. Raises StoreFailed."""
-        return self._names(within, lambda entry: entry.is_file(follow_symlinks=False))
+    def holds_anything(self, folder: str) -> bool:
+        return bool(self.folders(folder))
 
-    def look_at(self, name: str) -> os.stat_result | None:
-        """What the file system knows of a file; None when there is no such file in the store. Raises StoreFailed."""
-        try:
-            found = Path(self.path(name)).lstat()
-        except (FileNotFoundError, NotADirectoryError, SuspiciousFileOperation):
-            return None
-        except OSError as error:
-            raise StoreFailed from error
-        return found if stat.S_ISREG(found.st_mode) else None
+    def shards(self, folder: str, first: int = 0) -> Iterator[tuple[int, dict[str, Blob]]]:
+        for number in range(first, len(SHARDS)):
+            shard = f"{folder}/{SHARDS[number]}"
+            found: dict[str, Blob] = {}
+            for entry in self._entries(shard):
+                try:
+                    if entry.is_file(follow_symlinks=False):
+                        found[f"{shard}/{entry.name}"] = _blob(entry.stat(follow_symlinks=False))
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+                except OSError as error:
+                    raise StoreFailed from error
+            yield number, found
 
-    def remove_folder(self, name: str) -> None:
-        """Remove a folder if it is empty; a draft that is about to be written there makes it again. Raises StoreFailed."""
-        try:
-            Path(self.path(name)).rmdir()
-        except OSError as error:
-            if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST}:
-                raise StoreFailed from error
+    def remove_empty_folders(self, folder: str) -> None:
+        """A draft that is about to be written there makes them again."""
+        for shard in self.folders(folder):
+            self._remove_folder(f"{folder}/{shard}")
+        self._remove_folder(folder)
 
-    def _names(self, within: str, wanted: Callable[["os.DirEntry[str]"], bool]) -> list[str]:
+    def require_ready(self) -> None:
+        """Not ready is what is not mounted, mounted read-only, not ours to write to, or full.
+
+        A disk that fails only when it is written to is told by deliveries (`451`) and jobs.
+        """
+        # The folder is not made here: where one is missing, a volume may not be mounted.
+        volume = os.statvfs(self.root)
+        if volume.f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.root))
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(self.root))
+        # Some file systems count no files, and say 0 of 0.
+        if not volume.f_bavail or (volume.f_files and not volume.f_favail):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.root))
+
+    def _entries(self, within: str) -> "list[os.DirEntry[str]]":
         try:
             with os.scandir(self.path(within)) as entries:
-                return sorted(entry.name for entry in entries if wanted(entry))
+                return list(entries)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise StoreFailed from error
 
+    def _remove_folder(self, name: str) -> None:
+        try:
+            self.path(name).rmdir()
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST}:
+                raise StoreFailed from error
 
-class Draft:
-    """A blob in the making: `write`, then `keep` (durable when it returns) or `discard`."""
 
-    def __init__(self, name: str, target: Path) -> None:
+class FolderDraft(Draft):
+    """A file beside the place of its blob, which gets its name last."""
+
+    def __init__(self, name: str, target: Path, path: Path) -> None:
         self.name = name
         self._target = target
-        self._path = target.with_name(target.name + DRAFT_SUFFIX)
+        self._path = path
         self._kept = False
         with _as_store_errors():
             try:
@@ -143,7 +169,6 @@ class Draft:
                 self._file = self._open()
 
     def write(self, octets: bytes) -> None:
-        """Raises StoreFull, StoreFailed."""
         view = memoryview(octets)
         with _as_store_errors():
             while view:
@@ -151,12 +176,11 @@ class Draft:
                 view = view[self._file.write(view) :]
 
     def keep(self) -> None:
-        """Flush the file, put it in place, flush its folder. Raises StoreFull, StoreFailed: then nothing is kept."""
+        """Flush the file, put it in place, flush its folder."""
         self.flush()
-        put_in_place([self])
+        _put_in_place([self])
 
     def flush(self) -> None:
-        """Raises StoreFull, StoreFailed."""
         assert self._file is not None, "the draft is closed"
         with _as_store_errors():
             os.fsync(self._file.fileno())
@@ -171,7 +195,6 @@ class Draft:
         return self._target.parent
 
     def discard(self) -> None:
-        """Remove what was written, kept or not; as often as you like."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
@@ -185,17 +208,15 @@ class Draft:
         return FileIO(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def put_in_place(drafts: Sequence[Draft]) -> None:
-    """Put flushed drafts in place and flush their folders once. Raises StoreFull, StoreFailed: then discard them."""
+def _put_in_place(drafts: Sequence[FolderDraft]) -> None:
     folders = {draft.rename() for draft in drafts}
     with _as_store_errors():
         for folder in folders:
             _flush_folder(folder)
 
 
-def store() -> BlobStore:
-    """The store of this installation."""
-    return BlobStore(settings.STORE_ROOT)
+def _blob(found: os.stat_result) -> Blob:
+    return Blob(found.st_size, found.st_mtime, found.st_ctime)
 
 
 @contextmanager

@@ -1,0 +1,156 @@
+"""An installation moves from one message store to another while mail comes in, is collected and re-encrypted.
+
+Every process knows both stores meanwhile (`mailboxes.store.both`), so it is no matter in which of them a blob lies, and
+names stay as they are. What a kill leaves behind lies in both, or as a draft beside its place, and the next attempt goes on
+from there.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+
+from django.conf import settings
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from accounts.actors import Actor
+from mailboxes.errors import MessageGone, StoreFailed, StoreIsMoving, StoresNotBothInUse
+from mailboxes.models import MailboxKey, Message
+from mailboxes.store import BothStores, store
+from tenants import access
+from tenants.models import Customer
+
+log = logging.getLogger(__name__)
+
+MOVE_LOCK = 7_302_115_408  # of PostgreSQL's advisory locks
+BATCH = 64
+HANDS = 8  # waiting for disks and servers, not computing
+
+
+@dataclass
+class Progress:
+    """What has been moved so far, in all rounds; the rest of the last round."""
+
+    messages: int = 0
+    octets: int = 0
+    customers: int = 0
+    customers_done: int = 0
+    unnamed: int = 0  # left where they are: no message names them (yet)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def move_store(
+    source: str, target: str, *, by: Actor, tell: Callable[[Progress], None] = lambda progress: None
+) -> Progress:
+    """Move each blob that a message names, until there is none left in `source`. `tell` hears after each step.
+
+    Raises NotAllowed, StoresNotBothInUse unless the settings name `target` as the store and `source` as the other one,
+    StoreIsMoving, StoreFull, StoreFailed.
+    """
+    access.require(by, access.PLATFORM, access.Right.MOVE_STORE)
+    both = store()
+    named = (settings.STORE_OTHER_URL.rstrip("/"), settings.STORE_URL.rstrip("/"))
+    if not isinstance(both, BothStores) or named != (source.rstrip("/"), target.rstrip("/")):
+        raise StoresNotBothInUse(source=source, target=target)
+    progress = Progress()
+    with _alone(), ThreadPoolExecutor(HANDS, thread_name_prefix="move") as hands:
+        before = -1
+        while progress.messages > before:  # what came into `source` behind this round's back
+            before = progress.messages
+            _go_round(both, progress, hands, tell)
+    log.info("the message store was moved messages=%d octets=%d", progress.messages, progress.octets)
+    return progress
+
+
+def _go_round(
+    both: BothStores, progress: Progress, hands: ThreadPoolExecutor, tell: Callable[[Progress], None]
+) -> None:
+    with schema_context("public"):
+        customers = list(Customer.objects.order_by("slug"))
+    progress.customers, progress.customers_done = len(customers), 0
+    progress.unnamed, progress.unreadable = 0, []
+    for customer in customers:
+        with tenant_context(customer):
+            for mailbox in both.other.folders(customer.pk.hex):
+                folder = f"{customer.pk.hex}/{mailbox}"
+                names = (name for _, blobs in both.other.shards(folder) for name in blobs)
+                while some := list(islice(names, BATCH)):
+                    _move_some(both, some, progress, hands)
+                    tell(progress)
+                both.other.remove_empty_folders(folder)
+        progress.customers_done += 1
+        tell(progress)
+
+
+def _move_some(both: BothStores, names: list[str], progress: Progress, hands: ThreadPoolExecutor) -> None:
+    """In the customer's schema. Raises StoreFull, StoreFailed."""
+    wanted = _wanted(names)
+    progress.unnamed += len(names) - len(wanted)
+    outcomes = dict(zip(wanted, hands.map(lambda name: _copy(both, name), wanted), strict=True))
+    unreadable = [name for name, octets in outcomes.items() if octets is None]
+    if unreadable and len(unreadable) == len(wanted) > 1:
+        raise StoreFailed  # not a bad sector here and there
+    progress.unreadable += unreadable
+    copied = [name for name, octets in outcomes.items() if octets is not None]
+    # Asked after the copy is there: whoever removed it before has not met the copy, whoever does later meets it.
+    gone = [name for name in copied if both.other.look_at(name) is None]
+    for name in set(gone) - set(_wanted(gone)):
+        both.main.remove(name)
+    for _ in hands.map(both.other.remove, copied):
+        pass
+    moved = [outcomes[name] or 0 for name in copied if name not in gone]
+    progress.messages += len(moved)
+    progress.octets += sum(moved)
+
+
+def _wanted(names: list[str]) -> list[str]:
+    """Those of these blobs that a message names, unless it was given up."""
+    messages = Message.objects.filter(blob__in=names).exclude(key__state=MailboxKey.State.DESTROYED)
+    return list(messages.values_list("blob", flat=True))
+
+
+def _copy(both: BothStores, name: str) -> int | None:
+    """The octets that now lie in the other place too, durably, or None when they can't be read. Raises StoreFull, StoreFailed."""
+    try:
+        pieces = both.other.chunks(name)
+    except MessageGone:
+        return 0
+    except StoreFailed:
+        return None
+    draft = both.main.draft(name, again=True)
+    octets = 0
+    try:
+        while True:
+            try:
+                piece = next(pieces, None)
+            except StoreFailed:
+                draft.discard()
+                return None
+            if piece is None:
+                break
+            draft.write(piece)
+            octets += len(piece)
+        draft.keep()
+    except BaseException:
+        draft.discard()
+        raise
+    found = both.main.look_at(name)
+    if found is None or found.octets != octets:
+        raise StoreFailed
+    return octets
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Raises StoreIsMoving. Held by the database session, so that it is free at once when this process dies."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [MOVE_LOCK])
+        if not cursor.fetchone()[0]:
+            raise StoreIsMoving
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [MOVE_LOCK])

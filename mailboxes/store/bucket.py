@@ -1,0 +1,153 @@
+"""Whether a bucket is fit to be a message store. Asked with `requests`: the client of the store itself has no word for a
+bucket's rules, and has threads that no process may have before it forks.
+"""
+
+import secrets
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import requests
+from requests_aws4auth import AWS4Auth
+
+from .s3 import Access
+
+SECONDS = 10  # for each answer
+NAMESPACE = "{*}"  # some servers name none
+
+
+class Trouble(StrEnum):
+    """What can be wrong with it."""
+
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"  # no such bucket, other keys, no right to write
+    KEEPS = "keeps"  # what is deleted
+    LOSES = "loses"  # what waits
+    UNKNOWN = "unknown"  # whether it keeps or loses anything
+    LEAVES_PARTS = "leaves-parts"  # of uploads that were broken off
+    OVERWRITES = "overwrites"  # what must be new
+
+
+class Finding(NamedTuple):
+    """A trouble, and what the server said or has."""
+
+    trouble: Trouble
+    what: str
+
+
+class _Refused(Exception):
+    """The server's code for it."""
+
+
+def findings(url: str) -> list[Finding]:
+    """What is wrong with the bucket of `s3://bucket/prefix`. Puts an object there and removes it."""
+    bucket = _Bucket(Access.to(url))
+    try:
+        return [*_tried(bucket), *_versions(bucket), *_rules(bucket)]
+    except requests.RequestException as error:
+        return [Finding(Trouble.UNREACHABLE, type(error).__name__)]
+    except OSError as error:  # the file with authorities
+        return [Finding(Trouble.UNREACHABLE, str(error))]
+
+
+class _Bucket:
+    """Signed requests to one bucket."""
+
+    def __init__(self, access: Access) -> None:
+        self.prefix = f"{access.prefix}/" if access.prefix else ""
+        self._address = f"{access.server}/{access.bucket}"
+        self._signed = AWS4Auth(access.access_key_id, access.secret_access_key, access.region, "s3")
+        self._authorities: str | bool = access.ca_file or True
+
+    def ask(self, method: str, what: str, body: bytes = b"", **headers: str) -> requests.Response:
+        """`what` is `?question`, or the name of an object. Raises _Refused, requests.RequestException."""
+        where = what if what.startswith("?") else f"/{self.prefix}{what}"
+        answer = requests.request(
+            method,
+            self._address + where,
+            data=body,
+            headers=headers,
+            auth=self._signed,
+            timeout=SECONDS,
+            verify=self._authorities,
+            allow_redirects=False,
+        )
+        if not answer.ok or answer.is_redirect:
+            raise _Refused(_code_of(answer))
+        return answer
+
+
+def _tried(bucket: _Bucket) -> Iterator[Finding]:
+    """Write, write again, read and remove."""
+    name = f"check-{secrets.token_hex(8)}"
+    is_new = {"If-None-Match": "*"}
+    try:
+        bucket.ask("PUT", name, b"check", **is_new)
+        try:
+            bucket.ask("PUT", name, b"again", **is_new)
+            yield Finding(Trouble.OVERWRITES, "If-None-Match")
+        except _Refused:
+            pass
+        finally:
+            try:
+                bucket.ask("GET", name)
+            finally:
+                bucket.ask("DELETE", name)
+    except _Refused as refused:
+        yield Finding(Trouble.REFUSED, str(refused))
+
+
+def _versions(bucket: _Bucket) -> Iterator[Finding]:
+    try:
+        answer = bucket.ask("GET", "?versioning")
+    except _Refused as refused:
+        yield Finding(Trouble.UNKNOWN, f"its versioning: {refused}")
+        return
+    if (status := _text(ElementTree.fromstring(answer.content), "Status")) in ("Enabled", "Suspended"):  # noqa: S314 - of our own server
+        yield Finding(Trouble.KEEPS, f"versioning is {status.lower()}")
+
+
+def _rules(bucket: _Bucket) -> Iterator[Finding]:
+    try:
+        rules = ElementTree.fromstring(bucket.ask("GET", "?lifecycle").content)  # noqa: S314 - of our own server
+    except _Refused as refused:
+        if str(refused) == "NoSuchLifecycleConfiguration":
+            yield Finding(Trouble.LEAVES_PARTS, "no rule")
+        else:
+            yield Finding(Trouble.UNKNOWN, f"its lifecycle rules: {refused}")
+        return
+    ends_uploads = False
+    for rule in rules.iterfind(f"{NAMESPACE}Rule"):
+        if _text(rule, "Status") != "Enabled" or not _concerns(rule, bucket.prefix):
+            continue
+        name = _text(rule, "ID") or "without a name"
+        loses = [
+            *rule.iterfind(f"{NAMESPACE}Expiration/{NAMESPACE}Days"),
+            *rule.iterfind(f"{NAMESPACE}Expiration/{NAMESPACE}Date"),
+            *rule.iterfind(f"{NAMESPACE}Transition"),
+        ]
+        if loses:
+            yield Finding(Trouble.LOSES, f"rule {name}")
+        ends_uploads |= rule.find(f"{NAMESPACE}AbortIncompleteMultipartUpload") is not None
+    if not ends_uploads:
+        yield Finding(Trouble.LEAVES_PARTS, "no rule")
+
+
+def _concerns(rule: ElementTree.Element, prefix: str) -> bool:
+    """Whether objects of ours fall under it. They have no tags; how large they are is no matter: some are."""
+    if rule.find(f".//{NAMESPACE}Tag") is not None:
+        return False
+    of_rule = next((found.text or "" for found in rule.iterfind(f".//{NAMESPACE}Prefix")), "")
+    return of_rule.startswith(prefix) or prefix.startswith(of_rule)
+
+
+def _code_of(answer: requests.Response) -> str:
+    try:
+        return _text(ElementTree.fromstring(answer.content), "Code") or str(answer.status_code)  # noqa: S314 - of our own server
+    except ElementTree.ParseError:
+        return str(answer.status_code)
+
+
+def _text(element: ElementTree.Element, name: str) -> str:
+    return (element.findtext(f"{NAMESPACE}{name}") or "").strip()

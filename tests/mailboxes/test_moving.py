@@ -1,0 +1,283 @@
+"""An installation moves between a folder and a bucket, either way, and no message is ever missing."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django_tenants.utils import tenant_context
+
+from accounts.actors import SYSTEM
+from mailboxes import services
+from mailboxes.models import Message
+from mailboxes.services import collection, janitor, moving
+from mailboxes.store import store, store_at
+from mailboxes.store.s3 import PART_OCTETS, READ_OCTETS
+from tests import s3
+from tests.breaking.kit import mails, short_or_long
+from tests.breaking.workers import environment_of_processes
+from tests.conftest import PEER
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(READ_OCTETS + 100), os.urandom(PART_OCTETS)]
+either_way = pytest.mark.parametrize("way", ["into a bucket", "out of a bucket"], indirect=True)
+
+
+class Way:
+    """The two places, and what the settings say of them."""
+
+    def __init__(self, settings, source, target):
+        self._settings, self.source, self.target = settings, source, target
+        self.stay(source)
+
+    def stay(self, url):
+        self._settings.STORE_URL, self._settings.STORE_OTHER_URL = url, ""
+
+    def know_both(self):
+        """As before, but what lies in the other place is found, too."""
+        self._settings.STORE_URL, self._settings.STORE_OTHER_URL = self.source, self.target
+
+    def begin(self):
+        self._settings.STORE_URL, self._settings.STORE_OTHER_URL = self.target, self.source
+
+    def command(self, **options):
+        said = io.StringIO()
+        call_command("move_store", self.source, self.target, stdout=said, **options)
+        return said.getvalue()
+
+    def left(self, customer, url=""):
+        """The names of what lies in the source, or elsewhere."""
+        there = store_at(url or self.source)
+        return {
+            name
+            for mailbox in there.folders(customer.pk.hex)
+            for _, blobs in there.shards(f"{customer.pk.hex}/{mailbox}")
+            for name in blobs
+        }
+
+
+@pytest.fixture
+def way(request, settings, s3_server, s3_store):
+    folder, bucket = settings.STORE_ROOT.as_uri(), settings.STORE_URL
+    return Way(settings, *((folder, bucket) if request.param == "into a bucket" else (bucket, folder)))
+
+
+@either_way
+def test_all_mail_is_in_the_other_place_and_was_to_be_read_at_each_moment(
+    way, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    monkeypatch.setattr(moving, "BATCH", 1)
+    fill(*TEXTS)
+    way.know_both()
+    fill(b"between the restarts")
+    way.begin()
+    fill(b"already there")
+    texts = [*TEXTS, b"between the restarts", b"already there"]
+    moments = []
+
+    def look(progress):
+        assert collect(acme_mailbox.password) == texts
+        moments.append(progress.messages)
+
+    moved = moving.move_store(way.source, way.target, by=SYSTEM, tell=look)
+    assert (moved.messages, moved.unnamed, moved.unreadable) == (len(texts) - 1, 0, [])
+    assert set(range(1, len(texts))) <= set(moments)
+    assert way.left(acme) == set()
+    way.stay(way.target)
+    assert collect(acme_mailbox.password) == texts
+    assert janitor.check_store(acme, by=SYSTEM).ok
+
+
+@either_way
+def test_mail_that_comes_goes_and_is_re_encrypted_meanwhile_is_neither_lost_nor_left(
+    way, acme, make_mailbox, fill, collect, work, monkeypatch
+):
+    monkeypatch.setattr(moving, "BATCH", 2)
+    boxes = [make_mailbox(name) for name in ("first", "second", "third")]
+    for box in boxes:
+        fill(*mails(6), to=box)
+    kept, emptied, deleted = boxes
+    way.begin()
+    acts = iter([*"cred"] + [""] * 100)
+
+    def meanwhile(_progress):
+        """Somebody else acts after each step."""
+        match next(acts):
+            case "c":
+                fill(b"came", to=kept)
+            case "r":
+                kept.password, job = services.reset_password(
+                    acme, kept.mailbox, by=SYSTEM, current_password=kept.password
+                )
+                work(job)
+            case "e":
+                maildrop = collection.open_maildrop(emptied.address, emptied.password, peer=PEER)
+                maildrop.commit(range(6))
+            case "d":
+                services.suspend_mailbox(acme, deleted.mailbox, by=SYSTEM)
+                work(services.start_deletion(acme, deleted.mailbox, by=SYSTEM))
+
+    moving.move_store(way.source, way.target, by=SYSTEM, tell=meanwhile)
+    way.stay(way.target)
+    assert len(collect(kept.password, of=kept)) == 7
+    assert collect(emptied.password, of=emptied) == []
+    with tenant_context(acme):
+        named = set(Message.objects.values_list("blob", flat=True))
+    assert way.left(acme, way.target) == named
+    assert way.left(acme) == set()
+
+
+@pytest.mark.parametrize("way", ["out of a bucket"], indirect=True)
+def test_what_is_collected_while_it_is_being_copied_comes_to_lie_nowhere(
+    way, committed_db, acme, acme_mailbox, fill
+):
+    """The archiver removes it in the moment before the copy gets its name."""
+    fill(b"one", b"two")
+    way.begin()
+    maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
+
+    def collects():
+        try:
+            maildrop.commit([0])
+        finally:
+            connections.close_all()
+
+    armed = [True]
+
+    def at_the_worst_moment(event, arguments):
+        if event == "os.rename" and str(arguments[0]).endswith(".draft") and armed:
+            armed.clear()
+            archiver = threading.Thread(target=collects)
+            archiver.start()
+            archiver.join()
+
+    sys.addaudithook(at_the_worst_moment)
+    moving.move_store(way.source, way.target, by=SYSTEM)
+    assert not armed
+    with tenant_context(acme):
+        (left,) = Message.objects.values_list("blob", flat=True)
+    assert way.left(acme, way.target) == {left}
+    assert way.left(acme) == set()
+
+
+@pytest.mark.parametrize("way", ["out of a bucket"], indirect=True)
+def test_a_reader_in_the_middle_of_a_message_reads_on_in_the_other_place(way, acme, acme_mailbox, fill):
+    fill(TEXTS[-1])
+    way.begin()
+    maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
+    reading = maildrop.read(0)
+    begun = next(reading)
+    moving.move_store(way.source, way.target, by=SYSTEM)
+    assert way.left(acme) == set()
+    assert begun + b"".join(reading) == TEXTS[-1]
+    maildrop.release()
+
+
+@pytest.mark.parametrize(
+    ("way", "kills"),
+    [
+        ("into a bucket", short_or_long(["remove:2"], ["read:1", "read:5", "remove:1", "remove:6"])),
+        (
+            "out of a bucket",
+            short_or_long(
+                ["rename:2"], ["draft:1", "draft:4", "rename:1", "rename:5", "folder:3", "folder:6"]
+            ),
+        ),
+    ],
+    indirect=["way"],
+)
+def test_killed_at_any_step_it_goes_on_where_it_stood(
+    way, kills, committed_db, acme, acme_mailbox, fill, collect, settings, tmp_path
+):
+    texts = mails(8)
+    fill(*texts)
+    way.begin()
+    environment = {
+        **environment_of_processes(),
+        **s3.variables(way.target, settings.S3_ENDPOINT),
+        "GATEHOUSE_STORE_OTHER_URL": way.source,
+        "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
+        "BREAKING_DISK": str(settings.STORE_ROOT),
+        "BREAKING_KILL_AT": " ".join(kills),
+        "BREAKING_KILL_MARKS": str(tmp_path),
+    }
+    command = [sys.executable, "manage.py", "move_store", way.source, way.target, "--json"]
+    for _ in kills:
+        done = subprocess.run(
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert way.left(acme), "it was killed in the middle"
+        assert collect(acme_mailbox.password) == texts
+    assert {path.name for path in tmp_path.iterdir()} >= set(kills)
+    assert json.loads(way.command(json=True))["unreadable"] == []
+    assert way.left(acme) == set()
+    way.stay(way.target)
+    assert collect(acme_mailbox.password) == texts
+
+
+@either_way
+def test_progress_is_told_and_what_to_do_next(way, acme_mailbox, fill, monkeypatch):
+    from mailboxes.management.commands import move_store
+
+    monkeypatch.setattr(move_store, "TELL_SECONDS", 0.0)
+    fill(*mails(3))
+    way.begin()
+    orphan = store_at(way.source).draft(store().new_name(acme_mailbox.mailbox.pk, acme_mailbox.mailbox.pk))
+    said = way.command()
+    orphan.discard()
+    assert "3 messages moved, 0.0 MB, 0 of " in said
+    assert said.endswith(
+        "3 messages moved, 0.0 MB.\nNow unset GATEHOUSE_STORE_OTHER_URL and start all processes again.\n"
+    )
+    facts = json.loads(way.command(json=True))
+    assert facts == {"messages": 0, "octets": 0, "unnamed": 0, "unreadable": []}
+
+
+@pytest.mark.parametrize("way", ["into a bucket"], indirect=True)
+def test_it_begins_only_where_both_are_known_and_once(way, committed_db, acme_mailbox, fill):
+    fill(b"one")
+    for settle in (lambda: way.stay(way.source), lambda: way.stay(way.target), way.know_both):
+        settle()
+        with pytest.raises(
+            CommandError, match=r"Set GATEHOUSE_STORE_URL to .* and GATEHOUSE_STORE_OTHER_URL"
+        ):
+            way.command()
+    way.begin()
+    known = connection.get_connection_params()
+    names = ("host", "port", "user", "password", "dbname")
+    with psycopg.connect(**{name: known[name] for name in names if known.get(name)}) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [moving.MOVE_LOCK])
+        with pytest.raises(CommandError, match="Somebody else moves the message store"):
+            way.command()
+        other.execute("SELECT pg_advisory_unlock(%s)", [moving.MOVE_LOCK])
+    assert "1 message moved" in way.command()
+
+
+@pytest.mark.parametrize("way", ["out of a bucket"], indirect=True)
+def test_what_can_not_be_read_stays_and_is_named_and_a_dead_server_ends_it(
+    way, s3_gate, acme, acme_mailbox, fill, collect, settings
+):
+    settings.S3_TIMEOUT = 0.4
+    texts = mails(3)
+    fill(*texts)
+    way.begin()
+    bad = min(way.left(acme))
+    s3_gate.says("500 Internal Server Error", "InternalError", to=f"GET /{way.source[5:]}/{bad}")
+    with pytest.raises(CommandError, match="1 message can't be read in .* and stay there"):
+        way.command()
+    assert way.left(acme) == {bad}
+    s3_gate.says("503 Service Unavailable", "SlowDown")
+    with pytest.raises(CommandError, match="message store did not"):
+        way.command()
+    s3_gate.open()
+    assert "1 message moved" in way.command()
+    assert sorted(collect(acme_mailbox.password)) == sorted(texts)

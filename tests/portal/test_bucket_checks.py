@@ -1,0 +1,135 @@
+"""What a bucket is asked before the portal starts: a real one, by `manage.py check` as each start does it."""
+
+import pytest
+from django.core.checks import run_checks
+
+from portal.checks import stores
+from tests import s3
+from tests.portal import test_processes
+
+start = test_processes.start
+
+LIFECYCLE = "<LifecycleConfiguration>{}</LifecycleConfiguration>"
+RULE = "<Rule><ID>{name}</ID><Filter>{filter}</Filter><Status>{status}</Status>{action}</Rule>"
+ENDS_UPLOADS = "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+EXPIRES = "<Expiration><Days>30</Days></Expiration>"
+MOVES = "<Transition><Days>30</Days><StorageClass>GLACIER</StorageClass></Transition>"
+
+
+def found():
+    messages = stores.buckets_are_fit(None, databases=["default"])
+    assert all(message.hint for message in messages)
+    return sorted(message.id.removeprefix("gatehouse.") for message in messages)
+
+
+def rule(action, *, of="", name="a rule", status="Enabled"):
+    return RULE.format(name=name, filter=of or "<Prefix></Prefix>", status=status, action=action)
+
+
+@pytest.fixture
+def with_rules(s3_server, s3_store, s3_gate):
+    """The bucket says that it has these lifecycle rules: not every server has them all."""
+
+    def have(*rules):
+        s3_gate.says("200 OK", LIFECYCLE.format("".join(rules)), to="?lifecycle", whole=True)
+
+    return have
+
+
+def test_a_bucket_that_only_ends_uploads_is_fit_and_nothing_of_the_question_stays(
+    s3_server, s3_store, with_rules
+):
+    with_rules(rule(ENDS_UPLOADS))
+    assert found() == []
+    assert s3.objects(s3_server, s3_store) == set()
+    assert stores.buckets_are_fit(None) == [], "it is asked with the database, and not by every command"
+
+
+def test_a_bucket_without_rules_keeps_parts_of_uploads(s3_store):
+    assert found() == ["W004"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([rule(EXPIRES)], ["E026"]),
+        ([rule(MOVES)], ["E026"]),
+        ([rule(EXPIRES, of="<Prefix>mail/</Prefix>")], ["E026"]),
+        ([rule(EXPIRES, of="<Prefix>ma</Prefix>")], ["E026"]),
+        (
+            [
+                rule(
+                    EXPIRES,
+                    of="<And><Prefix>mail/</Prefix><ObjectSizeGreaterThan>9</ObjectSizeGreaterThan></And>",
+                )
+            ],
+            ["E026"],
+        ),
+        ([rule(EXPIRES, of="<Prefix>mail/some-customer</Prefix>")], ["E026"]),
+        ([rule(EXPIRES), rule(MOVES)], ["E026", "E026"]),
+        ([rule(EXPIRES, status="Disabled")], []),
+        ([rule(EXPIRES, of="<Prefix>other/</Prefix>")], []),
+        ([rule(EXPIRES, of="<Tag><Key>temporary</Key><Value>yes</Value></Tag>")], []),
+    ],
+)
+def test_a_rule_by_which_waiting_mail_would_go_is_refused(with_rules, rules, expected):
+    with_rules(rule(ENDS_UPLOADS), *rules)
+    assert found() == expected
+
+
+@pytest.mark.parametrize("status", ["Enabled", "Suspended"])
+def test_a_bucket_that_keeps_what_is_deleted_is_refused(s3_server, s3_store, status):
+    body = f"<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>"
+    assert s3_server.ask("PUT", f"/{s3_store}?versioning", body).ok
+    assert "E025" in found()
+
+
+def test_a_bucket_that_does_not_tell_is_a_warning(s3_gate):
+    s3_gate.says("403 Forbidden", "AccessDenied", to="?")
+    assert found() == ["W007", "W007"]
+
+
+def test_a_server_that_writes_over_what_is_there_is_a_warning(s3_gate):
+    s3_gate.forgets("if-none-match")
+    assert found() == ["W004", "W006"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("S3_SECRET_ACCESS_KEY", "another", "E023"),
+        ("S3_ENDPOINT", "http://127.0.0.1:9", "E022"),
+    ],
+)
+def test_a_bucket_that_can_not_be_used_is_told_from_one_that_is_away(
+    s3_store, settings, name, value, expected
+):
+    setattr(settings, name, value)
+    assert expected in found()
+
+
+def test_a_bucket_that_is_not_there_is_told(s3_gate):
+    """By other servers than the tests' own, which makes it."""
+    s3_gate.says("404 Not Found", "NoSuchBucket")
+    assert "E023" in found()
+
+
+def test_no_secret_is_in_what_is_said(db, s3_store, settings):
+    settings.S3_SECRET_ACCESS_KEY = "s3cret-canary"
+    said = str([(m.msg, m.hint) for m in run_checks(databases=["default"])])
+    assert "E023" in str(run_checks(databases=["default"]))
+    assert "canary" not in said
+
+
+def test_a_gateway_refuses_a_bucket_that_keeps_mail(
+    db,
+    start,
+    s3_server,
+    s3_store,
+    settings,
+):
+    body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    s3_server.ask("PUT", f"/{s3_store}?versioning", body)
+    process = start("gateway", **s3.variables(settings.STORE_URL, s3_server.endpoint))
+    assert process.wait(test_processes.SECONDS) != 0
+    assert "gatehouse.E025" in process.log.read_text()

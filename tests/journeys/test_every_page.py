@@ -64,7 +64,8 @@ DATA = [
     names.REASON,
     names.DESCRIPTION,
 ]
-DATA += [names.PROVIDER, names.CUSTOMER, names.EMPTY_CUSTOMER, "contoso.example"]
+DATA += [names.PROVIDER, names.CUSTOMER, names.EMPTY_CUSTOMER, "contoso.example", "stage", "portal.localhost"]
+DATA += ["Fabrikam Services", "Acme", "Globex", "Initech"]  # of whom platform staff read as well
 NAMES = [
     "Gatehouse",
     "Office 365 Journal",

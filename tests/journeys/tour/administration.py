@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.contrib.admin import site
+
 from tests.cast import PASSWORD
 from tests.journeys.tour.looking import Look
 
@@ -18,10 +20,21 @@ def administration(visitor: Any, stage: Any, company: Any, look: Look) -> None:
 
     look_at("")
     look_at("tenants/")
-    look_at("tenants/auditevent/")
-    page.click("main tbody th a")
-    page.wait_for_selector("main .facts")
-    look("an act in the audit trail")
+    # People of the other tests are called by their roles, which would pass for texts.
+    ours = {
+        "user": "contoso",
+        "membership": "contoso",
+        "customer": "contoso",
+        "domain": "contoso",
+        "provider": "stage",
+    }
+    for model in site._registry:
+        name = model._meta.model_name
+        look_at(f"{model._meta.app_label}/{name}/?q={ours.get(name, '')}")
+        if page.locator("main tbody th a").count():
+            page.click("main tbody th a >> nth=0")
+            page.wait_for_selector("main form, main .facts")
+            look(f"one in the administration: {model._meta.verbose_name}")
     look_at("tenants/membership/add/")
     page.click("main [role=combobox] >> nth=0")
     page.wait_for_selector(".select2-results__option[aria-selected]")
@@ -30,7 +43,6 @@ def administration(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     visitor.presses("main form [name=_save]", ".errors")
     look("a provider refused")
     page.goto(visitor.url(f"/admin/accounts/user/{company.viewer.pk}/change/"))
-    look("a person in the administration")
     visitor.presses("main form [name=_save]", ".notice.success")
     page.goto(visitor.url(f"/admin/accounts/user/{company.viewer.pk}/history/"))
     look("what was changed of a person")

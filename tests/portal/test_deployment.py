@@ -120,6 +120,7 @@ def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(compose
         assert "no-new-privileges:true" in service["security_opt"], name
         if name != "postgres":  # whose first start gives its folder to its user
             assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+    assert all(service["logging"]["options"]["max-size"] for service in composed.values())
     opened = {
         name: {port["published"] for port in service.get("ports", [])} for name, service in composed.items()
     }

@@ -77,7 +77,7 @@ def test_names_that_make_no_sense_are_refused(arguments, said):
 def composed(tmp_path_factory):
     """The compose file as Compose itself reads it, with the settings that the command makes."""
     settings = tmp_path_factory.mktemp("compose") / ".env"
-    settings.write_text(new_environment(*NAMES, "--smtp-host", "mail.example.com:587")[1])
+    settings.write_text(new_environment(*NAMES, "--bucket", "--smtp-host", "mail.example.com:587")[1])
     command = [shutil.which("docker-compose", path=str(Path(sys.executable).parent)), "--env-file", settings]
     read = subprocess.run(
         [*command, "--file", DOCKER / "compose.yaml", "config", "--format", "json"],
@@ -110,6 +110,9 @@ def test_each_gets_the_secrets_that_it_needs_and_no_other(composed):
     assert having(owner) == {"migrate-public", "grants", "postgres"}
     assert having(application) == {*PROCESSES, "migrate", "postgres"}
     assert having(redis) == {*PROCESSES, "migrate", "migrate-public", "valkey"}
+    assert having(composed["web"]["environment"]["GATEHOUSE_S3_SECRET_ACCESS_KEY"]) == {
+        *("web", "worker", "gateway", "s3")
+    }
     assert having(composed["web"]["environment"]["SECRET_KEY"]) == {*PROCESSES, "migrate", "migrate-public"}
 
 

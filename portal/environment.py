@@ -1,10 +1,16 @@
 """Reading the environment strictly: what can't be understood is remembered for `portal.checks.variables`, never guessed at."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
+
+# A hint to all URLs that may have one.
+IN_PASSWORDS = "In a password write %2F for /, %23 for #, %3F for ? and %40 for @."
+_DATABASE = re.compile(r"(/[0-9]*)?")  # of a Redis, by its number
 
 
 class Problem(NamedTuple):
@@ -41,7 +47,7 @@ class Environment:
             why = "it is empty"
         except (OSError, ValueError) as error:
             why = error.strerror or "" if isinstance(error, OSError) else "it is no text"
-        # Not which: who typed the secret itself there would have it in each log.
+        # Not which, here and wherever a setting names a file: who typed the secret itself there would have it in each log.
         self.complain(f"{name}_FILE", f"its file is of no use: {why}.", "Name a file with the secret in it.")
         return default
 
@@ -71,7 +77,16 @@ class Environment:
         return int(value)
 
     def path(self, name: str, default: Path) -> Path:
-        return Path(self.text(name, str(default))).expanduser().resolve()
+        """Of a folder, which need not be there yet."""
+        try:
+            path = Path(self.text(name, str(default))).expanduser().resolve()
+            with suppress(PermissionError):  # not every process needs each folder
+                path.exists()
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it leads nowhere"
+            self.complain(name, f"it can't be the name of a folder: {why}.", "Name another one.")
+            return default
+        return path
 
     def complain(self, name: str, what: str, hint: str) -> None:
         self.problems.append(Problem(name, what, hint))
@@ -94,3 +109,21 @@ def parts_of(url: str) -> SplitResult:
     except ValueError:
         return urlsplit("//")
     return found
+
+
+def parts_with_password(url: str) -> SplitResult:
+    """Of what is no URL, or not one as it is meant, the scheme is empty: where the host ends within the password, at its
+    `/`, `?` or `#`, the rest, with the `@` that should stand before the host, would pass for a path, and be shown.
+    """
+    found = parts_of(url)
+    behind_host = found.path + found.query
+    return urlsplit("//") if "@" in behind_host or "#" in url else found
+
+
+def is_redis(url: str) -> bool:
+    """Whether it leads to a Redis: to a host and a database there by its number, or to a socket."""
+    found = parts_with_password(url)
+    if found.scheme == "unix":
+        return not found.hostname and found.path.startswith("/")
+    by_network = found.scheme in ("redis", "rediss") and bool(found.hostname)
+    return by_network and bool(_DATABASE.fullmatch(found.path))

@@ -8,7 +8,14 @@ from urllib.parse import unquote
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from portal.environment import Environment, generated_secrets, parts_of
+from portal.environment import (
+    IN_PASSWORDS,
+    Environment,
+    generated_secrets,
+    is_redis,
+    parts_of,
+    parts_with_password,
+)
 from portal.languages import languages_in
 from portal.onebox.embedded.addresses import postgres_dir, postgres_url, redis_url
 
@@ -57,7 +64,8 @@ STORE_ROOT = Path(unquote(parts_of(STORE_URL).path)) if STORE_URL.startswith("fi
 STORE_OTHER_URL = env.text("GATEHOUSE_STORE_OTHER_URL")  # while the installation moves from one to the other
 # For s3://bucket/prefix. Without an endpoint it is Amazon's, of the region.
 S3_ENDPOINT = env.text("GATEHOUSE_S3_ENDPOINT").rstrip("/")
-if S3_ENDPOINT and not (parts_of(S3_ENDPOINT).scheme in ("http", "https") and parts_of(S3_ENDPOINT).netloc):
+_s3 = parts_of(S3_ENDPOINT)
+if S3_ENDPOINT and not (_s3.scheme in ("http", "https") and _s3.hostname and "@" not in S3_ENDPOINT):
     env.complain(
         "GATEHOUSE_S3_ENDPOINT", "it is no URL of a server.", "Use https://host or https://host:port."
     )
@@ -72,16 +80,17 @@ S3_TIMEOUT = env.number("GATEHOUSE_S3_TIMEOUT", 15, least=1)
 # --- Database, Redis, tasks ----------------------------------------------------------------------------------------
 DATABASE_URL = env.secret("DATABASE_URL", postgres_url(STATE_DIR))
 try:
+    if parts_with_password(DATABASE_URL).scheme not in ("postgres", "postgresql"):
+        raise ValueError
     _database = dj_database_url.parse(DATABASE_URL, engine="django_tenants.postgresql_backend")
 except (ValueError, dj_database_url.ParseError):  # a subclass of ValueError today
     env.complain(
-        "DATABASE_URL", "it is no database URL.", "Use postgresql://user:password@host:5432/database."
+        "DATABASE_URL",
+        "it is no URL of a PostgreSQL.",
+        f"Use postgresql://user:password@host:5432/database. {IN_PASSWORDS}",
     )
-    _database = dj_database_url.parse(postgres_url(STATE_DIR), engine="django_tenants.postgresql_backend")
-if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
-    env.complain(
-        "DATABASE_URL", "it names no PostgreSQL.", "Use postgresql://user:password@host:5432/database."
-    )
+    DATABASE_URL = postgres_url(STATE_DIR)
+    _database = dj_database_url.parse(DATABASE_URL, engine="django_tenants.postgresql_backend")
 DATABASE_IS_EMBEDDED = _database.get("HOST") == str(postgres_dir(STATE_DIR))  # that of `make run`
 DATABASES = {
     "default": {
@@ -104,9 +113,11 @@ DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.secret("REDIS_URL", redis_url(STATE_DIR))
-if parts_of(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+if not is_redis(REDIS_URL):
     env.complain(
-        "REDIS_URL", "it is no Redis URL.", "Use redis://host:6379/0, rediss://… or unix:///path/to/socket."
+        "REDIS_URL",
+        "it is no URL of a Redis.",
+        f"Use redis://:password@host:6379/0, rediss://… or unix:///path/to/socket. {IN_PASSWORDS}",
     )
     REDIS_URL = redis_url(STATE_DIR)
 # One that says nothing is away, and somebody waits for the answer to what they did. Bells and counts are small.
@@ -334,12 +345,12 @@ except ValueError as _error:
 # --- Email --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")
 _smtp_url = env.secret("GATEHOUSE_SMTP_URL")
-_smtp = parts_of(_smtp_url)
+_smtp = parts_with_password(_smtp_url)
 EMAIL_FILE_PATH = STATE_DIR / "mail"
 EMAIL_TIMEOUT = 10
 if not _smtp_url:  # each mail becomes a file there
     EMAIL_BACKEND = "portal.onebox.mail_files.EmailBackend"
-elif _smtp.scheme in ("smtp", "smtps") and _smtp.hostname:
+elif _smtp.scheme in ("smtp", "smtps") and _smtp.hostname and _smtp.path in ("", "/"):
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = _smtp.hostname, _smtp.port or (465 if _smtp.scheme == "smtps" else 587)
     EMAIL_USE_SSL, EMAIL_USE_TLS = _smtp.scheme == "smtps", _smtp.scheme == "smtp" and _smtp.query != "tls=no"
@@ -348,7 +359,7 @@ else:
     env.complain(
         "GATEHOUSE_SMTP_URL",
         "it names no mail server.",
-        "Use smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465.",
+        f"Use smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465. {IN_PASSWORDS}",
     )
 
 # --- Hosts, cookies, headers ---------------------------------------------------------------------------------------

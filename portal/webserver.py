@@ -1,5 +1,7 @@
 """The web server of `manage.py web`: gunicorn, its settings, and its threads, which wait for no client for long."""
 
+import errno
+import logging
 import socket
 import time
 from typing import Any
@@ -14,9 +16,14 @@ from portal.gates.bodies import is_refused
 from portal.logs import JSONLine, TextLine
 from portal.network import bracketed
 
+log = logging.getLogger(__name__)
+
 REQUEST_SECONDS = 15.0  # for a whole request, head and body
 WRITE_SECONDS = 15.0  # for one piece of an answer
 ANSWER_SECONDS = 300.0  # from the request's first octet to its answer's last
+# More than an answer usually takes. With a request's time this is how long SIGTERM waits; `make run` and our units kill
+# later. Longer than that takes a file that somebody downloads slowly, and who comes by upgrades can't wait for that.
+LAST_ANSWER_SECONDS = 10.0
 
 
 class WebServer(BaseApplication):
@@ -33,10 +40,10 @@ class WebServer(BaseApplication):
             "threads": settings.WEB_THREADS,
             "worker_class": Worker,
             "logger_class": Log,
-            "pre_request": _close_after_refusal,
+            "pre_request": _ask_for_no_refused_body,
             "preload_app": True,  # Django starts once for all of them, and the checks run once
             "keepalive": 5,  # seconds in which a silent connection may say something; it holds no thread meanwhile
-            "graceful_timeout": 10,
+            "graceful_timeout": int(REQUEST_SECONDS + LAST_ANSWER_SECONDS),
             "loglevel": "warning",
             "control_socket_disable": True,  # it would lie in the home folder
             # Nobody chooses by a header what a path means, or who asks by which scheme: Django judges what a proxy says.
@@ -53,10 +60,13 @@ class WebServer(BaseApplication):
         return application
 
 
-def _close_after_refusal(worker: Any, request: Any) -> None:
-    """A body that is refused unread (portal/gates/bodies.py) must not be read afterwards for the next request's sake."""
+def _ask_for_no_refused_body(worker: Any, request: Any) -> None:
+    """A body that is refused unread (portal/gates/bodies.py): who asks first is not told to send it (RFC 9110, 10.1.1), and
+    it must not be read afterwards for the next request's sake.
+    """
     headers = dict(request.headers)
     if is_refused(headers.get("CONTENT-LENGTH", ""), chunked="TRANSFER-ENCODING" in headers):
+        request._expected_100_continue = False  # gunicorn has no other name for it
         request.force_close()
 
 
@@ -77,6 +87,21 @@ class Worker(ThreadWorker):
     clients from the threads altogether (docs/settings.md).
     """
 
+    sockets: list[Any]
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """At its end it takes what has come, and then refuses: who would wait here for nobody may go to another process."""
+        super().set_accept_enabled(enabled)
+        if self.alive or enabled:
+            return
+        listeners, self.sockets = self.sockets, []
+        for listener in listeners:
+            known = -1
+            while known < self.nr_conns < self.worker_connections:
+                known = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
     def enqueue_req(self, conn: Any) -> None:
         if not isinstance(conn.sock, _Bounded):
             conn.sock = _Bounded(conn.sock)
@@ -87,13 +112,17 @@ class Worker(ThreadWorker):
             return _DEFER  # browsers open connections in advance
         conn.sock.begin()
         kept = super().handle(conn)
+        if conn.sock.late:  # a line: gunicorn would tell it in twenty, among which real faults drown
+            log.info("a client took too long to %s", conn.sock.late)
         if not kept:
             conn.close(graceful=True)  # here, for it waits for the client; the parent's main loop must not
         return kept
 
 
 class _Bounded(socket.socket):
-    """A connection whose reads and writes end in time. Too late is ConnectionResetError, as if the client had gone."""
+    """A connection whose reads and writes end in time. Too late is ConnectionResetError, as if the client had gone, and
+    `late` says what it was.
+    """
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())
@@ -102,6 +131,7 @@ class _Bounded(socket.socket):
     def begin(self) -> None:
         now = time.monotonic()
         self._read_until, self._write_until = now + REQUEST_SECONDS, now + ANSWER_SECONDS
+        self.late = ""
 
     def setblocking(self, flag: bool) -> None:
         if self.fileno() != -1:  # closed already, by the thread
@@ -124,6 +154,7 @@ class _Bounded(socket.socket):
         try:
             return act(*args, **options)
         except TimeoutError:
-            raise ConnectionResetError("the client took too long") from None
+            self.late = "send" if act.__name__ == "recv" else "take its answer"
+            raise ConnectionResetError(errno.ECONNRESET, "the client took too long") from None
         finally:
             self.settimeout(patience)

@@ -1,6 +1,5 @@
 """The message store: what its settings say, and what the bucket says when it is asked."""
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from mailboxes.store.bucket import Finding, Trouble, findings
 from portal.network import is_loopback
 
-from .variables import TAG
+from .variables import TAG, unreadable
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
@@ -60,10 +59,10 @@ def the_bucket_is_entered_with_keys(app_configs: Any, **kwargs: Any) -> list[Che
             )
         )
     file = settings.S3_CA_FILE
-    if file and not (Path(file).is_file() and os.access(file, os.R_OK)):
+    if file and (why := unreadable(Path(file))):
         found.append(
             Error(
-                f"GATEHOUSE_S3_CA_FILE is {file}, which cannot be read.",
+                f"GATEHOUSE_S3_CA_FILE names no file that can be read: {why}.",
                 hint="Name a PEM file that this process may read, or leave it empty.",
                 id="gatehouse.E027",
             )

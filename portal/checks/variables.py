@@ -5,6 +5,7 @@ import binascii
 import json
 import os
 import re
+import stat
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -163,12 +164,12 @@ def tls_files_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage
         ]
     found: list[CheckMessage] = [
         Error(
-            f"{variable} is {path}, which cannot be read.",
+            f"{variable} names no file that can be read: {why}.",
             hint="Name a PEM file that this process may read.",
             id="gatehouse.E013",
         )
         for variable, path in named.items()
-        if not (path.is_file() and os.access(path, os.R_OK))
+        if (why := unreadable(path))
     ]
     found += [
         Error(
@@ -202,15 +203,26 @@ def _certificate_is_of_today(file: Path) -> list[CheckMessage]:
 @register(TAG)
 def identity_provider_authorities_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     path = settings.IDENTITY_PROVIDER_CA_FILE
-    if not path or (Path(path).is_file() and os.access(path, os.R_OK)):
+    why = unreadable(Path(path)) if path else ""
+    if not why:
         return []
     return [
         Error(
-            f"GATEHOUSE_IDP_CA_FILE is {path}, which cannot be read.",
+            f"GATEHOUSE_IDP_CA_FILE names no file that can be read: {why}.",
             hint="Name a PEM file that this process may read, or leave it empty.",
             id="gatehouse.E019",
         )
     ]
+
+
+def unreadable(path: Path) -> str:
+    """Why it can't be read; empty if it can. Without its name: it may be a key, typed where its file should be named."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "it is no file"
+    except OSError as error:
+        return error.strerror or "the system does not say why"
+    return "" if os.access(path, os.R_OK) else "this process may not"
 
 
 def is_domain(text: str) -> bool:

@@ -1,6 +1,7 @@
 """The processes of an installation, each started as its unit or container starts it, asked and stopped from outside."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -10,13 +11,25 @@ from pathlib import Path
 import psutil
 import pytest
 
+from portal import webserver
 from portal.onebox.embedded.process import wait_until
+from portal.onebox.supervisor import crew
 from tests.breaking.workers import environment_of_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 ENDED_WELL = 0
 QUICK = {"DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings"}  # beat rings twice a second
+# `manage.py web` that reckons with answers that take no time: what it waits for is what may take its time to arrive.
+ANSWERS_AT_ONCE = """
+import sys
+import django
+django.setup()
+from django.core.management import execute_from_command_line
+from portal import webserver
+webserver.LAST_ANSWER_SECONDS = 0.0
+execute_from_command_line(sys.argv)
+"""
 
 
 def free_port():
@@ -26,14 +39,14 @@ def free_port():
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts `manage.py NAME` with variables of the environment; whatever is left is killed."""
+    """Starts `manage.py NAME` with variables of the environment, or that script in its place; whatever is left is killed."""
     started = []
 
-    def start(*command, **environment):
+    def start(*command, script=None, **environment):
         log = tmp_path / f"{command[0]}.log"
         with log.open("wb") as output:
             process = psutil.Popen(
-                [sys.executable, "manage.py", *command],
+                [sys.executable, *(("-c", script) if script else ("manage.py",)), *command],
                 cwd=ROOT,
                 env=environment_of_processes()
                 | {"GATEHOUSE_STATE_DIR": str(tmp_path / "state")}
@@ -55,10 +68,16 @@ def start(tmp_path):
 
 
 @pytest.fixture
-def web(db, start):
+def web(db, start, request):
     """A web server of one process, whatever the setting says, and its port."""
     port = free_port()
-    process = start("web", "--processes", "1", GATEHOUSE_HTTP_PORT=str(port), GATEHOUSE_WEB_PROCESSES="3")
+    script = getattr(request, "param", None)
+    process = start(
+        *("web", "--processes", "1"),
+        script=script,
+        GATEHOUSE_HTTP_PORT=str(port),
+        GATEHOUSE_WEB_PROCESSES="3",
+    )
     wait_until(lambda: _answer(port, b"/healthz").startswith(b"HTTP/1.1 200"), SECONDS)
     return process, port
 
@@ -82,7 +101,9 @@ def test_each_refuses_an_unsafe_setup_with_id_and_hint(db, start, name):
     assert "gatehouse.E009" in said and "Unset GATEHOUSE_DEMO" in said
 
 
+@pytest.mark.parametrize("web", [ANSWERS_AT_ONCE], indirect=True, ids=["answers at once"])
 def test_the_web_server_answers_what_has_begun_before_it_ends(web):
+    """However slowly it arrives, within the time that requests have."""
     process, port = web
     with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
         assert len(process.children()) == 1
@@ -93,6 +114,20 @@ def test_the_web_server_answers_what_has_begun_before_it_ends(web):
         connection.sendall(b"\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
     assert process.wait(SECONDS) == ENDED_WELL
+
+
+def test_who_stops_the_web_server_gives_it_the_time_that_it_takes():
+    """Killed earlier, it would cut what it is about to answer."""
+    takes = webserver.WebServer(1).cfg.graceful_timeout
+    assert takes >= webserver.REQUEST_SECONDS + 5
+    stopped_after = {
+        "docker/compose.yaml": r"stop_grace_period: (\d+)m\n",
+        "docker/systemd/gatehouse-.service.d/common.conf": r"TimeoutStopSec=(\d+)min\n",
+    }
+    for file, pattern in stopped_after.items():
+        minutes = re.findall(pattern, (ROOT / file).read_text())
+        assert minutes and all(int(each) * 60 > takes for each in minutes), file
+    assert takes < crew.GRACE_SECONDS
 
 
 def test_a_web_server_whose_port_is_taken_says_so_and_ends(web, start):

@@ -27,6 +27,11 @@ FORM_TYPE = b"Content-Type: application/x-www-form-urlencoded"
 FORM = b"--x\r\nContent-Disposition: form-data; name="
 FILE = FORM + b'"f"; filename="f"\r\nContent-Type: text/plain\r\n\r\n'
 
+SLOW = {
+    b"GET /healthz HT": "half a head",
+    b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.localhost\r\nContent-Length: 99\r\n\r\nx": "half a body",
+}
+
 
 class Server:
     def __init__(self, port: int, temporary: Path, log: Path) -> None:
@@ -105,6 +110,13 @@ def test_a_large_body_is_refused_by_its_header_and_nothing_of_it_gets_to_the_dis
     assert not list(server.temporary.iterdir())
 
 
+def test_who_asks_whether_to_send_a_large_body_is_refused_before_it_is_sent(server):
+    asks = b"Expect: 100-continue"
+    assert server.post(asks, b"Content-Length: 200000000").startswith(b"HTTP/1.1 413")
+    assert server.post(asks, b"Transfer-Encoding: chunked").startswith(b"HTTP/1.1 411")
+    assert server.post(asks, FORM_TYPE, b"Content-Length: 1", body=b"a").startswith(b"HTTP/1.1 100 Continue")
+
+
 def test_a_body_that_does_not_say_how_large_it_is_is_refused(server):
     assert server.post(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n").startswith(b"HTTP/1.1 411")
 
@@ -135,15 +147,7 @@ def test_no_header_chooses_what_a_path_means(server):
     assert server.get(b"/healthz", b"SCRIPT_NAME: /x", b"PATH_INFO: /x").startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize(
-    "begun",
-    [
-        b"",
-        b"GET /healthz HT",
-        b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.localhost\r\nContent-Length: 99\r\n\r\nx",
-    ],
-    ids=["silent", "half a head", "half a body"],
-)
+@pytest.mark.parametrize("begun", [b"", *SLOW], ids=["silent", *SLOW.values()])
 def test_slow_clients_give_their_threads_back(server, begun):
     slow = [server.connect() for _ in range(2 * THREADS)]
     try:
@@ -153,6 +157,16 @@ def test_slow_clients_give_their_threads_back(server, begun):
     finally:
         for connection in slow:
             connection.close()
+
+
+@pytest.mark.parametrize("begun", SLOW, ids=SLOW.values())
+def test_a_slow_client_is_a_line_in_the_log_and_no_fault(server, begun):
+    said_before = server.log.stat().st_size
+    server.answer(begun)  # until it is closed
+    lines = server.log.read_bytes()[said_before:].splitlines()
+    assert lines[-1].endswith(b"a client took too long to send")
+    levels = [line.split()[2] for line in lines]
+    assert levels in ([b"INFO"], [b"WARNING", b"INFO"]), "of half a form Django says that it is none"
 
 
 def test_its_own_lines_hold_no_secret_of_a_link_either(server):

@@ -159,6 +159,8 @@ class Membership(models.Model):
     customers = models.ManyToManyField(
         Customer, verbose_name=_("only these customers"), blank=True, related_name="limited_memberships"
     )
+    # Raised with each change of role or reach: one that is given anew is another one (tenants.identity.gate).
+    series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

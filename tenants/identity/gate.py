@@ -38,9 +38,8 @@ class Gate:
         if not proofs or not all(customer.identity_provider_consent for customer in customers):
             return frozenset()
         consents = [f"consent {customer.pk} {customer.consent_series}" for customer in customers]
-        roles = [
-            f"role {role}" for role in Membership.objects.filter(user=user.pk).values_list("pk", flat=True)
-        ]
+        held = Membership.objects.filter(user=user.pk).values_list("pk", "series")
+        roles = [f"role {role} {series}" for role, series in held]
         return frozenset([f"identity provider {found.pk} {found.series}", *proofs, *consents, *roles])
 
     def replaces_factor(self, user: Any, provider_id: str) -> bool:

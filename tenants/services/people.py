@@ -176,7 +176,8 @@ def assign(
     if role != Membership.Role.OWNER:
         _leave_an_owner(membership, by=by)
     membership.role = role
-    membership.save(update_fields=["role"])
+    membership.series += 1
+    membership.save(update_fields=["role", "series"])
     limit_to(membership, customers)
     _record(
         "membership.changed",

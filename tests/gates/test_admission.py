@@ -12,7 +12,7 @@ from accounts.actors import SYSTEM
 from accounts.models import User
 from tenants import identity
 from tenants.models import Membership, ProvenDomain
-from tenants.services import add_membership, remove_member
+from tenants.services import add_membership, change_member, remove_member
 from tests.accounts.factors import CODE, SECURITY, is_signed_in, sets_up_an_app, sign_in
 from tests.accounts.openid.kit import CLIENT_ID, CLIENT_SECRET, PAGE, callback
 from tests.cast import customer, provider
@@ -218,6 +218,32 @@ def test_a_role_that_was_taken_away_and_given_anew_opens_no_session_of_before(
     remove_member(provider("northwind"), role.pk, by=cast.owner)
     add_membership(cast.auditor, provider=provider("northwind"), role=role.role, by=SYSTEM)
     assert is_led_to_the_sign_in(visitor.client.get(SECURITY))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("owner", None)],
+        [("owner", None), ("auditor", None)],
+        [("auditor", ["globex"])],
+        [("auditor", ["globex"]), ("auditor", None)],
+    ],
+    ids=["more", "more and back", "a limit", "a limit and back"],
+)
+def test_a_role_that_was_changed_in_place_opens_no_session_of_before(
+    northwinds, openid, way_in, cast, changes
+):
+    openid.knows(cast.auditor.email)
+    visitor = way_in()
+    visitor.signs_in(cast.auditor.email)
+    pk = Membership.objects.get(user=cast.auditor).pk
+    for role, limit in changes:
+        customers = limit and [customer(slug) for slug in limit]
+        change_member(provider("northwind"), pk, role=role, customers=customers, by=cast.owner)
+    assert is_led_to_the_sign_in(visitor.client.get(SECURITY))
+    visitor.signs_in(cast.auditor.email)
+    change_member(provider("northwind"), pk, role=role, customers=customers, by=cast.owner)  # the same
+    assert visitor.client.get(SECURITY).status_code == 200
 
 
 def test_a_session_of_an_earlier_release_which_does_not_say_what_it_stands_on_ends(by_organization):

@@ -107,7 +107,7 @@ _SAID: dict[Trouble, tuple[type[Error] | type[Warning], str, str, str]] = {
     ),
     Trouble.UNKNOWN: (
         Warning,
-        "gatehouse.W007",
+        "gatehouse.W003",
         "does not tell whether it keeps or loses mail",
         "Allow the keys to get its versioning and lifecycle configuration, or see to it yourself that it has neither "
         "versions nor rules for what expires.",

@@ -86,7 +86,7 @@ def test_a_bucket_that_keeps_what_is_deleted_is_refused(s3_server, s3_store, sta
 
 def test_a_bucket_that_does_not_tell_is_a_warning(s3_gate):
     s3_gate.says("403 Forbidden", "AccessDenied", to="?")
-    assert found() == ["W007", "W007"]
+    assert found() == ["W003", "W003"]
 
 
 def test_a_server_that_writes_over_what_is_there_is_a_warning(s3_gate):

@@ -136,6 +136,8 @@ def test_every_check_of_the_settings_is_explained():
         )
     )
     table = read("docs/settings.md").partition("## What the checks say")[2]
+    rows = re.findall(r"^\| (`gatehouse[^|]*) \|", table, re.MULTILINE)
+    assert sorted(set(rows)) == sorted(rows), "No id means two things."
     explained = set(re.findall(r"[EW]\d{3}", table))
     for first, last in re.findall(r"E(\d{3})` to `E(\d{3})", table):
         explained |= {f"E{number:03}" for number in range(int(first), int(last) + 1)}

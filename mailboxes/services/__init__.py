@@ -20,7 +20,7 @@ from mailboxes.services.finding import (
 )
 from mailboxes.services.jobs import job_for, jobs_of, right_to_retry, unsettled
 from mailboxes.services.lifecycle import SETTABLE, activate_mailbox, edit_mailbox, suspend_mailbox
-from mailboxes.services.origins import Origin, origins_of
+from mailboxes.services.origins import Behind, Origin, behind, deleted_by, origins_of
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
 from mailboxes.services.removal import delete_locked_mail
@@ -36,6 +36,7 @@ __all__ = [
     "SORTABLE",
     "Act",
     "Activity",
+    "Behind",
     "Certificate",
     "CertificateInvalid",
     "Condition",
@@ -51,11 +52,13 @@ __all__ = [
     "activity",
     "acts_on",
     "allows",
+    "behind",
     "certificate_of",
     "certificates",
     "condition",
     "create_mailbox",
     "delete_locked_mail",
+    "deleted_by",
     "edit_mailbox",
     "job_for",
     "jobs_of",

@@ -19,15 +19,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db.models import BigIntegerField, F, QuerySet
+from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 from django.utils.encoding import force_bytes
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.actors import Actor
-from accounts.lists import each_word, folded, sorted_by
+from accounts.lists import WORDS, each_word, folded, sorted_by
+from accounts.models import User
 from mailboxes.errors import MailboxError, NoSuchCertificate
 from mailboxes.models import Mailbox
 from tenants import access
@@ -186,7 +187,15 @@ def signed_octets(facts: dict[str, Any]) -> bytes:
 # What ?sort= may say, as the database reads it from the trail.
 SORTABLE: dict[str, Any] = {
     "name": folded(KT("data__certificate__mailbox__name")),
-    "requested_by": Lower(KT("data__certificate__requested_by")),
+    # By the name that lists show. Here the address may say whose that is: it is for their order alone.
+    "requested_by": Coalesce(
+        Subquery(
+            User.objects.filter(email=OuterRef("requested_by"))
+            .exclude(name="")
+            .values(named=folded("name"))[:1]
+        ),
+        Lower(KT("data__certificate__requested_by")),
+    ),
     "messages": F("data__certificate__messages"),
     "octets": F("data__certificate__octets"),
     "finished_at": KT("data__certificate__finished_at"),
@@ -224,10 +233,9 @@ def certificates(
     `sort` is one of SORTABLE, with "-" for descending; newest first among equals. Raises tenants.errors.NotAllowed.
     """
     access.require(by, customer, access.Right.VIEW_MAILBOXES)
-    fields = ("mailbox__name", "mailbox__address", "requested_by")
-    found = _events(customer).filter(
-        each_word(search, *(KT(f"data__certificate__{field}") for field in fields))
-    )
+    found = _events(customer).annotate(requested_by=KT("data__certificate__requested_by"))
+    for word in search.split()[:WORDS]:
+        found = found.filter(_about(customer, word))
     return Certificates(sorted_by(found, SORTABLE, sort, "-at", "-pk"))
 
 
@@ -238,6 +246,16 @@ def certificate_of(customer: Customer, mailbox_id: UUID, *, by: Actor) -> Certif
     if event is None:
         raise NoSuchCertificate
     return _from_event(event, _own_keys())
+
+
+def _about(customer: Customer, word: str) -> Q:
+    fields = ("mailbox__name", "mailbox__address", "requested_by")
+    asked = AuditEvent.objects.of("mailbox.deletion-started").filter(
+        customer_id=customer.pk, actor_id__in=User.objects.filter(each_word(word, "name")).values("pk")
+    )
+    return each_word(word, *(KT(f"data__certificate__{field}") for field in fields)) | Q(
+        target_id__in=asked.values("target_id")
+    )
 
 
 def _events(customer: Customer) -> "QuerySet[AuditEvent]":

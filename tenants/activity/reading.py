@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
 from django.utils.timezone import make_aware
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from accounts.lists import WORDS, each_word
@@ -28,6 +29,7 @@ from tenants.models import (
 
 PAGE_LENGTH = 50
 BATCH_LENGTH = 500  # of a download
+COMMAND_LINE = gettext_noop("Platform staff, on the command line")
 
 
 @dataclass(frozen=True)
@@ -320,4 +322,4 @@ def nobody(event: AuditEvent) -> str:
         return str(_("The system"))
     if event.origin:
         return str(_("Somebody who was not signed in"))
-    return str(_("Platform staff, on the command line"))
+    return gettext(COMMAND_LINE)

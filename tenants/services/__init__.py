@@ -37,6 +37,7 @@ from tenants.services.invitations import (
     invite,
     invite_first_owner,
     invitee,
+    inviters_of,
     send_invitation_again,
     withdraw_invitation,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "invite_first_owner",
     "invited",
     "invitee",
+    "inviters_of",
     "let_in",
     "limit_of",
     "list_customers",

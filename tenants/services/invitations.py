@@ -7,7 +7,7 @@ in, and sending an invitation again means a new link.
 import hashlib
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from django.db import transaction
@@ -19,6 +19,8 @@ from accounts.errors import InvalidAddress, PersonExists
 from accounts.models import User
 from accounts.services import create_person
 from tenants import access, audit
+from tenants.activity.doers import Done, who_did
+from tenants.activity.reading import Who
 from tenants.errors import (
     AlreadyInvited,
     AlreadyMember,
@@ -227,6 +229,23 @@ def accept_invitation_as_newcomer(invitation: Invitation, *, name: str, password
     )
     _join(invitation, user)
     return user
+
+
+def inviters_of(invitations: Iterable[Invitation]) -> dict[int, Who]:
+    """Who stands for each, by the invitation's id: for who has been given these rows, or has the link."""
+    acts = {
+        one.pk: Done(
+            ("invitation.created", "invitation.resent"),
+            str(one.pk),
+            one.expires_at - LIFETIME,
+            one.invited_by_email,
+            customer=one.customer_id,
+            provider=one.provider_id,
+        )
+        for one in invitations
+    }
+    found = who_did(acts.values())
+    return {pk: found[act] for pk, act in acts.items()}
 
 
 def hash_of(secret: str) -> str:

@@ -153,7 +153,7 @@ def test_a_newcomer_opens_the_link_chooses_a_password_and_signs_in(invite, visit
     assert "no-store" in answer["Cache-Control"]
     page = visitor.get("/invitations/")
     assert "Invitation to Northwind IT" in text(page)
-    assert NEW in text(page)
+    assert f"Owner (operator@northwind.example) has invited {NEW}." in text(page)
     answer = visitor.post("/invitations/", {"name": "Nora New", "password": PHRASE})
     assert answer["Location"] == "/accounts/login/"
     assert "Your account is ready" in text(visitor.get("/accounts/login/"))

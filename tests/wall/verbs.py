@@ -229,6 +229,8 @@ TABLE: dict[str, Line] = {
         LOOK, lambda s, by: services.list_mailboxes(s.acme, by=by), ends=ValueError
     ),
     "mailboxes.services.losses": Line(CHANGE, lambda s, by: services.losses(s.acme, s.box("kept"), by=by)),
+    "mailboxes.services.behind": Line(LOOK, lambda s, by: services.behind(s.acme, s.box("kept"), by=by)),
+    "mailboxes.services.deleted_by": Line(LOOK, lambda s, by: services.deleted_by(s.acme, [], by=by)),
     "mailboxes.services.origins_of": Line(LOOK, lambda s, by: services.origins_of(s.acme, [], by=by)),
     "mailboxes.services.mailbox_by_address": Line(
         LOOK, lambda s, by: services.mailbox_by_address(s.acme, s.box("kept").address, by=by)
@@ -567,6 +569,7 @@ OPEN: dict[str, str] = {
     "tenants.services.find_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.services.hash_of": "arithmetic",
     "tenants.services.invitee": "nobody has signed in yet: it asks for the link's key instead",
+    "tenants.services.inviters_of": "names who stands for invitations at hand",
     "tenants.services.limit_of": "of a membership or invitation at hand",
     "tenants.services.list_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.services.may_change_address": "tells of nobody but who asks",

@@ -87,8 +87,10 @@ def deleted(request: ConsoleRequest) -> HttpResponse:
     search = searched(request)
     sort = request.GET.get("sort", "-finished_at")
     found = services.certificates(request.customer, by=request.user, search=search, sort=sort)
+    page = page_of(request, found)
     context = {
-        "page": page_of(request, found),
+        "page": page,
+        "askers": services.deleted_by(request.customer, page, by=request.user),
         "q": search,
         "sort": sort,
     }

@@ -70,6 +70,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         context |= job_context(request, shown)
     context |= {
         "jobs": jobs,
+        "behind": services.behind(request.customer, mailbox, by=request.user),
         "sign_in_refusals": services.sign_in_refusals_of(request.customer, mailbox, by=request.user),
         "acts": services.acts_on(mailbox, request.rights),
         "servers": services.servers(),

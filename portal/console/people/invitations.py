@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import Refusal
+from accounts.names import addresses_in
 from portal.console.frame import refusals
 from portal.console.people.forms import NewcomerForm
 from portal.console.signin.by_password import SIGN_IN_AS
@@ -106,8 +107,12 @@ def _shut(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 
 def _context(found: Invitation) -> dict[str, Any]:
+    by = services.inviters_of([found])[found.pk]
     return {
         "invitation": found,
+        "by": by,
+        # As in the mail: an earlier release took names that hold an address.
+        "inviter": "" if addresses_in(by.name) else by.name,
         "place": services.place_of(found),
         "next": reverse("invitation_accept"),
         **services.named_limit_of(found),

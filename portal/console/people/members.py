@@ -31,6 +31,7 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
     page = page_of(request, services.members(desk.place, by=desk.user, search=search, sort=sort))
     waiting = page_of(request, services.invited(desk.place, by=desk.user, search=search), "invited")
     now = timezone.now()
+    inviters = services.inviters_of(waiting)
     known = set(customers_of(desk.user).values_list("pk", flat=True)) if desk.is_team else set()
     context = {
         "desk": desk,
@@ -40,6 +41,7 @@ def index(request: HttpRequest, desk: Desk, template: str, more: dict[str, Any])
         "invitations": [
             {
                 "row": row,
+                "by": inviters[row.pk],
                 "reach": _reach(row, known),
                 "expired": row.expires_at <= now,
                 "again": desk.pages.url("invitation_again", row.pk),

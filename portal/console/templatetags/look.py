@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 
 from accounts.names import visible
+from tenants.activity import Who
 
 register = template.Library()
 
@@ -213,6 +214,15 @@ def _time(at: datetime, shown: str) -> SafeString:
 def _exact(at: datetime) -> str:
     here = timezone.localtime(at)
     return f"{date_format(here, 'SHORT_DATE_FORMAT')} {date_format(here, 'H:i:s T')}"
+
+
+@register.filter
+def named(who: Who) -> SafeString:
+    """Who did something, by name, with the address on hover and focus; as a filter, for sentences have a place for it."""
+    name = breakable_addresses(who.name)
+    if who.email in ("", who.name):
+        return format_html("<bdi>{}</bdi>", name)
+    return format_html('<bdi class="who" title="{}" tabindex="0">{}</bdi>', who.email, name)
 
 
 def _not_yet() -> SafeString:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from mailboxes import services
 from mailboxes.models import Job, Mailbox
 from portal.console.templatetags.look import icon
+from tenants.activity import Who
 
 register = template.Library()
 
@@ -87,6 +88,12 @@ def progress(job: Job) -> services.Progress:
 def origin(job: Job, origins: dict[UUID, services.Origin]) -> services.Origin | None:
     """From which act a job came, if that is known."""
     return origins.get(job.pk)
+
+
+@register.filter
+def deleted_by(certificate: services.Certificate, askers: dict[UUID | None, Who]) -> Who:
+    """Who asked for a mailbox's deletion."""
+    return askers[certificate.mailbox_id]
 
 
 @register.filter

@@ -18,7 +18,7 @@ from tenants.models import AuditEvent, Customer
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page
-from tests.pages import follows, presses, shown
+from tests.pages import follows, presses, read, shown, text_of
 
 Jobs = Callable[[], list[Job]]
 NAME = "Office 365 Journal"
@@ -196,6 +196,10 @@ def test_the_deleted_are_listed_and_found(admin: Client, deleted: str, acme_mail
         "page=9",
     ):
         assert acme_mailbox.address in Page(admin.get(f"/mailboxes/deleted/?{query}")).text
+    listed = admin.get("/mailboxes/deleted/", {"q": "ADMIN office", "sort": "-requested_by"})
+    (who,) = read(listed).xpath("//main//bdi[@class='who']")
+    assert (text_of(who), who.get("title")) == ("Admin", "admin@acme.example")
+    assert "admin@acme.example" in Page(admin.get(deleted)).text, "the certificate keeps the address"
     nothing = admin.get("/mailboxes/deleted/", {"q": "<b>Zug"})
     assert "No deleted mailbox matches “<b>Zug”" in Page(nothing).text
     assert b"<b>Zug" not in nothing.content

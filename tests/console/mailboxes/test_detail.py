@@ -11,6 +11,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
+from accounts.models import User
+from accounts.services import create_person
 from mailboxes import services
 from mailboxes.models import Mailbox, TallyChange
 from mailboxes.services import delivery
@@ -171,3 +173,22 @@ def test_what_has_not_come_yet_leads_to_how_it_is_set_up(cast, client_for, acme_
     page = client_for(cast.admin).get(f"/mailboxes/{acme_mailbox.mailbox.pk}/").content.decode()
     assert '<a href="?tab=setup#send">Set up your mail system</a>' in page
     assert '<a href="?tab=setup#collect">Set up your archiver</a>' in page
+
+
+def test_who_made_and_who_suspended_a_mailbox_is_named_with_the_address_behind(
+    admin: Client, acme: Any, make_mailbox: Any, cast: Cast
+) -> None:
+    by_hand = make_mailbox("By hand").mailbox
+    made = make_mailbox("Made", by=cast.owner).mailbox
+    for mailbox, by in ((by_hand, SYSTEM), (made, cast.owner)):
+        services.suspend_mailbox(acme, mailbox, by=by)
+    address = cast.owner.email
+    User.objects.filter(pk=cast.owner.pk).update(name="Olga Petrowa", email="moved@northwind.example")
+    create_person(address, name="Successor", by=SYSTEM)
+    page = read(admin.get(f"/mailboxes/{made.pk}/"))
+    named = page.xpath("//main//bdi[@class='who']")
+    assert [(text_of(one), one.get("title")) for one in named] == [("Olga Petrowa", address)] * 2
+    assert "by Olga Petrowa." in text_of(page)
+    text = Page(admin.get(f"/mailboxes/{by_hand.pk}/")).text
+    assert "by the platform's staff, on the command line." in text
+    assert "Platform staff, on the command line" in text

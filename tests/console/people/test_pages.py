@@ -116,6 +116,8 @@ def test_the_invited_stand_below_with_expiry_until_they_come(cast, team, northwi
     assert "soon@northwind.example" in row_of(page, "soon@northwind.example")
     assert f"{date_format(invitation.expires_at, 'SHORT_DATETIME_FORMAT')} UTC" in text(page)
     assert "Expired" not in text(page)
+    (who,) = read(page).xpath("//table[@aria-labelledby='invited']//bdi[@class='who']")
+    assert (text_of(who), who.get("title")) == ("Owner", cast.owner.email)
     Invitation.objects.update(expires_at=invitation.created_at)
     assert "Expired" in text(team(cast.owner).get(TEAM))
     services.withdraw_invitation(northwind, invitation.pk, by=cast.owner)

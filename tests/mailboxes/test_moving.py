@@ -146,7 +146,7 @@ def test_what_is_collected_while_it_is_being_copied_comes_to_lie_nowhere(
 
     def collects():
         try:
-            maildrop.commit([0])
+            maildrop.commit([0, 1])
         finally:
             connections.close_all()
 
@@ -162,10 +162,7 @@ def test_what_is_collected_while_it_is_being_copied_comes_to_lie_nowhere(
     sys.addaudithook(at_the_worst_moment)
     moving.move_store(way.source, way.target, by=SYSTEM)
     assert not armed
-    with tenant_context(acme):
-        (left,) = Message.objects.values_list("blob", flat=True)
-    assert way.left(acme, way.target) == {left}
-    assert way.left(acme) == set()
+    assert way.left(acme, way.target) == way.left(acme) == set()
 
 
 @pytest.mark.parametrize("way", ["out of a bucket"], indirect=True)

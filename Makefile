@@ -21,7 +21,7 @@ test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/gates -
 	$(PY) -m pytest -n 2 $(TESTS)
 
 soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, every page in every language (about half an hour)
-	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking tests/mailboxes/test_store.py tests/mailboxes/test_moving.py tests/journeys/test_every_page.py $(TESTS)
+	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking tests/mailboxes/test_store.py tests/mailboxes/test_moving.py tests/gateway/test_bucket.py tests/journeys/test_every_page.py $(TESTS)
 
 mutate: .venv/dev.stamp catalogs ## break promises one by one and see that their tests notice (WITH="-k store" narrows it)
 	$(PY) -m tests.mutations $(WITH)

@@ -1,15 +1,17 @@
 """The gateway on a message store in a bucket: the whole life of a mail, and a server that dies in the middle."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.services import job_for
+from mailboxes.services import job_for, moving
 from mailboxes.work.slices import work_slice
 from tests import s3
+from tests.breaking.kit import mails, short_or_long
 from tests.gateway.kit import without_trace
 
 LATER = b"451 4.3.0 Please try again later\r\n"
@@ -90,3 +92,40 @@ def test_while_the_server_is_dead_mail_is_put_off_and_what_was_taken_is_there_wh
         from mailboxes.models import Message
 
         assert not Message.objects.exclude(damaged_at=None).exists()
+
+
+@pytest.mark.parametrize("way", short_or_long(["into a bucket"], ["into a bucket", "out of a bucket"]))
+def test_mail_comes_and_is_collected_while_all_moves(
+    way, s3_server, s3_store, start_gateway, acme, acme_mailbox, fill, settings, monkeypatch
+):
+    """Each text is collected once: none is lost, none is there twice, nothing is left in either place."""
+    folder, bucket = settings.STORE_ROOT.as_uri(), settings.STORE_URL
+    old, new = (folder, bucket) if way == "into a bucket" else (bucket, folder)
+    waiting = mails(short_or_long(40, 400))
+    coming = [mails(short_or_long(15, 300)) for _ in range(2)]
+    settings.STORE_URL = old
+    fill(*waiting)
+    settings.STORE_URL, settings.STORE_OTHER_URL = new, old
+    monkeypatch.setattr(moving, "BATCH", 8)
+    gateway = start_gateway()
+    collected: list[bytes] = []
+
+    def send(texts):
+        for text in texts:
+            assert gateway.send(text, acme_mailbox.address).startswith(b"250 ")
+
+    def collect():
+        # What came by a service has no lines of a gateway on top.
+        for text in gateway.collect(acme_mailbox, delete=True):
+            collected.append(without_trace(text) if text.startswith(b"Return-Path:") else text)
+
+    with ThreadPoolExecutor(4) as others:
+        senders = [others.submit(send, texts) for texts in coming]
+        moved = moving.move_store(old, new, by=SYSTEM, tell=lambda _: collect())
+        for sender in senders:
+            sender.result()
+    collect()
+    assert moved.unreadable == []
+    assert sorted(collected) == sorted([*waiting, *coming[0], *coming[1]])
+    assert s3.objects(s3_server, s3_store) == set()
+    assert [path for path in settings.STORE_ROOT.rglob("*") if path.is_file()] == []

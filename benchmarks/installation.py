@@ -85,7 +85,7 @@ def _mailbox(folder: Path) -> Installation:
     from tenants.services import create_customer, create_provider  # noqa: PLC0415
 
     settings.STORE_ROOT.mkdir(mode=0o700, exist_ok=True)
-    call_command("migrate_schemas", shared=True, verbosity=0)
+    call_command("upgrade", public=True, verbosity=0)
     customer = create_customer(
         "acme", "Acme", provider=create_provider("northwind", "Northwind IT", by=SYSTEM), by=SYSTEM
     )

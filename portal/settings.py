@@ -44,6 +44,7 @@ WEB_PROCESSES = env.number("GATEHOUSE_WEB_PROCESSES", 2, least=1)
 WEB_THREADS = env.number("GATEHOUSE_WEB_THREADS", 8, least=1)
 WORKER_PROCESSES = env.number("GATEHOUSE_WORKER_PROCESSES", 2, least=1)
 GATEWAY_PROCESSES = env.number("GATEHOUSE_GATEWAY_PROCESSES", 1, least=1)
+UPGRADE_PROCESSES = env.number("GATEHOUSE_UPGRADE_PROCESSES", 2, least=1)
 
 _generated = generated_secrets(STATE_DIR / "secrets.json")
 SECRET_KEY = env.secret("SECRET_KEY", _generated.get("SECRET_KEY", ""))

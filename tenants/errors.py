@@ -1,7 +1,7 @@
 """What can go wrong among providers, customers and people. Services raise; each face words it once.
 
 TenantError
-    InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer
+    InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer, BeingUpgraded
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
     NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnAccess, OwnSecondFactorMissing
     InvitationError
@@ -39,6 +39,16 @@ class SlugTaken(TenantError):
     code = "slug-taken"
     field = "slug"
     template = _("“%(slug)s” is taken. Choose another short name.")
+
+
+class BeingUpgraded(TenantError):
+    """A customer made by this process would lack what the database's release has, and nobody would look for it any more."""
+
+    code = "being-upgraded"
+    status = 503
+    template = _(
+        "A newer release is being installed, and the customer would still be of the one before. Try again in a few minutes."
+    )
 
 
 class InvalidName(TenantError):

@@ -3,14 +3,16 @@
 import logging
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
 
-from django.core.checks import ERROR, run_checks
+from django.core.checks import ERROR, CheckMessage, Tags, run_checks
 from django.db import connections
 
 log = logging.getLogger(__name__)
 
 # Services that are away make nothing unsafe: processes start, say so in /readyz, and go on when these are back.
 AWAY = {"gatehouse.E016", "gatehouse.E017", "gatehouse.E022"}
+OURS = "gatehouse"  # the tag of the checks in portal/checks/variables.py
 # The exit status with which a worker of gunicorn ends all of it, instead of being started anew.
 NEVER_AGAIN = 3
 
@@ -19,7 +21,15 @@ def refuse_unsafe_setup() -> None:
     """Run all checks, those of the database and for deployments too. Ends the process, with each complaint's id and
     hint, when one is an error.
     """
-    found = run_checks(include_deployment_checks=True, databases=["default"])
+    _refuse(run_checks(include_deployment_checks=True, databases=["default"]))
+
+
+def refuse_wrong_setup() -> None:
+    """The same before the database is of this release, for a command that serves nobody: settings and database alone."""
+    _refuse(run_checks(tags=[OURS, Tags.database], databases=["default"]))
+
+
+def _refuse(found: Sequence[CheckMessage]) -> None:
     connections.close_all()  # or the processes that are forked from this one would share them
     errors = [message for message in found if message.level >= ERROR and not message.is_silenced()]
     for message in errors:

@@ -19,13 +19,15 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection, connections
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import translation
 from psycopg import sql
 
 from accounts.actors import SYSTEM
 from mailboxes.services import collection, delivery
 from mailboxes.vault import primitives
+from tenants import spares
+from tenants.upgrading import schemas
 from tests import s3
 from tests.accounts.factors import Clock, sets_up_an_app
 from tests.accounts.post import MailServer, Post
@@ -106,6 +108,20 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
         yield
         connection.set_schema_to_public()
         _clone()
+
+
+@pytest.fixture
+def next_release() -> Iterator[None]:
+    """From now on this process is of a release after this one, which has migrations of the customers' schemas that this one lacks."""
+
+    def forget() -> None:
+        schemas.wanted.cache_clear()
+        spares.fingerprint.cache_clear()
+
+    with override_settings(MIGRATION_MODULES={"mailboxes": "tests.breaking.next_release.mailboxes"}):
+        forget()
+        yield
+    forget()
 
 
 @pytest.fixture(autouse=True)

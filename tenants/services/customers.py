@@ -18,6 +18,7 @@ from accounts.lists import by_name, each_word, folded, sorted_by
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from tenants import access, audit, slugs, spares
 from tenants.errors import (
+    BeingUpgraded,
     InvalidName,
     InvalidNetworks,
     InvalidQuota,
@@ -27,6 +28,7 @@ from tenants.errors import (
 )
 from tenants.models import NAME_LENGTH, Customer, DirectoryEntry, Domain, OpenJob, Provider
 from tenants.networks import validate_networks
+from tenants.upgrading.schemas import database_is_newer
 
 REFILL = "tenants.tasks.refill_spares"
 
@@ -74,7 +76,7 @@ def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
 def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> Customer:
     """A customer with schema and host, all or nothing. Call it from the public schema.
 
-    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks or SlugTaken.
+    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken or BeingUpgraded.
     """
     access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
     slugs.check(slug)
@@ -83,6 +85,9 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     )
     # The row comes first: of two who want the same name, its unique index lets the second one wait and then lose.
     _insert(customer)
+    # From here on an upgrade that has begun waits for us, before it looks for customers.
+    if database_is_newer():
+        raise BeingUpgraded
     if schema_exists(customer.schema_name):
         raise SlugTaken(slug=slug)
     spares.take(customer.schema_name)

@@ -38,6 +38,7 @@ _ADMISSION = "gates/test_admission.py::test_"
 _CRASHES = "gateway/test_crashes.py::test_"
 _STYLES = "portal/console/static/portal/"
 _LOOKS = "journeys/test_looks.py::test_all_parts_follow_how_a_person_sees"
+_UPGRADE = "breaking/test_upgrade.py::test_"
 _SHEETS = "console/frame/test_stylesheets.py::test_"
 
 BREAKAGES = (
@@ -989,6 +990,64 @@ BREAKAGES = (
         'PASSED_OVER = ("SELECT",',
         'PASSED_OVER = ("INSERT", "SELECT",',
         "tenants/test_spares.py::test_a_schema_that_repeats_what_migrations_did_is_as_one_that_they_made",
+    ),
+    # --- Upgrades ---
+    _breaks(
+        "A process of an upgrade that was killed has no heirs",
+        "tenants/upgrading/processes.py",
+        "_prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))",
+        "pass",
+        _UPGRADE + "it_is_killed_again_and_again_ends_well_and_mail_comes_in_all_the_while",
+    ),
+    _breaks(
+        "When a process of an upgrade is killed the others' work goes on",
+        "tenants/upgrading/processes.py",
+        "except BrokenProcessPool:",
+        "except ZeroDivisionError:",
+        _UPGRADE + "it_is_killed_again_and_again_ends_well_and_mail_comes_in_all_the_while",
+    ),
+    _breaks(
+        "What a killed process was committing is not done twice",
+        "tenants/upgrading/migrating.py",
+        '"LOCK TABLE django_migrations IN SHARE ROW EXCLUSIVE MODE"',
+        '"SELECT 1"',
+        _UPGRADE + "what_a_killed_process_was_committing_is_not_done_twice",
+    ),
+    _breaks(
+        "A migration asks for a table for a moment",
+        "tenants/upgrading/short_locks.py",
+        "_limit(lock=min(left, self._seconds * LOCK_SHARE), statement=left)",
+        "pass",
+        _UPGRADE + "it_waits_its_turn_beside_readers_and_other_upgrades_without_keeping_mail_waiting",
+        _UPGRADE + "customers_that_fail_are_named_with_the_reason_and_the_others_go_on",
+    ),
+    _breaks(
+        "A customer who can't be upgraded keeps no other from it",
+        "tenants/upgrading/migrating.py",
+        "except Exception as error:",
+        "except KeyError as error:",
+        _UPGRADE + "customers_that_fail_are_named_with_the_reason_and_the_others_go_on",
+    ),
+    _breaks(
+        "A schema without its own list of migrations is not read as public",
+        "tenants/migrations/0017_applied_migrations.py",
+        "IS NULL THEN\n        RETURN 0;",
+        "IS NULL THEN\n        RETURN cardinality(wanted);",
+        "tenants/test_upgrading.py::test_a_schema_that_was_restored_from_elsewhere_is_seen",
+    ),
+    _breaks(
+        "A release that is being replaced creates no customer",
+        "tenants/services/customers.py",
+        "if database_is_newer():",
+        "if False:",
+        "tenants/test_spares.py::test_a_release_that_is_being_replaced_creates_no_customer_that_would_lack_something",
+    ),
+    _breaks(
+        "Nothing starts on a database of an earlier release",
+        "portal/checks/schemas.py",
+        "not schemas.public_is_behind()",
+        "True",
+        "tenants/test_upgrading.py::test_nothing_starts_on_a_database_of_an_earlier_release",
     ),
     # --- Redis is a bell ---
     _breaks(

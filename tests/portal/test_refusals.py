@@ -161,6 +161,7 @@ CODES = {
     "person-switched-off": (409, "email"),
     "sent-just-now": (429, ""),
     "sign-in-first": (409, ""),
+    "being-upgraded": (503, ""),
     "slug-taken": (409, "slug"),
     "tenant-error": (409, ""),
     "too-many-invitations": (429, ""),

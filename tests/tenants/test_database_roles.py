@@ -2,10 +2,13 @@
 
 import os
 import re
+from io import StringIO
 from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connection
 
 from accounts.actors import SYSTEM
@@ -14,6 +17,7 @@ from portal.checks import trail
 from tenants import audit
 from tenants.models import AuditEvent
 from tenants.services import create_customer
+from tenants.upgrading import schemas
 from tests.cast import customer, provider
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "database-roles.md"
@@ -90,6 +94,17 @@ def test_the_applications_role_does_the_work_and_can_not_touch_the_trail(applica
         assert isinstance(refused.value.__cause__, psycopg.errors.InsufficientPrivilege), attempt
     assert AuditEvent.objects.count() == count
     assert trail.the_trail_is_out_of_reach(None, ["default"]) == []
+
+
+def test_the_applications_role_upgrades_the_customers(application, next_release):
+    call_command("upgrade", processes=1, stdout=StringIO())
+    assert not any(state.is_behind for state in schemas.customers().values())
+
+
+def test_what_only_the_owner_may_upgrade_stops_the_applications_role_with_a_reason(application):
+    as_superuser("DELETE FROM public.django_migrations WHERE name = '0017_applied_migrations'")
+    with pytest.raises(CommandError, match=r"public: tenants\.0017_applied_migrations: .*permission denied"):
+        call_command("upgrade", processes=1)
 
 
 def test_a_role_that_could_is_warned_of_unless_the_database_is_the_demos(db, settings):

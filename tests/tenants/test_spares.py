@@ -5,15 +5,17 @@ import threading
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes.models import Mailbox
 from tenants import services, spares
-from tenants.errors import SlugTaken
+from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import AuditEvent, Customer, Domain, SpareSchema
 from tests.cast import provider
+from tests.catalogs import contents, structure
 
 
 def oid(schema):
@@ -34,35 +36,6 @@ def test_refilling_builds_what_is_missing_and_no_more(db):
     assert connection.schema_name == "public"
 
 
-def catalog(schema):
-    """What PostgreSQL knows of a schema and holds in it, but for when that was."""
-    of_table = "c ON c.oid = {} WHERE c.relnamespace = %s::regnamespace"
-    queries = [
-        "SELECT relname, relkind FROM pg_class WHERE relnamespace = %s::regnamespace",
-        "SELECT c.relname, attname, attnum, format_type(atttypid, atttypmod), attnotnull, attidentity, attcollation, "
-        "pg_get_expr(adbin, adrelid) FROM pg_attribute LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum) "
-        f"JOIN pg_class {of_table.format('attrelid')}",
-        "SELECT c.relname, conname, pg_get_constraintdef(k.oid) FROM pg_constraint k "
-        f"JOIN pg_class {of_table.format('conrelid')}",
-        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = %s",
-        "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = %s",
-        f"SELECT c.relname, tgname FROM pg_trigger t JOIN pg_class {of_table.format('tgrelid')} AND NOT tgisinternal",
-        "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = %s::regnamespace",
-    ]
-    with connection.cursor() as cursor:
-
-        def rows(query, *parameters):
-            cursor.execute(query, parameters)
-            return sorted(str(row).replace(f"{schema}.", "") for row in cursor.fetchall())
-
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
-        tables = [name for (name,) in cursor.fetchall()]
-        return [
-            *(rows(query, schema) for query in queries),
-            *(rows(f"SELECT to_jsonb(t) - 'applied' FROM {schema}.{name} t") for name in tables),
-        ]
-
-
 def test_a_schema_that_repeats_what_migrations_did_is_as_one_that_they_made(db):
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA migrated")
@@ -72,9 +45,9 @@ def test_a_schema_that_repeats_what_migrations_did_is_as_one_that_they_made(db):
     with CaptureQueriesContext(connection) as queries:
         assert spares.refill(target=3) == 1
     assert not any("pg_catalog" in query["sql"] for query in queries)  # migrations look there
-    expected = catalog("migrated")
-    assert all(expected[:5]), expected
-    assert catalog(repeated) == expected
+    assert all(structure("migrated")[:4])
+    assert structure(repeated) == structure("migrated")
+    assert contents(repeated) == contents("migrated")
 
 
 def test_a_new_customer_takes_a_spare_one_as_it_is(db):
@@ -111,6 +84,17 @@ def test_spare_ones_of_another_release_are_never_handed_out(db):
     assert spares.refill(target=1) == 1
     assert not schema_exists(old.schema_name)
     assert SpareSchema.objects.get().fingerprint == spares.fingerprint()
+
+
+def test_a_release_that_is_being_replaced_creates_no_customer_that_would_lack_something(db):
+    def applied(name):
+        MigrationRecorder(connection).record_applied("mailboxes", name)
+
+    applied("0001_what_was_replaced_since")
+    services.create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
+    applied("9001_of_a_later_release")
+    with pytest.raises(BeingUpgraded):
+        services.create_customer("wonka", "Wonka", provider=provider("northwind"), by=SYSTEM)
 
 
 def test_a_failure_gives_the_spare_one_back(db):

@@ -12,14 +12,14 @@ from django.core.management.base import BaseCommand
 class Command(BaseCommand):
     # One process for all of it: each that starts Django anew costs a second or two, and the demo should start in few.
     help = (
-        "Check the settings, migrate all schemas, collect static files, and seed the demo in its own database. `demo` "
+        "Check the settings, upgrade the database, collect static files, and seed the demo in its own database. `demo` "
         "calls it."
     )
     requires_system_checks = ()  # made below, with the database's own
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._timed("Settings checked", "check", databases=["default"])
-        self._timed("Database up to date", "migrate_schemas", verbosity=0)
+        self._timed("Database up to date", "upgrade", verbosity=0)
         if isinstance(staticfiles_storage, ManifestFilesMixin):  # pages name files by what was collected
             self._timed("Static files collected", "collectstatic", interactive=False, verbosity=0)
         if settings.DATABASE_IS_EMBEDDED:

@@ -1,0 +1,144 @@
+"""`manage.py upgrade`: `public` first, then the schemas of all customers, by several processes, while the release before serves on.
+
+Nothing has to be remembered between two runs. What is left to do is asked of the schemas themselves (`schemas.py`), each
+migration is committed with the line that says that it was applied (`migrating.py`), and none holds tables for longer than
+mail may wait (`short_locks.py`). So whoever was killed is simply run again, and what is done already costs one query.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.core.management import call_command
+from django.db import OperationalError, connection, connections, transaction
+
+from tenants import spares
+from tenants.upgrading import processes, schemas
+from tenants.upgrading.migrating import Outcome, migrate
+
+# Any number will do, as long as nothing else in this database locks it: "upgrade" on a telephone keypad.
+UPGRADE_LOCK = 8747233
+ASKED_AGAIN_SECONDS = 0.5
+# Somebody, such as a machine without memory, kills our processes before they get anything done.
+ROUNDS_FOR_NOTHING = 3
+
+
+class AnotherIsAtWork(Exception):
+    """An upgrade of this database goes on, and nobody wanted to wait for its end."""
+
+
+class Told(Protocol):
+    """Whoever is told how it gets on."""
+
+    def waiting(self) -> None:
+        """Another upgrade is at work; ours begins when that has ended."""
+
+    def begun(self, left: int, customers: int) -> None:
+        """So many customers are left to upgrade, of so many that there are."""
+
+    def done(self, outcome: Outcome) -> None:
+        """A schema has been upgraded, or could not be."""
+
+
+@dataclass
+class Report:
+    """What an upgrade came to."""
+
+    customers: int = 0
+    upgraded: list[str] = field(default_factory=list)  # schemas in which there was something to do
+    failed: dict[str, Outcome] = field(default_factory=dict)  # by schema
+    seconds: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        if outcome.trouble:
+            self.failed[outcome.schema] = outcome
+        elif outcome.applied:
+            self.upgraded.append(outcome.schema)
+
+
+def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait: bool = True) -> Report:
+    """Bring the database to this release, with so many processes. No migration holds tables for longer than `hold` seconds.
+
+    A schema that can't be upgraded is in the report, and the others go on; but when that is `public`, nothing else is
+    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end.
+    """
+    began, report = time.monotonic(), Report()
+    with _the_only_one(told, wait=wait):
+        outcome = migrate(schemas.PUBLIC, hold=hold)
+        report.add(outcome)
+        if outcome.applied or outcome.trouble:
+            told.done(outcome)
+        if not outcome.trouble:
+            # Nothing is left to migrate, but rights and kinds of rows are written down at its end, whoever was killed before.
+            call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
+            if not public_only:
+                _customers(report, told, by=by, hold=hold)
+                spares.refill()  # those of the release before are dropped: nobody would get one
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _customers(report: Report, told: Told, *, by: int, hold: float) -> None:
+    """In rounds, until none is left, for processes of ours may be killed."""
+    _await_creations()
+    tried: set[str] = set()
+    in_vain = 0
+    while True:
+        states = schemas.customers()
+        report.customers = len(states)
+        left = [name for name, state in states.items() if state.is_behind and name not in report.failed]
+        if not left:
+            return
+        if in_vain == ROUNDS_FOR_NOTHING:
+            for name in left:
+                outcome = Outcome(name, trouble="the process at work on it was killed, again and again")
+                report.add(outcome)
+                told.done(outcome)
+            return
+        told.begun(len(left), len(states))
+        in_vain += 1
+        for outcome in processes.migrate_all(left, by=by, hold=hold):
+            if outcome.schema not in tried:
+                in_vain = 0
+            tried.add(outcome.schema)
+            report.add(outcome)
+            told.done(outcome)
+
+
+def _await_creations() -> None:
+    """Processes of the release before create no customer from now on (database_is_newer), but may be about to."""
+    with suppress(OperationalError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE public.tenants_customer IN SHARE MODE")
+
+
+@contextmanager
+def _the_only_one(told: Told, *, wait: bool) -> Iterator[None]:
+    """Hold the lock for as long as the block takes. Raises AnotherIsAtWork.
+
+    It goes with a transaction and not with a session, which a pooler might give to somebody else; and whoever is killed
+    gives it back in that moment.
+    """
+    connections.close_all()
+    guard = connection.copy()
+    try:
+        guard.set_autocommit(False)
+        with guard.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            asked = False
+            while not _locked(cursor):
+                if not wait:
+                    raise AnotherIsAtWork
+                if not asked:
+                    told.waiting()
+                asked = True
+                time.sleep(ASKED_AGAIN_SECONDS)
+        yield
+    finally:
+        guard.close()
+
+
+def _locked(cursor: Any) -> bool:
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [UPGRADE_LOCK])
+    return bool(cursor.fetchone()[0])

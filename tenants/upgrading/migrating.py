@@ -1,0 +1,133 @@
+"""One schema, brought to this release by Django's own executor of migrations."""
+
+import logging
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+from django_tenants.utils import app_labels, schema_context
+from psycopg.errors import QueryCanceled
+
+from tenants.upgrading.schemas import PUBLIC
+from tenants.upgrading.short_locks import HeldTooLong, ShortLocks
+
+log = logging.getLogger(__name__)
+
+# While others are in the way: half a minute in all, which is longer than a page or a mail reads a table.
+ATTEMPTS = 30
+# Of one that takes too long by itself: each keeps mail waiting.
+SLOW_ATTEMPTS = 2
+PAUSES = (
+    0.1,
+    0.2,
+    0.4,
+    0.8,
+    1.0,
+)  # between them, a part of each by chance, so that processes do not come together
+
+
+@dataclass
+class Outcome:
+    """What became of a schema."""
+
+    schema: str
+    applied: list[str] = field(default_factory=list)  # migrations of ours, as `app.name`
+    at: str = ""  # the one that was begun last
+    seconds: float = 0.0
+    trouble: str = ""  # why it is not of this release, in a line that quotes no row; empty: it is
+
+
+class AppliedMeanwhile(Exception):
+    """Somebody else applied it between our look at the plan and its turn."""
+
+
+def migrate(schema: str, *, hold: float) -> Outcome:
+    """Apply what the schema lacks, each migration in a transaction with the line that says so, and none holding tables for
+    longer than `hold` seconds. Tries again while others are in the way, or the database is away.
+    """
+    began, outcome = time.monotonic(), Outcome(schema)
+    slow = 0
+    for attempt in range(ATTEMPTS):
+        try:
+            with schema_context(schema):
+                _migrate(outcome, hold)
+            outcome.trouble = ""
+            break
+        except AppliedMeanwhile as error:
+            outcome.trouble = _reason(outcome, error)
+        except OperationalError as error:
+            outcome.trouble = _reason(outcome, error)
+            connection.close()
+            slow += isinstance(error, HeldTooLong) or isinstance(error.__cause__, QueryCanceled)
+            if slow == SLOW_ATTEMPTS:
+                break
+            pause = PAUSES[min(attempt, len(PAUSES) - 1)]
+            time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        except Exception as error:  # whatever a migration raises: the other customers go on
+            outcome.trouble = _reason(outcome, error)
+            connection.close()
+            log.exception("%s can't be upgraded", schema)
+            break
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _migrate(outcome: Outcome, hold: float) -> None:
+    _own_table(outcome.schema)
+    executor = MigrationExecutor(connection)
+    executor.loader.check_consistent_history(connection)
+    graph = executor.loader.graph
+    labels = None if outcome.schema == PUBLIC else app_labels(settings.TENANT_APPS)
+    targets = [node for node in graph.leaf_nodes() if labels is None or node[0] in labels]
+    plan = executor.migration_plan(targets)
+    limit: float | None = hold
+    if not executor.loader.applied_migrations:
+        limit = None  # it is only being made, and nobody uses it
+    # It also writes down which migrations stand for others that were applied.
+    state = executor.migrate([], plan=[])
+    for migration, _ in plan:
+        outcome.at = f"{migration.app_label}.{migration.name}"
+        state = _apply(executor, migration, state, limit)
+        if labels is None or migration.app_label in labels:
+            outcome.applied.append(outcome.at)
+
+
+def _own_table(schema: str) -> None:
+    """The schema's own list of what was applied. Without one, that of `public` would be read, in which all is."""
+    cast(Any, connection).set_schema(schema, include_public=False)
+    MigrationRecorder(connection).ensure_schema()
+    cast(Any, connection).set_schema(schema)
+
+
+def _apply(executor: MigrationExecutor, migration: Migration, state: Any, hold: float | None) -> Any:
+    """Raises AppliedMeanwhile, and whatever the migration does."""
+    with ExitStack() as stack:
+        if not migration.atomic:
+            stack.callback(connection.close)  # the time-outs were its session's
+        else:
+            stack.enter_context(transaction.atomic())
+            # A process that was killed may have sent its COMMIT, which the server still works on: that has ended now.
+            with connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE django_migrations IN SHARE ROW EXCLUSIVE MODE")
+            recorded = MigrationRecorder.Migration.objects.filter(
+                app=migration.app_label, name=migration.name
+            )
+            if recorded.exists():
+                raise AppliedMeanwhile("somebody else applied it")
+        if hold is not None:
+            stack.enter_context(connection.execute_wrapper(ShortLocks(hold)))
+        # Django notes some only after their transaction; within ours all of it is one.
+        return executor.migrate([], plan=[(migration, False)], state=state)
+
+
+def _reason(outcome: Outcome, error: Exception) -> str:
+    """In one line. What a database says in further lines quotes rows, and those are a customer's."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{outcome.at}: {type(error).__name__}: {lines[0]}".removeprefix(": ")

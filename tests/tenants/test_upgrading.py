@@ -1,0 +1,88 @@
+"""Which schemas lack migrations: asked of them all at once, and never of a note that could be wrong."""
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.actors import SYSTEM
+from tenants.services import create_customer
+from tenants.starting import refuse_unsafe_setup
+from tenants.upgrading import schemas
+from tests.cast import provider
+
+
+def behind():
+    return {name for name, state in schemas.customers().items() if state.is_behind}
+
+
+def execute(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def test_however_many_customers_there_are_one_query_asks_them_all(db):
+    with CaptureQueriesContext(connection) as few:
+        assert len(schemas.customers()) == 3
+    for number in range(5):
+        create_customer(f"more{number}", f"More {number}", provider=provider("northwind"), by=SYSTEM)
+    with CaptureQueriesContext(connection) as many:
+        assert len(schemas.customers()) == 8
+    assert not behind()
+    assert len(few) == len(many) <= 2  # one of them may choose the schema
+
+
+def test_more_than_one_query_may_lock_are_asked_in_parts(db, monkeypatch):
+    monkeypatch.setattr(schemas, "AT_ONCE", 2)
+    execute("DELETE FROM c_initech.django_migrations WHERE name = '0010_blanks_in_names'")
+    assert set(schemas.customers()) == {"c_acme", "c_globex", "c_initech"}
+    assert behind() == {"c_initech"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM c_acme.django_migrations WHERE id = (SELECT max(id) FROM c_acme.django_migrations WHERE app = 'mailboxes')",
+        "DROP TABLE c_acme.django_migrations",
+        "DROP SCHEMA c_acme CASCADE",
+        "ALTER SCHEMA c_acme RENAME TO aside; CREATE SCHEMA c_acme",
+    ],
+    ids=["an older backup", "half a backup", "gone", "somebody else's"],
+)
+def test_a_schema_that_was_restored_from_elsewhere_is_seen(db, sql):
+    execute(sql)
+    assert behind() == {"c_acme"}
+
+
+def test_a_schema_that_was_migrated_by_hand_is_seen(db):
+    call_command("migrate_schemas", "mailboxes", "0009", schema_name="c_acme", tenant=True, verbosity=0)
+    assert behind() == {"c_acme"}
+    call_command("migrate_schemas", schema_name="c_acme", tenant=True, verbosity=0)
+    assert not behind()
+
+
+def complaints():
+    found = run_checks(include_deployment_checks=True, databases=["default"])
+    return {message.id: message.msg for message in found}
+
+
+def test_the_checks_say_what_is_of_an_earlier_release(db):
+    assert not {"gatehouse.E028", "gatehouse.W008"} & complaints().keys()
+    execute("DELETE FROM c_acme.django_migrations WHERE app = 'mailboxes'")
+    execute("DELETE FROM c_globex.django_migrations WHERE app = 'mailboxes'")
+    found = complaints()
+    assert found["gatehouse.W008"] == (
+        "2 of the customers' schemas are of an earlier release: c_acme, c_globex."
+    )
+    assert "gatehouse.E028" not in found
+    execute("DELETE FROM public.django_migrations WHERE app = 'tenants'")
+    assert complaints()["gatehouse.E028"] == "The database is of an earlier release."
+
+
+def test_nothing_starts_on_a_database_of_an_earlier_release(committed_db, caplog):
+    refuse_unsafe_setup()
+    execute("DELETE FROM public.django_migrations WHERE app = 'tenants'")
+    with pytest.raises(SystemExit):
+        refuse_unsafe_setup()
+    assert "gatehouse.E028: The database is of an earlier release. Run `manage.py upgrade`." in caplog.text

@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import requests
 from requests_aws4auth import AWS4Auth
+
+from portal.onebox.embedded.process import spawn
 
 ACCESS_KEY_ID, SECRET_ACCESS_KEY, REGION = "gatehouse", "not-so-secret", "us-east-1"
 SECONDS = 60
@@ -39,7 +42,7 @@ class Server:
 
     def start(self) -> None:
         master, volume, filer, s3 = self._ports
-        self._process = subprocess.Popen(
+        self._process = spawn(
             [
                 str(Path(sys.executable).with_name("weed")),
                 "-logtostderr=true",
@@ -62,8 +65,8 @@ class Server:
                 "-master.electionTimeout=100ms",
                 "-master.heartbeatInterval=30ms",
             ],
-            stdout=(self._folder / "log").open("ab"),
-            stderr=subprocess.STDOUT,
+            death_signal=signal.SIGKILL,
+            output=(self._folder / "log").open("ab"),
         )
         deadline = time.monotonic() + SECONDS
         pause = threading.Event()

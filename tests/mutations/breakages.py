@@ -592,6 +592,20 @@ BREAKAGES = (
         "portal/test_checks.py::test_what_was_typed_where_a_file_should_be_named_is_told_without_it[TLS_KEY_FILE-short]",
     ),
     _breaks(
+        "A list of the administration answers what it offers and nothing else",
+        "portal/console/administration/acts.py",
+        "return lookup in offered | {",
+        "return True or lookup in offered | {",
+        "console/administration/test_lists.py::test_a_list_answers_what_it_offers_to_be_asked_and_nothing_else[/admin/tenants/customer/]",
+    ),
+    _breaks(
+        "A form of the administration names nobody to whom it refuses to look for them",
+        "portal/console/administration/acts.py",
+        "value if self._names else []",
+        "value",
+        "console/administration/test_people.py::test_who_may_not_look_for_people_or_places_reads_no_names_of_a_link_either",
+    ),
+    _breaks(
         "A web server that ends lets nobody wait who comes now",
         "portal/webserver.py",
         "if self.alive or enabled:",

@@ -161,7 +161,6 @@ ADMINISTRATION = {
     "admin:password_change_done": _staffs(),
     "admin:autocomplete": _staffs(get=FORBIDDEN),  # of a field that is none
     "admin:jsi18n": _staffs(),
-    "admin:view_on_site": _staffs(get=MISSING, post=MISSING, of=("1", "1")),  # no row has such a page
     "admin:/admin/<url>": _staffs(get=MISSING, post=MISSING, of=("nothing",)),
     **_rows("tenants_provider", add=PAGE, change=PAGE),
     **_rows("tenants_customer", add=PAGE, change=PAGE),

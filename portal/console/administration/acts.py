@@ -5,9 +5,11 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import BLANK_CHOICE_DASH, Model, QuerySet
 from django.forms import ChoiceField, Media, ModelChoiceField
 from django.http import HttpRequest, HttpResponse
@@ -40,6 +42,13 @@ class InOurOrder(ChangeList):
         asked = super().get_filters_params(params)
         return {name: values for name, values in asked.items() if any(values)}
 
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Of a year that is none, or the last one, Django makes an error of ours."""
+        try:
+            return super().get_filters(request)
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters(error) from error
+
 
 def _in_our_order(part: Any) -> Any:
     if not isinstance(part, str) or part.removeprefix("-") not in NAMES:
@@ -57,6 +66,7 @@ class InOurLook(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     column_classes: ClassVar[dict[str, str]] = {}  # as our own tables have them
     codes: ClassVar[tuple[str, ...]] = ()  # what is no text in any language: from left to right everywhere
+    view_on_site = False  # no row has another page
 
     @property
     def media(self) -> Media:
@@ -71,6 +81,24 @@ class InOurLook(admin.ModelAdmin):
         """Word by word and by plain letters, as our other lists, and without doubles."""
         fields = self.get_search_fields(request)
         return (queryset.filter(each_word(search_term, *fields)) if fields else queryset), False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """What the list itself offers to filter by. By anything else it could be searched, letter by letter, for what it
+        does not show, such as password hashes; and some questions the database takes for an error of ours.
+        """
+        offered = {f"{name}__{how}" for name in self.list_filter for how in ("exact", "id__exact", "isnull")}
+        return lookup in offered | {f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day")}
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **options: Any
+    ) -> Any:
+        """Raises BadRequest for what is no key of a row, which no list offers to choose."""
+        for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+            try:
+                self.opts.pk.clean(key, None)
+            except ValidationError as error:
+                raise BadRequest("a row that can't be") from error
+        return super().response_action(request, queryset, *args, **options)
 
 
 class UntouchedStays(forms.ModelForm):
@@ -135,7 +163,8 @@ class ThroughServices(InOurLook):
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **options: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
-            options["widget"] = Choice(db_field, self.admin_site)
+            others = self.admin_site.get_model_admin(db_field.remote_field.model)
+            options["widget"] = Choice(db_field, self.admin_site, names=others.has_view_permission(request))
         return super().formfield_for_foreignkey(db_field, request, **options)
 
     def _or_refusal(
@@ -149,11 +178,17 @@ class ThroughServices(InOurLook):
 
 
 class Choice(AutocompleteSelect):
-    """Django's, which fails where a link or a form has chosen what is no key: then nothing is chosen."""
+    """Django's, which fails where a link or a form has chosen what is no key: then nothing is chosen. And it names what is
+    chosen to whom it refuses to look for it: a link with one number after the other would tell them all.
+    """
+
+    def __init__(self, *args: Any, names: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._names = names
 
     def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         try:
-            return super().optgroups(name, value, attr)
+            return super().optgroups(name, value if self._names else [], attr)
         except (ValueError, ValidationError):
             return super().optgroups(name, [], attr)
 

@@ -13,6 +13,10 @@ from django.utils.translation import gettext_lazy as _
 class Administration(AdminSite):
     site_header = site_title = index_title = _("Gatehouse administration")
 
+    def get_urls(self) -> list[Any]:
+        """Without the one that leads to a row's other page: none has one, and what it answers tells which rows there are."""
+        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
     # One sign-in, with its limits, for staff too.
     login = method_decorator(secure_admin_login)(AdminSite.login)
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.apps import apps
 from django.contrib.admin import site
 from lxml import html
 
@@ -31,6 +32,43 @@ def test_times_are_told_as_in_our_other_tables(admin, nothing_empty, path):
     assert not re.search(r"\d{1,2}:\d\d", text_of(page))
     for time in page.xpath("//main//tbody//time"):
         assert re.search(r"just now|\d+ min ago", text_of(time))
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_answers_what_it_offers_to_be_asked_and_nothing_else(admin, nothing_empty, path):
+    """Least of all by an error of ours, at what the database makes of it."""
+    page = read(admin.get(path))
+    offered = [
+        f"?{select.get('name')}={option.get('value')}"
+        for select in page.xpath("//main//form[@role='search']//select")
+        for option in select.xpath("./option")
+    ]
+    days = [link.get("href") for link in page.xpath("//main//nav[@aria-label='Dates']//a[@href]")]
+    assert bool(offered) == bool(site.get_model_admin(_model_of(path)).list_filter)
+    for asked in offered + days:
+        assert admin.get(path + asked).status_code == 200, asked
+    fields = [field.name for field in _model_of(path)._meta.fields]
+    for field in [*fields, "user__password", "tenant__name"]:
+        for how in ("regex", "startswith", "gte", "in"):
+            assert admin.get(path, {f"{field}__{how}": "("}).status_code == 400, (field, how)
+    refused = (
+        400 if page.xpath("//main//input[@name='_selected_action']") else 200
+    )  # as if nothing was pressed
+    for chosen in ("x", "9" * 30):
+        answer = admin.post(path, {"action": "delete_selected", "_selected_action": chosen})
+        assert answer.status_code == refused, chosen
+
+
+def _model_of(path):
+    return apps.get_model(*path.strip("/").split("/")[1:])
+
+
+@pytest.mark.parametrize(
+    "day", ["at__year=9999", "at__year=1", "at__year=9999&at__month=12&at__day=31", "at__month=13"]
+)
+def test_a_day_that_is_none_leads_back_to_the_list(admin, day):
+    answer = admin.get(f"/admin/tenants/auditevent/?{day}")
+    assert answer.status_code in (200, 302)
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -47,6 +47,21 @@ def test_a_role_for_what_is_nothing_is_asked_for_once_more(admin, cast):
     )
 
 
+def test_who_may_not_look_for_people_or_places_reads_no_names_of_a_link_either(cast, client_for, acme):
+    giving = Permission.objects.get(codename="add_membership")
+    looking = Permission.objects.filter(codename__in=["view_user", "view_customer"])
+    User.objects.filter(pk=cast.stranger.pk).update(is_staff=True)
+    cast.stranger.user_permissions.add(giving)
+    path, chosen = "/admin/tenants/membership/add/", {"user": cast.owner.pk, "customer": str(acme.pk)}
+    few = client_for(User.objects.get(pk=cast.stranger.pk), host=None)
+    for answer in (few.get(path, chosen), few.post(path, {**chosen, "provider": "", "role": "owner"})):
+        assert answer.status_code == 200
+        assert cast.owner.email not in text(answer) and "Acme" not in text(answer)
+    cast.stranger.user_permissions.add(*looking)
+    told = text(few.get(path, chosen))
+    assert cast.owner.email in told and "Acme" in told
+
+
 def test_a_form_for_a_role_says_which_place_is_for_whom_and_has_no_choice_of_dashes(admin, cast):
     page = admin.get("/admin/tenants/membership/add/")
     for said in ("who has an account", "leave the customer empty", "leave the provider empty"):

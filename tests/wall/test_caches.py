@@ -15,7 +15,9 @@ REMEMBERED = {
     "mailboxes/services/worker_keys.py: _public",  # of the installation's key
     "mailboxes/vault/primitives.py: _public_key",  # the same octets, read
     "mailboxes/batch.py: _hands",  # threads
-    "mailboxes/store.py: _make_durably",  # that a folder, by its whole path, is there
+    "mailboxes/store/folder.py: _make_durably",  # that a folder, by its whole path, is there
+    "mailboxes/store/s3.py: _client",  # of the installation's bucket, by all that its settings say
+    "mailboxes/store/s3.py: _require_ready",  # that it answers
     "mailboxes/services/finding.py: _with_all_that_is_told",  # a question, asked in whichever schema is current
 }
 

@@ -241,6 +241,7 @@ MIDDLEWARE = [
     "portal.gates.fairness.FairPlaces",
     "allauth.account.middleware.AccountMiddleware",
     "portal.gates.admission.StillAdmitted",
+    "portal.gates.sessions.SessionStands",
     "portal.gates.sessions.SessionsSeen",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.gates.swaps.WholePages",

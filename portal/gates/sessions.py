@@ -1,4 +1,4 @@
-"""What a session leaves: nothing of its pages in the browser, and a line about when it was last used."""
+"""What a session leaves, nothing of its pages in the browser and a line about when it was last used, and when it is over."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,7 +7,7 @@ from allauth.account.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import Exists
+from django.db.models import Exists, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -35,11 +35,9 @@ class NothingKept:
         return response
 
 
-class SessionsSeen:
-    """Notes when, from where and with what a session was last used: once a minute, for pages that watch ask all the
-    time, and whenever address or browser are others than before.
-
-    A session that has ended since it was read, for a form may have waited in line (FairPlaces), is nobody's from here on.
+class SessionStands:
+    """A session that has ended since it was read, for a form may have waited in line (FairPlaces), is nobody's from here
+    on. Asked of each request; what SessionsSeen wants to know of the same session is asked with it, to ask once.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -48,21 +46,39 @@ class SessionsSeen:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         key = request.session.session_key
         if key and request.user.is_authenticated:
-            just_now = timezone.now() - timedelta(seconds=SEEN_SECONDS)
-            is_noted = UserSession.objects.filter(
-                Exists(Session.objects.filter(session_key=key)),
-                session_key=key,
-                user_id=request.user.pk,
-                last_seen_at__gt=just_now,
-                ip=address_of(request),
-                user_agent=user_agent_of(request),
-            )
-            if not is_noted.exists():
-                if request.session.exists(key):
-                    UserSession.objects.create_from_request(request)
-                else:
-                    _forget(request)
+            stands = Session.objects.filter(session_key=key).annotate(is_noted=Exists(_notes_of(request)))
+            is_noted = stands.values_list("is_noted", flat=True).first()
+            if is_noted is None:
+                _forget(request)
+            else:
+                request.session_is_noted = is_noted  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+class SessionsSeen:
+    """Notes when, from where and with what a session was last used: once a minute, for pages that watch ask all the
+    time, and whenever address or browser are others than before.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not getattr(request, "session_is_noted", True):
+            UserSession.objects.create_from_request(request)
+        return self.get_response(request)
+
+
+def _notes_of(request: HttpRequest) -> QuerySet[UserSession]:
+    """That of this session, if it says what there is to say already."""
+    just_now = timezone.now() - timedelta(seconds=SEEN_SECONDS)
+    return UserSession.objects.filter(
+        session_key=request.session.session_key,
+        user_id=request.user.pk,
+        last_seen_at__gt=just_now,
+        ip=address_of(request),
+        user_agent=user_agent_of(request),
+    )
 
 
 def _forget(request: HttpRequest) -> None:

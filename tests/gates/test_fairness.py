@@ -136,9 +136,14 @@ def test_slow_readers_of_one_providers_files_leave_one_to_other_providers(cast):
     slow[0].close()
 
 
-def test_what_waited_in_line_while_all_sessions_ended_is_not_done(committed_db, cast, client_for):
+@pytest.mark.parametrize("left_out", ["nothing", "SessionsSeen"])  # which notes, and refuses nobody
+def test_what_waited_in_line_while_all_sessions_ended_is_not_done(
+    committed_db, cast, client_for, settings, left_out
+):
     client, elsewhere, acme = client_for(cast.admin), client_for(cast.admin), customer("acme")
     assert client.get("/mailboxes/").status_code == 200
+    settings.MIDDLEWARE = [gate for gate in settings.MIDDLEWARE if not gate.endswith(left_out)]
+    client.handler.load_middleware()
 
     def invites(name):
         try:

@@ -90,7 +90,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def can_sign_in(self) -> bool:
         """By any means, and go on being signed in. Outside the demo its people are as if they were switched off."""
-        return self.is_active and (in_demo() or not self.is_demo)
+        return self.is_active and not self.is_shut_out_with_the_demo()
+
+    def is_shut_out_with_the_demo(self) -> bool:
+        """One of the demo's people, outside the demo."""
+        return self.is_demo and not in_demo()
 
     def check_password(self, raw_password: str | None) -> bool:
         """Django's, but what is hashed anew on the way replaces the hash that was asked and no other, or an old password

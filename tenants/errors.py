@@ -2,7 +2,7 @@
 
 TenantError
     InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer, BeingUpgraded
-    InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff
+    InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff, PersonIsOfTheDemo
     NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnAccess, OwnSecondFactorMissing
     InvitationError
         AlreadyInvited, TooManyInvitations, NoSuchInvitation, SentJustNow, MailNotSent
@@ -144,9 +144,11 @@ class PersonIsSwitchedOff(TenantError):
     template = _("The account of %(email)s is switched off. Switch it on in the administration first.")
 
 
-class PersonIsOfTheDemo(PersonIsSwitchedOff):
+class PersonIsOfTheDemo(TenantError):
     """Outside the demo, where its people are as if they were switched off: a link would lead nowhere."""
 
+    code = "person-of-the-demo"
+    field = "email"
     template = _("%(email)s is one of the demo's people, who can't sign in here. Choose somebody else.")
 
 

@@ -39,8 +39,10 @@ def let_in(
     user = User.objects.select_for_update(no_key=True).filter(email=email).first()
     if user is None:
         raise NoSuchPerson(email=email)
-    if not user.can_sign_in():
-        raise (PersonIsOfTheDemo if user.is_active else PersonIsSwitchedOff)(email=user.email)
+    if not user.is_active:
+        raise PersonIsSwitchedOff(email=user.email)
+    if user.is_shut_out_with_the_demo():
+        raise PersonIsOfTheDemo(email=user.email)
     if owner_of is not None:
         _make_owner(user, owner_of, by=by)
     removed = remove_factors(user, by=SYSTEM) if remove_second_factor else 0

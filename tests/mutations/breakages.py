@@ -1467,7 +1467,7 @@ BREAKAGES = (
     _breaks(
         "The demo's people sign in nowhere but in the demo",
         "accounts/models.py",
-        " and (in_demo() or not self.is_demo)",
+        " and not self.is_shut_out_with_the_demo()",
         "",
         "onebox/test_demo_people.py::test_the_demos_people_sign_in_nowhere_but_in_the_demo",
     ),

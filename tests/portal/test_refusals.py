@@ -159,6 +159,7 @@ CODES = {
     "own-access": (409, "is_active"),
     "own-second-factor-missing": (409, "require_second_factor"),
     "person-switched-off": (409, "email"),
+    "person-of-the-demo": (409, "email"),
     "sent-just-now": (429, ""),
     "sign-in-first": (409, ""),
     "being-upgraded": (503, ""),

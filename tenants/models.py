@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Self
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Lower, Now, Replace
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
@@ -61,6 +61,13 @@ class Provider(NamedInMails, models.Model):
         return self.customers.order_by(*by_name())
 
 
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    def set_consent(self, *, given: bool) -> int:
+        """To the provider's identity provider, for whom it is another. Raises the series: how many changed."""
+        changed = self.filter(identity_provider_consent=not given)
+        return changed.update(identity_provider_consent=given, consent_series=F("consent_series") + 1)
+
+
 class Customer(NamedInMails, TenantMixin, models.Model):
     """A provider's customer: one schema, one host. Made by services.create_customer, which finds it a schema."""
 
@@ -80,8 +87,11 @@ class Customer(NamedInMails, TenantMixin, models.Model):
     mailbox_quota_octets = models.PositiveBigIntegerField(_("limit for each mailbox"), null=True, blank=True)
     # That the provider's identity provider may sign in this customer's people: it could act as any of them.
     identity_provider_consent = models.BooleanField(default=False, db_default=False, editable=False)
-    # Raised whenever that changes: a consent that is given anew is another one (tenants.identity.gate).
+    # Raised whenever that changes: a consent that is given anew is another one (tenants.identity.gate). Both are written
+    # by set_consent() alone.
     consent_series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
+    objects = CustomerQuerySet.as_manager()
 
     auto_create_schema = False
     auto_drop_schema = False
@@ -214,6 +224,12 @@ class Invitation(models.Model):
         return self.email
 
 
+class IdentityProviderQuerySet(models.QuerySet["IdentityProvider"]):
+    def switch(self, *, active: bool) -> int:
+        """On or off, those that are not so. Raises the series: how many changed."""
+        return self.filter(active=not active).update(active=active, series=F("series") + 1)
+
+
 class IdentityProvider(models.Model):
     """Where a provider's people, and its customers' people, sign in instead: OpenID Connect or Microsoft Entra ID.
 
@@ -233,8 +249,11 @@ class IdentityProvider(models.Model):
     email_domains = models.JSONField(_("email domains"), default=list)
     active = models.BooleanField(_("active"), default=True)
     # Raised when it is switched, and when it speaks for a domain less: what it said before then admits nobody any more
-    # (tenants.identity.gate). With another service all accounts there go, which does the same.
+    # (tenants.identity.gate). With another service all accounts there go, which does the same. Written with what it is
+    # raised for, by switch() and speak_for() alone.
     series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
+    objects = IdentityProviderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("identity provider")
@@ -243,6 +262,14 @@ class IdentityProvider(models.Model):
     def __str__(self) -> str:
         return f"{self.provider}: {self.get_kind_display()}"
 
+    def speak_for(self, domains: Iterable[str]) -> None:
+        """For these email domains and no others, of a row that is held. Raises the series if one is left out."""
+        domains, before = list(domains), self.email_domains
+        raised = int(not set(before) <= set(domains))
+        same = IdentityProvider.objects.filter(pk=self.pk)
+        same.update(email_domains=domains, series=F("series") + raised)
+        self.email_domains = domains
+
     @property
     def issuer(self) -> str:
         """Its address."""
@@ -250,7 +277,7 @@ class IdentityProvider(models.Model):
 
     @property
     def service(self) -> str:
-        """What customers agree to: another address or another client there is another service."""
+        """What customers consent to: another address or another client there is another service."""
         return f"{self.issuer} {self.app.client_id}"
 
 

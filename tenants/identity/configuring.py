@@ -15,7 +15,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.actors import Actor
@@ -196,10 +196,9 @@ def change(
     )
     _describe(app, wanted, encrypted_secret)
     app.save()
-    current.kind, current.email_domains = wanted.kind, list(wanted.email_domains)
-    current.save(update_fields=["kind", "email_domains"])
-    if not set(before.email_domains) <= set(wanted.email_domains):
-        IdentityProvider.objects.filter(pk=current.pk).update(series=F("series") + 1)
+    current.kind = wanted.kind
+    current.save(update_fields=["kind"])
+    current.speak_for(wanted.email_domains)
     if moved:
         SocialAccount.objects.filter(provider=app.provider_id).delete()
         _withdraw_consents(losing, provider, by=by)
@@ -329,15 +328,12 @@ def _agreed(provider: Provider) -> QuerySet[Customer]:
 def _withdraw_consents(losing: Iterable[Customer], provider: Provider, *, by: Actor) -> None:
     """They were given to another service."""
     for customer in losing:
-        Customer.objects.filter(pk=customer.pk).update(
-            identity_provider_consent=False, consent_series=F("consent_series") + 1
-        )
+        Customer.objects.filter(pk=customer.pk).set_consent(given=False)
         audit.record("identity-provider.consent-withdrawn", by=by, customer=customer, target=provider)
 
 
 def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> None:
-    changed = IdentityProvider.objects.filter(pk=identity_provider.pk, active=not active)
-    if changed.update(active=active, series=F("series") + 1):
+    if IdentityProvider.objects.filter(pk=identity_provider.pk).switch(active=active):
         action = "identity-provider.switched-on" if active else "identity-provider.switched-off"
         _record(action, identity_provider, by=by, data={})
 

@@ -1,7 +1,7 @@
 """What a provider demands of everybody's sign-in."""
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -55,7 +55,7 @@ def second_factor_required_by(user: Actor) -> Provider | None:
 
 def may_consent(user: Actor, customer: Customer) -> bool:
     """Whether the person is an administrator of the customer's own. Who has the right to manage its people as the
-    provider's can't agree in its place.
+    provider's can't consent in its place.
     """
     own = Membership.objects.filter(user=user.pk, customer=customer, role=Membership.Role.ADMIN)
     return Right.MANAGE_PEOPLE in rights_of(user, customer) and own.exists()
@@ -66,7 +66,7 @@ def consent_to_identity_provider(customer: Customer, *, given: bool, service: st
     """Let the provider's identity provider sign in this customer's people, or no longer: sessions that it has opened
     end with their next request (portal.gates.admission).
 
-    `service` is the one that was shown to who agrees (IdentityProvider.service). Raises NotAllowed, and
+    `service` is the one that was shown to who consents (IdentityProvider.service). Raises NotAllowed, and
     OtherIdentityProvider if it is that one no more.
     """
     require(by, customer, Right.MANAGE_PEOPLE)
@@ -77,7 +77,6 @@ def consent_to_identity_provider(customer: Customer, *, given: bool, service: st
         held = IdentityProvider.objects.select_for_update().filter(provider=customer.provider_id).first()
         if held is None or held.service != service:
             raise OtherIdentityProvider
-    changed = Customer.objects.filter(pk=customer.pk, identity_provider_consent=not given)
-    if changed.update(identity_provider_consent=given, consent_series=F("consent_series") + 1):
+    if Customer.objects.filter(pk=customer.pk).set_consent(given=given):
         action = "identity-provider.consent-given" if given else "identity-provider.consent-withdrawn"
         audit.record(action, by=by, customer=customer, target=customer.provider)

@@ -7,7 +7,7 @@ sign-in, and belongs to the address that it was typed for.
 import re
 import uuid
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -42,6 +42,7 @@ from tenants.identity.errors import (
     UnknownProtocol,
 )
 from tenants.identity.gate import domain_of, people_of
+from tenants.merging import merged
 from tenants.models import Customer, IdentityProvider, Membership, ProvenDomain, Provider
 
 ENTRA_HOST = "https://login.microsoftonline.com"
@@ -70,8 +71,17 @@ class Configuration:
 
     @property
     def service(self) -> str:
-        """As IdentityProvider has it, of which customers were asked whether they agree. Raises what server_url does."""
+        """As IdentityProvider has it, to which customers were asked to consent. Raises what server_url does."""
         return f"{self.server_url} {self.client_id}"
+
+    def changed_since(self, shown: "Configuration", now: "Configuration") -> "Configuration":
+        """What is so by `now`, but for what differs here from what was `shown`: the service as a whole, for half of one and
+        half of another is none, and of the domains those that were added or taken out.
+        """
+        named = merged(now.email_domains, shown=shown.email_domains, wanted=self.email_domains)
+        of_service = ("kind", "issuer", "tenant", "client_id")
+        touched = any(getattr(self, field) != getattr(shown, field) for field in of_service)
+        return replace(self if touched else now, email_domains=tuple(named))
 
     @property
     def directory(self) -> str:
@@ -86,12 +96,12 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Consents:
-    """What a change takes from customers: how many would be asked anew, and what who means it brings back, which stands for
-    just these customers and just this service.
+    """What a change takes from customers: how many would be asked anew, and what who accepts that loss brings back, which
+    stands for just these customers and just this service.
     """
 
     customers: int
-    agreement: str
+    loss: str
 
 
 def of(provider: Provider, *, by: Actor) -> IdentityProvider | None:
@@ -101,7 +111,7 @@ def of(provider: Provider, *, by: Actor) -> IdentityProvider | None:
 
 
 def offered_to(customer: Customer, *, by: Actor) -> IdentityProvider | None:
-    """The one of the customer's provider, for who may be asked to agree to it. Raises NotAllowed."""
+    """The one of the customer's provider, for who may be asked to consent to it. Raises NotAllowed."""
     require(by, customer, Right.MANAGE_PEOPLE)
     return _of(customer.provider)
 
@@ -144,7 +154,8 @@ def check(provider: Provider, configuration: Configuration, *, by: Actor) -> str
 @transaction.atomic(durable=True)
 def set_up(provider: Provider, wanted: Configuration, *, client_secret: str, by: Actor) -> IdentityProvider:
     """Switched on at once. Raises NotAllowed, UnknownProtocol, NotEncrypted, or what stands in tenants.identity.errors."""
-    _begin(provider, wanted, by)
+    _begin(provider, by)
+    _check(provider, wanted)
     if IdentityProvider.objects.filter(provider=provider).exists():
         raise AlreadySetUp
     if not client_secret:
@@ -168,25 +179,29 @@ def change(
     wanted: Configuration,
     *,
     client_secret: str,
-    agreement: str = "",
+    loss_accepted: str = "",
+    shown: Configuration | None = None,
     by: Actor,
 ) -> None:
-    """An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
+    """Of what is `wanted` only what differs from what was `shown` (None: all of it). An empty secret keeps the saved one, unless the address or the client changes: then people's accounts there are
     forgotten too, for another service may give their names to others, and customers are asked for their consent anew.
-    `agreement` to that is the one of consents_lost(). Raises what set_up() does, and ConsentsLost or
-    OtherConsentsLost where it is none to what is so by now.
+    `loss_accepted` is the `loss` of consents_lost(). Raises what set_up() does, and ConsentsLost or OtherConsentsLost
+    where it is not the one of by now.
     """
     provider = identity_provider.provider
-    _begin(provider, wanted, by)
+    _begin(provider, by)
     current = IdentityProvider.objects.select_for_update().select_related("app").get(pk=identity_provider.pk)
     app, before = current.app, _configuration_of(current)
+    if shown:
+        wanted = wanted.changed_since(shown, before)
+    _check(provider, wanted)
     moved = current.service != wanted.service
     if moved:
         # Nobody consents meanwhile: that takes the row which is held here. These are held, too, so that none withdraws.
-        losing = _agreed(provider).select_for_update().order_by("pk")
+        losing = _consenting(provider).select_for_update().order_by("pk")
         consents = _consents(losing, wanted)
-        if consents.customers and agreement != consents.agreement:
-            raise (OtherConsentsLost if agreement else ConsentsLost)(consents=consents)
+        if consents.customers and loss_accepted != consents.loss:
+            raise (OtherConsentsLost if loss_accepted else ConsentsLost)(consents=consents)
         if not client_secret:
             raise SecretNeeded
     encrypted_secret = (
@@ -215,10 +230,10 @@ def switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> N
     """
     provider = identity_provider.provider
     current = IdentityProvider.objects.select_related("app").get(pk=identity_provider.pk)
+    require(by, provider, Right.SET_SECURITY)
     if active:
-        _begin(provider, _configuration_of(current), by)
-    else:
-        require(by, provider, Right.SET_SECURITY)
+        _begin(provider, by)
+        _check(provider, _configuration_of(current))
     _switch(current, active=active, by=by)
 
 
@@ -307,13 +322,21 @@ def connected(identity_provider: IdentityProvider, *, by: Actor) -> int:
     return int(SocialAccount.objects.filter(provider=identity_provider.app.provider_id).count())
 
 
-def consents_lost(identity_provider: IdentityProvider, wanted: Configuration, *, by: Actor) -> Consents:
-    """Those that a change() to this would take back. Raises NotAllowed, and InvalidTenant or NotEncrypted for what is no
+def consents_lost(
+    identity_provider: IdentityProvider,
+    wanted: Configuration,
+    *,
+    shown: Configuration | None = None,
+    by: Actor,
+) -> Consents:
+    """Those that such a change() would take back. Raises NotAllowed, and InvalidTenant or NotEncrypted for what is no
     service.
     """
     provider = identity_provider.provider
     require(by, provider, Right.SET_SECURITY)
-    return _consents(() if identity_provider.service == wanted.service else _agreed(provider), wanted)
+    if shown:
+        wanted = wanted.changed_since(shown, _configuration_of(identity_provider))
+    return _consents(() if identity_provider.service == wanted.service else _consenting(provider), wanted)
 
 
 def _consents(losing: Iterable[Customer], wanted: Configuration) -> Consents:
@@ -321,8 +344,8 @@ def _consents(losing: Iterable[Customer], wanted: Configuration) -> Consents:
     return Consents(len(customers), sha256(" ".join([*customers, wanted.service]).encode()).hexdigest())
 
 
-def _agreed(provider: Provider) -> QuerySet[Customer]:
-    return provider.customers.filter(identity_provider_consent=True)
+def _consenting(provider: Provider) -> QuerySet[Customer]:
+    return Customer.objects.filter(provider=provider, identity_provider_consent=True)
 
 
 def _withdraw_consents(losing: Iterable[Customer], provider: Provider, *, by: Actor) -> None:
@@ -338,8 +361,14 @@ def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> 
         _record(action, identity_provider, by=by, data={})
 
 
-def _begin(provider: Provider, wanted: Configuration, by: Actor) -> None:
+def _begin(provider: Provider, by: Actor) -> None:
+    """Before any row is held: of two who claim domains one waits here."""
     require(by, provider, Right.SET_SECURITY)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DOMAINS_LOCK])
+
+
+def _check(provider: Provider, wanted: Configuration) -> None:
     if wanted.kind not in IdentityProvider.Kind.values:
         raise UnknownProtocol(value=wanted.kind)
     _ = wanted.server_url  # raises for what is none
@@ -349,8 +378,6 @@ def _begin(provider: Provider, wanted: Configuration, by: Actor) -> None:
 
 
 def _check_domains(provider: Provider, named: tuple[str, ...]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DOMAINS_LOCK])
     for domain in named or ("",):
         try:
             DomainNameValidator()(domain)

@@ -64,23 +64,23 @@ class SecretNeeded(IdentityProviderError):
 
 
 class ConsentsLost(IdentityProviderError):
-    """`consents` are those at stake (tenants.identity.Consents), and nobody has agreed to their loss yet."""
+    """`consents` are those at stake (tenants.identity.Consents), and nobody has accepted their loss yet."""
 
     code = "consents-lost"
-    field = "agreement"
+    field = "loss_accepted"
     template = _(
         "Customers allow their people to sign in with the saved service, and would have to allow this one anew. "
-        "Agree to that first."
+        "Accept that first."
     )
 
 
 class OtherConsentsLost(ConsentsLost):
-    """What was agreed to is the loss of others."""
+    """What was accepted is the loss of others."""
 
     code = "other-consents-lost"
     template = _(
-        "Other customers than were agreed to would have to allow the service anew, or it is another service. "
-        "Agree to that first."
+        "Other customers than those accepted would have to allow the service anew, or it is another service. "
+        "Accept that first."
     )
 
 
@@ -125,11 +125,11 @@ class NotConnected(IdentityProviderError):
 
 
 class OtherIdentityProvider(IdentityProviderError):
-    """What is agreed to is what was shown."""
+    """What is consented to is what was shown."""
 
     code = "other-identity-provider"
     field = "service"
     template = _(
         "The provider has changed its identity provider since this page was shown to you, and nothing was allowed. "
-        "Look at its address below, and press again if you agree to that one."
+        "Look at its address below, and press again to allow that one."
     )

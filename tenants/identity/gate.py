@@ -12,7 +12,7 @@ from tenants.models import Customer, IdentityProvider, Membership, Provider
 
 class Gate:
     """An identity provider signs in its own provider's people and its customers', at its own domains, if switched on;
-    customers' people where each of their customers has agreed.
+    customers' people where each of their customers has consented.
     """
 
     def provider_for(self, email: str) -> str | None:

@@ -91,7 +91,7 @@ def acts(northwinds, openid, cast, client_for, proves):
     def saves(**fields):
         asked = presses(owner.get(PAGE), "Save the settings", client_secret=CLIENT_SECRET, **fields)
         if asked.status_code == 200:
-            asked = presses(asked, "Save the settings", client_secret=CLIENT_SECRET, agreement=True)
+            asked = presses(asked, "Save the settings", client_secret=CLIENT_SECRET, loss_accepted=True)
         assert asked["Location"] == PAGE
 
     def another_service():
@@ -262,14 +262,16 @@ def test_no_account_is_remembered_of_a_service_that_is_another_one_by_now(northw
     visitor = way_in()
     comes_back = openid.signs_in(visitor.authorization(email), email)
     wanted = replace(identity.configuration_of(northwinds, by=cast.owner), client_id="another")
-    agreed = identity.consents_lost(northwinds, wanted, by=cast.owner).agreement
+    accepted = identity.consents_lost(northwinds, wanted, by=cast.owner).loss
     coming = Thread(target=lambda: at_once(lambda: answers.append(visitor.back(comes_back))))
     with transaction.atomic(), connection.cursor() as cursor:
         User.objects.select_for_update().get(email=email)
         coming.start()
         until_they_wait(cursor, 1, or_ended=lambda: not coming.is_alive())
         saved = at_once(
-            lambda: identity.change(northwinds, wanted, client_secret="x", agreement=agreed, by=cast.owner)
+            lambda: identity.change(
+                northwinds, wanted, client_secret="x", loss_accepted=accepted, by=cast.owner
+            )
         )
     coming.join(timeout=60)
     assert saved == ["done"]

@@ -1417,8 +1417,8 @@ BREAKAGES = (
     _breaks(
         "Another identity provider withdraws nobody's consent unasked",
         "tenants/identity/configuring.py",
-        "if consents.customers and agreement != consents.agreement:",
-        "if consents.customers and not agreement:",
+        "if consents.customers and loss_accepted != consents.loss:",
+        "if consents.customers and not loss_accepted:",
         "console/identity_provider/test_page.py::test_another_service_says_how_many_customers_it_costs_and_asks_first",
     ),
     _breaks(
@@ -1426,14 +1426,14 @@ BREAKAGES = (
         "tenants/identity/configuring.py",
         '" ".join([*customers, wanted.service])',
         '" ".join([str(len(customers)), wanted.service])',
-        "tenants/test_configuring_identity.py::test_what_is_agreed_to_is_agreed_of_these_customers_and_not_of_so_many",
+        "tenants/test_configuring_identity.py::test_a_loss_is_accepted_of_these_customers_and_not_of_so_many",
     ),
     _breaks(
-        "A customer agrees to the identity provider that it was shown",
+        "A customer consents to the identity provider that it was shown",
         "tenants/services/policy.py",
         "if held is None or held.service != service:",
         "if held is None:",
-        "console/people/test_consent.py::test_what_was_agreed_to_is_what_was_shown",
+        "console/people/test_consent.py::test_what_was_consented_to_is_what_was_shown",
     ),
     _breaks(
         "An answer of a device may be any text",

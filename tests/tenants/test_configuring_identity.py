@@ -51,39 +51,41 @@ def test_another_address_or_client_needs_the_secret_again_and_forgets_accounts_a
     openid.knows("admin@acme.example")
     way_in().signs_in("admin@acme.example")
     other = wanted(openid, **more)
-    agreed = {"agreement": identity.consents_lost(northwinds, other, by=cast.owner).agreement}
+    accepted = {"loss_accepted": identity.consents_lost(northwinds, other, by=cast.owner).loss}
     with pytest.raises(identity_errors.SecretNeeded):
-        identity.change(northwinds, other, client_secret="", **agreed, by=cast.owner)
+        identity.change(northwinds, other, client_secret="", **accepted, by=cast.owner)
     assert SocialAccount.objects.exists() and customer("acme").identity_provider_consent
-    identity.change(northwinds, other, client_secret="x", **agreed, by=cast.owner)
+    identity.change(northwinds, other, client_secret="x", **accepted, by=cast.owner)
     assert not SocialAccount.objects.exists()
     assert not customer("acme").identity_provider_consent
     told = AuditEvent.objects.filter(action="identity-provider.consent-withdrawn")
     assert customer("acme").pk in told.values_list("customer_id", flat=True)
 
 
-def test_what_is_agreed_to_is_agreed_of_these_customers_and_not_of_so_many(northwinds, cast, openid):
+def test_a_loss_is_accepted_of_these_customers_and_not_of_so_many(northwinds, cast, openid):
     other = wanted(openid, client_id="another")
-    agreed = identity.consents_lost(northwinds, other, by=cast.owner)
+    accepted = identity.consents_lost(northwinds, other, by=cast.owner)
     Customer.objects.filter(slug="acme").update(identity_provider_consent=False)
     Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
     with pytest.raises(identity_errors.OtherConsentsLost) as refused:
-        identity.change(northwinds, other, client_secret="x", agreement=agreed.agreement, by=cast.owner)
+        identity.change(northwinds, other, client_secret="x", loss_accepted=accepted.loss, by=cast.owner)
     by_now = refused.value.details["consents"]
-    assert by_now.customers == agreed.customers == 1
+    assert by_now.customers == accepted.customers == 1
     assert customer("globex").identity_provider_consent
-    identity.change(northwinds, other, client_secret="x", agreement=by_now.agreement, by=cast.owner)
+    identity.change(northwinds, other, client_secret="x", loss_accepted=by_now.loss, by=cast.owner)
     assert not customer("globex").identity_provider_consent
 
 
 @pytest.mark.usefixtures("committed_db")
 def test_a_consent_that_is_being_given_meanwhile_is_asked_about_first(northwinds, cast, openid):
     other, outcomes = wanted(openid, client_id="another"), []
-    agreed = identity.consents_lost(northwinds, other, by=cast.owner).agreement
+    accepted = identity.consents_lost(northwinds, other, by=cast.owner).loss
     saving = Thread(
         target=lambda: outcomes.extend(
             at_once(
-                lambda: identity.change(northwinds, other, client_secret="x", agreement=agreed, by=cast.owner)
+                lambda: identity.change(
+                    northwinds, other, client_secret="x", loss_accepted=accepted, by=cast.owner
+                )
             )
         )
     )

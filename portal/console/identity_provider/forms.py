@@ -1,19 +1,23 @@
 """What an owner types about the identity provider."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import AddressFormField
+from portal.console.frame.changes import Changes
 from tenants.identity import CLIENT_ID_LENGTH, Configuration, Consents, domains_from
 from tenants.identity.errors import ConsentsLost, InvalidTenant, OtherConsentsLost, SecretNeeded
 from tenants.models import IdentityProvider
 
 SECRET_LENGTH = 500
+DESCRIBED = tuple(field.name for field in fields(Configuration))
 
 
-class IdentityProviderForm(forms.Form):
+class IdentityProviderForm(Changes, forms.Form):
     """The secret goes in and never comes out again."""
 
     kind = forms.ChoiceField(label=_("Kind"), choices=IdentityProvider.Kind.choices)
@@ -45,14 +49,14 @@ class IdentityProviderForm(forms.Form):
         ),
     )
 
-    # Only asked where it costs something. Its value is what it agrees to.
-    agreement = forms.CharField(label=_("Save it, and ask them again"), required=False)
+    # Only asked where it costs something. Its value is the loss that is accepted.
+    loss_accepted = forms.CharField(label=_("Save it, and ask them again"), required=False)
     at_stake: Consents | None = None
 
     def __init__(self, data: Any, *, saved: Configuration | None) -> None:
         initial = vars(saved) | {"email_domains": "\n".join(saved.email_domains)} if saved else None
-        super().__init__(data, initial=initial)
         self.saved = saved
+        super().__init__(data, initial=initial)
         for name in ("issuer", "tenant", "client_id", "email_domains"):
             self.fields[name].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
         self.fields["client_secret"].widget.attrs["autocomplete"] = "off"
@@ -78,7 +82,7 @@ class IdentityProviderForm(forms.Form):
         """Whether it is meant, and name all else that is asked: the page that comes back has lost the secret."""
         self.at_stake = refusal.details["consents"]
         self.add_error(
-            "agreement",
+            "loss_accepted",
             _(
                 "These are other customers, or another service, than you were asked about. Tick this if it is meant."
             )
@@ -94,14 +98,28 @@ class IdentityProviderForm(forms.Form):
             self.add_error("client_secret", _("Type the secret again: it is never sent back to the page."))
 
     def configuration(self) -> Configuration:
-        data = self.cleaned_data
-        return Configuration(
-            kind=data["kind"],
-            issuer=data["issuer"],
-            tenant=data["tenant"],
-            client_id=data["client_id"],
-            email_domains=domains_from(data["email_domains"]),
-        )
+        return _configuration(self.cleaned_data)
+
+    def remember(self) -> None:
+        for name in DESCRIBED:
+            self.fields[name].show_hidden_initial = True
+
+    @property
+    def shown(self) -> Configuration | None:
+        """What the page showed when it was opened, if it says so."""
+        bound: dict[str, Any] = {name: self[name] for name in DESCRIBED}
+        shown = {name: field.shown[0] for name, field in bound.items() if field.shown}
+        return _configuration(shown) if len(shown) == len(DESCRIBED) else None
+
+    @property
+    def is_for_a_new_one(self) -> bool:
+        """Whether there was none when the page was opened."""
+        return not self.shown.client_id if self.shown else not self.saved
+
+
+def _configuration(typed: Mapping[str, str]) -> Configuration:
+    described: dict[str, Any] = {name: typed[name] for name in DESCRIBED}
+    return Configuration(**described | {"email_domains": domains_from(typed["email_domains"])})
 
 
 class ForgetForm(forms.Form):

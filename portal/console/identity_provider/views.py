@@ -114,11 +114,17 @@ def _save(
     request: HttpRequest, desk: Desk, saved: IdentityProvider | None, form: IdentityProviderForm
 ) -> HttpResponse:
     secret, wanted = form.cleaned_data["client_secret"], form.configuration()
-    if saved:
-        # For the page, whatever is refused; what is agreed to is judged by the verb.
-        form.at_stake = identity.consents_lost(saved, wanted, by=desk.user)
-        agreement = form.cleaned_data["agreement"]
-        identity.change(saved, wanted, client_secret=secret, agreement=agreement, by=desk.user)
+    if saved and not form.is_for_a_new_one:
+        # For the page, whatever is refused; what is accepted is judged by the verb.
+        form.at_stake = identity.consents_lost(saved, wanted, shown=form.shown, by=desk.user)
+        identity.change(
+            saved,
+            wanted,
+            shown=form.shown,
+            client_secret=secret,
+            loss_accepted=form.cleaned_data["loss_accepted"],
+            by=desk.user,
+        )
     else:
         identity.set_up(desk.provider, wanted, client_secret=secret, by=desk.user)
     messages.success(request, _("The identity provider is saved."))
@@ -151,7 +157,7 @@ def _page(
         "prove_url": pages.url("prove"),
         "grace": identity.GRACE,
         "proofs": proofs,
-        "agreed": any(one["proof"] for one in proofs),
+        "a_domain_agrees": any(one["proof"] for one in proofs),
         "desk": desk,
     }
     return render(request, "identity_provider/identity_provider.html", context)

@@ -66,7 +66,7 @@ def test_an_empty_secret_keeps_the_saved_one(typed, cast, client_for):
 
 
 def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwinds, cast, client_for):
-    """Their people are signed out and kept out until each of them has agreed once more."""
+    """Their people are signed out and kept out until each of them has consented once more."""
     page = client_for(cast.owner, host=None).get(PAGE)
     domains = presses(page, "Save the settings", email_domains="northwind.example\nacme.example\n")
     assert domains["Location"] == PAGE, "the same service costs nobody's consent"
@@ -76,7 +76,7 @@ def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwi
     assert "1 customer allows its people to sign in with the service that is saved" in text_of(read(asked))
     assert SECRET_AGAIN in text(asked)
     assert customer("acme").identity_provider_consent
-    meant = {"agreement": True, "client_secret": CLIENT_SECRET}
+    meant = {"loss_accepted": True, "client_secret": CLIENT_SECRET}
     other = presses(asked, "Save the settings", issuer="https://third.example", **meant)
     assert "Tick this if it is meant." in text(other), "it was meant of that service"
     Customer.objects.filter(slug="globex").update(identity_provider_consent=True)
@@ -88,7 +88,7 @@ def test_another_service_says_how_many_customers_it_costs_and_asks_first(northwi
     Customer.objects.filter(slug="acme").update(identity_provider_consent=True)
     Customer.objects.filter(slug="globex").update(identity_provider_consent=False)
     assert customer("acme").identity_provider_consent
-    again = presses(asked, "Save the settings", agreement=True)
+    again = presses(asked, "Save the settings", loss_accepted=True)
     assert "Type the client secret" in text(again), "still nothing is saved"
     assert customer("acme").identity_provider_consent
     assert presses(again, "Save the settings", client_secret=CLIENT_SECRET)["Location"] == PAGE, (

@@ -36,7 +36,7 @@ def test_a_customers_people_come_by_it_only_with_the_customers_consent(
     ]
 
 
-def test_what_was_agreed_to_is_what_was_shown(northwinds, openid, cast, client_for):
+def test_what_was_consented_to_is_what_was_shown(northwinds, openid, cast, client_for):
     openids = identity.configuration_of(northwinds, by=cast.owner)
     people = presses(client_for(cast.admin).get("/people/"), "Allow it no longer").client.get("/people/")
     assert openid.issuer in text_of(read(people))

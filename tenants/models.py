@@ -5,7 +5,7 @@ django-tenants has no types: its mixins are models already, and `models.Model` b
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NoReturn, Self
 
 from django.conf import settings
@@ -169,7 +169,8 @@ class Membership(models.Model):
     customers = models.ManyToManyField(
         Customer, verbose_name=_("only these customers"), blank=True, related_name="limited_memberships"
     )
-    # Raised with each change of role or reach: one that is given anew is another one (tenants.identity.gate).
+    # Raised with each change of role or reach: one that is given anew is another one (tenants.identity.gate). Written with
+    # them, by reassign() alone.
     series = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -191,6 +192,12 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}, {self.provider or self.customer}"
+
+    def reassign(self, role: str, customers: Collection[Customer] | None) -> None:
+        """Another role or reach (None: all customers), of a row that is held. Raises the series."""
+        self.role, self.limited, self.series = role, customers is not None, self.series + 1
+        self.save(update_fields=["role", "limited", "series"])
+        self.customers.set(customers or ())
 
 
 class Invitation(models.Model):

@@ -16,7 +16,7 @@ from accounts.services.passwords import (
     offer_password,
     reset_forgotten_password,
 )
-from accounts.services.people import create_person, new_password, save_settings
+from accounts.services.people import Settings, create_person, new_password, save_settings
 from accounts.services.sessions import (
     clear_expired_sessions,
     end_all_sessions,
@@ -28,6 +28,7 @@ from accounts.services.sessions import (
 __all__ = [
     "OFFER_SECONDS",
     "PasswordOffer",
+    "Settings",
     "accept_password",
     "ask_for_reset",
     "changing_factors",

@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from typing import TypedDict, Unpack
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -68,23 +69,35 @@ def create_person(
     return user, generated
 
 
-def save_settings(user: User, *, by: Actor, name: str, language: str, time_zone: str, theme: str) -> None:
-    """A person's own name, language ("" is the browser's), time zone ("" is UTC) and theme.
+class Settings(TypedDict, total=False):
+    """What people say about themselves: a language of "" is the browser's, a time zone of "" is UTC."""
+
+    name: str
+    language: str
+    time_zone: str
+    theme: str
+
+
+def save_settings(user: User, *, by: Actor, **changes: Unpack[Settings]) -> None:
+    """Change a person's own settings; what is not named stays.
 
     Raises SomebodyElses, InvalidPersonName and TooManyMarks (unless it is the name that is stored), UnknownLanguage,
     UnknownTimeZone, UnknownTheme.
     """
     require_self(by, user)
-    unless_kept(name, user.name, _check_name)
-    for value, known, refusal in (
-        (language, language in dict(settings.LANGUAGES), UnknownLanguage),
-        (time_zone, is_zone(time_zone), UnknownTimeZone),
-        (theme, theme in User.Theme.values, UnknownTheme),
-    ):
-        if value and not known:
-            raise refusal(value=value)
-    user.name, user.language, user.time_zone, user.theme = name, language, time_zone, theme
-    user.save(update_fields=["name", "language", "time_zone", "theme"])
+    if unknown := changes.keys() - Settings.__annotations__:
+        raise TypeError(f"no settings: {', '.join(sorted(unknown))}")
+    if "name" in changes:
+        unless_kept(changes["name"], user.name, _check_name)
+    if (language := changes.get("language")) and language not in dict(settings.LANGUAGES):
+        raise UnknownLanguage(value=language)
+    if (time_zone := changes.get("time_zone")) and not is_zone(time_zone):
+        raise UnknownTimeZone(value=time_zone)
+    if (theme := changes.get("theme")) and theme not in User.Theme.values:
+        raise UnknownTheme(value=theme)
+    for field, value in changes.items():
+        setattr(user, field, value)
+    user.save(update_fields=list(changes))
 
 
 def _check_name(name: str) -> None:

@@ -32,18 +32,20 @@ def edit_mailbox(
     mailbox: Mailbox,
     *,
     by: Actor,
-    name: str,
+    name: str | None = None,
     status: str | None = None,
-    reason: str = "",
+    reason: str | None = None,
     **details: str,
 ) -> Mailbox:
-    """Change name, details (Mailbox.DETAILS) and status (None: as it is) in one go; `reason` belongs to a suspension.
+    """Change name, details (Mailbox.DETAILS) and status in one go; `reason` belongs to a suspension, and says nothing where
+    there is none. What is None, or a detail that is not named, stays as it is by now.
 
     Raises NotAllowed, InvalidName, TooManyMarks, InvalidDescription, InvalidReason, UnknownStatus, NameTaken,
     NoSuchMailbox, MailboxDeleting; then nothing has changed.
     """
     access.require(by, customer, access.Right.EDIT_MAILBOX)
-    return _change(customer, mailbox, {"name": name, **details}, status=status, reason=reason, by=by)
+    wanted = details if name is None else {"name": name, **details}
+    return _change(customer, mailbox, wanted, status=status, reason=reason, by=by)
 
 
 def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor, reason: str = "") -> Mailbox:
@@ -58,7 +60,7 @@ def suspend_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor, reason: 
 def activate_mailbox(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Mailbox:
     """From now on new mail is taken again. Raises NotAllowed, NoSuchMailbox, MailboxDeleting."""
     access.require(by, customer, access.Right.EDIT_MAILBOX)
-    return _change(customer, mailbox, {}, status=Mailbox.Status.ACTIVE, reason="", by=by)
+    return _change(customer, mailbox, {}, status=Mailbox.Status.ACTIVE, reason=None, by=by)
 
 
 def _change(
@@ -67,7 +69,7 @@ def _change(
     wanted: dict[str, str],
     *,
     status: str | None,
-    reason: str,
+    reason: str | None,
     by: Actor,
 ) -> Mailbox:
     if status is not None and status not in SETTABLE:
@@ -89,13 +91,16 @@ def _write(
     wanted: dict[str, str],
     *,
     status: str | None,
-    reason: str,
+    reason: str | None,
     by: Actor,
 ) -> Mailbox:
     found = hold_mailbox(mailbox.pk, Act.EDIT)
     values = _judged(wanted, found)
-    reason = unless_kept(reason, found.suspension_reason, clean_reason)
-    if status is not None and (status != found.status or reason != found.suspension_reason):
+    status = status or found.status
+    reason = unless_kept(
+        found.suspension_reason if reason is None else reason, found.suspension_reason, clean_reason
+    )
+    if status != found.status or reason != found.suspension_reason:
         values |= _suspension(found, reason, by) if status == Mailbox.Status.SUSPENDED else _activity()
     before = {name: getattr(found, name) for name in values}
     changed = {name for name, value in values.items() if value != before[name]}

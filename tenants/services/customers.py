@@ -1,7 +1,7 @@
 """Providers and their customers."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.conf import settings
@@ -101,31 +101,36 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     return customer
 
 
+class CustomerChanges(TypedDict, total=False):
+    """What staff decide about a customer; no quota is no limit, and no network all of them."""
+
+    name: str
+    allowed_networks: list[str]
+    mailbox_quota_octets: int | None
+
+
 @transaction.atomic(durable=True)
-def edit_customer(
-    customer: Customer,
-    *,
-    name: str,
-    allowed_networks: list[str],
-    mailbox_quota_octets: int | None,
-    by: Actor,
-) -> None:
-    """Says in the trail what has changed. Raises NotAllowed, InvalidName, TooManyMarks, InvalidNetworks, InvalidQuota."""
+def edit_customer(customer: Customer, *, by: Actor, **changes: Unpack[CustomerChanges]) -> None:
+    """Says in the trail what has changed; what is not named stays as it is by now.
+
+    Raises NotAllowed, InvalidName, TooManyMarks, InvalidNetworks, InvalidQuota.
+    """
     access.require(by, access.PLATFORM, access.Right.CHANGE_CUSTOMER)
+    if unknown := changes.keys() - CustomerChanges.__annotations__:
+        raise TypeError(f"nothing that staff decide about a customer: {', '.join(sorted(unknown))}")
     current = Customer.objects.select_for_update().get(pk=customer.pk)
-    values = {
-        "name": unless_kept(name, current.name, check_place_name),
-        "allowed_networks": allowed_networks,
-        "mailbox_quota_octets": mailbox_quota_octets,
+    if "name" in changes:
+        changes["name"] = unless_kept(changes["name"], current.name, check_place_name)
+    changed: dict[str, Any] = {
+        field: value for field, value in changes.items() if getattr(current, field) != value
     }
-    changed = {field: value for field, value in values.items() if getattr(current, field) != value}
     if "allowed_networks" in changed:
         with refusing(InvalidNetworks):
-            validate_networks(allowed_networks)
+            validate_networks(changed["allowed_networks"])
     if "mailbox_quota_octets" in changed:
         with refusing(InvalidQuota):
-            Customer._meta.get_field("mailbox_quota_octets").run_validators(mailbox_quota_octets)
-    for field, value in values.items():
+            Customer._meta.get_field("mailbox_quota_octets").run_validators(changed["mailbox_quota_octets"])
+    for field, value in changes.items():
         setattr(customer, field, value)
     if changed:
         customer.save(update_fields=list(changed))

@@ -6,7 +6,7 @@ more than they have.
 """
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 
@@ -16,6 +16,7 @@ from tenants import access, audit
 from tenants.access import ROLE_RIGHTS, Right
 from tenants.errors import AlreadyMember, NoSuchMember
 from tenants.mails import notices
+from tenants.merging import merged
 from tenants.models import Customer, Membership, Provider
 from tenants.services.authority import (
     Place,
@@ -53,7 +54,7 @@ def add_membership(
 
 @transaction.atomic(durable=True)
 def change_role(membership: Membership, *, role: str, by: Actor) -> None:
-    """From the person's next request on. They hear of it, unless the system does it.
+    """Another role, where somebody chose one, from the person's next request on. They hear of it, unless the system does it.
 
     Raises NotAllowed, InvalidRole, LastOwner (but the system itself may).
     """
@@ -62,7 +63,7 @@ def change_role(membership: Membership, *, role: str, by: Actor) -> None:
     current = Membership.objects.get(pk=membership.pk)
     limit = None if role == Membership.Role.OWNER else limit_of(current)  # an owner's reach has no limit
     assign(current, role=role, customers=limit, by=by, as_staff=True)
-    membership.role = role
+    membership.refresh_from_db(fields=["role"])
 
 
 @transaction.atomic(durable=True)
@@ -76,17 +77,28 @@ def remove_membership(membership: Membership, *, by: Actor) -> None:
     _remove(membership, by=by, as_staff=True)
 
 
+class MemberChanges(TypedDict, total=False):
+    """Of a limit (None: all customers) only what differs from the one that was shown is given and taken, while there is
+    one by now.
+    """
+
+    role: str
+    customers: Collection[Customer] | None
+    customers_shown: Collection[Customer] | None
+
+
 @transaction.atomic(durable=True)
-def change_member(
-    place: Place, pk: int, *, role: str, customers: Collection[Customer] | None = None, by: Actor
-) -> Membership:
-    """`by` changes somebody's role and reach there (None: all customers), from that person's next request on.
+def change_member(place: Place, pk: int, *, by: Actor, **changes: Unpack[MemberChanges]) -> Membership:
+    """`by` changes somebody's role or reach there, from that person's next request on. What is not named stays as it is
+    by now, but for the limit of who becomes an owner.
 
     Raises NotAllowed, NoSuchMember, MoreThanOwn, InvalidRole, InvalidLimit, LastOwner.
     """
     access.require(by, place, managing(place))
     lock(place)
     membership = _member(place, pk)
+    role = changes.get("role", membership.role)
+    customers = _limit_wanted(limit_of(membership), role, changes)
     check_role(role, **placed(place))
     check_authority(by, place, membership.role, role, customers=customers)
     assign(membership, role=role, customers=check_limit(place, role, customers), by=by)
@@ -175,10 +187,7 @@ def assign(
         return
     if role != Membership.Role.OWNER:
         _leave_an_owner(membership, by=by)
-    membership.role = role
-    membership.series += 1
-    membership.save(update_fields=["role", "series"])
-    limit_to(membership, customers)
+    membership.reassign(role, customers)
     _record(
         "membership.changed",
         membership,
@@ -191,6 +200,15 @@ def assign(
     )
     if not ROLE_RIGHTS[role] & {Right.MANAGE_TEAM, Right.MANAGE_PEOPLE}:
         withdraw_those_of(membership, by=by)
+
+
+def _limit_wanted(
+    now: list[Customer] | None, role: str, changes: MemberChanges
+) -> Collection[Customer] | None:
+    if "customers" not in changes:
+        return None if role == Membership.Role.OWNER else now
+    wanted, shown = changes["customers"], changes.get("customers_shown")
+    return wanted if not wanted or now is None or shown is None else merged(now, shown=shown, wanted=wanted)
 
 
 def _member(place: Place, pk: int) -> Membership:

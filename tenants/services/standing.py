@@ -4,8 +4,8 @@ Whoever can change another's address can open their account, by a link for a for
 to do it: written down, told to the old address, with sessions ended and links void.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Unpack
 
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
@@ -15,33 +15,35 @@ from accounts.addresses import check as check_address
 from accounts.errors import PersonExists
 from accounts.models import User
 from accounts.names import unless_kept
-from accounts.services import end_all_sessions, save_settings
+from accounts.services import Settings, end_all_sessions, save_settings
 from tenants import audit
 from tenants.access import PLATFORM, Right, require, rights_of
 from tenants.errors import NotAllowed, OwnAccess
 from tenants.mails import notices
+from tenants.merging import merged
 from tenants.models import ROLE_ACTIONS, AuditEvent, Invitation
 from tenants.services.authority import Place, hold_to_change, may_change_superusers, place_of
 from tenants.services.switching import close, places_of, reopen
 from tenants.services.withdrawal import withdraw
 
+ACCESS = ("is_staff", "is_superuser")
+
+
+class PersonChanges(Settings, total=False):
+    """What stands on a person's page. Of `groups` only what differs from `groups_shown` is given and taken."""
+
+    email: str
+    is_active: bool
+    is_staff: bool
+    is_superuser: bool
+    groups: Collection[Group]
+    groups_shown: Collection[Group]
+
 
 @transaction.atomic(durable=True)
-def change_person(
-    user: User,
-    *,
-    email: str,
-    name: str,
-    language: str,
-    time_zone: str,
-    theme: str,
-    is_active: bool,
-    is_staff: bool,
-    is_superuser: bool,
-    groups: Collection[Group],
-    by: Actor,
-) -> None:
-    """Platform staff save what stands on a person's page, as a whole or not at all; what is the same stays.
+def change_person(user: User, *, by: Actor, **changes: Unpack[PersonChanges]) -> None:
+    """Platform staff save what they changed on a person's page, as a whole or not at all; what is not named stays as it is
+    under the lock, and so does what is the same.
 
     The person is told of another address, of other rights in the administration, and of being switched off or on. With
     another address, or more or less than staff, all sessions end, and links for a forgotten password are void;
@@ -50,30 +52,34 @@ def change_person(
     InvalidAddress, PersonExists, OwnAccess, and what save_settings() and switch_off() do.
     """
     require(by, PLATFORM, Right.CHANGE_PERSON)
-    known = User.objects.get(pk=user.pk)  # `user` may have the new address on it already
-    email = unless_kept(email, known.email, check_address)
-    current = hold_to_change(known, by=by, places=_places_concerned)
-    address_before = current.email
-    access = {"is_staff": is_staff, "is_superuser": is_superuser}
-    before, after = _changes(current, access)
-    names_before, names = _names(current.groups.all()), _names(groups)
-    if names != names_before:
-        before["groups"], after["groups"] = names_before, names
+    current = hold_to_change(user, by=by, places=_places_concerned)
+    wanted: dict[str, Any] = dict(changes)
+    email = unless_kept(wanted.pop("email", current.email), current.email, check_address)
+    is_active = wanted.pop("is_active", current.is_active)
+    access: dict[str, Any] = {field: wanted.pop(field) for field in ACCESS if field in wanted}
+    before, other_access = _changes(current, access)
+    after = dict(other_access)
+    groups_before = list(current.groups.all())
+    shown = wanted.pop("groups_shown", groups_before)
+    groups = merged(groups_before, shown=shown, wanted=wanted.pop("groups", shown))
+    if set(groups) != set(groups_before):
+        before["groups"], after["groups"] = _names(groups_before), _names(groups)
     if (after or current.is_superuser) and not may_change_superusers(by):
         raise NotAllowed
     check_own_access(current, access | {"is_active": is_active}, by=by)
+    address_before = current.email
     if email != address_before and not may_change_address(current, by=by):
         raise NotAllowed
     if email != address_before:
         _change_address(current, email, by=by)
     if after:
-        User.objects.filter(pk=current.pk).update(**access)
+        User.objects.filter(pk=current.pk).update(**other_access)
         current.groups.set(groups)
         notices.record("person.access-changed", current, by=by, data={"before": before, "after": after})
     if is_active != current.is_active:
         (reopen if is_active else close)(current, by=by)
-    _change_details(current, by=by, name=name, language=language, time_zone=time_zone, theme=theme)
-    if email != address_before or access.keys() & after:
+    _change_details(current, by=by, **wanted)
+    if email != address_before or other_access:
         end_all_sessions(current, by=SYSTEM)
 
 
@@ -114,7 +120,7 @@ def _changes(user: User, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[s
 def _change_details(user: User, *, by: Actor, **wanted: str) -> None:
     before, after = _changes(user, wanted)
     if after:
-        save_settings(user, by=SYSTEM, **wanted)
+        save_settings(user, by=SYSTEM, **after)
         audit.record_everywhere(
             "person.details-changed", user, by=by, data={"before": before, "after": after}
         )
@@ -143,5 +149,5 @@ def _invitations_of(user: User) -> Any:
     return open_ones.select_related("provider", "customer").order_by("pk")
 
 
-def _names(groups: Any) -> list[str]:
+def _names(groups: Iterable[Group]) -> list[str]:
     return sorted(group.name for group in groups)

@@ -24,6 +24,7 @@ from portal.console.frame import refusals
 from portal.console.mailboxes.forms import ConfirmForm
 from portal.urls import customer as pages
 from tenants.errors import MoreThanOwn, NoSuchMember, NotAllowed
+from tests.wall.texts import arguments_of
 from tests.wall.verbs import verbs
 
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
@@ -158,8 +159,8 @@ CODES = {
     "other-identity-provider": (409, "service"),
     "own-access": (409, "is_active"),
     "own-second-factor-missing": (409, "require_second_factor"),
-    "person-switched-off": (409, "email"),
     "person-of-the-demo": (409, "email"),
+    "person-switched-off": (409, "email"),
     "sent-just-now": (429, ""),
     "sign-in-first": (409, ""),
     "being-upgraded": (503, ""),
@@ -182,6 +183,7 @@ def known_fields() -> set[str]:
     """The arguments of all verbs, and the fields of all forms."""
     doors = [*verbs().values(), delivery.resolve, collection.open_maildrop]
     found = {name for verb in doors for name in inspect.signature(verb).parameters}
+    found |= {name for verb in verbs() for name in arguments_of(verb)}
     for module in walk_packages(portal.console.__path__, "portal.console."):
         for _name, form in inspect.getmembers(import_module(module.name), inspect.isclass):
             if issubclass(form, forms.BaseForm):

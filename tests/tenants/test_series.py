@@ -15,7 +15,9 @@ pytest_plugins = ["tests.accounts.openid.portal"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
-COUNTED = frozenset({"identity_provider_consent", "consent_series", "active", "email_domains", "series"})
+COUNTED = frozenset(
+    {"identity_provider_consent", "consent_series", "active", "email_domains", "role", "series"}
+)
 ASSIGNING = frozenset({"update", "aupdate", "update_or_create", "bulk_update", "save", "setattr"})
 MODULE = "tenants/models.py"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
 from unittest.mock import patch
 
 import accounts.services
@@ -126,13 +126,22 @@ def places(name: str) -> list[Place]:
 
 def arguments_of(name: str) -> set[str]:
     """What a refusal may say that it is about."""
-    return {*inspect.signature(verbs()[name]).parameters, *(place.part for place in places(name))}
+    arguments = inspect.signature(verbs()[name]).parameters
+    unpacked = (
+        get_args(one.annotation)[0] for one in arguments.values() if get_origin(one.annotation) is Unpack
+    )
+    named = (part for changes in unpacked for part in get_type_hints(changes))
+    return {*arguments, *named, *(place.part for place in places(name))}
 
 
 def _places(verb: Any) -> Iterator[Place]:
     for argument in inspect.signature(verb).parameters.values():
         kind = argument.annotation
-        if argument.kind is inspect.Parameter.VAR_KEYWORD:
+        if get_origin(kind) is Unpack:
+            for name, of in get_type_hints(get_args(kind)[0]).items():
+                if of in VALUES:
+                    yield Place(argument.name, name, VALUES[of])
+        elif argument.kind is inspect.Parameter.VAR_KEYWORD:
             yield from (Place(argument.name, detail, TEXTS) for detail in Mailbox.DETAILS)
         elif is_dataclass(kind):
             for field in fields(kind):

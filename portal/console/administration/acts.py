@@ -11,7 +11,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import BLANK_CHOICE_DASH, Model, QuerySet
-from django.forms import ChoiceField, Media, ModelChoiceField
+from django.forms import ChoiceField, Media, ModelChoiceField, ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import Refusal
 from accounts.lists import each_word, folded
 from accounts.models import User
+from portal.console.frame.changes import Changes
 
 # By what a column shows, not as Django would: by number, or by octets, where Ö stands behind Z.
 NAMES = {
@@ -101,21 +102,18 @@ class InOurLook(admin.ModelAdmin):
         return super().response_action(request, queryset, *args, **options)
 
 
-class UntouchedStays(forms.ModelForm):
-    """What the page showed and nobody touched stays as it is by now: somebody else may have changed it since the page was
-    opened, switched the person off for one, and who saves another name does not mean to take that back.
-    """
+class ChangesToARow(Changes, forms.ModelForm):
+    """What nobody touched is judged, and shown, as it is by now."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            # The page brings what it showed, but not of groups of boxes, which are drawn one by one.
-            field.show_hidden_initial = not (self.instance._state.adding or field.widget.use_fieldset)
+    def remember(self) -> None:
+        if not self.instance._state.adding:
+            super().remember()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         for name, field in self.fields.items():
-            if field.show_hidden_initial and name in data and name not in self.changed_data:
+            is_of_the_row = field.show_hidden_initial and not isinstance(field, ModelMultipleChoiceField)
+            if is_of_the_row and name in data and name not in self.changed_data:
                 data[name] = getattr(self.instance, name, data[name])
         return data
 

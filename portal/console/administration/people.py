@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import Refusal
 from accounts.models import User
 from portal.console.administration.acts import (
+    ChangesToARow,
     ThroughServices,
-    UntouchedStays,
     become,
     in_words,
     staff_of,
@@ -31,7 +31,7 @@ class GroupsField(forms.ModelMultipleChoiceField):
         return _("Translators") if group.name == translators.GROUP else str(group)
 
 
-class PersonForm(UntouchedStays):
+class PersonForm(ChangesToARow):
     staff: Any  # who sends the form
 
     language = forms.ChoiceField(label=_("Language"), choices=language_choices, required=False)
@@ -55,7 +55,7 @@ class PersonForm(UntouchedStays):
         """Says beside the box that nobody takes away their own access."""
         data = super().clean()
         try:
-            services.check_own_access(self.instance, data, by=self.staff)
+            services.check_own_access(self.instance, self.changes, by=self.staff)
         except Refusal as refusal:
             show(self, refusal)
         return data
@@ -63,7 +63,7 @@ class PersonForm(UntouchedStays):
     def clean_is_active(self) -> bool:
         """Says beside the box what the service would refuse."""
         active: bool = self.cleaned_data["is_active"]
-        if self.instance.is_active and not active:
+        if "is_active" in self.changed_data and self.instance.is_active and not active:
             try:
                 services.check_owner_stays(self.instance.memberships.all())
             except Refusal as refusal:
@@ -124,24 +124,14 @@ class PersonAdmin(ThroughServices):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         services.change_person(
-            obj,
-            email=obj.email,
-            name=obj.name,
-            language=obj.language,
-            time_zone=obj.time_zone,
-            theme=obj.theme,
-            is_active=obj.is_active,
-            is_staff=obj.is_staff,
-            is_superuser=obj.is_superuser,
-            groups=form.cleaned_data["groups"],
-            by=staff_of(request),
+            obj, by=staff_of(request), **form.changes, groups_shown=form.ticked_before("groups")
         )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Nothing is left: Django would write the groups a second time, past the service."""
 
 
-class MembershipForm(forms.ModelForm):
+class MembershipForm(ChangesToARow):
     """Says beside the role what the services would refuse; the model's rule can't, once the place is fixed."""
 
     HELP: ClassVar = {
@@ -159,8 +149,8 @@ class MembershipForm(forms.ModelForm):
         if role and self.instance.pk and (refusal := services.refusal_of_leaving(self.instance)):
             role.help_text = refusal.message
 
-    def clean(self) -> dict[str, Any] | None:
-        data = super().clean() or {}
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
         provider = data.get("provider", self.instance.provider)
         customer = data.get("customer", self.instance.customer)
         if "role" in data and (provider is None) != (customer is None):
@@ -195,7 +185,8 @@ class MembershipAdmin(ThroughServices):
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         if change:
-            services.change_role(obj, role=obj.role, by=staff_of(request))
+            if "role" in form.changes:
+                services.change_role(obj, role=form.changes["role"], by=staff_of(request))
         else:
             saved = services.add_membership(
                 obj.user, role=obj.role, provider=obj.provider, customer=obj.customer, by=staff_of(request)

@@ -18,9 +18,9 @@ from accounts.errors import Refusal
 from accounts.lists import by_name
 from accounts.names import unless_kept
 from portal.console.administration.acts import (
+    ChangesToARow,
     ReadOnly,
     ThroughServices,
-    UntouchedStays,
     become,
     in_words,
     staff_of,
@@ -30,7 +30,7 @@ from tenants import identity, services, slugs
 from tenants.models import Customer, Domain, IdentityProvider, Provider
 
 
-class SlugForm(UntouchedStays):
+class SlugForm(ChangesToARow):
     """Says beside the field what the services would refuse as a short name or a name, and before that which can be."""
 
     slug_help: Any
@@ -120,7 +120,8 @@ class ProviderAdmin(PlacedAdmin):
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
         owner_email = form.cleaned_data.get("owner_email")
         if change:
-            services.rename_provider(obj, name=obj.name, by=staff_of(request))
+            if "name" in form.changes:
+                services.rename_provider(obj, name=form.changes["name"], by=staff_of(request))
             if owner_email:
                 services.invite_first_owner(obj, owner_email, by=staff_of(request))
         elif owner_email:
@@ -197,13 +198,7 @@ class CustomerAdmin(PlacedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
         if change:
-            services.edit_customer(
-                obj,
-                name=obj.name,
-                allowed_networks=obj.allowed_networks,
-                mailbox_quota_octets=obj.mailbox_quota_octets,
-                by=staff_of(request),
-            )
+            services.edit_customer(obj, by=staff_of(request), **form.changes)
         else:
             become(
                 obj, services.create_customer(obj.slug, obj.name, provider=obj.provider, by=staff_of(request))

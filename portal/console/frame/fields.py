@@ -31,6 +31,56 @@ class BoundField(forms.BoundField):
         attrs = {**super().build_widget_attrs(attrs, widget), "maxlength": False}
         return {**attrs, "autofocus": self.opens_the_page} if self.form.errors else attrs
 
+    @property
+    def before(self) -> SafeString:
+        """Hidden: what the page showed here when it was opened, of forms that ask for that (frame/changes.py). Django
+        writes it beside a field that is written as a whole; for templates that write one by hand.
+        """
+        if not self.field.show_hidden_initial:
+            return mark_safe("")  # nothing
+        values = self._as_sent() if self.shown is None else self.shown
+        # Of several that can be chosen an empty one comes first: that none was is known, too.
+        values = ["", *values] if self._takes_several else values
+        return format_html_join(
+            "",
+            '<input type="hidden" name="{}" value="{}">',
+            ((self.html_initial_name, value) for value in values),
+        )
+
+    @property
+    def shown(self) -> list[str] | None:
+        """What the page says that it showed here; None for a form that does not say so, as programs send it."""
+        data: Any = self.form.data
+        if self.html_initial_name not in data:
+            return None
+        return [value for value in data.getlist(self.html_initial_name) if value or not self._takes_several]
+
+    def as_hidden(self, attrs: Any = None, only_initial: bool = False, **kwargs: Any) -> SafeString:
+        return self.before if only_initial else super().as_hidden(attrs, **kwargs)
+
+    def _has_changed(self) -> bool:
+        """By what the page showed. Who does not say means all that is sent, where it is not so already."""
+        if self.field.show_hidden_initial and self.shown is None:
+            return self.field.has_changed(self._stored, self.data)
+        if self.field.show_hidden_initial and self._takes_several:
+            return self.field.has_changed(self.shown, self.data)
+        return bool(super()._has_changed())  # type: ignore[misc]  # missing in the stubs
+
+    @property
+    def _stored(self) -> Any:
+        """What is so, where the page begins with something else."""
+        return getattr(self.form, "stored", {}).get(self.name, self.initial)
+
+    @property
+    def _takes_several(self) -> bool:
+        return issubclass(self.field.hidden_widget, forms.MultipleHiddenInput)
+
+    def _as_sent(self) -> list[str]:
+        value = self.field.prepare_value(self._stored)
+        if self._takes_several:
+            return [str(one) for one in value or ()]
+        return [self.field.hidden_widget().format_value(value) or ""]
+
     @cached_property
     def subwidgets(self) -> list[Any]:
         """Of a group's buttons or boxes the first alone."""

@@ -1,5 +1,6 @@
 """Editing a mailbox: its name, its description, and whether it takes mail."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,21 +27,15 @@ def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         return to_the_mailbox(request, pk, refusal)
     if request.method == "POST":
         return _save(request, mailbox)
-    form = EditForm(
-        initial={
-            **{name: getattr(mailbox, name) for name in MailboxForm.base_fields},
-            "status": _wanted(request) or mailbox.status,
-            "reason": mailbox.suspension_reason,
-        }
-    )
+    form = _form(mailbox, wanted=_wanted(request))
     return render(request, "mailboxes/edit.html", {"mailbox": mailbox, "form": form})
 
 
 def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
-    form = EditForm(request.POST)
+    form = _form(mailbox, request.POST)
     if form.is_valid():
         try:
-            saved = services.edit_mailbox(request.customer, mailbox, by=request.user, **form.cleaned_data)
+            saved = services.edit_mailbox(request.customer, mailbox, by=request.user, **form.changes)
         except errors.MailboxDeleting as error:
             return to_the_mailbox(request, mailbox.pk, error)
         except Refusal as refusal:
@@ -49,6 +44,17 @@ def _save(request: ConsoleRequest, mailbox: Mailbox) -> HttpResponse:
             messages.success(request, _outcome(mailbox, saved))
             return redirect("mailboxes:detail", pk=saved.pk)
     return render(request, "mailboxes/edit.html", {"mailbox": mailbox, "form": form})
+
+
+def _form(mailbox: Mailbox, data: Any = None, *, wanted: str = "") -> EditForm:
+    stored = {
+        **{name: getattr(mailbox, name) for name in MailboxForm.base_fields},
+        "status": mailbox.status,
+        "reason": mailbox.suspension_reason,
+    }
+    form = EditForm(data, initial={**stored, "status": wanted or mailbox.status})
+    form.stored = stored
+    return form
 
 
 def _wanted(request: ConsoleRequest) -> str:

@@ -13,6 +13,7 @@ from mailboxes.errors import PasswordMiscounted, PasswordMistyped
 from mailboxes.models import Mailbox
 from mailboxes.services import PASSWORD_SYMBOLS
 from portal.console.frame import refusals
+from portal.console.frame.changes import Changes
 
 
 class SheetForm(forms.Form):
@@ -62,7 +63,7 @@ class NewForm(MailboxForm, SheetForm):
     field_order = (*MailboxForm.base_fields, "sheet_language")
 
 
-class EditForm(MailboxForm):
+class EditForm(Changes, MailboxForm):
     """Name, description, and whether the mailbox takes mail."""
 
     status = forms.ChoiceField(

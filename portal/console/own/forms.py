@@ -10,12 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.names import unless_kept, validate_name
+from portal.console.frame.changes import Changes
 from portal.console.frame.fields import Hundreds, InOwnWords, language_choices, zone_choices
 
 PASSWORD_LETTERS_MAX = 1024  # far more than anybody types, and little to hash
 
 
-class SettingsForm(forms.Form):
+class SettingsForm(Changes, forms.Form):
     """What a person may say about themselves. What is not sent stays as it is."""
 
     name = forms.CharField(label=_("Name"), max_length=100, required=False)
@@ -38,7 +39,9 @@ class SettingsForm(forms.Form):
     def __init__(self, data: Any = None, *, user: User) -> None:
         current = {name: getattr(user, name) for name in self.base_fields}
         if data is not None:
-            data = {**current, **data.dict()}
+            data = data.copy()
+            for name, value in current.items():
+                data.setdefault(name, value)
         super().__init__(data, initial=current)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
         self.fields["language"].widget.attrs["data-submits"] = ""

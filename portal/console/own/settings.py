@@ -19,7 +19,7 @@ def own_settings(request: HttpRequest) -> HttpResponse:
     assert isinstance(user, User)  # the middleware asks everybody to sign in
     form = SettingsForm(request.POST if request.method == "POST" else None, user=user)
     if form.is_valid():
-        services.save_settings(user, by=user, **form.cleaned_data)
+        services.save_settings(user, by=user, **form.changes)
         # The message is worded in the language just chosen, as the page that shows it. Without a choice that is
         # the browser's: the active one may still be the choice given up just now.
         with translation.override(user.language or translation.get_language_from_request(request)):

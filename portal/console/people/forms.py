@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from accounts.addresses import AddressFormField
 from accounts.names import validate_name
+from portal.console.frame.changes import Changes
 from portal.console.frame.fields import TickedFirst
 from tenants.models import Customer, Membership, Provider
 from tenants.services import INVITATION_LIFETIME
@@ -67,6 +68,20 @@ class RoleForm(forms.Form):
     def limit(self) -> list[Customer] | None:
         """The customers chosen; None is all."""
         return list(self.cleaned_data["customers"]) if self.cleaned_data.get("reach") == SOME else None
+
+
+class MemberForm(Changes, RoleForm):
+    """Of somebody who is there."""
+
+    @property
+    def for_the_verb(self) -> dict[str, Any]:
+        """What was changed."""
+        changes = self.changes
+        wanted = {"role": changes["role"]} if "role" in changes else {}
+        if changes.keys() & {"reach", "customers"}:
+            shown = None if "reach" in changes else self.ticked_before("customers")
+            wanted |= {"customers": self.limit, "customers_shown": shown}
+        return wanted
 
 
 class InviteForm(RoleForm):

@@ -15,7 +15,7 @@ from accounts.errors import Refusal
 from portal.console.frame import refusals
 from portal.console.frame.lists import page_of, searched
 from portal.console.people.desk import Desk
-from portal.console.people.forms import ALL, SOME, InviteForm, RoleForm
+from portal.console.people.forms import ALL, SOME, InviteForm, MemberForm
 from portal.gates.links import base_url
 from tenants import errors, services
 from tenants.access import customers_of
@@ -83,7 +83,7 @@ def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     """Change somebody's role and reach."""
     row = services.member(desk.place, pk, by=desk.user)
     limit = services.limit_of(row)
-    form = RoleForm(
+    form = MemberForm(
         request.POST or None,
         place=desk.place,
         roles=services.givable_roles(desk.user, desk.place),
@@ -91,9 +91,7 @@ def member(request: HttpRequest, desk: Desk, pk: int) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            services.change_member(
-                desk.place, pk, role=form.cleaned_data["role"], customers=form.limit, by=desk.user
-            )
+            services.change_member(desk.place, pk, by=desk.user, **form.for_the_verb)
         except Refusal as refusal:
             refusals.show(form, refusal)
         else:

@@ -313,14 +313,3 @@ def test_groups_are_boxes_to_tick_in_the_readers_language(admin, cast):
     assert html.fromstring(page.content).xpath("//input[@type='checkbox'][@name='groups']")
     assert "المترجمون" in text_of(read(page)), "and so is the one group that is there from the start"
     assert "SelectFilter2" not in page.content.decode(), "its words are English in some languages"
-
-
-def test_an_old_page_takes_nothing_back_that_was_decided_since(admin, cast):
-    path = f"/admin/accounts/user/{cast.auditor.pk}/change/"
-    page = admin.get(path)
-    services.switch_off(cast.auditor, by=SYSTEM)
-    User.objects.filter(pk=cast.auditor.pk).update(email="moved@northwind.example", language="de")
-    assert presses(page, "Save changes", name="Another Name").status_code == 302
-    person = User.objects.get(pk=cast.auditor.pk)
-    assert (person.name, person.email, person.language) == ("Another Name", "moved@northwind.example", "de")
-    assert not person.is_active

@@ -28,6 +28,7 @@ DEMO = env.flag("GATEHOUSE_DEMO")
 DEBUG = env.flag("DEBUG")
 BASE_DOMAIN = env.text("GATEHOUSE_BASE_DOMAIN", "portal.localhost")
 MAIL_DOMAIN = env.text("GATEHOUSE_MAIL_DOMAIN", "gateway.localhost")
+MTA_STS = env.choice("GATEHOUSE_MTA_STS", ("none", "testing", "enforce"))
 BIND = env.text("GATEHOUSE_BIND", "127.0.0.1")
 # The web server speaks plain HTTP to a proxy, so what opens the gateway to all does not open it.
 HTTP_BIND = BIND if DEMO else env.text("GATEHOUSE_HTTP_BIND", "127.0.0.1")
@@ -219,6 +220,7 @@ MIDDLEWARE = [
     "portal.gates.client_address.ClientAddress",  # nor an address
     "portal.gates.health.HealthMiddleware",
     "portal.gates.certificates.CertificateNames",
+    "portal.gates.mta_sts.TransportPolicy",
     "portal.gates.hosts.CanonicalHost",
     "django.middleware.security.SecurityMiddleware",  # leads to HTTPS, on hosts of ours and nobody's probes
     "whitenoise.middleware.WhiteNoiseMiddleware",  # a page names ten files, and none of them needs the database
@@ -332,7 +334,7 @@ except ValueError as _error:
     )
     IDENTITY_PROVIDER_NETWORKS = []
 
-# Where the records are looked up that prove domains; empty: as the system does.
+# Where the records are looked up that prove domains, and by `manage.py doctor` all others; empty: as the system does.
 DNS_SERVER = env.text("GATEHOUSE_DNS_SERVER")
 try:
     if DNS_SERVER:
@@ -365,7 +367,7 @@ else:
     )
 
 # --- Hosts, cookies, headers ---------------------------------------------------------------------------------------
-ALLOWED_HOSTS = ["." + BASE_DOMAIN, "localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = ["." + BASE_DOMAIN, f"mta-sts.{MAIL_DOMAIN}", "localhost", "127.0.0.1", "[::1]"]
 SECURE_COOKIES = not (DEMO or DEBUG or BASE_DOMAIN.endswith(".localhost"))
 SESSION_ENGINE = "accounts.adapters.session_store"
 SESSION_COOKIE_DOMAIN = BASE_DOMAIN  # one sign-in for all hosts

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from portal.gates.mta_sts import policy_host
 from tenants.models import Domain
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ SAME_AGAIN_SECONDS = 60.0  # between two lines of the log that say that there ar
 class CertificateNames:
     """Answers `/tls-ask?domain=NAME` before any host is looked at: 200 for a host that we serve, 404 for any other.
 
-    The hosts are the base host, the gateway's name, and each with a Domain of a customer. Only our own proxy is answered
+    The hosts are the base host, the gateway's name, that of its policy, and each with a Domain of a customer. Only our own proxy is answered
     (`GATEHOUSE_BEHIND_PROXY`), which asks from this machine or its private network, and only what it asks itself: for
     everybody else it is a path like any that leads nowhere. No authority gives certificates to whoever points names at us,
     and none of its limits is used up. A name costs one query at most. Of strange ones so many are looked up; 429 from then
@@ -57,7 +58,7 @@ class CertificateNames:
         )
 
     def _judge(self, name: str) -> int:
-        if name in (settings.BASE_DOMAIN, settings.MAIL_DOMAIN):
+        if name in (settings.BASE_DOMAIN, settings.MAIL_DOMAIN, policy_host()):
             return 200
         if len(name) > NAME_LENGTH or not name.endswith(f".{settings.BASE_DOMAIN}"):
             return 404

@@ -24,7 +24,13 @@ def ask(acme, settings):
 
 @pytest.mark.parametrize(
     "name",
-    ["portal.localhost", "gateway.localhost", "acme.portal.localhost", "globex.portal.localhost"],
+    [
+        "portal.localhost",
+        "gateway.localhost",
+        "mta-sts.gateway.localhost",
+        "acme.portal.localhost",
+        "globex.portal.localhost",
+    ],
 )
 def test_hosts_that_we_serve_get_a_certificate(ask, name):
     assert ask(name).status_code == 200
@@ -38,6 +44,8 @@ def test_hosts_that_we_serve_get_a_certificate(ask, name):
         "www.acme.portal.localhost",
         "portal.localhost.evil.example",
         "evil-portal.localhost",
+        "mta-sts.evil.example",
+        "www.gateway.localhost",
         "acme.portal.example",
         "127.0.0.1",
         f"{'a' * 300}.portal.localhost",

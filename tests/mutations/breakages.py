@@ -1323,6 +1323,20 @@ BREAKAGES = (
         "gates/test_certificates.py::test_who_asks_through_the_proxy_finds_no_such_page",
     ),
     _breaks(
+        "Senders read the policy of TLS before anything leads elsewhere, and no page on its host",
+        "portal/gates/mta_sts.py",
+        "if request.path_info != PATH:",
+        "if not request.path_info:",
+        "gates/test_mta_sts.py::test_nothing_else_is_there",
+    ),
+    _breaks(
+        "The id of the policy changes with what it says",
+        "portal/gates/mta_sts.py",
+        "hashlib.sha256(policy().encode())",
+        "hashlib.sha256(policy_host().encode())",
+        "gates/test_mta_sts.py::test_what_changes_the_policy_changes_its_id",
+    ),
+    _breaks(
         "A flood of strange names costs no more queries",
         "portal/gates/certificates.py",
         "        self._strange.use_one()\n",

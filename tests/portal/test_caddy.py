@@ -227,6 +227,10 @@ def test_hosts_of_ours_get_certificates_and_nobody_else_does(front):
     assert page.startswith("HTTP/1.1 200") and "csrfmiddlewaretoken" in page
     assert front.connects(customer, alpn="h2").selected_alpn_protocol() == "h2"
 
+    # That of the policy that senders ask for, at their first question.
+    policy = front.asks(f"mta-sts.{MAIL}", "/.well-known/mta-sts.txt")
+    assert policy.startswith("HTTP/1.1 200") and f"\r\nmx: {MAIL}\r\n" in policy
+
     # A stranger's, below ours and elsewhere: not even a request at the authority.
     for host in (stranger, "www.evil.test"):
         with pytest.raises(ssl.SSLError):

@@ -141,7 +141,9 @@ def test_what_is_removed_is_gone_and_may_be_removed_again():
 
 
 @both_kinds
-@pytest.mark.parametrize("name", ["", "nonsense", "../../etc/passwd", "a/b/zz/c", FOLDER])
+@pytest.mark.parametrize(
+    "name", ["", "nonsense", "../../etc/passwd", "a/b/zz/c", pytest.param(FOLDER, id="a mailbox")]
+)
 def test_what_can_be_no_name_names_nothing(name):
     put(b"one")
     assert store().look_at(name) is None

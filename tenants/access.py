@@ -199,6 +199,25 @@ def require(by: Any, place: Customer | Provider | Platform, right: Right) -> Non
         raise NotAllowed
 
 
+def require_held(by: Any, right: Right, *concerned: Any) -> None:
+    """require() at the platform, within an act's transaction: until that ends nobody takes it away. So who was dismissed
+    while the act waited in line is refused, and who dismisses them waits, or sees what was done before.
+
+    After the locks of places, before anything that refers to people; `concerned` are those whom the act is about.
+    """
+    hold_people(by, *concerned)
+    require(by, PLATFORM, right)
+
+
+def hold_people(*people: Any, changed: User | None = None) -> None:
+    """Until the transaction ends nobody changes these; nor gives `changed` a role anywhere, or refers to them otherwise.
+
+    In an order in which two who do so don't wait for each other.
+    """
+    for pk in sorted({person.pk for person in people if isinstance(person, User)}):
+        User.objects.select_for_update(no_key=changed is None or pk != changed.pk).get(pk=pk)
+
+
 def _rights_at(place: Customer | Provider | Platform) -> frozenset[Right]:
     if isinstance(place, Platform):
         return PLATFORM_RIGHTS

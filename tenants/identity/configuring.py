@@ -25,7 +25,7 @@ from accounts.openid.protocol import discover
 from accounts.openid.secrets import encrypt
 from accounts.openid.sign_in import ENCRYPTED_SECRET
 from tenants import audit
-from tenants.access import PLATFORM, Right, require
+from tenants.access import Right, require, require_held
 from tenants.identity import domains
 from tenants.identity.errors import (
     AlreadySetUp,
@@ -240,7 +240,7 @@ def switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> N
 @transaction.atomic(durable=True)
 def end_dispute(identity_provider: IdentityProvider, *, by: Actor) -> None:
     """Off, by platform staff, when two providers claim a domain. Raises NotAllowed."""
-    require(by, PLATFORM, Right.END_DISPUTE)
+    require_held(by, Right.END_DISPUTE)
     _switch(identity_provider, active=False, by=by)
 
 

@@ -15,6 +15,7 @@ from tenants.access import (
     PROVIDER_RIGHTS,
     ROLE_RIGHTS,
     Right,
+    hold_people,
     require,
     rights_of,
 )
@@ -91,10 +92,7 @@ def hold_to_change(user: User, *, by: Actor, places: Callable[[User], Iterable[P
         known = set(places(User.objects.get(pk=user.pk)))
         with transaction.atomic():
             lock_all(known)
-            # In an order in which two who change each other don't wait for each other.
-            for pk in sorted({user.pk, by.pk or user.pk}):
-                # Roles refer to the person and wait; what refers to the actor does not.
-                User.objects.select_for_update(no_key=pk != user.pk).get(pk=pk)
+            hold_people(user, by, changed=user)
             current = User.objects.get(pk=user.pk)
             if known.issuperset(places(current)):
                 require(by, PLATFORM, Right.CHANGE_PERSON)

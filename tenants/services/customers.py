@@ -48,7 +48,7 @@ def check_place_name(name: str) -> str:
 @transaction.atomic(durable=True)
 def create_provider(slug: str, name: str, *, by: Actor) -> Provider:
     """Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks or SlugTaken."""
-    access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
+    access.require_held(by, access.Right.ADD_PROVIDER)
     return add_provider(slug, name, by=by)
 
 
@@ -66,6 +66,7 @@ def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
     """Raises NotAllowed, InvalidName or TooManyMarks."""
     access.require(by, access.PLATFORM, access.Right.CHANGE_PROVIDER)
     before = Provider.objects.select_for_update().get(pk=provider.pk).name
+    access.require_held(by, access.Right.CHANGE_PROVIDER)
     provider.name = unless_kept(name, before, check_place_name)
     if provider.name != before:
         provider.save(update_fields=["name"])
@@ -85,6 +86,7 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     )
     # The row comes first: of two who want the same name, its unique index lets the second one wait and then lose.
     _insert(customer)
+    access.require_held(by, access.Right.ADD_CUSTOMER)
     # From here on an upgrade that has begun waits for us, before it looks for customers.
     if database_is_newer():
         raise BeingUpgraded
@@ -119,6 +121,7 @@ def edit_customer(customer: Customer, *, by: Actor, **changes: Unpack[CustomerCh
     if unknown := changes.keys() - CustomerChanges.__annotations__:
         raise TypeError(f"nothing that staff decide about a customer: {', '.join(sorted(unknown))}")
     current = Customer.objects.select_for_update().get(pk=customer.pk)
+    access.require_held(by, access.Right.CHANGE_CUSTOMER)
     if "name" in changes:
         changes["name"] = unless_kept(changes["name"], current.name, check_place_name)
     changed: dict[str, Any] = {

@@ -106,6 +106,7 @@ def found_provider(slug: str, name: str, *, owner_email: str, by: Actor) -> Prov
         raise
     secret = _new_secret()
     with transaction.atomic(durable=True):
+        access.require_held(by, access.Right.ADD_PROVIDER)
         provider = add_provider(slug, name, by=by)
         invitation = _invite_first_owner(provider, email, secret, by=by)
     _send(invitation, secret, by=by)
@@ -124,6 +125,7 @@ def invite_first_owner(provider: Provider, email: str, *, by: Actor) -> Invitati
     secret = _new_secret()
     with transaction.atomic(durable=True):
         lock(provider)
+        access.require_held(by, access.Right.ADD_PROVIDER)
         for earlier in to_be_first_owner(provider).select_for_update(of=("self",)):
             withdraw(earlier, by=by)
         _check_mails_of_the_hour(provider)

@@ -48,7 +48,9 @@ def add_membership(
 
     Raises NotAllowed, InvalidRole or AlreadyMember.
     """
-    access.require(by, access.PLATFORM, access.Right.ADD_MEMBERSHIP)
+    access.require(by, access.PLATFORM, Right.ADD_MEMBERSHIP)
+    check_role(role, provider=provider, customer=customer)
+    _lock_held(provider or customer, Right.ADD_MEMBERSHIP, user, by=by)
     return enrol(user, role=role, provider=provider, customer=customer, by=by, as_staff=True)
 
 
@@ -58,8 +60,8 @@ def change_role(membership: Membership, *, role: str, by: Actor) -> None:
 
     Raises NotAllowed, InvalidRole, LastOwner (but the system itself may).
     """
-    access.require(by, access.PLATFORM, access.Right.CHANGE_MEMBERSHIP)
-    lock(place_of(membership))
+    access.require(by, access.PLATFORM, Right.CHANGE_MEMBERSHIP)
+    _lock_held(place_of(membership), Right.CHANGE_MEMBERSHIP, membership.user, by=by)
     current = Membership.objects.get(pk=membership.pk)
     limit = None if role == Membership.Role.OWNER else limit_of(current)  # an owner's reach has no limit
     assign(current, role=role, customers=limit, by=by, as_staff=True)
@@ -72,8 +74,8 @@ def remove_membership(membership: Membership, *, by: Actor) -> None:
 
     Raises NotAllowed, LastOwner (but the system itself may).
     """
-    access.require(by, access.PLATFORM, access.Right.DELETE_MEMBERSHIP)
-    lock(place_of(membership))
+    access.require(by, access.PLATFORM, Right.DELETE_MEMBERSHIP)
+    _lock_held(place_of(membership), Right.DELETE_MEMBERSHIP, membership.user, by=by)
     _remove(membership, by=by, as_staff=True)
 
 
@@ -132,9 +134,10 @@ def create_member(
 
     Raises NotAllowed, InvalidRole, or what accounts.services.create_person does.
     """
-    access.require(by, access.PLATFORM, access.Right.ADD_PERSON)
+    access.require(by, access.PLATFORM, Right.ADD_PERSON)
     if not staff:
         check_role(role, provider=provider, customer=customer)
+    _lock_held(provider or customer, Right.ADD_PERSON, by=by)
     user, generated = create_person(email, by=SYSTEM, name=name, password=password, staff=staff)
     audit.record(
         "person.created", by=by, provider=provider, customer=customer, target=user, data={"staff": staff}
@@ -209,6 +212,13 @@ def _limit_wanted(
         return None if role == Membership.Role.OWNER else now
     wanted, shown = changes["customers"], changes.get("customers_shown")
     return wanted if not wanted or now is None or shown is None else merged(now, shown=shown, wanted=wanted)
+
+
+def _lock_held(place: Place | None, right: Right, *concerned: Any, by: Actor) -> None:
+    """lock(), and then the right that may have been taken away while that took."""
+    if place is not None:
+        lock(place)
+    access.require_held(by, right, *concerned)
 
 
 def _member(place: Place, pk: int) -> Membership:

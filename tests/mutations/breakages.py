@@ -692,6 +692,20 @@ BREAKAGES = (
         "console/administration/test_people.py::test_who_may_not_look_for_people_or_places_reads_no_names_of_a_link_either",
     ),
     _breaks(
+        "Who was dismissed while their act waited in line is asked once more",
+        "tenants/access.py",
+        "    hold_people(by, *concerned)\n    require(by, PLATFORM, right)\n",
+        "    require(by, PLATFORM, right)\n    hold_people(by, *concerned)\n",
+        "tenants/test_dismissed.py::test_who_is_being_dismissed_begins_nothing",
+    ),
+    _breaks(
+        "A role is not taken away by who was dismissed while the place was another's",
+        "tenants/services/people.py",
+        "    access.require_held(by, right, *concerned)\n",
+        "",
+        "tenants/test_dismissed.py::test_who_was_dismissed_while_others_decided_about_the_place_decides_nothing_there",
+    ),
+    _breaks(
         "A web server that ends lets nobody wait who comes now",
         "portal/webserver.py",
         "if self.alive or enabled:",

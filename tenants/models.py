@@ -437,7 +437,7 @@ class AuditEvent(models.Model):
     """
 
     at = models.DateTimeField(_("time"), auto_now_add=True)
-    actor_id = models.BigIntegerField(_("person's id"), null=True, blank=True)
+    actor_id = models.BigIntegerField(_("person's ID"), null=True, blank=True)
     actor_email = models.CharField(_("person"), max_length=254, blank=True)
     # In that moment, for people change sides. Empty when they had no role there (a newcomer's first act), and in events
     # of before this was kept.
@@ -446,10 +446,10 @@ class AuditEvent(models.Model):
     # Whose identity provider said that it was this person. Empty when the portal asked for password or passkey itself.
     vouched_by = models.CharField(_("vouched for by"), max_length=200, blank=True, db_default="")
     action = models.CharField(_("action"), max_length=60)
-    provider_id = models.BigIntegerField(_("provider's id"), null=True, blank=True)
-    customer_id = models.UUIDField(_("customer's id"), null=True, blank=True)
+    provider_id = models.BigIntegerField(_("provider's ID"), null=True, blank=True)
+    customer_id = models.UUIDField(_("customer's ID"), null=True, blank=True)
     target_type = models.CharField(_("kind of object"), max_length=40, blank=True)
-    target_id = models.CharField(_("object's id"), max_length=64, blank=True)
+    target_id = models.CharField(_("object's ID"), max_length=64, blank=True)
     target_name = models.CharField(_("object"), max_length=254, blank=True)
     data = models.JSONField(_("details"), default=dict, blank=True, encoder=DjangoJSONEncoder)
 

@@ -428,8 +428,16 @@ def shown(key: str, value: Any, *, plain: bool = False) -> str:
             return MISSING
         return filesizeformat(value) if key in SIZES else number_format(value, use_l10n=not plain)
     if key.endswith("_at") and (moment := _moment(value)):
-        return f"{moment:%Y-%m-%d %H:%M}" if plain else date_format(moment, "SHORT_DATETIME_FORMAT")
+        return _told(moment, plain=plain)
     return str(VALUES.get(key, {}).get(value, value))
+
+
+def _told(moment: datetime, *, plain: bool) -> str:
+    """With its zone, if it has one: who reads a file may be elsewhere."""
+    if plain:
+        return moment.isoformat(sep=" ", timespec="seconds")
+    zone = f" {date_format(moment, 'T')}" if is_aware(moment) else ""
+    return date_format(moment, "SHORT_DATETIME_FORMAT") + zone
 
 
 def data_of(event: AuditEvent) -> dict[str, Any]:

@@ -139,3 +139,37 @@ def test_each_list_fits_and_its_boxes_can_be_ticked(visit, cast, acme, width):
 def _middle(element):
     place = element.bounding_box()
     return place["y"] + place["height"] / 2
+
+
+LINES = "(one) => new Set([...one.getClientRects()].map((line) => line.top)).size"
+
+
+def test_who_was_at_the_command_line_takes_one_line_and_the_rail_keeps_its_rhythm(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.staff.email, PASSWORD)
+        page.goto(visitor.url("/admin/tenants/auditevent/"))
+        who = page.locator("td bdi", has_text="Platform staff, on the command line").first
+        assert who.evaluate(LINES) == 1
+        heights = []
+        for path in ("/admin/", "/rosetta/files/project/"):
+            page.goto(visitor.url(path))
+            places = page.locator("#rail .places").nth(1)
+            heights.append([one.bounding_box()["height"] for one in places.get_by_role("link").all()])
+            tops = [one.bounding_box()["y"] for one in page.locator("#rail .places a").all()[:3]]
+            assert abs((tops[2] - tops[1]) - (tops[1] - tops[0])) < 0.5
+        assert heights[0] == heights[1], "whichever is current"
+
+    visit(story, viewport={"width": 1440, "height": 900})
+
+
+def test_with_letters_of_twice_their_size_translators_scroll_no_phone_sideways(visit, cast):
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.staff.email, PASSWORD)
+        sizes = {"fontSizes": {"standard": 32, "fixed": 26}}
+        visitor.context.new_cdp_session(page).send("Page.setFontSizes", sizes)
+        page.goto(visitor.url("/rosetta/files/project/de/0/"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+    visit(story, locale="de", viewport={"width": 360, "height": 740})

@@ -7,6 +7,7 @@ from django_tenants.utils import tenant_context
 from mailboxes.models import Mailbox
 from mailboxes.services import reset_password, sign_in_refusals, start_deletion, suspend_mailbox
 from mailboxes.work.slices import work_slice
+from tenants import services
 from tests.cast import PASSWORD
 
 LONG = "Vito Donaudampfschifffahrtsgesellschaftskapitän"
@@ -190,3 +191,22 @@ def test_only_what_the_kind_of_identity_provider_needs_is_asked_for(visit, cast)
         assert (issuer.is_visible(), tenant.is_visible()) == (False, True)
 
     visit(story, java_script_enabled=False)
+
+
+def test_what_has_room_beside_each_other_stands_so_and_names_come_first(visit, cast, acme, acme_mailbox):
+    services.invite(acme, "v@acme.example", role="viewer", by=cast.admin)
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url("/people/", "acme"))
+        row = page.locator("tr", has_text="v@acme.example")
+        tops = [
+            row.get_by_role("button", name=verb).bounding_box()["y"] for verb in ("Send again", "Withdraw")
+        ]
+        assert tops[0] == tops[1]
+        page.goto(visitor.url("/mailboxes/", "acme"))
+        name, status = (page.locator(f"thead th >> nth={number}").bounding_box() for number in (0, 1))
+        assert name["width"] > 2.5 * status["width"]
+
+    visit(story, viewport={"width": 768, "height": 900})

@@ -93,6 +93,7 @@ def test_all_parts_follow_how_a_person_sees(visit, cast):
         assert page.evaluate(ASKEW) == []
         _focus_is_seen(page)
         _heads_stay_in_sight(page)
+        _what_takes_no_letters_is_no_white_box(page)
         with told(page, **FORCED):
             _controls_have_borders(page)
         _contrast_is_more_where_it_is_asked_for(page)
@@ -131,6 +132,11 @@ def _controls_have_borders(page):
 def _all_have(page, line, selector):
     found = page.evaluate(DRAWN, selector)
     assert found and [one["html"] for one in found if not one[line]] == []
+
+
+def _what_takes_no_letters_is_no_white_box(page):
+    plain, shut = (page.evaluate(STYLE, [field, "backgroundColor"]) for field in ("#f-plain", "#f-off"))
+    assert plain != shut
 
 
 def _contrast_is_more_where_it_is_asked_for(page):

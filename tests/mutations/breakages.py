@@ -2127,6 +2127,20 @@ BREAKAGES = (
         "journeys/test_every_page.py::test_every_page_is_accessible_fits_a_phone_and_is_in_the_language[whole life]",
     ),
     _breaks(
+        "What takes no letters is no white box",
+        _STYLES + "base.css",
+        "background-color: var(--press);",
+        "background-color: var(--paper);",
+        "journeys/test_looks.py::test_all_parts_follow_how_a_person_sees",
+    ),
+    _breaks(
+        "Times in the details of an act name their zone",
+        "tenants/activity/words.py",
+        'return date_format(moment, "SHORT_DATETIME_FORMAT") + zone',
+        'return date_format(moment, "SHORT_DATETIME_FORMAT")',
+        "tenants/test_activity_words.py::test_times_name_their_zone_on_the_page_and_in_the_file",
+    ),
+    _breaks(
         "Only what the chosen kind of identity provider needs is asked for",
         _STYLES + "controls.css",
         'form:has([value="oidc"]:checked) .of-entra-id',

@@ -12,6 +12,7 @@ from django.utils import translation
 from lxml.html import fragment_fromstring
 
 from accounts.actors import SYSTEM
+from accounts.models import User
 from mailboxes.models import Job
 from mailboxes.services import progress
 from portal.console.activity import file as activity_csv
@@ -26,11 +27,12 @@ from tenants.services import (
     change_member,
     change_role,
     edit_customer,
+    invite,
     remove_membership,
 )
 from tenants.services.authority import limit_to
 from tests.cast import provider
-from tests.pages import text_of
+from tests.pages import read, text_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
@@ -117,6 +119,16 @@ def test_the_file_holds_what_the_page_shows(cast, acme, make_mailbox, download):
     }
     (row,) = download(cast.owner, host=None, q="journal")
     assert (row["Customer"], row["Provider"]) == ("Acme", "Northwind IT")
+
+
+def test_times_name_their_zone_on_the_page_and_in_the_file(cast, acme, download, client_for):
+    User.objects.filter(pk=cast.admin.pk).update(time_zone="Europe/Berlin")
+    invite(acme, "late@acme.example", role="viewer", by=cast.admin)
+    (row,) = download(cast.admin, q="late@")
+    assert re.search(r"\+0[12]:00$", row["Time"])
+    assert re.search(r"Valid until: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+0[12]:00", row["Details"])
+    page = text_of(read(client_for(cast.admin).get("/activity/", {"q": "late@"})))
+    assert re.search(r"Valid until \d+ \w+ \d{4}, \d\d:\d\d CES?T", page)
 
 
 def test_the_file_is_whole_however_long_it_is(cast, acme, download, monkeypatch):

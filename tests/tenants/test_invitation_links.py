@@ -154,6 +154,7 @@ def test_a_newcomer_opens_the_link_chooses_a_password_and_signs_in(invite, visit
     page = visitor.get("/invitations/")
     assert "Invitation to Northwind IT" in text(page)
     assert f"Owner (operator@northwind.example) has invited {NEW}." in text(page)
+    assert b'data-show="#id_password"' in page.content, "who types it once can look at it"
     answer = visitor.post("/invitations/", {"name": "Nora New", "password": PHRASE})
     assert answer["Location"] == "/accounts/login/"
     assert "Your account is ready" in text(visitor.get("/accounts/login/"))

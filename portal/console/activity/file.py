@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from datetime import tzinfo
 from io import StringIO
 from typing import Any
 
@@ -20,7 +21,16 @@ BYTE_ORDER_MARK = "\ufeff"  # else Excel takes UTF-8 for something older
 
 def lines(trail: Trail, asked: Asked) -> Iterator[str]:
     """The whole file in pieces, in the language and time zone in which it was asked for."""
-    language, zone = translation.get_language(), timezone.get_current_timezone()
+    # Now, and not when the first piece is taken: the gate that knows the reader's clock is closed by then.
+    return _pieces(trail, asked, translation.get_language(), timezone.get_current_timezone())
+
+
+def harmless(cell: str) -> str:
+    """The text, with a mark before all that a spreadsheet could take for the beginning of a formula."""
+    return FORMULA.sub(r"\1'", cell)
+
+
+def _pieces(trail: Trail, asked: Asked, language: str | None, zone: tzinfo) -> Iterator[str]:
     batches = read_all(trail, asked)
     across = bool(trail.providers)
     # Whoever serves the pieces may do other things between two of them.
@@ -34,11 +44,6 @@ def lines(trail: Trail, asked: Asked) -> Iterator[str]:
                 return
             piece = _written(_row(entry, across) for entry in batch)
         yield piece
-
-
-def harmless(cell: str) -> str:
-    """The text, with a mark before all that a spreadsheet could take for the beginning of a formula."""
-    return FORMULA.sub(r"\1'", cell)
 
 
 def _head(across: bool) -> list[str]:

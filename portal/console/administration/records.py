@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from portal.console.administration.acts import ReadOnly
-from portal.console.templatetags.look import breakable
+from portal.console.templatetags.look import breakable, breakable_addresses
 from tenants.activity import details, nobody, sentence
 from tenants.models import SPELLED_NOW, AuditEvent, DirectoryEntry, Side, SpareSchema
 
@@ -88,7 +88,7 @@ class AuditEventAdmin(ReadOnly):
 
     @admin.display(description=_("What happened"))
     def told(self, event: AuditEvent) -> str:
-        return sentence(event)
+        return breakable_addresses(sentence(event))
 
     @admin.display(description=_("person"), ordering="actor_email")
     def who(self, event: AuditEvent) -> Any:
@@ -109,11 +109,11 @@ class AuditEventAdmin(ReadOnly):
         return capfirst(TARGETS.get(event.target_type, event.target_type))
 
     # The administration writes whole numbers as amounts; these two are to be copied.
-    @admin.display(description=_("person's id"))
+    @admin.display(description=_("person's ID"))
     def person(self, event: AuditEvent) -> str:
         return str(event.actor_id or "")
 
-    @admin.display(description=_("provider's id"))
+    @admin.display(description=_("provider's ID"))
     def provider(self, event: AuditEvent) -> str:
         return str(event.provider_id or "")
 

@@ -132,6 +132,12 @@ class Hundreds(forms.Select):
         )
 
 
+class ShownPassword(forms.PasswordInput):
+    """A password that is typed once: the script can show it."""
+
+    template_name = "frame/password_input.html"
+
+
 class TickedFirst(forms.CheckboxSelectMultiple):
     """Boxes of which there may be hundreds (frame/boxes.html): what is chosen already is seen at once."""
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.console.frame import charts
-from portal.console.frame.fields import BoundField, TickedFirst
+from portal.console.frame.fields import BoundField, ShownPassword, TickedFirst
 
 MAIL_IN = (9100, 10400, 9800, 11200, 10900, 2100, 1800) * 4
 COLLECTED = (8900, 10300, 9700, 10100, 11600, 2200, 1900) * 4
@@ -23,10 +23,6 @@ REFUSED = charts.Grade("Refused", "bad", 24)
 
 class Quiet(BoundField):
     opens_the_page = False  # or the page would begin at its wrong field
-
-
-class Typed(forms.PasswordInput):
-    template_name = "mailboxes/password_input.html"
 
 
 class Fields(forms.Form):
@@ -49,7 +45,9 @@ class Fields(forms.Form):
     )
     text = forms.CharField(widget=forms.Textarea({"rows": 2}), required=False)
     typed = forms.CharField(
-        label="With a button that shows what is typed", widget=Typed(render_value=True), required=False
+        label="With a button that shows what is typed",
+        widget=ShownPassword(render_value=True),
+        required=False,
     )
 
 

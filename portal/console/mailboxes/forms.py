@@ -14,6 +14,7 @@ from mailboxes.models import Mailbox
 from mailboxes.services import PASSWORD_SYMBOLS
 from portal.console.frame import refusals
 from portal.console.frame.changes import Changes
+from portal.console.frame.fields import ShownPassword
 
 
 class SheetForm(forms.Form):
@@ -116,15 +117,14 @@ class ConfirmForm(UnderstoodForm):
         refusals.show(self, refusal)
 
 
-class MailboxPasswordInput(forms.PasswordInput):
+class MailboxPasswordInput(ShownPassword):
     """Where a mailbox's password is typed. It is never rendered back.
 
-    The script can show it, and keeps a mistyped one in the browser, with what is typed, by its length and check characters.
+    The script keeps a mistyped one in the browser, with what is typed, by its length and check characters.
     Browsers and password managers know the person's own password here, which is another one: the only words they obey
     for such a field are those for a code, and each manager's own.
     """
 
-    template_name = "mailboxes/password_input.html"
     checked_in_browser = True  # field.html has a place for what the script says
 
     def __init__(self, **attrs: str | bool) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from accounts.addresses import AddressFormField
 from accounts.names import validate_name
 from portal.console.frame.changes import Changes
-from portal.console.frame.fields import TickedFirst
+from portal.console.frame.fields import ShownPassword, TickedFirst
 from tenants.models import Customer, Membership, Provider
 from tenants.services import INVITATION_LIFETIME
 
@@ -116,7 +116,7 @@ class NewcomerForm(forms.Form):
         label=_("Choose a password"),
         strip=False,
         max_length=1024,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        widget=ShownPassword({"autocomplete": "new-password"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

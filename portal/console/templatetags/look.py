@@ -28,6 +28,7 @@ TILES = 4  # colours of tiles
 OF_ONE_LIST = ("page", "seen")  # so names in an address begin that say which part is shown, and how it was
 # Before these signs, and after those; a full stop at the end of a text is no part of what stands before it.
 PARTS = re.compile(r"(?=[@.]\w)|(?<=[-/])(?!/)(?=.)")
+FINGERPRINT = re.compile(r"\b[0-9a-f]{32}\b")
 ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 NOTICE_PICTURES = {
     "info": "info",
@@ -190,9 +191,9 @@ def to_the_second(at: datetime) -> SafeString:
 
 
 @register.filter
-def in_fours(code: str) -> str:
-    """A fingerprint as people compare it."""
-    return " ".join(code[start : start + 4] for start in range(0, len(code), 4))
+def in_fours(text: str) -> str:
+    """Each fingerprint in it as people compare it."""
+    return FINGERPRINT.sub(lambda found: " ".join(re.findall(".{1,4}", found[0])), text)
 
 
 @register.filter

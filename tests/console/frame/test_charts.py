@@ -44,10 +44,10 @@ def test_a_plot_says_its_figures_in_words_on_each_day_and_as_a_table():
     (picture,) = page.xpath(".//svg[@role='img']")
     assert picture.get("aria-label") == "Mail: In 1,234, Out 11 in 2 days"
     titles = [text_of(title) for title in picture.xpath(".//title")]
-    assert titles == ["November 28: In 1,200, Out 5", "November 29: In 34, Out 6"]
+    assert titles == ["28 Nov: In 1,200, Out 5", "29 Nov: In 34, Out 6"]
     assert text_of(page.xpath(".//details/summary")[0]) == "Show as table"
     rows = [[text_of(cell) for cell in row] for row in page.xpath(".//table//tr")]
-    assert rows == [["Day", "In", "Out"], ["November 29", "34", "6"], ["November 28", "1,200", "5"]]
+    assert rows == [["Day", "In", "Out"], ["29 Nov", "34", "6"], ["28 Nov", "1,200", "5"]]
 
 
 def test_figures_are_written_as_the_reader_does_and_places_as_browsers_do():
@@ -133,7 +133,7 @@ def test_a_strip_has_a_block_for_each_day_as_high_as_it_was_bad():
     assert picture.get("viewbox") == "0 0 27 24"
     blocks = [(one.get("x"), one.get("y"), one.get("height")) for one in picture.xpath("./rect")]
     assert blocks == [("0", "16", "8"), ("10", "0", "24"), ("20", "16", "8")]
-    assert [text_of(title) for title in picture.xpath(".//title")][1] == "November 29: refused"
+    assert [text_of(title) for title in picture.xpath(".//title")][1] == "29 Nov: refused"
 
 
 def test_a_strip_without_days_says_so():

@@ -10,6 +10,7 @@ from mailboxes.models import Mailbox
 from mailboxes.services import collection
 from tests.cast import Cast
 from tests.console.kit import NEW, Page, Visit, rows_with
+from tests.pages import read
 
 Mailboxes = Callable[[], list[Mailbox]]
 
@@ -42,6 +43,10 @@ def test_the_page_with_the_password_carries_sheet_warning_tick_and_tip(visit: Vi
         "Tip for single companies: keep it in your enterprise password manager",
     ):
         assert text in page.text
+    (warning,) = read(visit.seen[-1]).xpath(
+        "//div[contains(@class, 'column')]//div[contains(@class, 'notice')]"
+    )
+    assert warning.get("class") == "notice warning"
     tick = page.inputs[NEW]["understood"]
     assert (tick["type"], "required" in tick, tick["data-enables"]) == ("checkbox", True, "#ok")
 
@@ -139,7 +144,7 @@ def test_the_server_insists_on_the_tick_and_the_password_stays_valid(
 ) -> None:
     page = visit.asks("Journal", "with a description")
     refused = Page(visit.confirms(page, ticked=False))
-    assert "Tick the box to confirm that you have read and understood the warning." in refused.text
+    assert refused.text.count("Tick the box to confirm that you have read and understood the warning.") == 1
     assert "stays valid" in refused.text
     assert mailboxes() == []
     assert visit.confirms(refused).status_code == 302

@@ -200,6 +200,8 @@ def test_the_deleted_are_listed_and_found(admin: Client, deleted: str, acme_mail
     (who,) = read(listed).xpath("//main//bdi[@class='who']")
     assert (text_of(who), who.get("title")) == ("Admin", "admin@acme.example")
     assert "admin@acme.example" in Page(admin.get(deleted)).text, "the certificate keeps the address"
+    in_fours = r"Fingerprints of the destroyed keys ([\da-f]{4} ){7}[\da-f]{4}\b"
+    assert re.search(in_fours, text_of(read(admin.get("/activity/")))), "as on the certificate"
     nothing = admin.get("/mailboxes/deleted/", {"q": "<b>Zug"})
     assert "No deleted mailbox matches “<b>Zug”" in Page(nothing).text
     assert b"<b>Zug" not in nothing.content

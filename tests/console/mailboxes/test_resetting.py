@@ -14,7 +14,7 @@ from tenants.models import AuditEvent
 from tests.cast import Cast
 from tests.conftest import OpenMailbox
 from tests.console.kit import Page, TwoSteps, rows_with
-from tests.pages import presses, shown
+from tests.pages import presses, read, shown, text_of
 
 MAILS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n"]
 Jobs = Callable[[], list[Job]]
@@ -262,13 +262,31 @@ def test_locked_mail_of_an_earlier_reset_is_not_counted_again(reset: TwoSteps, f
 
 
 # --- The second step ---
+@pytest.mark.parametrize("how", [{"locked_mail": "keep"}, {"locked_mail": "delete"}])
+def test_the_page_with_the_password_has_one_warning_with_all_that_it_costs(
+    reset: TwoSteps, fill: Any, how: dict[str, str]
+) -> None:
+    fill(*MAILS)
+    reset.asks(**how)
+    (warning,) = read(reset.seen[-1]).xpath(
+        "//div[contains(@class, 'column')]//div[contains(@class, 'notice')]"
+    )
+    assert warning.get("class") == "notice error"
+    for words in (
+        "this password is shown only now",
+        "Until you press OK nothing has changed",
+        "when you press OK",
+    ):
+        assert words in text_of(warning)
+
+
 def test_the_server_insists_on_the_tick_and_the_password_stays_valid(
     reset: TwoSteps, acme_mailbox: OpenMailbox, collect: Any
 ) -> None:
     page = reset.asks(current_password=acme_mailbox.password)
     refused = Page(reset.confirms(page, ticked=False))
     assert "The password has not been reset yet" in refused.text
-    assert "Tick the box to confirm that you have read and understood the warning." in refused.text
+    assert refused.text.count("Tick the box to confirm that you have read and understood the warning.") == 1
     assert "it can't be shown again" in refused.text
     assert refused.links["Start again with another password"] == reset.path
     assert collect(acme_mailbox.password) == []

@@ -389,6 +389,9 @@ def test_an_owner_without_a_second_factor_is_led_to_one_before_requiring_it(cast
     assert "You have no second factor yourself" in text(page)
     assert REQUIRE not in [text_of(button) for button in read(page).iter("button")]
     assert follows(page, "Set up a second factor").request["PATH_INFO"] == "/settings/security/"
+    assert "can sign in with an organization's OpenID Connect service" in text(page)
+    there = follows(page, "Sign-in with your identity provider")
+    assert there.request["PATH_INFO"] == "/team/identity-provider/"
 
 
 def test_an_owner_with_a_second_factor_requires_it_of_everybody(cast, team):

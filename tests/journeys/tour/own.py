@@ -110,5 +110,5 @@ def with_a_factor(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     visitor.presses("main form .primary", "[name=code]")
     look("second step")
     page.fill("[name=code]", "000000")
-    visitor.presses("main form:has([name=code]) .primary", "#code_error")
+    visitor.presses("main form:has([name=code]) .button:not(.quiet)", "#code_error")
     look("second step refused")

@@ -17,6 +17,13 @@ const say = (outcome) => {
   silence = setTimeout(() => { said.textContent = ""; }, SECONDS_SAID * 1000);
 };
 
+// What opens a dialog has two attributes, for browsers of different ages; those that know the first complain of the other.
+if ("commandForElement" in HTMLButtonElement.prototype) {
+  document.addEventListener("click", (event) => {
+    event.target.closest("[commandfor]")?.removeAttribute("popovertarget");
+  }, true);
+}
+
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {

@@ -679,7 +679,7 @@ BREAKAGES = (
     ),
     _breaks(
         "A list of the administration answers what it offers and nothing else",
-        "portal/console/administration/acts.py",
+        "portal/console/administration/lists.py",
         "return lookup in offered | {",
         "return True or lookup in offered | {",
         "console/administration/test_lists.py::test_a_list_answers_what_it_offers_to_be_asked_and_nothing_else[/admin/tenants/customer/]",
@@ -1782,7 +1782,7 @@ BREAKAGES = (
     ),
     _breaks(
         "A list of the administration has names in the order of ours",
-        "portal/console/administration/acts.py",
+        "portal/console/administration/lists.py",
         "return [_in_our_order(part) for part in super().get_ordering(request, queryset)]",
         "return list(super().get_ordering(request, queryset))",
         "console/administration/test_lists.py::test_names_stand_where_our_other_lists_have_them",

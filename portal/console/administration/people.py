@@ -15,9 +15,9 @@ from portal.console.administration.acts import (
     ChangesToARow,
     ThroughServices,
     become,
-    in_words,
     staff_of,
 )
+from portal.console.administration.lists import in_words
 from portal.console.frame.fields import Hundreds, language_choices, zone_choices
 from portal.console.frame.refusals import show, worded
 from portal.languages import translators

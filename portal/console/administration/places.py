@@ -19,12 +19,11 @@ from accounts.lists import by_name
 from accounts.names import unless_kept
 from portal.console.administration.acts import (
     ChangesToARow,
-    ReadOnly,
     ThroughServices,
     become,
-    in_words,
     staff_of,
 )
+from portal.console.administration.lists import ReadOnly, in_words
 from portal.console.frame.refusals import worded
 from tenants import identity, services, slugs
 from tenants.models import Customer, Domain, IdentityProvider, Provider

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from portal.console.administration.acts import ReadOnly
+from portal.console.administration.lists import ReadOnly
 from portal.console.templatetags.look import breakable, breakable_addresses
 from tenants.activity import details, nobody, sentence
 from tenants.models import SPELLED_NOW, AuditEvent, DirectoryEntry, Side, SpareSchema

@@ -40,7 +40,7 @@ def is_published(provider: Provider, domain: str) -> bool:
     """Raises NoAnswer."""
     name, text = record_of(provider, domain)
     try:
-        answer = _resolver().resolve(f"{name}.", "TXT", lifetime=LOOK_UP_SECONDS, raise_on_no_answer=False)
+        answer = resolver().resolve(f"{name}.", "TXT", lifetime=LOOK_UP_SECONDS, raise_on_no_answer=False)
     except dns.resolver.NXDOMAIN:
         return False
     except dns.exception.DNSException as error:
@@ -95,9 +95,10 @@ def _lapse(proof: ProvenDomain) -> None:
     )
 
 
-def _resolver() -> dns.resolver.Resolver:
+def resolver() -> dns.resolver.Resolver:
+    """Asks where GATEHOUSE_DNS_SERVER says, or as the system does."""
     host, _colon, port = settings.DNS_SERVER.rpartition(":")
-    resolver = dns.resolver.Resolver(configure=not host)
+    found = dns.resolver.Resolver(configure=not host)
     if host:
-        resolver.nameservers, resolver.port = [host.strip("[]")], int(port)
-    return resolver
+        found.nameservers, found.port = [host.strip("[]")], int(port)
+    return found

@@ -49,10 +49,13 @@ class MailServer:
         return "250 OK"
 
     @contextmanager
-    def serving(self) -> Iterator["MailServer"]:
+    def serving(self, **options: Any) -> Iterator["MailServer"]:
+        """`options` are aiosmtpd's: TLS, who may sign in."""
         loop = asyncio.new_event_loop()
         server = loop.run_until_complete(
-            loop.create_server(lambda: SMTP(self, loop=loop, hostname="mail.example"), "127.0.0.1", 0)
+            loop.create_server(
+                lambda: SMTP(self, loop=loop, hostname="mail.example", **options), "127.0.0.1", 0
+            )
         )
         self.port = server.sockets[0].getsockname()[1]
         thread = Thread(target=loop.run_forever)

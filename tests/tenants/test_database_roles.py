@@ -14,6 +14,7 @@ from django.db import connection
 from accounts.actors import SYSTEM
 from mailboxes.services import create_mailbox
 from portal.checks import trail
+from portal.doctor import Level, parts
 from tenants import audit
 from tenants.models import AuditEvent
 from tenants.services import create_customer
@@ -105,6 +106,21 @@ def test_what_only_the_owner_may_upgrade_stops_the_applications_role_with_a_reas
     as_superuser("DELETE FROM public.django_migrations WHERE name = '0017_applied_migrations'")
     with pytest.raises(CommandError, match=r"public: tenants\.0017_applied_migrations: .*permission denied"):
         call_command("upgrade", processes=1)
+
+
+def test_the_doctor_names_what_the_applications_role_lacks(application):
+    assert [finding.level for finding in parts.database()] == [Level.OK]
+    as_superuser(
+        f'REVOKE CREATE ON DATABASE "{connection.settings_dict["NAME"]}" FROM {ROLE}',
+        f"REVOKE INSERT ON public.accounts_pendingmail FROM {ROLE}",
+        "ALTER SCHEMA c_acme OWNER TO postgres",
+    )
+    found = parts.database()
+    told = " ".join(finding.seen for finding in found)
+    assert {finding.level for finding in found} == {Level.ERROR} and all(finding.advice for finding in found)
+    assert "may not make schemas" in told and "may not use accounts_pendingmail of" in told
+    assert "schema c_acme belongs to another role" in told
+    as_superuser(f"ALTER SCHEMA c_acme OWNER TO {ROLE}")
 
 
 def test_a_role_that_could_is_warned_of_unless_the_database_is_the_demos(db, settings):

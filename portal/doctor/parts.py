@@ -1,0 +1,272 @@
+"""The services, each asked to do what we need of it."""
+
+import secrets
+import time
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.checks import ERROR, WARNING, run_checks
+from django.core.mail import EmailMessage, get_connection
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from mailboxes.errors import MailboxError
+from mailboxes.store import store
+from portal.network import is_loopback
+from tenants import answering
+
+from .findings import Finding, Level, told
+
+NAMED = 3
+# Codes of authenticator apps hold for half a minute, locks and time-outs are counted in seconds.
+CLOCK_WARNING, CLOCK_ERROR = 2.0, 20.0
+SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+
+LACKS = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND CASE c.relkind
+    WHEN 'S' THEN NOT has_sequence_privilege(c.oid, 'USAGE')
+    WHEN 'r' THEN NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT'))
+    ELSE false END
+ORDER BY 1
+"""
+FOREIGN = """
+SELECT schema_name, nspname IS NULL FROM public.tenants_customer LEFT JOIN pg_namespace ON nspname = schema_name
+WHERE nspname IS NULL OR NOT pg_has_role(current_user, nspowner, 'USAGE') ORDER BY 1
+"""
+
+
+def checks() -> list[Finding]:
+    """What each process asks at its start: settings, database, Redis, bucket, deployment."""
+    found = [
+        Finding(
+            message.id or "check",
+            Level.ERROR
+            if message.level >= ERROR
+            else Level.WARNING
+            if message.level >= WARNING
+            else Level.ADVICE,
+            told(Exception(message.msg)),
+            message.hint or "",
+        )
+        for message in run_checks(include_deployment_checks=True, databases=["default"])
+        if not message.is_silenced()
+    ]
+    return found or [Finding("checks", Level.OK, "All checks of settings, database, Redis and store pass.")]
+
+
+def database() -> list[Finding]:
+    """Whether the role that serves may do what it has to. That it can't do more is a check (gatehouse.W002)."""
+    try:
+        with schema_context("public"), connection.cursor() as cursor:
+            cursor.execute("SELECT current_user, has_database_privilege(current_database(), 'CREATE')")
+            role, may_create = cursor.fetchone()
+            cursor.execute(LACKS)
+            lacking = [name for (name,) in cursor.fetchall()]
+            cursor.execute(FOREIGN)
+            customers = cursor.fetchall()
+    except DatabaseError as error:
+        return [
+            Finding(
+                "database.rights",
+                Level.ERROR,
+                f"The database does not tell what the portal may do: {told(error)}",
+                "Run `manage.py upgrade`; see docs/database-roles.md for what the role may do.",
+            )
+        ]
+    found = []
+    if not may_create:
+        found.append(
+            Finding(
+                "database.rights",
+                Level.ERROR,
+                f"{role} may not make schemas, so no customer can be created.",
+                f"Run docker/postgres/grants.sql, or GRANT CREATE ON DATABASE … TO {role}.",
+            )
+        )
+    if lacking:
+        found.append(
+            Finding(
+                "database.rights",
+                Level.ERROR,
+                f"{role} may not use {_few(lacking)} of the schema public.",
+                "Run docker/postgres/grants.sql as the tables' owner; each upgrade of public needs it.",
+            )
+        )
+    if missing := [name for name, is_missing in customers if is_missing]:
+        found.append(
+            Finding(
+                "database.customers",
+                Level.ERROR,
+                f"There is no schema {_few(missing)}, although the customer is known.",
+                "Restore it from a backup.",
+            )
+        )
+    if foreign := [name for name, is_missing in customers if not is_missing]:
+        found.append(
+            Finding(
+                "database.customers",
+                Level.ERROR,
+                f"The schema {_few(foreign)} belongs to another role than {role}.",
+                f"ALTER SCHEMA … OWNER TO {role}, and its tables, too.",
+            )
+        )
+    return found or [Finding("database.rights", Level.OK, f"{role} may do what the portal needs.")]
+
+
+def clock() -> list[Finding]:
+    """This machine's clock beside that of PostgreSQL."""
+    before = time.time()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+            (theirs,) = cursor.fetchone()
+    except DatabaseError as error:
+        return [
+            Finding("clock", Level.ERROR, f"PostgreSQL does not tell the time: {told(error)}", "See its log.")
+        ]
+    after = time.time()
+    # What the answer took is nobody's fault.
+    apart = max(before - theirs, theirs - after, 0.0)
+    if apart < CLOCK_WARNING:
+        return [Finding("clock", Level.OK, "This machine and PostgreSQL agree on the time.")]
+    return [
+        Finding(
+            "clock",
+            Level.ERROR if apart >= CLOCK_ERROR else Level.WARNING,
+            f"The clocks of this machine and of PostgreSQL are {apart:.0f} s apart.",
+            "Let both follow one source of time (chrony, systemd-timesyncd).",
+        )
+    ]
+
+
+def workers() -> list[Finding]:
+    advice = "Start `manage.py worker` and `manage.py beat`, and look at their logs."
+    try:
+        heard = answering.last_answer()
+    except DatabaseError as error:
+        return [
+            Finding("workers", Level.ERROR, f"Nobody knows whether workers answer: {told(error)}", advice)
+        ]
+    if heard is None:
+        return [Finding("workers", Level.ERROR, "No worker has ever answered.", advice)]
+    silent = timezone.now() - heard
+    if silent > answering.SILENT_AFTER:
+        return [
+            Finding(
+                "workers",
+                Level.ERROR,
+                f"No worker has answered since {heard:%Y-%m-%d %H:%M:%S} UTC.",
+                f"{advice} Redis lies between them.",
+            )
+        ]
+    return [
+        Finding(
+            "workers", Level.OK, f"Workers answer; the last time {max(silent, timedelta(0)).seconds} s ago."
+        )
+    ]
+
+
+def store_works() -> list[Finding]:
+    """Writes a few octets where no mailbox is, reads them back and removes them."""
+    octets, customer, mailbox = secrets.token_bytes(64), uuid4(), uuid4()
+    where = settings.STORE_URL
+    try:
+        blobs = store()
+        blobs.require_ready()
+        name = blobs.new_name(customer, mailbox)
+        draft = blobs.draft(name)
+        try:
+            draft.write(octets)
+            draft.keep()
+            same = b"".join(blobs.chunks(name)) == octets
+        finally:
+            draft.discard()
+            blobs.remove_mailbox(customer, mailbox)
+            blobs.remove_empty_folders(customer.hex)
+    except (MailboxError, OSError) as error:
+        why = (
+            f"{told(error)} ({told(error.__cause__)})"
+            if isinstance(error.__cause__, Exception)
+            else told(error)
+        )
+        return [
+            Finding(
+                "store",
+                Level.ERROR,
+                f"The message store {where} can't be written and read: {why}",
+                "Give it room, and let it belong to the portal's user; of a bucket see that its server is up.",
+            )
+        ]
+    if not same:
+        return [
+            Finding(
+                "store",
+                Level.ERROR,
+                f"The message store {where} gives back something else than was written.",
+                "Take it out of use and see what is below it: mail would be lost.",
+            )
+        ]
+    return [Finding("store", Level.OK, "The message store keeps what is written, and removes it.")]
+
+
+def mail_out(mail_to: str) -> list[Finding]:
+    """Connects, begins TLS and signs in as the portal does, whose own way this is; sends one mail if it is told to whom."""
+    if settings.EMAIL_BACKEND != SMTP_BACKEND:
+        return [
+            Finding(
+                "mail-out",
+                Level.OK if settings.DEMO else Level.WARNING,
+                f"Invitations and notices are sent to nobody: each becomes a file in {Path(settings.EMAIL_FILE_PATH)}.",
+                "Set GATEHOUSE_SMTP_URL.",
+            )
+        ]
+    server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    mailer = get_connection()
+    stage = "reached"
+    try:
+        mailer.open()
+        if mail_to:
+            stage = "told to send"
+            EmailMessage(
+                "Gatehouse: a mail that the doctor sent",
+                f"Somebody ran `manage.py doctor --mail-to` on the portal at {settings.BASE_DOMAIN}. Its mail gets out.",
+                to=[mail_to],
+                connection=mailer,
+            ).send()
+    except OSError as error:  # smtplib's and ssl's own are such
+        return [
+            Finding(
+                "mail-out",
+                Level.ERROR,
+                f"The mail server {server} can't be {stage}: {told(error)}",
+                "Correct GATEHOUSE_SMTP_URL (name, port, TLS, user and password), or GATEHOUSE_MAIL_FROM if it is that which "
+                "it does not take.",
+            )
+        ]
+    finally:
+        mailer.close()
+    found = [
+        Finding(
+            "mail-out",
+            Level.OK,
+            f"{server} takes mail from us" + (f": sent to {mail_to}." if mail_to else "."),
+        )
+    ]
+    if not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL or is_loopback(settings.EMAIL_HOST)):
+        found.append(
+            Finding(
+                "mail-out.tls",
+                Level.WARNING,
+                f"Links for invitations and passwords go to {server} without TLS.",
+                "Take ?tls=no off GATEHOUSE_SMTP_URL.",
+            )
+        )
+    return found
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

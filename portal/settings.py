@@ -79,6 +79,15 @@ S3_CA_FILE = env.text("GATEHOUSE_S3_CA_FILE")
 # Of one request, with whatever of it is tried again. A sender waits for several of them, at most ten minutes in all.
 S3_TIMEOUT = env.number("GATEHOUSE_S3_TIMEOUT", 15, least=1)
 
+# What backups are sealed to; its private half is on paper, where none of our machines is.
+RECOVERY_PUBLIC_KEY = env.text("GATEHOUSE_RECOVERY_PUBLIC_KEY")
+# Of backups in a bucket; without them they are the store's.
+BACKUP_S3_ENDPOINT = env.text("GATEHOUSE_BACKUP_S3_ENDPOINT", S3_ENDPOINT).rstrip("/")
+BACKUP_S3_REGION = env.text("GATEHOUSE_BACKUP_S3_REGION", S3_REGION)
+BACKUP_S3_ACCESS_KEY_ID = env.secret("GATEHOUSE_BACKUP_S3_ACCESS_KEY_ID", S3_ACCESS_KEY_ID)
+BACKUP_S3_SECRET_ACCESS_KEY = env.secret("GATEHOUSE_BACKUP_S3_SECRET_ACCESS_KEY", S3_SECRET_ACCESS_KEY)
+BACKUP_S3_CA_FILE = env.text("GATEHOUSE_BACKUP_S3_CA_FILE", S3_CA_FILE)
+
 # --- Database, Redis, tasks ----------------------------------------------------------------------------------------
 DATABASE_URL = env.secret("DATABASE_URL", postgres_url(STATE_DIR))
 try:

@@ -56,6 +56,8 @@ class Right(StrEnum):
     LET_IN = "let-in"
     CHECK_STORE = "check-store"
     MOVE_STORE = "move-store"
+    BACK_UP = "back-up"
+    RESTORE = "restore"
 
 
 CUSTOMER_RIGHTS = frozenset(
@@ -90,6 +92,8 @@ PLATFORM_RIGHTS = frozenset(
         Right.LET_IN,
         Right.CHECK_STORE,
         Right.MOVE_STORE,
+        Right.BACK_UP,
+        Right.RESTORE,
     }
 )
 

@@ -24,6 +24,7 @@ from django.db.models.functions import Cast, Concat, Replace
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
+from mailboxes.holding import removal_is_held
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import damage, statuses
 from mailboxes.services.statuses import Act
@@ -356,7 +357,7 @@ def _remove(name: str) -> bool:
     one was written before SAFE_AGE. (A draft that is still open after that long can't be put in place any more,
     and its sender is told to try again.)
     """
-    if Message.objects.filter(blob=name).exists():
+    if Message.objects.filter(blob=name).exists() or removal_is_held():
         return False
     store().remove(name)
     return True

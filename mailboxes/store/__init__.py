@@ -8,10 +8,11 @@ from django.conf import settings
 from .both import BothStores
 from .folder import FolderStore, open_regular
 from .interface import SHARDS, Blob, BlobStore, Draft
-from .s3 import S3Store
+from .s3 import Access, S3Store
 
 __all__ = [
     "SHARDS",
+    "Access",
     "Blob",
     "BlobStore",
     "BothStores",

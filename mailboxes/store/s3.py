@@ -54,26 +54,29 @@ class Access(NamedTuple):
     ca_file: str
 
     @classmethod
-    def to(cls, url: str) -> "Access":
-        """That of `s3://bucket/prefix`, by the settings."""
+    def to(cls, url: str, *, of: str = "S3") -> "Access":
+        """That of `s3://bucket/prefix`, by the settings whose names begin so."""
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        region = getattr(settings, f"{of}_REGION")
         return cls(
             bucket,
             prefix.strip("/"),
-            settings.S3_ENDPOINT or f"https://s3.{settings.S3_REGION}.amazonaws.com",
-            settings.S3_REGION,
-            settings.S3_ACCESS_KEY_ID,
-            settings.S3_SECRET_ACCESS_KEY,
-            settings.S3_CA_FILE,
+            getattr(settings, f"{of}_ENDPOINT") or f"https://s3.{region}.amazonaws.com",
+            region,
+            getattr(settings, f"{of}_ACCESS_KEY_ID"),
+            getattr(settings, f"{of}_SECRET_ACCESS_KEY"),
+            getattr(settings, f"{of}_CA_FILE"),
         )
 
 
 class S3Store(BlobStore):
     """Blobs as objects below a prefix; folders are what their names begin with."""
 
-    def __init__(self, url: str) -> None:
+    NAMES = NAME
+
+    def __init__(self, url: str, access: Access | None = None) -> None:
         self.location = url
-        self._access = Access.to(url)
+        self._access = access or Access.to(url)
 
     @property
     def _client(self) -> Client:
@@ -86,7 +89,7 @@ class S3Store(BlobStore):
         """They are there since they were flushed."""
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        if not NAME.fullmatch(name):
+        if not self.NAMES.fullmatch(name):
             raise MessageGone
         with _as_store_errors():
             try:
@@ -98,7 +101,7 @@ class S3Store(BlobStore):
                 return iter(())  # nothing is in it, so no range of it
 
     def look_at(self, name: str) -> Blob | None:
-        if not NAME.fullmatch(name):
+        if not self.NAMES.fullmatch(name):
             return None
         try:
             with _as_store_errors():
@@ -136,7 +139,7 @@ class S3Store(BlobStore):
             shard = f"{folder}/{SHARDS[number]}/"
             found: dict[str, Blob] = {}
             while ahead is not None and (ahead[0] < shard or ahead[0].startswith(shard)):
-                if ahead[0].startswith(shard) and NAME.fullmatch(ahead[0]):
+                if ahead[0].startswith(shard) and self.NAMES.fullmatch(ahead[0]):
                     found[ahead[0]] = ahead[1]
                 ahead = next(below, None)
             yield number, found

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from mailboxes.batch import remove_all
+from mailboxes.holding import removal_is_held
 from mailboxes.models import Job, MailboxKey, Message
 from mailboxes.services import jobs
 from mailboxes.services.deletion import finish_deletion
@@ -15,7 +16,12 @@ BATCH = 500  # messages, in one transaction
 
 
 def delete_step(customer: Customer, job: Job) -> bool:
-    """Remove a batch of a mailbox that is being deleted, or finish. Raises StoreFailed."""
+    """Remove a batch of a mailbox that is being deleted, or finish. Raises StoreFailed.
+
+    While a backup is taken it waits: beat rings again, and a certificate says that storage is free.
+    """
+    if removal_is_held():
+        return False
     waiting = Message.objects.filter(mailbox=job.mailbox_id)
     if _remove(job, waiting):
         return True
@@ -27,7 +33,9 @@ def delete_step(customer: Customer, job: Job) -> bool:
 
 
 def clear_step(customer: Customer, job: Job) -> bool:
-    """Remove a batch of mail whose keys were destroyed, or finish. Raises StoreFailed."""
+    """Remove a batch of mail whose keys were destroyed, or finish; wait while a backup is taken. Raises StoreFailed."""
+    if removal_is_held():
+        return False
     keys = MailboxKey.objects.filter(mailbox=job.mailbox_id, state=MailboxKey.State.DESTROYED)
     doomed = Message.objects.filter(key__in=list(keys.values_list("pk", flat=True)))
     if _remove(job, doomed):

@@ -70,6 +70,19 @@ def workers_have_a_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(TAG)
+def backups_have_a_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.RECOVERY_PUBLIC_KEY or _is_public_key(settings.RECOVERY_PUBLIC_KEY):
+        return []
+    return [
+        Error(
+            "The public recovery key is none, so nobody could open a backup.",
+            hint="Set GATEHOUSE_RECOVERY_PUBLIC_KEY to what `manage.py new_recovery_key` prints, or leave it empty.",
+            id="gatehouse.E028",
+        )
+    ]
+
+
+@register(TAG)
 def ports_differ(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     wanted_by: dict[int, list[str]] = defaultdict(list)
@@ -250,13 +263,18 @@ def _is_worker_key(text: str) -> bool:
 
 def _is_worker_public_key(text: str) -> bool:
     """Of the right length, and, where the private half is at hand, its other half."""
+    if not _is_public_key(text):
+        return False
+    return not settings.WORKER_KEY or (
+        base64.b64decode(text) == PrivateKey.from_text(settings.WORKER_KEY).public
+    )
+
+
+def _is_public_key(text: str) -> bool:
     try:
-        octets = base64.b64decode(text, validate=True)
+        return len(base64.b64decode(text, validate=True)) == PUBLIC_KEY_OCTETS
     except (binascii.Error, ValueError):
         return False
-    if settings.WORKER_KEY:
-        return octets == PrivateKey.from_text(settings.WORKER_KEY).public
-    return len(octets) == PUBLIC_KEY_OCTETS
 
 
 def _secrets_are_generated() -> bool:

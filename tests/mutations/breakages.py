@@ -29,6 +29,7 @@ def _breaks(promise: str, file: str, before: str, after: str, *guards: str) -> B
 _DURABILITY = "mailboxes/test_durability.py::test_"
 _DAMAGE = "mailboxes/test_damage.py::test_"
 _STORE = "mailboxes/test_store.py::test_"
+_BACKUP = "mailboxes/test_backup.py::test_"
 _MOVING = "mailboxes/test_moving.py::test_"
 _STATUSES = "mailboxes/test_statuses.py::test_"
 _DELETING = "console/mailboxes/test_deleting.py::test_"
@@ -150,6 +151,74 @@ BREAKAGES = (
         "self._ways = (main, other, main)",
         "self._ways = (main,)",
         _MOVING + "all_mail_is_in_the_other_place_and_was_to_be_read_at_each_moment",
+    ),
+    # --- Backups ---
+    _breaks(
+        "No blob is removed between a backup's snapshot and its copy",
+        "mailboxes/batch.py",
+        "if some and not removal_is_held():",
+        "if some:",
+        _BACKUP + "what_is_removed_after_the_snapshot_is_in_the_backup_all_the_same",
+    ),
+    _breaks(
+        "A deletion says that storage is free when it is, also while a backup is taken",
+        "mailboxes/work/removal.py",
+        """    While a backup is taken it waits: beat rings again, and a certificate says that storage is free.
+    \"\"\"
+    if removal_is_held():""",
+        """    While a backup is taken it waits: beat rings again, and a certificate says that storage is free.
+    \"\"\"
+    if not job:""",
+        _BACKUP + "what_is_removed_after_the_snapshot_is_in_the_backup_all_the_same",
+    ),
+    _breaks(
+        "The janitor removes nothing while a backup is taken",
+        "mailboxes/services/janitor.py",
+        " or removal_is_held():",
+        ":",
+        _BACKUP + "what_is_removed_after_the_snapshot_is_in_the_backup_all_the_same",
+    ),
+    _breaks(
+        "A backup whose hold was lost is none",
+        "mailboxes/backup/taking.py",
+        'hold.execute("SELECT 1")',
+        "pass",
+        _BACKUP + "one_whose_hold_is_lost_is_none",
+    ),
+    _breaks(
+        "What lies in a backup already is looked for there",
+        "mailboxes/backup/taking.py",
+        "or message.blob not in there",
+        "",
+        _BACKUP + "a_second_backup_copies_what_is_new_and_a_lost_file_anew",
+    ),
+    _breaks(
+        "Thinning out keeps the messages that other backups name",
+        "mailboxes/backup/taking.py",
+        "for name in found if name not in named",
+        "for name in found",
+        _BACKUP + "of_old_backups_so_many_stay_and_of_messages_what_they_name",
+    ),
+    _breaks(
+        "A session that was ended does not live again",
+        "mailboxes/backup/taking.py",
+        '"public.django_session", ',
+        "",
+        _BACKUP + "a_destroyed_installation_comes_back_whole_and_goes_on",
+    ),
+    _breaks(
+        "An altered message is not restored as if it were whole",
+        "mailboxes/backup/taking.py",
+        "if is_ != (line.octets, line.sha256)",
+        "if is_ is None",
+        _BACKUP + "whatever_is_altered_or_missing_is_found_without_a_key_and_nothing_is_made_of_it",
+    ),
+    _breaks(
+        "A restore refuses a database in which something is",
+        "mailboxes/backup/restoring.py",
+        "if schemas or (tables and tables[0]):",
+        "if schemas - schemas:",
+        _BACKUP + "a_restore_refuses_before_it_changes_anything",
     ),
     # --- Jobs ---
     _breaks(

@@ -33,7 +33,7 @@ def right(settings, tmp_path):
     settings.BASE_DOMAIN, settings.MAIL_DOMAIN = "portal.example.com", "gateway.example.com"
     settings.STORE_URL, settings.STORE_OTHER_URL = "file:///srv/gatehouse", ""
     settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY = "name", "s3cret"
-    settings.S3_ENDPOINT, settings.S3_CA_FILE = "", ""
+    settings.S3_ENDPOINT, settings.S3_CA_FILE, settings.RECOVERY_PUBLIC_KEY = "", "", ""
     settings.STATE_DIR, settings.BIND, settings.HTTP_BIND = state_dir, "0.0.0.0", "127.0.0.1"
     settings.DEMO = settings.DEBUG = False
     settings.TLS_CERT_FILE, settings.TLS_KEY_FILE = folder / "cert.pem", folder / "key.pem"
@@ -43,6 +43,7 @@ def right(settings, tmp_path):
 CHECKS = [
     variables.environment_is_readable,
     variables.django_has_a_secret_key,
+    variables.backups_have_a_key,
     variables.workers_have_a_key,
     variables.ports_differ,
     variables.domains_are_names,
@@ -78,6 +79,8 @@ def test_right_settings_have_nothing_to_complain_about(right):
         ("WORKER_KEY", base64.b64encode(bytes(31)).decode(), "E004"),
         ("WORKER_PUBLIC_KEY", "not base64!", "E018"),
         ("WORKER_PUBLIC_KEY", base64.b64encode(bytes(1216)).decode(), "E018"),
+        ("RECOVERY_PUBLIC_KEY", "AAAA", "E028"),
+        ("RECOVERY_PUBLIC_KEY", "not base64!", "E028"),
         ("SMTP_PORT", 65536, "E005"),
         ("POP3_PORT", 25, "E006"),
         ("BASE_DOMAIN", "localhost", "E007"),
@@ -180,6 +183,7 @@ SECRETS = (
     *("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY"),
     *("DATABASE_URL", "REDIS_URL", "GATEHOUSE_SMTP_URL"),
     *("GATEHOUSE_S3_ACCESS_KEY_ID", "GATEHOUSE_S3_SECRET_ACCESS_KEY"),
+    *("GATEHOUSE_BACKUP_S3_ACCESS_KEY_ID", "GATEHOUSE_BACKUP_S3_SECRET_ACCESS_KEY"),
 )
 
 
@@ -193,6 +197,8 @@ def test_each_secret_may_stand_in_a_file_of_its_own(tmp_path):
         "GATEHOUSE_SMTP_URL": "smtp://portal:pass@mail.example:587",
         "GATEHOUSE_S3_ACCESS_KEY_ID": "who",
         "GATEHOUSE_S3_SECRET_ACCESS_KEY": "secret",
+        "GATEHOUSE_BACKUP_S3_ACCESS_KEY_ID": "elsewhere",
+        "GATEHOUSE_BACKUP_S3_SECRET_ACCESS_KEY": "another",
     }
     named = {}
     for name, value in written.items():
@@ -201,11 +207,12 @@ def test_each_secret_may_stand_in_a_file_of_its_own(tmp_path):
     told = _settings_told(
         named,
         "s.SECRET_KEY, s.SECRET_KEY_FALLBACKS, s.WORKER_KEY, s.DATABASES['default']['PASSWORD'],"
-        "s.REDIS_URL, s.EMAIL_HOST_PASSWORD, s.S3_ACCESS_KEY_ID, s.S3_SECRET_ACCESS_KEY, s.ENVIRONMENT_PROBLEMS",
+        "s.REDIS_URL, s.EMAIL_HOST_PASSWORD, s.S3_ACCESS_KEY_ID, s.S3_SECRET_ACCESS_KEY,"
+        "s.BACKUP_S3_ACCESS_KEY_ID, s.BACKUP_S3_SECRET_ACCESS_KEY, s.ENVIRONMENT_PROBLEMS",
     )
     assert told == [
         *("s3cret", ["older", "oldest"], KEY, "pass", "redis://:pass@redis.example/3", "pass"),
-        *("who", "secret"),
+        *("who", "secret", "elsewhere", "another"),
         [],
     ]
 

@@ -58,6 +58,8 @@ TABLE = {
     "let-in": (AT_PLATFORM, ""),
     "check-store": (AT_PLATFORM, ""),
     "move-store": (AT_PLATFORM, ""),
+    "back-up": (AT_PLATFORM, ""),
+    "restore": (AT_PLATFORM, ""),
 }
 
 

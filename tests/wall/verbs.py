@@ -27,7 +27,8 @@ from accounts.actors import SYSTEM
 from accounts.errors import NoSuchSession, SomebodyElses
 from accounts.models import User
 from accounts.services import create_person
-from mailboxes import services
+from mailboxes import backup, services
+from mailboxes.backup.errors import BackupError
 from mailboxes.models import Job, Mailbox
 from mailboxes.services import creation, damage, delivery, janitor, jobs, moving, offers, passwords
 from mailboxes.work.slices import work_slice
@@ -51,7 +52,7 @@ FRONT_DOORS: tuple[ModuleType, ...] = (
     tenants.identity,
 )
 # What commands, tasks and the gateway alone enter; every function of these is a verb.
-SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving)
+SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup)
 # What else that contract lets every face import, each with the reason why no verb is there.
 NO_VERBS: dict[str, str] = {
     "*.errors": "what a room refuses",
@@ -268,6 +269,21 @@ TABLE: dict[str, Line] = {
     ),
     "mailboxes.services.damage.try_all_again": Line(
         THE_SYSTEM, lambda s, by: damage.try_all_again(s.acme, by=by)
+    ),
+    # Onto a place that is none: for those who may, a backup takes its time.
+    "mailboxes.backup.back_up": Line(
+        THE_SYSTEM, lambda s, by: backup.back_up("nowhere", by=by), ends=BackupError
+    ),
+    "mailboxes.backup.verify_backup": Line(
+        THE_SYSTEM, lambda s, by: backup.verify_backup("nowhere", by=by), ends=BackupError
+    ),
+    "mailboxes.backup.restore": Line(
+        THE_SYSTEM, lambda s, by: backup.restore("nowhere", "", by=by), ends=BackupError
+    ),
+    "mailboxes.backup.write_secrets": Line(
+        THE_SYSTEM,
+        lambda s, by: backup.write_secrets("nowhere", "", Path("nowhere"), by=by),
+        ends=BackupError,
     ),
     "mailboxes.services.moving.move_store": Line(THE_SYSTEM, lambda s, by: _move_between_folders(by)),
     # --- Providers and customers ---
@@ -607,7 +623,7 @@ def doors_of_faces() -> set[str]:
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
     for name, thing in inspect.getmembers(module, inspect.isfunction):
-        if module in FRONT_DOORS:
+        if hasattr(module, "__all__"):
             if name in module.__all__:
                 yield name, thing
         elif thing.__module__ == module.__name__ and name[0] != "_":

@@ -1,0 +1,10 @@
+"""Backups of an installation, taken while it works, and what is made of them. docs/formats/backup.md has the format.
+
+The database is dumped from one snapshot, sealed to a key that no machine of ours has; then comes the mail, which is sealed
+as it lies in the store. A blob never changes and no name is used twice, so one that is there is not copied again.
+"""
+
+from mailboxes.backup.restoring import Restored, restore, write_secrets
+from mailboxes.backup.taking import Made, Progress, back_up, verify_backup
+
+__all__ = ["Made", "Progress", "Restored", "back_up", "restore", "verify_backup", "write_secrets"]

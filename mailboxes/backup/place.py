@@ -1,0 +1,147 @@
+"""Where backups lie: a folder or a bucket, by the means of the message store.
+
+backup.json                 which installation's they are
+blobs/<name of the store>   messages, as they lie in the store
+sets/<set>/                 one backup; whole once manifest.json is there, which comes last
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from mailboxes.backup.errors import BackupDamaged, NoPlace
+from mailboxes.errors import MessageGone
+from mailboxes.store import Access, BlobStore, FolderStore, S3Store
+
+S3 = "s3://"
+FORMAT = 1
+OWNER, SETS, BLOBS, MANIFEST = "backup.json", "sets", "blobs", "manifest.json"
+MANIFEST_OCTETS = 64 * 1024 * 1024
+PLACE = re.compile(r"file:///\S+|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?")
+
+
+class _Files(S3Store):
+    """Objects of any name."""
+
+    NAMES = re.compile(r".+")
+
+    def remove(self, name: str) -> None:
+        for found, _ in list(self._below(name)):
+            super().remove(found)
+        super().remove(name)
+
+
+class Place:
+    """A place for backups. What is written to it is there whole, and durably, or not at all."""
+
+    def __init__(self, url: str) -> None:
+        """Raises NoPlace."""
+        self.url = url.rstrip("/")
+        if not PLACE.fullmatch(url):
+            raise NoPlace(f"{url!r} is no place for backups: use file:///folder or s3://bucket/prefix.")
+        self.blobs: BlobStore
+        if url.startswith(S3):
+            access = Access.to(self.url, of="BACKUP_S3")
+            prefix = f"{access.prefix}/{BLOBS}".lstrip("/")
+            self._files: BlobStore = _Files(self.url, access)
+            self.blobs = S3Store(f"{self.url}/{BLOBS}", access._replace(prefix=prefix))
+        else:
+            root = Path(unquote(urlsplit(self.url).path))
+            if not root.is_dir():  # where one is missing, a volume may not be mounted
+                raise NoPlace(f"There is no folder {root}. Mount it, or make it.")
+            self._files, self.blobs = FolderStore(root), FolderStore(root / BLOBS)
+
+    def claim(self, installation: str) -> None:
+        """From now on this is one installation's place. Raises NoPlace when it is another's, StoreFull, StoreFailed."""
+        try:
+            owner = json.loads(b"".join(self.read(OWNER)))
+        except MessageGone:
+            if isinstance(self.blobs, FolderStore):
+                self.blobs.root.mkdir(mode=0o700, exist_ok=True)
+            self.write(OWNER, [json.dumps({"format": FORMAT, "installation": installation}).encode()])
+            return
+        except ValueError:
+            owner = None
+        if not isinstance(owner, dict) or owner.get("installation") != installation:
+            raise NoPlace(
+                f"Backups of another installation lie in {self.url}. Choose another folder or prefix: of what lies in one, "
+                "each installation removes what it does not know."
+            )
+
+    def write(self, name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
+        """What was written, as a manifest tells it. Raises StoreFull, StoreFailed, and what `pieces` raises."""
+        draft = self._files.draft(name, again=True)
+        digest, octets = hashlib.sha256(), 0
+        try:
+            for piece in pieces:
+                draft.write(piece)
+                digest.update(piece)
+                octets += len(piece)
+            draft.keep()
+        except BaseException:
+            draft.discard()
+            raise
+        return {"name": name.rpartition("/")[2], "octets": octets, "sha256": digest.hexdigest()}
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """Raises MessageGone, StoreFailed."""
+        return self._files.chunks(name)
+
+    def verify(self, folder: str, part: dict[str, Any]) -> None:
+        """Read it back. Raises BackupDamaged unless it is what was written."""
+        if digest_of(lambda: self.read(f"{folder}/{part['name']}")) != (part["octets"], part["sha256"]):
+            raise BackupDamaged(f"{self.url}/{folder}/{part['name']} is missing or is not what was written.")
+
+    def sets(self) -> list[str]:
+        """All that were begun, the oldest first."""
+        return self._files.folders(SETS)
+
+    def manifest(self, name: str) -> dict[str, Any] | None:
+        """That of a set; None when it never became whole. Raises BackupDamaged."""
+        try:
+            with closing(_at_most(self.read(f"{SETS}/{name}/{MANIFEST}"), MANIFEST_OCTETS)) as pieces:
+                found = json.loads(b"".join(pieces))
+        except MessageGone:
+            return None
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise BackupDamaged(
+                f"{self.url}/{SETS}/{name}/{MANIFEST} is not of a kind that this release knows."
+            )
+        return found
+
+    def remove(self, name: str) -> None:
+        """A file or a folder. Raises StoreFailed."""
+        self._files.remove(name)
+
+    def remove_set(self, name: str) -> None:
+        """The manifest goes first: what is left of a set never looks whole."""
+        self.remove(f"{SETS}/{name}/{MANIFEST}")
+        self.remove(f"{SETS}/{name}")
+
+
+def digest_of(read: Any) -> tuple[int, str] | None:
+    """Octets and SHA-256 of what `read` opens; None when it is not there."""
+    digest, octets = hashlib.sha256(), 0
+    try:
+        for piece in read():
+            digest.update(piece)
+            octets += len(piece)
+    except MessageGone:
+        return None
+    return octets, digest.hexdigest()
+
+
+def _at_most(pieces: Iterator[bytes], most: int) -> Generator[bytes, None, None]:
+    """Raises ValueError when there is more."""
+    for piece in pieces:
+        most -= len(piece)
+        if most < 0:
+            raise ValueError
+        yield piece

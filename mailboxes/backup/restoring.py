@@ -1,0 +1,212 @@
+"""An installation comes back from a backup, onto a database and a store in which nothing is.
+
+The mail comes first and `public` last, each dump in one transaction: until the end there is no installation that anybody
+could take for a whole one, and what was broken off is repeated by the same call.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+
+from accounts.actors import Actor
+from mailboxes.backup import keys, tools
+from mailboxes.backup.errors import (
+    BackupDamaged,
+    BackupFailed,
+    NoRecoveryKey,
+    NotEmpty,
+    OtherSecrets,
+    RestoreFailed,
+)
+from mailboxes.backup.index import Line
+from mailboxes.backup.place import SETS, Place
+from mailboxes.backup.taking import BATCH, CONTENTS, HANDS, PUBLIC, Progress, find, index_of
+from mailboxes.errors import MessageGone
+from mailboxes.store import store
+from mailboxes.vault import PrivateKey
+from tenants import access
+
+log = logging.getLogger(__name__)
+
+TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')"
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')"
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass
+class Restored:
+    """What came back. `missing` was in the backup's list and is not there, or not as it was written."""
+
+    name: str
+    made_at: str
+    customers: int = 0
+    messages: int = 0
+    octets: int = 0
+    missing: list[str] = field(default_factory=list)
+
+
+def restore(
+    place: str, key: str, *, by: Actor, name: str = "", tell: Tell = lambda progress: None
+) -> Restored:
+    """Bring back a whole installation, by default from the newest backup. Repeated, it goes on where it was broken off.
+
+    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey; NotEmpty and OtherSecrets, before anything was done;
+    BackupDamaged, RestoreFailed, StoreFull, StoreFailed.
+    """
+    access.require(by, access.PLATFORM, access.Right.RESTORE)
+    backup = _Backup(place, key, name)
+    _require_secrets(backup.contents["secrets"])
+    done = Restored(backup.name, backup.manifest["made_at"], len(backup.contents["customers"]))
+    try:
+        with tools.connect() as where:
+            _require_empty(where, backup)
+            backup.verify_parts()
+            _bring_messages(backup, done, tell)
+            _bring_database(where, backup, tell)
+    except psycopg.Error as error:
+        raise RestoreFailed(f"The database did not answer: {str(error).strip()}") from error
+    except BackupFailed as error:  # there is no pg_restore
+        raise RestoreFailed(str(error)) from error
+    log.info("a backup was restored set=%s messages=%d", backup.name, done.messages)
+    return done
+
+
+def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = "") -> list[str]:
+    """Write the secrets of a backup to a new file, `NAME=value` a line, for its owner alone: their names.
+
+    Raises as `restore`, and NotEmpty when the file is there.
+    """
+    access.require(by, access.PLATFORM, access.Right.RESTORE)
+    secrets = _Backup(place, key, name).contents["secrets"]
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise NotEmpty(f"{file} can't be made: {error.strerror}.") from error
+    with os.fdopen(descriptor, "w") as written:
+        written.writelines(f"{variable}={value}\n" for variable, value in secrets.items())
+    return list(secrets)
+
+
+class _Backup:
+    """A whole set and the key that opens it."""
+
+    def __init__(self, place: str, key: str, name: str) -> None:
+        private: PrivateKey = keys.recovery_key(key)
+        self._private = private
+        self.place = Place(place)
+        self.name, self.manifest = find(self.place, name)
+        if self.manifest["recovery_key"] != private.key_id.hex():
+            raise NoRecoveryKey(
+                f"{self.name} was sealed to the recovery key {self.manifest['recovery_key']}, and this is {private.key_id.hex()}."
+            )
+        self.contents: dict[str, Any] = json.loads(b"".join(self.part(CONTENTS)))
+
+    def part(self, name: str) -> Iterator[bytes]:
+        """What was sealed. Raises NoRecoveryKey, BackupDamaged, StoreFailed."""
+        try:
+            pieces = self.place.read(f"{SETS}/{self.name}/{name}")
+        except MessageGone:
+            raise BackupDamaged(f"{SETS}/{self.name}/{name} is missing.") from None
+        yield from keys.unseal(pieces, self._private, of=UUID(self.manifest["id"]), name=name)
+
+    def verify_parts(self) -> None:
+        """Before anything is made of them. Raises BackupDamaged."""
+        for part in self.manifest["parts"]:
+            self.place.verify(f"{SETS}/{self.name}", part)
+
+
+def _require_secrets(secrets: dict[str, str]) -> None:
+    known = {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
+    other = [name for name in ("SECRET_KEY",) if secrets.get(name) not in known]
+    worker = secrets.get("GATEHOUSE_WORKER_KEY")
+    if worker and settings.WORKER_KEY and not _same_key(worker, settings.WORKER_KEY):
+        other.append("GATEHOUSE_WORKER_KEY")
+    if other:
+        raise OtherSecrets(
+            f"{' and '.join(other)} of this installation {'is' if len(other) == 1 else 'are'} not what the backup was taken "
+            "with. Write those of the backup to a file (restore … --secrets-to FILE), set them, and repeat this."
+        )
+
+
+def _same_key(one: str, other: str) -> bool:
+    return PrivateKey.from_text(one) == PrivateKey.from_text(other)
+
+
+def _require_empty(where: "psycopg.Connection[Any]", backup: _Backup) -> None:
+    """What an earlier attempt at the same has brought is no hindrance. Raises NotEmpty."""
+    customers = backup.contents["customers"]
+    schemas = {row[0] for row in where.execute(SCHEMAS)} - {customer["schema"] for customer in customers}
+    tables = where.execute(TABLES).fetchone()
+    if schemas or (tables and tables[0]):
+        raise NotEmpty(
+            "There is something in this database. Give the restore an empty one: CREATE DATABASE, and no migration."
+        )
+    folders = set(store().folders()) - {customer["id"] for customer in customers}
+    if folders:
+        raise NotEmpty(f"There is something in {store().location}. Give the restore an empty message store.")
+
+
+def _bring_messages(backup: _Backup, done: Restored, tell: Tell) -> None:
+    progress = Progress("copying messages", len(backup.contents["customers"]))
+    target = store()
+
+    def bring(line: Line) -> bool:
+        digest = hashlib.sha256()
+        try:
+            pieces = backup.place.blobs.chunks(line.name)
+        except MessageGone:
+            return False
+        draft = target.draft(line.name, again=True)
+        try:
+            for piece in pieces:
+                draft.write(piece)
+                digest.update(piece)
+            if digest.hexdigest() != line.sha256:
+                draft.discard()
+                return False
+            draft.keep()
+        except BaseException:
+            draft.discard()
+            raise
+        return True
+
+    with ThreadPoolExecutor(HANDS, thread_name_prefix="restore") as hands:
+        for folder, lines in groupby(index_of(backup.place, backup.name), lambda line: line.folder):
+            there = {name: blob for _, found in target.shards(folder) for name, blob in found.items()}
+            while some := list(islice(lines, BATCH)):
+                # One that an earlier attempt brought has its name only since it was whole.
+                new = [
+                    line for line in some if line.name not in there or there[line.name].octets != line.octets
+                ]
+                outcomes = dict(zip(new, hands.map(bring, new), strict=True))
+                lost = {line for line, brought in outcomes.items() if not brought}
+                done.missing += sorted(line.name for line in lost)
+                done.messages += len(some) - len(lost)
+                done.octets += sum(line.octets for line in some if line not in lost)
+                progress.copied, progress.copied_octets = done.messages, done.octets
+                tell(progress)
+
+
+def _bring_database(where: "psycopg.Connection[Any]", backup: _Backup, tell: Tell) -> None:
+    customers = backup.contents["customers"]
+    progress = Progress("loading the database", len(customers))
+    there = {row[0] for row in where.execute(SCHEMAS)}
+    for part, group in groupby(customers, lambda customer: customer["part"]):
+        schemas = {customer["schema"] for customer in group}
+        if not schemas <= there:
+            tools.load(backup.part(part))
+        progress.customers_done += len(schemas)
+        tell(progress)
+    tools.load(backup.part(PUBLIC), "--schema=public")

@@ -1,0 +1,452 @@
+"""A backup is taken while everything works.
+
+1. Messages that wait are copied, without holding anybody up.
+2. From here on no blob is removed (`mailboxes.holding`), until the end of 4.
+3. The database is dumped: many dumps of one snapshot, since one that locks the tables of all customers runs out of locks.
+4. The messages that this snapshot names and that are not there yet are copied; few, after 1.
+5. All that was written is read back. The manifest comes last: without it there is no backup.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import chain, groupby, islice
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import psycopg
+from django.conf import settings
+from psycopg import sql
+
+from accounts.actors import Actor
+from mailboxes.backup import keys, tools
+from mailboxes.backup.errors import BackupDamaged, BackupFailed, BackupRunning, NoSuchBackup
+from mailboxes.backup.index import Line, Lines, lines_of
+from mailboxes.backup.place import FORMAT, MANIFEST, SETS, Place, digest_of
+from mailboxes.errors import MessageGone, StoreFailed
+from mailboxes.holding import HOLD_LOCK
+from mailboxes.store import BlobStore, store
+from mailboxes.vault import sealed_size
+from tenants import access
+
+log = logging.getLogger(__name__)
+
+ALONE_LOCK = 7_302_115_410  # of PostgreSQL's advisory locks
+HOLD_WAIT = "60s"  # removers hold their end for as long as one question or one batch takes
+# Each of a dump's tables and indexes is a lock, of which a server has some 6,000 by default; and each dump reads the whole
+# catalog, which takes seconds where there are thousands of customers.
+SCHEMAS_PER_DUMP = 50
+BATCH = 64
+HANDS = 8  # waiting for disks and servers, not computing
+ROWS = 5000
+NAME = "%Y-%m-%dT%H%M%S.%fZ"  # of a set
+INDEX, EARLY, CONTENTS, PUBLIC = "messages", "early", "contents.sealed", "public.dump.sealed"
+# Rows that mean nothing elsewhere: sessions of the web, of which one that was ended since would live again; sessions of
+# archivers, which would keep them out; spare schemas, which are not dumped.
+WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
+SECRETS = {
+    "SECRET_KEY": "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS": "SECRET_KEY_FALLBACKS",
+    "GATEHOUSE_WORKER_KEY": "WORKER_KEY",
+    "GATEHOUSE_WORKER_PUBLIC_KEY": "WORKER_PUBLIC_KEY",
+}
+
+
+@dataclass
+class Progress:
+    """What a backup is at, and how far it has got with the customers."""
+
+    step: str = ""
+    customers: int = 0
+    customers_done: int = 0
+    copied: int = 0
+    copied_octets: int = 0
+
+
+@dataclass
+class Made:
+    """A backup that is whole. `missing` are messages that can't be read in the store: they are in no backup."""
+
+    name: str = ""
+    customers: int = 0
+    messages: int = 0
+    octets: int = 0
+    copied: int = 0
+    copied_octets: int = 0
+    missing: list[str] = field(default_factory=list)
+    known_missing: int = 0  # of these, those that were marked before
+    removed_sets: list[str] = field(default_factory=list)
+    removed_messages: int = 0
+    without: list[str] = field(default_factory=list)  # secrets that this process does not have
+
+
+class Wanted(NamedTuple):
+    """A message as a row tells of it."""
+
+    blob: str
+    octets: int
+    marked: bool
+
+
+class _Customer(NamedTuple):
+    id: UUID
+    slug: str
+    name: str
+    schema: str
+
+
+Tell = Callable[[Progress], None]
+
+
+def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lambda progress: None) -> Made:
+    """Take a backup, and of those that are whole let the `keep` newest stay. `tell` hears after each step.
+
+    Raises NotAllowed, BackupError, StoreFull and StoreFailed of either place: then what is there looks like no backup.
+    """
+    access.require(by, access.PLATFORM, access.Right.BACK_UP)
+    public, where = keys.public_key(), Place(place)
+    try:
+        with tools.connect() as alone, tools.connect() as reader:
+            _be_alone(alone)
+            where.claim(_installation(reader))
+            made = _Taking(where, public, reader, tell).take()
+            alone.execute("SELECT 1")
+            if keep is not None:
+                made.removed_sets, made.removed_messages = thin_out(where, keep)
+    except psycopg.Error as error:
+        raise BackupFailed(f"The database did not answer: {str(error).strip()}") from error
+    log.info("a backup was taken set=%s messages=%d copied=%d", made.name, made.messages, made.copied)
+    return made
+
+
+def verify_backup(
+    place: str, *, by: Actor, name: str = "", tell: Tell = lambda progress: None
+) -> tuple[str, list[str]]:
+    """Read all of a backup, the newest by default: its name, and what of it is missing or not what was written.
+
+    Raises NotAllowed, NoPlace, NoSuchBackup, BackupDamaged, StoreFailed. No key is needed.
+    """
+    access.require(by, access.PLATFORM, access.Right.BACK_UP)
+    where, progress = Place(place), Progress("reading")
+    name, manifest = find(where, name)
+    bad = []
+    for part in manifest["parts"]:
+        try:
+            where.verify(f"{SETS}/{name}", part)
+        except BackupDamaged:
+            bad.append(f"{SETS}/{name}/{part['name']}")
+    with ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as hands:
+        lines = index_of(where, name)
+        while some := list(islice(lines, BATCH)):
+            found = hands.map(lambda line: digest_of(lambda: where.blobs.chunks(line.name)), some)
+            bad += [
+                line.name for line, is_ in zip(some, found, strict=True) if is_ != (line.octets, line.sha256)
+            ]
+            progress.copied += len(some)
+            progress.copied_octets += sum(line.octets for line in some)
+            tell(progress)
+    return name, bad
+
+
+def find(where: Place, name: str = "") -> tuple[str, dict[str, Any]]:
+    """A whole set and its manifest: of this name, or the newest. Raises NoSuchBackup, BackupDamaged, StoreFailed."""
+    for candidate in reversed(where.sets()):
+        if name in ("", candidate) and (manifest := where.manifest(candidate)):
+            return candidate, manifest
+    raise NoSuchBackup(f"There is no whole backup {f'{name} ' if name else ''}in {where.url}.")
+
+
+def index_of(where: Place, name: str) -> Generator[Line, None, None]:
+    """Raises BackupDamaged, StoreFailed."""
+    try:
+        return lines_of(where.read(f"{SETS}/{name}/{INDEX}"))
+    except MessageGone:
+        raise BackupDamaged(f"{where.url}/{SETS}/{name}/{INDEX} is missing.") from None
+
+
+def thin_out(where: Place, keep: int) -> tuple[list[str], int]:
+    """Remove all whole sets but the newest `keep`, what never became whole, and the messages that none of the rest names.
+
+    Their names, and how many messages. While no backup is being taken. Raises StoreFailed, BackupDamaged.
+    """
+    whole = [name for name in where.sets() if where.manifest(name)]
+    stay = whole[-keep:] if keep else []
+    gone = [name for name in where.sets() if name not in stay]
+    for name in gone:
+        where.remove_set(name)
+    with ExitStack() as files, ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as hands:
+        kept = [Lines(files.enter_context(closing(index_of(where, name)))) for name in stay]
+        removed = 0
+        for customer in where.blobs.folders():
+            for mailbox in where.blobs.folders(customer):
+                folder = f"{customer}/{mailbox}"
+                named = set(chain.from_iterable(lines.of(folder) for lines in kept))
+                loose = [
+                    name for _, found in where.blobs.shards(folder) for name in found if name not in named
+                ]
+                removed += sum(1 for _ in hands.map(where.blobs.remove, loose))
+                if not named:
+                    where.blobs.remove_empty_folders(folder)
+    return [name for name in gone if name in whole], removed
+
+
+class _Taking:
+    """One backup in the making."""
+
+    def __init__(self, place: Place, public: bytes, reader: "psycopg.Connection[Any]", tell: Tell) -> None:
+        self.place, self.public, self.reader, self.tell = place, public, reader, tell
+        self.id = uuid4()
+        self.at = datetime.now(UTC)
+        self.name = _name_after(self.at, place.sets())
+        self.folder = f"{SETS}/{self.name}"
+        self.progress, self.made = Progress(), Made(self.name)
+        self.parts: list[dict[str, Any]] = []
+        self.source: BlobStore = store()
+
+    def take(self) -> Made:
+        before = [name for name in self.place.sets() if self.place.manifest(name)][-1:]
+        with ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as self.hands:
+            self.progress.step = "copying messages"
+            early = self._copy(self._customers(""), "", self._indexes(before), early=True)
+            self.place.write(f"{self.folder}/{EARLY}", (line.encoded() for line in early))
+            with _holding() as hold, _snapshot() as (holder, snapshot):
+                customers = self._customers(snapshot)
+                self._dump(customers, snapshot)
+                self.progress.step, self.progress.customers_done = "copying the latest messages", 0
+                lines = self._copy(customers, snapshot, [*self._indexes(before), self._early()])
+                self._write(INDEX, (self._counted(line).encoded() for line in lines))
+                hold.execute("SELECT 1")  # raises unless it was there all the time
+                holder.execute("SELECT 1")
+                server = holder.info.server_version
+            self._write_contents(customers)
+        self.progress.step = "verifying"
+        for part in self.parts:
+            self.place.verify(self.folder, part)
+            self.tell(self.progress)
+        manifest = {
+            "format": FORMAT,
+            "id": str(self.id),
+            "made_at": self.at.isoformat(timespec="seconds"),
+            "recovery_key": keys.key_id_of(self.public),
+            "postgresql": server,
+            "messages": self.made.messages,
+            "octets": self.made.octets,
+            "parts": self.parts,
+        }
+        self.place.remove(f"{self.folder}/{EARLY}")
+        self.place.write(f"{self.folder}/{MANIFEST}", [json.dumps(manifest, indent=1).encode()])
+        self.made.customers = len(customers)
+        self.made.copied, self.made.copied_octets = self.progress.copied, self.progress.copied_octets
+        return self.made
+
+    # --- The database ---
+    def _customers(self, snapshot: str) -> list[_Customer]:
+        with _reading(self.reader, snapshot):
+            rows = self.reader.execute(
+                "SELECT id, slug, name, schema_name FROM public.tenants_customer ORDER BY id"
+            )
+            return [_Customer(*row) for row in rows]
+
+    def _dump(self, customers: list[_Customer], snapshot: str) -> None:
+        self.progress.step = "dumping the database"
+        self.progress.customers, self.progress.customers_done = len(customers), 0
+        self._seal(PUBLIC, tools.dump(["public"], snapshot, WITHOUT_ROWS))
+        for start in range(0, len(customers), SCHEMAS_PER_DUMP):
+            some = [customer.schema for customer in customers[start : start + SCHEMAS_PER_DUMP]]
+            self._seal(part_of(start), tools.dump(some, snapshot, WITHOUT_ROWS))
+            self.progress.customers_done += len(some)
+            self.tell(self.progress)
+
+    def _write_contents(self, customers: list[_Customer]) -> None:
+        found = {variable: getattr(settings, name) for variable, name in SECRETS.items()}
+        found["SECRET_KEY_FALLBACKS"] = " ".join(found["SECRET_KEY_FALLBACKS"])
+        self.made.without = [name for name in ("SECRET_KEY", "GATEHOUSE_WORKER_KEY") if not found[name]]
+        contents = {
+            "secrets": {name: value for name, value in found.items() if value},
+            "customers": [
+                {
+                    "id": customer.id.hex,
+                    "slug": customer.slug,
+                    "name": customer.name,
+                    "schema": customer.schema,
+                    "part": part_of(number),
+                }
+                for number, customer in enumerate(customers)
+            ],
+            "missing": self.made.missing,
+        }
+        self._seal(CONTENTS, [json.dumps(contents).encode()])
+
+    def _seal(self, name: str, pieces: Iterator[bytes] | list[bytes]) -> None:
+        self._write(name, keys.seal(pieces, self.public, of=self.id, name=name))
+
+    def _write(self, name: str, pieces: Iterable[bytes]) -> None:
+        self.parts.append(self.place.write(f"{self.folder}/{name}", pieces))
+
+    # --- The messages ---
+    def _indexes(self, names: list[str]) -> list[Lines]:
+        return [Lines(index_of(self.place, name)) for name in names]
+
+    def _early(self) -> Lines:
+        return Lines(lines_of(self.place.read(f"{self.folder}/{EARLY}")))
+
+    def _counted(self, line: Line) -> Line:
+        self.made.messages += 1
+        self.made.octets += line.octets
+        return line
+
+    def _copy(
+        self, customers: list[_Customer], snapshot: str, indexes: list[Lines], *, early: bool = False
+    ) -> Iterator[Line]:
+        """A line for each message that is in the backup then. `early`: what is gone when we come is not missing."""
+        self.progress.customers, self.progress.customers_done = len(customers), 0
+        for customer in customers:
+            wanted = self._wanted(customer, snapshot)
+            for folder, messages in groupby(wanted, lambda message: message.blob.rpartition("/")[0][:-3]):
+                yield from self._copy_folder(folder, list(messages), indexes, early=early)
+            self.progress.customers_done += 1
+            self.tell(self.progress)
+
+    def _wanted(self, customer: _Customer, snapshot: str) -> Iterator[Wanted]:
+        """The messages that somebody could still read, by their blobs' names; not those whose keys were destroyed."""
+        query = sql.SQL(
+            "SELECT message.blob, message.octets, message.damaged_at IS NOT NULL"
+            " FROM {schema}.mailboxes_message message"
+            " JOIN {schema}.mailboxes_mailboxkey key ON key.id = message.key_id"
+            " WHERE key.state <> 'destroyed' ORDER BY message.blob COLLATE \"C\""
+        ).format(schema=sql.Identifier(customer.schema))
+        with _reading(self.reader, snapshot), self.reader.cursor("wanted") as cursor:
+            cursor.itersize = ROWS
+            cursor.execute(query)
+            for row in cursor:
+                yield Wanted(*row)
+
+    def _copy_folder(
+        self, folder: str, messages: list[Wanted], indexes: list[Lines], *, early: bool
+    ) -> Iterator[Line]:
+        known: dict[str, Line] = {}
+        for index in indexes:
+            known |= index.of(folder)
+        there = {name: blob for _, found in self.place.blobs.shards(folder) for name, blob in found.items()}
+        rest = iter(messages)
+        while some := list(islice(rest, BATCH)):
+            new = [
+                message
+                for message in some
+                if message.blob not in known
+                or message.blob not in there
+                or there[message.blob].octets != known[message.blob].octets
+            ]
+            outcomes = dict(zip(new, self.hands.map(self._copy_one, new), strict=True))
+            lost = [message for message, line in outcomes.items() if line is None]
+            if not early:
+                self.made.missing += [message.blob for message in lost]
+                self.made.known_missing += sum(message.marked for message in lost)
+            for message in some:
+                if line := outcomes[message] if message in outcomes else known[message.blob]:
+                    yield line
+            self.progress.copied += len(new) - len(lost)
+            self.progress.copied_octets += sum(line.octets for line in outcomes.values() if line)
+            self.tell(self.progress)
+
+    def _copy_one(self, message: Wanted) -> Line | None:
+        """Its line, once it lies there whole and was read back; None when the store has it not, or not whole.
+
+        Raises StoreFull, StoreFailed, BackupDamaged.
+        """
+        size = sealed_size(message.octets)
+        try:
+            source = self.source.look_at(message.blob)
+            if source is None or source.octets != size:
+                return None
+            draft = self.place.blobs.draft(message.blob, again=True)
+            digest, octets = hashlib.sha256(), 0
+            try:
+                for piece in self.source.chunks(message.blob):
+                    draft.write(piece)
+                    digest.update(piece)
+                    octets += len(piece)
+                if octets != size:
+                    raise StoreFailed
+                draft.keep()
+            except BaseException:
+                draft.discard()
+                raise
+        except MessageGone:
+            return None
+        line = Line(message.blob, octets, digest.hexdigest())
+        if digest_of(lambda: self.place.blobs.chunks(line.name)) != (line.octets, line.sha256):
+            raise BackupDamaged(f"{line.name} does not come back from {self.place.url} as it was written.")
+        return line
+
+
+def part_of(number: int) -> str:
+    """The name of the dump in which the customer of this number is."""
+    return f"customers-{number // SCHEMAS_PER_DUMP:04d}.dump.sealed"
+
+
+def _name_after(at: datetime, names: list[str]) -> str:
+    """By which sets are in order, also where the clock has gone back."""
+    last = max((found for name in names if (found := _time_in(name))), default=at)
+    return f"{max(at, last + timedelta(microseconds=1)):{NAME}}"
+
+
+def _time_in(name: str) -> datetime | None:
+    try:
+        return datetime.strptime(name, NAME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _be_alone(where: "psycopg.Connection[Any]") -> None:
+    """For as long as the connection lives. Raises BackupRunning."""
+    tools.begin(where)
+    row = where.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE_LOCK]).fetchone()
+    if not row or not row[0]:
+        raise BackupRunning("Another backup of this installation is being taken at this moment.")
+
+
+def _installation(where: "psycopg.Connection[Any]") -> str:
+    """What tells an installation from others, also once it was restored: when its database was first migrated."""
+    row = where.execute("SELECT min(applied)::text FROM public.django_migrations").fetchone()
+    return hashlib.sha256(f"gatehouse/{row and row[0]}".encode()).hexdigest()
+
+
+@contextmanager
+def _holding() -> "Iterator[psycopg.Connection[Any]]":
+    """No blob is removed within. In a transaction of its own, before any snapshot is taken."""
+    with tools.connect() as where:
+        tools.begin(where)
+        where.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(HOLD_WAIT))
+        where.execute("SELECT pg_advisory_xact_lock(%s)", [HOLD_LOCK])
+        yield where
+
+
+@contextmanager
+def _snapshot() -> "Iterator[tuple[psycopg.Connection[Any], str]]":
+    """What all dumps and readers of a backup see."""
+    with tools.connect() as where:
+        tools.begin(where, "ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        row = where.execute("SELECT pg_export_snapshot()").fetchone()
+        assert row
+        yield where, row[0]
+
+
+@contextmanager
+def _reading(where: "psycopg.Connection[Any]", snapshot: str) -> Iterator[None]:
+    """One transaction for each customer: one over all of them would run out of locks."""
+    where.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        if snapshot:
+            where.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+        where.execute("SET LOCAL statement_timeout = 0")
+        where.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+    finally:
+        if not where.closed:
+            where.execute("ROLLBACK")

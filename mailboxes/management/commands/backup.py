@@ -1,0 +1,58 @@
+"""`manage.py backup s3://bucket/prefix --keep 14`"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from accounts.actors import SYSTEM
+from mailboxes.backup import Made, back_up
+from mailboxes.management.backups import BackupCommand, megabytes
+from tenants.management.output import counted
+
+
+class Command(BackupCommand):
+    help = (
+        "Take a backup of everything while everything works, sealed to GATEHOUSE_RECOVERY_PUBLIC_KEY, and read it back "
+        "(docs/operations.md). May be killed and repeated at any time: without its end it is no backup. Ends with status 1 "
+        "when messages could not be read in the store that nobody knew of."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--keep",
+            type=int,
+            metavar="N",
+            help="afterwards remove all but the N newest backups of this place",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["keep"] is not None and options["keep"] < 1:
+            raise CommandError("--keep takes a number from 1 up.")
+        with self.errors_as_one_line():
+            made = back_up(options["place"], by=SYSTEM, keep=options["keep"], tell=self.telling(options))
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(made)))
+        else:
+            self._say(made)
+        if len(made.missing) > made.known_missing:
+            raise CommandError(
+                f"{counted(len(made.missing), 'message')} can't be read in the store, and so are in no backup from now on: "
+                "see manage.py check_store."
+            )
+
+    def _say(self, made: Made) -> None:
+        for name in made.missing:
+            self.stdout.write(f"MISSING     {name}")
+        for name in made.without:
+            self.stdout.write(f"WITHOUT     {name}, which this process does not have: keep it elsewhere.")
+        self.stdout.write(
+            f"{made.name}: {counted(made.customers, 'customer')}, {counted(made.messages, 'message')}, "
+            f"{megabytes(made.octets)}; {counted(made.copied, 'message')} of these copied now, {megabytes(made.copied_octets)}."
+        )
+        if made.removed_sets or made.removed_messages:
+            self.stdout.write(
+                f"{counted(len(made.removed_sets), 'earlier backup')} removed, and {counted(made.removed_messages, 'message')}."
+            )

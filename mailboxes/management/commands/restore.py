@@ -1,0 +1,57 @@
+"""`manage.py restore s3://bucket/prefix`, with the recovery key on standard input"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import CommandError, CommandParser
+
+from accounts.actors import SYSTEM
+from mailboxes.backup import restore, write_secrets
+from mailboxes.management.backups import BackupCommand, megabytes, recovery_key_from_stdin
+from tenants.management.output import counted
+
+
+class Command(BackupCommand):
+    help = (
+        "Bring back an installation from a backup, onto a database and a message store that are empty, and compare both "
+        "afterwards. Asks for the recovery key on standard input. May be killed and repeated (docs/operations.md)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--set", default="", metavar="NAME", help="another than the newest")
+        parser.add_argument(
+            "--secrets-to",
+            metavar="FILE",
+            help="only write the secrets of the backup to this new file, as lines for the environment",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        key = recovery_key_from_stdin()
+        with self.errors_as_one_line():
+            if options["secrets_to"]:
+                names = write_secrets(
+                    options["place"], key, Path(options["secrets_to"]), by=SYSTEM, name=options["set"]
+                )
+                self.report({"written": names}, as_json=options["json"], text=f"Written: {', '.join(names)}.")
+                return
+            done = restore(options["place"], key, by=SYSTEM, name=options["set"], tell=self.telling(options))
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(done)))
+        else:
+            for name in done.missing:
+                self.stdout.write(f"MISSING     {name}")
+            self.stdout.write(
+                f"{done.name}, taken {done.made_at}: {counted(done.customers, 'customer')}, "
+                f"{counted(done.messages, 'message')}, {megabytes(done.octets)}."
+            )
+            self.stdout.write(
+                "What came or was done after that time is not in it: mail, new mailboxes and passwords, and deletions, too. "
+                "Mailboxes that were deleted since are back. Everybody signs in once more."
+            )
+            call_command("check_store", stdout=self.stdout, stderr=self.stderr)
+        if done.missing:
+            raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")

@@ -1,0 +1,421 @@
+"""An installation is backed up while it works, is destroyed, and comes back with all that was accepted before."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django_tenants.utils import tenant_context
+from psycopg import sql
+
+from accounts.actors import SYSTEM
+from mailboxes import services
+from mailboxes.backup import restoring, taking, tools
+from mailboxes.backup.errors import NoPlace
+from mailboxes.backup.keys import new_recovery_key
+from mailboxes.backup.place import Place
+from mailboxes.models import Job, Message
+from mailboxes.services import collection, janitor
+from mailboxes.store import store
+from tenants.models import Customer
+from tenants.services import create_customer
+from tests import s3
+from tests.breaking.kit import mails, short_or_long
+from tests.breaking.workers import environment_of_processes
+from tests.cast import provider
+from tests.conftest import DATABASE, PEER, _drop, _outside
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
+
+
+class Operator:
+    """Who takes backups to one place and has the recovery key."""
+
+    def __init__(self, settings, place):
+        self._settings, self.place = settings, place
+        settings.RECOVERY_PUBLIC_KEY, self.key = new_recovery_key()
+
+    def backs_up(self, **options):
+        return json.loads(self._says("backup", json=True, **options))
+
+    def checks(self, **options):
+        return self._says("check_backup", **options)
+
+    def restores(self, monkeypatch, key="", **options):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{key or self.key}\n"))
+        return self._says("restore", **options)
+
+    def loses_all(self):
+        """The disk of the database and that of the store."""
+        connections.close_all()
+        with _outside() as outside:
+            _drop(outside, DATABASE)
+            outside.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        if self._settings.STORE_URL.startswith("s3:"):
+            self._settings.STORE_URL += "-anew"
+        else:
+            shutil.rmtree(self._settings.STORE_ROOT)
+            self._settings.STORE_ROOT.mkdir(mode=0o700)
+
+    def files(self):
+        root = Path(self.place.removeprefix("file://"))
+        return sorted(path for path in root.rglob("*") if path.is_file())
+
+    def _says(self, command, **options):
+        said = io.StringIO()
+        call_command(command, self.place, stdout=said, stderr=said, **options)
+        return said.getvalue()
+
+
+@pytest.fixture
+def operator(committed_db, settings, tmp_path):
+    place = tmp_path / "backups"
+    place.mkdir()
+    return Operator(settings, place.as_uri())
+
+
+@pytest.fixture
+def operator_with_buckets(committed_db, settings, s3_store, s3_server):
+    settings.BACKUP_S3_ENDPOINT, settings.BACKUP_S3_REGION = s3_server.endpoint, s3.REGION
+    settings.BACKUP_S3_ACCESS_KEY_ID = s3.ACCESS_KEY_ID
+    settings.BACKUP_S3_SECRET_ACCESS_KEY = s3.SECRET_ACCESS_KEY
+    return Operator(settings, f"s3://{s3_server.bucket()}/backups")
+
+
+@pytest.mark.parametrize("places", ["operator", "operator_with_buckets"])
+def test_a_destroyed_installation_comes_back_whole_and_goes_on(
+    places,
+    request,
+    committed_db,
+    acme,
+    globex,
+    acme_mailbox,
+    make_mailbox,
+    fill,
+    collect,
+    client_for,
+    cast,
+    monkeypatch,
+):
+    operator = request.getfixturevalue(places)
+    monkeypatch.setattr(taking, "SCHEMAS_PER_DUMP", 1)  # several dumps of one snapshot
+    other = make_mailbox("Other", customer=globex)
+    fill(*TEXTS)
+    fill(b"theirs", to=other)
+    client_for(cast.owner)
+    assert Session.objects.exists()
+    at_work = collection.open_maildrop(other.address, other.password, peer=PEER)
+    made = operator.backs_up()
+    assert (made["messages"], made["copied"], made["missing"], made["without"]) == (4, 4, [], [])
+    assert operator.checks() == f"{made['name']}: ok\n"
+    fill(b"after it")
+    at_work.release()
+    operator.loses_all()
+
+    said = operator.restores(monkeypatch)
+    assert f"{made['name']}, taken " in said
+    assert "acme: ok: 3 messages, 3 files, 0 missing" in said
+    assert collect(acme_mailbox.password) == TEXTS
+    assert collect(other.password, of=other) == [b"theirs"]
+    assert not Session.objects.exists(), "a session that was ended since would live again"
+    fill(b"new")
+    assert collect(acme_mailbox.password) == [*TEXTS, b"new"]
+    made = create_customer("newcomer", "Newcomer", provider=provider("northwind"), by=SYSTEM)
+    services.create_mailbox(made, name="First", by=SYSTEM)
+    assert operator.backs_up()["copied"] == 1, "it goes on in the same place"
+
+
+def test_what_is_removed_after_the_snapshot_is_in_the_backup_all_the_same(
+    operator, acme, acme_mailbox, make_mailbox, fill, collect, work, monkeypatch
+):
+    """Mail that is collected, re-encrypted or deleted while the rest is being copied."""
+    resealed, deleted = make_mailbox("Resealed"), make_mailbox("Deleted")
+    monkeypatch.setattr(taking._Taking, "_early", lambda self: taking.Lines([]))
+    for box in (acme_mailbox, resealed, deleted):
+        fill(*TEXTS, to=box)
+    passwords, jobs = [], []
+
+    def meanwhile(progress):
+        if progress.step != "dumping the database" or jobs:
+            return
+        maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
+        maildrop.commit(range(len(TEXTS)))
+        password, job = services.reset_password(
+            acme, resealed.mailbox, by=SYSTEM, current_password=resealed.password
+        )
+        passwords.append(password)
+        assert work(job).state == Job.State.DONE
+        services.suspend_mailbox(acme, deleted.mailbox, by=SYSTEM)
+        jobs.append(services.start_deletion(acme, deleted.mailbox, by=SYSTEM))
+        assert work(jobs[0]).state in Job.WORKABLE, "it waits for the end of the backup"
+        for found in store().folders(acme.pk.hex):
+            janitor.tidy_mailbox(acme, found)
+        assert collect(acme_mailbox.password) == []
+
+    monkeypatch.setattr(janitor, "SAFE_AGE", janitor.timedelta(seconds=-5))  # all is old enough for it
+    made = taking.back_up(operator.place, by=SYSTEM, tell=meanwhile)
+    assert (made.messages, made.missing) == (9, [])
+    assert work(jobs[0]).state == Job.State.DONE
+    assert collect(passwords[0], of=resealed) == TEXTS
+    janitor.tidy(acme)
+    left = {
+        name
+        for mailbox in store().folders(acme.pk.hex)
+        for _, found in store().shards(f"{acme.pk.hex}/{mailbox}")
+        for name in found
+    }
+    with tenant_context(acme):
+        assert left == set(Message.objects.values_list("blob", flat=True)), "the janitor was told what stayed"
+
+    operator.loses_all()
+    operator.restores(monkeypatch)
+    for box in (acme_mailbox, resealed, deleted):
+        assert collect(box.password, of=box) == TEXTS
+
+
+def test_mail_that_comes_in_during_the_dump_is_whole_in_it_or_not_at_all(
+    operator, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    late = mails(3)
+
+    def meanwhile(progress):
+        if late:
+            fill(late.pop())
+
+    taking.back_up(operator.place, by=SYSTEM, tell=meanwhile)
+    operator.loses_all()
+    assert "acme: ok" in operator.restores(monkeypatch)
+    assert collect(acme_mailbox.password)[: len(TEXTS)] == TEXTS
+
+
+def test_a_second_backup_copies_what_is_new_and_a_lost_file_anew(operator, acme_mailbox, fill):
+    fill(*TEXTS)
+    operator.backs_up()
+    fill(b"new")
+    assert (made := operator.backs_up())["copied"] == 1
+    assert made["messages"] == 4
+    lost = next(path for path in operator.files() if "/blobs/" in str(path))
+    lost.unlink()
+    assert operator.backs_up()["copied"] == 1
+    assert lost.exists()
+
+
+def test_of_old_backups_so_many_stay_and_of_messages_what_they_name(
+    operator, acme_mailbox, make_mailbox, fill, collect, monkeypatch
+):
+    emptied = make_mailbox("Emptied")
+    fill(*TEXTS)
+    fill(b"gone soon", to=emptied)
+    first = operator.backs_up()["name"]
+    maildrop = collection.open_maildrop(emptied.address, emptied.password, peer=PEER)
+    maildrop.commit([0])
+    second = operator.backs_up(keep=2)
+    assert (second["removed_sets"], second["removed_messages"]) == ([], 0)
+    ahead = "2999-01-01T000000.000000Z"
+    Path(operator.place.removeprefix("file://"), "sets", second["name"]).rename(
+        Path(operator.place.removeprefix("file://"), "sets", ahead)
+    )
+    second["name"] = ahead  # the clock was wrong
+    third = operator.backs_up(keep=2)
+    assert (third["removed_sets"], third["removed_messages"]) == ([first], 1)
+    assert Place(operator.place).sets() == [second["name"], third["name"]]
+    operator.loses_all()
+    operator.restores(monkeypatch, set=second["name"])
+    assert collect(acme_mailbox.password) == TEXTS
+
+
+@pytest.mark.parametrize(
+    "point", short_or_long(["rename:4"], ["rename:1", "rename:2", "rename:4", "rename:7", "read:6"])
+)
+def test_one_that_is_killed_looks_like_none_and_the_next_one_is_whole(
+    point, operator, acme_mailbox, fill, collect, settings, tmp_path, monkeypatch
+):
+    fill(*TEXTS)
+    (tmp_path / "marks").mkdir()
+    environment = {
+        **environment_of_processes(),
+        "GATEHOUSE_RECOVERY_PUBLIC_KEY": settings.RECOVERY_PUBLIC_KEY,
+        "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
+        "BREAKING_DISK": operator.place.removeprefix("file://"),
+        "BREAKING_KILL_AT": point,
+        "BREAKING_KILL_MARKS": str(tmp_path / "marks"),
+    }
+    done = subprocess.run(
+        [sys.executable, "manage.py", "backup", operator.place],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with pytest.raises(CommandError, match="no whole backup"):
+        operator.checks()
+    made = operator.backs_up(keep=1)
+    assert Place(operator.place).sets() == [made["name"]], "what was begun is gone"
+    operator.loses_all()
+    operator.restores(monkeypatch)
+    assert collect(acme_mailbox.password) == TEXTS
+
+
+def test_whatever_is_altered_or_missing_is_found_without_a_key_and_nothing_is_made_of_it(
+    operator, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.loses_all()
+    written = [path for path in operator.files() if path.name not in ("backup.json", "manifest.json")]
+    assert len(written) == 3 + 4  # messages; their list, public, customers, contents
+    for path in written:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(
+            CommandError, match="1 file of .* not what was written|line that is none|middle of a line"
+        ):
+            operator.checks()
+        if "/sets/" in str(path):
+            with pytest.raises(CommandError, match="is not what was"):
+                operator.restores(monkeypatch)
+        path.write_bytes(whole)
+    lost = next(path for path in written if "/blobs/" in str(path))
+    lost.unlink()
+    with pytest.raises(CommandError, match="1 message can't be read"):
+        operator.restores(monkeypatch)
+    janitor.tidy(acme)
+    assert len(collect(acme_mailbox.password)) == 2, "all else is there"
+
+
+def test_a_message_that_the_store_has_lost_is_named_once_loudly(operator, acme, acme_mailbox, fill):
+    fill(*TEXTS)
+    with tenant_context(acme):
+        blob = Message.objects.values_list("blob", flat=True)[0]
+    store().remove(blob)
+    with pytest.raises(CommandError, match="1 message can't be read in the store"):
+        operator.backs_up()
+    janitor.tidy(acme)
+    assert operator.backs_up()["missing"] == [blob]
+
+
+def test_nobody_reads_names_or_secrets_of_a_backup_without_the_key(operator, acme_mailbox, fill, settings):
+    fill(*TEXTS)
+    operator.backs_up()
+    for path in operator.files():
+        for word in (settings.SECRET_KEY, settings.WORKER_KEY, acme_mailbox.address, "northwind", "acme"):
+            assert word.encode() not in path.read_bytes(), path
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_restore_refuses_before_it_changes_anything(
+    operator, acme_mailbox, fill, collect, settings, tmp_path, monkeypatch
+):
+    fill(*TEXTS)
+    operator.backs_up()
+    with pytest.raises(CommandError, match="something in this database"):
+        operator.restores(monkeypatch)
+    for key, why in (
+        ("", "No recovery key"),
+        ("AAAA", "no recovery key"),
+        (new_recovery_key()[1], "sealed to"),
+    ):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{key}\n"))
+        with pytest.raises(CommandError, match=why):
+            call_command("restore", operator.place)
+    settings.SECRET_KEY, before = "x" * 50, settings.SECRET_KEY
+    with pytest.raises(CommandError, match=r"^SECRET_KEY of this installation is not"):
+        operator.restores(monkeypatch)
+    file = tmp_path / "secrets"
+    operator.restores(monkeypatch, secrets_to=str(file))
+    assert f"SECRET_KEY={before}\n" in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with pytest.raises(CommandError, match="can't be made"):
+        operator.restores(monkeypatch, secrets_to=str(file))
+    settings.SECRET_KEY = before
+    assert collect(acme_mailbox.password) == TEXTS
+    operator.loses_all()
+    (settings.STORE_ROOT / "0" / "1").mkdir(parents=True)
+    with pytest.raises(CommandError, match="something in .*store"):
+        operator.restores(monkeypatch)
+
+
+def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, collect, monkeypatch):
+    monkeypatch.setattr(taking, "SCHEMAS_PER_DUMP", 1)
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.loses_all()
+
+    class Cut(Exception):
+        pass
+
+    def cut(progress):
+        if progress.step == "loading the database":
+            raise Cut
+
+    with pytest.raises(Cut):
+        restoring.restore(operator.place, operator.key, by=SYSTEM, tell=cut)
+    with connection.cursor() as cursor:
+        assert "tenants_customer" not in connection.introspection.table_names(cursor)
+    # As somebody types it who reads it off paper.
+    operator.restores(monkeypatch, key=operator.key.lower().replace("-", " "))
+    assert collect(acme_mailbox.password) == TEXTS
+
+
+def test_a_backup_has_its_place_for_itself_and_is_taken_once_at_a_time(operator, acme_mailbox, settings):
+    operator.backs_up()
+    owner = Path(operator.place.removeprefix("file://"), "backup.json")
+    owner.write_text(json.dumps({"format": 1, "installation": "another"}))
+    with pytest.raises(CommandError, match="Backups of another installation"):
+        operator.backs_up()
+    owner.unlink()
+    with tools.connect() as other:
+        taking._be_alone(other)
+        with pytest.raises(CommandError, match="Another backup"):
+            operator.backs_up()
+    assert operator.backs_up()
+    for wrong in ("relative", "http://example.com/", "file:///nowhere/at/all", "s3://UPPER/x"):
+        with pytest.raises(NoPlace):
+            taking.back_up(wrong, by=SYSTEM)
+    settings.RECOVERY_PUBLIC_KEY = "nonsense"
+    with pytest.raises(CommandError, match="Set GATEHOUSE_RECOVERY_PUBLIC_KEY"):
+        operator.backs_up()
+
+
+def test_one_whose_hold_is_lost_is_none(operator, acme_mailbox, fill):
+    """A database that failed over, say: somebody may have removed what the snapshot names."""
+    fill(*TEXTS)
+
+    def end_the_hold(progress):
+        if progress.step == "dumping the database":
+            with _outside() as outside:
+                outside.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                    " AND (classid::bigint << 32) + objid::bigint = %s",
+                    [taking.HOLD_LOCK],
+                )
+
+    with pytest.raises(taking.BackupFailed, match="did not answer"):
+        taking.back_up(operator.place, by=SYSTEM, tell=end_the_hold)
+    with pytest.raises(CommandError, match="no whole backup"):
+        operator.checks()
+
+
+def test_progress_is_told(operator, acme_mailbox, fill, monkeypatch):
+    from mailboxes.management import backups
+
+    monkeypatch.setattr(backups, "TELL_SECONDS", 0.0)
+    fill(*TEXTS)
+    said = operator._says("backup")
+    assert "copying messages: 1 of " in said
+    assert f"dumping the database: {Customer.objects.count()} of " in said
+    assert "3 messages of these copied now, 0.3 MB." in said

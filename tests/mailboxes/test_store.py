@@ -97,7 +97,7 @@ def test_a_draft_that_is_discarded_leaves_nothing_whenever_that_is(octets):
 
 
 @both_kinds
-def test_a_batch_is_kept_together_but_for_what_is_dropped():
+def test_a_batch_is_kept_together_but_for_what_is_dropped(db):
     batch = Batch(CUSTOMER, MAILBOX)
     drafts = [batch.draft() for _ in range(3)]
     for number, draft in enumerate(drafts):

@@ -179,13 +179,6 @@ BREAKAGES = (
         _BACKUP + "what_is_removed_after_the_snapshot_is_in_the_backup_all_the_same",
     ),
     _breaks(
-        "A backup whose hold was lost is none",
-        "mailboxes/backup/taking.py",
-        'hold.execute("SELECT 1")',
-        "pass",
-        _BACKUP + "one_whose_hold_is_lost_is_none",
-    ),
-    _breaks(
         "What lies in a backup already is looked for there",
         "mailboxes/backup/taking.py",
         "or message.blob not in there",

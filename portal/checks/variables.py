@@ -77,7 +77,7 @@ def backups_have_a_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         Error(
             "The public recovery key is none, so nobody could open a backup.",
             hint="Set GATEHOUSE_RECOVERY_PUBLIC_KEY to what `manage.py new_recovery_key` prints, or leave it empty.",
-            id="gatehouse.E028",
+            id="gatehouse.E029",
         )
     ]
 

@@ -237,7 +237,7 @@ def mail_out(mail_to: str) -> list[Finding]:
                 to=[mail_to],
                 connection=mailer,
             ).send()
-    except OSError as error:  # smtplib's and ssl's own are such
+    except (OSError, ValueError) as error:  # smtplib's and ssl's own are the former; a name that is none
         return [
             Finding(
                 "mail-out",

@@ -60,13 +60,14 @@ def gateway(seen: Seen) -> tuple[list[Finding], bytes | None]:
                 served = _served(
                     connect, address, port, seen.mail, greeting=b"+OK" if name == "pop3s" else b""
                 )
-            except OSError as error:
+                about = _of_certificate(name, place, served, severity, file)
+            except (OSError, ValueError, BadCertificate) as error:  # ValueError: a name that is none
                 found.append(
                     Finding(f"{name}.reached", Level.ERROR, f"{place}: {told(error)}", AWAY.format(port=port))
                 )
                 continue
             found.append(Finding(f"{name}.reached", Level.OK, f"{place} answers, with TLS."))
-            found += _of_certificate(name, place, served, severity, file)
+            found += about
             if name == "smtp":
                 shown = shown or served.own
     return found, shown or file
@@ -92,7 +93,7 @@ def _over_https(seen: Seen, number: str, host: str, path: str, expected: str | N
             text = _fetched(address, port, host, path)
             if expected is not None and text != expected:
                 raise Unlike("another policy is served than these settings have; start the web server again")
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: a name that is none
             found.append(
                 Finding(
                     number,

@@ -11,6 +11,7 @@ from email.utils import parseaddr
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 import dns.exception
 import dns.flags
@@ -64,12 +65,15 @@ class Names:
     """Asks name servers. Once they have said nothing for LOOK_UP_SECONDS they are not waited for again."""
 
     def __init__(self) -> None:
-        self._resolver = resolver()
-        self._resolver.flags = (
-            dns.flags.RD | dns.flags.AD
-        )  # to be told whether it was verified (RFC 6840, 5.7)
         self._known: dict[tuple[str, str], tuple[list[Any], bool]] = {}
         self._silent = ""
+        try:
+            self._resolver = resolver()
+        except dns.resolver.NoResolverConfiguration:
+            self._silent = "this machine has no name servers"
+        else:
+            # To be told whether it was verified (RFC 6840, 5.7).
+            self._resolver.flags = dns.flags.RD | dns.flags.AD
 
     def ask(self, name: str, kind: str) -> list[Any]:
         """The records, aliases followed; none if there are none. Raises NoAnswer."""
@@ -85,8 +89,14 @@ class Names:
 
     def texts(self, name: str, begins: str) -> list[str]:
         """Raises NoAnswer."""
-        texts = [b"".join(record.strings).decode(errors="replace") for record in self.ask(name, "TXT")]
-        return [text for text in texts if text.split(";")[0].strip() == begins]
+        return [_text(record) for record in self.ask(name, "TXT") if _begins(record, begins)]
+
+    def published(self, name: str, begins: str) -> str:
+        """The first such text as it stands in a zone file; empty if there is none, or no answer."""
+        try:
+            return next((str(record) for record in self.ask(name, "TXT") if _begins(record, begins)), "")
+        except NoAnswer:
+            return ""
 
     def authorities(self, name: str) -> tuple[str, list[str]] | None:
         """Where the closest CAA records stand, and whom they allow; None: nobody is kept out. Raises NoAnswer."""
@@ -357,13 +367,14 @@ def wanted(seen: Seen, certificate: bytes | None) -> list[Record]:
         for name in (base, mail)
         for authority in outside.authorities
     ]
-    if settings.MTA_STS != "none" or _has(seen, f"_mta-sts.{mail}", "v=STSv1"):
+    if settings.MTA_STS != "none" or seen.names.published(f"_mta-sts.{mail}", "v=STSv1"):
         found += _hosts(seen, policy_host(), base)
         found.append(_record(seen, f"_mta-sts.{mail}", "TXT", f'"v=STSv1; id={policy_id()};"'))
     name = f"_smtp._tls.{mail}"
-    reports = _has(seen, name, "v=TLSRPTv1")
-    text = reports if reports and not outside.reports_to else f"v=TLSRPTv1; rua=mailto:{_reports_to(outside)}"
-    found.append(_record(seen, name, "TXT", f'"{text}"'))
+    reports = seen.names.published(name, "v=TLSRPTv1")
+    if outside.reports_to or not reports:
+        reports = f'"v=TLSRPTv1; rua=mailto:{_reports_to(outside)}"'
+    found.append(_record(seen, name, "TXT", reports))
     if certificate:
         record = _record(seen, f"_25._tcp.{mail}", "TLSA", f"3 1 1 {_key_digest(certificate).hex()}")
         found.append(record if _is_published(seen, record) else _optional(record))
@@ -383,10 +394,9 @@ def _hosts(seen: Seen, name: str, like: str) -> list[Record]:
 
 
 def _record(seen: Seen, name: str, kind: str, value: str, *, asked: str = "") -> Record:
-    rdata = dns.rdata.from_text("IN", kind, value)
     try:
-        there = rdata in seen.names.ask(asked or name, kind)
-    except NoAnswer:
+        there = dns.rdata.from_text("IN", kind, value) in seen.names.ask(asked or name, kind)
+    except (NoAnswer, dns.exception.DNSException):  # a name that is none, which a check says
         there = False
     return Record(name, kind, value, is_there=there)
 
@@ -402,17 +412,18 @@ def _optional(record: Record) -> Record:
     return Record(record.name, record.type, record.value, record.is_there, optional=True)
 
 
-def _has(seen: Seen, name: str, begins: str) -> str:
-    try:
-        return next(iter(seen.names.texts(name, begins)), "")
-    except NoAnswer:
-        return ""
-
-
 def _reports_to(outside: Outside) -> str:
     """Of the domain that mails to people come from, for that one has mailboxes that somebody reads."""
     own = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
-    return outside.reports_to or f"tls-reports@{own or settings.BASE_DOMAIN}"
+    return quote(outside.reports_to or f"tls-reports@{own or settings.BASE_DOMAIN}", safe="@+")
+
+
+def _text(record: Any) -> str:
+    return b"".join(record.strings).decode(errors="replace")
+
+
+def _begins(record: Any, begins: str) -> bool:
+    return _text(record).split(";")[0].strip() == begins
 
 
 def _key_digest(certificate: bytes) -> bytes:

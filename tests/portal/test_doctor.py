@@ -302,6 +302,32 @@ def test_the_records_wanted_name_whats_given(names):
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [r'"v=TLSRPTv1; rua=mailto:a\"b@x" "\200 rest"', '"v=TLSRPTv1; rua=https://x/' + 200 * "y" + '" "z"'],
+)
+def test_a_record_that_is_there_is_given_back_as_it_is(names, text):
+    names.zone[f"_smtp._tls.{MAIL}", "TXT"] = [text]
+    (record,) = [each for each in zone.wanted(seen(), None) if each.name.startswith("_smtp")]
+    assert record.is_there and record.value == text
+    (record,) = [
+        each
+        for each in zone.wanted(seen(Outside(reports_to='"a;b"@msp.example')), None)
+        if each.name.startswith("_smtp")
+    ]
+    assert record.value == '"v=TLSRPTv1; rua=mailto:%22a%3Bb%22@msp.example"' and not record.is_there
+
+
+def test_a_domain_that_is_none_stops_nothing(names, settings):
+    settings.BASE_DOMAIN, settings.MAIL_DOMAIN = "portal..example", 64 * "x" + ".example"
+    outside = Outside(addresses=["127.0.0.1"], smtp_port=1, pop3s_port=1, https_port=1)
+    assert ("dns.server", "ERROR") in levels(zone.findings(seen(outside), None))
+    assert not any(record.is_there for record in zone.wanted(seen(outside), None))
+    assert levels([*ports.gateway(seen(outside))[0], *ports.portal(seen(outside))]) == {
+        (name, "ERROR") for name in ("smtp.reached", "pop3s.reached", "https")
+    }
+
+
 def test_name_servers_that_say_nothing_are_waited_for_once(names, settings, monkeypatch):
     monkeypatch.setattr(zone, "LOOK_UP_SECONDS", 0.3)
     settings.DNS_SERVER = "127.0.0.1:9"

@@ -50,7 +50,11 @@ def _debian(root: Path) -> Iterator[Component]:
 
 
 def _python(root: Path) -> Iterator[Component]:
-    found = distributions(path=[str(path) for path in root.glob("app/.venv/lib/python3*/site-packages")])
+    folders = [
+        *root.glob("app/.venv/lib/python3*/site-packages"),
+        *root.glob("usr/lib/postgresql/*"),  # the package that pg_dump and pg_restore came in
+    ]
+    found = distributions(path=[str(path) for path in folders])
     for distribution in sorted(found, key=lambda one: one.name.lower()):
         name = distribution.name.lower().replace("_", "-")
         purl = PackageURL("pypi", None, name, distribution.version)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
 NAMES = ("portal.example.com", "mx.example.com")
 PROCESSES = ("web", "worker", "beat", "gateway")
+ON_REQUEST = {"backup", "restore"}  # by somebody who takes or brings back a backup
 EXPOSURE = 2.0  # of 10, as systemd-analyze counts; "OK" ends at 5
 
 
@@ -80,7 +81,7 @@ def composed(tmp_path_factory):
     settings.write_text(new_environment(*NAMES, "--smtp-host", "mail.example.com:587")[1])
     command = [shutil.which("docker-compose", path=str(Path(sys.executable).parent)), "--env-file", settings]
     read = subprocess.run(
-        [*command, "--file", DOCKER / "compose.yaml", "config", "--format", "json"],
+        [*command, "--file", DOCKER / "compose.yaml", "--profile", "*", "config", "--format", "json"],
         env={"PATH": os.defpath, "HOME": str(settings.parent)},
         check=False,
         capture_output=True,
@@ -106,16 +107,18 @@ def test_each_gets_the_secrets_that_it_needs_and_no_other(composed):
     (owner,) = re.findall(r"gatehouse_owner:([^@]+)@", str(composed["migrate-public"]["environment"]))
     (redis,) = re.findall(r"redis://:([^@]+)@", str(composed["web"]["environment"]))
     (application,) = re.findall(r"gatehouse_app:([^@]+)@", str(composed["web"]["environment"]))
-    assert having(composed["worker"]["environment"]["GATEHOUSE_WORKER_KEY"]) == {"worker"}
-    assert having(owner) == {"migrate-public", "grants", "postgres"}
-    assert having(application) == {*PROCESSES, "migrate", "postgres"}
-    assert having(redis) == {*PROCESSES, "migrate", "migrate-public", "valkey"}
-    assert having(composed["web"]["environment"]["SECRET_KEY"]) == {*PROCESSES, "migrate", "migrate-public"}
+    assert having(composed["worker"]["environment"]["GATEHOUSE_WORKER_KEY"]) == {"worker", *ON_REQUEST}
+    assert having(owner) == {"migrate-public", "grants", "postgres", "restore"}
+    assert having(application) == {*PROCESSES, "migrate", "postgres", "backup"}
+    serving = {*PROCESSES, "migrate", "migrate-public", *ON_REQUEST}
+    assert having(redis) == {*serving, "valkey"}
+    assert having(composed["web"]["environment"]["SECRET_KEY"]) == serving
+    assert {name for name, service in composed.items() if service.get("profiles")} == ON_REQUEST
 
 
 def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(composed):
     portal = {name for name, service in composed.items() if service["image"] == "gatehouse"}
-    assert portal == {*PROCESSES, "migrate", "migrate-public", "certificate"}
+    assert portal == {*PROCESSES, *ON_REQUEST, "migrate", "migrate-public", "certificate"}
     for name, service in composed.items():
         assert "no-new-privileges:true" in service["security_opt"], name
         if name != "postgres":  # whose first start gives its folder to its user

@@ -39,7 +39,7 @@ from tests.catalogs import structure
 from tests.gateway.kit import Certificates, Clients, Ports, without_trace
 
 LABELS, NOTES = "mailboxes.9001_labels", "mailboxes.9002_notes"
-KILLS = short_or_long(5, 25)
+KILLS = short_or_long(3, 25)
 CUSTOMERS = short_or_long(10, 100)  # besides those that are there
 # A second is promised, and the machine may be busy; without the promise it would be eight or ten.
 PATIENCE = 4.0
@@ -188,7 +188,8 @@ def test_customers_that_fail_are_named_with_the_reason_and_the_others_go_on(
     mail.prove()  # although one customer's migration would have held its tables for longer
     told = str(refused.value)
     assert "2 schemas could not be upgraded" in told
-    assert f"c_acme: {LABELS}: OperationalError: canceling statement due to statement timeout" in told
+    # By its one statement, or on a busy machine by all of them together.
+    assert re.search(rf"c_acme: {LABELS}: (OperationalError: canceling statement|HeldTooLong)", told)
     assert f"c_globex: {LABELS}: DataError: division by zero" in told
     said = json.loads(out.getvalue())
     assert [each["schema"] for each in said["failed"]] == ["c_acme", "c_globex"]

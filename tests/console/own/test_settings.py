@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from mailboxes.models import Mailbox
 from tests.cast import PASSWORD
-from tests.pages import offered, presses
+from tests.pages import offered, presses, read, text_of
 
 SETTINGS = "/settings/"
 
@@ -232,10 +232,9 @@ def test_the_frame_leads_to_the_settings_and_knows_the_way_back(cast, client_for
 
 
 def test_the_password_is_reset_by_a_link_beside_its_label(cast, client_for):
-    page = " ".join(client_for(cast.admin).get(SETTINGS).content.decode().split())
-    assert re.search(
-        r'<dt>Password</dt> <dd class="row"> <a href="/settings/password/">Reset own password</a>', page
-    )
+    page = read(client_for(cast.admin).get(SETTINGS))
+    (link,) = page.xpath("//dt[.='Password']/following-sibling::dd[1]//a[@href='/settings/password/']")
+    assert text_of(link) == "Reset own password"
 
 
 @pytest.mark.parametrize("host", [None, "acme"])

@@ -132,6 +132,8 @@ def _insert(customer: Customer, key: _NewKey, name: str, details: dict[str, str]
         address=key.address,
         created_by_email=by.email,
     )
+    # Once more, for they may have waited for somebody with the same name or offer.
+    access.require(by, customer, access.Right.CREATE_MAILBOX)
     Tally.objects.create(mailbox=mailbox)
     generation = MailboxKey.objects.create(mailbox=mailbox, generation=1, public_key=key.public_key)
     KeyLock.objects.create(key=generation, kind=KeyLock.Kind.PASSWORD, data=key.lock)

@@ -53,7 +53,7 @@ def start_deletion(
     """
     access.require(by, customer, access.Right.DELETE_MAILBOX)
     with tenant_context(customer), on_disk():
-        found = hold_mailbox(mailbox.pk, Act.DELETE)
+        found = hold_mailbox(customer, mailbox.pk, Act.DELETE, by=by)
         if confirmed_name is not None and seen(confirmed_name) != seen(found.name):
             raise errors.NameNotConfirmed
         keys = MailboxKey.objects.filter(mailbox=found)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import KeyLock, KeyTally, Mailbox, MailboxKey, TallyChange
 from mailboxes.services import statuses
@@ -20,6 +21,8 @@ from mailboxes.vault import (
     open_key_lock,
     open_password_lock,
 )
+from tenants import access
+from tenants.models import Customer
 
 Keyring = dict[int, PrivateKey]  # by the primary key of MailboxKey
 
@@ -116,13 +119,27 @@ def hold_keys(keyring: Keyring) -> bool:
         return cursor.fetchone() is not None
 
 
-def hold_mailbox(mailbox_id: UUID, act: Act) -> Mailbox:
+def hold_mailbox(customer: Customer, mailbox_id: UUID, act: Act, *, by: Actor) -> Mailbox:
     """The mailbox's row, held until COMMIT: whoever changes its keys, status or jobs does it alone.
 
-    Deliveries don't wait for it. Raises NoSuchMailbox, and what the table of statuses says of an act that its status does
-    not allow.
+    Deliveries don't wait for it. Raises NotAllowed for who lost the right to the act while they waited in line,
+    NoSuchMailbox, and what the table of statuses says of an act that its status does not allow.
     """
-    mailbox = Mailbox.objects.select_for_update(no_key=True).filter(pk=mailbox_id).first()
+    found = _hold(mailbox_id)
+    access.require(by, customer, statuses.RIGHTS[act])
+    return _allowing(act, found)
+
+
+def hold_to_work(mailbox_id: UUID) -> Mailbox:
+    """The same for work on its mail, which is a job's: whoever let that go on asks who may after this by themselves."""
+    return _allowing(Act.WORK, _hold(mailbox_id))
+
+
+def _hold(mailbox_id: UUID) -> Mailbox | None:
+    return Mailbox.objects.select_for_update(no_key=True).filter(pk=mailbox_id).first()
+
+
+def _allowing(act: Act, mailbox: Mailbox | None) -> Mailbox:
     if mailbox is None:
         raise errors.NoSuchMailbox
     statuses.require(mailbox, act)

@@ -94,7 +94,7 @@ def _write(
     reason: str | None,
     by: Actor,
 ) -> Mailbox:
-    found = hold_mailbox(mailbox.pk, Act.EDIT)
+    found = hold_mailbox(customer, mailbox.pk, Act.EDIT, by=by)
     values = _judged(wanted, found)
     status = status or found.status
     reason = unless_kept(

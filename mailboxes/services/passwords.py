@@ -244,7 +244,7 @@ def _readable(mailbox: Mailbox) -> int:
 
 @on_disk()
 def _reset(customer: Customer, mailbox_id: UUID, key: _NewKey, by: Actor) -> Job | None:
-    mailbox = hold_mailbox(mailbox_id, Act.RESET_PASSWORD)
+    mailbox = hold_mailbox(customer, mailbox_id, Act.RESET_PASSWORD, by=by)
     keys = MailboxKey.objects.filter(mailbox=mailbox)
     # Again, for a double press waits here: what it brought is no outdated offer.
     _refuse_a_second_time(mailbox_id, key)
@@ -334,7 +334,7 @@ def _shut_out(
 
 @transaction.atomic(durable=True)
 def _unlock(customer: Customer, mailbox_id: UUID, keyring: Keyring, by: Actor) -> Job | None:
-    mailbox = hold_mailbox(mailbox_id, Act.UNLOCK)
+    mailbox = hold_mailbox(customer, mailbox_id, Act.UNLOCK, by=by)
     keys = MailboxKey.objects.filter(mailbox=mailbox)
     current = keys.get(state=State.CURRENT)
     earlier = keys.filter(pk__in=keyring, state__in=[State.RETIRED, State.LOCKED])

@@ -43,12 +43,12 @@ def prove(
 
     `field` is what the verb calls that password. `earlier` is what the trail says of a wrong one: that an earlier
     password was asked for, not the current one.
-    Raises PasswordMistyped, WrongCurrentPassword, TooManyGuesses, NoSuchMailbox, MailboxDeleting.
+    Raises NotAllowed, PasswordMistyped, WrongCurrentPassword, TooManyGuesses, NoSuchMailbox, MailboxDeleting.
     """
     refusal: errors.MailboxError = errors.WrongCurrentPassword()
     # Committed also when the password is refused: a guess that leaves no trace would not count.
     with transaction.atomic(durable=True):
-        mailbox = hold_mailbox(mailbox_id, act)  # one guess after the other
+        mailbox = hold_mailbox(customer, mailbox_id, act, by=by)  # one guess after the other
         if _refused_lately(customer, mailbox_id) >= GUESSES:
             raise errors.TooManyGuesses(minutes=GUESS_MINUTES).about(field)
         try:

@@ -44,7 +44,7 @@ def delete_locked_mail(customer: Customer, mailbox: Mailbox, *, by: Actor) -> Jo
     """
     access.require(by, customer, access.Right.DELETE_MAILBOX)
     with tenant_context(customer), on_disk():
-        found = hold_mailbox(mailbox.pk, Act.DELETE_LOCKED_MAIL)
+        found = hold_mailbox(customer, mailbox.pk, Act.DELETE_LOCKED_MAIL, by=by)
         locked = MailboxKey.objects.filter(mailbox=found, state=MailboxKey.State.LOCKED)
         keys = list(locked.values_list("pk", flat=True))
         if not keys:

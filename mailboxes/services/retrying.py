@@ -7,9 +7,8 @@ from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import Job
 from mailboxes.services import jobs
-from mailboxes.services.keyring import hold_mailbox
+from mailboxes.services.keyring import hold_to_work
 from mailboxes.services.passwords import unlock
-from mailboxes.services.statuses import Act
 from tenants import access, audit
 from tenants.models import Customer
 
@@ -31,7 +30,10 @@ def retry(customer: Customer, job: Job, *, by: Actor, password: str = "") -> Job
         return gone_on or jobs.job_for(by, customer, job.pk)
     with tenant_context(customer), transaction.atomic(durable=True):
         if job.kind != Job.Kind.DELETION:
-            hold_mailbox(job.mailbox.pk, Act.WORK)  # which a deletion may have overtaken
+            hold_to_work(job.mailbox.pk)  # which a deletion may have overtaken
+        Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
+        # Once more, after the lines in which they waited.
+        access.require(by, customer, jobs.right_to_retry(job))
         job = jobs.go_on(customer, job)
         audit.record(
             "job.retried",

@@ -12,8 +12,7 @@ from mailboxes import errors
 from mailboxes.batch import Batch, remove_all
 from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
 from mailboxes.services import damage, jobs, worker_keys
-from mailboxes.services.keyring import drop_empty, hold_current, hold_mailbox
-from mailboxes.services.statuses import Act
+from mailboxes.services.keyring import drop_empty, hold_current, hold_to_work
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import (
@@ -152,7 +151,7 @@ def _write_down(job: Job, key: MailboxKey, target_id: int, moved: list[_Moved]) 
 def _finish(job: Job) -> None:
     """Destroy what no message needs any more, and close the job if nothing is left that workers can do."""
     assert job.mailbox_id, "a mailbox that is deleted ends this job"
-    mailbox = hold_mailbox(job.mailbox_id, Act.WORK)
+    mailbox = hold_to_work(job.mailbox_id)
     job = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
     if job.state not in Job.WORKABLE:
         return

@@ -204,6 +204,7 @@ def change(
             raise (OtherConsentsLost if loss_accepted else ConsentsLost)(consents=consents)
         if not client_secret:
             raise SecretNeeded
+    require(by, provider, Right.SET_SECURITY)  # once more, after the lines in which they waited
     encrypted_secret = (
         encrypt(client_secret, provider_id=app.provider_id)
         if client_secret
@@ -229,10 +230,13 @@ def switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> N
     Raises NotAllowed, or DomainTaken and NobodyThere for on.
     """
     provider = identity_provider.provider
-    current = IdentityProvider.objects.select_related("app").get(pk=identity_provider.pk)
     require(by, provider, Right.SET_SECURITY)
     if active:
         _begin(provider, by)
+    held = IdentityProvider.objects.select_for_update(of=("self",)).select_related("app")
+    current = held.get(pk=identity_provider.pk)
+    require(by, provider, Right.SET_SECURITY)  # once more, after the lines in which they waited
+    if active:
         _check(provider, _configuration_of(current))
     _switch(current, active=active, by=by)
 
@@ -253,7 +257,8 @@ def forget(identity_provider: IdentityProvider, *, email: str, by: Actor) -> Non
     provider = identity_provider.provider
     require(by, provider, Right.SET_SECURITY)
     known = SocialAccount.objects.filter(provider=identity_provider.app.provider_id, user__email=email)
-    account = known.select_related("user").first()
+    account = known.select_for_update(of=("self",)).select_related("user").first()
+    require(by, provider, Right.SET_SECURITY)  # once more, after the line in which they waited
     if account is None:
         raise NotConnected(email=email)
     # Told where the person works: who is limited to other customers may not know their address.
@@ -291,6 +296,8 @@ def prove(identity_provider: IdentityProvider, domain: str, *, by: Actor) -> Non
             domain=domain,
             defaults={"checked_at": timezone.now(), "missing_since": None},
         )
+        # Once more, after the answer from the network and the line for the proof's row.
+        require(by, provider, Right.SET_SECURITY)
         if is_new:
             audit.record(
                 "identity-provider.domain-proven",
@@ -362,10 +369,11 @@ def _switch(identity_provider: IdentityProvider, *, active: bool, by: Actor) -> 
 
 
 def _begin(provider: Provider, by: Actor) -> None:
-    """Before any row is held: of two who claim domains one waits here."""
+    """Before any row is held: of two who claim domains one waits here, and is asked once more then."""
     require(by, provider, Right.SET_SECURITY)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DOMAINS_LOCK])
+    require(by, provider, Right.SET_SECURITY)
 
 
 def _check(provider: Provider, wanted: Configuration) -> None:

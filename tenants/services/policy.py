@@ -22,6 +22,7 @@ def set_security_policy(provider: Provider, *, require_second_factor: bool, by: 
     """
     require(by, provider, Right.SET_SECURITY)
     lock(provider)
+    require(by, provider, Right.SET_SECURITY)  # once more, after the line in which they waited
     if require_second_factor and isinstance(by, User) and not has_second_factor(by):
         raise OwnSecondFactorMissing
     before = Provider.objects.values_list("require_second_factor", flat=True).get(pk=provider.pk)
@@ -77,6 +78,9 @@ def consent_to_identity_provider(customer: Customer, *, given: bool, service: st
         held = IdentityProvider.objects.select_for_update().filter(provider=customer.provider_id).first()
         if held is None or held.service != service:
             raise OtherIdentityProvider
+    lock(customer)
+    if not may_consent(by, customer):  # once more, after the lines in which they waited
+        raise NotAllowed
     if Customer.objects.filter(pk=customer.pk).set_consent(given=given):
         action = "identity-provider.consent-given" if given else "identity-provider.consent-withdrawn"
         audit.record(action, by=by, customer=customer, target=customer.provider)

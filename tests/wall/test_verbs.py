@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from django.db import connection
 from django.test import override_settings
 
 from accounts.errors import Refusal
+from accounts.models import User
 from mailboxes import errors as mailbox_errors
 from mailboxes import services
 from mailboxes.services import Losses
+from tenants.models import Membership
 from tests.wall import texts
 from tests.wall.scene import undone
 from tests.wall.verbs import (
@@ -31,6 +34,9 @@ from tests.wall.verbs import (
 )
 
 READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "SHOW")
+IN_LINE = ("FOR UPDATE", "FOR NO KEY UPDATE", "pg_advisory_xact_lock(", 'INSERT INTO "mailboxes_mailbox" ')
+# Rows that nobody holds for long but with those for which they have waited: of a mailbox or of a place.
+HELD_WITH = ("tenants_directoryentry", "tenants_openjob", "tenants_invitation", "mailboxes_job")
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +104,31 @@ def test_everybody_may_call_what_the_table_says_and_a_refused_call_changes_nothi
                 holes.append(f"{name}, {person}: {hole}")
     verbs_tried(len(TABLE), tried)
     assert not holes, f"{len(holes)} holes in the wall:\n" + "\n".join(holes[:60])
+
+
+def test_whoever_loses_the_right_while_they_wait_in_line_is_refused(stage: Stage) -> None:
+    """As if it were committed by another in that moment: statements after the wait see it, as those of PostgreSQL do.
+
+    Where there are several lines, in each.
+    """
+    holes: list[str] = []
+    waited = 0
+    for name, line in TABLE.items():
+        acting = next((each for each in ("owner", "admin", "staff") if each in line.may), None)
+        for turn in count() if acting else ():
+            with undone(), _loses_it_in_line(stage.people[acting], turn) as lines:
+                try:
+                    line.call(stage, stage.people[acting])
+                    outcome = "done"
+                except Exception as error:
+                    outcome = type(error).__name__
+            if len(lines) <= turn:
+                break
+            waited += 1
+            if outcome != "NotAllowed":
+                holes.append(f"{name}, {acting}: {outcome} after {lines[turn][:300]}")
+    assert not holes, f"{len(holes)} times nobody asks after the wait:\n" + "\n".join(holes)
+    assert waited > 40  # or this knows a line no more by its statement
 
 
 def test_a_verb_takes_what_is_typed_or_refuses_it_by_code_status_and_argument(
@@ -210,6 +241,25 @@ def test_what_belongs_to_another_customer_is_not_there(
         assert services.sign_in_refusals_of(globex, locked, by=mallory) == []
         assert not written
     verbs_tried(0, len(acts) + 4)
+
+
+@contextmanager
+def _loses_it_in_line(person: Any, turn: int) -> Iterator[list[str]]:
+    """All roles and permissions, in that of the lines in which they wait. The statements that waited."""
+    lines: list[str] = []
+
+    def look(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        with_others = any(f'FROM "{table}"' in str(sql) for table in HELD_WITH)
+        if any(mark in str(sql) for mark in IN_LINE) and not with_others:
+            lines.append(str(sql))
+            if len(lines) == turn + 1:
+                Membership.objects.filter(user=person.pk).delete()
+                User.objects.filter(pk=person.pk).update(is_staff=False, is_superuser=False)
+        return result
+
+    with connection.execute_wrapper(look):
+        yield lines
 
 
 @contextmanager

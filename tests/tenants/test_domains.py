@@ -11,13 +11,15 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from accounts.openid import outbound
+from tenants import identity
+from tenants.errors import NotAllowed
 from tenants.identity import domains
-from tenants.models import AuditEvent, ProvenDomain
+from tenants.models import AuditEvent, Membership, ProvenDomain
 from tenants.tasks import recheck_domain, recheck_domains
 from tests.accounts.openid.kit import PAGE
 from tests.breaking.workers import QUEUE, Bell
 from tests.pages import read
-from tests.tenants.kit import text
+from tests.tenants.kit import at_once, text
 
 pytest_plugins = ["tests.accounts.openid.portal"]
 
@@ -48,6 +50,23 @@ def test_nobody_is_led_to_it_before_the_domain_has_agreed_by_dns(
     assert "No domain agrees yet" not in presses_check()[0].text_content()
     assert way_in().authorization(f"somebody@{domain}")
     assert AuditEvent.objects.filter(action="identity-provider.domain-proven").exists()
+
+
+def test_who_loses_the_role_while_dns_answers_proves_nothing(committed_db, northwinds, name_server, cast):
+    ProvenDomain.objects.all().delete()
+
+    class Records(dict):
+        def get(self, name):
+            at_once(lambda: Membership.objects.filter(user=cast.owner.pk).delete())
+            return super().get(name)
+
+    records, name_server.records = name_server.records, Records(name_server.records)
+    try:
+        with pytest.raises(NotAllowed):
+            identity.prove(northwinds, "northwind.example", by=cast.owner)
+    finally:
+        name_server.records = records
+    assert not ProvenDomain.objects.exists()
 
 
 def test_it_signs_in_nobody_of_a_domain_that_has_not_agreed_whomever_it_names(northwinds, openid, way_in):

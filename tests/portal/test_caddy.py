@@ -20,6 +20,7 @@ import trustme
 from django.db.models import Value
 from django.db.models.functions import Replace
 
+from gateway.renewal import copy_pair
 from portal.onebox.embedded.process import spawn, wait_until
 from tenants.models import Domain
 from tests.accounts.openid.names import NameServer
@@ -242,6 +243,7 @@ def test_hosts_of_ours_get_certificates_and_nobody_else_does(front):
 
     # The operators' host and the gateway's name have theirs from the start.
     assert wait_until(lambda: {f"{BASE}.crt", f"{MAIL}.crt"} <= front.certificates(), SECONDS)
+    assert copy_pair(front.folder / "data/caddy", MAIL, front.folder), "which the gateway's is copied from"
     assert front.asks(BASE, "/accounts/login/").startswith("HTTP/1.1 200")
     assert front.asks(MAIL, "/accounts/login/").startswith("HTTP/1.1 404")
 

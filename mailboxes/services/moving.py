@@ -17,9 +17,10 @@ from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import Actor
-from mailboxes.errors import MessageGone, StoreFailed, StoreIsMoving, StoresNotBothInUse
+from mailboxes.errors import MessageGone, StoreFailed, StoreIsMoving, StoresAreOne, StoresNotBothInUse
 from mailboxes.models import MailboxKey, Message
-from mailboxes.store import BothStores, store
+from mailboxes.services.janitor import check_store
+from mailboxes.store import BothStores, overlap, store
 from tenants import access
 from tenants.models import Customer
 
@@ -40,6 +41,7 @@ class Progress:
     customers_done: int = 0
     unnamed: int = 0  # left where they are: no message names them (yet)
     unreadable: list[str] = field(default_factory=list)
+    missing: int = 0  # at the end, messages whose blob lies in neither store
 
 
 def move_store(
@@ -47,21 +49,33 @@ def move_store(
 ) -> Progress:
     """Move each blob that a message names, until there is none left in `source`. `tell` hears after each step.
 
+    Then it looks for each message's blob: one that lies in neither store is most likely in a `source` that is not mounted.
+
     Raises NotAllowed, StoresNotBothInUse unless the settings name `target` as the store and `source` as the other one,
-    StoreIsMoving, StoreFull, StoreFailed.
+    StoresAreOne, StoreIsMoving, StoreFull, StoreFailed.
     """
     access.require(by, access.PLATFORM, access.Right.MOVE_STORE)
     both = store()
     named = (settings.STORE_OTHER_URL.rstrip("/"), settings.STORE_URL.rstrip("/"))
     if not isinstance(both, BothStores) or named != (source.rstrip("/"), target.rstrip("/")):
         raise StoresNotBothInUse(source=source, target=target)
+    if overlap(source, target) or both.are_one():
+        raise StoresAreOne(source=source, target=target)
     progress = Progress()
     with _alone(), ThreadPoolExecutor(HANDS, thread_name_prefix="move") as hands:
         before = -1
         while progress.messages > before:  # what came into `source` behind this round's back
             before = progress.messages
             _go_round(both, progress, hands, tell)
-    log.info("the message store was moved messages=%d octets=%d", progress.messages, progress.octets)
+        with schema_context("public"):
+            customers = list(Customer.objects.order_by("slug"))
+        progress.missing = sum(len(check_store(customer, by=by).missing) for customer in customers)
+    log.info(
+        "the message store was moved messages=%d octets=%d missing=%d",
+        progress.messages,
+        progress.octets,
+        progress.missing,
+    )
     return progress
 
 
@@ -86,7 +100,7 @@ def _go_round(
 
 
 def _move_some(both: BothStores, names: list[str], progress: Progress, hands: ThreadPoolExecutor) -> None:
-    """In the customer's schema. Raises StoreFull, StoreFailed."""
+    """In the customer's schema. Raises StoresAreOne, StoreFull, StoreFailed."""
     wanted = _wanted(names)
     progress.unnamed += len(names) - len(wanted)
     outcomes = dict(zip(wanted, hands.map(lambda name: _copy(both, name), wanted), strict=True))
@@ -99,9 +113,14 @@ def _move_some(both: BothStores, names: list[str], progress: Progress, hands: Th
     gone = [name for name in copied if both.other.look_at(name) is None]
     for name in set(gone) - set(_wanted(gone)):
         both.main.remove(name)
+    moved = [outcomes[name] or 0 for name in copied if name not in gone]
+    # Once more, where they lie: somebody may have mounted or linked one place into the other.
+    if moved:
+        folder = next(name for name in copied if name not in gone).rpartition("/")[0]
+        if both.are_one(folder):
+            raise StoresAreOne(source=both.other.location, target=both.main.location)
     for _ in hands.map(both.other.remove, copied):
         pass
-    moved = [outcomes[name] or 0 for name in copied if name not in gone]
     progress.messages += len(moved)
     progress.octets += sum(moved)
 

@@ -1,5 +1,6 @@
 """Two stores, while an installation moves from one to the other: a blob lies in either, or for a moment in both."""
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from uuid import UUID
@@ -71,6 +72,29 @@ class BothStores(BlobStore):
 
     def holds_anything(self, folder: str) -> bool:
         return self.main.holds_anything(folder) or self.other.holds_anything(folder)
+
+    def lacks_a_place(self, folder: str) -> bool:
+        return not (self.main.holds_anything(folder) and self.other.holds_anything(folder))
+
+    def are_one(self, folder: str = "") -> bool:
+        """Whether both are the same place, whatever they are called: what is put into one is seen in the other. A blob that
+        was moved would be removed where it lies. Raises StoreFull, StoreFailed.
+
+        `folder` is the one of a blob: it may be the same although the stores are not. What a kill leaves there the janitor
+        takes for what it is, a file that no message names.
+        """
+        sign = f"{folder}/{secrets.token_hex(15)}" if folder else f"sign-{secrets.token_hex(15)}"
+        try:
+            self.main.show_sign(sign)
+            return self.other.shows_sign(sign)
+        finally:
+            self.main.remove(sign)
+
+    def show_sign(self, sign: str) -> None:
+        self.main.show_sign(sign)
+
+    def shows_sign(self, sign: str) -> bool:
+        return self.main.shows_sign(sign) or self.other.shows_sign(sign)
 
     def shards(self, folder: str, first: int = 0) -> Iterator[tuple[int, dict[str, Blob]]]:
         pairs = zip(self.main.shards(folder, first), self.other.shards(folder, first), strict=True)

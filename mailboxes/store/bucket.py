@@ -1,17 +1,23 @@
-"""Whether a bucket is fit to be a message store. Asked with `requests`: the client of the store itself has no word for a
-bucket's rules, and has threads that no process may have before it forks.
+"""What is asked of a bucket with `requests`: whether it is fit to be a message store, and what bears names that no blob
+has. The client of the store itself has no word for either, and has threads that no process may have before it forks.
 """
 
+import logging
 import secrets
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
+from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree
 
 import requests
 from requests_aws4auth import AWS4Auth
 
-from .s3 import Access
+from mailboxes.errors import StoreFailed
+
+from .access import Access
+
+log = logging.getLogger(__name__)
 
 SECONDS = 10  # for each answer
 NAMESPACE = "{*}"  # some servers name none
@@ -76,6 +82,44 @@ class _Bucket:
         if not answer.ok or answer.is_redirect:
             raise _Refused(_code_of(answer))
         return answer
+
+
+def objects_below(access: Access, folder: str, after: str = "") -> Iterator[tuple[str, int, str]]:
+    """Key, octets and time of all objects below a folder, in order and with any name. Raises StoreFailed."""
+    bucket = _Bucket(access)
+    question = {"list-type": "2", "encoding-type": "url", "prefix": bucket.prefix + folder}
+    while True:
+        start = {"start-after": bucket.prefix + after} if after else {}
+        parts = (f"{name}={quote(text, safe='')}" for name, text in sorted({**question, **start}.items()))
+        try:
+            page = ElementTree.fromstring(bucket.ask("GET", f"?{'&'.join(parts)}").content)  # noqa: S314 - of our own server
+        except (requests.RequestException, OSError, _Refused, ElementTree.ParseError) as error:
+            raise StoreFailed from error
+        before = after
+        for found in page.iterfind(f"{NAMESPACE}Contents"):
+            after = unquote_plus(found.findtext(f"{NAMESPACE}Key") or "").removeprefix(bucket.prefix)
+            yield after, int(_text(found, "Size")), _text(found, "LastModified")
+        if _text(page, "IsTruncated") != "true":
+            return
+        if after == before:
+            raise StoreFailed
+
+
+def remove_below(access: Access, folder: str) -> None:
+    """Remove all objects below a folder by their keys as they are. Raises StoreFailed, also for any that stays."""
+    bucket = _Bucket(access)
+    names = [name for name, _, _ in objects_below(access, folder)]
+    try:
+        for name in names:
+            bucket.ask("DELETE", quote(name))
+    except (requests.RequestException, OSError, _Refused) as error:
+        log.error("an object can't be removed bucket=%s folder=%s: %r", access.bucket, folder, error)
+        raise StoreFailed from error
+    if left := {name for name, _, _ in objects_below(access, folder)}.intersection(names):
+        log.error(
+            "objects that were removed are still there bucket=%s keys=%r", access.bucket, sorted(left)[:5]
+        )
+        raise StoreFailed
 
 
 def _tried(bucket: _Bucket) -> Iterator[Finding]:

@@ -3,6 +3,7 @@ folder flushed, in this order.
 """
 
 import errno
+import logging
 import os
 import shutil
 import stat
@@ -19,6 +20,8 @@ from django.utils._os import safe_join
 from mailboxes.errors import MessageGone, StoreFailed, StoreFull
 
 from .interface import SHARDS, Blob, BlobStore, Draft
+
+log = logging.getLogger(__name__)
 
 READ_OCTETS = 256 * 1024
 NO_FILE = {errno.ELOOP, errno.ENXIO}  # a link, a socket
@@ -121,6 +124,26 @@ class FolderStore(BlobStore):
             self._remove_folder(f"{folder}/{shard}")
         self._remove_folder(folder)
 
+    def show_sign(self, sign: str) -> None:
+        path, flags = self.path(sign), os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with _as_store_errors():
+            try:
+                descriptor = os.open(path, flags, 0o600)
+            except FileNotFoundError:
+                _make_durably.cache_clear()  # somebody tidied up behind our back
+                for folder in reversed(path.parents[: sign.count("/")]):  # never the store itself
+                    _make_durably(folder)
+                descriptor = os.open(path, flags, 0o600)
+            os.close(descriptor)
+
+    def shows_sign(self, sign: str) -> bool:
+        with _as_store_errors():
+            try:
+                self.path(sign).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return True
+
     def require_ready(self) -> None:
         """Not ready is what is not mounted, mounted read-only, not ours to write to, or full.
 
@@ -139,7 +162,7 @@ class FolderStore(BlobStore):
     def _entries(self, within: str) -> "list[os.DirEntry[str]]":
         try:
             with os.scandir(self.path(within)) as entries:
-                return list(entries)
+                return [entry for entry in entries if _is_text(entry.name)]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -213,6 +236,14 @@ def _put_in_place(drafts: Sequence[FolderDraft]) -> None:
     with _as_store_errors():
         for folder in folders:
             _flush_folder(folder)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down. One that is no UTF-8 is none of ours; it goes with its mailbox."""
+    if name.isprintable():  # surrogates are not
+        return True
+    log.warning("a file that is none of ours name=%r", name)
+    return False
 
 
 def _blob(found: os.stat_result) -> Blob:

@@ -99,6 +99,20 @@ class BlobStore(ABC):
     def remove_empty_folders(self, folder: str) -> None:
         """Remove a mailbox's folder and those in it as far as nothing lies there. Raises StoreFailed."""
 
+    def lacks_a_place(self, folder: str) -> bool:
+        """Whether one of two places where a customer's blobs may lie has nothing of them: it is empty, as at the beginning
+        and the end of a move, or not mounted. Raises StoreFailed.
+        """
+        return False
+
+    @abstractmethod
+    def show_sign(self, sign: str) -> None:
+        """Put something empty there that is no blob; `remove` takes it away. Raises StoreFull, StoreFailed."""
+
+    @abstractmethod
+    def shows_sign(self, sign: str) -> bool:
+        """Whether it lies there, by whatever way this place is reached. Raises StoreFailed."""
+
     @abstractmethod
     def require_ready(self) -> None:
         """Raises OSError or StoreFailed when it can't be used now, at once and without writing anything: anybody may ask."""

@@ -3,17 +3,18 @@ has said so.
 """
 
 import errno
+import logging
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -22,10 +23,14 @@ from obstore.store import S3Store as Client
 
 from mailboxes.errors import MailboxError, MessageGone, StoreFailed, StoreFull
 
+from .access import Access
+from .bucket import objects_below, remove_below
 from .interface import SHARDS, Blob, BlobStore, Draft
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config, S3Credential
+
+log = logging.getLogger(__name__)
 
 IN_MEMORY_OCTETS = 256 * 1024  # of a draft; what is longer waits in an unnamed file, sealed as it is
 # What is no longer goes in one request; the rest in parts of this size, so many on their way at a time.
@@ -38,35 +43,9 @@ RETRIES = 3  # of what a server says it can't do just now; none once a request h
 READY_SECONDS = 2.0
 READY_AGAIN_SECONDS = 5.0  # anybody may ask whether we are ready, and a server charges for each request
 NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}/[0-9a-f]{2}/[^/]+")  # what may be the name of a blob here
+PLAIN = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")  # names of all that is ours
 # How servers say that there is no room: RFC 4918, MinIO, Ceph.
 FULL = ("507 Insufficient Storage", "StorageFull", "QuotaExceeded")
-
-
-class Access(NamedTuple):
-    """Where the bucket is and how it is entered."""
-
-    bucket: str
-    prefix: str
-    server: str  # its URL
-    region: str
-    access_key_id: str
-    secret_access_key: str
-    ca_file: str
-
-    @classmethod
-    def to(cls, url: str, *, of: str = "S3") -> "Access":
-        """That of `s3://bucket/prefix`, by the settings whose names begin so."""
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        region = getattr(settings, f"{of}_REGION")
-        return cls(
-            bucket,
-            prefix.strip("/"),
-            getattr(settings, f"{of}_ENDPOINT") or f"https://s3.{region}.amazonaws.com",
-            region,
-            getattr(settings, f"{of}_ACCESS_KEY_ID"),
-            getattr(settings, f"{of}_SECRET_ACCESS_KEY"),
-            getattr(settings, f"{of}_CA_FILE"),
-        )
 
 
 class S3Store(BlobStore):
@@ -114,15 +93,29 @@ class S3Store(BlobStore):
             self._client.delete(name)
 
     def remove_mailbox(self, customer_id: UUID, mailbox_id: UUID) -> None:
+        """Others than ours may have put objects there whose keys the library can't say, such as `xx/` for a folder."""
         folder = f"{customer_id.hex}/{mailbox_id.hex}"
+        before: list[str] = []
         while names := [name for name, _ in islice(self._below(folder), REMOVED_AT_ONCE)]:
+            if names == before:
+                break
             with suppress(MessageGone), _as_store_errors():  # somebody else is at it, too
                 self._client.delete(names)
+            before = names
+        if names or any(True for _ in objects_below(self._access, f"{folder}/")):
+            remove_below(self._access, f"{folder}/")
 
     def folders(self, within: str = "") -> list[str]:
         """Some servers name those that are empty for a while longer."""
-        with _as_store_errors(gone=StoreFailed):  # there is no such bucket
-            found = self._client.list_with_delimiter(within or None)
+        try:
+            with _as_store_errors(gone=StoreFailed):  # there is no such bucket
+                found = self._client.list_with_delimiter(within or None)
+        except StoreFailed as error:
+            if not isinstance(error.__cause__, InvalidPathError):
+                raise
+            start = f"{within}/" if within else ""
+            rests = (name.removeprefix(start) for name, _ in self._by_other_means(within, ""))
+            return sorted({rest.partition("/")[0] for rest in rests if "/" in rest})
         return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
 
     def holds_anything(self, folder: str) -> bool:
@@ -147,6 +140,18 @@ class S3Store(BlobStore):
     def remove_empty_folders(self, folder: str) -> None:
         """There are none."""
 
+    def show_sign(self, sign: str) -> None:
+        with _as_store_errors(gone=StoreFailed):
+            self._client.put(sign, b"", use_multipart=False)
+
+    def shows_sign(self, sign: str) -> bool:
+        try:
+            with _as_store_errors():
+                self._client.head(sign)
+        except MessageGone:
+            return False
+        return True
+
     def require_ready(self) -> None:
         """Not ready is a bucket that is not reached, not there or not ours to read. The answer is up to
         READY_AGAIN_SECONDS old.
@@ -154,10 +159,25 @@ class S3Store(BlobStore):
         _require_ready(self._access, os.getpid(), int(time.monotonic() / READY_AGAIN_SECONDS))
 
     def _below(self, folder: str, after: str | None = None) -> Iterator[tuple[str, Blob]]:
-        with _as_store_errors(gone=StoreFailed):
-            for page in self._client.list(folder, offset=after, chunk_size=1000):
-                for found in page:
-                    yield found["path"], _blob(found)
+        try:
+            with _as_store_errors(gone=StoreFailed):
+                for page in self._client.list(folder, offset=after, chunk_size=1000):
+                    for found in page:
+                        yield found["path"], _blob(found)
+                        after = found["path"]
+        except StoreFailed as error:
+            if not isinstance(error.__cause__, InvalidPathError):
+                raise
+            yield from self._by_other_means(folder, after or "")
+
+    def _by_other_means(self, folder: str, after: str) -> Iterator[tuple[str, Blob]]:
+        """Where the library stops at a key that it can't say, such as one with a line break. It is none of ours."""
+        for name, octets, moment in objects_below(self._access, f"{folder}/" if folder else "", after):
+            if PLAIN.fullmatch(name):
+                at = datetime.fromisoformat(moment).timestamp()
+                yield name, Blob(octets, at, at)
+            else:
+                log.warning("an object that is none of ours bucket=%s key=%r", self._access.bucket, name)
 
     def _pieces(self, name: str, piece: bytes, size: int) -> Iterator[bytes]:
         at = 0

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from mailboxes.store import overlap
 from mailboxes.store.bucket import Finding, Trouble, findings
 from portal.network import is_loopback
 
 from .variables import TAG, unreadable
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+_PREFIX = re.compile(r"(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 
 
 @register(TAG)
@@ -29,11 +30,12 @@ def store_is_supported(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for variable, url in _named().items()
         if not _is_folder(url) and not _is_bucket(url)
     ]
-    if settings.STORE_OTHER_URL and settings.STORE_OTHER_URL.rstrip("/") == settings.STORE_URL.rstrip("/"):
+    if not found and settings.STORE_OTHER_URL and overlap(settings.STORE_OTHER_URL, settings.STORE_URL):
         found.append(
             Error(
-                "GATEHOUSE_STORE_OTHER_URL names the store of GATEHOUSE_STORE_URL.",
-                hint="It is for the other one of two while the installation moves; else leave it empty.",
+                "GATEHOUSE_STORE_OTHER_URL names the store of GATEHOUSE_STORE_URL, or one of the two lies within the other.",
+                hint="It is for the other one of two, which have nothing in common, while the installation moves; "
+                "else leave it empty.",
                 id="gatehouse.E024",
             )
         )

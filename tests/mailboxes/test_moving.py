@@ -11,15 +11,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
+from mailboxes.errors import StoreFailed, StoresAreOne
 from mailboxes.models import Message
 from mailboxes.services import collection, janitor, moving
-from mailboxes.store import store, store_at
+from mailboxes.store import Access, bucket, store, store_at
 from mailboxes.store.s3 import PART_OCTETS, READ_OCTETS
 from tests import s3
 from tests.breaking.kit import mails, short_or_long
@@ -236,7 +238,95 @@ def test_progress_is_told_and_what_to_do_next(way, acme_mailbox, fill, monkeypat
         "3 messages moved, 0.0 MB.\nNow unset GATEHOUSE_STORE_OTHER_URL and start all processes again.\n"
     )
     facts = json.loads(way.command(json=True))
-    assert facts == {"messages": 0, "octets": 0, "unnamed": 0, "unreadable": []}
+    assert facts == {"messages": 0, "octets": 0, "unnamed": 0, "unreadable": [], "missing": 0}
+
+
+def _linked(root):
+    link = root.with_name("link")
+    link.symlink_to(root)
+    return link.as_uri()
+
+
+@pytest.mark.parametrize(
+    ("alias", "is_seen_by_name"),
+    [
+        (_linked, True),
+        (lambda root: f"file://{root.parent}/./{root.name}", True),
+        (lambda root: f"file://{root.parent}/%{ord(root.name[0]):02x}{root.name[1:]}", True),
+        (lambda root: (root / "within").as_uri(), True),
+        (lambda root: root.parent.as_uri(), True),
+        (_linked, False),  # as with a server's folder that is mounted twice: names and devices don't tell
+    ],
+    ids=["link", "dot", "escape", "within", "around", "untold"],
+)
+def test_a_store_is_not_moved_onto_itself_whatever_it_is_called(
+    settings, acme, acme_mailbox, fill, collect, monkeypatch, alias, is_seen_by_name
+):
+    fill(b"one", b"two")
+    settings.STORE_URL, settings.STORE_OTHER_URL = settings.STORE_ROOT.as_uri(), alias(settings.STORE_ROOT)
+    assert "gatehouse.E024" in {said.id for said in run_checks()}
+    if not is_seen_by_name:
+        monkeypatch.setattr(moving, "overlap", lambda url, other: False)
+    with pytest.raises(StoresAreOne):
+        moving.move_store(settings.STORE_OTHER_URL, settings.STORE_URL, by=SYSTEM)
+    settings.STORE_OTHER_URL = ""
+    assert collect(acme_mailbox.password) == [b"one", b"two"]
+    assert not list(settings.STORE_ROOT.glob("sign-*"))
+
+
+@pytest.mark.parametrize("way", ["into a bucket"], indirect=True)
+@pytest.mark.parametrize("tells", [True, False], ids=["by name", "by trying"])
+def test_a_bucket_is_not_moved_onto_itself_whatever_it_is_called(
+    way, settings, acme_mailbox, fill, collect, monkeypatch, tells
+):
+    place = way.target
+    way.stay(place)
+    fill(b"one")
+    settings.STORE_OTHER_URL = place + "//"
+    assert "gatehouse.E024" in {said.id for said in run_checks()}
+    if not tells:
+        monkeypatch.setattr(moving, "overlap", lambda url, other: False)
+    with pytest.raises(StoresAreOne):
+        moving.move_store(place + "//", place, by=SYSTEM)
+    way.stay(place)
+    assert collect(acme_mailbox.password) == [b"one"]
+
+
+def test_places_that_become_one_in_the_middle_lose_nothing(settings, acme, acme_mailbox, fill, collect):
+    """A customer's folder is the same in both."""
+    fill(b"one", b"two")
+    new = settings.STORE_ROOT.with_name("new")
+    new.mkdir()
+    old, settings.STORE_ROOT = settings.STORE_ROOT, new
+    (new / acme.pk.hex).symlink_to(old / acme.pk.hex)
+    settings.STORE_URL, settings.STORE_OTHER_URL = new.as_uri(), old.as_uri()
+    with pytest.raises(StoresAreOne):
+        moving.move_store(old.as_uri(), new.as_uri(), by=SYSTEM)
+    assert collect(acme_mailbox.password) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("way", ["into a bucket"], indirect=True)
+def test_while_the_old_place_is_not_mounted_nothing_is_marked_and_the_move_is_not_over(
+    way, settings, acme, acme_mailbox, fill, collect
+):
+    fill(b"one", b"two", b"three")
+    way.begin()
+    fill(b"new")
+    root = settings.STORE_ROOT
+    aside = root.rename(root.with_name("aside"))
+    root.mkdir()
+    with pytest.raises(StoreFailed):
+        janitor.tidy(acme)
+    with pytest.raises(StoreFailed):
+        collect(acme_mailbox.password)
+    with tenant_context(acme):
+        assert not Message.objects.exclude(damaged_at=None).exists()
+    with pytest.raises(CommandError, match="^3 messages lie in neither place"):
+        way.command()
+    root.rmdir()
+    aside.rename(root)
+    assert "Now unset" in way.command()
+    assert collect(acme_mailbox.password) == [b"one", b"two", b"three", b"new"]
 
 
 @pytest.mark.parametrize("way", ["into a bucket"], indirect=True)
@@ -278,3 +368,47 @@ def test_what_can_not_be_read_stays_and_is_named_and_a_dead_server_ends_it(
     s3_gate.open()
     assert "1 message moved" in way.command()
     assert sorted(collect(acme_mailbox.password)) == sorted(texts)
+
+
+@either_way
+def test_what_bears_a_name_that_none_of_ours_has_stops_nothing_behind_it(
+    way, settings, s3_server, acme, acme_mailbox, fill, collect
+):
+    """A line break in a key, octets that are no text in a file's name."""
+    texts = mails(3)
+    fill(*texts)
+    folder = f"{acme.pk.hex}/{acme_mailbox.mailbox.pk.hex}"
+    if way.source.startswith("s3://"):
+        keys = bucket._Bucket(Access.to(way.source))
+        for key in ("00/a%0Ab", "%0A", "a/b/c"):
+            keys.ask("PUT", f"{folder}/{key}", b"foreign")
+        keys.ask("PUT", f"{acme.pk.hex}/a%0Ab", b"foreign")
+    else:
+        shard = settings.STORE_ROOT / folder / "00"
+        shard.mkdir(exist_ok=True)
+        Path(os.fsdecode(bytes(shard) + b"/\xff\n\xfe")).write_bytes(b"foreign")
+    assert janitor.tidy(acme).missing == 0
+    assert janitor.check_store(acme, by=SYSTEM).ok
+    way.begin()
+    assert moving.move_store(way.source, way.target, by=SYSTEM).messages == 3
+    assert way.left(acme) == set()
+    assert collect(acme_mailbox.password) == texts
+
+    store().remove_mailbox(acme.pk, acme_mailbox.mailbox.pk)
+    if way.source.startswith("s3://"):
+        assert list(bucket.objects_below(Access.to(way.source), f"{folder}/")) == []
+    else:
+        assert not (settings.STORE_ROOT / folder).exists()
+
+
+@pytest.mark.parametrize("way", ["into a bucket"], indirect=True)
+def test_an_object_that_can_not_be_removed_ends_the_removal(way, s3_gate, acme, acme_mailbox):
+    """The server lists the marker of a folder, again and again."""
+    way.stay(way.target)
+    name, _, prefix = way.target.removeprefix("s3://").partition("/")
+    key = f"{prefix}/{acme.pk.hex}/{acme_mailbox.mailbox.pk.hex}/ab/".lstrip("/")
+    found = f"<Key>{key}</Key><Size>0</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+    listed = f"<ListBucketResult><Name>{name}</Name><IsTruncated>false</IsTruncated><KeyCount>1</KeyCount><Contents>{found}</Contents></ListBucketResult>"
+    s3_gate.says("200 OK", listed, to="list-type=2", whole=True)
+    with pytest.raises(StoreFailed):
+        store().remove_mailbox(acme.pk, acme_mailbox.mailbox.pk)

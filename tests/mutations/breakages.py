@@ -146,6 +146,27 @@ BREAKAGES = (
         _MOVING + "killed_at_any_step_it_goes_on_where_it_stood",
     ),
     _breaks(
+        "A store is not moved onto itself",
+        "mailboxes/services/moving.py",
+        "if overlap(source, target) or both.are_one():",
+        "if source == target:",
+        _MOVING + "a_store_is_not_moved_onto_itself_whatever_it_is_called",
+    ),
+    _breaks(
+        "Nothing goes from its old place where that is the new one",
+        "mailboxes/services/moving.py",
+        "if both.are_one(folder):",
+        "if False:",
+        _MOVING + "places_that_become_one_in_the_middle_lose_nothing",
+    ),
+    _breaks(
+        "While an installation moves, a place that is not mounted is no place with missing mail",
+        "mailboxes/store/both.py",
+        "return not (self.main.holds_anything(folder) and self.other.holds_anything(folder))",
+        "return not self.holds_anything(folder)",
+        _MOVING + "while_the_old_place_is_not_mounted_nothing_is_marked_and_the_move_is_not_over",
+    ),
+    _breaks(
         "While an installation moves, what lies in the other store is found",
         "mailboxes/store/both.py",
         "self._ways = (main, other, main)",

@@ -113,6 +113,7 @@ CODES = {
     "store-failed": (503, ""),
     "store-full": (507, ""),
     "store-is-moving": (409, ""),
+    "stores-are-one": (409, ""),
     "stores-not-both-in-use": (409, ""),
     "too-many-guesses": (429, "password"),
     "unknown-address": (404, "address"),

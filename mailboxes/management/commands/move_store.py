@@ -38,11 +38,18 @@ class Command(ScriptableCommand):
             "octets": moved.octets,
             "unnamed": moved.unnamed,
             "unreadable": moved.unreadable,
+            "missing": moved.missing,
         }
         if options["json"]:
             self.stdout.write(json.dumps(facts))
         else:
             self._say(moved)
+        if moved.missing:
+            raise CommandError(
+                f"{counted(moved.missing, 'message')} lie in neither place; check_store names them. See that "
+                f"{options['source']} is the right place, mounted and whole, keep GATEHOUSE_STORE_OTHER_URL set, and repeat "
+                "this."
+            )
         if moved.unreadable:
             raise CommandError(
                 f"{counted(len(moved.unreadable), 'message')} can't be read in {options['source']} and stay there."
@@ -64,7 +71,7 @@ class Command(ScriptableCommand):
             self.stdout.write(
                 f"{counted(moved.unnamed, 'file')} that no message names stay; the janitor removes what is a day old."
             )
-        if not moved.unreadable:
+        if not moved.unreadable and not moved.missing:
             self.stdout.write("Now unset GATEHOUSE_STORE_OTHER_URL and start all processes again.")
 
 

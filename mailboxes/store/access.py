@@ -1,8 +1,12 @@
-"""Where a bucket is and how it is entered."""
+"""Where a store is, and how a bucket is entered."""
 
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
+
+S3 = "s3://"
 
 
 class Access(NamedTuple):
@@ -30,3 +34,31 @@ class Access(NamedTuple):
             getattr(settings, f"{of}_SECRET_ACCESS_KEY"),
             getattr(settings, f"{of}_CA_FILE"),
         )
+
+
+def overlap(url: str, other: str) -> bool:
+    """Whether these name the same store, or one within the other, as far as names, links and mounts tell without writing."""
+    if url.startswith(S3) and other.startswith(S3):
+        here, there = Access.to(url), Access.to(other)
+        if (here.server, here.bucket) != (there.server, there.bucket):
+            return False
+        shorter, longer = sorted((f"{here.prefix}/", f"{there.prefix}/"), key=len)
+        return shorter == "/" or longer.startswith(shorter)
+    if url.startswith(S3) or other.startswith(S3):
+        return False
+    one, two = folder_of(url).resolve(), folder_of(other).resolve()
+    return any(_is_same(one, each) for each in (two, *two.parents)) or any(
+        _is_same(two, each) for each in one.parents
+    )
+
+
+def folder_of(url: str) -> Path:
+    """That of `file:///folder`."""
+    return Path(unquote(urlsplit(url).path))
+
+
+def _is_same(one: Path, two: Path) -> bool:
+    try:
+        return one == two or one.samefile(two)
+    except OSError:  # one is not there, or not to be seen by this process
+        return False

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from mailboxes.store import overlap
+from mailboxes.store.access import overlap
 from mailboxes.store.bucket import Finding, Trouble, findings
 from portal.network import is_loopback
 

@@ -167,6 +167,13 @@ BREAKAGES = (
         _MOVING + "while_the_old_place_is_not_mounted_nothing_is_marked_and_the_move_is_not_over",
     ),
     _breaks(
+        "An object with a name that none of ours has hides none behind it",
+        "mailboxes/store/s3.py",
+        'yield from self._by_other_means(folder, after or "")',
+        "raise",
+        _MOVING + "what_bears_a_name_that_none_of_ours_has_stops_nothing_behind_it",
+    ),
+    _breaks(
         "While an installation moves, what lies in the other store is found",
         "mailboxes/store/both.py",
         "self._ways = (main, other, main)",

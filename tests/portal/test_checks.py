@@ -93,6 +93,8 @@ def test_right_settings_have_nothing_to_complain_about(right):
         ("STORE_URL", "s3://bucket/two//blanks", "E008"),
         ("STORE_OTHER_URL", "ftp://host/folder", "E008"),
         ("STORE_OTHER_URL", "file:///srv/gatehouse/", "E024"),
+        ("STORE_OTHER_URL", "file:///srv/./gatehouse//within", "E024"),
+        ("STORE_URL", "s3://bucket/mail/..", "E008"),
         ("STORE_URL", "file://relative/path", "E008"),
         ("STORE_URL", "/srv/gatehouse", "E008"),
         ("TLS_CERT_FILE", "/nowhere/cert.pem", "E013"),

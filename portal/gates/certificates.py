@@ -32,6 +32,7 @@ PRIVATE = [
 ]
 # Strange names that each process looks up: at once, and then in each second. Whoever opens TLS connections can send some.
 AT_ONCE, EACH_SECOND = 60, 10.0
+NEWS_SECONDS = 5.0  # between two looks at the names of all customers, while more are asked for
 SAME_AGAIN_SECONDS = 60.0  # between two lines of the log that say that there are more
 
 
@@ -41,13 +42,14 @@ class CertificateNames:
     The hosts are the base host, the gateway's name, that of its policy, and each with a Domain of a customer. Only our own proxy is answered
     (`GATEHOUSE_BEHIND_PROXY`), which asks from this machine or its private network, and only what it asks itself: for
     everybody else it is a path like any that leads nowhere. No authority gives certificates to whoever points names at us,
-    and none of its limits is used up. A name costs one query at most. Of strange ones so many are looked up; 429 from then
-    on, for a customer's new host too, which gets its certificate as soon as that ends; those that have one keep it.
+    and none of its limits is used up. A name costs one query at most. Of strange ones so many are looked up, and 429 from
+    then on; customers' hosts are always answered, for Caddy asks anew before it takes a certificate that it has from its
+    storage. While too many are asked for, a customer's new host is known NEWS_SECONDS later at most, and one that goes too.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self._strange = _Allowance()
+        self._strange, self._customers = _Allowance(), _CustomersHosts()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info != PATH or request.method != "GET" or not _asks_for_itself(request):
@@ -63,7 +65,7 @@ class CertificateNames:
         if len(name) > NAME_LENGTH or not name.endswith(f".{settings.BASE_DOMAIN}"):
             return 404
         if not self._strange.has_some():
-            return 429
+            return 200 if name in self._customers else 429
         if Domain.objects.filter(domain=name).exists():
             return 200
         self._strange.use_one()
@@ -95,6 +97,22 @@ class _Allowance:
     def use_one(self) -> None:
         with self._lock:
             self._left -= 1
+
+
+class _CustomersHosts:
+    """All of them, from one query each NEWS_SECONDS at most, and none while nobody asks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: frozenset[str] = frozenset()
+        self._until = time.monotonic()
+
+    def __contains__(self, name: str) -> bool:
+        with self._lock:
+            if (now := time.monotonic()) >= self._until:
+                self._names = frozenset(Domain.objects.values_list("domain", flat=True))
+                self._until = now + NEWS_SECONDS
+            return name in self._names
 
 
 def _asks_for_itself(request: HttpRequest) -> bool:

@@ -1,5 +1,7 @@
 """`/tls-ask`: for which hosts a web server in front may get certificates."""
 
+import time
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -107,16 +109,41 @@ def test_a_name_costs_one_query_at_most(ask, name, queries):
     assert len([query for query in asked if not query["sql"].startswith("SET ")]) == queries
 
 
-def test_of_strange_names_so_many_are_looked_up_and_known_ones_use_none_of_them(ask, monkeypatch, caplog):
+@pytest.fixture
+def flooded(ask, monkeypatch):
+    """Asks for as many strange names as are looked up, and more do not come."""
     monkeypatch.setattr(certificates, "EACH_SECOND", 0.0)
-    for _ in range(certificates.AT_ONCE + 1):
-        assert ask("acme.portal.localhost").status_code == 200
     for number in range(certificates.AT_ONCE):
         assert ask(f"no-{number}.portal.localhost").status_code == 404
+    return ask
+
+
+def test_of_strange_names_so_many_are_looked_up_and_known_ones_use_none_of_them(
+    ask, acme, request, monkeypatch, caplog
+):
+    for _ in range(certificates.AT_ONCE + 1):
+        assert ask("acme.portal.localhost").status_code == 200
+    request.getfixturevalue("flooded")
     with CaptureQueriesContext(connection) as asked:
         assert {ask(f"nor-{number}.portal.localhost").status_code for number in range(3)} == {429}
-    assert not asked.captured_queries
+    assert len(asked) == 1, "the names of all customers"
     assert caplog.text.count("more strange names") == 1
     monkeypatch.setattr(certificates, "EACH_SECOND", 1e9)
     assert ask("nowhere.portal.localhost").status_code == 404
-    assert ask("acme.portal.localhost").status_code == 200
+
+
+def test_a_flood_of_strange_names_keeps_no_customers_host_from_its_certificate(flooded):
+    for number in range(20):
+        assert flooded(f"nor-{number}.portal.localhost").status_code == 429
+        assert flooded("acme.portal.localhost").status_code == 200
+        assert flooded("portal.localhost").status_code == 200
+
+
+def test_in_a_flood_customers_that_come_and_go_are_noticed_soon(flooded, acme, monkeypatch):
+    assert flooded("acme.portal.localhost").status_code == 200
+    assert flooded("new.portal.localhost").status_code == 429
+    acme.domains.update(domain="new.portal.localhost")
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + certificates.NEWS_SECONDS)
+    assert flooded("acme.portal.localhost").status_code == 429
+    assert flooded("new.portal.localhost").status_code == 200

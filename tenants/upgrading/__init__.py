@@ -7,12 +7,13 @@ mail may wait (`short_locks.py`). So whoever was killed is simply run again, and
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
+from psycopg.errors import LockNotAvailable
 
 from tenants import spares
 from tenants.upgrading import processes, schemas
@@ -23,6 +24,8 @@ UPGRADE_LOCK = 8747233
 ASKED_AGAIN_SECONDS = 0.5
 # Somebody, such as a machine without memory, kills our processes before they get anything done.
 ROUNDS_FOR_NOTHING = 3
+# As long as a session of ours may say nothing within a transaction; a customer is usually made in a second.
+CREATION_SECONDS = 120.0
 
 
 class AnotherIsAtWork(Exception):
@@ -81,8 +84,16 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
 
 
 def _customers(report: Report, told: Told, *, by: int, hold: float) -> None:
-    """In rounds, until none is left, for processes of ours may be killed."""
-    _await_creations()
+    """Those that are there, and then those that processes of the release before had begun to make."""
+    _rounds(report, told, by=by, hold=hold)
+    if not _creations_have_ended(hold):
+        trouble = f"a customer has been in the making for {CREATION_SECONDS:g} s, and may lack something once it is there"
+        report.add(Outcome(schemas.PUBLIC, trouble=trouble))
+    _rounds(report, told, by=by, hold=hold)
+
+
+def _rounds(report: Report, told: Told, *, by: int, hold: float) -> None:
+    """Until none is left, for processes of ours may be killed."""
     tried: set[str] = set()
     in_vain = 0
     while True:
@@ -107,10 +118,25 @@ def _customers(report: Report, told: Told, *, by: int, hold: float) -> None:
             told.done(outcome)
 
 
-def _await_creations() -> None:
-    """Processes of the release before create no customer from now on (database_is_newer), but may be about to."""
-    with suppress(OperationalError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE public.tenants_customer IN SHARE MODE")
+def _creations_have_ended(hold: float) -> bool:
+    """Whether they did so in time. From `public`'s upgrade on, a creation that begins is refused (database_is_newer).
+
+    It asks again and again, for whoever wants to write to that table queues up behind who waits for it.
+    """
+    until = time.monotonic() + CREATION_SECONDS
+    while True:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(hold * 1000)}ms"])
+                cursor.execute("LOCK TABLE public.tenants_customer IN SHARE MODE")
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+        else:
+            return True
+        if time.monotonic() >= until:
+            return False
+        time.sleep(ASKED_AGAIN_SECONDS)
 
 
 @contextmanager

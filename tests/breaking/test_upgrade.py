@@ -28,6 +28,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes.models import Mailbox
+from tenants import upgrading
 from tenants.models import Customer, SpareSchema
 from tenants.services import create_customer
 from tenants.upgrading import schemas
@@ -265,6 +266,50 @@ def test_what_a_killed_process_was_committing_is_not_done_twice(committed_db, ne
         cursor.execute("SELECT count(*) FROM c_acme.django_migrations WHERE name = '9001_labels'")
         assert cursor.fetchone() == (1,)
     assert not any(state.is_behind for state in schemas.customers().values())
+
+
+@contextmanager
+def made_by_the_release_before() -> Iterator[psycopg.Connection]:
+    """A customer, as far as create_customer of another process has come: its schema was a spare one."""
+    with outside() as spare:
+        spare.execute("CREATE SCHEMA c_late")
+        for (table,) in spare.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'c_acme'").fetchall():
+            spare.execute(f"CREATE TABLE c_late.{table} (LIKE c_acme.{table} INCLUDING ALL)")
+        spare.execute("INSERT INTO c_late.django_migrations (app, name, applied) SELECT app, name, applied FROM c_acme.django_migrations")
+    columns = [field.column for field in Customer._meta.local_concrete_fields if field.column != "seq"]
+    new = {"id": "gen_random_uuid()", "slug": "'late'", "schema_name": "'c_late'"}
+    with outside() as maker:
+        maker.execute(
+            f"INSERT INTO public.tenants_customer ({', '.join(columns)}) "
+            f"SELECT {', '.join(new.get(name, name) for name in columns)} FROM public.tenants_customer WHERE slug = 'acme'"
+        )
+        yield maker
+
+
+def test_a_customer_that_was_long_in_the_making_is_upgraded_too(committed_db, next_release):
+    longer = 1.5  # seconds, than one look at it waits
+    with made_by_the_release_before() as maker, ThreadPoolExecutor(1) as hand:
+        said = hand.submit(_upgrade)
+        until(lambda: not behind(), "all that are there are upgraded")
+        began = time.monotonic()
+        until(lambda: time.monotonic() > began + longer or said.done(), "it waits for that one")
+        assert not said.done()
+        maker.commit()
+        assert said.result(SECONDS).startswith("5 schemas upgraded"), "public and four customers"
+    assert "c_late" in schemas.customers()
+    assert not behind()
+
+
+def test_an_upgrade_that_leaves_a_customer_in_the_making_fails(committed_db, monkeypatch):
+    monkeypatch.setattr(upgrading, "CREATION_SECONDS", 0.0)
+    with made_by_the_release_before():
+        with pytest.raises(CommandError, match="public: a customer has been in the making for 0 s"):
+            _upgrade()
+        assert "c_late" not in schemas.customers()
+
+
+def behind() -> set[str]:
+    return {name for name, state in schemas.customers().items() if state.is_behind}
 
 
 def test_what_is_made_concurrently_takes_nothing_from_anybody_and_as_long_as_it_wants(committed_db):

@@ -641,6 +641,13 @@ BREAKAGES = (
         "portal/test_redaction.py::test_a_link_is_never_logged",
     ),
     _breaks(
+        "Of what is no request nothing is logged",
+        "portal/redaction.py",
+        '_NO_REQUEST.sub(r"\\1: [hidden]", first)',
+        "first",
+        "portal/test_webserver.py::test_its_own_lines_hold_nothing_of_what_is_no_request[login=a&password=SECRET HTTP/1.1]",
+    ),
+    _breaks(
         "Nor does one of JSON",
         "portal/logs.py",
         '"message": _hidden(record.name, record.getMessage()),',
@@ -1252,6 +1259,20 @@ BREAKAGES = (
         "IS NULL THEN\n        RETURN 0;",
         "IS NULL THEN\n        RETURN cardinality(wanted);",
         "tenants/test_upgrading.py::test_a_schema_that_was_restored_from_elsewhere_is_seen",
+    ),
+    _breaks(
+        "An upgrade waits for customers that are in the making",
+        "tenants/upgrading/__init__.py",
+        "if time.monotonic() >= until:",
+        "if True:",
+        _UPGRADE + "a_customer_that_was_long_in_the_making_is_upgraded_too",
+    ),
+    _breaks(
+        "An upgrade that leaves one out does not end well",
+        "tenants/upgrading/__init__.py",
+        "if not _creations_have_ended(hold):",
+        "if not (_creations_have_ended(hold) or True):",
+        _UPGRADE + "an_upgrade_that_leaves_a_customer_in_the_making_fails",
     ),
     _breaks(
         "A release that is being replaced creates no customer",

@@ -34,6 +34,8 @@ _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ID = re.compile(rf"[0-9]{{1,18}}|{_UUID}")
 _LETTERS = re.compile(r"[\w-]")
 SHORT = 16
+# gunicorn quotes what it can't read, and that is anything: a form's password, a cookie. The kind of mistake stays.
+_NO_REQUEST = re.compile(r"""(Invalid\ request\ from\ ip=\S*:\ [^:'"]*).*""", re.VERBOSE)
 # What is in no address that begins as one.
 _LIKE_A_SECRET = re.compile(rf"(?<![\w-])(?!{_UUID}(?![\w-]))(?=[A-Za-z_-]*[0-9])[\w-]{{20,}}")
 
@@ -43,8 +45,9 @@ def redacted(text: str) -> str:
 
 
 def redacted_address(line: str) -> str:
-    """Without what may be a secret, too. Only the first line: below it a traceback names code."""
+    """Without what may be a secret, and what is no request, too. Only the first line: below it a traceback names code."""
     first, *rest = line.split("\n", 1)
+    first = _NO_REQUEST.sub(r"\1: [hidden]", first)
     return "\n".join([_LIKE_A_SECRET.sub("[hidden]", _ADDRESS.sub(_as_far_as_known, first)), *rest])
 
 

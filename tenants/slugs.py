@@ -2,6 +2,8 @@
 
 import re
 
+from django.conf import settings
+
 from tenants.errors import InvalidSlug
 
 MAX_LENGTH = 40
@@ -63,7 +65,8 @@ RESERVED = frozenset(
 def check(slug: str) -> str:
     """The slug as it is. Raises InvalidSlug unless it may name a provider or customer."""
     # Labels such as "xn--..." are encoded international names and would be shown as something else.
-    if not SHAPE.fullmatch(slug) or slug in RESERVED or slug[2:4] == "--":
+    is_gateway = f"{slug}.{settings.BASE_DOMAIN}" == settings.MAIL_DOMAIN
+    if not SHAPE.fullmatch(slug) or slug in RESERVED or slug[2:4] == "--" or is_gateway:
         raise InvalidSlug(slug=slug, most=MAX_LENGTH)
     return slug
 

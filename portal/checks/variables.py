@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ipaddress
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from gateway.errors import BadCertificate
 from gateway.tls import ends_soon, first_of
 from mailboxes.vault import PrivateKey
+from portal.gates.mta_sts import policy_host
 from portal.network import is_loopback
 from portal.onebox.secrets import FILE_NAME, WORKER_KEY_OCTETS
 
@@ -127,6 +129,14 @@ def domains_are_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                     id="gatehouse.E007",
                 )
             )
+    if policy_host() == settings.BASE_DOMAIN:
+        found.append(
+            Error(
+                f"GATEHOUSE_BASE_DOMAIN is {settings.BASE_DOMAIN}, where senders read the gateway's policy and nobody signs in.",
+                hint="Give one of GATEHOUSE_BASE_DOMAIN and GATEHOUSE_MAIL_DOMAIN another name.",
+                id="gatehouse.E030",
+            )
+        )
     return found
 
 
@@ -242,6 +252,15 @@ def is_domain(text: str) -> bool:
     """Whether it is a name with a dot, in lower case."""
     labels = text.split(".")
     return len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def is_host(text: str) -> bool:
+    """Whether it is a name in lower case, with or without a dot, or an address."""
+    try:
+        ipaddress.ip_address(text)
+        return "%" not in text
+    except ValueError:
+        return all(_LABEL.fullmatch(label) for label in text.split("."))
 
 
 def _secret_key() -> str:

@@ -273,9 +273,13 @@ def made_by_the_release_before() -> Iterator[psycopg.Connection]:
     """A customer, as far as create_customer of another process has come: its schema was a spare one."""
     with outside() as spare:
         spare.execute("CREATE SCHEMA c_late")
-        for (table,) in spare.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'c_acme'").fetchall():
+        for (table,) in spare.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'c_acme'"
+        ).fetchall():
             spare.execute(f"CREATE TABLE c_late.{table} (LIKE c_acme.{table} INCLUDING ALL)")
-        spare.execute("INSERT INTO c_late.django_migrations (app, name, applied) SELECT app, name, applied FROM c_acme.django_migrations")
+        spare.execute(
+            "INSERT INTO c_late.django_migrations (app, name, applied) SELECT app, name, applied FROM c_acme.django_migrations"
+        )
     columns = [field.column for field in Customer._meta.local_concrete_fields if field.column != "seq"]
     new = {"id": "gen_random_uuid()", "slug": "'late'", "schema_name": "'c_late'"}
     with outside() as maker:

@@ -88,6 +88,7 @@ def test_right_settings_have_nothing_to_complain_about(right):
         ("BASE_DOMAIN", "portal.example.com:8000", "E007"),
         ("BASE_DOMAIN", "Portal.example.com", "E007"),
         ("MAIL_DOMAIN", "gateway..example.com", "E007"),
+        ("BASE_DOMAIN", "mta-sts.gateway.example.com", "E030"),
         ("STORE_URL", "s3://", "E008"),
         ("STORE_URL", "s3://Bucket/prefix", "E008"),
         ("STORE_URL", "s3://bucket/two//blanks", "E008"),

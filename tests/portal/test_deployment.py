@@ -66,12 +66,26 @@ def test_no_two_installations_get_the_same_secrets():
         (["portal", "mx.example.com"], "'portal' is no domain"),
         (["https://portal.example.com", "mx.example.com"], "is no domain"),
         (["portal.example.com", "portal.example.com"], "a name of its own"),
+        (["mta-sts.example.com", "example.com"], "where senders read the policy"),
         ([*NAMES, "--smtp-host", "a b:c"], "is no host"),
+        ([*NAMES, "--smtp-host", "a@mail.example.com:25"], "is no host"),
+        ([*NAMES, "--smtp-host", "$HOME"], "is no host"),
+        ([*NAMES, "--smtp-host", "mail.example.com/path"], "is no host"),
+        ([*NAMES, "--smtp-host", "mail.example.com?tls=no"], "is no host"),
+        ([*NAMES, "--smtp-host", "mail.example.com#:25"], "is no host"),
+        ([*NAMES, "--smtp-host", "mail.example.com\nDEBUG=1"], "is no host"),
+        ([*NAMES, "--smtp-host", "[::1]x:25"], "is no host"),
+        ([*NAMES, "--smtp-host", "mail.example.com:"], "is no host"),
     ],
 )
 def test_names_that_make_no_sense_are_refused(arguments, said):
     with pytest.raises(CommandError, match=re.escape(said)):
         new_environment(*arguments)
+
+
+@pytest.mark.parametrize("server", ["mail.example.com:587", "mailhost", "192.0.2.1:25", "[2001:db8::1]:25"])
+def test_mail_servers_are_named_as_they_are_reached(server):
+    assert new_environment(*NAMES, "--smtp-host", server)[0]["GATEHOUSE_SMTP_URL"] == f"smtp://{server}"
 
 
 # --- Compose ---

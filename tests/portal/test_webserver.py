@@ -1,6 +1,5 @@
 """The web server as `manage.py web` runs it, asked by sockets."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from portal.onebox.embedded.process import wait_until
+from tests.breaking.workers import environment_of_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
@@ -56,7 +56,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("web")
     temporary = folder / "tmp"
     temporary.mkdir()
@@ -67,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         [sys.executable, "-c", IMPATIENT],
         cwd=ROOT,
         env={
-            **os.environ,
+            **environment_of_processes(),
             "TMPDIR": str(temporary),
             "GATEHOUSE_HTTP_PORT": str(port),
             "GATEHOUSE_WEB_THREADS": str(THREADS),
@@ -169,8 +169,23 @@ def test_a_slow_client_is_a_line_in_the_log_and_no_fault(server, begun):
     assert levels in ([b"INFO"], [b"WARNING", b"INFO"]), "of half a form Django says that it is none"
 
 
-def test_its_own_lines_hold_no_secret_of_a_link_either(server):
-    secret = b"dQw4w9WgXcQ"
-    assert b" 400 " in server.answer(b"GET /invitations/" + secret + b"/\r\n\r\n")
-    wait_until(lambda: b"/invitations/[hidden]" in server.log.read_bytes(), SECONDS)
-    assert secret not in server.log.read_bytes()
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /invitations/SECRET/",
+        b"invitations/SECRET/ HTTP/1.1",
+        b"sessionid=SECRET; x",
+        b"login=a&password=SECRET HTTP/1.1",
+        b"login=a'&password=SECRET / HTTP/1.1",
+        b"GET / HTTP/1.1\r\nCookie sessionid=SECRET",
+        b"GET / HTTP/1.1\r\nCookie: a\r\n sessionid=SECRET",
+        b"GET / HTTP/SECRET",
+    ],
+)
+def test_its_own_lines_hold_nothing_of_what_is_no_request(server, head):
+    secret, said_before = b"dQw4w9WgXcQ", server.log.stat().st_size
+    assert b" 400 " in server.answer(head.replace(b"SECRET", secret) + b"\r\n\r\n")
+    wait_until(lambda: b": [hidden]" in server.log.read_bytes()[said_before:], SECONDS)
+    [line] = server.log.read_bytes()[said_before:].splitlines()
+    assert b"Invalid request from ip=127.0.0.1: " in line, "who sent it"
+    assert secret not in line

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from mailboxes.vault import PrivateKey
-from portal.checks.variables import is_domain
+from portal.checks.variables import is_domain, is_host
 from portal.environment import parts_of
+from portal.network import bracketed
 from portal.onebox.secrets import new_secret_key, new_worker_key
 
 HEAD = """\
@@ -66,7 +67,11 @@ class Command(BaseCommand):
             raise CommandError(
                 "Give the gateway a name of its own: Caddy gets a certificate for each of the two."
             )
-        if smtp_host and not parts_of(f"smtp://{smtp_host}").hostname:
+        if base_domain == f"mta-sts.{mail_domain}":
+            raise CommandError(
+                f"{base_domain} is where senders read the policy of {mail_domain}: give another name."
+            )
+        if smtp_host and not _is_server(smtp_host):
             raise CommandError(f"{smtp_host!r} is no host with a port, such as mail.example.com:587.")
         if bucket and units:
             raise CommandError(
@@ -76,6 +81,14 @@ class Command(BaseCommand):
         found = _settings(base_domain, mail_domain, smtp_host, units=units) | (_of_bucket() if bucket else {})
         for variable, value in found.items():
             self.stdout.write(f"{variable}={value}")
+
+
+def _is_server(text: str) -> bool:
+    """Whether it is a host or address, with a port or without, and nothing else that a URL may have."""
+    found = parts_of(f"smtp://{text}")
+    host = found.hostname or ""
+    port = f":{found.port}" if found.port else ""
+    return is_host(host) and text.lower() == f"{bracketed(host)}{port}"
 
 
 def _settings(base_domain: str, mail_domain: str, smtp_host: str | None, *, units: bool) -> dict[str, str]:

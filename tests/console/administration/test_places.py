@@ -38,8 +38,9 @@ def test_a_customer_gets_its_schema_and_host(admin, cast, client_for):
     assert client_for(cast.owner, host="umbrella").get("/mailboxes/").status_code == 200
 
 
-@pytest.mark.parametrize("slug", ["www", "acme", "A B"])
-def test_a_short_name_that_can_not_be_is_said_beside_its_field(admin, cast, slug):
+@pytest.mark.parametrize("slug", ["www", "acme", "A B", "inbound"])
+def test_a_short_name_that_can_not_be_is_said_beside_its_field(admin, cast, settings, slug):
+    settings.MAIL_DOMAIN = "inbound.portal.localhost"
     provider = Provider.objects.get(slug="northwind")
     before = Customer.objects.count()
     answer = admin.post("/admin/tenants/customer/add/", {"slug": slug, "name": "X", "provider": provider.pk})

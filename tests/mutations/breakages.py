@@ -884,7 +884,7 @@ BREAKAGES = (
         "portal/webserver.py",
         '            "logger_class": Log,\n',
         "",
-        "portal/test_webserver.py::test_its_own_lines_hold_no_secret_of_a_link_either",
+        "portal/test_webserver.py::test_its_own_lines_hold_nothing_of_what_is_no_request",
     ),
     _breaks(
         "What a verb refuses and no view catches is answered by its status",

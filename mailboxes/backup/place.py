@@ -19,6 +19,7 @@ from mailboxes.errors import MessageGone
 from mailboxes.store import Access, BlobStore, FolderStore, S3Store
 
 S3 = "s3://"
+OF_BACKUPS = "BACKUP_S3"  # with which the settings of their bucket begin
 FORMAT = 1
 OWNER, SETS, BLOBS, MANIFEST = "backup.json", "sets", "blobs", "manifest.json"
 MANIFEST_OCTETS = 64 * 1024 * 1024
@@ -46,7 +47,7 @@ class Place:
             raise NoPlace(f"{url!r} is no place for backups: use file:///folder or s3://bucket/prefix.")
         self.blobs: BlobStore
         if url.startswith(S3):
-            access = Access.to(self.url, of="BACKUP_S3")
+            access = Access.to(self.url, of=OF_BACKUPS)
             prefix = f"{access.prefix}/{BLOBS}".lstrip("/")
             self._files: BlobStore = _Files(self.url, access)
             self.blobs = S3Store(f"{self.url}/{BLOBS}", access._replace(prefix=prefix))

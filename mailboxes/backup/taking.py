@@ -25,12 +25,12 @@ from psycopg import sql
 
 from accounts.actors import Actor
 from mailboxes.backup import keys, tools
-from mailboxes.backup.errors import BackupDamaged, BackupFailed, BackupRunning, NoSuchBackup
+from mailboxes.backup.errors import BackupDamaged, BackupFailed, BackupRunning, NoPlace, NoSuchBackup
 from mailboxes.backup.index import Line, Lines, lines_of
-from mailboxes.backup.place import FORMAT, MANIFEST, SETS, Place, digest_of
+from mailboxes.backup.place import FORMAT, MANIFEST, OF_BACKUPS, S3, SETS, Place, digest_of
 from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.holding import HOLD_LOCK
-from mailboxes.store import BlobStore, store
+from mailboxes.store import BlobStore, overlap, store
 from mailboxes.vault import sealed_size
 from tenants import access
 
@@ -113,6 +113,7 @@ def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lamb
     try:
         with tools.connect() as alone, tools.connect() as reader:
             _be_alone(alone)
+            _refuse_the_store(where)
             where.claim(_installation(reader))
             made = _Taking(where, public, reader, tell).take()
             alone.execute("SELECT 1")
@@ -122,6 +123,14 @@ def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lamb
         raise BackupFailed(f"The database did not answer: {str(error).strip()}") from error
     log.info("a backup was taken set=%s messages=%d copied=%d", made.name, made.messages, made.copied)
     return made
+
+
+def _refuse_the_store(where: Place) -> None:
+    """What no backup names is removed from its place: mail, if that lay there. Raises NoPlace."""
+    in_bucket = settings.STORE_URL.startswith(S3)
+    for url in (settings.STORE_URL if in_bucket else settings.STORE_ROOT.as_uri(), settings.STORE_OTHER_URL):
+        if url and overlap(url, where.url, of=OF_BACKUPS):
+            raise NoPlace(f"{where.url} is the message store, or one of the two lies within the other.")
 
 
 def verify_backup(

@@ -36,10 +36,12 @@ class Access(NamedTuple):
         )
 
 
-def overlap(url: str, other: str) -> bool:
-    """Whether these name the same store, or one within the other, as far as names, links and mounts tell without writing."""
+def overlap(url: str, other: str, *, of: str = "S3") -> bool:
+    """Whether these name the same store, or one within the other, as far as names, links and mounts tell without writing.
+    `of` is where the settings of `other` stand.
+    """
     if url.startswith(S3) and other.startswith(S3):
-        here, there = Access.to(url), Access.to(other)
+        here, there = Access.to(url), Access.to(other, of=of)
         if (here.server, here.bucket) != (there.server, there.bucket):
             return False
         shorter, longer = sorted((f"{here.prefix}/", f"{there.prefix}/"), key=len)

@@ -85,7 +85,7 @@ def test_numbers_are_written_as_the_language_does(reader, mailbox, language, dat
 def test_the_activity_is_written_as_the_language_does(reader, language, date, time, number):
     page = reader(language).get("/activity/", {"kind": "other"}).content.decode()
     assert re.search(rf'title="{date} 16:39:05 UTC"[^>]*>16:39:05</time>', page)
-    assert f">{date}{time}</bdi>" in page
+    assert f">{date}{time} UTC</bdi>" in page
     assert f">{number}</bdi>" in page
 
 
@@ -119,8 +119,8 @@ def test_a_session_is_ended_by_its_number_however_many_there_were(
 def test_ids_in_the_administration_can_be_copied(cast, client_for):
     event = AuditEvent.objects.create(action="probe.acted", actor_id=MANY, provider_id=MANY + 1)
     page = Page(client_for(cast.staff, None).get(f"/admin/tenants/auditevent/{event.pk}/change/")).text
-    assert f"Person's id {MANY} " in page
-    assert f"Provider's id {MANY + 1} " in page
+    assert f"Person's ID {MANY} " in page
+    assert f"Provider's ID {MANY + 1} " in page
 
 
 @pytest.mark.usefixtures("happened")

@@ -26,6 +26,7 @@ STANDS = (
     "Check the two PEM files",
     # As many as there are.
     "The two new passwords differ",
+    "Name two places",
     "Two sign-ins at once",
     "two sign-ins at once",
 )

@@ -391,6 +391,22 @@ def test_a_backup_has_its_place_for_itself_and_is_taken_once_at_a_time(operator,
         operator.backs_up()
 
 
+@pytest.mark.parametrize("where", ["store", "store/within", "link", "around/blobs", "around/sets/one"])
+def test_no_backup_goes_where_the_messages_lie(operator, acme_mailbox, fill, settings, tmp_path, where):
+    """What no backup names is removed from there, and so would be mail."""
+    lies = settings.STORE_ROOT = tmp_path / (where if where.startswith("around") else "store")
+    (lies / "within").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(lies)
+    fill(b"Subject: one\r\n\r\n")
+    before = sorted(lies.rglob("*"))
+    operator.place = (
+        (tmp_path / where).as_uri().replace("around/blobs", "around").replace("around/sets/one", "around")
+    )
+    with pytest.raises(CommandError, match="is the message store, or one of the two lies within the other"):
+        operator.backs_up(keep=1)
+    assert sorted(lies.rglob("*")) == before
+
+
 def test_one_whose_hold_is_lost_is_none(operator, acme_mailbox, fill):
     """A database that failed over, say: somebody may have removed what the snapshot names."""
     fill(*TEXTS)

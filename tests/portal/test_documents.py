@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 
 import pytest
 from django.conf import settings
@@ -42,6 +43,13 @@ def test_no_row_of_the_invariants_is_too_long_to_be_read():
     rows = [row for row in read("docs/invariants.md").splitlines() if row.startswith("| ")]
     assert len(rows) > 100
     assert [row[:80] for row in rows if len(row) > 700] == [], "Two promises are two rows."
+
+
+@pytest.mark.parametrize(("document", "mark"), [("docs/invariants.md", "| "), ("CHANGELOG.md", "- ")])
+def test_nothing_is_said_twice(document, mark):
+    """Two versions of one line are what is left of two changes to it that met."""
+    begin = [line[:60] for line in read(document).splitlines() if line.startswith(mark)]
+    assert [one for one, times in Counter(begin).items() if times > 1 and "guarded by" not in one] == []
 
 
 def test_each_requirement_of_the_standard_is_judged_once_and_the_counts_are_right():

@@ -4,11 +4,15 @@ from django.db import migrations
 
 CREATE = """
 CREATE FUNCTION public.tenants_applied_migrations(schema text, wanted text[]) RETURNS integer
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found integer;
 BEGIN
-    IF to_regclass(format('%I.django_migrations', schema)) IS NULL THEN
+    -- A table and nothing else: a view would have whoever asks, the tables' owner too, do what it says.
+    IF NOT EXISTS (
+        SELECT FROM pg_class
+        WHERE oid = to_regclass(format('%I.django_migrations', schema)) AND relkind = 'r' AND NOT relrowsecurity
+    ) THEN
         RETURN 0;
     END IF;
     EXECUTE format(

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
+from tenants.models import SpareSchema
 from tenants.services import create_customer
 from tenants.starting import refuse_unsafe_setup
 from tenants.upgrading import schemas
@@ -53,6 +54,19 @@ def test_more_than_one_query_may_lock_are_asked_in_parts(db, monkeypatch):
 def test_a_schema_that_was_restored_from_elsewhere_is_seen(db, sql):
     execute(sql)
     assert behind() == {"c_acme"}
+
+
+def test_what_only_looks_like_a_list_of_migrations_is_not_asked(db):
+    """A view would do what it says as whoever asks, who may own all tables."""
+    execute(
+        "ALTER TABLE c_acme.django_migrations RENAME TO kept;"
+        "CREATE FUNCTION c_acme.acts() RETURNS text LANGUAGE plpgsql AS $$"
+        " BEGIN DELETE FROM public.tenants_spareschema; RETURN 'mailboxes'; END $$;"
+        "CREATE VIEW c_acme.django_migrations AS SELECT c_acme.acts() AS app, name FROM c_acme.kept"
+    )
+    SpareSchema.objects.create(schema_name="spare_probe", fingerprint="")
+    assert behind() == {"c_acme"}
+    assert SpareSchema.objects.exists()
 
 
 def test_a_schema_that_was_migrated_by_hand_is_seen(db):

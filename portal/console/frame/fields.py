@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from accounts.names import has_too_many_marks
 from accounts.zones import zones_by_region
 
 SELECTED = mark_safe(" selected")  # a word of ours
@@ -39,6 +40,10 @@ class BoundField(forms.BoundField):
         if not self.field.show_hidden_initial:
             return mark_safe("")  # nothing
         values = self._as_sent() if self.shown is None else self.shown
+        if any(map(has_too_many_marks, values)):
+            return mark_safe(
+                ""
+            )  # what an older rule took no gate takes any more: all that is typed here is meant then
         # Of several that can be chosen an empty one comes first: that none was is known, too.
         values = ["", *values] if self._takes_several else values
         return format_html_join(

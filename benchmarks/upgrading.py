@@ -89,7 +89,7 @@ def _one_migration() -> float:
 
 def _forget() -> None:
     """As if the migration had not been applied."""
-    from tenants.models import Customer  # noqa: PLC0415
+    from tenants.models import Customer  # noqa: PLC0415  as above
 
     with connection.cursor() as cursor:
         for schema in ("public", *Customer.objects.values_list("schema_name", flat=True)):

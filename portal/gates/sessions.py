@@ -51,7 +51,7 @@ class SessionStands:
             if is_noted is None:
                 _forget(request)
             else:
-                request.session_is_noted = is_noted  # type: ignore[attr-defined]
+                request.session_is_noted = is_noted  # type: ignore[attr-defined]  # for the gate below alone
         return self.get_response(request)
 
 

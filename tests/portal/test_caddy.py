@@ -70,14 +70,16 @@ class _Through(socketserver.BaseRequestHandler):
         ):
             back = threading.Thread(target=self.back, args=[behind], daemon=True)
             back.start()
-            while octets := self.request.recv(1 << 20):
-                if octets.split(b" ", 1)[0] in (b"GET", b"POST"):
-                    self.server.requests.append(octets)
-                elif self.server.requests:
-                    self.server.requests[-1] += octets
-                behind.sendall(octets)
-            behind.shutdown(socket.SHUT_WR)
-            back.join(SECONDS)
+            try:
+                while octets := self.request.recv(1 << 20):
+                    if octets.split(b" ", 1)[0] in (b"GET", b"POST"):
+                        self.server.requests.append(octets)
+                    elif self.server.requests:
+                        self.server.requests[-1] += octets
+                    behind.sendall(octets)
+                behind.shutdown(socket.SHUT_WR)
+            finally:
+                back.join(SECONDS)  # an answer may come before all is sent, and after nothing more is taken
 
     def back(self, behind):
         try:

@@ -110,6 +110,19 @@ def test_a_large_body_is_refused_by_its_header_and_nothing_of_it_gets_to_the_dis
     assert not list(server.temporary.iterdir())
 
 
+def test_who_sends_on_after_the_answer_still_gets_it(server):
+    """As Caddy does, and browsers do: they read once all is sent, and of a connection that was reset, nothing."""
+    with server.connect() as connection:
+        connection.sendall(
+            b"POST /accounts/login/ HTTP/1.1\r\nHost: portal.localhost\r\nContent-Length: 3000000\r\n"
+            b"Connection: close\r\n\r\n" + 100_000 * b"y"
+        )
+        assert connection.recv(1, socket.MSG_PEEK), "it is answered already"
+        for _ in range(29):
+            connection.sendall(100_000 * b"y")
+        assert b"That was too much to send" in b"".join(iter(lambda: connection.recv(65536), b""))
+
+
 def test_who_asks_whether_to_send_a_large_body_is_refused_before_it_is_sent(server):
     asks = b"Expect: 100-continue"
     assert server.post(asks, b"Content-Length: 200000000").startswith(b"HTTP/1.1 413")

@@ -114,6 +114,9 @@ class MailboxKey(models.Model):
     public_key = models.BinaryField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.CURRENT)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Of one that came with a customer restored under another id: pairs of the ids of customer and mailbox, in hexadecimal,
+    # that it had before. Its locks and messages of then are bound to these; whatever is sealed or locked since, to ours.
+    sealed_as = models.JSONField(default=list, db_default=[])
 
     class Meta:
         constraints = [
@@ -123,6 +126,10 @@ class MailboxKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailbox_id} generation {self.generation}"
+
+    @property
+    def earlier_owners(self) -> list[tuple[uuid.UUID, uuid.UUID]]:
+        return [(uuid.UUID(customer), uuid.UUID(mailbox)) for customer, mailbox in self.sealed_as]
 
     @property
     def fingerprint(self) -> str:

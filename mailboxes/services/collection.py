@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 
 from mailboxes import errors
 from mailboxes.batch import remove_all
-from mailboxes.models import MaildropLock, Message, TallyChange
+from mailboxes.models import MailboxKey, MaildropLock, Message, TallyChange
 from mailboxes.services import damage, sign_in_refusals, statuses
 from mailboxes.services.keyring import Keyring, hold_keys, lock_and_keyring, renew_lock, spend_the_time
 from mailboxes.services.statuses import Act
@@ -119,10 +119,13 @@ class Maildrop:
         the whole message. A message that can't be opened is marked, and the next session does not list it.
         """
         uid = UUID(self.entries[index].uid)
-        key_id, blob, chunks = self._find(uid)
+        key, blob, chunks = self._find(uid)
         context = MessageContext(self.customer.pk, self.mailbox_id, uid)
+        also = [MessageContext(*owner, uid) for owner in key.earlier_owners]
         self._collected = True
-        return self._marking(uid, blob, open_sealed(chunks, self._keyring[key_id], context=context))
+        return self._marking(
+            uid, blob, open_sealed(chunks, self._keyring[key.pk], context=context, also=also)
+        )
 
     def _marking(self, uid: UUID, blob: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
@@ -132,20 +135,20 @@ class Maildrop:
                 damage.mark(uid, blob, type(error).__name__)
             raise
 
-    def _find(self, uid: UUID) -> tuple[int, str, Iterator[bytes]]:
-        """Where the message lies now, and what lies there. Raises MaildropLost, MessageGone, StoreFailed."""
+    def _find(self, uid: UUID) -> tuple[MailboxKey, str, Iterator[bytes]]:
+        """Its key, where the message lies now, and what lies there. Raises MaildropLost, MessageGone, StoreFailed."""
         looked_at = None
         while True:
             with tenant_context(self.customer):
                 # A reset or a deletion ends the session: from that moment the password that opened it reads nothing.
                 waiting = Message.objects.filter(uid=uid).annotate(ours=Exists(self._lock()))
-                found = waiting.values_list("key_id", "blob", "ours").first()
+                found = waiting.select_related("key").only("blob", "key__sealed_as").first()
             if found is None:
                 raise errors.MessageGone
-            key_id, blob, ours = found
-            if not ours:
+            key, blob = found.key, found.blob
+            if not found.ours:
                 raise errors.MaildropLost
-            if key_id not in self._keyring:
+            if key.pk not in self._keyring:
                 raise errors.MessageGone
             if blob == looked_at:
                 with tenant_context(self.customer):
@@ -153,7 +156,7 @@ class Maildrop:
                     damage.mark(uid, blob, "missing")
                 raise errors.MessageGone
             try:
-                return key_id, blob, store().chunks(blob)
+                return key, blob, store().chunks(blob)
             except errors.MessageGone:
                 looked_at = blob  # unless re-encryption has put it elsewhere a moment ago, it is really gone
 

@@ -37,7 +37,7 @@ def open_keyring(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyri
 
 def lock_and_keyring(customer_id: UUID, mailbox_id: UUID, password: Secret) -> tuple[KeyLock, Keyring]:
     """As open_keyring, with the password lock that was opened."""
-    locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id)
+    locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id).select_related("key")
     lock = locks.filter(key__state=MailboxKey.State.CURRENT, kind=KeyLock.Kind.PASSWORD).first()
     if lock is None:
         spend_the_time(password)
@@ -63,7 +63,9 @@ def open_locked(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyrin
 
     Runs in the customer's schema. Raises WrongPassword; Tampered when a lock was altered.
     """
-    locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id, kind=KeyLock.Kind.PASSWORD)
+    locks = KeyLock.objects.filter(key__mailbox_id=mailbox_id, kind=KeyLock.Kind.PASSWORD).select_related(
+        "key"
+    )
     for lock in locks.filter(key__state=MailboxKey.State.LOCKED).order_by("-key__generation"):
         try:
             return _open_from(lock, password, LockContext(customer_id, mailbox_id))
@@ -74,12 +76,19 @@ def open_locked(customer_id: UUID, mailbox_id: UUID, password: Secret) -> Keyrin
 
 def _open_from(lock: KeyLock, password: Secret, context: LockContext) -> Keyring:
     """The key in a password lock, and those whose successor lock it opens (each reset links them all to the newest)."""
-    private = open_password_lock(bytes(lock.data), password, context=context)
+    private = open_password_lock(bytes(lock.data), password, context=context, also=earlier_contexts(lock.key))
     earlier = KeyLock.objects.filter(opener_id=lock.key_id, kind=KeyLock.Kind.SUCCESSOR)
     return {lock.key_id: private} | {
-        key_id: open_key_lock(bytes(data), private, kind="successor", context=context)
-        for key_id, data in earlier.values_list("key_id", "data")
+        one.key_id: open_key_lock(
+            bytes(one.data), private, kind="successor", context=context, also=earlier_contexts(one.key)
+        )
+        for one in earlier.select_related("key")
     }
+
+
+def earlier_contexts(key: MailboxKey) -> list[LockContext]:
+    """Those of its locks that came with a customer restored under another id. What is locked anew is bound to today's."""
+    return [LockContext(customer, mailbox) for customer, mailbox in key.earlier_owners]
 
 
 def spend_the_time(password: Secret) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -92,6 +93,12 @@ def parse_header(octets: bytes) -> Header:
     if suite != SUITE_ID:
         raise UnknownSuite
     return Header(prefix, sealed_key, key_id, digest)
+
+
+def meant(header: Header, context: MessageContext, also: Iterable[MessageContext]) -> MessageContext:
+    """Of `also` the one that the header names, or else `context`. Whether it is true the seal says."""
+    found = PREFIX.unpack(header.prefix)[4:]
+    return next((other for other in also if _tags(other) == found), context)
 
 
 def compare(header: Header, context: MessageContext) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID, uuid4
@@ -76,13 +77,16 @@ def lock_with_password(
     return _checked(prefix + key.encrypt(ZERO_NONCE, private.seed(), _binding(prefix, context)))
 
 
-def open_password_lock(lock: bytes, password: Secret, *, context: LockContext) -> PrivateKey:
-    """The locked key.
+def open_password_lock(
+    lock: bytes, password: Secret, *, context: LockContext, also: Iterable[LockContext] = ()
+) -> PrivateKey:
+    """The locked key. `also`: contexts in which it may have been made instead.
 
     Raises WrongPassword at the full cost of a guess; before that, and cheaply, Truncated, BadMagic,
     UnknownVersion, WrongKind, TrailingData, Tampered, UnknownSuite, WrongCustomer, WrongMailbox and
     CostOutOfBounds. An attacker who rewrites a lock on purpose may also get WrongPassword.
     """
+    context = _meant(lock, context, also)
     body = _body(lock, PASSWORD_KIND, PASSWORD_LOCK_OCTETS, context)
     cost = Cost(*_COST.unpack_from(body))
     salt = body[_COST.size : _COST.size + SALT_OCTETS]
@@ -109,13 +113,19 @@ def lock_to_key(
 
 
 def open_key_lock(
-    lock: bytes, recipient_private: PrivateKey, *, kind: KeyLockKind, context: LockContext
+    lock: bytes,
+    recipient_private: PrivateKey,
+    *,
+    kind: KeyLockKind,
+    context: LockContext,
+    also: Iterable[LockContext] = (),
 ) -> PrivateKey:
-    """The locked key.
+    """The locked key. `also`: contexts in which it may have been made instead.
 
     Raises Truncated, BadMagic, UnknownVersion, WrongKind, TrailingData, Tampered, UnknownSuite,
     WrongCustomer, WrongMailbox, and WrongKey when it was made for another recipient.
     """
+    context = _meant(lock, context, also)
     body = _body(lock, KEY_KINDS[kind], KEY_LOCK_OCTETS, context)
     if body[:KEY_ID_OCTETS] != recipient_private.key_id:
         raise WrongKey
@@ -137,8 +147,17 @@ def decoy_password_lock(*, cost: Cost = DEFAULT_COST) -> tuple[bytes, LockContex
 
 
 def _head(kind: int, locked: bytes, context: LockContext) -> bytes:
-    customer, mailbox = context_tag("customer", context.customer), context_tag("mailbox", context.mailbox)
-    return _HEAD.pack(MAGIC, VERSION, kind, SUITE_ID, locked, customer, mailbox)
+    return _HEAD.pack(MAGIC, VERSION, kind, SUITE_ID, locked, *_names(context))
+
+
+def _names(context: LockContext) -> tuple[bytes, bytes]:
+    return context_tag("customer", context.customer), context_tag("mailbox", context.mailbox)
+
+
+def _meant(lock: bytes, context: LockContext, also: Iterable[LockContext]) -> LockContext:
+    """Of `also` the one that the lock names, or else `context`. Whether it is true the seal says."""
+    named = _HEAD.unpack_from(lock)[5:] if len(lock) >= _HEAD.size else None
+    return next((other for other in also if _names(other) == named), context)
 
 
 def _pack(cost: Cost) -> bytes:

@@ -14,6 +14,7 @@ from mailboxes.vault.container import (
     MessageContext,
     binding,
     compare,
+    meant,
     nonce,
     parse_header,
 )
@@ -30,8 +31,15 @@ from mailboxes.vault.keys import PrivateKey
 from mailboxes.vault.primitives import TAG_OCTETS, hpke_open
 
 
-def open_sealed(chunks: Iterable[bytes], private: PrivateKey, *, context: MessageContext) -> Iterator[bytes]:
-    """The message in a container that comes in pieces of any size; memory stays flat.
+def open_sealed(
+    chunks: Iterable[bytes],
+    private: PrivateKey,
+    *,
+    context: MessageContext,
+    also: Iterable[MessageContext] = (),
+) -> Iterator[bytes]:
+    """The message in a container that comes in pieces of any size; memory stays flat. `also`: contexts in which it may
+    have been sealed instead.
 
     The header is read at the call, which raises BadMagic, UnknownVersion, Truncated, HeaderTampered,
     UnknownSuite, WrongCustomer, WrongMailbox, WrongMessage or WrongKey. The iterator gives one chunk after
@@ -41,6 +49,7 @@ def open_sealed(chunks: Iterable[bytes], private: PrivateKey, *, context: Messag
     """
     source = _Source(chunks)
     header = parse_header(bytes(source.take(HEADER_OCTETS)))
+    context = meant(header, context, also)
     compare(header, context)
     if header.key_id != private.key_id:
         raise WrongKey

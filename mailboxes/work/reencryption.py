@@ -12,7 +12,7 @@ from mailboxes import errors
 from mailboxes.batch import Batch, remove_all
 from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
 from mailboxes.services import damage, jobs, worker_keys
-from mailboxes.services.keyring import drop_empty, hold_current, hold_to_work
+from mailboxes.services.keyring import drop_empty, earlier_contexts, hold_current, hold_to_work
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import (
@@ -72,7 +72,13 @@ def _sources(customer: Customer, job: Job) -> Iterator[tuple[MailboxKey, Private
         context = LockContext(customer.pk, lock.key.mailbox_id)
         yield (
             lock.key,
-            open_key_lock(bytes(lock.data), worker_keys.private_key(), kind="worker", context=context),
+            open_key_lock(
+                bytes(lock.data),
+                worker_keys.private_key(),
+                kind="worker",
+                context=context,
+                also=earlier_contexts(lock.key),
+            ),
         )
 
 
@@ -88,7 +94,7 @@ def _move_batch(customer: Customer, job: Job, key: MailboxKey, private: PrivateK
         claimed = _claim(key)
         if not claimed:
             return 0
-        moved = list(_reseal(customer, claimed, private, bytes(target.public_key), batch))
+        moved = list(_reseal(customer, key, claimed, private, bytes(target.public_key), batch))
         batch.keep()
         _write_down(job, key, hold_current(key.mailbox_id, target.generation), moved)
         undo.pop_all()  # an unanswered COMMIT may have succeeded: better an orphan than a row without its blob
@@ -112,15 +118,21 @@ def _claim(key: MailboxKey) -> list[Message]:
 
 
 def _reseal(
-    customer: Customer, claimed: list[Message], private: PrivateKey, public: bytes, batch: Batch
+    customer: Customer,
+    key: MailboxKey,
+    claimed: list[Message],
+    private: PrivateKey,
+    public: bytes,
+    batch: Batch,
 ) -> Iterator[_Moved]:
     """Each message sealed anew; one that can't be read is marked and left alone."""
     for message in claimed:
         context = MessageContext(customer.pk, message.mailbox_id, message.uid)
+        also = [MessageContext(*owner, message.uid) for owner in key.earlier_owners]
         draft = batch.draft()
         try:
             sealer = Sealer(public, context=context)
-            for piece in open_sealed(store().chunks(message.blob), private, context=context):
+            for piece in open_sealed(store().chunks(message.blob), private, context=context, also=also):
                 draft.write(sealer.update(piece))
             draft.write(sealer.finish())
         except (VaultError, errors.MessageGone) as error:

@@ -55,6 +55,24 @@ def test_a_lock_opens_only_where_it_belongs(
         vault.open_key_lock(lock, other_pair.private, kind="worker", context=elsewhere)
 
 
+def test_a_lock_opens_in_an_earlier_context_too_where_the_caller_says_so(
+    pair: KeyPair, other_pair: KeyPair, place: LockContext, cheap: Cost
+) -> None:
+    password, today = vault.new_password(), LockContext(uuid4(), uuid4())
+    also = [LockContext(uuid4(), place.mailbox), place, LockContext(place.customer, uuid4())]
+    by_password = vault.lock_with_password(pair.private, password, context=place, cost=cheap)
+    by_key = vault.lock_to_key(pair.private, other_pair.public, kind="worker", context=place)
+    assert vault.open_password_lock(by_password, password, context=today, also=also) == pair.private
+    assert vault.open_key_lock(by_key, other_pair.private, kind="worker", context=today, also=also)
+    for others in (also[:1], also[2:]):
+        with pytest.raises(vault.WrongCustomer):
+            vault.open_password_lock(by_password, password, context=today, also=others)
+        with pytest.raises(vault.WrongCustomer):
+            vault.open_key_lock(by_key, other_pair.private, kind="worker", context=today, also=others)
+    new = vault.lock_with_password(pair.private, password, context=today, cost=cheap)
+    assert vault.open_password_lock(new, password, context=today, also=also) == pair.private
+
+
 def test_every_flipped_octet_and_every_cut_of_a_password_lock_is_noticed(
     pair: KeyPair, place: LockContext, cheap: Cost
 ) -> None:

@@ -43,6 +43,18 @@ def test_a_message_of_any_size_comes_back_and_its_container_is_as_large_as_foret
     assert len(container) == vault.sealed_size(octets)
 
 
+def test_a_container_opens_in_an_earlier_context_too_where_the_caller_says_so() -> None:
+    container, today = sealed(b"mail"), MessageContext(uuid4(), uuid4(), MESSAGE.message)
+    also = [MessageContext(uuid4(), MESSAGE.mailbox, MESSAGE.message), MESSAGE]
+    opened = vault.open_sealed([container], PAIR.private, context=today, also=also)
+    assert b"".join(opened) == b"mail"
+    for others in ([], also[:1], [dataclasses.replace(MESSAGE, message=uuid4())]):
+        with pytest.raises(vault.WrongCustomer):
+            vault.open_sealed([container], PAIR.private, context=today, also=others)
+    new = vault.seal([b"new"], PAIR.public, context=today)
+    assert b"".join(vault.open_sealed(new, PAIR.private, context=today, also=also)) == b"new"
+
+
 sizes = st.lists(
     st.sampled_from([0, 1, 2, 998, CHUNK_OCTETS - 1, CHUNK_OCTETS, CHUNK_OCTETS + 1]), max_size=6
 )

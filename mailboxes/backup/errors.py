@@ -33,6 +33,10 @@ class NotEmpty(BackupError):
     """Something would be written over."""
 
 
+class NotEnoughLocks(BackupError):
+    """The server could not bring back as many customers at once as one dump holds."""
+
+
 class OtherSecrets(BackupError):
     """With other secrets than those of the backup, much of it would be worth nothing."""
 

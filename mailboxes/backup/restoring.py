@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from mailboxes.backup.errors import (
     BackupFailed,
     NoRecoveryKey,
     NotEmpty,
+    NotEnoughLocks,
     OtherSecrets,
     RestoreFailed,
 )
@@ -62,7 +64,8 @@ def restore(
 ) -> Restored:
     """Bring back a whole installation, by default from the newest backup. Repeated, it goes on where it was broken off.
 
-    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey; NotEmpty and OtherSecrets, before anything was done;
+    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey; NotEmpty, NotEnoughLocks and OtherSecrets, before anything was
+    done;
     BackupDamaged, RestoreFailed, StoreFull, StoreFailed.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
@@ -72,6 +75,7 @@ def restore(
     try:
         with tools.connect() as where:
             _require_empty(where, backup)
+            _require_locks(where, backup)
             backup.verify_parts()
             _bring_messages(backup, done, tell)
             _bring_database(where, backup, tell)
@@ -156,6 +160,19 @@ def _require_empty(where: "psycopg.Connection[Any]", backup: _Backup) -> None:
     folders = set(store().folders()) - {customer["id"] for customer in customers}
     if folders:
         raise NotEmpty(f"There is something in {store().location}. Give the restore an empty message store.")
+
+
+def _require_locks(where: "psycopg.Connection[Any]", backup: _Backup) -> None:
+    """A dump comes back in one transaction, and a server with fewer locks than the one it is of would end that in its
+    middle. Raises NotEnoughLocks.
+    """
+    per_dump = Counter(customer["part"] for customer in backup.contents["customers"])
+    largest, at_once = max(per_dump.values(), default=0), tools.schemas_at_once(where)
+    if largest > max(1, at_once):
+        raise NotEnoughLocks(
+            f"This PostgreSQL has locks for {at_once} customers at a time, and a dump of this backup holds {largest}. Set "
+            f"its max_locks_per_transaction {-(-largest // max(1, at_once))} times as high, and start it anew."
+        )
 
 
 def _bring_messages(backup: _Backup, done: Restored, tell: Tell) -> None:

@@ -38,9 +38,9 @@ log = logging.getLogger(__name__)
 
 ALONE_LOCK = 7_302_115_410  # of PostgreSQL's advisory locks
 HOLD_WAIT = "60s"  # removers hold their end for as long as one question or one batch takes
-# Each of a dump's tables and indexes is a lock, of which a server has some 6,000 by default; and each dump reads the whole
-# catalog, which takes seconds where there are thousands of customers.
-SCHEMAS_PER_DUMP = 50
+# Each dump reads the whole catalog, which takes seconds where there are thousands of customers, so they are as large as the
+# server's table of locks lets one transaction bring them back; but each waits in TMPDIR on its way to a bucket.
+SCHEMAS_PER_DUMP = 1000
 BATCH = 64
 HANDS = 8  # waiting for disks and servers, not computing
 ROWS = 5000
@@ -215,6 +215,7 @@ class _Taking:
         self.folder = f"{SETS}/{self.name}"
         self.progress, self.made = Progress(), Made(self.name)
         self.parts: list[dict[str, Any]] = []
+        self.per_dump = max(1, min(SCHEMAS_PER_DUMP, tools.schemas_at_once(reader)))
         self.source: BlobStore = store()
 
     def take(self) -> Made:
@@ -265,11 +266,15 @@ class _Taking:
         self.progress.step = "dumping the database"
         self.progress.customers, self.progress.customers_done = len(customers), 0
         self._seal(PUBLIC, tools.dump(["public"], snapshot, WITHOUT_ROWS))
-        for start in range(0, len(customers), SCHEMAS_PER_DUMP):
-            some = [customer.schema for customer in customers[start : start + SCHEMAS_PER_DUMP]]
-            self._seal(part_of(start), tools.dump(some, snapshot, WITHOUT_ROWS))
+        for start in range(0, len(customers), self.per_dump):
+            some = [customer.schema for customer in customers[start : start + self.per_dump]]
+            self._seal(self._part_of(start), tools.dump(some, snapshot, WITHOUT_ROWS))
             self.progress.customers_done += len(some)
             self.tell(self.progress)
+
+    def _part_of(self, number: int) -> str:
+        """The name of the dump in which the customer of this number is."""
+        return f"customers-{number // self.per_dump:04d}.dump.sealed"
 
     def _write_contents(self, customers: list[_Customer]) -> None:
         found = {variable: getattr(settings, name) for variable, name in SECRETS.items()}
@@ -283,7 +288,7 @@ class _Taking:
                     "slug": customer.slug,
                     "name": customer.name,
                     "schema": customer.schema,
-                    "part": part_of(number),
+                    "part": self._part_of(number),
                 }
                 for number, customer in enumerate(customers)
             ],
@@ -392,11 +397,6 @@ class _Taking:
         if digest_of(lambda: self.place.blobs.chunks(line.name)) != (line.octets, line.sha256):
             raise BackupDamaged(f"{line.name} does not come back from {self.place.url} as it was written.")
         return line
-
-
-def part_of(number: int) -> str:
-    """The name of the dump in which the customer of this number is."""
-    return f"customers-{number // SCHEMAS_PER_DUMP:04d}.dump.sealed"
 
 
 def _name_after(at: datetime, names: list[str]) -> str:

@@ -19,6 +19,13 @@ from mailboxes.backup.errors import BackupFailed, RestoreFailed
 PIECE_OCTETS = 256 * 1024
 LOCK_WAIT = "30s"  # for a table that a migration holds
 SAID_OCTETS = 2000
+# What a transaction holds that makes a customer's schema: each table, index, sequence and constraint is a lock or two, and
+# migrations make more of them. As PostgreSQL comes, its table of locks has 6,400 places.
+LOCKS_PER_SCHEMA = 128
+PLACES = """
+SELECT current_setting('max_locks_per_transaction')::int
+    * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)
+"""
 # libpq's words for what Django's settings say of the database.
 VARIABLES = {
     "host": "PGHOST",
@@ -50,6 +57,13 @@ def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "")
     where.execute("BEGIN " + how)
     where.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     where.execute("SET LOCAL statement_timeout = 0")
+
+
+def schemas_at_once(where: "psycopg.Connection[tuple[Any, ...]]") -> int:
+    """How many customers' schemas this server can bring back in one transaction."""
+    row = where.execute(PLACES).fetchone()
+    assert row
+    return int(row[0]) // LOCKS_PER_SCHEMA
 
 
 def dump(schemas: Sequence[str], snapshot: str, without: Sequence[str] = ()) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -347,6 +348,48 @@ def test_a_restore_refuses_before_it_changes_anything(
     (settings.STORE_ROOT / "0" / "1").mkdir(parents=True)
     with pytest.raises(CommandError, match="something in .*store"):
         operator.restores(monkeypatch)
+    shutil.rmtree(settings.STORE_ROOT / "0")
+    # A server that has locks for one customer at a time.
+    monkeypatch.setattr(tools, "LOCKS_PER_SCHEMA", 256 * 200)
+    with pytest.raises(CommandError, match="Set its max_locks_per_transaction 3 times as high"):
+        operator.restores(monkeypatch)
+    assert not any(settings.STORE_ROOT.iterdir())
+
+
+def test_a_dump_holds_what_the_server_can_bring_back_at_once(operator, monkeypatch):
+    """Each reads the whole catalog, so few are taken; one transaction over more schemas would run out of locks."""
+    with tools.connect() as where:
+        at_once = tools.schemas_at_once(where)
+        row = where.execute("SHOW max_locks_per_transaction").fetchone()
+        assert (int(row[0]), at_once) == (256, 400)  # of the PostgreSQL that comes along
+    dumps = []
+    dump = tools.dump
+    monkeypatch.setattr(
+        tools, "dump", lambda schemas, *rest: dumps.append(list(schemas)) or dump(schemas, *rest)
+    )
+    operator.backs_up()
+    monkeypatch.setattr(tools, "LOCKS_PER_SCHEMA", 256 * 200 // 2)
+    operator.backs_up()
+    assert [len(schemas) for schemas in dumps] == [1, 3, 1, 2, 1]
+
+
+def test_as_many_locks_as_are_reckoned_with_are_enough_to_bring_a_customer_back(operator, tmp_path):
+    with tools.connect() as where, tools.connect() as other:
+        tools.begin(where, "ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        (snapshot,) = where.execute("SELECT pg_export_snapshot()").fetchone()
+        archive = tmp_path / "dump"
+        archive.write_bytes(b"".join(tools.dump(["c_acme"], snapshot)))
+        script = subprocess.run(
+            [tools._program("pg_restore"), "--file=-", archive], capture_output=True, text=True, check=True
+        ).stdout
+        statements = script.replace("c_acme", "c_again").split("\n")
+        plain = "\n".join(line for line in statements if not line.startswith(("\\", "--")))
+        other.execute("BEGIN")
+        other.execute(re.sub(r"^COPY .*?;$.*?(?=^[A-Z])", "", plain, flags=re.M | re.S))
+        held = "SELECT count(DISTINCT (locktype, classid, objid, relation)) FROM pg_locks WHERE pid = pg_backend_pid()"
+        (locks,) = other.execute(held).fetchone()
+        other.execute("ROLLBACK")
+    assert 49 < locks < tools.LOCKS_PER_SCHEMA
 
 
 def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, collect, monkeypatch):

@@ -248,6 +248,20 @@ BREAKAGES = (
         "if schemas - schemas:",
         _BACKUP + "a_restore_refuses_before_it_changes_anything",
     ),
+    _breaks(
+        "A dump holds no more customers than the server has locks for",
+        "mailboxes/backup/taking.py",
+        "max(1, min(SCHEMAS_PER_DUMP, tools.schemas_at_once(reader)))",
+        "SCHEMAS_PER_DUMP",
+        _BACKUP + "a_dump_holds_what_the_server_can_bring_back_at_once",
+    ),
+    _breaks(
+        "A restore says before it begins that the server has too few locks",
+        "mailboxes/backup/restoring.py",
+        "            _require_locks(where, backup)\n",
+        "",
+        _BACKUP + "a_restore_refuses_before_it_changes_anything",
+    ),
     # --- Jobs ---
     _breaks(
         "Messages keep their order in the middle of a re-encryption",

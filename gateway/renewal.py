@@ -13,25 +13,25 @@ from pathlib import Path
 from mailboxes.store import open_regular
 
 from .errors import BadCertificate
-from .tls import Certificate
+from .tls import Certificate, first_of, names_of
 
 log = logging.getLogger("gateway.renewal")
 
 CERT_NAME, KEY_NAME = "cert.pem", "key.pem"
 MODE = 0o640  # the folder's group is the gateway's
 FILE_OCTETS = 1024 * 1024  # a chain of certificates has some thousands
+NAMED = 4
 
 
 def copy_pair(storage: Path, host: str, folder: Path) -> bool | None:
-    """Put the newest pair that the storage has for this host into the folder, as cert.pem and key.pem.
+    """Put the newest pair of the storage that can be served for this host into the folder, as cert.pem and key.pem.
 
-    True if it is another one than was there, False if not, None while there is none. Raises BadCertificate for a pair that
-    can't be served, and OSError; then what is in the folder stays.
+    True if it is another one than was there, False if not, None while there is none. Raises BadCertificate when there are
+    only such as can't be served, and OSError; then what is in the folder stays.
     """
     pair = _newest(storage, host)
     if pair is None:
         return None
-    Certificate(*pair)
     contents = [_read(file) for file in pair]
     targets = [folder / CERT_NAME, folder / KEY_NAME]
     if contents == [_read(target) if target.exists() else b"" for target in targets]:
@@ -43,9 +43,28 @@ def copy_pair(storage: Path, host: str, folder: Path) -> bool | None:
 
 
 def _newest(storage: Path, host: str) -> tuple[Path, Path] | None:
-    """Caddy has a folder for each authority, and takes another one when the first gives nothing."""
-    found = list(_pairs(storage, host))
-    return max(found, key=lambda pair: pair[0].stat().st_mtime_ns, default=None)
+    """Caddy has a folder for each authority, and takes another one when the first gives nothing. What it has half written,
+    or somebody damaged, hides no earlier one.
+    """
+    first_trouble: BadCertificate | None = None
+    for pair in sorted(_pairs(storage, host), key=lambda pair: pair[0].stat().st_mtime_ns, reverse=True):
+        try:
+            Certificate(*pair)
+            _require_name(pair[0], host)
+        except BadCertificate as error:
+            first_trouble = first_trouble or error
+            log.warning("%s is passed over: %s", pair[0], error)
+        else:
+            return pair
+    if first_trouble:
+        raise first_trouble
+    return None
+
+
+def _require_name(cert: Path, host: str) -> None:
+    names = names_of(first_of(cert))
+    if not any(name in (host, f"*.{host.partition('.')[2]}") for name in map(str.lower, names)):
+        raise BadCertificate(f"it is for {', '.join(names[:NAMED]) or 'no host'}, not for {host}")
 
 
 def _pairs(storage: Path, host: str) -> Iterator[tuple[Path, Path]]:

@@ -112,6 +112,19 @@ def first_of(file: Path) -> bytes:
         raise BadCertificate(error) from error
 
 
+def names_of(own: bytes) -> list[str]:
+    """The hosts that a certificate (DER) is for. Raises BadCertificate."""
+    try:
+        extensions = x509.load_der_x509_certificate(own).extensions
+        return extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+            x509.DNSName
+        )
+    except x509.ExtensionNotFound:
+        return []
+    except ValueError as error:
+        raise BadCertificate(error) from error
+
+
 def ends_soon(own: bytes) -> datetime | None:
     """When a certificate (DER) ends, if it should have been renewed by now. Raises BadCertificate."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 # A hint to all URLs that may have one.
 IN_PASSWORDS = "In a password write %2F for /, %23 for #, %3F for ? and %40 for @."
@@ -121,9 +121,14 @@ def parts_with_password(url: str) -> SplitResult:
 
 
 def is_redis(url: str) -> bool:
-    """Whether it leads to a Redis: to a host and a database there by its number, or to a socket."""
+    """Whether it leads to a Redis: to a host and a database there by its number, or to a socket.
+
+    Behind its `?` stands what caches and tasks both understand there. Of a password, above all, tasks fail, or ignore it.
+    """
     found = parts_with_password(url)
+    options = {name for name, _ in parse_qsl(found.query, keep_blank_values=True)}
     if found.scheme == "unix":
-        return not found.hostname and found.path.startswith("/")
+        return not found.hostname and found.path.startswith("/") and options <= {"db"}
     by_network = found.scheme in ("redis", "rediss") and bool(found.hostname)
-    return by_network and bool(_DATABASE.fullmatch(found.path))
+    of_tls = found.scheme == "rediss" and all(name.startswith("ssl_") for name in options)
+    return by_network and bool(_DATABASE.fullmatch(found.path)) and (of_tls or not options)

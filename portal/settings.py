@@ -128,7 +128,8 @@ if not is_redis(REDIS_URL):
     env.complain(
         "REDIS_URL",
         "it is no URL of a Redis.",
-        f"Use redis://:password@host:6379/0, rediss://… or unix:///path/to/socket. {IN_PASSWORDS}",
+        "Use redis://:password@host:6379/0, rediss://… or unix:///path/to/socket; the password stands before the host, not "
+        f"behind a ?. {IN_PASSWORDS}",
     )
     REDIS_URL = redis_url(STATE_DIR)
 # One that says nothing is away, and somebody waits for the answer to what they did. Bells and counts are small.

@@ -12,7 +12,7 @@ from cryptography import x509
 from django.conf import settings
 
 from gateway.errors import BadCertificate
-from gateway.tls import ends_soon, first_of
+from gateway.tls import ends_soon, first_of, names_of
 from portal.gates.mta_sts import PATH, policy, policy_host
 from portal.network import bracketed
 
@@ -166,7 +166,7 @@ def _of_certificate(
 ) -> list[Finding]:
     number = f"{kind}.certificate"
     certificate = x509.load_der_x509_certificate(served.own)
-    names = _names(certificate)
+    names = names_of(served.own)
     end = certificate.not_valid_after_utc
     shown = (
         f"{place} shows a certificate for {', '.join(names[:NAMED]) or 'no host'}{' and others' if names[NAMED:] else ''}, by "
@@ -202,14 +202,6 @@ def _of_certificate(
             )
         )
     return found
-
-
-def _names(certificate: x509.Certificate) -> list[str]:
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return found.get_values_for_type(x509.DNSName)
 
 
 def _of_file() -> bytes | None:

@@ -85,6 +85,27 @@ def test_a_pair_that_cannot_be_served_leaves_the_one_that_is_there(caddy, folder
     assert files(folder) == before
 
 
+def test_a_broken_pair_hides_no_earlier_one(caddy, folder):
+    good = caddy.gets()
+    os.utime(good / f"{HOST}.crt", (1, 1))
+    broken = caddy.gets(authority="another")
+    (broken / f"{HOST}.key").write_bytes(b"half a k")
+    assert copy_pair(caddy.storage, HOST, folder) is True
+    assert files(folder)[0] == (good / f"{HOST}.crt").read_bytes()
+
+
+def test_a_pair_for_another_name_is_left_where_it_lies(caddy, folder):
+    there = caddy.gets("www.gatehouse.test")
+    caddy.gets()
+    for kind in ("crt", "key"):
+        (caddy.storage / f"certificates/acme-v02/{HOST}/{HOST}.{kind}").write_bytes(
+            (there / f"www.gatehouse.test.{kind}").read_bytes()
+        )
+    with pytest.raises(BadCertificate, match=r"for www\.gatehouse\.test, not for mx\.gatehouse\.test"):
+        copy_pair(caddy.storage, HOST, folder)
+    assert not list(folder.iterdir())
+
+
 def test_the_key_is_for_the_gateways_group_and_nobody_else_under_any_umask(caddy, folder):
     caddy.gets()
     for umask in (0, 0o077):

@@ -1560,6 +1560,27 @@ BREAKAGES = (
         "gateway/test_renewal.py::test_the_key_is_for_the_gateways_group_and_nobody_else_under_any_umask",
     ),
     _breaks(
+        "A broken pair hides no earlier one from the gateway",
+        "gateway/renewal.py",
+        "            first_trouble = first_trouble or error\n",
+        "            raise\n",
+        "gateway/test_renewal.py::test_a_broken_pair_hides_no_earlier_one",
+    ),
+    _breaks(
+        "Of what Caddy keeps the gateway gets no pair for another name",
+        "gateway/renewal.py",
+        "            _require_name(pair[0], host)\n",
+        "",
+        "gateway/test_renewal.py::test_a_pair_for_another_name_is_left_where_it_lies",
+    ),
+    _breaks(
+        "The URL of a Redis is one that tasks and caches both understand",
+        "portal/environment.py",
+        "and (of_tls or not options)",
+        "",
+        "portal/test_checks.py::test_the_url_of_a_redis_is_one_that_tasks_and_caches_both_understand",
+    ),
+    _breaks(
         "The log says that a certificate should have been renewed",
         "gateway/tls.py",
         "if end := ends_soon(self._own):",

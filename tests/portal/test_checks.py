@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from kombu import Connection
 
 from mailboxes.vault import PrivateKey
 from portal.checks import databases, stores, variables
@@ -251,6 +252,26 @@ def test_a_url_whose_password_is_not_written_as_in_urls_is_told_without_it(passw
     problems, *used = _settings_told(urls, "s.ENVIRONMENT_PROBLEMS, s.DATABASE_URL, s.CELERY_BROKER_URL")
     assert sorted(problem[0] for problem in problems) == sorted(urls)
     assert "s3c" not in str([problems, used])
+
+
+@pytest.mark.parametrize(
+    ("url", "is_one"),
+    [
+        ("redis://:s3cret@host:6379/3", True),
+        ("rediss://user:s3cret@host?ssl_ca_certs=/ca.pem", True),
+        ("unix:///run/redis.sock?db=1", True),
+        ("redis://host:6379/3?password=s3cret", False),
+        ("redis://host:6379?password=", False),
+        ("unix:///run/redis.sock?password=s3cret", False),
+        ("redis://host/3?db=1", False),
+        ("rediss://host?ssl_ca_certs=/ca.pem&password=s3cret", False),
+    ],
+)
+def test_the_url_of_a_redis_is_one_that_tasks_and_caches_both_understand(url, is_one):
+    """Kombu fails at most of what it does not know behind the `?`, and ignores a password there."""
+    problems, broker = _settings_told({"REDIS_URL": url}, "s.ENVIRONMENT_PROBLEMS, s.CELERY_BROKER_URL")
+    assert [problem[0] for problem in problems] == ([] if is_one else ["REDIS_URL"])
+    assert "s3cret" not in str(problems) and Connection(broker).transport_cls.startswith("redis")
 
 
 def _settings_told(environment, names):

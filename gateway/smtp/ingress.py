@@ -55,16 +55,17 @@ def reply_to(error: Exception) -> Reply:
     for kind, reply in _TROUBLES:
         if isinstance(error, kind):
             # One line, for a database that is down meets every sender.
-            log.error(
-                "mail put off reply=%s error=%s: %s", reply.code, type(error).__name__, _first_line(error)
-            )
+            log.error("mail put off reply=%s error=%s", reply.code, _told(error))
             return reply
     log.error("mail put off reply=%s", replies.TRY_LATER.code, exc_info=error)
     return replies.TRY_LATER
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]  # PostgreSQL puts values of rows into the lines that follow
+def _told(error: BaseException) -> str:
+    """Its first line, for PostgreSQL puts values of rows into those that follow; of a store, what the system said as well."""
+    said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    cause = error.__cause__
+    return f"{said} ({_told(cause)})" if isinstance(error, errors.StoreFailed) and cause else said
 
 
 class Ingress:

@@ -290,6 +290,15 @@ def test_every_outcome_has_its_reply_and_our_own_faults_never_bounce(error, repl
     assert str(reply_to(error())) == reply
 
 
+def test_a_store_that_is_not_there_is_named_where_mail_is_put_off(gateway, acme_mailbox, settings, caplog):
+    settings.STORE_ROOT.rmdir()
+
+    assert gateway.send(b"Subject: x\r\n\r\n", acme_mailbox.address).startswith(b"451 ")
+
+    (line,) = [text for record in caplog.records if "put off" in (text := record.getMessage())]
+    assert "FileNotFoundError" in line and str(settings.STORE_ROOT) in line
+
+
 def test_smtplib_sends_over_every_port(gateway, acme_mailbox):
     with smtplib.SMTP("127.0.0.1", gateway.ports.smtp) as clear:
         clear.sendmail(SENDER, [acme_mailbox.address], b"Subject: clear\r\n\r\n")

@@ -70,9 +70,11 @@ def _clone() -> None:
     connections.close_all()
     with _outside() as outside:
         _drop(outside, DATABASE)
+        # By copying files, which takes a third of the time; before PostgreSQL 15 there is no other way, and no word for it.
+        how = sql.SQL("STRATEGY FILE_COPY" if outside.info.server_version >= 150_000 else "")
         outside.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(DATABASE), sql.Identifier(TEMPLATE)
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
+                sql.Identifier(DATABASE), sql.Identifier(TEMPLATE), how
             )
         )
     _use(DATABASE)

@@ -1,5 +1,6 @@
 """What documents say of the code is still so."""
 
+import ast
 import re
 import tomllib
 from collections import Counter
@@ -150,3 +151,36 @@ def test_every_check_of_the_settings_is_explained():
     for first, last in re.findall(r"E(\d{3})` to `E(\d{3})", table):
         explained |= {f"E{number:03}" for number in range(int(first), int(last) + 1)}
     assert explained == checks
+
+
+def test_each_alarm_is_in_the_runbook():
+    """Each line at level ERROR, by its first words that don't change."""
+    runbook = read("docs/operations.md")
+    # Their words stand elsewhere.
+    beginnings = {
+        "%s kind=%s mail=%s: %s": "a mail is tried again",
+        "%s: %s %s": "gatehouse.E",
+    }
+    alarms = {beginnings.get(text) or _first_words(text) for text in _alarms()}
+    assert len(alarms) > 40
+    assert sorted(alarm for alarm in alarms if alarm not in runbook) == []
+
+
+def _first_words(text):
+    pieces = [piece.strip(" :;.") for piece in re.split(r"[,;:(]|\w*=?%\S*|\w+=", text)]
+    return next(piece for piece in pieces if len(piece) > 8)
+
+
+def _alarms():
+    # What `make run` is, a person starts and looks at.
+    for room in ("accounts", "tenants", "mailboxes", "gateway", "portal"):
+        for path in (ROOT / room).rglob("*.py"):
+            if "onebox" in path.parts or "migrations" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                match node:
+                    case ast.Call(
+                        func=ast.Attribute(value=ast.Name(id="log"), attr="error" | "exception" | "critical"),
+                        args=[ast.Constant(value=str(text)), *_],
+                    ):
+                        yield text

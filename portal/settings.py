@@ -107,6 +107,8 @@ DATABASES = {
     "default": {
         **_database,
         "CONN_MAX_AGE": 60,
+        # A pooler may give the next transaction another session, where the cursor of the one before is not.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
         "CONN_HEALTH_CHECKS": True,  # so that a restarted PostgreSQL costs nobody an error page
         "OPTIONS": {
             **_database.get("OPTIONS", {}),

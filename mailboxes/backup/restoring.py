@@ -73,6 +73,7 @@ def restore(
     _require_secrets(backup.contents["secrets"])
     done = Restored(backup.name, backup.manifest["made_at"], len(backup.contents["customers"]))
     try:
+        tools.require_no_pooler()
         with tools.connect() as where:
             _require_empty(where, backup)
             _require_locks(where, backup)

@@ -111,6 +111,7 @@ def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lamb
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
     public, where = keys.public_key(), Place(place)
     try:
+        tools.require_no_pooler()
         with tools.connect() as alone, tools.connect() as reader:
             _be_alone(alone)
             _refuse_the_store(where)

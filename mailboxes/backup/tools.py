@@ -14,7 +14,8 @@ from typing import IO, Any, LiteralString
 import psycopg
 from django.db import connection
 
-from mailboxes.backup.errors import BackupFailed, RestoreFailed
+from mailboxes.backup.errors import BackupFailed, RestoreFailed, ThroughAPooler
+from tenants import pooling
 
 PIECE_OCTETS = 256 * 1024
 LOCK_WAIT = "30s"  # for a table that a migration holds
@@ -50,6 +51,15 @@ def connect() -> "psycopg.Connection[tuple[Any, ...]]":
         found.close()
         raise
     return found
+
+
+def require_no_pooler() -> None:
+    """Raises ThroughAPooler, psycopg.Error."""
+    if pooling.sessions_are_shared(connection):
+        raise ThroughAPooler(
+            "DATABASE_URL leads to a pooler that hands sessions around. Give this command one that leads to PostgreSQL itself "
+            "(docs/deployment.md)."
+        )
 
 
 def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "") -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from django.conf import settings
-from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import Actor
@@ -21,7 +20,7 @@ from mailboxes.errors import MessageGone, StoreFailed, StoreIsMoving, StoresAreO
 from mailboxes.models import MailboxKey, Message
 from mailboxes.services.janitor import check_store
 from mailboxes.store import BothStores, overlap, store
-from tenants import access
+from tenants import access, pooling
 from tenants.models import Customer
 
 log = logging.getLogger(__name__)
@@ -164,12 +163,8 @@ def _copy(both: BothStores, name: str) -> int | None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Raises StoreIsMoving. Held by the database session, so that it is free at once when this process dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [MOVE_LOCK])
-        if not cursor.fetchone()[0]:
+    """Raises StoreIsMoving."""
+    with pooling.lock_on_one_of(MOVE_LOCK) as taken:
+        if not taken:
             raise StoreIsMoving
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [MOVE_LOCK])
+        yield

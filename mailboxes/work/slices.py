@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from mailboxes.models import Job
 from mailboxes.services import jobs
 from mailboxes.vault import VaultError
 from mailboxes.work import reencryption, removal
+from tenants import pooling
 from tenants.models import Customer, OpenJob
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,8 @@ def work_slice(customer: Customer, job_id: UUID) -> bool:
     Whatever is done is committed step by step, so a slice that is killed costs its last step. Trouble is noted in the
     job, which pauses and goes on by itself.
     """
-    with tenant_context(customer), _slot(job_id) as taken:
+    # A place at the job is held beside the work, and free at once when a worker dies.
+    with tenant_context(customer), pooling.lock_on_one_of(*_places(job_id)) as taken:
         if not taken:
             return False  # enough of them work on it already, or this is an echo of an old bell
         job = Job.objects.filter(pk=job_id).first()
@@ -72,29 +73,6 @@ def _work(customer: Customer, job: Job) -> bool:
     return False
 
 
-@contextmanager
-def _slot(job_id: UUID) -> Iterator[bool]:
-    """One of the places at a job, held by the database session, so that it is free at once when a worker dies."""
+def _places(job_id: UUID) -> list[int]:
     first = int.from_bytes(job_id.bytes[:8], signed=True) & ~0xFF
-    slot = next(
-        (first + number for number in range(settings.JOB_SLICES_AT_ONCE) if _take(first + number)), None
-    )
-    try:
-        yield slot is not None
-    finally:
-        if slot is not None:
-            _leave(slot)
-
-
-def _take(slot: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [slot])
-        return bool(cursor.fetchone()[0])
-
-
-def _leave(slot: int) -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [slot])
-    except DatabaseError:
-        connection.close()  # with which it is free as well
+    return [first + number for number in range(settings.JOB_SLICES_AT_ONCE)]

@@ -1,13 +1,11 @@
 """A pooler between us and PostgreSQL that hands sessions around would show customers each other's mailboxes.
 
 Which schema a query sees is a setting of its database session. In PgBouncer's transaction pooling the session under a
-connection changes at each commit, so one customer's request would read another's tables. The check below shows it by
-doing it: one connection sets a mark, then a second one takes a session and keeps it; if the second sees the mark, or
-the first has lost it, sessions are handed around. The mark is a search path with one more schema that does not exist:
-harmless in a session that somebody else gets.
+connection changes at each commit, so one customer's request would read another's tables, unless the pooler carries the
+search path after its client: from PgBouncer 1.20 on it can, if PostgreSQL tells it of each change, as 18 does. The
+check does not ask for versions; it has two connections change places (tenants/pooling.py).
 """
 
-import secrets
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,11 +14,14 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-ATTEMPTS = 3
+from tenants import pooling
+
+# Each is said by `options` at sign-in (portal/settings.py), which PgBouncer refuses or ignores.
+TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 @register(Tags.database)
-def sessions_are_our_own(
+def a_pooler_keeps_customers_apart(
     app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Runs with `manage.py check --database default` and before migrations."""
@@ -32,52 +33,35 @@ def sessions_are_our_own(
 
 
 def _complaint(alias: str) -> CheckMessage | None:
+    wrapper = connections[alias]
     try:
-        shared = sessions_are_shared(connections[alias])
+        if pooling.path_is_lost(wrapper):
+            return Error(
+                f"The database {alias!r} is reached through a pooler that hands sessions around between transactions "
+                "and leaves the search path behind, so that one customer's queries would run in another customer's "
+                "schema.",
+                hint="Connect to PostgreSQL directly, use session pooling (PgBouncer: pool_mode = session), or have "
+                "PostgreSQL 18 and PgBouncer 1.20 with track_extra_parameters = search_path (docs/deployment.md).",
+                id="gatehouse.E015",
+            )
+        missing = _missing_timeouts(wrapper)
     except psycopg.OperationalError as error:
         return Error(
             f"The database {alias!r} cannot be reached: {str(error).splitlines()[0]}",
             hint="Start it, or correct DATABASE_URL.",
             id="gatehouse.E016",
         )
-    if not shared:
+    if not missing:
         return None
     return Error(
-        f"The database {alias!r} is reached through a pooler that hands sessions around between transactions, so "
-        "that one customer's queries would run in another customer's schema.",
-        hint="Connect to PostgreSQL directly, or use session pooling (PgBouncer: pool_mode = session).",
-        id="gatehouse.E015",
+        f"In the database {alias!r} somebody could wait without end: a pooler drops what we ask for, and "
+        f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} 0.",
+        hint="Let PostgreSQL give the role its time-outs, as docs/database-roles.md shows: "
+        "ALTER ROLE … SET statement_timeout = '60s', and so on; then have the pooler connect anew.",
+        id="gatehouse.E031",
     )
 
 
-def sessions_are_shared(wrapper: BaseDatabaseWrapper) -> bool:
-    """Raises psycopg.Error when the database can't be reached."""
-    return any(_mark_is_seen(wrapper) for _ in range(ATTEMPTS))
-
-
-def _mark_is_seen(wrapper: BaseDatabaseWrapper) -> bool:
-    mark = f"gatehouse_probe_{secrets.token_hex(8)}"
-    with _connect(wrapper) as first, _connect(wrapper) as second:
-        before = _search_path(first)
-        # In a session of our own the mark goes with the connection; elsewhere it hurts nobody.
-        first.execute(f'SET search_path TO {before or "public"}, "{mark}"')
-        with second.transaction():  # keeps its session to itself until the end of the block
-            seen_by_second = _search_path(second)
-            seen_by_first = _search_path(first)
-        first.execute("RESET search_path")
-    return mark in seen_by_second or mark not in seen_by_first
-
-
-def _connect(wrapper: BaseDatabaseWrapper) -> psycopg.Connection[tuple[Any, ...]]:
-    """As Django connects, but past its pool and without a prepared statement, which poolers may not know."""
-    parameters = {
-        name: value
-        for name, value in wrapper.get_connection_params().items()
-        if name not in ("context", "cursor_factory", "pool", "prepare_threshold")
-    }
-    return psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
-
-
-def _search_path(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
-    row = connection.execute("SHOW search_path").fetchone()
-    return str(row[0]) if row else ""
+def _missing_timeouts(wrapper: BaseDatabaseWrapper) -> list[str]:
+    with pooling.connect(wrapper) as link:
+        return [name for name in TIMEOUTS if pooling.shown(link, name) in ("", "0")]

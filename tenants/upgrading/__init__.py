@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
+import psycopg
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from psycopg.errors import LockNotAvailable
 
-from tenants import spares
+from tenants import pooling, spares
 from tenants.upgrading import processes, schemas
 from tenants.upgrading.migrating import Outcome, migrate
 
@@ -30,6 +31,10 @@ CREATION_SECONDS = 120.0
 
 class AnotherIsAtWork(Exception):
     """An upgrade of this database goes on, and nobody wanted to wait for its end."""
+
+
+class ThroughAPooler(Exception):
+    """Migrations set time-outs of their session, which a pooler would hand on to those who serve."""
 
 
 class Told(Protocol):
@@ -65,9 +70,15 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
     """Bring the database to this release, with so many processes. No migration holds tables for longer than `hold` seconds.
 
     A schema that can't be upgraded is in the report, and the others go on; but when that is `public`, nothing else is
-    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end.
+    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end, and
+    ThroughAPooler.
     """
     began, report = time.monotonic(), Report()
+    try:
+        if pooling.sessions_are_shared(connection):
+            raise ThroughAPooler
+    except psycopg.OperationalError as error:
+        raise OperationalError(str(error)) from error
     with _the_only_one(told, wait=wait):
         outcome = migrate(schemas.PUBLIC, hold=hold)
         report.add(outcome)
@@ -141,30 +152,15 @@ def _creations_have_ended(hold: float) -> bool:
 
 @contextmanager
 def _the_only_one(told: Told, *, wait: bool) -> Iterator[None]:
-    """Hold the lock for as long as the block takes. Raises AnotherIsAtWork.
-
-    It goes with a transaction and not with a session, which a pooler might give to somebody else; and whoever is killed
-    gives it back in that moment.
-    """
+    """Hold the lock for as long as the block takes. Raises AnotherIsAtWork."""
     connections.close_all()
-    guard = connection.copy()
-    try:
-        guard.set_autocommit(False)
-        with guard.cursor() as cursor:
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            asked = False
-            while not _locked(cursor):
-                if not wait:
-                    raise AnotherIsAtWork
-                if not asked:
-                    told.waiting()
-                asked = True
-                time.sleep(ASKED_AGAIN_SECONDS)
+    with pooling.lasting_transaction() as cursor:
+        asked = False
+        while not pooling.try_lock(cursor, UPGRADE_LOCK):
+            if not wait:
+                raise AnotherIsAtWork
+            if not asked:
+                told.waiting()
+            asked = True
+            time.sleep(ASKED_AGAIN_SECONDS)
         yield
-    finally:
-        guard.close()
-
-
-def _locked(cursor: Any) -> bool:
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [UPGRADE_LOCK])
-    return bool(cursor.fetchone()[0])

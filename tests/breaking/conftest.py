@@ -77,12 +77,12 @@ def server(django_db_setup: None, django_db_blocker: Any, bell: Bell) -> Iterato
     }
     with django_db_blocker.unblock():
         try:
-            _go_to(own)
+            go_to(own)
             call_command("migrate_schemas", shared=True, verbosity=0)
             assemble()
             yield server
         finally:
-            _go_to(suite)
+            go_to(suite)
             server.stop()
             shutil.rmtree(state_dir, ignore_errors=True)
 
@@ -94,11 +94,13 @@ def own_workers(server: Server, tmp_path: Path) -> Iterator[Workers]:
         yield workers
 
 
-def _go_to(database: dict[str, Any]) -> None:
+def go_to(database: dict[str, Any]) -> None:
     """From now on this process uses this database."""
     connections.close_all()
     for known in (connection.settings_dict, connections.settings["default"]):
-        known |= {name: database[name] for name in ("HOST", "PORT", "NAME", "USER", "PASSWORD")}
+        known |= {
+            name: database[name] for name in ("HOST", "PORT", "NAME", "USER", "PASSWORD") if name in database
+        }
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ class Server:
     """PostgreSQL below a folder of its own."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._state_dir = state_dir
+        self.folder = state_dir
         self._running = postgres.start(state_dir, durable=False)
+        self.url = self._running.url
 
     def stop(self) -> None:
         """Whoever is connected is thrown out."""
@@ -38,7 +39,7 @@ class Server:
         self._running.stop()
 
     def start(self) -> None:
-        self._running = postgres.start(self._state_dir, durable=False)
+        self._running = postgres.start(self.folder, durable=False)
 
 
 class Disk(ABC):

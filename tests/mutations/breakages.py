@@ -45,6 +45,28 @@ _UPGRADE = "breaking/test_upgrade.py::test_"
 _SHEETS = "console/frame/test_stylesheets.py::test_"
 
 BREAKAGES = (
+    # --- The database ---
+    _breaks(
+        "A pooler that leaves the search path behind is refused",
+        "tenants/pooling.py",
+        "return mark in seen_by_second or mark not in seen_by_first",
+        "return mark in seen_by_second and mark in seen_by_first",
+        "portal/test_pooler.py::test_transaction_pooling_that_leaves_the_search_path_behind_is_a_complaint",
+    ),
+    _breaks(
+        "A lock that lasts goes with a transaction, and not with a session that a pooler keeps",
+        "tenants/pooling.py",
+        "pg_try_advisory_xact_lock",
+        "pg_try_advisory_lock",
+        "portal/test_pooler.py::test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies",
+    ),
+    _breaks(
+        "Backup and restore refuse a pooler that hands sessions around",
+        "mailboxes/backup/tools.py",
+        "if pooling.sessions_are_shared(connection):",
+        "if pooling.path_is_lost(connection):",
+        "portal/test_pooler.py::test_upgrade_backup_and_restore_go_past_the_pooler",
+    ),
     # --- Mail is kept ---
     _breaks(
         "A 250, a removed blob and a destroyed key rely on a COMMIT that is on the disk",

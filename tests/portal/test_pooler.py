@@ -1,96 +1,144 @@
 """The pooler check against PostgreSQL itself and against a real PgBouncer in front of it."""
 
-import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
 import dj_database_url
+import psycopg
 import pytest
+from django.conf import settings as django_settings
 from django.db.utils import ConnectionHandler
 
+from mailboxes.backup import tools
+from mailboxes.backup.errors import ThroughAPooler
 from portal.checks import pooler
-from portal.checks.pooler import sessions_are_shared
-from portal.onebox.embedded import addresses, postgres
-from portal.onebox.embedded.process import answers, wait_until
-
-PGBOUNCER = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
+from portal.onebox.embedded import postgres
+from portal.onebox.embedded.process import wait_until
+from tenants import pooling, upgrading
+from tenants.management.commands.upgrade import Lines
+from tests.poolers import SESSIONS, TRANSACTIONS, Pooler, behind, time_out_by_role
 
 
 @pytest.fixture(scope="module")
-def database():
+def folder():
     folder = Path(tempfile.mkdtemp(prefix="gh-"))
-    server = postgres.start(folder / "state", durable=False)
-    yield server
-    server.stop()
+    yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def pooled(database, state_dir):
-    """Gives the URL of a PgBouncer in the mode wanted."""
-    if PGBOUNCER is None:
-        if os.environ.get("CI"):
-            pytest.fail("PgBouncer is not installed; .ci/run installs it.")
-        pytest.skip("PgBouncer is not installed.")
-    processes = []
-    state_dir.mkdir()
+@pytest.fixture(scope="module")
+def database(folder):
+    server = postgres.start(folder / "state", durable=False)
+    yield server
+    server.stop()
 
-    def start(mode):
-        behind = addresses.postgres_dir(database.state_dir)
-        configuration = state_dir / "pgbouncer.ini"
-        configuration.write_text(
-            f"[databases]\n{addresses.POSTGRES_DATABASE} = host={behind} port={addresses.POSTGRES_PORT} "
-            f"user={addresses.POSTGRES_ROLE}\n"
-            f"[pgbouncer]\nlisten_port = 6432\nunix_socket_dir = {state_dir}\nauth_type = any\n"
-            f"pool_mode = {mode}\nlogfile =\n"
-        )
-        command = [PGBOUNCER, "--quiet", str(configuration)]
-        if os.geteuid() == 0:  # it refuses to be root, and needs its files and the socket then
-            shutil.chown(state_dir, "pgserver")
-            shutil.chown(configuration, "pgserver")
-            state_dir.parent.chmod(0o711)
-            command[1:1] = ["--user", "pgserver"]
-        processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-        assert wait_until(lambda: answers(state_dir / ".s.PGSQL.6432"), 10)
-        socket_dir = quote(str(state_dir), safe="")
-        return f"postgresql://{addresses.POSTGRES_ROLE}@{socket_dir}:6432/{addresses.POSTGRES_DATABASE}"
+
+@pytest.fixture
+def pooled(database, folder):
+    """Gives the URL of a PgBouncer with these lines in its configuration."""
+    running = []
+
+    def start(lines):
+        running.append(Pooler(folder / f"p{len(list(folder.iterdir()))}", behind(database.state_dir), lines))
+        return running[-1].url()
 
     yield start
-    for process in processes:
-        process.terminate()
-        process.wait()
+    for one in running:
+        one.stop()
+
+
+@pytest.fixture
+def complaints(monkeypatch):
+    """What the check says of the database at a URL, to which we connect as the settings have it."""
+
+    def ask(url):
+        options = django_settings.DATABASES["default"]["OPTIONS"]
+        handler = ConnectionHandler({"default": {**dj_database_url.parse(url), "OPTIONS": options}})
+        monkeypatch.setattr(pooler, "connections", handler)
+        return [message.id for message in pooler.a_pooler_keeps_customers_apart(None, databases=["default"])]
+
+    return ask
+
+
+@pytest.fixture
+def with_timeouts(database):
+    time_out_by_role(database.url)
+    yield
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("ALTER ROLE CURRENT_USER RESET ALL")
 
 
 def connection_to(url):
     return ConnectionHandler({"default": dj_database_url.parse(url)})["default"]
 
 
-def test_sessions_of_postgres_itself_are_our_own(database):
-    assert not sessions_are_shared(connection_to(database.url))
+def test_postgresql_itself_is_fine(database, complaints):
+    assert complaints(database.url) == []
 
 
-def test_session_pooling_is_fine(pooled):
-    assert not sessions_are_shared(connection_to(pooled("session")))
+def test_session_pooling_is_fine_if_the_role_has_its_timeouts(pooled, complaints, with_timeouts):
+    assert complaints(pooled(SESSIONS)) == []
 
 
-def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(monkeypatch, tmp_path):
-    nowhere = f"postgresql://somebody@{quote(str(tmp_path), safe='')}:5432/gatehouse"
-    handler = ConnectionHandler({"default": dj_database_url.parse(nowhere)})
-    monkeypatch.setattr(pooler, "connections", handler)
-
-    (message,) = pooler.sessions_are_our_own(None, databases=["default"])
-    assert message.id == "gatehouse.E016"
-    assert "DATABASE_URL" in message.hint
-    assert pooler.sessions_are_our_own(None) == []
+def test_transaction_pooling_that_carries_the_search_path_is_fine_if_the_role_has_its_timeouts(
+    pooled, complaints, with_timeouts
+):
+    assert complaints(pooled(TRANSACTIONS)) == []
 
 
-def test_transaction_pooling_is_a_complaint(monkeypatch, pooled):
-    handler = ConnectionHandler({"default": dj_database_url.parse(pooled("transaction"))})
-    monkeypatch.setattr(pooler, "connections", handler)
+@pytest.mark.parametrize("lines", [SESSIONS, TRANSACTIONS], ids=["session", "transaction"])
+def test_a_pooler_that_drops_our_timeouts_is_a_complaint(pooled, complaints, lines):
+    assert complaints(pooled(lines)) == ["gatehouse.E031"]
 
-    (message,) = pooler.sessions_are_our_own(None, databases=["default"])
-    assert message.id == "gatehouse.E015"
-    assert "pool_mode = session" in message.hint
+
+def test_transaction_pooling_that_leaves_the_search_path_behind_is_a_complaint(
+    pooled, complaints, with_timeouts
+):
+    assert complaints(pooled(TRANSACTIONS.replace("track_extra_parameters", ";"))) == ["gatehouse.E015"]
+
+
+def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(complaints, tmp_path):
+    assert complaints(f"postgresql://somebody@{quote(str(tmp_path), safe='')}:5432/gatehouse") == [
+        "gatehouse.E016"
+    ]
+    assert pooler.a_pooler_keeps_customers_apart(None) == []
+
+
+def test_upgrade_backup_and_restore_go_past_the_pooler(pooled, monkeypatch):
+    through = connection_to(pooled(TRANSACTIONS))
+    monkeypatch.setattr(upgrading, "connection", through)
+    monkeypatch.setattr(tools, "connection", through)
+    with pytest.raises(upgrading.ThroughAPooler):
+        upgrading.upgrade(Lines(), by=1, hold=1.0)
+    with pytest.raises(ThroughAPooler, match="leads to a pooler"):
+        tools.require_no_pooler()
+
+
+def test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies(
+    database, pooled, monkeypatch, django_db_blocker
+):
+    monkeypatch.setattr(pooling, "connection", connection_to(pooled(TRANSACTIONS)))
+
+    def are_free():
+        with psycopg.connect(database.url) as other:
+            return other.execute(
+                "SELECT pg_try_advisory_xact_lock(7), pg_try_advisory_xact_lock(8)"
+            ).fetchone()
+
+    with (
+        django_db_blocker.unblock(),
+        pooling.lock_on_one_of(7, 8) as first,
+        pooling.lock_on_one_of(7, 8) as second,
+    ):
+        assert first and second
+        with pooling.lock_on_one_of(7, 8) as third:
+            assert not third, "both are taken"
+        assert are_free() == (False, False)
+    assert are_free() == (True, True), "a pooler keeps the session"
+
+    with django_db_blocker.unblock(), pooling.lasting_transaction() as cursor:
+        assert pooling.try_lock(cursor, 7)
+        cursor.connection.pgconn.finish()  # as the kernel closes what a killed process had
+        assert wait_until(lambda: are_free() == (True, True), 20)

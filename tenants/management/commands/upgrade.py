@@ -61,6 +61,11 @@ class Command(ScriptableCommand):
             )
         except upgrading.AnotherIsAtWork:
             raise CommandError("Another upgrade of this database is at work.") from None
+        except upgrading.ThroughAPooler:
+            raise CommandError(
+                "DATABASE_URL leads to a pooler that hands sessions around. Give this command one that leads to PostgreSQL "
+                "itself (docs/deployment.md)."
+            ) from None
         except OperationalError as error:  # at its beginning or end, where no customer is to blame
             raise CommandError(f"The database is away: {str(error).splitlines()[0]}") from error
         except KeyboardInterrupt:

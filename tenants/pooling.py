@@ -1,0 +1,102 @@
+"""What holds of the database where a pooler gives each transaction whatever session is free (docs/deployment.md).
+
+Nothing of ours outlives a transaction in a session but the search path, which the pooler has to carry after us; the
+check that it does is portal/checks/pooler.py. What has to last longer has a transaction of its own.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+ATTEMPTS = 3
+MARK = "gatehouse.probe"  # a parameter that means nothing to PostgreSQL, and that no pooler carries
+
+Link = psycopg.Connection[tuple[Any, ...]]
+
+
+@contextmanager
+def lasting_transaction() -> Iterator[Any]:
+    """The cursor of a transaction on a connection of its own, which may say nothing for as long as it likes.
+
+    A pooler leaves it its session to the end. Whoever is killed loses the connection, and with it all that the
+    transaction held, in that moment.
+    """
+    guard = connection.copy()
+    try:
+        guard.set_autocommit(False)
+        with guard.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            yield cursor
+    finally:
+        with suppress(DatabaseError):
+            guard.rollback()  # or a pooler has to throw the session away, and what was held is free a moment later
+        guard.close()
+
+
+@contextmanager
+def lock_on_one_of(*numbers: int) -> Iterator[bool]:
+    """Hold the first of these advisory locks that is free, if one is, for as long as the block takes."""
+    with lasting_transaction() as cursor:
+        yield any(try_lock(cursor, number) for number in numbers)
+
+
+def try_lock(cursor: Any, number: int) -> bool:
+    """Until the end of the transaction."""
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+    return bool(cursor.fetchone()[0])
+
+
+def sessions_are_shared(wrapper: BaseDatabaseWrapper) -> bool:
+    """Whether sessions are handed around between transactions. Raises psycopg.Error when the database can't be reached.
+
+    One connection sets a mark, then a second one takes a session and keeps it: if the second sees the mark, or the first
+    has lost it, the session under a connection changes.
+    """
+    return any(_mark_is_seen(wrapper) for _ in range(ATTEMPTS))
+
+
+def _mark_is_seen(wrapper: BaseDatabaseWrapper) -> bool:
+    mark = secrets.token_hex(8)
+    with connect(wrapper) as first, connect(wrapper) as second:
+        first.execute("SELECT set_config(%s, %s, false)", [MARK, mark])
+        with second.transaction():
+            return shown(second, MARK) == mark or shown(first, MARK) != mark
+
+
+def path_is_lost(wrapper: BaseDatabaseWrapper) -> bool:
+    """The same of the search path: whether one connection's is seen by another, or left behind in a session."""
+    return any(_path_is_seen(wrapper) for _ in range(ATTEMPTS))
+
+
+def _path_is_seen(wrapper: BaseDatabaseWrapper) -> bool:
+    # A schema more that does not exist: harmless in a session that somebody else gets.
+    mark = f"gatehouse_probe_{secrets.token_hex(8)}"
+    with connect(wrapper) as first, connect(wrapper) as second:
+        before = shown(first, "search_path")
+        first.execute(f'SET search_path TO {before or "public"}, "{mark}"')
+        with second.transaction():  # keeps its session to itself until the end of the block
+            seen_by_second = shown(second, "search_path")
+            seen_by_first = shown(first, "search_path")
+        first.execute("RESET search_path")
+    return mark in seen_by_second or mark not in seen_by_first
+
+
+def connect(wrapper: BaseDatabaseWrapper) -> Link:
+    """As Django connects, but past its pool and without a prepared statement, which poolers may not know."""
+    parameters = {
+        name: value
+        for name, value in wrapper.get_connection_params().items()
+        if name not in ("context", "cursor_factory", "pool", "prepare_threshold")
+    }
+    return psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
+
+
+def shown(link: Link, name: str) -> str:
+    """What a parameter is in the session that the link has at this moment."""
+    row = link.execute("SELECT current_setting(%s, true)", [name]).fetchone()
+    return str(row[0] or "") if row else ""

@@ -1,0 +1,95 @@
+"""PgBouncer in front of a PostgreSQL of the tests: the machine's own, or the newer one that `.ci/newer` puts beside it."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from portal.onebox.embedded import addresses, permissions
+from portal.onebox.embedded.process import answers, wait_until
+
+NEWER = Path(__file__).resolve().parent.parent / ".gatehouse-newer/bin"
+PORT = 6432
+# As docs/deployment.md has them, but for how people sign in.
+SESSIONS = "pool_mode = session\nignore_startup_parameters = options\n"
+TRANSACTIONS = (
+    "pool_mode = transaction\nignore_startup_parameters = options\nquery_wait_timeout = 10\n"
+    "track_extra_parameters = search_path\n"
+)
+
+
+def program() -> str:
+    """The newest PgBouncer here. Skips the test without one; fails it under CI."""
+    newer = NEWER / "pgbouncer"
+    own = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
+    if newer.exists():
+        return str(newer)
+    if own and _version(own) >= (1, 20):
+        return own
+    message = "There is no PgBouncer from 1.20 on; .ci/newer gets one."
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _version(path: str) -> tuple[int, ...]:
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"PgBouncer (\d+)\.(\d+)", said)
+    return tuple(map(int, found.groups())) if found else (0, 0)
+
+
+def time_out_by_role(url: str) -> None:
+    """As docs/database-roles.md says: a pooler drops what clients ask for when they sign in."""
+    asked = dict(
+        re.findall(r"-c (\w+)=(\d+)", str(settings.DATABASES["default"]["OPTIONS"]["options"])),
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name, value in asked.items():
+            connection.execute(f"ALTER ROLE CURRENT_USER SET {name} = {value}")
+
+
+class Pooler:
+    """One that runs. `folder` has its socket, and `url` leads to a database through it."""
+
+    def __init__(self, folder: Path, behind: str, lines: str) -> None:
+        """`behind` is how PgBouncer's configuration says where the server is."""
+        folder.mkdir()
+        self.folder = folder
+        self._configuration = folder / "pgbouncer.ini"
+        self._configuration.write_text(
+            f"[databases]\n* = {behind}\n"
+            f"[pgbouncer]\nlisten_port = {PORT}\nunix_socket_dir = {folder}\nauth_type = any\nlogfile =\n{lines}"
+        )
+        self._command = [program(), "--quiet", str(self._configuration)]
+        if (
+            user := permissions.server_user()
+        ):  # it refuses to be root, and needs its files and the socket then
+            shutil.chown(folder, user)
+            shutil.chown(self._configuration, user)
+            permissions.let_in(folder.parent, user)
+            self._command[1:1] = ["--user", user]
+        self.start()
+
+    def url(self, database: str = addresses.POSTGRES_DATABASE, role: str = addresses.POSTGRES_ROLE) -> str:
+        return f"postgresql://{role}@{quote(str(self.folder), safe='')}:{PORT}/{database}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        assert wait_until(lambda: answers(self.folder / f".s.PGSQL.{PORT}"), 20)
+
+    def stop(self) -> None:
+        """At once: whoever is connected is thrown out."""
+        self._process.kill()
+        self._process.wait()
+        (self.folder / f".s.PGSQL.{PORT}").unlink(missing_ok=True)
+
+
+def behind(state_dir: Path) -> str:
+    """An embedded PostgreSQL, for whoever comes."""
+    return f"host={addresses.postgres_dir(state_dir)} port={addresses.POSTGRES_PORT} user={addresses.POSTGRES_ROLE}"

@@ -26,6 +26,8 @@ env = Environment(os.environ)
 STATE_DIR = env.path("GATEHOUSE_STATE_DIR", ROOT / ".gatehouse")
 DEMO = env.flag("GATEHOUSE_DEMO")
 DEBUG = env.flag("DEBUG")
+# That nobody's mail is here, and customers may be made by the thousand (tenants/measuring.py).
+MEASURING = env.flag("GATEHOUSE_MEASURING")
 BASE_DOMAIN = env.text("GATEHOUSE_BASE_DOMAIN", "portal.localhost")
 MAIL_DOMAIN = env.text("GATEHOUSE_MAIL_DOMAIN", "gateway.localhost")
 MTA_STS = env.choice("GATEHOUSE_MTA_STS", ("none", "testing", "enforce"))
@@ -93,7 +95,7 @@ DATABASE_URL = env.secret("DATABASE_URL", postgres_url(STATE_DIR))
 try:
     if parts_with_password(DATABASE_URL).scheme not in ("postgres", "postgresql"):
         raise ValueError
-    _database = dj_database_url.parse(DATABASE_URL, engine="django_tenants.postgresql_backend")
+    _database = dj_database_url.parse(DATABASE_URL, engine="tenants.database")
 except (ValueError, dj_database_url.ParseError):  # a subclass of ValueError today
     env.complain(
         "DATABASE_URL",
@@ -101,7 +103,7 @@ except (ValueError, dj_database_url.ParseError):  # a subclass of ValueError tod
         f"Use postgresql://user:password@host:5432/database. {IN_PASSWORDS}",
     )
     DATABASE_URL = postgres_url(STATE_DIR)
-    _database = dj_database_url.parse(DATABASE_URL, engine="django_tenants.postgresql_backend")
+    _database = dj_database_url.parse(DATABASE_URL, engine="tenants.database")
 DATABASE_IS_EMBEDDED = _database.get("HOST") == str(postgres_dir(STATE_DIR))  # that of `make run`
 DATABASES = {
     "default": {
@@ -119,6 +121,8 @@ DATABASES = {
         },
     }
 }
+# A session of PostgreSQL that has looked at more customers than this is given up (tenants/database/base.py).
+SCHEMAS_PER_CONNECTION = env.number("GATEHOUSE_SCHEMAS_PER_CONNECTION", 100, least=1)
 # One SET search_path for each change of schema, not for each statement. django-tenants sends another after whatever
 # takes the last one back: a rollback, to a savepoint too, and a new connection.
 TENANT_LIMIT_SET_CALLS = True

@@ -47,6 +47,7 @@ class Right(StrEnum):
     VIEW_CUSTOMER = "view-customer"
     ADD_CUSTOMER = "add-customer"
     CHANGE_CUSTOMER = "change-customer"
+    REMOVE_EMPTY_CUSTOMER = "remove-empty-customer"
     ADD_PERSON = "add-person"
     CHANGE_PERSON = "change-person"
     ADD_MEMBERSHIP = "add-membership"
@@ -83,6 +84,7 @@ PLATFORM_RIGHTS = frozenset(
         Right.VIEW_CUSTOMER,
         Right.ADD_CUSTOMER,
         Right.CHANGE_CUSTOMER,
+        Right.REMOVE_EMPTY_CUSTOMER,
         Right.ADD_PERSON,
         Right.CHANGE_PERSON,
         Right.ADD_MEMBERSHIP,

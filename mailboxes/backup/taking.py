@@ -116,7 +116,8 @@ def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lamb
             _be_alone(alone)
             _refuse_the_store(where)
             where.claim(_installation(reader))
-            made = _Taking(where, public, reader, tell).take()
+            with closing(_Taking(where, public, reader, tell)) as taking:
+                made = taking.take()
             alone.execute("SELECT 1")
             if keep is not None:
                 made.removed_sets, made.removed_messages = thin_out(where, keep)
@@ -255,6 +256,10 @@ class _Taking:
         self.made.copied, self.made.copied_octets = self.progress.copied, self.progress.copied_octets
         return self.made
 
+    def close(self) -> None:
+        """Give back whichever reader it has by now."""
+        self.reader.close()
+
     # --- The database ---
     def _customers(self, snapshot: str) -> list[_Customer]:
         with _reading(self.reader, snapshot):
@@ -320,7 +325,10 @@ class _Taking:
     ) -> Iterator[Line]:
         """A line for each message that is in the backup then. `early`: what is gone when we come is not missing."""
         self.progress.customers, self.progress.customers_done = len(customers), 0
-        for customer in customers:
+        for number, customer in enumerate(customers, 1):
+            if number % settings.SCHEMAS_PER_CONNECTION == 0:  # as tenants/database does with Django's
+                self.reader.close()
+                self.reader = tools.connect()
             wanted = self._wanted(customer, snapshot)
             for folder, messages in groupby(wanted, lambda message: message.blob.rpartition("/")[0][:-3]):
                 yield from self._copy_folder(folder, list(messages), indexes, early=early)

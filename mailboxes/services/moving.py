@@ -22,6 +22,7 @@ from mailboxes.services.janitor import check_store
 from mailboxes.store import BothStores, overlap, store
 from tenants import access, pooling
 from tenants.models import Customer
+from tenants.schemas import between_customers
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,9 @@ def move_store(
             _go_round(both, progress, hands, tell)
         with schema_context("public"):
             customers = list(Customer.objects.order_by("slug"))
-        progress.missing = sum(len(check_store(customer, by=by).missing) for customer in customers)
+        for customer in customers:
+            progress.missing += len(check_store(customer, by=by).missing)
+            between_customers()
     log.info(
         "the message store was moved messages=%d octets=%d missing=%d",
         progress.messages,
@@ -96,6 +99,7 @@ def _go_round(
                 both.other.remove_empty_folders(folder)
         progress.customers_done += 1
         tell(progress)
+        between_customers()
 
 
 def _move_some(both: BothStores, names: list[str], progress: Progress, hands: ThreadPoolExecutor) -> None:

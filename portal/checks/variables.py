@@ -310,3 +310,17 @@ def _certificate_is_the_demos() -> bool:
     return any(
         path and Path(path).parent == folder for path in (settings.TLS_CERT_FILE, settings.TLS_KEY_FILE)
     )
+
+
+@register(TAG)
+def measuring_is_no_accident(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.MEASURING:
+        return []
+    return [
+        Warning(
+            "The settings say that this installation is for measuring: anybody with a shell here may make customers by the "
+            "thousand.",
+            hint="Take GATEHOUSE_MEASURING out where people work.",
+            id="gatehouse.W009",
+        )
+    ]

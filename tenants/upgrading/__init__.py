@@ -96,20 +96,24 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
 
 def _customers(report: Report, told: Told, *, by: int, hold: float) -> None:
     """Those that are there, and then those that processes of the release before had begun to make."""
-    _rounds(report, told, by=by, hold=hold)
+    settled: set[str] = (
+        set()
+    )  # a look into each schema costs a third of a millisecond, so these are not asked again
+    _rounds(report, told, settled, by=by, hold=hold)
     if not _creations_have_ended(hold):
         trouble = f"a customer has been in the making for {CREATION_SECONDS:g} s, and may lack something once it is there"
         report.add(Outcome(schemas.PUBLIC, trouble=trouble))
-    _rounds(report, told, by=by, hold=hold)
+    _rounds(report, told, settled, by=by, hold=hold)
 
 
-def _rounds(report: Report, told: Told, *, by: int, hold: float) -> None:
+def _rounds(report: Report, told: Told, settled: set[str], *, by: int, hold: float) -> None:
     """Until none is left, for processes of ours may be killed."""
     tried: set[str] = set()
     in_vain = 0
     while True:
-        states = schemas.customers()
-        report.customers = len(states)
+        states = schemas.customers(but=settled)
+        report.customers = len(settled | states.keys())
+        settled |= {name for name, state in states.items() if not state.is_behind}
         left = [name for name, state in states.items() if state.is_behind and name not in report.failed]
         if not left:
             return
@@ -119,7 +123,7 @@ def _rounds(report: Report, told: Told, *, by: int, hold: float) -> None:
                 report.add(outcome)
                 told.done(outcome)
             return
-        told.begun(len(left), len(states))
+        told.begun(len(left), report.customers)
         in_vain += 1
         for outcome in processes.migrate_all(left, by=by, hold=hold):
             if outcome.schema not in tried:

@@ -15,6 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import app_labels, schema_context
 from psycopg.errors import QueryCanceled
 
+from tenants.schemas import between_customers
 from tenants.upgrading.schemas import PUBLIC
 from tenants.upgrading.short_locks import HeldTooLong, ShortLocks
 
@@ -75,6 +76,7 @@ def migrate(schema: str, *, hold: float) -> Outcome:
             connection.close()
             log.exception("%s can't be upgraded", schema)
             break
+    between_customers()
     outcome.seconds = time.monotonic() - began
     return outcome
 

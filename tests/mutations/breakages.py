@@ -29,6 +29,7 @@ def _breaks(promise: str, file: str, before: str, after: str, *guards: str) -> B
 _DURABILITY = "mailboxes/test_durability.py::test_"
 _DAMAGE = "mailboxes/test_damage.py::test_"
 _STORE = "mailboxes/test_store.py::test_"
+_GROWTH = "tenants/test_growth.py::test_"
 _BACKUP = "mailboxes/test_backup.py::test_"
 _MOVING = "mailboxes/test_moving.py::test_"
 _STATUSES = "mailboxes/test_statuses.py::test_"
@@ -283,6 +284,44 @@ BREAKAGES = (
         "            _require_locks(where, backup)\n",
         "",
         _BACKUP + "a_restore_refuses_before_it_changes_anything",
+    ),
+    # --- Growth ---
+    _breaks(
+        "A session that has looked at too many customers is given up",
+        "tenants/database/base.py",
+        "len(self._seen) > settings.SCHEMAS_PER_CONNECTION",
+        "False",
+        _GROWTH + "a_session_that_has_looked_at_too_many_customers_is_given_up_between_two_requests",
+        _GROWTH + "so_is_one_of_the_gateway_between_two_calls",
+        _GROWTH + "upgrades_and_comparisons_of_all_customers_give_theirs_up",
+    ),
+    _breaks(
+        "A schema's tables are found without reading the list of all tables",
+        "tenants/database/base.py",
+        "        self.introspection = Introspection(self)\n",
+        "",
+        _GROWTH + "a_schemas_tables_are_found_without_reading_those_of_all",
+    ),
+    _breaks(
+        "Empty customers are made in no installation that is not for measuring",
+        "tenants/measuring.py",
+        "if not settings.MEASURING:",
+        "if False:",
+        _GROWTH + "they_are_refused_where_anybody_has_mail",
+    ),
+    _breaks(
+        "Nor where anybody has mail",
+        "tenants/measuring.py",
+        "if DirectoryEntry.objects.exclude(customer__provider__slug=PROVIDER).exists():",
+        "if False:",
+        _GROWTH + "they_are_refused_where_anybody_has_mail",
+    ),
+    _breaks(
+        "No customer goes that has had a mailbox",
+        "tenants/measuring.py",
+        "if customer.directory_entries.exists():",
+        "if False:",
+        _GROWTH + "none_goes_that_has_had_a_mailbox_or_has_people",
     ),
     # --- Jobs ---
     _breaks(

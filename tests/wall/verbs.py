@@ -33,7 +33,7 @@ from mailboxes.models import Job, Mailbox
 from mailboxes.services import creation, damage, delivery, janitor, jobs, moving, offers, passwords
 from mailboxes.work.slices import work_slice
 from portal.languages.catalogs import ROOT
-from tenants import errors, identity
+from tenants import errors, identity, measuring
 from tenants.access import Right
 from tenants.identity import errors as identity_errors
 from tenants.models import Customer, IdentityProvider, Invitation, Membership, Provider
@@ -52,7 +52,7 @@ FRONT_DOORS: tuple[ModuleType, ...] = (
     tenants.identity,
 )
 # What commands, tasks and the gateway alone enter; every function of these is a verb.
-SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup)
+SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup, measuring)
 # What else that contract lets every face import, each with the reason why no verb is there.
 NO_VERBS: dict[str, str] = {
     "*.errors": "what a room refuses",
@@ -287,6 +287,16 @@ TABLE: dict[str, Line] = {
     ),
     "mailboxes.services.moving.move_store": Line(THE_SYSTEM, lambda s, by: _move_between_folders(by)),
     # --- Providers and customers ---
+    "tenants.measuring.make_empty_customers": Line(
+        STAFF,
+        lambda s, by: measuring.make_empty_customers(1, by=by),
+        ends=measuring.NotForMeasuring,
+    ),
+    "tenants.measuring.remove_empty_customers": Line(
+        THE_SYSTEM,
+        lambda s, by: measuring.remove_empty_customers(by=by),
+        ends=measuring.NotForMeasuring,
+    ),
     "tenants.services.create_customer": Line(
         STAFF,
         lambda s, by: tenants.services.create_customer("acme", "Acme", provider=s.northwind, by=by),

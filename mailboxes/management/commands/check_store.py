@@ -12,6 +12,7 @@ from mailboxes.services.damage import try_all_again
 from mailboxes.services.janitor import StoreReport, check_store
 from tenants.management.output import ScriptableCommand, counted
 from tenants.models import Customer
+from tenants.schemas import between_customers
 from tenants.services import customer_by_slug
 
 
@@ -44,6 +45,7 @@ class Command(ScriptableCommand):
             )
         reports, unchecked = [], []
         for customer in customers:
+            between_customers()
             try:
                 if options["again"]:
                     try_all_again(customer, by=SYSTEM)

@@ -1,0 +1,50 @@
+"""The database as Django knows it (`ENGINE`): django-tenants' own, fit for thousands of schemas.
+
+**Sessions are given up once they know too much.** A backend of PostgreSQL remembers each table that it has looked at until its end: 0.2 MB for each customer. One that has
+seen all of 2,000 customers holds some 450 MB that nobody else can use, and every process has several.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.postgresql.introspection import TableInfo
+from django_tenants.postgresql_backend import base
+from django_tenants.postgresql_backend.introspection import DatabaseSchemaIntrospection
+
+TABLES = """
+SELECT c.relname, CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END,
+    obj_description(c.oid, 'pg_class')
+FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = to_regnamespace(quote_ident(%s))
+    AND d.classid = 'pg_class'::regclass AND c.relkind IN ('f', 'm', 'p', 'r', 'v')
+"""
+
+
+class Introspection(DatabaseSchemaIntrospection):
+    def get_table_list(self, cursor: Any) -> list[TableInfo]:
+        cursor.execute(TABLES, [self.connection.schema_name])
+        return [TableInfo(*row) for row in cursor.fetchall()]
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._seen: set[str] = set()
+        super().__init__(*args, **options)
+        self.introspection = Introspection(self)
+
+    def _cursor(self, name: str | None = None) -> Any:
+        cursor = super()._cursor(name)
+        self._seen.add(self.schema_name)
+        return cursor
+
+    def close(self) -> None:
+        self._seen.clear()
+        super().close()
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """What `django.db.close_old_connections` asks of each: between two requests (Django), two calls of the gateway
+        (gateway/threads.py), two customers of a loop (tenants/schemas.py). Celery begins a session for each task.
+        """
+        if not self.in_atomic_block and len(self._seen) > settings.SCHEMAS_PER_CONNECTION:
+            self.close()
+        super().close_if_unusable_or_obsolete()

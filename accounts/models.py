@@ -3,6 +3,7 @@
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import PermissionsMixin
@@ -29,6 +30,7 @@ class UserManager(BaseUserManager["User"]):
         """Raises ValueError without an address. Without a password nobody can sign in."""
         if not email:
             raise ValueError("A person needs an email address.")
+        fields.setdefault("time_zone", settings.NEW_PEOPLES_TIME_ZONE)
         user = self.model(email=canonical(email), **fields)
         user.set_password(password)
         with transaction.atomic(using=self._db):

@@ -4,6 +4,7 @@ import os
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import unquote
+from zoneinfo import available_timezones
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -437,6 +438,15 @@ ROSETTA_CACHE_NAME = "process"  # paths of catalogs, which it then writes
 ROSETTA_CASE_SENSITIVE_FILESYSTEM = True  # or it tries with a temporary file, which it leaves open
 USE_TZ = True
 TIME_ZONE = "UTC"
+# Of people from their first day on, until they choose another; empty: UTC.
+NEW_PEOPLES_TIME_ZONE = env.text("GATEHOUSE_TIME_ZONE").replace("UTC", "")
+if NEW_PEOPLES_TIME_ZONE and NEW_PEOPLES_TIME_ZONE not in available_timezones():
+    env.complain(
+        "GATEHOUSE_TIME_ZONE",
+        f"there is no time zone {NEW_PEOPLES_TIME_ZONE!r}.",
+        "Use one as Europe/Zurich or America/New_York, or UTC.",
+    )
+    NEW_PEOPLES_TIME_ZONE = ""
 
 # --- Static files --------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

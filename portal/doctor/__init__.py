@@ -4,37 +4,3 @@ It begins with the checks that each process makes at its start (portal/checks), 
 what DNS says, what answers at our names, and whether each service does what we need of it. It changes nothing that
 lasts, and sends nothing unless it is told to whom.
 """
-
-import dataclasses
-
-from . import parts, ports, zone
-from .findings import Finding, Level, without_secrets
-from .zone import Outside, Record
-
-__all__ = ["Finding", "Level", "Outside", "Record", "examine"]
-
-DATABASE_AWAY = "gatehouse.E016"
-
-
-def examine(outside: Outside, mail_to: str = "") -> tuple[list[Finding], list[Record]]:
-    """What was found, and the DNS records wanted. Asks one after the other, each for seconds at most."""
-    found = parts.checks()
-    if not any(finding.id == DATABASE_AWAY for finding in found):
-        found += [*parts.database(), *parts.clock(), *parts.workers()]
-    found += [*parts.store_works(), *parts.mail_out(mail_to)]
-    names = zone.Names()
-    seen = zone.Seen(names, outside)
-    at_gateway, certificate = ports.gateway(seen)
-    found += [
-        *zone.findings(seen, certificate),
-        *at_gateway,
-        *ports.portal(seen),
-        *ports.policy_is_served(seen),
-    ]
-    records = zone.wanted(seen, certificate)
-    return [
-        dataclasses.replace(
-            finding, seen=without_secrets(finding.seen), advice=without_secrets(finding.advice)
-        )
-        for finding in found
-    ], records

@@ -1,5 +1,5 @@
 """Secrets that the demo makes for itself. Outside it they come from the environment only, for which
-`manage.py new_environment` prints new ones.
+`manage.py setup` makes new ones.
 """
 
 import base64

@@ -23,6 +23,7 @@ import requests
 import trustme
 
 from portal.onebox.embedded.process import spawn, wait_until
+from portal.setup import file
 from tests.gateway.kit import SECONDS as ANSWER_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,18 +88,23 @@ class Installation:
         self.labels = config["Labels"]
         self.ports = {name: free_port() for name in ("HTTP", "SMTP", "SMTPS", "POP3", "POP3S")}
         self.postgres_port, self.redis_port, self.s3_port = free_port(), free_port(), free_port()
-        self.volumes = {name: folder / name for name in ("state", "gateway-tls", "caddy-data")}
+        self.volumes = {name: folder / name for name in ("state", "gateway-tls", "caddy-data", "settings")}
         for name, like in (("state", "var/lib/gatehouse"), ("gateway-tls", "var/lib/gatehouse-tls")):
             # As engines do with a new volume: what the image has there, with its owners.
             subprocess.run(["cp", "-a", f"{IMAGE_ROOT}/{like}", self.volumes[name]], check=True)
         self.volumes["caddy-data"].mkdir()
+        self.volumes["settings"].mkdir()
 
     def composed(self):
         """The services, by Compose itself, from the settings that the image's own command makes."""
-        options = ["--bucket"] if self.bucket else []
-        made = self.run_contained(["new_environment", BASE, MAIL, *options], {}, network=False)
+        answers = self.volumes["settings"] / "answers"
+        answers.write_text(f"GATEHOUSE_BASE_DOMAIN={BASE}\nGATEHOUSE_MAIL_DOMAIN={MAIL}\n")
+        options = ["--own-bucket"] if self.bucket else []
+        words = ["setup", "--compose", *options, "--no-input", "--answers", "/mnt/answers", "/mnt/.env"]
+        self.run_contained(words, {}, volumes=[("settings", "/mnt")], network=False, user="0:0")
+        made = (self.volumes["settings"] / ".env").read_text()
         (self.folder / ".env").write_text(made)
-        self.settings = dict(line.split("=", 1) for line in made.splitlines() if line and line[0] != "#")
+        self.settings = file.read(made)
         command = [Path(sys.executable).with_name("docker-compose"), "--env-file", self.folder / ".env"]
         read = subprocess.run(
             [*command, "--file", DOCKER / "compose.yaml", "config", "--format", "json"],

@@ -13,7 +13,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
+
+from portal.setup import questions
+from portal.setup.file import read
+from portal.setup.questions import Way
+from tests.accounts.openid.names import NameServer
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -23,77 +28,51 @@ ON_REQUEST = {"backup", "restore"}  # by somebody who takes or brings back a bac
 EXPOSURE = 2.0  # of 10, as systemd-analyze counts; "OK" ends at 5
 
 
-def new_environment(*arguments):
-    out = io.StringIO()
-    call_command("new_environment", *arguments, stdout=out)
-    lines = [line for line in out.getvalue().splitlines() if line and not line.startswith("#")]
-    return dict(line.split("=", 1) for line in lines), out.getvalue()
+def set_up(folder, *options, **answers):
+    """What `manage.py setup` writes of these answers, for a machine that is not there yet."""
+    given, target = folder / "answers", folder / "environment"
+    names = dict(zip(("GATEHOUSE_BASE_DOMAIN", "GATEHOUSE_MAIL_DOMAIN"), NAMES, strict=True))
+    given.write_text("".join(f"{name}={value}\n" for name, value in (names | answers).items()))
+    call_command("setup", target, *options, "--no-input", "--answers", given, stdout=io.StringIO())
+    return target
 
 
 # --- The settings of a new installation ---
-def test_one_command_makes_settings_with_which_everything_starts():
-    """Held to the checks themselves, by a process with nothing else in its environment."""
-    settings, _ = new_environment(*NAMES, "--units")
+def test_one_command_makes_settings_with_which_everything_starts(tmp_path, name_server):
+    """Held to the checks themselves, by a process with nothing else in its environment; and no two get the same secrets."""
+    first = read(set_up(tmp_path).read_text())
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--fail-level", "ERROR"],
         cwd=ROOT,
-        env={**settings, "PATH": os.defpath, "GATEHOUSE_BIND": "0.0.0.0", "GATEHOUSE_STATE_DIR": "/nowhere"},
+        env={**first, "PATH": os.defpath, "GATEHOUSE_BIND": "0.0.0.0", "GATEHOUSE_STATE_DIR": "/nowhere"},
         check=False,
         capture_output=True,
         text=True,
     )
     assert checked.returncode == 0, checked.stderr
-    assert settings["DATABASE_PASSWORD"] in settings["DATABASE_URL"]
-    assert settings["REDIS_PASSWORD"] in settings["REDIS_URL"]
-
-
-def test_no_two_installations_get_the_same_secrets():
-    first, second = (new_environment(*NAMES)[0] for _ in range(2))
-    same = {name for name, value in first.items() if second[name] == value}
-    assert same == {
-        "GATEHOUSE_BASE_DOMAIN",
-        "GATEHOUSE_MAIL_DOMAIN",
-        "GATEHOUSE_SMTP_URL",
-        "GATEHOUSE_MAIL_FROM",
-    }
-    secrets = [value for name, value in first.items() if name not in same]
+    second = questions.made(Way.UNITS, {})
+    secrets = [first[name] for name in (*second, "DATABASE_PASSWORD", "REDIS_PASSWORD") if "_DIR" not in name]
     assert len(set(secrets)) == len(secrets) and min(map(len, secrets)) >= 32
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["portal", "mx.example.com"], "'portal' is no domain"),
-        (["https://portal.example.com", "mx.example.com"], "is no domain"),
-        (["portal.example.com", "portal.example.com"], "a name of its own"),
-        (["mta-sts.example.com", "example.com"], "where senders read the policy"),
-        ([*NAMES, "--smtp-host", "a b:c"], "is no host"),
-        ([*NAMES, "--smtp-host", "a@mail.example.com:25"], "is no host"),
-        ([*NAMES, "--smtp-host", "$HOME"], "is no host"),
-        ([*NAMES, "--smtp-host", "mail.example.com/path"], "is no host"),
-        ([*NAMES, "--smtp-host", "mail.example.com?tls=no"], "is no host"),
-        ([*NAMES, "--smtp-host", "mail.example.com#:25"], "is no host"),
-        ([*NAMES, "--smtp-host", "mail.example.com\nDEBUG=1"], "is no host"),
-        ([*NAMES, "--smtp-host", "[::1]x:25"], "is no host"),
-        ([*NAMES, "--smtp-host", "mail.example.com:"], "is no host"),
-    ],
-)
-def test_names_that_make_no_sense_are_refused(arguments, said):
-    with pytest.raises(CommandError, match=re.escape(said)):
-        new_environment(*arguments)
-
-
-@pytest.mark.parametrize("server", ["mail.example.com:587", "mailhost", "192.0.2.1:25", "[2001:db8::1]:25"])
-def test_mail_servers_are_named_as_they_are_reached(server):
-    assert new_environment(*NAMES, "--smtp-host", server)[0]["GATEHOUSE_SMTP_URL"] == f"smtp://{server}"
+    assert not set(secrets) & set(second.values())
 
 
 # --- Compose ---
 @pytest.fixture(scope="module")
-def composed(tmp_path_factory):
+def name_server():
+    """Without it the machine's own would be asked, which may say nothing for seconds."""
+    server = NameServer(of_all="192.0.2.10")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATEHOUSE_DNS_SERVER", server.address)
+        yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory, name_server):
     """The compose file as Compose itself reads it, with the settings that the command makes."""
-    settings = tmp_path_factory.mktemp("compose") / ".env"
-    settings.write_text(new_environment(*NAMES, "--bucket", "--smtp-host", "mail.example.com:587")[1])
+    settings = set_up(
+        tmp_path_factory.mktemp("compose"), "--compose", "--own-bucket", GATEHOUSE_TIME_ZONE="Europe/Zurich"
+    )
     command = [shutil.which("docker-compose", path=str(Path(sys.executable).parent)), "--env-file", settings]
     read = subprocess.run(
         [*command, "--file", DOCKER / "compose.yaml", "--profile", "*", "config", "--format", "json"],

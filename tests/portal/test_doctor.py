@@ -23,7 +23,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.utils import timezone
 
-from portal.doctor import Level, Outside, examine, parts, ports, zone
+from portal.doctor.examination import Level, Outside, examine, parts, ports, zone
 from portal.gates.mta_sts import policy_id
 from tenants import answering
 from tenants.models import WorkerAnswer

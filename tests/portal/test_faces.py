@@ -7,7 +7,7 @@ from pathlib import Path
 from portal.languages.catalogs import ROOT
 
 # What portal/ has besides faces, folders and modules. Whatever else it gets is one, and held to this.
-FOLDERS = {"checks", "doctor", "gates", "languages", "management", "onebox", "urls"}
+FOLDERS = {"checks", "doctor", "gates", "languages", "management", "onebox", "setup", "urls"}
 MODULES = {
     "__init__",
     "apps",

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.validators import validate_email
 
 from portal.checks.variables import is_domain
-from portal.doctor import Finding, Level, Outside, Record, examine
+from portal.doctor.examination import Finding, Level, Outside, Record, examine
 from portal.doctor.zone import as_zone_file
 from tenants.management.output import ScriptableCommand, counted
 
@@ -30,7 +30,7 @@ class Command(ScriptableCommand):
         parser.add_argument(
             "--address",
             action="append",
-            type=_address,
+            type=address_of,
             default=[],
             metavar="IP",
             help="a public address of this installation, to which DNS should lead; more than once for more",
@@ -116,7 +116,7 @@ def _plain(findings: list[Finding], records: list[Record], *, ok: bool) -> dict[
     }
 
 
-def _address(text: str) -> str:
+def address_of(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

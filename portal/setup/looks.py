@@ -1,0 +1,116 @@
+"""What a process with these settings sees of itself, its services and its machine, without a room of ours being loaded,
+which takes longer than all of it. It changes nothing that lasts.
+"""
+
+import errno
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.core.checks import ERROR, run_checks
+from redis import Redis, RedisError
+
+from portal.checks import stores, variables  # noqa: F401 - which bring theirs
+from portal.doctor.findings import Finding, Level, told
+
+OLDEST_REDIS = (6, 2)
+ROOM_OCTETS = 1024**3
+OUTSIDE = (80, 443)  # of the web server in front
+
+
+def of_settings() -> list[Finding]:
+    """Each check of ours that needs nothing but the settings, and of them the errors."""
+    return [
+        Finding(message.id or "check", Level.ERROR, told(Exception(message.msg)), message.hint or "")
+        for message in run_checks(tags=[variables.TAG])
+        if message.level >= ERROR
+    ]
+
+
+def of_redis() -> list[Finding]:
+    """Reached, and new enough."""
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5) as client:
+            version = str(client.info("server")["redis_version"])
+    except (RedisError, ValueError, OSError) as error:
+        return [
+            Finding(
+                "redis",
+                Level.ERROR,
+                f"Redis cannot be used: {told(error)}",
+                "Start it, or correct REDIS_URL and its password.",
+            )
+        ]
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
+        return [
+            Finding(
+                "redis", Level.ERROR, f"Redis {version} is too old.", "Use Redis 6.2 or later, or Valkey."
+            )
+        ]
+    return [Finding("redis", Level.OK, f"Redis or Valkey {version} answers.")]
+
+
+def of_folder() -> list[Finding]:
+    """A store that is one. Nothing is written: it will be another user's, and a file of root's would be in the way."""
+    if not settings.STORE_URL.startswith("file:"):
+        return []
+    path = Path(settings.STORE_ROOT)
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not there.is_dir():
+        return [Finding("store", Level.ERROR, f"{there} is no folder.", "Name another folder.")]
+    if there == path and path.stat().st_mode & 0o007:
+        return [
+            Finding(
+                "store", Level.WARNING, f"{path} is open to everybody on this machine.", f"chmod 700 {path}"
+            )
+        ]
+    free = shutil.disk_usage(there).free
+    level = Level.OK if free >= ROOM_OCTETS else Level.WARNING
+    return [Finding("store", level, f"There is room for {free / 1024**3:.0f} GiB of mail at {there}.")]
+
+
+def of_ports() -> list[Finding]:
+    """Whether somebody else has them. Those of the gateway are the world's unless the file says otherwise."""
+    wanted = {
+        "GATEHOUSE_SMTP_PORT": 25,
+        "GATEHOUSE_SMTPS_PORT": 465,
+        "GATEHOUSE_POP3_PORT": 110,
+        "GATEHOUSE_POP3S_PORT": 995,
+        "GATEHOUSE_HTTP_PORT": 8000,
+    }
+    numbers = [int(os.environ.get(name) or usual) for name, usual in wanted.items()]
+    return [
+        Finding(
+            "ports",
+            Level.WARNING,
+            f"Something listens on port {number} already.",
+            f"Unless it is this installation's own, stop it (`ss -ltnp sport = :{number}` says what it is)"
+            + (": Debian's mail servers listen here." if number == 25 else "."),
+        )
+        for number in [*numbers, *OUTSIDE]
+        if _is_taken(number)
+    ]
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - and at once closed
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            # Not ours to bind, as 25 is root's: then whether somebody answers there.
+            return socket.socket().connect_ex(("127.0.0.1", port)) == 0
+    return False
+
+
+LOOKS: dict[str, Callable[[], list[Finding]]] = {
+    "settings": of_settings,
+    "redis": of_redis,
+    "folder": of_folder,
+    "ports": of_ports,
+}

@@ -1,0 +1,236 @@
+"""`manage.py setup` as somebody at a terminal has it, who types wrong answers first; and as a script has it."""
+
+import io
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import AuthResult
+from django.core.management import CommandError, call_command
+
+from portal.setup import file
+from tests.accounts.openid.names import NameServer
+from tests.accounts.post import MailServer
+from tests.breaking.workers import environment_of_processes
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 60
+BASE, MAIL = "portal.gatehouse.test", "mx.gatehouse.test"
+NAMES = {"GATEHOUSE_BASE_DOMAIN": BASE, "GATEHOUSE_MAIL_DOMAIN": MAIL}
+PASSWORD = "s3cret/of@mail"
+
+
+class Terminal:
+    """A person's, in which a command runs."""
+
+    def __init__(self, *arguments, **environment):
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        self.said, self._read = "", 0
+
+    def answers(self, question, text):
+        """Waits for the question, among what is new, and types."""
+        self.hears(question)
+        os.write(self._master, f"{text}\n".encode())
+
+    def hears(self, words):
+        deadline = time.monotonic() + SECONDS
+        while words not in self.said[self._read :]:
+            ready, _, _ = select.select([self._master], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"“{words}” is not said: {self.said[self._read :]}"
+            try:
+                self.said += os.read(self._master, 65536).decode().replace("\r\n", "\n")
+            except OSError:  # it has ended
+                pytest.fail(f"“{words}” is not said: {self.said[self._read :]}")
+        self._read = self.said.index(words, self._read) + len(words)
+
+    def ends(self):
+        try:
+            while octets := os.read(self._master, 65536):
+                self.said += octets.decode().replace("\r\n", "\n")
+        except OSError:
+            pass
+        os.close(self._master)
+        return self.process.wait(SECONDS)
+
+
+@pytest.fixture
+def names():
+    server = NameServer(of_all="192.0.2.10")
+    yield server
+    server.stop()
+
+
+def judge(_server, _session, _envelope, _mechanism, data):
+    return AuthResult(success=(data.login, data.password) == (b"portal", PASSWORD.encode()))
+
+
+def talk(terminal, services, mail, folder):
+    """The whole conversation, with slips."""
+    terminal.answers("The operators' host", "https://portal.gatehouse.test")
+    terminal.hears("no domain with a dot in it")
+    terminal.answers("The operators' host", BASE)
+    terminal.hears(f"{BASE} leads to 192.0.2.10")
+    terminal.answers("The gateway's name", BASE)
+    terminal.hears("a name of its own")
+    terminal.answers("The gateway's name", MAIL)
+    terminal.answers("Time zone", "Berlin")
+    terminal.hears("'Berlin' is no time zone")
+    terminal.answers("Time zone", "Europe/Berlin")
+    terminal.answers("Mail server", f"smtp://portal:typed@127.0.0.1:{mail.port}")
+    terminal.hears("Leave the password out")
+    for password, said in (("not-it", "can't be reached"), (PASSWORD, "takes mail from us")):
+        terminal.answers("Mail server", f"smtp://portal@127.0.0.1:{mail.port}?tls=no")
+        terminal.answers("Its password", password)
+        terminal.hears(said)
+        if password != PASSWORD:
+            terminal.answers("Keep it all the same?", "")
+    terminal.answers("to whom?", "me@northwind.example")
+    terminal.hears("sent to me@northwind.example")
+    terminal.answers("Sender of these mails", "")
+    terminal.answers("PostgreSQL, as", "postgresql://gatehouse_app@127.0.0.1:1/gatehouse")
+    terminal.answers("Its password", "whatever")
+    terminal.hears("cannot be reached")
+    terminal.answers("Keep it all the same?", "no")
+    terminal.answers("PostgreSQL, as", services["DATABASE_URL"])
+    terminal.answers("Its password", "any, on a socket")
+    terminal.hears("ok: PostgreSQL")
+    terminal.answers("Redis or Valkey", "redis://127.0.0.1:6379/0?password=x")
+    terminal.answers("Its password", "x")
+    terminal.hears("it is no URL of a Redis")
+    terminal.answers("Redis or Valkey", services["REDIS_URL"])
+    terminal.hears("ok: Redis")
+    terminal.answers("Where sealed messages lie", str(folder))
+    terminal.answers("Private networks", "10.0.0.1/8")
+    terminal.hears("GATEHOUSE_IDP_NETWORKS")
+    terminal.answers("Private networks", "10.0.0.0/8")
+    terminal.hears("DNS records wanted")
+
+
+def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_settings_that_work(
+    committed_db, names, tmp_path
+):
+    target = tmp_path / "environment"
+    environment = {"PATH": os.environ["PATH"], "GATEHOUSE_DNS_SERVER": names.address}
+    with MailServer().serving(auth_required=True, authenticator=judge, auth_require_tls=False) as mail:
+        terminal = Terminal("setup", str(target), **environment)
+        talk(terminal, environment_of_processes(), mail, tmp_path / "messages")
+        assert terminal.ends() == 0, terminal.said
+    assert mail.taken == ["me@northwind.example"]
+
+    assert target.stat().st_mode & 0o777 == 0o600
+    values = file.read(target.read_text())
+    for name in ("SECRET_KEY", "GATEHOUSE_WORKER_KEY", "DATABASE_OWNER_PASSWORD"):
+        assert len(values[name]) >= 32 and values[name] not in terminal.said
+    assert PASSWORD not in terminal.said and "s3cret%2Fof%40mail" not in terminal.said
+    assert values["GATEHOUSE_STORE_URL"] == f"file://{tmp_path}/messages"
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--database", "default", "--fail-level", "ERROR"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **values},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+    # Once more: what is there are the answers; who leaves in the middle leaves it as it is.
+    before = target.read_bytes()
+    terminal = Terminal("setup", str(target), **environment)
+    for question in (f"[{BASE}]", f"[{MAIL}]"):
+        terminal.answers(question, "")
+    terminal.answers("[Europe/Berlin]", "\x03")
+    terminal.hears("Nothing was written.")
+    assert terminal.ends() == 1 and target.read_bytes() == before
+
+
+def run(target, *options, answers=None, tmp_path=None):
+    arguments = [target, "--no-input", *options]
+    if answers is not None:
+        given = tmp_path / "answers"
+        given.write_text("".join(f"{name}={value}\n" for name, value in answers.items()))
+        arguments += ["--answers", given]
+    out = io.StringIO()
+    call_command("setup", *arguments, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+@pytest.fixture
+def elsewhere(names, monkeypatch):
+    """As on a machine with nothing of ours."""
+    for name in list(os.environ):
+        if name.startswith("GATEHOUSE_") or name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GATEHOUSE_DNS_SERVER", names.address)
+
+
+def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_says_so(elsewhere, tmp_path):
+    target = tmp_path / "environment"
+    told = run(target, answers=NAMES, tmp_path=tmp_path)
+    assert told["changed"] and target.stat().st_mode & 0o777 == 0o600
+    assert any(record["line"].startswith(f"{BASE}.") for record in told["records"])
+    before = target.read_text()
+    values = file.read(before)
+    assert values["DATABASE_PASSWORD"] in values["DATABASE_URL"]
+    assert values["REDIS_PASSWORD"] in values["REDIS_URL"]
+
+    # Again: it tries what is there, and says what is not right.
+    with pytest.raises(CommandError, match="error"):
+        run(target)
+    assert target.read_text() == before
+    with pytest.raises(CommandError, match="would get another GATEHOUSE_MAIL_FROM"):
+        run(target, answers={"GATEHOUSE_MAIL_FROM": "post@northwind.example"}, tmp_path=tmp_path)
+    assert target.read_text() == before
+    target.write_text(f"# mine\n{before}OTHER='kept as it is'\n")
+    run(target, "--overwrite", answers={"GATEHOUSE_MAIL_FROM": "p@northwind.example"}, tmp_path=tmp_path)
+    assert (
+        target.read_text()
+        == "# mine\n"
+        + before.replace(f"'Gatehouse <no-reply@{BASE}>'", "p@northwind.example")
+        + "OTHER='kept as it is'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        pytest.param({"GATEHOUSE_BASE_DOMAIN": BASE}, "no answer for GATEHOUSE_MAIL_DOMAIN", id="none"),
+        pytest.param(NAMES | {"GATEHOUSE_MAIL_DOMAIN": BASE}, "a name of its own", id="one-name"),
+        pytest.param(
+            NAMES | {"GATEHOUSE_BASE_DOMAIN": f"mta-sts.{MAIL}"}, "read the gateway's policy", id="mta-sts"
+        ),
+        pytest.param(
+            NAMES | {"GATEHOUSE_SMTP_URL": "smtp://a/b"}, "GATEHOUSE_SMTP_URL: it names no", id="mail"
+        ),
+        pytest.param(NAMES | {"GATEHOUSE_MAIL_FROM": "a 'b"}, "a quote that does not end", id="quote"),
+    ],
+)
+def test_a_script_is_told_in_a_line_what_cannot_be_and_nothing_is_written(elsewhere, tmp_path, answers, said):
+    with pytest.raises(CommandError, match=said):
+        run(tmp_path / "environment", answers=answers, tmp_path=tmp_path)
+    assert not (tmp_path / "environment").exists()
+
+
+@pytest.mark.parametrize("value", ["plain", "", "a b", 'say "no"', "$HOME `id` \\n #x", "ü <x@y>"])
+def test_shells_read_the_file_as_we_do(tmp_path, value):
+    target = tmp_path / "environment"
+    file.write(target, file.written("", {"NAME": value}))
+    assert file.read(target.read_text())["NAME"] == value
+    shell = subprocess.run(
+        ["sh", "-c", '. "$1"; printf %s "$NAME"', "sh", target], check=True, capture_output=True, text=True
+    )
+    assert shell.stdout == value

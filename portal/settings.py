@@ -439,7 +439,9 @@ ROSETTA_CASE_SENSITIVE_FILESYSTEM = True  # or it tries with a temporary file, w
 USE_TZ = True
 TIME_ZONE = "UTC"
 # Of people from their first day on, until they choose another; empty: UTC.
-NEW_PEOPLES_TIME_ZONE = env.text("GATEHOUSE_TIME_ZONE").replace("UTC", "")
+NEW_PEOPLES_TIME_ZONE = env.text("GATEHOUSE_TIME_ZONE")
+if NEW_PEOPLES_TIME_ZONE == "UTC":
+    NEW_PEOPLES_TIME_ZONE = ""
 if NEW_PEOPLES_TIME_ZONE and NEW_PEOPLES_TIME_ZONE not in available_timezones():
     env.complain(
         "GATEHOUSE_TIME_ZONE",

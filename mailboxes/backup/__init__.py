@@ -4,7 +4,19 @@ The database is dumped from one snapshot, sealed to a key that no machine of our
 as it lies in the store. A blob never changes and no name is used twice, so one that is there is not copied again.
 """
 
+from mailboxes.backup.one_customer import Brought, restore_customer
 from mailboxes.backup.restoring import Restored, restore, write_secrets
-from mailboxes.backup.taking import Made, Progress, back_up, verify_backup
+from mailboxes.backup.taking import Made, Progress, back_up, export_customer, verify_backup
 
-__all__ = ["Made", "Progress", "Restored", "back_up", "restore", "verify_backup", "write_secrets"]
+__all__ = [
+    "Brought",
+    "Made",
+    "Progress",
+    "Restored",
+    "back_up",
+    "export_customer",
+    "restore",
+    "restore_customer",
+    "verify_backup",
+    "write_secrets",
+]

@@ -21,6 +21,10 @@ from mailboxes.store import Access, BlobStore, FolderStore, S3Store
 S3 = "s3://"
 OF_BACKUPS = "BACKUP_S3"  # with which the settings of their bucket begin
 FORMAT = 1
+WHOLE, ONE_CUSTOMER = (
+    1,
+    2,
+)  # formats of manifests: earlier releases, which know the first only, take no export for a backup
 OWNER, SETS, BLOBS, MANIFEST = "backup.json", "sets", "blobs", "manifest.json"
 MANIFEST_OCTETS = 64 * 1024 * 1024
 PLACE = re.compile(r"file:///\S+|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?")
@@ -58,7 +62,9 @@ class Place:
             self._files, self.blobs = FolderStore(root), FolderStore(root / BLOBS)
 
     def claim(self, installation: str) -> None:
-        """From now on this is one installation's place. Raises NoPlace when it is another's, StoreFull, StoreFailed."""
+        """From now on this is one installation's place, or that of one of its customers. Raises NoPlace when it is another's,
+        StoreFull, StoreFailed.
+        """
         try:
             owner = json.loads(b"".join(self.read(OWNER)))
         except MessageGone:
@@ -70,9 +76,17 @@ class Place:
             owner = None
         if not isinstance(owner, dict) or owner.get("installation") != installation:
             raise NoPlace(
-                f"Backups of another installation lie in {self.url}. Choose another folder or prefix: of what lies in one, "
-                "each installation removes what it does not know."
+                f"Backups of another installation, or of one customer, lie in {self.url}. Choose another folder or prefix: of "
+                "what lies in one, each installation removes what it does not know."
             )
+
+    def owner(self) -> str:
+        """Whose place it is, as `claim` wrote it; empty when nobody says. Raises StoreFailed."""
+        try:
+            found = json.loads(b"".join(self.read(OWNER)))
+        except (MessageGone, ValueError):
+            return ""
+        return str(found.get("installation", "")) if isinstance(found, dict) else ""
 
     def write(self, name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
         """What was written, as a manifest tells it. Raises StoreFull, StoreFailed, and what `pieces` raises."""
@@ -111,7 +125,7 @@ class Place:
             return None
         except ValueError:
             found = None
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
+        if not isinstance(found, dict) or found.get("format") not in (WHOLE, ONE_CUSTOMER):
             raise BackupDamaged(
                 f"{self.url}/{SETS}/{name}/{MANIFEST} is not of a kind that this release knows."
             )

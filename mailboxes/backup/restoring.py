@@ -9,12 +9,12 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -26,13 +26,14 @@ from mailboxes.backup.errors import (
     BackupDamaged,
     BackupFailed,
     NoRecoveryKey,
+    NoSuchBackup,
     NotEmpty,
     NotEnoughLocks,
     OtherSecrets,
     RestoreFailed,
 )
 from mailboxes.backup.index import Line
-from mailboxes.backup.place import SETS, Place
+from mailboxes.backup.place import SETS, WHOLE, Place
 from mailboxes.backup.taking import BATCH, CONTENTS, HANDS, PUBLIC, Progress, find, index_of
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
@@ -69,7 +70,11 @@ def restore(
     BackupDamaged, RestoreFailed, StoreFull, StoreFailed.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
-    backup = _Backup(place, key, name)
+    backup = Backup(place, key, name)
+    if backup.manifest["format"] != WHOLE:
+        raise NoSuchBackup(
+            f"{backup.name} in {backup.place.url} is an export of one customer, for manage.py import_customer."
+        )
     _require_secrets(backup.contents["secrets"])
     done = Restored(backup.name, backup.manifest["made_at"], len(backup.contents["customers"]))
     try:
@@ -78,7 +83,8 @@ def restore(
             _require_empty(where, backup)
             _require_locks(where, backup)
             backup.verify_parts()
-            _bring_messages(backup, done, tell)
+            lines = index_of(backup.place, backup.name)
+            bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
             _bring_database(where, backup, tell)
     except psycopg.Error as error:
         raise RestoreFailed(f"The database did not answer: {str(error).strip()}") from error
@@ -94,7 +100,7 @@ def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = ""
     Raises as `restore`, and NotEmpty when the file is there.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
-    secrets = _Backup(place, key, name).contents["secrets"]
+    secrets = Backup(place, key, name).contents["secrets"]
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -104,7 +110,7 @@ def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = ""
     return list(secrets)
 
 
-class _Backup:
+class Backup:
     """A whole set and the key that opens it."""
 
     def __init__(self, place: str, key: str, name: str) -> None:
@@ -126,9 +132,12 @@ class _Backup:
             raise BackupDamaged(f"{SETS}/{self.name}/{name} is missing.") from None
         yield from keys.unseal(pieces, self._private, of=UUID(self.manifest["id"]), name=name)
 
-    def verify_parts(self) -> None:
-        """Before anything is made of them. Raises BackupDamaged."""
-        for part in self.manifest["parts"]:
+    def verify_parts(self, *names: str) -> None:
+        """All, or those of these names, before anything is made of them. Raises BackupDamaged."""
+        parts = [part for part in self.manifest["parts"] if part["name"] in names or not names]
+        if lacking := set(names) - {part["name"] for part in parts}:
+            raise BackupDamaged(f"{self.name} does not say what {min(lacking)} is.")
+        for part in parts:
             self.place.verify(f"{SETS}/{self.name}", part)
 
 
@@ -149,7 +158,7 @@ def _same_key(one: str, other: str) -> bool:
     return PrivateKey.from_text(one) == PrivateKey.from_text(other)
 
 
-def _require_empty(where: "psycopg.Connection[Any]", backup: _Backup) -> None:
+def _require_empty(where: "psycopg.Connection[Any]", backup: Backup) -> None:
     """What an earlier attempt at the same has brought is no hindrance. Raises NotEmpty."""
     customers = backup.contents["customers"]
     schemas = {row[0] for row in where.execute(SCHEMAS)} - {customer["schema"] for customer in customers}
@@ -163,7 +172,7 @@ def _require_empty(where: "psycopg.Connection[Any]", backup: _Backup) -> None:
         raise NotEmpty(f"There is something in {store().location}. Give the restore an empty message store.")
 
 
-def _require_locks(where: "psycopg.Connection[Any]", backup: _Backup) -> None:
+def _require_locks(where: "psycopg.Connection[Any]", backup: Backup) -> None:
     """A dump comes back in one transaction, and a server with fewer locks than the one it is of would end that in its
     middle. Raises NotEnoughLocks.
     """
@@ -176,8 +185,23 @@ def _require_locks(where: "psycopg.Connection[Any]", backup: _Backup) -> None:
         )
 
 
-def _bring_messages(backup: _Backup, done: Restored, tell: Tell) -> None:
-    progress = Progress("copying messages", len(backup.contents["customers"]))
+class Counts(Protocol):
+    """What is noted of the messages that were brought."""
+
+    messages: int
+    octets: int
+    missing: list[str]
+
+
+def bring_messages(
+    backup: Backup,
+    lines: Iterable[Line],
+    done: Counts,
+    progress: Progress,
+    tell: Tell,
+    renamed: Callable[[str], str] = str,
+) -> None:
+    """Copy these into the store, under another name where `renamed` gives one. Raises StoreFull, StoreFailed."""
     target = store()
 
     def bring(line: Line) -> bool:
@@ -186,7 +210,7 @@ def _bring_messages(backup: _Backup, done: Restored, tell: Tell) -> None:
             pieces = backup.place.blobs.chunks(line.name)
         except MessageGone:
             return False
-        draft = target.draft(line.name, again=True)
+        draft = target.draft(renamed(line.name), again=True)
         try:
             for piece in pieces:
                 draft.write(piece)
@@ -201,13 +225,12 @@ def _bring_messages(backup: _Backup, done: Restored, tell: Tell) -> None:
         return True
 
     with ThreadPoolExecutor(HANDS, thread_name_prefix="restore") as hands:
-        for folder, lines in groupby(index_of(backup.place, backup.name), lambda line: line.folder):
-            there = {name: blob for _, found in target.shards(folder) for name, blob in found.items()}
-            while some := list(islice(lines, BATCH)):
+        for folder, of_folder in groupby(lines, lambda line: line.folder):
+            shards = target.shards(renamed(folder))
+            there = {name: blob.octets for _, found in shards for name, blob in found.items()}
+            while some := list(islice(of_folder, BATCH)):
                 # One that an earlier attempt brought has its name only since it was whole.
-                new = [
-                    line for line in some if line.name not in there or there[line.name].octets != line.octets
-                ]
+                new = [line for line in some if there.get(renamed(line.name)) != line.octets]
                 outcomes = dict(zip(new, hands.map(bring, new), strict=True))
                 lost = {line for line, brought in outcomes.items() if not brought}
                 done.missing += sorted(line.name for line in lost)
@@ -217,7 +240,7 @@ def _bring_messages(backup: _Backup, done: Restored, tell: Tell) -> None:
                 tell(progress)
 
 
-def _bring_database(where: "psycopg.Connection[Any]", backup: _Backup, tell: Tell) -> None:
+def _bring_database(where: "psycopg.Connection[Any]", backup: Backup, tell: Tell) -> None:
     customers = backup.contents["customers"]
     progress = Progress("loading the database", len(customers))
     there = {row[0] for row in where.execute(SCHEMAS)}

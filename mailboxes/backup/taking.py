@@ -27,12 +27,13 @@ from accounts.actors import Actor
 from mailboxes.backup import keys, tools
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, BackupRunning, NoPlace, NoSuchBackup
 from mailboxes.backup.index import Line, Lines, lines_of
-from mailboxes.backup.place import FORMAT, MANIFEST, OF_BACKUPS, S3, SETS, Place, digest_of
+from mailboxes.backup.place import MANIFEST, OF_BACKUPS, ONE_CUSTOMER, S3, SETS, WHOLE, Place, digest_of
 from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
 from mailboxes.vault import sealed_size
-from tenants import access
+from tenants import access, audit
+from tenants.models import Customer
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,11 @@ INDEX, EARLY, CONTENTS, PUBLIC = "messages", "early", "contents.sealed", "public
 # Rows that mean nothing elsewhere: sessions of the web, of which one that was ended since would live again; sessions of
 # archivers, which would keep them out; spare schemas, which are not dumped.
 WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
+CUSTOMERS = """
+SELECT customer.id, customer.slug, customer.name, schema_name, allowed_networks, mailbox_quota_octets, provider.slug
+FROM public.tenants_customer customer JOIN public.tenants_provider provider ON provider.id = customer.provider_id
+WHERE customer.id = %s OR %s::uuid IS NULL ORDER BY customer.id
+"""
 SECRETS = {
     "SECRET_KEY": "SECRET_KEY",
     "SECRET_KEY_FALLBACKS": "SECRET_KEY_FALLBACKS",
@@ -98,6 +104,9 @@ class _Customer(NamedTuple):
     slug: str
     name: str
     schema: str
+    allowed_networks: list[str]
+    mailbox_quota_octets: int | None
+    provider: str
 
 
 Tell = Callable[[Progress], None]
@@ -109,21 +118,46 @@ def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lamb
     Raises NotAllowed, BackupError, StoreFull and StoreFailed of either place: then what is there looks like no backup.
     """
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
+    made = _take(place, None, tell, keep)
+    log.info("a backup was taken set=%s messages=%d copied=%d", made.name, made.messages, made.copied)
+    return made
+
+
+def export_customer(place: str, customer: Customer, *, by: Actor, tell: Tell = lambda progress: None) -> Made:
+    """A backup of one customer, for another installation: without secrets, and without what others have in `public`.
+
+    Raises as `back_up` does.
+    """
+    access.require(by, access.PLATFORM, access.Right.BACK_UP)
+    made = _take(place, customer.pk, tell)
+    audit.record(
+        "customer.exported",
+        by=by,
+        customer=customer,
+        target=customer,
+        data={"set": made.name, "messages": made.messages, "recovery_key": keys.key_id_of(keys.public_key())},
+    )
+    log.info(
+        "a customer was exported customer=%s set=%s messages=%d", customer.slug, made.name, made.messages
+    )
+    return made
+
+
+def _take(place: str, only: UUID | None, tell: Tell, keep: int | None = None) -> Made:
     public, where = keys.public_key(), Place(place)
     try:
         tools.require_no_pooler()
         with tools.connect() as alone, tools.connect() as reader:
-            _be_alone(alone)
+            be_alone(alone)
             _refuse_the_store(where)
-            where.claim(_installation(reader))
-            with closing(_Taking(where, public, reader, tell)) as taking:
+            where.claim(installation(reader, only))
+            with closing(_Taking(where, public, reader, tell, only)) as taking:
                 made = taking.take()
             alone.execute("SELECT 1")
             if keep is not None:
                 made.removed_sets, made.removed_messages = thin_out(where, keep)
     except psycopg.Error as error:
         raise BackupFailed(f"The database did not answer: {str(error).strip()}") from error
-    log.info("a backup was taken set=%s messages=%d copied=%d", made.name, made.messages, made.copied)
     return made
 
 
@@ -209,8 +243,15 @@ def thin_out(where: Place, keep: int) -> tuple[list[str], int]:
 class _Taking:
     """One backup in the making."""
 
-    def __init__(self, place: Place, public: bytes, reader: "psycopg.Connection[Any]", tell: Tell) -> None:
-        self.place, self.public, self.reader, self.tell = place, public, reader, tell
+    def __init__(
+        self,
+        place: Place,
+        public: bytes,
+        reader: "psycopg.Connection[Any]",
+        tell: Tell,
+        only: UUID | None = None,
+    ) -> None:
+        self.place, self.public, self.reader, self.tell, self.only = place, public, reader, tell, only
         self.id = uuid4()
         self.at = datetime.now(UTC)
         self.name = _name_after(self.at, place.sets())
@@ -241,7 +282,7 @@ class _Taking:
             self.place.verify(self.folder, part)
             self.tell(self.progress)
         manifest = {
-            "format": FORMAT,
+            "format": ONE_CUSTOMER if self.only else WHOLE,
             "id": str(self.id),
             "made_at": self.at.isoformat(timespec="seconds"),
             "recovery_key": keys.key_id_of(self.public),
@@ -263,15 +304,14 @@ class _Taking:
     # --- The database ---
     def _customers(self, snapshot: str) -> list[_Customer]:
         with _reading(self.reader, snapshot):
-            rows = self.reader.execute(
-                "SELECT id, slug, name, schema_name FROM public.tenants_customer ORDER BY id"
-            )
+            rows = self.reader.execute(CUSTOMERS, [self.only, self.only])
             return [_Customer(*row) for row in rows]
 
     def _dump(self, customers: list[_Customer], snapshot: str) -> None:
         self.progress.step = "dumping the database"
         self.progress.customers, self.progress.customers_done = len(customers), 0
-        self._seal(PUBLIC, tools.dump(["public"], snapshot, WITHOUT_ROWS))
+        if not self.only:
+            self._seal(PUBLIC, tools.dump(["public"], snapshot, WITHOUT_ROWS))
         for start in range(0, len(customers), self.per_dump):
             some = [customer.schema for customer in customers[start : start + self.per_dump]]
             self._seal(self._part_of(start), tools.dump(some, snapshot, WITHOUT_ROWS))
@@ -285,9 +325,10 @@ class _Taking:
     def _write_contents(self, customers: list[_Customer]) -> None:
         found = {variable: getattr(settings, name) for variable, name in SECRETS.items()}
         found["SECRET_KEY_FALLBACKS"] = " ".join(found["SECRET_KEY_FALLBACKS"])
-        self.made.without = [name for name in ("SECRET_KEY", "GATEHOUSE_WORKER_KEY") if not found[name]]
+        needed = () if self.only else ("SECRET_KEY", "GATEHOUSE_WORKER_KEY")
+        self.made.without = [name for name in needed if not found[name]]
         contents = {
-            "secrets": {name: value for name, value in found.items() if value},
+            "secrets": {} if self.only else {name: value for name, value in found.items() if value},
             "customers": [
                 {
                     "id": customer.id.hex,
@@ -295,6 +336,9 @@ class _Taking:
                     "name": customer.name,
                     "schema": customer.schema,
                     "part": self._part_of(number),
+                    "provider": customer.provider,
+                    "allowed_networks": customer.allowed_networks,
+                    "mailbox_quota_octets": customer.mailbox_quota_octets,
                 }
                 for number, customer in enumerate(customers)
             ],
@@ -421,18 +465,23 @@ def _time_in(name: str) -> datetime | None:
         return None
 
 
-def _be_alone(where: "psycopg.Connection[Any]") -> None:
+def be_alone(where: "psycopg.Connection[Any]") -> None:
     """For as long as the connection lives. Raises BackupRunning."""
     tools.begin(where)
     row = where.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE_LOCK]).fetchone()
     if not row or not row[0]:
-        raise BackupRunning("Another backup of this installation is being taken at this moment.")
+        raise BackupRunning(
+            "Another backup of this installation is being taken at this moment, or a customer is brought from one."
+        )
 
 
-def _installation(where: "psycopg.Connection[Any]") -> str:
-    """What tells an installation from others, also once it was restored: when its database was first migrated."""
+def installation(where: "psycopg.Connection[Any]", customer: UUID | None) -> str:
+    """What tells an installation from others, also once it was restored: when its database was first migrated. And each
+    customer's exports from its backups.
+    """
     row = where.execute("SELECT min(applied)::text FROM public.django_migrations").fetchone()
-    return hashlib.sha256(f"gatehouse/{row and row[0]}".encode()).hexdigest()
+    whose = f"gatehouse/{row and row[0]}" + (f"/{customer}" if customer else "")
+    return hashlib.sha256(whose.encode()).hexdigest()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -124,6 +125,51 @@ def load(archive: Iterable[bytes], *options: str) -> None:
             with suppress(BrokenPipeError):
                 process.stdin.close()
             process.wait()
+
+
+def read(archive: Iterable[bytes], schema: str, *tables: str) -> Iterator[bytes]:
+    """The rows of a schema in an archive (of these tables, or all), as the script that pg_restore makes of them. No database
+    is asked. Raises RestoreFailed, and what `archive` raises.
+    """
+    command = [
+        _program("pg_restore"),
+        *("--data-only", "--file=-", f"--schema={schema}"),
+        *(f"--table={table}" for table in tables),
+    ]
+    trouble: list[BaseException] = []
+    with TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
+        )
+        assert process.stdin and process.stdout
+
+        def feed(into: IO[bytes]) -> None:
+            try:
+                with into:
+                    for piece in archive:
+                        into.write(piece)
+            except BrokenPipeError:  # its own words say more
+                pass
+            except BaseException as error:  # goes on where the script is read
+                trouble.append(error)
+                process.kill()
+
+        feeder = threading.Thread(target=feed, args=[process.stdin], daemon=True)
+        feeder.start()
+        try:
+            while piece := process.stdout.read(PIECE_OCTETS):
+                yield piece
+            ended = process.wait()
+            feeder.join()
+            if trouble:
+                raise trouble[0]
+            if ended:
+                raise RestoreFailed(f"pg_restore ended with {ended}: {_words(said)}")
+        finally:
+            process.stdout.close()
+            process.kill()
+            process.wait()
+            feeder.join()
 
 
 def _program(name: str) -> str:

@@ -1,15 +1,19 @@
 """What commands about backups have in common."""
 
 import getpass
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 
-from mailboxes.backup import Progress
+from accounts.actors import SYSTEM
+from mailboxes.backup import Brought, Progress, restore_customer
 from mailboxes.backup.errors import BackupError
 from tenants.management.output import ScriptableCommand, counted
 
@@ -50,6 +54,99 @@ class BackupCommand(ScriptableCommand):
                 self.stdout.flush()
 
         return tell
+
+
+class OneCustomerCommand(BackupCommand):
+    """Adds how one customer is brought from a backup, and tells what came of it."""
+
+    ONLY = ""  # of help: when these options count
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--set", default="", metavar="NAME", help="another than the newest")
+        only = self.ONLY
+        parser.add_argument(
+            "--as", dest="as_slug", default="", metavar="NEW", help=f"{only}under this short name"
+        )
+        parser.add_argument(
+            "--name",
+            dest="as_name",
+            default="",
+            metavar="NAME",
+            help=f"{only}what people call it, if not as before",
+        )
+        parser.add_argument(
+            "--provider",
+            default="",
+            metavar="SLUG",
+            help=f"{only}whose customer it becomes, if that can't be known",
+        )
+        parser.add_argument(
+            "--active",
+            action="store_true",
+            help=f"{only}mailboxes that were active take mail at once; without it all are suspended",
+        )
+        parser.add_argument(
+            "--with-deleted",
+            action="store_true",
+            help=f"{only}also the mailboxes that were deleted after the backup was taken",
+        )
+        parser.add_argument(
+            "--despite-damage",
+            action="store_true",
+            help=f"{only}leave out messages that are missing or altered in the backup",
+        )
+
+    def bring(self, slug: str, options: dict[str, Any]) -> None:
+        """Raises CommandError."""
+        key = recovery_key_from_stdin()
+        with self.errors_as_one_line():
+            done = restore_customer(
+                options["place"],
+                key,
+                slug,
+                by=SYSTEM,
+                name=options["set"],
+                **{name: options[name] for name in OPTIONS},
+                tell=self.telling(options),
+            )
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(done)))
+        else:
+            self._say(done)
+            call_command("check_store", done.customer, stdout=self.stdout, stderr=self.stderr)
+        if done.missing:
+            raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
+
+    def _say(self, done: Brought) -> None:
+        for name in done.missing:
+            self.stdout.write(f"MISSING     {name}")
+        for act in done.since:
+            self.stdout.write(f"SINCE       {act['at']} {act['action']} {act['mailbox']!r}")
+        for box in done.left_out:
+            self.stdout.write(f"LEFT OUT    {box['address']} {box['name']!r}: {LEFT_OUT[box['why']]}")
+        for box in done.mailboxes:
+            was = f", was {box['was']}" if box["was"] != box["address"] else ""
+            self.stdout.write(f"MAILBOX     {box['address']} {box['name']!r}: {box['status']}{was}")
+        if done.waiting_jobs:
+            self.stdout.write(
+                f"{counted(done.waiting_jobs, 'job')} under way then: each waits for its mailbox's password."
+            )
+        if not done.trail_is_known:
+            self.stdout.write("What was done after the backup, deletions too, is not known here.")
+        self.stdout.write(
+            f"{done.customer} at {done.host}, of {done.provider}: {done.was} as of {done.made_at}, "
+            f"{len(done.mailboxes)} mailbox{'' if len(done.mailboxes) == 1 else 'es'}, "
+            f"{counted(done.messages, 'message')}, {megabytes(done.octets)}. Passwords are those of then; mail that was "
+            "collected since is in it once more. Nobody but the provider's people has a role there."
+        )
+
+
+LEFT_OUT = {
+    "being-deleted": "it was being deleted, and its keys were gone",
+    "deleted-since": "deleted since; --with-deleted brings it",
+}
+OPTIONS = ("as_slug", "as_name", "provider", "active", "with_deleted", "despite_damage")
 
 
 def megabytes(octets: int) -> str:

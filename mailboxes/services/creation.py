@@ -157,10 +157,15 @@ def _insert(customer: Customer, key: _NewKey, name: str, details: dict[str, str]
 
 def _new_key(customer: Customer) -> tuple[Secret, _NewKey]:
     mailbox_id = uuid4()
-    letters = "".join(secrets.choice(ADDRESS_ALPHABET) for _ in range(ADDRESS_LETTERS))
     password, pair = new_password(), generate_key_pair()
     lock = lock_with_password(pair.private, password, context=LockContext(customer.pk, mailbox_id))
-    return password, _NewKey(mailbox_id, f"mbx-{letters}@{settings.MAIL_DOMAIN}", pair.public, lock)
+    return password, _NewKey(mailbox_id, new_address(), pair.public, lock)
+
+
+def new_address() -> str:
+    """One that nobody has or guesses."""
+    letters = "".join(secrets.choice(ADDRESS_ALPHABET) for _ in range(ADDRESS_LETTERS))
+    return f"mbx-{letters}@{settings.MAIL_DOMAIN}"
 
 
 def _key_of(token: str, customer: Customer, by: Actor) -> _NewKey:

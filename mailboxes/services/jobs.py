@@ -105,6 +105,19 @@ def close_all(mailbox: Mailbox, error: OpenJob.Trouble, *kinds: str) -> None:
     failed.update(error=error)
 
 
+def stop_all(customer: Customer) -> int:
+    """Of a customer that comes from a backup: what was under way waits for a person, who types the password, and how much
+    that is. In the caller's transaction, in the customer's schema, in which no worker locks are.
+    """
+    live = Job.objects.filter(state__in=Job.LIVE)
+    stopped = live.update(
+        state=Job.State.WAITING, error=OpenJob.Trouble.NO_LOCK, failures=0, paused_until=None, **NOT_STARTED
+    )
+    for job in Job.objects.unfinished().filter(mailbox__isnull=False):
+        _publish(customer, job)
+    return stopped
+
+
 def _publish(customer: Customer, job: Job) -> None:
     """Let those who look after all customers' jobs know of it."""
     facts: dict[str, Any] = {

@@ -212,6 +212,10 @@ WORDINGS: dict[str, Wording] = {
     "provider.created": Wording(Kind.SETTINGS, _("The provider “%(object)s” was created.")),
     "provider.renamed": Wording(Kind.SETTINGS, _("The provider was renamed to “%(object)s”.")),
     "customer.created": Wording(Kind.SETTINGS, _("The customer “%(object)s” was created.")),
+    "customer.restored": Wording(Kind.SETTINGS, _("The customer “%(object)s” was restored from a backup.")),
+    "customer.exported": Wording(
+        Kind.SETTINGS, _("The customer “%(object)s” was exported for another installation.")
+    ),
     "customer.changed": Wording(Kind.SETTINGS, _("The settings of the customer “%(object)s” were changed.")),
 }
 
@@ -219,6 +223,7 @@ LABELS: dict[str, Text] = {
     "active": _("Active"),
     "address": _("Address"),
     "as_staff": _("By platform staff"),
+    "backup_at": _("Backup taken"),
     "before": _("Before"),
     "allowed_networks": _("Mail only from these networks"),
     "client_id": _("Client ID"),
@@ -241,14 +246,18 @@ LABELS: dict[str, Text] = {
     "language": _("Language"),
     "locked_mail": _("Mail that only the lost password opens"),
     "mailbox_quota_octets": _("Limit for each mailbox"),
+    "mailboxes": _("Mailboxes"),
     "messages": _("Messages"),
     "mistyped": _("Was mistyped"),
     "name": _("Name"),
     "octets": _("Size"),
     "reason": _("Reason"),
     "require_second_factor": _("Second factor required"),
+    "recovery_key": _("ID of the recovery key"),
+    "restored_from": _("Restored from"),
     "role": _("Role"),
     "second_factors_removed": _("Second factors removed"),
+    "set": _("Name of the backup"),
     "staff": _("Platform staff"),
     "status": _("Status"),
     "trouble": _("Trouble"),
@@ -302,6 +311,8 @@ CODES = {
     "job",
     "keys",
     "allowed_networks",
+    "recovery_key",
+    "set",
 }
 # A certificate has a page of its own; these facts of it say enough here.
 CERTIFIED = ("messages", "octets", "keys")

@@ -13,6 +13,7 @@ from tenants.services.authority import (
     to_be_first_owner,
 )
 from tenants.services.customers import (
+    bring_customer,
     check_place_name,
     create_customer,
     create_provider,
@@ -67,6 +68,7 @@ __all__ = [
     "accept_invitation",
     "accept_invitation_as_newcomer",
     "add_membership",
+    "bring_customer",
     "change_member",
     "change_person",
     "change_role",

@@ -1,6 +1,6 @@
 """Providers and their customers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
@@ -80,27 +80,40 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken or BeingUpgraded.
     """
     access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
-    slugs.check(slug)
-    customer = Customer(
-        slug=slug, name=check_place_name(name), provider=provider, schema_name=slugs.schema_name(slug)
-    )
+    customer = Customer(slug=slug, name=name, provider=provider)
+    _add(customer, spares.take, access.Right.ADD_CUSTOMER, by)
+    audit.record("customer.created", by=by, customer=customer, target=customer)
+    return customer
+
+
+def bring_customer(customer: Customer, *, make_schema: Callable[[str], object], by: Actor) -> None:
+    """One that comes from a backup, in the transaction of the act that fills its schema and writes its line into the trail.
+
+    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken or BeingUpgraded.
+    """
+    access.require(by, access.PLATFORM, access.Right.RESTORE)
+    _add(customer, make_schema, access.Right.RESTORE, by)
+
+
+def _add(customer: Customer, make_schema: Callable[[str], object], right: access.Right, by: Actor) -> None:
+    slugs.check(customer.slug)
+    customer.name = check_place_name(customer.name)
+    customer.schema_name = slugs.schema_name(customer.slug)
     # The row comes first: of two who want the same name, its unique index lets the second one wait and then lose.
     _insert(customer)
-    access.require_held(by, access.Right.ADD_CUSTOMER)
+    access.require_held(by, right)
     # From here on an upgrade that has begun waits for us, before it looks for customers.
     if database_is_newer():
         raise BeingUpgraded
     if schema_exists(customer.schema_name):
-        raise SlugTaken(slug=slug)
-    spares.take(customer.schema_name)
+        raise SlugTaken(slug=customer.slug)
+    make_schema(customer.schema_name)
     try:
         with transaction.atomic():
             Domain.objects.create(domain=customer.host, tenant=customer, is_primary=True)
     except IntegrityError as error:
-        raise SlugTaken(slug=slug) from error
-    audit.record("customer.created", by=by, customer=customer, target=customer)
+        raise SlugTaken(slug=customer.slug) from error
     bell.ring_after_commit(REFILL)  # and beat refills within minutes, should nobody hear it
-    return customer
 
 
 class CustomerChanges(TypedDict, total=False):

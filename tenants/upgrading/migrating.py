@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
-from django_tenants.utils import app_labels, schema_context
+from django_tenants.utils import app_labels, quote_schema_name, schema_context
 from psycopg.errors import QueryCanceled
 
 from tenants.schemas import between_customers
@@ -81,15 +82,35 @@ def migrate(schema: str, *, hold: float) -> Outcome:
     return outcome
 
 
-def _migrate(outcome: Outcome, hold: float) -> None:
+def build_as_of(schema: str, applied: Collection[tuple[str, str]]) -> None:
+    """A new schema as it is once these migrations (`(app, name)`) are applied and no later ones; in the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA {quote_schema_name(schema)}")
+    with schema_context(schema):
+        _own_table(schema)
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(_targets(executor, schema))
+        executor.migrate([], plan=[step for step in plan if (step[0].app_label, step[0].name) in applied])
+
+
+def bring_up_to_date(schema: str) -> None:
+    """What such a schema lacks of this release, while nobody else knows of it; in the caller's transaction."""
+    with schema_context(schema):
+        _migrate(Outcome(schema), None)
+
+
+def _targets(executor: MigrationExecutor, schema: str) -> list[tuple[str, str]]:
+    labels = None if schema == PUBLIC else app_labels(settings.TENANT_APPS)
+    return [node for node in executor.loader.graph.leaf_nodes() if labels is None or node[0] in labels]
+
+
+def _migrate(outcome: Outcome, hold: float | None) -> None:
     _own_table(outcome.schema)
     executor = MigrationExecutor(connection)
     executor.loader.check_consistent_history(connection)
-    graph = executor.loader.graph
     labels = None if outcome.schema == PUBLIC else app_labels(settings.TENANT_APPS)
-    targets = [node for node in graph.leaf_nodes() if labels is None or node[0] in labels]
-    plan = executor.migration_plan(targets)
-    limit: float | None = hold
+    plan = executor.migration_plan(_targets(executor, outcome.schema))
+    limit = hold
     if not executor.loader.applied_migrations:
         limit = None  # it is only being made, and nobody uses it
     # It also writes down which migrations stand for others that were applied.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from accounts.actors import SYSTEM
 from mailboxes.models import Job, KeyLock, MailboxKey, Message
 from mailboxes.services import job_for, tallies
 from mailboxes.work.slices import work_slice
+from tests import s3
 from tests.conftest import OpenMailbox
+from tests.mailboxes.backups import Operator
 
 
 @pytest.fixture
@@ -70,3 +73,18 @@ def folding(acme: Any) -> Callable[[int], AbstractContextManager[None]]:
         return connection.execute_wrapper(watch)
 
     return at
+
+
+@pytest.fixture
+def operator(committed_db: None, settings: Any, tmp_path: Path) -> Operator:
+    place = tmp_path / "backups"
+    place.mkdir()
+    return Operator(settings, place.as_uri())
+
+
+@pytest.fixture
+def operator_with_buckets(committed_db: None, settings: Any, s3_store: str, s3_server: s3.Server) -> Operator:
+    settings.BACKUP_S3_ENDPOINT, settings.BACKUP_S3_REGION = s3_server.endpoint, s3.REGION
+    settings.BACKUP_S3_ACCESS_KEY_ID = s3.ACCESS_KEY_ID
+    settings.BACKUP_S3_SECRET_ACCESS_KEY = s3.SECRET_ACCESS_KEY
+    return Operator(settings, f"s3://{s3_server.bucket()}/backups")

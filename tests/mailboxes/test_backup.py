@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection
 from django_tenants.utils import tenant_context
-from psycopg import sql
 
 from accounts.actors import SYSTEM
 from mailboxes import services
@@ -29,68 +28,13 @@ from mailboxes.services import collection, janitor
 from mailboxes.store import store
 from tenants.models import Customer
 from tenants.services import create_customer
-from tests import s3
 from tests.breaking.kit import mails, short_or_long
 from tests.breaking.workers import environment_of_processes
 from tests.cast import provider
-from tests.conftest import DATABASE, PEER, _drop, _outside
+from tests.conftest import PEER, _outside
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
-
-
-class Operator:
-    """Who takes backups to one place and has the recovery key."""
-
-    def __init__(self, settings, place):
-        self._settings, self.place = settings, place
-        settings.RECOVERY_PUBLIC_KEY, self.key = new_recovery_key()
-
-    def backs_up(self, **options):
-        return json.loads(self._says("backup", json=True, **options))
-
-    def checks(self, **options):
-        return self._says("check_backup", **options)
-
-    def restores(self, monkeypatch, key="", **options):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{key or self.key}\n"))
-        return self._says("restore", **options)
-
-    def loses_all(self):
-        """The disk of the database and that of the store."""
-        connections.close_all()
-        with _outside() as outside:
-            _drop(outside, DATABASE)
-            outside.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-        if self._settings.STORE_URL.startswith("s3:"):
-            self._settings.STORE_URL += "-anew"
-        else:
-            shutil.rmtree(self._settings.STORE_ROOT)
-            self._settings.STORE_ROOT.mkdir(mode=0o700)
-
-    def files(self):
-        root = Path(self.place.removeprefix("file://"))
-        return sorted(path for path in root.rglob("*") if path.is_file())
-
-    def _says(self, command, **options):
-        said = io.StringIO()
-        call_command(command, self.place, stdout=said, stderr=said, **options)
-        return said.getvalue()
-
-
-@pytest.fixture
-def operator(committed_db, settings, tmp_path):
-    place = tmp_path / "backups"
-    place.mkdir()
-    return Operator(settings, place.as_uri())
-
-
-@pytest.fixture
-def operator_with_buckets(committed_db, settings, s3_store, s3_server):
-    settings.BACKUP_S3_ENDPOINT, settings.BACKUP_S3_REGION = s3_server.endpoint, s3.REGION
-    settings.BACKUP_S3_ACCESS_KEY_ID = s3.ACCESS_KEY_ID
-    settings.BACKUP_S3_SECRET_ACCESS_KEY = s3.SECRET_ACCESS_KEY
-    return Operator(settings, f"s3://{s3_server.bucket()}/backups")
 
 
 @pytest.mark.parametrize("places", ["operator", "operator_with_buckets"])
@@ -422,7 +366,7 @@ def test_a_backup_has_its_place_for_itself_and_is_taken_once_at_a_time(operator,
         operator.backs_up()
     owner.unlink()
     with tools.connect() as other:
-        taking._be_alone(other)
+        taking.be_alone(other)
         with pytest.raises(CommandError, match="Another backup"):
             operator.backs_up()
     assert operator.backs_up()

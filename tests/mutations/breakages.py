@@ -32,6 +32,7 @@ _STORE = "mailboxes/test_store.py::test_"
 _GROWTH = "tenants/test_growth.py::test_"
 _BACKUP = "mailboxes/test_backup.py::test_"
 _MOVING = "mailboxes/test_moving.py::test_"
+_ONE_CUSTOMER = "mailboxes/test_one_customer.py::test_"
 _STATUSES = "mailboxes/test_statuses.py::test_"
 _DELETING = "console/mailboxes/test_deleting.py::test_"
 _VERBS = "wall/test_verbs.py::test_"
@@ -322,6 +323,91 @@ BREAKAGES = (
         "if customer.directory_entries.exists():",
         "if False:",
         _GROWTH + "none_goes_that_has_had_a_mailbox_or_has_people",
+    ),
+    # --- One customer ---
+    _breaks(
+        "A restored customer's keys note to which ids their locks and messages are bound",
+        "mailboxes/backup/one_customer.py",
+        "key.sealed_as = [*key.sealed_as, [self.former_id.hex, former[key.mailbox_id].hex]]",
+        "pass",
+        _ONE_CUSTOMER + "a_customer_restored_beside_the_living_one_reads_its_mail_with_its_password",
+    ),
+    _breaks(
+        "A copy of a copy opens what came before either",
+        "mailboxes/backup/one_customer.py",
+        "key.sealed_as = [*key.sealed_as, [",
+        "key.sealed_as = [[",
+        _ONE_CUSTOMER + "a_copy_is_backed_up_and_copied_as_any_other",
+    ),
+    _breaks(
+        "Re-encryption opens messages that are bound to former ids",
+        "mailboxes/work/reencryption.py",
+        "private, context=context, also=also",
+        "private, context=context",
+        _ONE_CUSTOMER + "a_customer_restored_beside_the_living_one_reads_its_mail_with_its_password",
+    ),
+    _breaks(
+        "A restored mailbox takes no mail by itself",
+        "mailboxes/backup/one_customer.py",
+        "if not active and mailbox.status",
+        "if active and mailbox.status",
+        _ONE_CUSTOMER + "a_customer_restored_beside_the_living_one_reads_its_mail_with_its_password",
+    ),
+    _breaks(
+        "A mailbox that was deleted since does not come back in silence",
+        "mailboxes/backup/one_customer.py",
+        "if being or (pk in deleted and not with_deleted):",
+        "if being:",
+        _ONE_CUSTOMER + "what_was_deleted_since_comes_back_only_when_it_is_asked_for",
+    ),
+    _breaks(
+        "Workers get no access to the keys of a restored customer",
+        "mailboxes/backup/one_customer.py",
+        'row["kind"] == "worker"',
+        'row["kind"] == "nobody"',
+        _ONE_CUSTOMER + "what_was_under_way_does_not_go_on_by_itself",
+    ),
+    _breaks(
+        "What was under way does not go on by itself",
+        "mailboxes/backup/one_customer.py",
+        "self.done.waiting_jobs = jobs.stop_all(customer)",
+        "pass",
+        _ONE_CUSTOMER + "what_was_under_way_does_not_go_on_by_itself",
+    ),
+    _breaks(
+        "Counters of a restored customer are right where rows stayed out",
+        "mailboxes/backup/one_customer.py",
+        "tallies.count_anew()",
+        "pass",
+        _ONE_CUSTOMER + "what_was_under_way_does_not_go_on_by_itself",
+    ),
+    _breaks(
+        "A message of a backup names no file of another mailbox",
+        "mailboxes/backup/one_customer.py",
+        """if not row["blob"].startswith(f"{self.former_id.hex}/{UUID(row['mailbox_id']).hex}/"):""",
+        "if False:",
+        _ONE_CUSTOMER + "no_row_of_a_backup_leads_to_somebody_elses_mail",
+    ),
+    _breaks(
+        "A customer whose messages are damaged in the backup is not brought as if it were whole",
+        "mailboxes/backup/one_customer.py",
+        "if self.done.missing and not despite_damage:",
+        "if False:",
+        _ONE_CUSTOMER + "nothing_is_to_be_seen_of_a_customer_that_can_not_be_brought_whole",
+    ),
+    _breaks(
+        "An export has none of the installation's secrets",
+        "mailboxes/backup/taking.py",
+        '"secrets": {} if self.only else ',
+        '"secrets": ',
+        _ONE_CUSTOMER + "an_export_has_nothing_of_others_and_is_taken_for_no_backup",
+    ),
+    _breaks(
+        "An export is taken for no backup of an installation",
+        "mailboxes/backup/taking.py",
+        '"format": ONE_CUSTOMER if self.only else WHOLE',
+        '"format": WHOLE',
+        _ONE_CUSTOMER + "an_export_has_nothing_of_others_and_is_taken_for_no_backup",
     ),
     # --- Jobs ---
     _breaks(

@@ -85,6 +85,8 @@ ACTIONS = {
     "provider.security-changed",
     "customer.created",
     "customer.changed",
+    "customer.restored",
+    "customer.exported",
 }
 
 

@@ -280,6 +280,12 @@ TABLE: dict[str, Line] = {
     "mailboxes.backup.restore": Line(
         THE_SYSTEM, lambda s, by: backup.restore("nowhere", "", by=by), ends=BackupError
     ),
+    "mailboxes.backup.export_customer": Line(
+        THE_SYSTEM, lambda s, by: backup.export_customer("nowhere", s.acme, by=by), ends=BackupError
+    ),
+    "mailboxes.backup.restore_customer": Line(
+        THE_SYSTEM, lambda s, by: backup.restore_customer("nowhere", "", "acme", by=by), ends=BackupError
+    ),
     "mailboxes.backup.write_secrets": Line(
         THE_SYSTEM,
         lambda s, by: backup.write_secrets("nowhere", "", Path("nowhere"), by=by),
@@ -296,6 +302,13 @@ TABLE: dict[str, Line] = {
         THE_SYSTEM,
         lambda s, by: measuring.remove_empty_customers(by=by),
         ends=measuring.NotForMeasuring,
+    ),
+    "tenants.services.bring_customer": Line(
+        THE_SYSTEM,
+        lambda s, by: tenants.services.bring_customer(
+            Customer(slug="acme", name="Acme", provider=s.northwind), make_schema=str, by=by
+        ),
+        ends=errors.SlugTaken,
     ),
     "tenants.services.create_customer": Line(
         STAFF,

@@ -10,19 +10,23 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts.actors import SYSTEM
 from mailboxes.backup import restore, write_secrets
-from mailboxes.management.backups import BackupCommand, megabytes, recovery_key_from_stdin
+from mailboxes.management.backups import OPTIONS, OneCustomerCommand, megabytes, recovery_key_from_stdin
 from tenants.management.output import counted
 
 
-class Command(BackupCommand):
+class Command(OneCustomerCommand):
     help = (
         "Bring back an installation from a backup, onto a database and a message store that are empty, and compare both "
-        "afterwards. Asks for the recovery key on standard input. May be killed and repeated (docs/operations.md)."
+        "afterwards. Or one customer of it, beside those that are there (--customer). Asks for the recovery key on standard "
+        "input. May be killed and repeated (docs/operations.md)."
     )
+    ONLY = "with --customer: "
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--set", default="", metavar="NAME", help="another than the newest")
+        parser.add_argument(
+            "--customer", default="", metavar="SLUG", help="only this one, beside whatever is there"
+        )
         parser.add_argument(
             "--secrets-to",
             metavar="FILE",
@@ -30,6 +34,13 @@ class Command(BackupCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["customer"] and not options["secrets_to"]:
+            self.bring(options["customer"], options)
+            return
+        if given := [name for name in OPTIONS if options[name]]:
+            raise CommandError(
+                f"--{given[0].removesuffix('_slug').replace('_', '-')} goes with --customer only."
+            )
         key = recovery_key_from_stdin()
         with self.errors_as_one_line():
             if options["secrets_to"]:

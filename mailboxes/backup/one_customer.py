@@ -1,0 +1,435 @@
+"""One customer comes back from a backup, or comes from another installation: beside the living ones, or in its own name.
+
+Everything is looked at first, then the mail is copied, and last comes one transaction with all rows: until it is committed
+there is no such customer. What was broken off before left files in folders that no customer has, and the same call finds
+them there. Of the dump only rows are read (`rows`): whoever could write a backup of theirs into its place gets rows into a
+schema of its own, and runs nothing.
+
+Where the customer's id is in use here, everything gets ids of its own, which each attempt comes to alike; its keys note
+under which ones their locks and messages were made (`MailboxKey.sealed_as`). Else it keeps its ids, and its addresses where
+these are free.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django_tenants.utils import tenant_context
+from psycopg import sql
+
+from accounts.actors import Actor
+from mailboxes.backup import rows, tools
+from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
+from mailboxes.backup.index import Line
+from mailboxes.backup.restoring import Backup, Tell, bring_messages
+from mailboxes.backup.rows import Row
+from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_of, installation
+from mailboxes.models import Mailbox, MailboxKey, Message
+from mailboxes.services import creation, jobs, tallies
+from mailboxes.transactions import on_disk
+from tenants import access, audit, directory, slugs, spares
+from tenants.errors import SlugTaken
+from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
+from tenants.services import bring_customer, provider_by_slug
+from tenants.upgrading import migrating, schemas
+
+log = logging.getLogger(__name__)
+
+APP = "mailboxes"
+MIGRATIONS = "django_migrations"
+# Sessions of archivers, and what was refused to somebody: of another time, and of another address.
+LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
+BLOB = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}")
+ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
+OVER = "done"  # of a job
+REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
+NAMES = 1000  # of one query
+DELETED = "mailbox.deletion-started"
+TOLD = (DELETED, "mailbox.locked-mail-deleted", "mailbox.password-reset")
+
+
+@dataclass
+class Brought:
+    """A customer that is there now. `left_out` are mailboxes that were deleted, `since` what was done to those of the backup
+    after it was taken, as far as the trail here knows.
+    """
+
+    name: str
+    made_at: str
+    was: str
+    customer: str = ""
+    id: str = ""
+    host: str = ""
+    provider: str = ""
+    messages: int = 0
+    octets: int = 0
+    missing: list[str] = field(default_factory=list)
+    mailboxes: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    since: list[dict[str, str]] = field(default_factory=list)
+    trail_is_known: bool = False
+    waiting_jobs: int = 0
+
+
+class _Dumped(NamedTuple):
+    """What the rows say that decide about others."""
+
+    applied: set[tuple[str, str]]  # migrations
+    mailboxes: dict[str, Row]
+    dead_keys: set[str]  # destroyed, with their mail on its way out
+    keys_of: dict[str, list[str]]
+
+
+def restore_customer(
+    place: str,
+    key: str,
+    slug: str = "",
+    *,
+    by: Actor,
+    as_slug: str = "",
+    as_name: str = "",
+    provider: str = "",
+    name: str = "",
+    active: bool = False,
+    with_deleted: bool = False,
+    despite_damage: bool = False,
+    tell: Tell = lambda progress: None,
+) -> Brought:
+    """Bring the customer `slug` (or the only one that is in it) from a backup or an export. Its mailboxes are suspended, unless
+    they come `active` as they were. Repeated, it goes on where it was broken off.
+
+    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, InvalidSlug, NoSuchProvider
+    before anything was done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed before anything is to be seen.
+    """
+    access.require(by, access.PLATFORM, access.Right.RESTORE)
+    backup = Backup(place, key, name)
+    one = _One(backup, _find(backup, slug), as_slug, as_name, by)
+    try:
+        with tools.connect() as alone:
+            be_alone(alone)
+            one.choose_provider(provider)
+            backup.verify_parts(CONTENTS, INDEX, one.facts["part"])
+            one.look(with_deleted=with_deleted)
+            one.bring_messages(tell, despite_damage=despite_damage)
+            alone.execute("SELECT 1")
+            tell(Progress("loading the database"))
+            one.load(active=active)
+    except (psycopg.Error, DatabaseError) as error:
+        # The first line only: the others quote rows.
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise RestoreFailed(f"The database did not take it, and nothing has changed: {said}") from error
+    except BackupFailed as error:  # there is no pg_restore
+        raise RestoreFailed(str(error)) from error
+    log.info("a customer was restored customer=%s set=%s", one.done.customer, backup.name)
+    return one.done
+
+
+def _find(backup: Backup, slug: str) -> dict[str, Any]:
+    there = {customer["slug"]: customer for customer in backup.contents["customers"]}
+    if not slug and len(there) == 1:
+        return dict(next(iter(there.values())))
+    if not slug:
+        raise NoSuchBackup(
+            f"{backup.name} is a backup of a whole installation: manage.py restore brings one of its customers, "
+            "with --customer SLUG."
+        )
+    if slug not in there:
+        raise NoSuchBackup(f"There is no customer {slug!r} in {backup.name}.")
+    return dict(there[slug])
+
+
+class _One:
+    """One customer on its way."""
+
+    def __init__(self, backup: Backup, facts: dict[str, Any], as_slug: str, as_name: str, by: Actor) -> None:
+        self.backup, self.facts, self.by = backup, facts, by
+        self.former_id = UUID(facts["id"])
+        self.done = Brought(backup.name, backup.manifest["made_at"], facts["slug"])
+        self.slug = slugs.check(as_slug or facts["slug"])
+        self.original = Customer.objects.select_related("provider").filter(pk=self.former_id).first()
+        if self.original and not as_slug:
+            raise NotEmpty(
+                f"The customer {self.original.slug} is there. Bring it beside that one, under another short name: --as NEW."
+            )
+        if Customer.objects.filter(slug=self.slug).exists():
+            raise SlugTaken(slug=self.slug)
+        self.id = uuid5(self.former_id, f"restored as {self.slug}") if self.original else self.former_id
+        day = f" ({self.done.made_at[:10]})"
+        self.name = as_name or facts["name"][: NAME_LENGTH - len(day)] + (day if self.original else "")
+        self.left_out: set[str] = set()
+
+    def choose_provider(self, slug: str) -> None:
+        """Raises NoSuchProvider, NotEmpty when it has to be said."""
+        if not slug and self.original:
+            self.provider = self.original.provider
+            return
+        with tools.connect() as where:
+            ours = [installation(where, None), installation(where, self.former_id)]
+        if not slug and self.backup.place.owner() in ours:
+            slug = self.facts.get("provider", "")
+        if not slug:
+            raise NotEmpty("Say whose customer it becomes: --provider SLUG.")
+        self.provider = provider_by_slug(slug, by=self.by)
+
+    # --- Looking ---
+    def look(self, *, with_deleted: bool) -> None:
+        """What is in the dump, and what of it is not to come back. Raises BackupDamaged, RestoreFailed."""
+        wanted = (MIGRATIONS, "mailboxes_mailbox", "mailboxes_mailboxkey")
+        applied: set[tuple[str, str]] = set()
+        mailboxes: dict[str, Row] = {}
+        dead_keys: set[str] = set()
+        keys_of: dict[str, list[str]] = {}
+        for table in self._tables(*wanted):
+            for row in table.rows:
+                if table.name == MIGRATIONS:
+                    applied.add((row["app"], row["name"]))
+                elif table.name == "mailboxes_mailbox":
+                    mailboxes[row["id"]] = row
+                else:
+                    keys_of.setdefault(row["mailbox_id"], []).append(row["id"])
+                    if row["state"] == MailboxKey.State.DESTROYED:
+                        dead_keys.add(row["id"])
+        self.dumped = _Dumped(applied, mailboxes, dead_keys, keys_of)
+        if not applied:
+            raise BackupDamaged(f"{self.facts['part']} does not have the schema {self.facts['schema']}.")
+        known = schemas.wanted()
+        if later := sorted(name for app, name in applied if app == APP and f"{app}.{name}" not in known):
+            raise RestoreFailed(
+                f"{self.backup.name} was taken by a later release, with {later[-1]}. Bring it to one that is no older."
+            )
+        self._leave_out_what_was_deleted(with_deleted)
+
+    def _leave_out_what_was_deleted(self, with_deleted: bool) -> None:
+        trail = AuditEvent.objects.filter(customer_id=self.former_id).order_by("at", "pk")
+        self.done.trail_is_known = trail.exists()
+        made_at = parse_datetime(self.done.made_at)
+        deleted = set()
+        for event in trail.of(*TOLD):
+            if event.target_id not in self.dumped.mailboxes:
+                continue
+            if event.action == DELETED:
+                deleted.add(event.target_id)
+            elif made_at and event.at < made_at:
+                continue
+            self.done.since.append(
+                {
+                    "at": event.at.isoformat(timespec="seconds"),
+                    "action": event.action,
+                    "mailbox": event.target_name,
+                }
+            )
+        for pk, row in self.dumped.mailboxes.items():
+            being = row["status"] == Mailbox.Status.DELETING
+            if being or (pk in deleted and not with_deleted):
+                self.left_out.add(pk)
+                why = "being-deleted" if being else "deleted-since"
+                self.done.left_out.append(
+                    {"name": rows.plain(row["name"]) or "", "address": row["address"], "why": why}
+                )
+
+    def _tables(self, *names: str) -> Iterator[rows.Table]:
+        """Of the dump; its rows are still as they were. Raises BackupDamaged, RestoreFailed."""
+        schema = self.facts["schema"]
+        if not re.fullmatch(r"c_[a-z0-9_]+", schema):
+            raise BackupDamaged(f"{schema!r} is no customer's schema.")
+        return rows.tables(tools.read(self.backup.part(self.facts["part"]), schema, *names))
+
+    # --- Ids and names ---
+    def _mailbox_id(self, former: str) -> UUID:
+        return uuid5(self.id, UUID(former).hex) if self.original else UUID(former)
+
+    def _renamed(self, name: str) -> str:
+        """A folder or a blob. Raises BackupDamaged for what is none of this customer's."""
+        customer, _, rest = name.partition("/")
+        mailbox, _, blob = rest.partition("/")
+        if customer != self.former_id.hex or (blob and not BLOB.fullmatch(blob)):
+            raise BackupDamaged(f"{name!r} is no message of {self.facts['slug']}.")
+        try:
+            folder = f"{self.id.hex}/{self._mailbox_id(mailbox).hex}"
+        except ValueError:
+            raise BackupDamaged(f"{name!r} is no message of {self.facts['slug']}.") from None
+        return f"{folder}/{blob}" if blob else folder
+
+    # --- The messages ---
+    def bring_messages(self, tell: Tell, *, despite_damage: bool) -> None:
+        """Raises BackupDamaged, when all else is there, StoreFull, StoreFailed."""
+        bring_messages(
+            self.backup, self._lines(), self.done, Progress("copying messages"), tell, self._renamed
+        )
+        if self.done.missing and not despite_damage:
+            raise BackupDamaged(
+                f"{len(self.done.missing)} of the backup's messages are missing or altered there, {self.done.missing[0]} for one; "
+                "manage.py check_backup names all. Nothing is to be seen yet: take another backup, or bring the rest "
+                "with --despite-damage."
+            )
+
+    def _lines(self) -> Iterator[Line]:
+        left_out = {f"{self.former_id.hex}/{UUID(pk).hex}" for pk in self.left_out}
+        for line in index_of(self.backup.place, self.backup.name):
+            if line.name.startswith(f"{self.former_id.hex}/") and line.folder not in left_out:
+                yield line
+
+    # --- The rows ---
+    def load(self, *, active: bool) -> None:
+        """All rows, and what is public of them, in one transaction. Raises DatabaseError, BackupDamaged, SlugTaken, …"""
+        customer = Customer(
+            id=self.id,
+            slug=self.slug,
+            name=self.name,
+            provider=self.provider,
+            allowed_networks=self._decided("allowed_networks", []),
+            mailbox_quota_octets=self._decided("mailbox_quota_octets", None),
+        )
+        ours = {(app, name) for app, name in self.dumped.applied if app == APP}
+        is_todays = {f"{app}.{name}" for app, name in ours} == schemas.wanted()
+
+        def make(schema: str) -> None:
+            if is_todays:
+                spares.take(schema)
+            else:
+                migrating.build_as_of(schema, self.dumped.applied)
+
+        with on_disk():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = 0")
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            bring_customer(customer, make_schema=make, by=self.by)
+            self._copy_rows(customer.schema_name)
+            if not is_todays:
+                migrating.bring_up_to_date(customer.schema_name)
+            with tenant_context(customer):
+                self._settle(customer, active)
+            self._record(customer)
+
+    def _decided(self, name: str, default: Any) -> Any:
+        """By staff, as the backup has it, or else as it is with the original."""
+        return self.facts.get(name, getattr(self.original, name, default))
+
+    def _copy_rows(self, schema: str) -> None:
+        filled = []
+        with connection.cursor() as cursor:
+            # Tables come in the order of their names. Migrations that have just made the schema may have asked for the rest.
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+            for table in self._tables():
+                if table.name == MIGRATIONS or table.name in LEFT_BEHIND:
+                    continue
+                if not table.name.startswith(f"{APP}_"):
+                    raise BackupDamaged(f"{table.name} is no table of a customer's.")
+                into = sql.SQL("COPY {} ({}) FROM STDIN").format(
+                    sql.Identifier(schema, table.name),
+                    sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+                )
+                change = self._change_of(table.name)
+                with cursor.copy(into) as copy:
+                    for row in table.rows:
+                        if changed := change(row):
+                            copy.write(rows.encoded(changed))
+                if "id" in table.columns:
+                    filled.append(table.name)
+            # Now, for a migration can't change a table about which there are questions.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            for name in filled:
+                cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f'"{schema}"."{name}"'])
+                if sequence := cursor.fetchone()[0]:
+                    last = sql.SQL("SELECT setval(%s, max(id)) FROM {} HAVING count(*) > 0")
+                    cursor.execute(last.format(sql.Identifier(schema, name)), [sequence])
+
+    def _change_of(self, table: str) -> Callable[[Row], Row | None]:
+        """What becomes of a table's row: None, where it stays out. By the names of columns, which mean the same in all."""
+        dropped_keys = self.dumped.dead_keys | {
+            key for pk in self.left_out for key in self.dumped.keys_of.get(pk, ())
+        }
+
+        def change(row: Row) -> Row | None:
+            if row.get("mailbox_id") in self.left_out or row.get("key_id") in dropped_keys:
+                return None
+            if table == "mailboxes_mailbox":
+                if row["id"] in self.left_out:
+                    return None
+                row["id"] = str(self._mailbox_id(row["id"]))
+            elif table == "mailboxes_mailboxkey" and row["id"] in dropped_keys:
+                return None
+            elif table == "mailboxes_keylock" and row["kind"] == "worker":
+                return None  # nobody works on its mail until somebody asks for it
+            elif table == "mailboxes_job":
+                if row["kind"] in REMOVALS and row["state"] != OVER:
+                    return None
+                row["id"] = str(self._mailbox_id(row["id"]))
+                row["mailbox_uuid"] = str(self._mailbox_id(row["mailbox_uuid"]))
+            elif table == "mailboxes_message":
+                if not row["blob"].startswith(f"{self.former_id.hex}/{UUID(row['mailbox_id']).hex}/"):
+                    raise BackupDamaged(f"{row['blob']!r} is no message of {row['mailbox_id']}.")
+                row["blob"] = self._renamed(row["blob"])
+            if row.get("mailbox_id", rows.NULL) != rows.NULL:
+                row["mailbox_id"] = str(self._mailbox_id(row["mailbox_id"]))
+            return row
+
+        return change
+
+    def _settle(self, customer: Customer, active: bool) -> None:
+        """What is not as it was, in the customer's schema."""
+        if self.original:
+            former = {self._mailbox_id(pk): UUID(pk) for pk in self.dumped.mailboxes}
+            for key in MailboxKey.objects.all():
+                key.sealed_as = [*key.sealed_as, [self.former_id.hex, former[key.mailbox_id].hex]]
+                key.save(update_fields=["sealed_as"])
+        lost = [*self.done.missing, *self._lost_before()]
+        for start in range(0, len(lost), NAMES):
+            names = list(map(self._renamed, lost[start : start + NAMES]))
+            unmarked = Message.objects.filter(blob__in=names, damaged_at=None)
+            unmarked.update(damaged_at=timezone.now(), damage=Message.Damage.MISSING)
+        tallies.count_anew()
+        self.done.waiting_jobs = jobs.stop_all(customer)
+        for mailbox in Mailbox.objects.order_by("name", "pk"):
+            was = mailbox.address
+            mailbox.address = self._address(was)
+            if not active and mailbox.status == Mailbox.Status.ACTIVE:
+                mailbox.status = Mailbox.Status.SUSPENDED
+                mailbox.suspended_at = timezone.now()
+                mailbox.suspended_by_email = self.by.email
+                mailbox.suspension_reason = f"Restored from the backup of {self.done.made_at}"
+            mailbox.save()
+            current = MailboxKey.objects.get(mailbox=mailbox, state=MailboxKey.State.CURRENT)
+            directory.publish(
+                address=mailbox.address,
+                customer=customer,
+                mailbox_id=mailbox.pk,
+                status=mailbox.status,
+                public_key=bytes(current.public_key),
+                generation=current.generation,
+            )
+            self.done.mailboxes.append(
+                {"name": mailbox.name, "address": mailbox.address, "was": was, "status": mailbox.status}
+            )
+
+    def _lost_before(self) -> list[str]:
+        return [name for name in self.backup.contents["missing"] if name.startswith(f"{self.former_id.hex}/")]
+
+    def _address(self, was: str) -> str:
+        """Its own one, below today's domain, unless somebody here has it or had it; archivers may send the first part alone."""
+        letters = was.partition("@")[0]
+        own = f"{letters}@{settings.MAIL_DOMAIN}"
+        is_free = ADDRESS.fullmatch(letters) and not DirectoryEntry.objects.filter(address=own).exists()
+        return own if is_free else creation.new_address()
+
+    def _record(self, customer: Customer) -> None:
+        self.done.customer, self.done.id, self.done.host = customer.slug, str(customer.pk), customer.host
+        self.done.provider = self.provider.slug
+        data = {
+            "set": self.backup.name,
+            "backup_at": self.done.made_at,
+            "restored_from": self.done.was,
+            "mailboxes": len(self.done.mailboxes),
+            "messages": self.done.messages,
+        }
+        # Whose mail it is reads that there are two of it now.
+        for whose in filter(None, (customer, self.original)):
+            audit.record("customer.restored", by=self.by, customer=whose, target=customer, data=data)

@@ -1,0 +1,53 @@
+"""Who takes backups, loses everything, and brings it back."""
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+from mailboxes.backup.keys import new_recovery_key
+from tests.conftest import DATABASE, _drop, _outside
+
+
+class Operator:
+    """Who takes backups to one place and has the recovery key."""
+
+    def __init__(self, settings, place):
+        self._settings, self.place = settings, place
+        settings.RECOVERY_PUBLIC_KEY, self.key = new_recovery_key()
+
+    def backs_up(self, **options):
+        return json.loads(self._says("backup", json=True, **options))
+
+    def checks(self, **options):
+        return self._says("check_backup", **options)
+
+    def restores(self, monkeypatch, key="", **options):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{key or self.key}\n"))
+        return self._says("restore", **options)
+
+    def loses_all(self):
+        """The disk of the database and that of the store."""
+        connections.close_all()
+        with _outside() as outside:
+            _drop(outside, DATABASE)
+            outside.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        if self._settings.STORE_URL.startswith("s3:"):
+            self._settings.STORE_URL += "-anew"
+        else:
+            shutil.rmtree(self._settings.STORE_ROOT)
+            self._settings.STORE_ROOT.mkdir(mode=0o700)
+
+    def files(self):
+        root = Path(self.place.removeprefix("file://"))
+        return sorted(path for path in root.rglob("*") if path.is_file())
+
+    def _says(self, command, **options):
+        said = io.StringIO()
+        call_command(command, self.place, stdout=said, stderr=said, **options)
+        return said.getvalue()

@@ -1,0 +1,453 @@
+"""One customer comes back from a backup beside the living ones, or goes to another installation."""
+
+import io
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+from django_tenants.utils import schema_exists, tenant_context
+
+from accounts.actors import SYSTEM
+from mailboxes import services
+from mailboxes.backup import taking, tools
+from mailboxes.backup.keys import new_recovery_key
+from mailboxes.backup.restoring import Backup
+from mailboxes.models import Job, Mailbox, MailboxKey, Message
+from mailboxes.services import janitor
+from mailboxes.store import store
+from mailboxes.work.slices import work_slice
+from tenants.models import AuditEvent, Customer, DirectoryEntry
+from tenants.services import create_customer, edit_customer
+from tenants.upgrading import schemas
+from tests.breaking.kit import short_or_long
+from tests.breaking.workers import environment_of_processes
+from tests.cast import customer, provider
+from tests.conftest import OpenMailbox, _clone
+from tests.gateway.kit import Certificates, gateway_running
+
+PARTS = {"contents.sealed", "customers-0000.dump.sealed", "messages"}
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n" + b"x" * 70_000 + b"\r\n"]
+
+
+@pytest.fixture
+def bring(operator, monkeypatch):
+    """What is said of a customer that is brought, and its mailboxes by their names."""
+
+    def run(slug="acme", as_slug="acme-old", **options):
+        more = {"customer": slug} if slug else {}
+        return json.loads(operator.restores(monkeypatch, json=True, as_slug=as_slug, **more, **options))
+
+    return run
+
+
+def box_of(slug, name, password):
+    """A mailbox of a customer that was brought, with the password of then."""
+    with tenant_context(customer(slug)):
+        return OpenMailbox(Mailbox.objects.get(name=name), password)
+
+
+def work_off(owner):
+    with tenant_context(owner):
+        live = list(Job.objects.live().values_list("pk", flat=True))
+    for job in live:
+        while work_slice(owner, job):
+            pass
+
+
+def ids_of(owner):
+    with tenant_context(owner):
+        mailboxes = list(Mailbox.objects.values_list("pk", flat=True))
+        blobs = [
+            folder
+            for name in Message.objects.values_list("blob", flat=True)
+            for folder in name.split("/")[:2]
+        ]
+    return {owner.pk.hex, *(pk.hex for pk in mailboxes), *blobs}
+
+
+def test_a_customer_restored_beside_the_living_one_reads_its_mail_with_its_password(
+    operator, bring, acme, acme_mailbox, fill, tmp_path
+):
+    fill(*TEXTS)
+    made = operator.backs_up()
+    fill(b"Subject: later\r\n\r\n")
+    done = bring()
+    copy, old = box_of("acme-old", "Office 365 Journal", acme_mailbox.password), customer("acme-old")
+    assert (done["name"], done["messages"], done["missing"]) == (made["name"], 2, [])
+    assert done["mailboxes"] == [
+        {
+            "name": "Office 365 Journal",
+            "address": copy.address,
+            "was": acme_mailbox.address,
+            "status": "suspended",
+        }
+    ]
+    assert copy.address != acme_mailbox.address
+    assert not ids_of(old) & ids_of(acme), "not a folder of the store in common"
+    assert (old.provider, old.name) == (acme.provider, f"Acme ({made['name'][:10]})")
+    lines = AuditEvent.objects.of("customer.restored").filter(target_id=str(old.pk))
+    assert {line.customer_id for line in lines} == {acme.pk, old.pk}
+    assert lines[0].data["set"] == made["name"]
+    with gateway_running(Certificates(tmp_path)) as clients:
+        assert clients.collect(acme_mailbox) == [*TEXTS, b"Subject: later\r\n\r\n"]
+        assert clients.collect(copy) == TEXTS
+        assert clients.send(b"Subject: too early\r\n\r\n", copy.address).startswith(b"450")
+        services.activate_mailbox(old, copy.mailbox, by=SYSTEM)
+        assert clients.send(b"Subject: new\r\n\r\n", copy.address).startswith(b"250")
+        *before, new = clients.collect(copy)
+        assert (before, new.endswith(b"Subject: new\r\n\r\n")) == (TEXTS, True)
+        assert len(clients.collect(acme_mailbox)) == 3
+        # With another password it is on its own: no key and no message is bound to the ids of before.
+        password, _ = services.reset_password(old, copy.mailbox, by=SYSTEM, current_password=copy.password)
+        copy.password = password.reveal()
+        assert clients.collect(copy) == [*TEXTS, new], "also before the workers come"
+        work_off(old)
+        with tenant_context(old):
+            assert list(MailboxKey.objects.values_list("sealed_as", flat=True)) == [[]]
+        assert clients.collect(copy) == [*TEXTS, new]
+        # Whichever of the two goes, the other one stays whole.
+        services.suspend_mailbox(acme, acme_mailbox.mailbox, by=SYSTEM)
+        services.start_deletion(acme, acme_mailbox.mailbox, by=SYSTEM)
+        work_off(acme)
+        assert clients.collect(copy) == [*TEXTS, new]
+    for one in (acme, old):
+        report = janitor.check_store(one, by=SYSTEM)
+        assert (report.ok, report.orphans, report.young) == (True, [], 0)
+
+
+def test_the_copy_goes_and_the_living_one_stays(operator, bring, acme, acme_mailbox, fill, collect):
+    fill(*TEXTS)
+    operator.backs_up()
+    bring()
+    copy, old = box_of("acme-old", "Office 365 Journal", acme_mailbox.password), customer("acme-old")
+    services.start_deletion(old, copy.mailbox, by=SYSTEM)
+    work_off(old)
+    assert store().folders(old.pk.hex) in ([], [copy.mailbox.pk.hex])
+    assert collect(acme_mailbox.password) == TEXTS
+    assert DirectoryEntry.objects.get(address=copy.address).status == DirectoryEntry.Status.RETIRED
+
+
+@pytest.mark.parametrize("places", ["operator", "operator_with_buckets"])
+def test_a_copy_is_backed_up_and_copied_as_any_other(
+    places, request, committed_db, acme_mailbox, fill, collect, monkeypatch
+):
+    operator = request.getfixturevalue(places)
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.restores(monkeypatch, customer="acme", as_slug="acme-old", active=True)
+    copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
+    fill(b"of the copy", to=copy)
+    operator.backs_up()
+    operator.restores(monkeypatch, customer="acme-old", as_slug="acme-older")
+    again = box_of("acme-older", "Office 365 Journal", acme_mailbox.password)
+    assert collect(again.password, of=again) == [*TEXTS, b"of the copy"]
+    assert collect(copy.password, of=copy) == [*TEXTS, b"of the copy"]
+    assert collect(acme_mailbox.password) == TEXTS
+    operator.backs_up()
+    operator.loses_all()
+    assert "acme-older: ok: 3 messages" in operator.restores(monkeypatch)
+    assert collect(again.password, of=again) == [*TEXTS, b"of the copy"]
+
+
+def test_what_was_deleted_since_comes_back_only_when_it_is_asked_for(
+    operator, bring, acme, acme_mailbox, make_mailbox, fill, collect, monkeypatch
+):
+    gone = make_mailbox("Gone")
+    fill(*TEXTS)
+    fill(b"for nobody", to=gone)
+    operator.backs_up()
+    services.reset_password(acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password)
+    services.suspend_mailbox(acme, gone.mailbox, by=SYSTEM)
+    services.start_deletion(acme, gone.mailbox, by=SYSTEM)
+    work_off(acme)
+    said = operator.restores(monkeypatch, customer="acme", as_slug="acme-old")
+    assert f"LEFT OUT    {gone.address} 'Gone': deleted since; --with-deleted brings it" in said
+    assert "mailbox.password-reset 'Office 365 Journal'" in said
+    assert "acme-old: ok: 2 messages, 2 files" in said
+    with tenant_context(customer("acme-old")):
+        assert [box.name for box in Mailbox.objects.all()] == ["Office 365 Journal"]
+    done = bring(as_slug="acme-whole", with_deleted=True)
+    assert (done["left_out"], done["trail_is_known"]) == ([], True)
+    assert "mailbox.deletion-started" in {act["action"] for act in done["since"]}
+    copy = box_of("acme-whole", "Gone", gone.password)
+    assert collect(copy.password, of=copy) == [b"for nobody"]
+
+
+def test_what_was_under_way_does_not_go_on_by_itself(
+    operator, bring, acme, acme_mailbox, make_mailbox, fill, collect, work
+):
+    half, given_up = make_mailbox("Half deleted"), make_mailbox("Given up")
+    fill(*TEXTS)
+    fill(b"half", to=half)
+    fill(b"lost", to=given_up)
+    password, job = services.reset_password(
+        acme, acme_mailbox.mailbox, by=SYSTEM, current_password=acme_mailbox.password
+    )
+    fill(b"newer")
+    services.suspend_mailbox(acme, half.mailbox, by=SYSTEM)
+    services.start_deletion(acme, half.mailbox, by=SYSTEM)
+    newer, _ = services.reset_password(acme, given_up.mailbox, by=SYSTEM, locked_mail="delete")
+    fill(b"kept", to=given_up)
+    operator.backs_up()
+    done = bring()
+    assert [(box["name"], box["why"]) for box in done["left_out"]] == [("Half deleted", "being-deleted")]
+    assert done["waiting_jobs"] == 1
+    old = customer("acme-old")
+    with tenant_context(old):
+        (waiting,) = Job.objects.all()
+        assert (waiting.state, waiting.kind, waiting.pk != job.pk) == ("waiting-for-password", job.kind, True)
+    copy = box_of("acme-old", "Office 365 Journal", password.reveal())
+    other = box_of("acme-old", "Given up", newer.reveal())
+    assert collect(copy.password, of=copy) == [*TEXTS, b"newer"]
+    assert collect(other.password, of=other) == [b"kept"]
+    activity = services.activity(old, other.mailbox, by=SYSTEM)
+    assert (activity.waiting, activity.waiting_octets) == (1, 4)
+    services.unlock(old, copy.mailbox, copy.password, by=SYSTEM)
+    work_off(old)
+    assert collect(copy.password, of=copy) == [*TEXTS, b"newer"]
+    with tenant_context(acme):
+        assert Job.objects.live().count() == 3, "the living one's go on"
+
+
+@pytest.fixture
+def newcomer():
+    """A customer that no other installation has."""
+    made = create_customer("newcomer", "Newcomer", provider=provider("northwind"), by=SYSTEM)
+    edit_customer(made, by=SYSTEM, allowed_networks=["192.0.2.0/24"], mailbox_quota_octets=10_000_000)
+    return made
+
+
+@pytest.fixture
+def elsewhere(settings):
+    """From now on this is another installation."""
+
+    def move():
+        _clone()
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE django_migrations SET applied = applied - interval '1 day'")
+        shutil.rmtree(settings.STORE_ROOT)
+        settings.STORE_ROOT.mkdir(mode=0o700)
+        settings.MAIL_DOMAIN = "gateway.elsewhere.example"
+
+    return move
+
+
+@pytest.fixture
+def export(operator, tmp_path, monkeypatch):
+    """An export's place, and the two commands."""
+
+    class Export:
+        place = (tmp_path / "export").as_uri()
+
+        def takes(self, slug="newcomer"):
+            said = io.StringIO()
+            call_command("export_customer", slug, self.place, json=True, stdout=said)
+            return json.loads(said.getvalue())
+
+        def brings(self, **options):
+            monkeypatch.setattr(sys, "stdin", io.StringIO(operator.key))
+            said = io.StringIO()
+            call_command("import_customer", self.place, stdout=said, **options)
+            return said.getvalue()
+
+    (tmp_path / "export").mkdir()
+    return Export()
+
+
+def test_a_customer_moves_to_another_installation_with_ids_addresses_and_passwords(
+    operator, export, newcomer, make_mailbox, fill, collect, elsewhere
+):
+    box = make_mailbox("Journal", customer=newcomer)
+    fill(*TEXTS, to=box)
+    assert export.takes()["copied"] == 2
+    fill(b"late", to=box)
+    services.suspend_mailbox(newcomer, box.mailbox, by=SYSTEM)
+    assert export.takes()["copied"] == 1, "what is there is not copied again"
+    assert AuditEvent.objects.of("customer.exported").filter(customer_id=newcomer.pk).count() == 2
+    elsewhere()
+    with pytest.raises(CommandError, match="Say whose customer it becomes: --provider"):
+        export.brings()
+    said = export.brings(provider="fabrikam")
+    assert "What was done after the backup, deletions too, is not known here." in said
+    assert "newcomer: ok: 3 messages, 3 files" in said
+    here = customer("newcomer")
+    assert (here.pk, here.name, here.provider.slug) == (newcomer.pk, "Newcomer", "fabrikam")
+    assert (here.allowed_networks, here.mailbox_quota_octets) == (["192.0.2.0/24"], 10_000_000)
+    moved = box_of("newcomer", "Journal", box.password)
+    assert moved.mailbox.pk == box.mailbox.pk
+    assert moved.address == f"{box.address.partition('@')[0]}@gateway.elsewhere.example"
+    assert collect(moved.password, of=moved) == [*TEXTS, b"late"]
+    services.activate_mailbox(here, moved.mailbox, by=SYSTEM)
+    fill(b"new", to=moved)
+    assert collect(moved.password, of=moved) == [*TEXTS, b"late", b"new"]
+    export.brings(as_slug="second", provider="northwind")
+    second = box_of("second", "Journal", box.password)
+    assert collect(second.password, of=second) == [*TEXTS, b"late"]
+
+
+def test_an_export_has_nothing_of_others_and_is_taken_for_no_backup(
+    operator, export, newcomer, make_mailbox, fill, acme_mailbox, settings, monkeypatch
+):
+    fill(b"mine", to=make_mailbox("Journal", customer=newcomer))
+    fill(b"others")
+    assert export.takes()["messages"] == 1
+    root = Path(export.place.removeprefix("file://"))
+    backup = Backup(export.place, operator.key, "")
+    contents = b"".join(backup.part("contents.sealed"))
+    dump = b"".join(backup.part("customers-0000.dump.sealed"))
+    assert {part["name"] for part in backup.manifest["parts"]} == PARTS
+    assert settings.SECRET_KEY.encode() not in contents
+    assert settings.WORKER_KEY.encode() not in contents
+    assert b"newcomer" in contents
+    assert b"acme" not in contents
+    assert b"acme" not in dump
+    assert len(list(root.glob("blobs/*"))) == 1
+    operator.place, backups = export.place, operator.place
+    with pytest.raises(CommandError, match="is an export of one customer"):
+        operator.restores(monkeypatch)
+    with pytest.raises(CommandError, match="or of one customer, lie in"):
+        operator.backs_up()
+    with pytest.raises(CommandError, match="or of one customer, lie in"):
+        export.takes("acme")
+    operator.place = export.place = backups
+    operator.backs_up()
+    with pytest.raises(CommandError, match="a backup of a whole installation"):
+        export.brings()
+
+
+def test_nothing_is_to_be_seen_of_a_customer_that_can_not_be_brought_whole(
+    operator, bring, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    operator.backs_up()
+    there = set(Customer.objects.values_list("slug", flat=True))
+    for why, options in {
+        "The customer acme is there": {"as_slug": ""},
+        "“globex” is taken": {"as_slug": "globex"},
+        "“Not One” can't be used": {"as_slug": "Not One"},
+        "There is no customer 'nobody' in": {"slug": "nobody"},
+        "There is no provider": {"provider": "nobody"},
+        "sealed to the recovery key": {"key": new_recovery_key()[1]},
+        "no whole backup": {"set": "2020-01-01T000000.000000Z"},
+    }.items():
+        with pytest.raises(CommandError, match=why):
+            bring(**options)
+    with pytest.raises(CommandError, match="--as goes with --customer only"):
+        operator.restores(monkeypatch, as_slug="acme-old")
+    with tools.connect() as other:
+        taking.be_alone(other)
+        with pytest.raises(CommandError, match="Another backup"):
+            bring()
+    needed = [path for path in operator.files() if path.name in PARTS]
+    message = next(path for path in operator.files() if "/blobs/" in str(path))
+    assert len(needed) == len(PARTS)
+    for path in (*needed, message):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(CommandError, match="not what was|missing or altered there"):
+            bring()
+        if path != message:
+            path.write_bytes(whole)
+    assert set(Customer.objects.values_list("slug", flat=True)) == there
+    with pytest.raises(CommandError, match="1 message of the backup missing or altered"):
+        bring(despite_damage=True)
+    copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
+    assert len(collect(copy.password, of=copy)) == 1
+    report = janitor.check_store(customer("acme-old"), by=SYSTEM)
+    assert len(report.missing) == 1, "and nothing else is wrong"
+    assert collect(acme_mailbox.password) == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("disk", "point"),
+    short_or_long(
+        [("store", "rename:2"), ("place", "folder:8")],
+        [
+            *(("store", f"rename:{number}") for number in (1, 2, 3)),
+            *(("place", f"folder:{number}") for number in (1, 4, 6, 7, 8)),
+            ("place", "read:2"),
+        ],
+    ),
+)
+def test_killed_it_is_not_to_be_seen_and_the_next_run_ends_it(
+    disk, point, operator, bring, acme, acme_mailbox, fill, collect, settings, tmp_path
+):
+    fill(*TEXTS, b"three")
+    operator.backs_up()
+    (tmp_path / "marks").mkdir()
+    environment = {
+        **environment_of_processes(),
+        "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
+        "BREAKING_DISK": operator.place.removeprefix("file://")
+        if disk == "place"
+        else str(settings.STORE_ROOT),
+        "BREAKING_KILL_AT": point,
+        "BREAKING_KILL_MARKS": str(tmp_path / "marks"),
+    }
+    done = subprocess.run(
+        [sys.executable, "manage.py", "restore", operator.place, "--customer", "acme", "--as", "acme-old"],
+        env=environment,
+        cwd=ROOT,
+        input=operator.key,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not Customer.objects.filter(slug="acme-old").exists()
+    assert not schema_exists("c_acme_old")
+    assert collect(acme_mailbox.password) == [*TEXTS, b"three"]
+    bring()
+    copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
+    assert collect(copy.password, of=copy) == [*TEXTS, b"three"]
+    report = janitor.check_store(customer("acme-old"), by=SYSTEM)
+    assert (report.ok, report.blobs, report.young) == (True, 3, 0)
+
+
+def test_what_an_earlier_release_backed_up_is_brought_to_this_one(
+    operator, bring, acme, acme_mailbox, fill, collect
+):
+    fill(*TEXTS)
+    with tenant_context(acme):
+        executor = MigrationExecutor(connection)
+        executor.migrate([("mailboxes", "0009_more_that_nobody_sees")])
+    operator.backs_up()
+    bring()
+    copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
+    assert collect(copy.password, of=copy) == TEXTS
+    state = schemas.customers()["c_acme_old"]
+    assert not state.is_behind
+
+
+def test_what_a_later_release_backed_up_is_refused(operator, bring, acme, acme_mailbox):
+    with tenant_context(acme):
+        MigrationRecorder.Migration.objects.create(app="mailboxes", name="9001_labels")
+    operator.backs_up()
+    with pytest.raises(CommandError, match="was taken by a later release, with 9001_labels"):
+        bring()
+
+
+def test_no_row_of_a_backup_leads_to_somebody_elses_mail(
+    operator, export, newcomer, make_mailbox, fill, acme, acme_mailbox, elsewhere
+):
+    """Whoever deletes a message removes the file that its row names."""
+    fill(b"ours", to=make_mailbox("Journal", customer=newcomer))
+    fill(b"Acme")
+    with tenant_context(acme):
+        theirs = Message.objects.get().blob
+    with tenant_context(newcomer):
+        Message.objects.update(blob=theirs)
+    export.takes()
+    with pytest.raises(CommandError, match="is no message of"):
+        export.brings(as_slug="planted")
+    assert not Customer.objects.filter(slug="planted").exists()

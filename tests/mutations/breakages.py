@@ -63,6 +63,20 @@ BREAKAGES = (
         "portal/test_pooler.py::test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies",
     ),
     _breaks(
+        "A Redis that throws things away is told",
+        "portal/checks/servers.py",
+        '!= "noeviction":',
+        '== "":',
+        "portal/test_servers.py::test_a_redis_that_forgets_or_takes_anything_is_a_warning",
+    ),
+    _breaks(
+        "Too few connections for the processes are told",
+        "portal/checks/servers.py",
+        "if room < wanted and",
+        "if room < 0 and",
+        "portal/test_servers.py::test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_pooler_needs_fewer",
+    ),
+    _breaks(
         "Backup and restore refuse a pooler that hands sessions around",
         "mailboxes/backup/tools.py",
         "if pooling.sessions_are_shared(connection):",

@@ -1,0 +1,111 @@
+"""What the checks say of a PostgreSQL and a Redis that are not set up for what we do."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import dj_database_url
+import psycopg
+import pytest
+import redis
+from django.db.utils import ConnectionHandler
+
+from portal.checks import servers
+from portal.onebox.embedded import postgres
+from portal.onebox.embedded import redis as embedded_redis
+from tests.poolers import TRANSACTIONS, Pooler, behind
+
+
+def as_superuser(server):
+    return server.url.replace("//gatehouse@", "//postgres@")
+
+
+@pytest.fixture(scope="module")
+def folder():
+    folder = Path(tempfile.mkdtemp(prefix="gh-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def database(folder):
+    server = postgres.start(folder / "state", durable=False)
+    with psycopg.connect(as_superuser(server), autocommit=True) as connection:
+        connection.execute("ALTER ROLE gatehouse NOCREATEDB")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def said(settings, monkeypatch, django_db_blocker):
+    """The ids of what the check says of the database at a URL."""
+    settings.DATABASE_IS_EMBEDDED = False
+
+    def ask(url):
+        handler = ConnectionHandler({"default": dj_database_url.parse(url)})
+        monkeypatch.setattr(servers, "connections", handler)
+        with django_db_blocker.unblock():
+            try:
+                return [message.id for message in servers.postgresql_is_fit(None, databases=["default"])]
+            finally:
+                handler.close_all()
+
+    return ask
+
+
+def test_a_server_as_it_comes_and_a_role_that_owns_its_database_are_fine(database, said, settings):
+    assert said(database.url) == []
+    settings.DATABASE_IS_EMBEDDED = True
+    assert said("postgresql://nobody@127.0.0.1:1/nowhere") == []
+
+
+def test_a_role_that_may_more_than_it_needs_is_a_warning(database, said):
+    assert said(as_superuser(database)) == ["gatehouse.W009"]
+
+
+def test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_pooler_needs_fewer(
+    database, said, settings, folder
+):
+    settings.WEB_PROCESSES, settings.WEB_THREADS = 10, 15
+    assert servers.connections_wanted() == 10 * 15 + 2 * 2 + 20
+    assert said(database.url) == []
+    with psycopg.connect(as_superuser(database), autocommit=True) as connection:
+        connection.execute("ALTER ROLE gatehouse CONNECTION LIMIT 100")
+        assert said(database.url) == ["gatehouse.W010"]
+        connection.execute("ALTER ROLE gatehouse CONNECTION LIMIT -1")
+    settings.WEB_PROCESSES = 2000
+    assert said(database.url) == ["gatehouse.W010", "gatehouse.W011"]
+    pooler = Pooler(folder / "pooler", behind(database.state_dir), TRANSACTIONS)
+    try:
+        assert said(pooler.url()) == ["gatehouse.W011"]
+    finally:
+        pooler.stop()
+
+
+def test_an_old_server_is_an_error_before_all_else(database, said, monkeypatch):
+    monkeypatch.setattr(servers, "OLDEST", 99)
+    assert said(database.url) == ["gatehouse.E032"]
+
+
+def test_a_redis_that_forgets_or_takes_anything_is_a_warning(folder, settings):
+    server = embedded_redis.start(folder / "redis")
+    settings.REDIS_URL = server.url
+
+    def said():
+        return [message.id for message in servers.redis_is_fit(None, databases=["default"])]
+
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            assert said() == []
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            client.config_set("proto-max-bulk-len", "512mb")
+            client.config_set("appendonly", "no")
+            assert said() == ["gatehouse.W012", "gatehouse.W013", "gatehouse.W014"]
+            client.config_set("save", "60 1")
+            assert said() == ["gatehouse.W012", "gatehouse.W014"]
+            client.acl_setuser("default", enabled=True, commands=["-config"])
+            assert said() == ["gatehouse.W012"], "what a server does not tell is not held against it"
+    finally:
+        server.stop()
+    assert said() == []
+    assert servers.redis_is_fit(None) == servers.postgresql_is_fit(None) == []

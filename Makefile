@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test soak drill mutate screenshots lint bench image lock catalogs
+.PHONY: help run test core soak drill mutate screenshots lint bench image lock catalogs
 .SUFFIXES:
 
 # Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
@@ -19,6 +19,18 @@ run: .venv/base.stamp ## start everything (embedded services, demo data, all pro
 
 test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/gates -k health" narrows it)
 	$(PY) -m pytest -n 2 $(TESTS)
+
+# Tenants' separation, mail in and out, jobs whose workers are killed, new customers, upgrade and backup.
+CORE := tests/gates/test_isolation.py tests/gates/test_hosts.py tests/gates/test_threads.py \
+  tests/gateway/test_smtp.py tests/gateway/test_pop3.py tests/gateway/test_bytes.py \
+  tests/mailboxes/test_delivery_and_collection.py tests/mailboxes/test_passwords.py tests/mailboxes/test_backup.py \
+  tests/tenants/test_spares.py tests/tenants/test_upgrading.py \
+  tests/breaking/test_killed_workers.py tests/breaking/test_forged_tasks.py
+POSTGRES ?= $(lastword $(wildcard /usr/lib/postgresql/*/bin))
+
+core: .venv/dev.stamp catalogs ## run a part of it on this machine's own PostgreSQL behind PgBouncer, and its Redis (POSTGRES=/folder/of/programs chooses one)
+	@test -n "$(POSTGRES)" || { echo "make core: there is no PostgreSQL; on Debian and Ubuntu: apt-get install postgresql redis-server" >&2; exit 1; }
+	GATEHOUSE_TEST_POSTGRES=$(POSTGRES) $(PY) -m pytest -n 2 $(CORE) $(TESTS)
 
 soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, every page in every language (about half an hour)
 	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking tests/mailboxes/test_store.py tests/mailboxes/test_moving.py tests/gateway/test_bucket.py tests/journeys/test_every_page.py $(TESTS)

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -32,6 +33,12 @@ def _prepare() -> None:
     os.environ["GATEHOUSE_WORKER_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     for name in [name for name in os.environ if name.startswith("GATEHOUSE_") and name.endswith("_PORT")]:
         del os.environ[name]  # the tests' own ports are the system's choice
+    if programs := os.environ.get("GATEHOUSE_TEST_POSTGRES"):
+        from tests.outside import Outside
+
+        services = Outside(_state_dir / "outside", Path(programs))
+        _started.append(services)
+        os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = services.database_url, services.redis_url
     if "DATABASE_URL" not in os.environ:
         _started.append(server := postgres.start(_state_dir, durable=False))
         os.environ["DATABASE_URL"] = server.url
@@ -41,7 +48,10 @@ def _prepare() -> None:
 
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["REDIS_URL"] += f"?db={int(worker.removeprefix('gw')) + 1}"
+    parts = urlsplit(os.environ["REDIS_URL"])
+    number = int(worker.removeprefix("gw")) + 1
+    own = {"query": f"db={number}"} if parts.scheme == "unix" else {"path": f"/{number}"}
+    os.environ["REDIS_URL"] = urlunsplit(parts._replace(**own))
 else:
     _prepare()
 

@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from django.conf import settings
 
 from portal.onebox.embedded import addresses, permissions
 from portal.onebox.embedded.process import answers, wait_until
 
-NEWER = Path(__file__).resolve().parent.parent / ".gatehouse-newer/bin"
+ROOT = Path(__file__).resolve().parent.parent
+NEWER = ROOT / ".gatehouse-newer/bin"
+ROLES = ROOT / "docs/database-roles.md"
 PORT = 6432
 # As docs/deployment.md has them, but for how people sign in.
 SESSIONS = "pool_mode = session\nignore_startup_parameters = options\n"
@@ -46,25 +47,22 @@ def _version(path: str) -> tuple[int, ...]:
 
 def time_out_by_role(url: str) -> None:
     """As docs/database-roles.md says: a pooler drops what clients ask for when they sign in."""
-    asked = dict(
-        re.findall(r"-c (\w+)=(\d+)", str(settings.DATABASES["default"]["OPTIONS"]["options"])),
-    )
+    [statements] = re.findall(r"```sql\n(-- time-outs .*?)```", ROLES.read_text(), re.DOTALL)
     with psycopg.connect(url, autocommit=True) as connection:
-        for name, value in asked.items():
-            connection.execute(f"ALTER ROLE CURRENT_USER SET {name} = {value}")
+        connection.execute(statements.replace("gatehouse_app", "CURRENT_USER"))
 
 
 class Pooler:
     """One that runs. `folder` has its socket, and `url` leads to a database through it."""
 
-    def __init__(self, folder: Path, behind: str, lines: str) -> None:
+    def __init__(self, folder: Path, behind: str, lines: str, *, port: int = PORT) -> None:
         """`behind` is how PgBouncer's configuration says where the server is."""
         folder.mkdir()
-        self.folder = folder
+        self.folder, self._port = folder, port
         self._configuration = folder / "pgbouncer.ini"
         self._configuration.write_text(
             f"[databases]\n* = {behind}\n"
-            f"[pgbouncer]\nlisten_port = {PORT}\nunix_socket_dir = {folder}\nauth_type = any\nlogfile =\n{lines}"
+            f"[pgbouncer]\nlisten_port = {port}\nunix_socket_dir = {folder}\nauth_type = any\nlogfile =\n{lines}"
         )
         self._command = [program(), "--quiet", str(self._configuration)]
         if (
@@ -77,17 +75,17 @@ class Pooler:
         self.start()
 
     def url(self, database: str = addresses.POSTGRES_DATABASE, role: str = addresses.POSTGRES_ROLE) -> str:
-        return f"postgresql://{role}@{quote(str(self.folder), safe='')}:{PORT}/{database}"
+        return f"postgresql://{role}@{quote(str(self.folder), safe='')}:{self._port}/{database}"
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
-        assert wait_until(lambda: answers(self.folder / f".s.PGSQL.{PORT}"), 20)
+        assert wait_until(lambda: answers(self.folder / f".s.PGSQL.{self._port}"), 20)
 
     def stop(self) -> None:
         """At once: whoever is connected is thrown out."""
         self._process.kill()
         self._process.wait()
-        (self.folder / f".s.PGSQL.{PORT}").unlink(missing_ok=True)
+        (self.folder / f".s.PGSQL.{self._port}").unlink(missing_ok=True)
 
 
 def behind(state_dir: Path) -> str:

@@ -21,6 +21,7 @@ from tests.poolers import SESSIONS, Pooler, time_out_by_role
 HOST = "127.0.0.1"
 SECONDS = 60
 ROLE = "gatehouse"
+OURS = ("max_connections", "max_locks_per_transaction", "timezone", "log_timezone")
 
 
 class Outside:
@@ -77,7 +78,7 @@ class Outside:
             ).wait()
             assert made == 0, (folder / "postgres.log").read_text()
             settings = {
-                **{name: postgres.SETTINGS[name] for name in ("max_connections", "timezone", "log_timezone")},
+                **{name: postgres.SETTINGS[name] for name in OURS},
                 **postgres.NOT_DURABLE,
                 "listen_addresses": HOST,
                 "unix_socket_directories": "",

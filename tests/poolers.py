@@ -20,7 +20,7 @@ PORT = 6432
 # As docs/deployment.md has them, but for how people sign in.
 SESSIONS = "pool_mode = session\nignore_startup_parameters = options\n"
 TRANSACTIONS = (
-    "pool_mode = transaction\nignore_startup_parameters = options\nquery_wait_timeout = 10\n"
+    "pool_mode = transaction\nignore_startup_parameters = options\nquery_wait_timeout = 10\nserver_login_retry = 1\n"
     "track_extra_parameters = search_path\n"
 )
 

@@ -53,6 +53,7 @@ def postgresql_is_fit(
 def _too_old(alias: str) -> list[CheckMessage]:
     """Django says it, too, but in a traceback."""
     with pooling.connect(connections[alias]) as link:
+        link.execute("SELECT 1")  # a pooler lets us in before it has a server, whose version is 0 then
         version = link.info.server_version // 10_000
     if version >= OLDEST:
         return []

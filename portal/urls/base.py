@@ -23,3 +23,5 @@ urlpatterns = [
     ),
     path("rosetta/", include("rosetta.urls")),
 ]
+
+handler500 = "portal.gates.outages.server_error"

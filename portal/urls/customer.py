@@ -17,3 +17,5 @@ urlpatterns = [
     path("", include(activity.customer)),
     path("mailboxes/", include("portal.console.mailboxes.urls")),
 ]
+
+handler500 = "portal.gates.outages.server_error"

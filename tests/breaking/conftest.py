@@ -18,6 +18,9 @@ from tests.breaking.services import Disk, Server
 from tests.breaking.workers import Bell, Workers
 from tests.cast import assemble
 from tests.gateway.kit import Certificates, Clients, gateway_running
+from tests.poolers import PORT, TRANSACTIONS, Pooler, behind, time_out_by_role
+
+POOL = 5  # sessions; a slice of a job has two, and two workers are at it
 
 
 @pytest.fixture
@@ -92,6 +95,18 @@ def own_workers(server: Server, tmp_path: Path) -> Iterator[Workers]:
     """Workers on the `server` of the test."""
     with _workers(tmp_path) as workers:
         yield workers
+
+
+@pytest.fixture
+def few_sessions(server: Server) -> Iterator[Pooler]:
+    """From now on this process and those that it starts reach the `server` by a pooler of transactions."""
+    time_out_by_role(server.url)
+    lines = f"{TRANSACTIONS}default_pool_size = {POOL}\nquery_wait_timeout = 2\n"
+    pooler = Pooler(server.folder / "pooler", behind(server.folder), lines)
+    go_to({"HOST": str(pooler.folder), "PORT": str(PORT)})
+    yield pooler
+    connections.close_all()
+    pooler.stop()
 
 
 def go_to(database: dict[str, Any]) -> None:

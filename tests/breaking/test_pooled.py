@@ -7,29 +7,14 @@ from contextlib import ExitStack
 import pytest
 from django.db import connection, connections
 
-from tests.breaking.conftest import go_to
+from tests.breaking.conftest import POOL
 from tests.breaking.kit import Box, mails
 from tests.breaking.proofs import prove_whole
 from tests.breaking.traffic import Traffic
 from tests.cast import customer, present
 from tests.gateway.kit import Certificates, gateway_running
-from tests.poolers import TRANSACTIONS, Pooler, behind, time_out_by_role
 
-POOL = 5  # sessions; a slice of a job has two, and two workers are at it
 DISK_MS = 4
-
-
-@pytest.fixture
-def few_sessions(server):
-    """From now on this process and those that it starts reach the `server` by a pooler."""
-    time_out_by_role(server.url)
-    pooler = Pooler(
-        server.folder / "pooler", behind(server.folder), f"{TRANSACTIONS}default_pool_size = {POOL}\n"
-    )
-    go_to({"HOST": str(pooler.folder), "PORT": "6432"})
-    yield pooler
-    connections.close_all()
-    pooler.stop()
 
 
 @pytest.fixture

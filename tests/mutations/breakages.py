@@ -63,6 +63,13 @@ BREAKAGES = (
         "portal/test_pooler.py::test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies",
     ),
     _breaks(
+        "A page says 503 while the database is away",
+        "portal/gates/outages.py",
+        "answer.status_code = 503",
+        "pass",
+        "breaking/test_restarts.py::test_each_service_is_restarted_in_turn_and_nothing_is_lost_or_has_to_be_started_by_hand",
+    ),
+    _breaks(
         "A Redis that throws things away is told",
         "portal/checks/servers.py",
         '!= "noeviction":',

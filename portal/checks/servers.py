@@ -76,7 +76,7 @@ def _rights(alias: str) -> list[CheckMessage]:
         Warning(
             f"The database's role may more than the portal needs: {', '.join(held)}.",
             hint=f"ALTER ROLE … {' '.join(f'NO{name}' for name in held)}; docs/database-roles.md has what it needs.",
-            id="gatehouse.W009",
+            id="gatehouse.W015",
         )
     ]
 

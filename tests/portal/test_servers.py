@@ -60,7 +60,7 @@ def test_a_server_as_it_comes_and_a_role_that_owns_its_database_are_fine(databas
 
 
 def test_a_role_that_may_more_than_it_needs_is_a_warning(database, said):
-    assert said(as_superuser(database)) == ["gatehouse.W009"]
+    assert said(as_superuser(database)) == ["gatehouse.W015"]
 
 
 def test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_pooler_needs_fewer(

@@ -55,8 +55,8 @@ lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrati
 	$(PY) -m portal.languages.catalogs --check
 	.venv/bin/hadolint docker/Dockerfile
 
-bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the same run
-	$(PY) -m benchmarks
+bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the same run (PART=growth: with up to 2,000 customers)
+	$(PY) -m benchmarks $(PART)
 
 image: .venv/dev.stamp ## build the container image, list its contents, and try it (needs root, buildah, PostgreSQL, Redis)
 	@BASE="$(BASE)" docker/make-image

@@ -1,14 +1,25 @@
-"""Run all benchmarks and print one table: `make bench`. docs/benchmarks.md says what the ratios mean."""
+"""Run the benchmarks and print one table: `make bench`; what takes longer by its name, `make bench PART=growth`.
+
+docs/benchmarks.md says what the ratios mean.
+"""
 
 import sys
 import time
 
-from benchmarks import accepting, collecting, greeting, sealing
+from benchmarks import accepting, collecting, greeting, growth, sealing, upgrading
 from benchmarks.installation import installed, serving
 from benchmarks.measure import table
 
+PARTS = {"growth": growth.main, "upgrading": upgrading.main}
+
 
 def main() -> None:
+    if parts := sys.argv[1:]:
+        if unknown := set(parts) - PARTS.keys():
+            sys.exit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+        for part in parts:
+            PARTS[part]()
+        return
     began = time.monotonic()
     _say("Sealing and opening ...")
     results = sealing.measure()

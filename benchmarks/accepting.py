@@ -32,6 +32,13 @@ def measure(installation: Installation, smtp_port: int) -> list[Result]:
         ]
 
 
+def send(port: int, addresses: list[str], texts: list[bytes]) -> None:
+    """All of them to each address, side by side, over a connection each."""
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        for done in [pool.submit(_send, port, address, texts) for address in addresses]:
+            done.result()
+
+
 def _send_all(port: int, address: str, texts: list[bytes]) -> None:
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         shares = [texts[first::CONNECTIONS] for first in range(CONNECTIONS)]

@@ -42,14 +42,25 @@ def installed() -> Iterator[Installation]:
 
     Settings are read once per process, so this comes before all else that needs them.
     """
+    with bare() as folder:
+        yield _mailbox(folder)
+
+
+@contextlib.contextmanager
+def bare() -> Iterator[Path]:
+    """The same without anybody in it: its folder."""
     for name in [name for name in os.environ if name.startswith("GATEHOUSE_")]:
         del os.environ[name]
     os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    os.environ["GATEHOUSE_MEASURING"] = "1"
     folder = Path(tempfile.mkdtemp(prefix="gh-bench-"))  # short, for sockets live in it
     try:
         with _services(folder):
             try:
-                yield _mailbox(folder)
+                django.setup()
+                settings.STORE_ROOT.mkdir(mode=0o700, exist_ok=True)
+                call_command("upgrade", public=True, verbosity=0)
+                yield folder
             finally:
                 connections.close_all()
     finally:
@@ -78,14 +89,11 @@ def _services(folder: Path) -> Iterator[None]:
 
 
 def _mailbox(folder: Path) -> Installation:
-    django.setup()
     # These bring models, which need the settings and so the services that have just been started.
     from accounts.actors import SYSTEM  # noqa: PLC0415
     from mailboxes.services import create_mailbox  # noqa: PLC0415
     from tenants.services import create_customer, create_provider  # noqa: PLC0415
 
-    settings.STORE_ROOT.mkdir(mode=0o700, exist_ok=True)
-    call_command("upgrade", public=True, verbosity=0)
     customer = create_customer(
         "acme", "Acme", provider=create_provider("northwind", "Northwind IT", by=SYSTEM), by=SYSTEM
     )

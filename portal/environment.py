@@ -5,12 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+import dj_database_url
 
 # A hint to all URLs that may have one.
 IN_PASSWORDS = "In a password write %2F for /, %23 for #, %3F for ? and %40 for @."
 _DATABASE = re.compile(r"(/[0-9]*)?")  # of a Redis, by its number
+_SEVERAL_HOSTS = re.compile(r"(\w+://(?:[^/?#@]*@)?)([^/?#@]*,[^/?#@]*)([/?#].*)?", re.DOTALL)
+POSTGRES_PORT = 5432
 
 
 class Problem(NamedTuple):
@@ -118,6 +122,28 @@ def parts_with_password(url: str) -> SplitResult:
     found = parts_of(url)
     behind_host = found.path + found.query
     return urlsplit("//") if "@" in behind_host or "#" in url else found
+
+
+def database_of(url: str, *, engine: str) -> dict[str, Any]:
+    """What Django calls a database, of a URL with one host or, as libpq writes them, several: a server and its standbys, of
+    which the one that takes writes is meant. Raises ValueError.
+    """
+    several = _SEVERAL_HOSTS.fullmatch(url)
+    before, hosts, behind = several.groups("") if several else (url, "", "")
+    urls = [f"{before}{host}{behind}" for host in hosts.split(",")]
+    if any(parts_with_password(one).scheme not in ("postgres", "postgresql") for one in urls):
+        raise ValueError("it is no URL of a PostgreSQL")
+    found: list[dict[str, Any]] = [{**dj_database_url.parse(one, engine=engine)} for one in urls]
+    if not several:
+        return found[0]
+    if not all(one["HOST"] for one in found):
+        raise ValueError("a host is missing")
+    return {
+        **found[0],
+        "HOST": ",".join(one["HOST"] for one in found),
+        "PORT": ",".join(str(one["PORT"] or POSTGRES_PORT) for one in found),
+        "OPTIONS": {"target_session_attrs": "read-write", **found[0].get("OPTIONS", {})},
+    }
 
 
 def is_redis(url: str) -> bool:

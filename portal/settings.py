@@ -6,12 +6,12 @@ from pathlib import Path
 from urllib.parse import unquote
 from zoneinfo import available_timezones
 
-import dj_database_url
 from csp.constants import NONE, SELF
 
 from portal.environment import (
     IN_PASSWORDS,
     Environment,
+    database_of,
     generated_secrets,
     is_redis,
     parts_of,
@@ -94,17 +94,15 @@ BACKUP_S3_CA_FILE = env.text("GATEHOUSE_BACKUP_S3_CA_FILE", S3_CA_FILE)
 # --- Database, Redis, tasks ----------------------------------------------------------------------------------------
 DATABASE_URL = env.secret("DATABASE_URL", postgres_url(STATE_DIR))
 try:
-    if parts_with_password(DATABASE_URL).scheme not in ("postgres", "postgresql"):
-        raise ValueError
-    _database = dj_database_url.parse(DATABASE_URL, engine="tenants.database")
-except (ValueError, dj_database_url.ParseError):  # a subclass of ValueError today
+    _database = database_of(DATABASE_URL, engine="tenants.database")
+except ValueError:
     env.complain(
         "DATABASE_URL",
         "it is no URL of a PostgreSQL.",
         f"Use postgresql://user:password@host:5432/database. {IN_PASSWORDS}",
     )
     DATABASE_URL = postgres_url(STATE_DIR)
-    _database = dj_database_url.parse(DATABASE_URL, engine="tenants.database")
+    _database = database_of(DATABASE_URL, engine="tenants.database")
 DATABASE_IS_EMBEDDED = _database.get("HOST") == str(postgres_dir(STATE_DIR))  # that of `make run`
 DATABASES = {
     "default": {
@@ -114,6 +112,11 @@ DATABASES = {
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "CONN_HEALTH_CHECKS": True,  # so that a restarted PostgreSQL costs nobody an error page
         "OPTIONS": {
+            # A server whose machine is gone answers nothing, not even that: in half a minute it is known.
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
             **_database.get("OPTIONS", {}),
             "connect_timeout": 5,
             "application_name": "gatehouse",

@@ -53,6 +53,7 @@ def _secrets() -> list[str]:
         settings.S3_ACCESS_KEY_ID,
         settings.S3_SECRET_ACCESS_KEY,
         getattr(settings, "EMAIL_HOST_PASSWORD", ""),
+        settings.DATABASES["default"].get("PASSWORD", ""),  # also of a URL with several hosts
         *(form for url in urls if url.password for form in (url.password, unquote(url.password))),
     ]
     return sorted(set(found), key=len, reverse=True)

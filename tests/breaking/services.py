@@ -38,6 +38,11 @@ class Server:
         os.kill(self._running.pid, signal.SIGKILL)
         self._running.stop()
 
+    def crash_for_good(self) -> None:
+        """The same of a machine that does not come back."""
+        assert self._running.pid
+        os.kill(self._running.pid, signal.SIGKILL)
+
     def start(self) -> None:
         self._running = postgres.start(self.folder, durable=False)
 

@@ -221,6 +221,32 @@ def test_each_secret_may_stand_in_a_file_of_its_own(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "host", "port", "wants"),
+    [
+        ("postgresql://u:p@one.example/x", "one.example", "", None),
+        ("postgresql://u:p@one.example,two.example/x", "one.example,two.example", "5432,5432", "read-write"),
+        ("postgresql://u:a,b@one.example:5433,[::1]/x", "one.example,::1", "5433,5432", "read-write"),
+        ("postgresql://u:p@%2Frun%2Fone,%2Frun%2Ftwo/x", "/run/one,/run/two", "5432,5432", "read-write"),
+        ("postgresql://u:p@one,two/x?target_session_attrs=primary", "one,two", "5432,5432", "primary"),
+    ],
+    ids=["one", "two", "with ports", "sockets", "another wish"],
+)
+def test_a_database_may_have_several_hosts_of_which_that_is_meant_which_takes_writes(url, host, port, wants):
+    [found, problems] = _settings_told(
+        {"DATABASE_URL": url}, "s.DATABASES['default'], s.ENVIRONMENT_PROBLEMS"
+    )
+    assert (found["HOST"], str(found["PORT"]), found["NAME"]) == (host, port, "x")
+    assert found["OPTIONS"].get("target_session_attrs") == wants
+    assert problems == []
+
+
+@pytest.mark.parametrize("hosts", ["one,", ",two", "one:5432,two:nonsense"])
+def test_hosts_that_make_no_sense_are_told(hosts):
+    [problems] = _settings_told({"DATABASE_URL": f"postgresql://u:p@{hosts}/x"}, "s.ENVIRONMENT_PROBLEMS")
+    assert [problem[0] for problem in problems] == ["DATABASE_URL"]
+
+
 def test_a_secrets_file_that_is_missing_or_not_needed_is_told(tmp_path):
     (tmp_path / "both").write_text("one")
     (tmp_path / "empty").write_text("\n")

@@ -1,0 +1,113 @@
+"""PostgreSQL's machine is gone, and its standby takes over: mail is put off meanwhile, and none that was acknowledged is lost."""
+
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection, connections
+
+from portal.onebox.embedded import addresses, permissions, postgres
+from tests.breaking.kit import LONG, Box, mails, until
+from tests.cast import customer
+from tests.gateway.kit import Certificates, gateway_running, without_trace
+
+MAILS = 30  # before, and again afterwards
+
+
+class Standby:
+    """A copy of a running server that follows it, in a folder of its own."""
+
+    def __init__(self, primary: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="gh-"))
+        data = addresses.postgres_dir(self.folder)
+        subprocess.run(
+            [
+                *(postgres._programs() / "pg_basebackup", "--pgdata", data, "--write-recovery-conf"),
+                *("--checkpoint=fast", "--no-sync", "--username=postgres"),
+                *("--host", addresses.postgres_dir(primary), "--port", str(addresses.POSTGRES_PORT)),
+            ],
+            check=True,
+        )
+        for left_over in data.glob(".s.PGSQL.*"):  # of the other's socket, which lies in its folder
+            left_over.unlink()
+        if user := permissions.server_user():
+            permissions.let_in(self.folder, user)
+            for path in (data, *data.rglob("*")):
+                shutil.chown(path, user, user)
+        self._running = postgres.start(self.folder, durable=False)
+
+    def ask(self, statement: str) -> None:
+        _ask(self.folder, statement)
+
+    def stop(self) -> None:
+        self._running.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _ask(folder: Path, statement: str) -> list:
+    url = addresses.postgres_url(folder, role="postgres", database="postgres")
+    with psycopg.connect(url, autocommit=True) as where:
+        answer = where.execute(statement)
+        return answer.fetchall() if answer.description else []
+
+
+@pytest.fixture
+def standby(server, monkeypatch):
+    """It confirms each commit before that is acknowledged, and our processes know of both."""
+    standby = Standby(server.folder)
+    try:
+        _ask(server.folder, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+        _ask(server.folder, "SELECT pg_reload_conf()")
+        until(
+            lambda: ("sync",) in _ask(server.folder, "SELECT sync_state FROM pg_stat_replication"),
+            "the standby confirms",
+        )
+        connections.close_all()
+        folders = [str(addresses.postgres_dir(folder)) for folder in (server.folder, standby.folder)]
+        options = connection.settings_dict["OPTIONS"] | {"target_session_attrs": "read-write"}
+        for known in (connection.settings_dict, connections.settings["default"]):
+            monkeypatch.setitem(known, "HOST", ",".join(folders))
+            monkeypatch.setitem(known, "PORT", ",".join([str(addresses.POSTGRES_PORT)] * 2))
+            monkeypatch.setitem(known, "OPTIONS", options)
+        yield standby
+    finally:
+        connections.close_all()
+        standby.stop()
+
+
+@pytest.mark.skipif(not LONG, reason="a second PostgreSQL is made first: make soak")
+def test_a_standby_that_takes_over_costs_no_acknowledged_mail(server, standby, tmp_path):
+    box = Box(customer("acme"))
+    acknowledged, put_off, over = [], [], threading.Event()
+    with gateway_running(Certificates(tmp_path)) as clients:
+
+        def send():
+            texts = iter(mails(100_000))
+            while not over.is_set():
+                text = next(texts)
+                try:
+                    reply = clients.send(text, box.address)
+                except OSError:
+                    reply = b"4"  # cut off: a sender tries again
+                (acknowledged if reply.startswith(b"250 ") else put_off).append((text, reply))
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            until(lambda: len(acknowledged) >= MAILS, "mail comes in")
+            server.crash_for_good()
+            until(lambda: len(put_off) >= 3, "mail is put off")
+            standby.ask("SELECT pg_promote()")
+            before = len(acknowledged)
+            until(lambda: len(acknowledged) >= before + MAILS, "mail comes in again, by itself")
+        finally:
+            over.set()
+            sender.join()
+        assert {reply[:1] for _, reply in put_off} == {b"4"}, "each sender keeps its mail"
+        there = [without_trace(text) for text in box.collected(clients).values()]
+        assert {text for text, _ in acknowledged} <= set(there)
+        assert len(there) == len(set(there))

@@ -113,6 +113,7 @@ def restore_customer(
     backup = Backup(place, key, name)
     one = _One(backup, _find(backup, slug), as_slug, as_name, by)
     try:
+        tools.require_no_pooler()
         with tools.connect() as alone:
             be_alone(alone)
             one.choose_provider(provider)

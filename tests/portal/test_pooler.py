@@ -8,11 +8,13 @@ from urllib.parse import quote
 import dj_database_url
 import psycopg
 import pytest
-from django.conf import settings as django_settings
+from django.conf import settings as our_settings
 from django.db.utils import ConnectionHandler
 
-from mailboxes.backup import tools
+from accounts.actors import SYSTEM
+from mailboxes.backup import back_up, tools
 from mailboxes.backup.errors import ThroughAPooler
+from mailboxes.backup.keys import new_recovery_key
 from portal.checks import pooler
 from portal.onebox.embedded import postgres
 from portal.onebox.embedded.process import wait_until
@@ -54,7 +56,7 @@ def complaints(monkeypatch):
     """What the check says of the database at a URL, to which we connect as the settings have it."""
 
     def ask(url):
-        options = django_settings.DATABASES["default"]["OPTIONS"]
+        options = our_settings.DATABASES["default"]["OPTIONS"]
         handler = ConnectionHandler({"default": {**dj_database_url.parse(url), "OPTIONS": options}})
         monkeypatch.setattr(pooler, "connections", handler)
         return [message.id for message in pooler.a_pooler_keeps_customers_apart(None, databases=["default"])]
@@ -106,14 +108,15 @@ def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(co
     assert pooler.a_pooler_keeps_customers_apart(None) == []
 
 
-def test_upgrade_backup_and_restore_go_past_the_pooler(pooled, monkeypatch):
+def test_upgrade_backup_and_restore_go_past_the_pooler(pooled, monkeypatch, settings, tmp_path):
     through = connection_to(pooled(TRANSACTIONS))
     monkeypatch.setattr(upgrading, "connection", through)
     monkeypatch.setattr(tools, "connection", through)
     with pytest.raises(upgrading.ThroughAPooler):
         upgrading.upgrade(Lines(), by=1, hold=1.0)
+    settings.RECOVERY_PUBLIC_KEY = new_recovery_key()[0]
     with pytest.raises(ThroughAPooler, match="leads to a pooler"):
-        tools.require_no_pooler()
+        back_up(tmp_path.as_uri(), by=SYSTEM)
 
 
 def test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies(

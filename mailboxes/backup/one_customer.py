@@ -29,7 +29,7 @@ from accounts.actors import Actor
 from mailboxes.backup import rows, tools
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
 from mailboxes.backup.index import Line
-from mailboxes.backup.restoring import Backup, Tell, bring_messages
+from mailboxes.backup.restoring import DELETED, Backup, Tell, bring_messages
 from mailboxes.backup.rows import Row
 from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_of, installation
 from mailboxes.models import Mailbox, MailboxKey, Message
@@ -52,7 +52,6 @@ ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
 OVER = "done"  # of a job
 REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
 NAMES = 1000  # of one query
-DELETED = "mailbox.deletion-started"
 TOLD = (DELETED, "mailbox.locked-mail-deleted", "mailbox.password-reset")
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ import psycopg
 from django.conf import settings
 
 from accounts.actors import Actor
-from mailboxes.backup import keys, tools
+from mailboxes.backup import keys, rows, tools
 from mailboxes.backup.errors import (
     BackupDamaged,
     BackupFailed,
@@ -39,11 +40,14 @@ from mailboxes.errors import MessageGone
 from mailboxes.store import store
 from mailboxes.vault import PrivateKey
 from tenants import access
+from tenants.models import spelled_now
 
 log = logging.getLogger(__name__)
 
 TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')"
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')"
+
+TRAIL, DELETED = "tenants_auditevent", "mailbox.deletion-started"
 
 Tell = Callable[[Progress], None]
 
@@ -58,6 +62,9 @@ class Restored:
     messages: int = 0
     octets: int = 0
     missing: list[str] = field(default_factory=list)
+    deleted_since: list[dict[str, str]] = field(
+        default_factory=list
+    )  # mailboxes, as far as the newest backup knows
 
 
 def restore(
@@ -85,6 +92,7 @@ def restore(
             backup.verify_parts()
             lines = index_of(backup.place, backup.name)
             bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
+            done.deleted_since = _deleted_since(backup, place, key)
             _bring_database(where, backup, tell)
     except psycopg.Error as error:
         raise RestoreFailed(f"The database did not answer: {str(error).strip()}") from error
@@ -113,7 +121,7 @@ def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = ""
 class Backup:
     """A whole set and the key that opens it."""
 
-    def __init__(self, place: str, key: str, name: str) -> None:
+    def __init__(self, place: str, key: str, name: str = "") -> None:
         private: PrivateKey = keys.recovery_key(key)
         self._private = private
         self.place = Place(place)
@@ -139,6 +147,33 @@ class Backup:
             raise BackupDamaged(f"{self.name} does not say what {min(lacking)} is.")
         for part in parts:
             self.place.verify(f"{SETS}/{self.name}", part)
+
+
+def _deleted_since(backup: Backup, place: str, key: str) -> list[dict[str, str]]:
+    """Mailboxes that are in this one and were deleted by the time of the newest. Of what came after that one no machine is
+    left that knows. Nothing, where the newest is this one, or does not open.
+    """
+    try:
+        newest = Backup(place, key)
+        if newest.name == backup.name or newest.manifest["format"] != WHOLE:
+            return []
+        newest.verify_parts(PUBLIC)
+        found = rows.tables(tools.read(newest.part(PUBLIC), "public", TRAIL))
+        acts = [row for table in found for row in table.rows if spelled_now(row["action"]) == DELETED]
+    except (BackupDamaged, NoRecoveryKey) as error:
+        log.warning("what was deleted since is not known: %s", error)
+        return []
+    slugs = {UUID(customer["id"]): customer["slug"] for customer in backup.contents["customers"]}
+    made_at = datetime.fromisoformat(backup.manifest["made_at"])
+    return [
+        {
+            "at": row["at"],
+            "customer": slugs[UUID(row["customer_id"])],
+            "mailbox": rows.plain(row["target_name"]) or "",
+        }
+        for row in sorted(acts, key=lambda row: row["at"])
+        if UUID(row["customer_id"]) in slugs and datetime.fromisoformat(row["at"]) >= made_at
+    ]
 
 
 def _require_secrets(secrets: dict[str, str]) -> None:

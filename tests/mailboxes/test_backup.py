@@ -253,6 +253,20 @@ def test_a_message_that_the_store_has_lost_is_named_once_loudly(operator, acme, 
     assert operator.backs_up()["missing"] == [blob]
 
 
+def test_an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted(
+    operator, acme, acme_mailbox, make_mailbox, monkeypatch
+):
+    gone = make_mailbox("Gone")
+    earlier = operator.backs_up()["name"]
+    services.suspend_mailbox(acme, gone.mailbox, by=SYSTEM)
+    services.start_deletion(acme, gone.mailbox, by=SYSTEM)
+    operator.backs_up()
+    operator.loses_all()
+    said = operator.restores(monkeypatch, set=earlier)
+    (line,) = [line for line in said.splitlines() if line.startswith("DELETED")]
+    assert line.startswith("DELETED     'Gone' of acme since, on 20")
+
+
 def test_nobody_reads_names_or_secrets_of_a_backup_without_the_key(operator, acme_mailbox, fill, settings):
     fill(*TEXTS)
     operator.backs_up()

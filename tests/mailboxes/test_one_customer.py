@@ -20,8 +20,8 @@ from mailboxes import services
 from mailboxes.backup import taking, tools
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.restoring import Backup
-from mailboxes.models import Job, Mailbox, MailboxKey, Message
-from mailboxes.services import janitor
+from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
+from mailboxes.services import janitor, tallies
 from mailboxes.store import store
 from mailboxes.work.slices import work_slice
 from tenants.models import AuditEvent, Customer, DirectoryEntry
@@ -197,6 +197,8 @@ def test_what_was_under_way_does_not_go_on_by_itself(
     services.start_deletion(acme, half.mailbox, by=SYSTEM)
     newer, _ = services.reset_password(acme, given_up.mailbox, by=SYSTEM, locked_mail="delete")
     fill(b"kept", to=given_up)
+    with tenant_context(acme):
+        tallies.fold()
     operator.backs_up()
     done = bring()
     assert [(box["name"], box["why"]) for box in done["left_out"]] == [("Half deleted", "being-deleted")]
@@ -204,6 +206,7 @@ def test_what_was_under_way_does_not_go_on_by_itself(
     old = customer("acme-old")
     with tenant_context(old):
         (waiting,) = Job.objects.all()
+        assert not KeyLock.objects.filter(kind=KeyLock.Kind.WORKER).exists()
         assert (waiting.state, waiting.kind, waiting.pk != job.pk) == ("waiting-for-password", job.kind, True)
     copy = box_of("acme-old", "Office 365 Journal", password.reveal())
     other = box_of("acme-old", "Given up", newer.reveal())
@@ -438,16 +441,22 @@ def test_what_a_later_release_backed_up_is_refused(operator, bring, acme, acme_m
 
 
 def test_no_row_of_a_backup_leads_to_somebody_elses_mail(
-    operator, export, newcomer, make_mailbox, fill, acme, acme_mailbox, elsewhere
+    operator, export, newcomer, make_mailbox, fill, acme, acme_mailbox
 ):
     """Whoever deletes a message removes the file that its row names."""
-    fill(b"ours", to=make_mailbox("Journal", customer=newcomer))
+    mine, other = (make_mailbox(name, customer=newcomer) for name in ("Mine", "Other"))
+    fill(b"mine", to=mine)
+    fill(b"else", to=other)
     fill(b"Acme")
     with tenant_context(acme):
         theirs = Message.objects.get().blob
     with tenant_context(newcomer):
-        Message.objects.update(blob=theirs)
-    export.takes()
-    with pytest.raises(CommandError, match="is no message of"):
-        export.brings(as_slug="planted")
+        message = Message.objects.get(mailbox=other.mailbox)
+        message.delete()
+    for blob in (theirs, message.blob):
+        with tenant_context(newcomer):
+            Message.objects.update(blob=blob)
+        export.takes()
+        with pytest.raises(CommandError, match="is no message of"):
+            export.brings(as_slug="planted")
     assert not Customer.objects.filter(slug="planted").exists()

@@ -59,6 +59,10 @@ class Command(OneCustomerCommand):
                 f"{done.name}, taken {done.made_at}: {counted(done.customers, 'customer')}, "
                 f"{counted(done.messages, 'message')}, {megabytes(done.octets)}."
             )
+            for act in done.deleted_since:
+                self.stdout.write(
+                    f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back"
+                )
             self.stdout.write(
                 "What came or was done after that time is not in it: mail, new mailboxes and passwords, and deletions, too. "
                 "Mailboxes that were deleted since are back. Everybody signs in once more."

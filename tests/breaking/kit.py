@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django_tenants.utils import tenant_context
@@ -22,6 +23,10 @@ from tests.gateway.kit import Clients
 
 PEER = "192.0.2.7"
 LONG = os.environ.get("GATEHOUSE_LONG") == "1"
+# Of installations with services of their own, which the whole suite has no time for.
+IN_CORE = pytest.mark.skipif(
+    not LONG and "GATEHOUSE_TEST_POSTGRES" not in os.environ, reason="Run by make core and make soak."
+)
 SECONDS = 600 if LONG else 60  # for anything to happen on a busy machine
 SEEDS = 500  # messages of one transaction
 

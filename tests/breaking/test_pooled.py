@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 
 from tests.breaking.conftest import POOL
-from tests.breaking.kit import Box, mails
+from tests.breaking.kit import IN_CORE, Box, mails
 from tests.breaking.proofs import prove_whole
 from tests.breaking.traffic import Traffic
 from tests.cast import customer, present
@@ -23,6 +23,7 @@ def clients(few_sessions, tmp_path_factory):
         yield clients
 
 
+@IN_CORE
 def test_customers_stay_apart_and_a_killed_worker_frees_its_place(
     few_sessions, clients, own_workers, client_for
 ):

@@ -14,7 +14,7 @@ from django.db import connection
 
 from gateway.server import Ports
 from portal.onebox.embedded import redis
-from tests.breaking.kit import Box, mails, until
+from tests.breaking.kit import IN_CORE, Box, mails, until
 from tests.breaking.workers import ROOT, environment_of_processes
 from tests.cast import customer
 from tests.gateway.kit import Certificates, Clients, without_trace
@@ -144,6 +144,7 @@ def _free_port():
         return taken.getsockname()[1]
 
 
+@IN_CORE
 def test_each_service_is_restarted_in_turn_and_nothing_is_lost_or_has_to_be_started_by_hand(
     server, own_redis, few_sessions, tmp_path
 ):

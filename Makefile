@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test core soak drill mutate screenshots lint bench image lock catalogs
+.PHONY: help run test core soak drill mutate screenshots lint bench image installation lock catalogs
 .SUFFIXES:
 
 # Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
@@ -11,7 +11,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
 help: ## list the targets (this is what a bare `make` does)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The recipe is one plain command, so that make starts it without a shell and passes SIGTERM on to it.
 run: .venv/base.stamp ## start everything (embedded services, demo data, all processes); Ctrl-C stops it
@@ -60,6 +60,9 @@ bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the
 
 image: .venv/dev.stamp ## build the container image, list its contents, and try it (needs root, buildah, PostgreSQL, Redis)
 	@BASE="$(BASE)" docker/make-image
+
+installation: .venv/dev.stamp ## install it by the commands of docs/deployment.md, on a machine that boots for it, up to a collected mail (needs root)
+	$(PY) -m pytest -q -n 0 --timeout=900 tests/image/by_the_documents.py $(TESTS)
 
 lock: .venv-lock/stamp ## write requirements/*.lock anew from pyproject.toml
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 \

@@ -59,10 +59,11 @@ def measure(folder: Path) -> list[Result]:
             for what, act in acts.items():
                 if what.startswith("backup") and number:
                     continue  # it takes long enough to be told apart from noise
-                _say(f"Round {number + 1} of {ROUNDS}: {what} ...")
                 for size in SIZES:
                     with _using(sizes[size]):
-                        note(what, size, act(size, number))
+                        seconds = act(size, number)
+                    note(what, size, seconds)
+                    _say(f"Round {number + 1} of {ROUNDS}: {what}, {size} customers: {seconds:.3f} s")
     few = SIZES[0]
     return [
         Result(

@@ -195,10 +195,10 @@ def test_what_was_under_way_does_not_go_on_by_itself(
     fill(b"newer")
     services.suspend_mailbox(acme, half.mailbox, by=SYSTEM)
     services.start_deletion(acme, half.mailbox, by=SYSTEM)
-    newer, _ = services.reset_password(acme, given_up.mailbox, by=SYSTEM, locked_mail="delete")
-    fill(b"kept", to=given_up)
     with tenant_context(acme):
         tallies.fold()
+    newer, _ = services.reset_password(acme, given_up.mailbox, by=SYSTEM, locked_mail="delete")
+    fill(b"kept", to=given_up)
     operator.backs_up()
     done = bring()
     assert [(box["name"], box["why"]) for box in done["left_out"]] == [("Half deleted", "being-deleted")]

@@ -14,7 +14,7 @@ from django.db import connection
 from accounts.actors import SYSTEM
 from mailboxes.services import create_mailbox
 from portal.checks import trail
-from portal.doctor import Level, parts
+from portal.doctor.examination import Level, parts
 from tenants import audit
 from tenants.models import AuditEvent
 from tenants.services import create_customer

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test core soak drill mutate screenshots lint bench image installation lock catalogs
+.PHONY: help run test core soak drill cluster mutate screenshots lint bench image installation lock catalogs
 .SUFFIXES:
 
 # Any Python 3.11 or 3.12; `make PYTHON=/path/to/python3.11 ...` chooses one.
@@ -37,6 +37,14 @@ soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, 
 
 drill: .venv/dev.stamp catalogs ## back up under load, destroy everything, restore, and account for every message (some minutes)
 	GATEHOUSE_LONG=1 $(PY) -m pytest -n 0 --timeout=3600 -rP tests/breaking/test_drill.py
+
+cluster: .venv/dev.stamp catalogs ## try customers on the nodes of a Citus cluster (CLUSTER=postgresql://superuser@coordinator/database)
+	@if [ -z "$(CLUSTER)" ]; then \
+	  echo "make: skipped, for there is no cluster: make cluster CLUSTER=postgresql://superuser@coordinator/database (docs/cluster.md)"; \
+	else \
+	  GATEHOUSE_TEST_CLUSTER="$(CLUSTER)" $(PY) -m pytest -n 0 --timeout=900 -rs tests/breaking/test_cluster.py \
+	    $(if $(TESTS),$(TESTS),$(filter-out tests/mailboxes/test_backup.py,$(CORE))); \
+	fi
 
 mutate: .venv/dev.stamp catalogs ## break promises one by one and see that their tests notice (WITH="-k store" narrows it)
 	$(PY) -m tests.mutations $(WITH)

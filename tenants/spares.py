@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import app_labels, quote_schema_name, schema_context
 
+from tenants import cluster
 from tenants.models import SpareSchema
 from tenants.schemas import leave_for_public
 
@@ -111,9 +112,15 @@ PASSED_OVER = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET SEARCH_PATH")
 
 
 def _build(schema_name: str) -> None:
-    """The first by migrations, the others by what these did. Inside the caller's transaction, so that a failure leaves
-    nothing behind.
-    """
+    """Of a cluster, on one of its nodes. Inside the caller's transaction, so that a failure leaves nothing behind."""
+    cluster.keep_to_the_schema()
+    _build_here(schema_name)
+    if cluster.is_prepared():
+        cluster.distribute(schema_name)
+
+
+def _build_here(schema_name: str) -> None:
+    """The first by migrations, the others by what these did."""
     _execute(f"CREATE SCHEMA {quote_schema_name(schema_name)}")
     if (known := _statements.get(fingerprint())) is not None:
         with schema_context(schema_name), connection.cursor() as cursor:

@@ -27,14 +27,16 @@ from accounts.actors import SYSTEM
 from mailboxes.services import collection, delivery
 from mailboxes.vault import primitives
 from tenants import spares
+from tenants.cluster import prepare_public
 from tenants.upgrading import schemas
-from tests import s3
+from tests import citus, s3
 from tests.accounts.factors import Clock, sets_up_an_app
 from tests.accounts.post import MailServer, Post
 from tests.cast import Cast, assemble, customer, present, provider
 
-TEMPLATE = f"cast_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
-DATABASE = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}_{os.getppid()}"
+RUN = os.environ["GATEHOUSE_TEST_RUN"]
+TEMPLATE = f"cast_{RUN}"
+DATABASE = f"test_{RUN}_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
 TEMPLATE_LOCK = 4711
 DROP_SECONDS = 60
 PEER = "192.0.2.7"  # of mail servers and archivers
@@ -68,15 +70,16 @@ def _drop(outside: psycopg.Connection[Any], name: str) -> None:
 def _clone() -> None:
     """This worker's database, as new."""
     connections.close_all()
-    with _outside() as outside:
-        _drop(outside, DATABASE)
-        # By copying files, which takes a third of the time; before PostgreSQL 15 there is no other way, and no word for it.
-        how = sql.SQL("STRATEGY FILE_COPY" if outside.info.server_version >= 150_000 else "")
-        outside.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
-                sql.Identifier(DATABASE), sql.Identifier(TEMPLATE), how
+    for server in citus.nodes() or [_outside()]:
+        with server as outside:
+            _drop(outside, DATABASE)
+            # By copying files, which takes a third of the time; before PostgreSQL 15 there is no other way, and no word for it.
+            how = sql.SQL("STRATEGY FILE_COPY" if outside.info.server_version >= 150_000 else "")
+            outside.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
+                    sql.Identifier(DATABASE), sql.Identifier(TEMPLATE), how
+                )
             )
-        )
     _use(DATABASE)
 
 
@@ -87,16 +90,23 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
             outside.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])  # one worker builds, others wait
             if not outside.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
                 building = f"{TEMPLATE}_new"
-                outside.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
+                if citus.URL:
+                    citus.create(building)
+                else:
+                    outside.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
                 _use(building)
                 call_command("migrate_schemas", shared=True, verbosity=0)
+                prepare_public()
                 assemble()
                 connection.close()
-                outside.execute(
-                    sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-                        sql.Identifier(building), sql.Identifier(TEMPLATE)
+                if citus.URL:
+                    citus.rename(building, TEMPLATE)
+                else:
+                    outside.execute(
+                        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                            sql.Identifier(building), sql.Identifier(TEMPLATE)
+                        )
                     )
-                )
             outside.execute("SELECT pg_advisory_unlock(%s)", [TEMPLATE_LOCK])
         _clone()
     yield

@@ -1,7 +1,8 @@
 """A pytest plugin: the services and the environment of a test run, made before any settings are read.
 
 The controller starts PostgreSQL and Redis of its own, unless DATABASE_URL and REDIS_URL name others; the workers
-of pytest-xdist inherit them and keep to a database each.
+of pytest-xdist inherit them and keep to a database each. GATEHOUSE_TEST_CLUSTER names the coordinator of a Citus cluster
+instead (tests/cluster): databases of ours come and go on each of its nodes.
 """
 
 import base64
@@ -20,6 +21,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = (
 )
 
 from portal.onebox.embedded import postgres, redis
+from tests import citus
 
 _started: list[Any] = []
 _state_dir: Path | None = None
@@ -33,6 +35,9 @@ def _prepare() -> None:
     os.environ["GATEHOUSE_WORKER_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     for name in [name for name in os.environ if name.startswith("GATEHOUSE_") and name.endswith("_PORT")]:
         del os.environ[name]  # the tests' own ports are the system's choice
+    os.environ["GATEHOUSE_TEST_RUN"] = secrets.token_hex(4)
+    if citus.URL:
+        os.environ["DATABASE_URL"] = citus.URL
     if programs := os.environ.get("GATEHOUSE_TEST_POSTGRES"):
         from tests.outside import Outside
 
@@ -57,6 +62,8 @@ else:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if _state_dir and citus.URL:
+        citus.sweep(os.environ["GATEHOUSE_TEST_RUN"])
     while _started:
         _started.pop().stop()
     if _state_dir:

@@ -32,7 +32,7 @@ from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
 from mailboxes.vault import sealed_size
-from tenants import access, audit
+from tenants import access, audit, cluster
 from tenants.models import Customer
 
 log = logging.getLogger(__name__)
@@ -144,6 +144,11 @@ def export_customer(place: str, customer: Customer, *, by: Actor, tell: Tell = l
 
 
 def _take(place: str, only: UUID | None, tell: Tell, keep: int | None = None) -> Made:
+    if cluster.is_prepared():
+        raise BackupFailed(
+            "This database is a cluster, whose nodes have no common snapshot: a dump would mix moments. Back up each node "
+            "with PostgreSQL's own means instead (docs/cluster.md)."
+        )
     public, where = keys.public_key(), Place(place)
     try:
         tools.require_no_pooler()

@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
 from mailboxes.models import Mailbox, MailboxKey, Message, Tally, TallyChange
-from tenants import access
+from tenants import access, cluster
 from tenants.models import Customer
 
 PUT_OFF_ROWS = 20  # that one mailbox's attempts may write at once, in each process
@@ -49,6 +49,11 @@ ON CONFLICT (mailbox_id) DO UPDATE SET
 # forget after a crash, and then the janitor's daily fold makes up for it; counters are exact at any time.
 CHANGED = """
 SELECT schemaname FROM pg_stat_user_tables WHERE relname = 'mailboxes_tallychange' AND n_live_tup > 0
+"""
+# On the node that has the rows, their table has a number behind its name.
+CHANGED_ON_NODE = """
+SELECT coalesce(string_agg(DISTINCT schemaname, ' '), '') FROM pg_stat_user_tables
+WHERE relname ~ '^mailboxes_tallychange(_[0-9]+)?$' AND n_live_tup > 0
 """
 
 # Both tables in one statement: between two, a fold may move changes from the one that is read last to the one that was
@@ -148,6 +153,10 @@ def count_anew() -> None:
 
 def changed_schemas() -> list[str]:
     """The schemas that have something to fold, of all, in one statement; a change of the last seconds may be missing."""
+    if cluster.is_prepared():
+        # A node that is away has nothing to fold until it is back.
+        answers = cluster.on_nodes(CHANGED_ON_NODE)
+        return sorted({schema for _node, well, found in answers if well for schema in found.split()})
     with connection.cursor() as cursor:
         cursor.execute(CHANGED)
         return [schema for (schema,) in cursor.fetchall()]

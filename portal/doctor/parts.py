@@ -1,5 +1,6 @@
 """The services, each asked to do what we need of it."""
 
+import json
 import secrets
 import time
 from datetime import timedelta
@@ -16,9 +17,9 @@ from django_tenants.utils import schema_context
 from mailboxes.errors import MailboxError
 from mailboxes.store import store
 from portal.network import is_loopback
-from tenants import answering
+from tenants import answering, cluster
 
-from .findings import Finding, Level, told
+from .findings import SHOWN, Finding, Level, told
 
 NAMED = 3
 # Codes of authenticator apps hold for half a minute, locks and time-outs are counted in seconds.
@@ -36,6 +37,14 @@ ORDER BY 1
 FOREIGN = """
 SELECT schema_name, nspname IS NULL FROM public.tenants_customer LEFT JOIN pg_namespace ON nspname = schema_name
 WHERE nspname IS NULL OR NOT pg_has_role(current_user, nspowner, 'USAGE') ORDER BY 1
+"""
+
+NODE = r"""
+SELECT jsonb_build_object('undecided', (
+    SELECT count(*) FROM pg_prepared_xacts
+    WHERE database = current_database() AND gid LIKE 'citus\_%' AND prepared < now() - interval '5 minutes'
+)::text) || json_object_agg(name, setting)::jsonb FROM pg_settings
+WHERE name IN ('synchronous_commit', 'fsync', 'max_prepared_transactions', 'max_connections', 'wal_level')
 """
 
 
@@ -115,6 +124,110 @@ def database() -> list[Finding]:
             )
         )
     return found or [Finding("database.rights", Level.OK, f"{role} may do what the portal needs.")]
+
+
+def cluster_nodes() -> list[Finding]:
+    """Of a Citus cluster (docs/cluster.md): whether customers are where they belong, and each node is set as it has to be."""
+    try:
+        with schema_context("public"):
+            if not cluster.is_prepared() and cluster.why_not():
+                return []
+            unguarded = [] if cluster.is_prepared() else ["all tables"]
+            unguarded = unguarded or cluster.unguarded()
+            here, left = cluster.undistributed(), cluster.left_behind()
+            nodes = cluster.on_nodes(NODE)
+    except DatabaseError as error:
+        return [
+            Finding(
+                "cluster.nodes", Level.ERROR, f"The cluster does not answer: {told(error)}", "See its log."
+            )
+        ]
+    found = []
+    if unguarded:
+        found.append(
+            Finding(
+                "cluster.two-phases",
+                Level.ERROR,
+                f"What is written to {_few(unguarded)} of public may be committed without what a node writes, or the reverse.",
+                "Run `manage.py upgrade --public` as the tables' owner.",
+            )
+        )
+    if here:
+        found.append(
+            Finding(
+                "cluster.customers",
+                Level.WARNING,
+                f"On the coordinator is still {_few(here)}.",
+                "Run `manage.py distribute_customers`.",
+            )
+        )
+    if left:
+        found.append(
+            Finding(
+                "cluster.left-behind",
+                Level.ERROR,
+                f"The coordinator still has what {_few(left)} held before it went to a node: keys, too.",
+                "Run `manage.py distribute_customers`.",
+            )
+        )
+    for node, well, said in nodes:
+        found += (
+            _node(node, json.loads(said))
+            if well
+            else [
+                Finding("cluster.nodes", Level.ERROR, f"{node} does not answer: {said[:SHOWN]}", "Start it.")
+            ]
+        )
+    return found or [
+        Finding("cluster", Level.OK, "All customers are on nodes, which are set as they have to be.")
+    ]
+
+
+def _node(node: str, is_: dict[str, str]) -> list[Finding]:
+    wrong = [
+        (
+            Level.ERROR,
+            "synchronous_commit",
+            is_["synchronous_commit"] == "off",
+            "on",
+            "mail answered 250 may be lost",
+        ),
+        (Level.ERROR, "fsync", is_["fsync"] == "off", "on", "mail answered 250 may be lost"),
+        (
+            Level.WARNING,
+            "max_prepared_transactions",
+            int(is_["max_prepared_transactions"]) < int(is_["max_connections"]),
+            f"at least {is_['max_connections']}, as max_connections",
+            "much that is done at once is refused",
+        ),
+        (
+            Level.WARNING,
+            "wal_level",
+            is_["wal_level"] != "logical",
+            "logical",
+            "a customer that moves is written to by nobody meanwhile",
+        ),
+    ]
+    found = [
+        Finding(
+            "cluster.settings",
+            level,
+            f"{node} has {name} = {is_[name]}: {so}.",
+            f"Set {name} = {wanted} there.",
+        )
+        for level, name, is_wrong, wanted, so in wrong
+        if is_wrong
+    ]
+    if int(is_["undecided"]):
+        found.append(
+            Finding(
+                "cluster.undecided",
+                Level.WARNING,
+                f"{node} has waited for minutes to hear whether {is_['undecided']} transactions took place.",
+                "Citus's daemon on the coordinator tells it once a minute: see the logs of both.",
+            )
+        )
+    return found
 
 
 def clock() -> list[Finding]:

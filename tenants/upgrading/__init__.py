@@ -6,7 +6,7 @@ mail may wait (`short_locks.py`). So whoever was killed is simply run again, and
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from psycopg.errors import LockNotAvailable
 
-from tenants import pooling, spares
+from tenants import cluster, pooling, spares
 from tenants.upgrading import processes, schemas
 from tenants.upgrading.migrating import Outcome, migrate
 
@@ -79,7 +79,7 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
             raise ThroughAPooler
     except psycopg.OperationalError as error:
         raise OperationalError(str(error)) from error
-    with _the_only_one(told, wait=wait):
+    with the_only_one(told.waiting, wait=wait):
         outcome = migrate(schemas.PUBLIC, hold=hold)
         report.add(outcome)
         if outcome.applied or outcome.trouble:
@@ -87,6 +87,7 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
         if not outcome.trouble:
             # Nothing is left to migrate, but rights and kinds of rows are written down at its end, whoever was killed before.
             call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
+            cluster.prepare_public()
             if not public_only:
                 _customers(report, told, by=by, hold=hold)
                 spares.refill()  # those of the release before are dropped: nobody would get one
@@ -155,8 +156,8 @@ def _creations_have_ended(hold: float) -> bool:
 
 
 @contextmanager
-def _the_only_one(told: Told, *, wait: bool) -> Iterator[None]:
-    """Hold the lock for as long as the block takes. Raises AnotherIsAtWork."""
+def the_only_one(waiting: Callable[[], None], *, wait: bool) -> Iterator[None]:
+    """Hold the lock for as long as the block takes. Raises AnotherIsAtWork, unless it waits for that one, which it says."""
     connections.close_all()
     with pooling.lasting_transaction() as cursor:
         asked = False
@@ -164,7 +165,7 @@ def _the_only_one(told: Told, *, wait: bool) -> Iterator[None]:
             if not wait:
                 raise AnotherIsAtWork
             if not asked:
-                told.waiting()
+                waiting()
             asked = True
             time.sleep(ASKED_AGAIN_SECONDS)
         yield

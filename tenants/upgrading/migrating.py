@@ -16,6 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import app_labels, quote_schema_name, schema_context
 from psycopg.errors import QueryCanceled
 
+from tenants import cluster
 from tenants.schemas import between_customers
 from tenants.upgrading.schemas import PUBLIC
 from tenants.upgrading.short_locks import HeldTooLong, ShortLocks
@@ -139,6 +140,7 @@ def _apply(executor: MigrationExecutor, migration: Migration, state: Any, hold: 
             # A process that was killed may have sent its COMMIT, which the server still works on: that has ended now.
             with connection.cursor() as cursor:
                 cursor.execute("LOCK TABLE django_migrations IN SHARE ROW EXCLUSIVE MODE")
+            cluster.keep_to_the_schema()
             recorded = MigrationRecorder.Migration.objects.filter(
                 app=migration.app_label, name=migration.name
             )

@@ -18,7 +18,8 @@ from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import KeyLock, Mailbox
 from mailboxes.services import collection, tallies
-from portal.doctor import Level, parts
+from portal.doctor import parts
+from portal.doctor.findings import Level
 from tenants import cluster, spares
 from tenants.models import Customer, DirectoryEntry
 from tenants.services import create_customer

@@ -32,6 +32,13 @@ def test_a_password_is_made_for_who_brings_none(db):
     assert User.objects.get(pk=user.pk).check_password(password)
 
 
+def test_new_people_have_the_time_zone_of_the_installation_and_others_keep_theirs(cast, settings):
+    settings.NEW_PEOPLES_TIME_ZONE = "Europe/Zurich"
+    new, _ = create_person("new@northwind.example", by=SYSTEM)
+    by_hand = User.objects.create_user("hand@northwind.example")
+    assert [new.time_zone, by_hand.time_zone, cast.admin.time_zone] == ["Europe/Zurich", "Europe/Zurich", ""]
+
+
 def test_a_password_brought_along_is_not_given_back(db):
     user, password = create_person("ada@acme.example", password="brought-along-words", by=SYSTEM)
     assert password is None

@@ -88,6 +88,25 @@ def instead(world):
     }
 
 
+def pooler():
+    """What the document and docs/database-roles.md have of a pooler, for a PostgreSQL that is too old for transactions."""
+    (block,) = re.findall(
+        r"^`pgbouncer.ini`:\n\n```\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
+    )
+    here = {
+        "10.0.0.5": "127.0.0.1",
+        "10.0.0.6": "127.0.0.1",
+        "pool_mode = transaction": "pool_mode = session",
+    }
+    lines = [line for line in block.splitlines() if not re.match("track_|server_tls_|client_tls_", line)]
+    text = "\n".join(lines)
+    for there, instead_of_it in here.items():
+        text = text.replace(there, instead_of_it)
+    roles = (ROOT / "docs/database-roles.md").read_text()
+    (time_outs,) = re.findall(r"```sql\n(-- time-outs that hold behind a pooler\n.*?)```", roles, re.DOTALL)
+    return text + "\n", time_outs
+
+
 @pytest.fixture
 def machine():
     if why := refusal():
@@ -145,6 +164,26 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     said = machine.run("bash -x /srv/script 2>&1", seconds=400, check=False)
     journal = machine.run("journalctl --no-pager --lines=80", check=False).stdout
     assert said.returncode == 0, said.stdout[-6000:] + journal
+
+    # A pooler comes between: setup takes it for an answer, and the rest of the file stays.
+    (machine.root / "etc/pgbouncer/pgbouncer.ini").write_text(pooler()[0])
+    (machine.root / "srv/time-outs").write_text(pooler()[1])
+    file.write(
+        machine.root / "srv/more", "DATABASE_URL=postgresql://gatehouse_app@127.0.0.1:6432/gatehouse\n"
+    )
+    machine.run(
+        """set -e; cd /opt/gatehouse; umask 027
+        . /etc/gatehouse/environment
+        printf '"gatehouse_app" "%s"\n' "$DATABASE_PASSWORD" > /etc/pgbouncer/userlist.txt
+        chgrp postgres /etc/pgbouncer/userlist.txt
+        runuser -u postgres -- psql --file - < /srv/time-outs
+        systemctl restart pgbouncer
+        .venv/bin/python manage.py setup /etc/gatehouse/environment --no-input --overwrite --answers /srv/more
+        .venv/bin/python manage.py setup /etc/gatehouse/environment --no-input
+        systemctl restart gatehouse-web gatehouse-worker gatehouse-beat gatehouse-gateway
+        until curl --silent --fail http://127.0.0.1:8000/readyz; do sleep 0.2; done"""
+    )
+    assert ":6432/" in (machine.root / "etc/gatehouse/environment").read_text()
 
     # Whoever trusts the authority trusts the names.
     machine.run(

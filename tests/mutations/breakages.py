@@ -1756,6 +1756,13 @@ BREAKAGES = (
         "portal/test_setup.py::test_shells_read_the_file_as_we_do",
     ),
     _breaks(
+        "New people have the time zone of the installation",
+        "accounts/services/people.py",
+        "zone = settings.NEW_PEOPLES_TIME_ZONE",
+        'zone = ""',
+        "accounts/test_people.py::test_new_people_have_the_time_zone_of_the_installation_and_others_keep_theirs",
+    ),
+    _breaks(
         "A broken pair hides no earlier one from the gateway",
         "gateway/renewal.py",
         "            first_trouble = first_trouble or error\n",

@@ -122,7 +122,7 @@ def talk(terminal, services, mail, folder):
 
 
 def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_settings_that_work(
-    committed_db, names, tmp_path
+    db, names, tmp_path
 ):
     target = tmp_path / "environment"
     environment = {"PATH": os.environ["PATH"], "GATEHOUSE_DNS_SERVER": names.address}
@@ -151,9 +151,8 @@ def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_set
     # Once more: what is there are the answers; who leaves in the middle leaves it as it is.
     before = target.read_bytes()
     terminal = Terminal("setup", str(target), **environment)
-    for question in (f"[{BASE}]", f"[{MAIL}]"):
-        terminal.answers(question, "")
-    terminal.answers("[Europe/Berlin]", "\x03")
+    terminal.answers(f"[{BASE}]", "")
+    terminal.answers(f"[{MAIL}]", "\x03")
     terminal.hears("Nothing was written.")
     assert terminal.ends() == 1 and target.read_bytes() == before
 
@@ -180,17 +179,22 @@ def elsewhere(names, monkeypatch):
 
 def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_says_so(elsewhere, tmp_path):
     target = tmp_path / "environment"
-    told = run(target, answers=NAMES, tmp_path=tmp_path)
+    (tmp_path / "key").write_text("a secret key of its own, in a file of its own, of some length")
+    told = run(target, answers=NAMES | {"SECRET_KEY_FILE": tmp_path / "key"}, tmp_path=tmp_path)
     assert told["changed"] and target.stat().st_mode & 0o777 == 0o600
     assert any(record["line"].startswith(f"{BASE}.") for record in told["records"])
     before = target.read_text()
     values = file.read(before)
     assert values["DATABASE_PASSWORD"] in values["DATABASE_URL"]
     assert values["REDIS_PASSWORD"] in values["REDIS_URL"]
+    assert "SECRET_KEY" not in values and len(values["GATEHOUSE_WORKER_KEY"]) >= 32
 
     # Again: it tries what is there, and says what is not right.
+    target.chmod(0o640)
+    said = io.StringIO()
     with pytest.raises(CommandError, match="error"):
-        run(target)
+        call_command("setup", target, "--no-input", stdout=said)
+    assert f"{target} is open to others" in said.getvalue() and "Redis cannot be used" in said.getvalue()
     assert target.read_text() == before
     with pytest.raises(CommandError, match="would get another GATEHOUSE_MAIL_FROM"):
         run(target, answers={"GATEHOUSE_MAIL_FROM": "post@northwind.example"}, tmp_path=tmp_path)

@@ -99,6 +99,12 @@ class Command(ScriptableCommand):
                 f"{target} is there, and would get another {', '.join(changed)}. Say --overwrite if that is meant."
             )
         findings, records = setup.conclusion()
+        if before and not changed and target.stat().st_mode & 0o077:
+            findings.append(
+                Finding(
+                    "file", Level.ERROR, f"{target} is open to others than its owner.", f"chmod 600 {target}"
+                )
+            )
         if changed and asks:
             self.stdout.write(f"\n{target} gets {', '.join(changed)}.")
             if before and not self.agrees("Change it?"):

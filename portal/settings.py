@@ -61,7 +61,9 @@ WORKER_KEY = env.secret("GATEHOUSE_WORKER_KEY", _generated.get("GATEHOUSE_WORKER
 _demo_certificate = STATE_DIR / "tls" / "cert.pem"
 TLS_CERT_FILE = env.text("GATEHOUSE_TLS_CERT_FILE") or None
 TLS_KEY_FILE = env.text("GATEHOUSE_TLS_KEY_FILE") or None
-with suppress(PermissionError):  # `setup` in a container is another user than the portal's, whose folder it is
+with suppress(
+    PermissionError
+):  # `setup` in a container is another user than the portal's, whose folder it is
     if not TLS_CERT_FILE and not TLS_KEY_FILE and _demo_certificate.exists():
         TLS_CERT_FILE, TLS_KEY_FILE = str(_demo_certificate), str(STATE_DIR / "tls" / "key.pem")
 

@@ -55,8 +55,11 @@ def _prepare() -> None:
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     parts = urlsplit(os.environ["REDIS_URL"])
     number = int(worker.removeprefix("gw")) + 1
-    own = {"query": f"db={number}"} if parts.scheme == "unix" else {"path": f"/{number}"}
-    os.environ["REDIS_URL"] = urlunsplit(parts._replace(**own))
+    os.environ["REDIS_URL"] = (
+        f"unix://{parts.path}?db={number}"  # urlunsplit leaves the two slashes out
+        if parts.scheme == "unix"
+        else urlunsplit(parts._replace(path=f"/{number}"))
+    )
 else:
     _prepare()
 

@@ -56,11 +56,14 @@ def take(schema_name: str) -> bool:
     if spare is None:
         _build(schema_name)
         return False
-    _execute(
-        f"ALTER SCHEMA {quote_schema_name(spare.schema_name)} RENAME TO {quote_schema_name(schema_name)}"
-    )
+    rename(spare.schema_name, schema_name)
     spare.delete()
     return True
+
+
+def rename(schema_name: str, new_name: str) -> None:
+    """In the caller's transaction."""
+    _execute(f"ALTER SCHEMA {quote_schema_name(schema_name)} RENAME TO {quote_schema_name(new_name)}")
 
 
 def refill(target: int = 2) -> int:

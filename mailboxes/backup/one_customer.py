@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django_tenants.utils import tenant_context
+from django_tenants.utils import schema_context, tenant_context
 from psycopg import sql
 
 from accounts.actors import Actor
@@ -36,7 +36,7 @@ from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.transactions import on_disk
 from tenants import access, audit, directory, slugs, spares
-from tenants.errors import SlugTaken
+from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
 from tenants.services import bring_customer, provider_by_slug
 from tenants.upgrading import migrating, schemas
@@ -105,8 +105,8 @@ def restore_customer(
     """Bring the customer `slug` (or the only one that is in it) from a backup or an export. Its mailboxes are suspended, unless
     they come `active` as they were. Repeated, it goes on where it was broken off.
 
-    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, InvalidSlug, NoSuchProvider
-    before anything was done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed before anything is to be seen.
+    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, InvalidSlug, NoSuchProvider,
+    BeingUpgraded before anything was done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed before anything is to be seen.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     backup = Backup(place, key, name)
@@ -181,7 +181,7 @@ class _One:
 
     # --- Looking ---
     def look(self, *, with_deleted: bool) -> None:
-        """What is in the dump, and what of it is not to come back. Raises BackupDamaged, RestoreFailed."""
+        """What is in the dump, and what of it is not to come back. Raises BackupDamaged, RestoreFailed, BeingUpgraded."""
         wanted = (MIGRATIONS, "mailboxes_mailbox", "mailboxes_mailboxkey")
         applied: set[tuple[str, str]] = set()
         mailboxes: dict[str, Row] = {}
@@ -200,6 +200,8 @@ class _One:
         self.dumped = _Dumped(applied, mailboxes, dead_keys, keys_of)
         if not applied:
             raise BackupDamaged(f"{self.facts['part']} does not have the schema {self.facts['schema']}.")
+        if schemas.database_is_newer():  # it is asked once more at the end, hours later
+            raise BeingUpgraded
         known = schemas.wanted()
         if later := sorted(name for app, name in applied if app == APP and f"{app}.{name}" not in known):
             raise RestoreFailed(
@@ -288,25 +290,28 @@ class _One:
             allowed_networks=self._decided("allowed_networks", []),
             mailbox_quota_octets=self._decided("mailbox_quota_octets", None),
         )
-        ours = {(app, name) for app, name in self.dumped.applied if app == APP}
-        is_todays = {f"{app}.{name}" for app, name in ours} == schemas.wanted()
+        ours = {f"{app}.{name}" for app, name in self.dumped.applied if app == APP}
+        is_todays = ours == schemas.wanted()
 
-        def make(schema: str) -> None:
+        def fill(schema: str) -> None:
+            """Of `public` nothing is held meanwhile but a spare schema's row; earlier migrations may read there."""
             if is_todays:
                 spares.take(schema)
             else:
                 migrating.build_as_of(schema, self.dumped.applied)
+            self._copy_rows(schema)
+            if not is_todays:
+                migrating.bring_up_to_date(schema)
+            with schema_context(schema):
+                self._settle()
 
         with on_disk():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = 0")
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            bring_customer(customer, make_schema=make, by=self.by)
-            self._copy_rows(customer.schema_name)
-            if not is_todays:
-                migrating.bring_up_to_date(customer.schema_name)
+            bring_customer(customer, fill_schema=fill, by=self.by)
             with tenant_context(customer):
-                self._settle(customer, active)
+                self._publish(customer, active)
             self._record(customer)
 
     def _decided(self, name: str, default: Any) -> Any:
@@ -374,8 +379,8 @@ class _One:
 
         return change
 
-    def _settle(self, customer: Customer, active: bool) -> None:
-        """What is not as it was, in the customer's schema."""
+    def _settle(self) -> None:
+        """What of the rows is not as it was."""
         if self.original:
             former = {self._mailbox_id(pk): UUID(pk) for pk in self.dumped.mailboxes}
             for key in MailboxKey.objects.all():
@@ -387,6 +392,9 @@ class _One:
             unmarked = Message.objects.filter(blob__in=names, damaged_at=None)
             unmarked.update(damaged_at=timezone.now(), damage=Message.Damage.MISSING)
         tallies.count_anew()
+
+    def _publish(self, customer: Customer, active: bool) -> None:
+        """What of the customer everybody knows, and under which addresses mail comes."""
         self.done.waiting_jobs = jobs.stop_all(customer)
         for mailbox in Mailbox.objects.order_by("name", "pk"):
             was = mailbox.address

@@ -1,5 +1,6 @@
 """Providers and their customers."""
 
+import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -86,13 +87,18 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     return customer
 
 
-def bring_customer(customer: Customer, *, make_schema: Callable[[str], object], by: Actor) -> None:
-    """One that comes from a backup, in the transaction of the act that fills its schema and writes its line into the trail.
+def bring_customer(customer: Customer, *, fill_schema: Callable[[str], object], by: Actor) -> None:
+    """One that comes from a backup, in the transaction of the act that writes its line into the trail.
+
+    `fill_schema` makes a schema of the name that it is given, with all that is in it, and may take hours: what others could
+    wait for, the customer's name and the tables of `public`, is taken only then.
 
     Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken or BeingUpgraded.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
-    _add(customer, make_schema, access.Right.RESTORE, by)
+    name = f"brought_{secrets.token_hex(8)}"
+    fill_schema(name)
+    _add(customer, lambda wanted: spares.rename(name, wanted), access.Right.RESTORE, by)
 
 
 def _add(customer: Customer, make_schema: Callable[[str], object], right: access.Right, by: Actor) -> None:

@@ -6,11 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import schema_exists, tenant_context
@@ -24,6 +25,7 @@ from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import janitor, tallies
 from mailboxes.store import store
 from mailboxes.work.slices import work_slice
+from tenants import spares
 from tenants.models import AuditEvent, Customer, DirectoryEntry
 from tenants.services import create_customer, edit_customer
 from tenants.upgrading import schemas
@@ -437,6 +439,42 @@ def test_killed_it_is_not_to_be_seen_and_the_next_run_ends_it(
     assert collect(copy.password, of=copy) == [*TEXTS, b"three"]
     report = janitor.check_store(customer("acme-old"), by=SYSTEM)
     assert (report.ok, report.blobs, report.young) == (True, 3, 0)
+
+
+def test_neither_upgrade_nor_somebody_elses_customer_waits_while_rows_are_loaded(
+    operator, bring, acme_mailbox, fill, monkeypatch
+):
+    fill(*TEXTS)
+    operator.backs_up()
+    spares.refill(1)
+    count_anew = tallies.count_anew
+
+    def create():
+        try:
+            return create_customer("acme-old", "Quicker", provider=provider("northwind"), by=SYSTEM)
+        finally:
+            connections.close_all()
+
+    def meanwhile():
+        count_anew()
+        with tools.connect() as other:
+            tables = other.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            tables.remove(("tenants_spareschema",))  # it holds the one that it fills
+            assert ("tenants_customer",) in tables
+            with (
+                other.transaction()
+            ):  # as migrations do, and an upgrade that waits for customers in the making
+                for (table,) in tables:
+                    other.execute(f'LOCK TABLE public."{table}" IN ACCESS EXCLUSIVE MODE NOWAIT')
+        with ThreadPoolExecutor(1) as somebody:
+            assert somebody.submit(create).result(30).slug == "acme-old"
+
+    monkeypatch.setattr(tallies, "count_anew", meanwhile)
+    with pytest.raises(CommandError, match="“acme-old” is taken"):
+        bring()
+    assert customer("acme-old").name == "Quicker"
+    monkeypatch.undo()
+    assert bring(as_slug="acme-older")["messages"] == 2
 
 
 def test_what_an_earlier_release_backed_up_is_brought_to_this_one(

@@ -403,6 +403,14 @@ BREAKAGES = (
         _ONE_CUSTOMER + "what_was_under_way_does_not_go_on_by_itself",
     ),
     _breaks(
+        "The rows of a restored customer are loaded before anything is taken that others wait for",
+        "tenants/services/customers.py",
+        """    fill_schema(name)
+    _add(customer, lambda wanted: spares.rename(name, wanted), access.Right.RESTORE, by)""",
+        """    _add(customer, lambda wanted: fill_schema(name) or spares.rename(name, wanted), access.Right.RESTORE, by)""",
+        _ONE_CUSTOMER + "neither_upgrade_nor_somebody_elses_customer_waits_while_rows_are_loaded",
+    ),
+    _breaks(
         "A message of a backup names no file of another mailbox",
         "mailboxes/backup/one_customer.py",
         """if not row["blob"].startswith(f"{self.former_id.hex}/{UUID(row['mailbox_id']).hex}/"):""",

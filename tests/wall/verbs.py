@@ -306,7 +306,7 @@ TABLE: dict[str, Line] = {
     "tenants.services.bring_customer": Line(
         THE_SYSTEM,
         lambda s, by: tenants.services.bring_customer(
-            Customer(slug="acme", name="Acme", provider=s.northwind), make_schema=str, by=by
+            Customer(slug="acme", name="Acme", provider=s.northwind), fill_schema=str, by=by
         ),
         ends=errors.SlugTaken,
     ),

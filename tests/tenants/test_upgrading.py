@@ -58,12 +58,12 @@ def test_a_schema_that_was_restored_from_elsewhere_is_seen(db, sql):
 
 def test_what_only_looks_like_a_list_of_migrations_is_not_asked(db):
     """A view would do what it says as whoever asks, who may own all tables."""
+    execute("ALTER TABLE c_acme.django_migrations RENAME TO kept")
     execute(
-        "ALTER TABLE c_acme.django_migrations RENAME TO kept;"
         "CREATE FUNCTION c_acme.acts() RETURNS text LANGUAGE plpgsql AS $$"
-        " BEGIN DELETE FROM public.tenants_spareschema; RETURN 'mailboxes'; END $$;"
-        "CREATE VIEW c_acme.django_migrations AS SELECT c_acme.acts() AS app, name FROM c_acme.kept"
+        " BEGIN DELETE FROM public.tenants_spareschema; RETURN 'mailboxes'; END $$"
     )
+    execute("CREATE VIEW c_acme.django_migrations AS SELECT c_acme.acts() AS app, name FROM c_acme.kept")
     SpareSchema.objects.create(schema_name="spare_probe", fingerprint="")
     assert behind() == {"c_acme"}
     assert SpareSchema.objects.exists()

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 from urllib.parse import unquote
 
 from django.conf import settings
+from django.core.checks import ERROR, WARNING, CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.environment import parts_of
@@ -28,6 +30,17 @@ class Finding:
     level: Level
     seen: str
     advice: str = ""
+
+    @classmethod
+    def of_check(cls, message: CheckMessage) -> Self:
+        level = (
+            Level.ERROR
+            if message.level >= ERROR
+            else Level.WARNING
+            if message.level >= WARNING
+            else Level.ADVICE
+        )
+        return cls(message.id or "check", level, told(Exception(message.msg)), message.hint or "")
 
 
 def told(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.checks import ERROR, WARNING, run_checks
+from django.core.checks import run_checks
 from django.core.mail import EmailMessage, get_connection
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -51,16 +51,7 @@ WHERE name IN ('synchronous_commit', 'fsync', 'max_prepared_transactions', 'max_
 def checks() -> list[Finding]:
     """What each process asks at its start: settings, database, Redis, bucket, deployment."""
     found = [
-        Finding(
-            message.id or "check",
-            Level.ERROR
-            if message.level >= ERROR
-            else Level.WARNING
-            if message.level >= WARNING
-            else Level.ADVICE,
-            told(Exception(message.msg)),
-            message.hint or "",
-        )
+        Finding.of_check(message)
         for message in run_checks(include_deployment_checks=True, databases=["default"])
         if not message.is_silenced()
     ]

@@ -1,7 +1,6 @@
 """The environment file: `NAME=value`, as a shell, systemd (EnvironmentFile=) and Compose (.env) all read it."""
 
 import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,40 +12,72 @@ HEAD = """\
 # machine is gone, away from the backups of the database.
 """
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-_IN_QUOTES = re.compile(r"[^'\n\r\0]*")
+_ASSIGNED = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+_WITHOUT_QUOTES = re.compile(r"[^\s'\"\\$`#;&|<>()~]*")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # of which systemd takes none but the tab
 
 
-def may_stand(value: str) -> bool:
-    """Whether the three would all read it as it is meant: within single quotes nothing means anything, but their end."""
-    return bool(_IN_QUOTES.fullmatch(value))
+def why_not(value: str) -> str:
+    """What keeps it from being written so that the three read it as it is meant; empty if nothing does. Within single quotes
+    nothing means anything, but their end, and to Compose a \\ before that.
+    """
+    if "'" in value:
+        return "No ' can stand in the file: use another character; in a URL %27 means it."
+    if value.endswith("\\"):
+        return "No \\ can stand at the end: let the value end otherwise; in a URL %5C means it."
+    if _CONTROLS.search(value):
+        return "No line break or control character can stand in the file."
+    return ""
 
 
 def read(text: str) -> dict[str, str]:
-    """Raises ValueError, which names the line and quotes none of it."""
+    """Raises ValueError for what the three would not all read alike, which names the line and quotes none of it."""
     found = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        assigned = _LINE.fullmatch(line)
+        if line.lstrip().startswith("export "):
+            raise ValueError(f"line {number} begins with export, which systemd does not read: take it away")
+        assigned = _ASSIGNED.fullmatch(line)
         if assigned is None:
             raise ValueError(f"line {number} is no NAME=value")
+        if assigned[1] in found:
+            raise ValueError(f"line {number} has {assigned[1]} for the second time: leave one of the two")
         try:
-            words = shlex.split(assigned[2], comments=True)
-        except ValueError:
-            raise ValueError(f"line {number} has a quote that does not end") from None
-        if len(words) > 1:
-            raise ValueError(f"line {number} has blanks outside quotes")
-        found[assigned[1]] = words[0] if words else ""
+            found[assigned[1]] = _value(assigned[2].rstrip(" \t"))
+        except ValueError as error:
+            raise ValueError(f"line {number} has {error}") from None
     return found
+
+
+def _value(text: str) -> str:
+    """Raises ValueError with what is in the way, and what would do."""
+    quote = text[:1]
+    if quote not in ("'", '"'):
+        if _WITHOUT_QUOTES.fullmatch(text):
+            return text
+        what = "blanks" if " " in text else "what shells, systemd and Compose read differently"
+        raise ValueError(f"{what} outside quotes: put the whole value into single quotes")
+    value, end, behind = text[1:].partition(quote)
+    if not end:
+        raise ValueError("a quote that does not end")
+    if behind:
+        raise ValueError(
+            "something behind the quote's end: put the whole value into one pair, and remarks on lines of their own"
+        )
+    if quote == '"' and any(special in value for special in "$`\\"):
+        raise ValueError("$, ` or \\ in double quotes, where it means something: use single quotes")
+    if why := why_not(value):
+        raise ValueError(f"a value that can't be read everywhere. {why.rstrip('.')}")
+    return value
 
 
 def written(before: str, values: Mapping[str, str]) -> str:
     """The file with these values: what else was in it stays, remarks too."""
     left = dict(values)
     lines = []
-    for line in before.splitlines() or HEAD.splitlines():
-        assigned = _LINE.fullmatch(line)
+    for line in before.removesuffix("\n").split("\n") if before else HEAD.splitlines():
+        assigned = _ASSIGNED.fullmatch(line)
         name = assigned[1] if assigned else ""
         lines.append(_line(name, left.pop(name)) if name in left else line)
     return "\n".join([*lines, *(_line(name, value) for name, value in left.items()), ""])

@@ -46,8 +46,9 @@ def _as_typed(text: str, _answers: Answers) -> str:
 @dataclass(frozen=True)
 class Question:
     """`asks` and `why` are what people read; `understood` makes a value of what they type, or raises ValueError with what
-    would do. `tries` names what of portal.setup.looks (or doctoring) shows whether it is right. With `kept_as` it is a URL whose password is
-    asked for after it; under that name it is kept, too, where one of our own making can serve.
+    would do. `tries` names what shows whether it is right, besides the settings themselves (probes, probes_of_services).
+    With `kept_as` it is a URL whose password is asked for after it; under that name it is kept, too, where one of our own
+    making can serve.
     """
 
     name: str
@@ -96,7 +97,7 @@ QUESTIONS = (
         "Customers' hosts will be below it, and so will passkeys, so it can't simply be changed later. Best a name that has "
         "no other website beside it.",
         is_needed=True,
-        tries=("settings", "portal-names"),
+        tries=("portal-names",),
     ),
     Question(
         "GATEHOUSE_MAIL_DOMAIN",
@@ -104,7 +105,7 @@ QUESTIONS = (
         "It is the right side of mailboxes' addresses, and what archivers connect to. It can't simply be changed either.",
         is_needed=True,
         understood=_own_name,
-        tries=("settings", "gateway-names"),
+        tries=("gateway-names",),
     ),
     Question(
         "GATEHOUSE_TIME_ZONE",
@@ -112,7 +113,6 @@ QUESTIONS = (
         "Times on pages and in mails to people are in it, until a person chooses another under Settings.",
         default=lambda _answers: _zone_of_machine(),
         understood=_zone,
-        tries=("settings",),
     ),
     Question(
         "GATEHOUSE_SMTP_URL",
@@ -121,14 +121,13 @@ QUESTIONS = (
         "Without one invitations lie as files on this machine, and whoever reads these can accept them.",
         kept_as="",
         understood=_url,
-        tries=("settings", "mail-out"),
+        tries=("mail-out",),
     ),
     Question(
         "GATEHOUSE_MAIL_FROM",
         "Sender of these mails",
         "An address that your mail server may send from.",
         default=lambda answers: f"Gatehouse <no-reply@{answers['GATEHOUSE_BASE_DOMAIN']}>",
-        tries=("settings",),
     ),
     Question(
         "DATABASE_URL",
@@ -139,7 +138,7 @@ QUESTIONS = (
         is_needed=True,
         kept_as="DATABASE_PASSWORD",
         understood=_url,
-        tries=("settings", "database"),
+        tries=("database",),
         ways=(Way.UNITS,),
     ),
     Question(
@@ -150,7 +149,7 @@ QUESTIONS = (
         is_needed=True,
         kept_as="REDIS_PASSWORD",
         understood=_url,
-        tries=("settings", "redis"),
+        tries=("redis",),
         ways=(Way.UNITS,),
     ),
     Question(
@@ -158,14 +157,13 @@ QUESTIONS = (
         "Where sealed messages lie: a folder such as /srv/gatehouse, or a bucket, s3://bucket/prefix",
         "It needs as much room as mail waits, and backups. Empty: a folder of its own among the portal's state.",
         understood=_store,
-        tries=("settings", "folder"),
+        tries=("folder",),
     ),
     Question(
         "GATEHOUSE_S3_ENDPOINT",
         "The bucket's server, as https://host:port",
         "Any S3-compatible one. Empty: Amazon's, of the region.",
         when=is_bucket,
-        tries=("settings",),
     ),
     Question(
         "GATEHOUSE_S3_REGION",
@@ -179,7 +177,6 @@ QUESTIONS = (
         "File with the authority's certificates (PEM), if it is your own",
         "Empty: the public authorities.",
         when=is_bucket,
-        tries=("settings",),
         ways=(Way.UNITS,),
     ),
     Question(
@@ -196,20 +193,23 @@ QUESTIONS = (
         is_needed=True,
         is_secret=True,
         when=is_bucket,
-        tries=("settings", "store"),
+        tries=("store",),
     ),
     Question(
         "GATEHOUSE_IDP_NETWORKS",
         "Private networks in which identity providers are, such as 10.20.0.0/16",
         "Elsewhere in private networks none is asked. Empty is right for Microsoft Entra ID, Google and others on the "
         "internet. The identity providers themselves are set up in the portal: Team, Sign-in with your identity provider.",
-        tries=("settings",),
     ),
 )
 
 
 def asked(way: Way) -> list[Question]:
     return [question for question in QUESTIONS if way in question.ways]
+
+
+def named(name: str) -> Question:
+    return next(question for question in QUESTIONS if question.name == name)
 
 
 def shown(question: Question, value: str) -> str:

@@ -1751,17 +1751,42 @@ BREAKAGES = (
     ),
     _breaks(
         "Setup writes nothing of what can't be",
-        "portal/management/commands/setup.py",
-        "        if impossible := [finding for finding in findings if _is_of_settings(finding)]:",
-        "        if impossible := []:",
+        "portal/setup/conversation.py",
+        "    if outcome.impossible:",
+        "    if False:",
         "portal/test_setup.py::test_a_script_is_told_in_a_line_what_cannot_be_and_nothing_is_written",
     ),
     _breaks(
-        "What setup writes means the same to a shell",
+        "What setup writes means the same to a shell, to systemd and to Compose",
         "portal/setup/file.py",
         "if _PLAIN.fullmatch(value) else f\"{name}='{value}'\"",
         "if _PLAIN.fullmatch(value) else f'{name}=\"{value}\"'",
-        "portal/test_setup.py::test_shells_read_the_file_as_we_do",
+        "portal/test_setup.py::test_what_reads_the_file_reads_what_was_meant",
+    ),
+    _breaks(
+        "Setup leaves lines alone that shells, systemd and Compose read differently",
+        "portal/setup/file.py",
+        """    if quote == '"' and any(special in value for special in "$`\\\\"):""",
+        "    if False:",
+        "portal/test_setup.py::test_a_line_that_they_would_read_differently_is_refused_with_what_would_do",
+    ),
+    _breaks(
+        "Setup tries answers with nothing else of where it runs",
+        "portal/setup/trial.py",
+        "for name in OF_MACHINE if name in os.environ",
+        "for name in os.environ",
+        "portal/test_setup.py::test_what_is_exported_where_setup_runs_is_no_answer",
+    ),
+    _breaks(
+        "Setup takes no probe that failed for one that found nothing",
+        "portal/setup/trial.py",
+        """        if "failed" in answer:
+            raise NotTried(f"The answers can't be tried: {answer['failed']}.")
+""",
+        """        if "failed" in answer:
+            return Outcome([], [], [])
+""",
+        "portal/test_setup.py::test_a_probe_that_fails_is_no_finding_and_the_next_one_runs",
     ),
     _breaks(
         "New people have the time zone of the installation",

@@ -1,10 +1,13 @@
 """`manage.py setup` as somebody at a terminal has it, who types wrong answers first; and as a script has it."""
 
+import ctypes
 import io
+import itertools
 import json
 import os
 import pty
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +17,9 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 from django.core.management import CommandError, call_command
 
-from portal.setup import file
+from portal.doctor.findings import Level
+from portal.setup import file, questions, trial
+from portal.setup.questions import Way
 from tests.accounts.openid.names import NameServer
 from tests.accounts.post import MailServer
 from tests.breaking.workers import environment_of_processes
@@ -125,9 +130,11 @@ def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_set
     db, names, tmp_path
 ):
     target = tmp_path / "environment"
-    environment = {"PATH": os.environ["PATH"], "GATEHOUSE_DNS_SERVER": names.address}
+    given = tmp_path / "answers"
+    given.write_text(f"GATEHOUSE_DNS_SERVER={names.address}\n")
+    environment = {"PATH": os.environ["PATH"]}
     with MailServer().serving(auth_required=True, authenticator=judge, auth_require_tls=False) as mail:
-        terminal = Terminal("setup", str(target), **environment)
+        terminal = Terminal("setup", str(target), "--answers", str(given), **environment)
         talk(terminal, environment_of_processes(), mail, tmp_path / "messages")
         assert terminal.ends() == 0, terminal.said
     assert mail.taken == ["me@northwind.example"]
@@ -157,30 +164,33 @@ def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_set
     assert terminal.ends() == 1 and target.read_bytes() == before
 
 
-def run(target, *options, answers=None, tmp_path=None):
-    arguments = [target, "--no-input", *options]
-    if answers is not None:
+@pytest.fixture
+def answers_of(names, tmp_path):
+    """A file of answers."""
+
+    def write(answers):
         given = tmp_path / "answers"
-        given.write_text("".join(f"{name}={value}\n" for name, value in answers.items()))
-        arguments += ["--answers", given]
+        given.write_text(
+            "".join(
+                f"{name}={value}\n"
+                for name, value in ({"GATEHOUSE_DNS_SERVER": names.address} | answers).items()
+            )
+        )
+        return given
+
+    return write
+
+
+def run(target, *options):
     out = io.StringIO()
-    call_command("setup", *arguments, "--json", stdout=out)
+    call_command("setup", target, "--no-input", *options, "--json", stdout=out)
     return json.loads(out.getvalue())
 
 
-@pytest.fixture
-def elsewhere(names, monkeypatch):
-    """As on a machine with nothing of ours."""
-    for name in list(os.environ):
-        if name.startswith("GATEHOUSE_") or name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("GATEHOUSE_DNS_SERVER", names.address)
-
-
-def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_says_so(elsewhere, tmp_path):
+def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_says_so(answers_of, tmp_path):
     target = tmp_path / "environment"
     (tmp_path / "key").write_text("a secret key of its own, in a file of its own, of some length")
-    told = run(target, answers=NAMES | {"SECRET_KEY_FILE": tmp_path / "key"}, tmp_path=tmp_path)
+    told = run(target, "--answers", answers_of(NAMES | {"SECRET_KEY_FILE": tmp_path / "key"}))
     assert told["changed"] and target.stat().st_mode & 0o777 == 0o600
     assert any(record["line"].startswith(f"{BASE}.") for record in told["records"])
     before = target.read_text()
@@ -197,10 +207,10 @@ def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_sa
     assert f"{target} is open to others" in said.getvalue() and "Redis cannot be used" in said.getvalue()
     assert target.read_text() == before
     with pytest.raises(CommandError, match="would get another GATEHOUSE_MAIL_FROM"):
-        run(target, answers={"GATEHOUSE_MAIL_FROM": "post@northwind.example"}, tmp_path=tmp_path)
+        run(target, "--answers", answers_of({"GATEHOUSE_MAIL_FROM": "post@northwind.example"}))
     assert target.read_text() == before
     target.write_text(f"# mine\n{before}OTHER='kept as it is'\n")
-    run(target, "--overwrite", answers={"GATEHOUSE_MAIL_FROM": "p@northwind.example"}, tmp_path=tmp_path)
+    run(target, "--overwrite", "--answers", answers_of({"GATEHOUSE_MAIL_FROM": "p@northwind.example"}))
     assert (
         target.read_text()
         == "# mine\n"
@@ -220,21 +230,156 @@ def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_sa
         pytest.param(
             NAMES | {"GATEHOUSE_SMTP_URL": "smtp://a/b"}, "GATEHOUSE_SMTP_URL: it names no", id="mail"
         ),
-        pytest.param(NAMES | {"GATEHOUSE_MAIL_FROM": "a 'b"}, "a quote that does not end", id="quote"),
+        pytest.param(NAMES | {"GATEHOUSE_MAIL_FROM": "'b"}, "a quote that does not end", id="quote"),
+        pytest.param(
+            NAMES | {"GATEHOUSE_SMTP_PORT": "twentyfive"}, "'twentyfive' is no whole number", id="port"
+        ),
+        pytest.param(NAMES | {"GATEHOUSE_POP3_PORT": "99999"}, "99999, which is no port", id="large"),
     ],
 )
-def test_a_script_is_told_in_a_line_what_cannot_be_and_nothing_is_written(elsewhere, tmp_path, answers, said):
+def test_a_script_is_told_in_a_line_what_cannot_be_and_nothing_is_written(
+    answers_of, tmp_path, answers, said
+):
     with pytest.raises(CommandError, match=said):
-        run(tmp_path / "environment", answers=answers, tmp_path=tmp_path)
+        run(tmp_path / "environment", "--answers", answers_of(answers))
     assert not (tmp_path / "environment").exists()
 
 
-@pytest.mark.parametrize("value", ["plain", "", "a b", 'say "no"', "$HOME `id` \\n #x", "ü <x@y>"])
-def test_shells_read_the_file_as_we_do(tmp_path, value):
-    target = tmp_path / "environment"
-    file.write(target, file.written("", {"NAME": value}))
-    assert file.read(target.read_text())["NAME"] == value
-    shell = subprocess.run(
-        ["sh", "-c", '. "$1"; printf %s "$NAME"', "sh", target], check=True, capture_output=True, text=True
+def test_what_is_exported_where_setup_runs_is_no_answer(answers_of, tmp_path, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("GATEHOUSE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GATEHOUSE_MTA_STS", "enforced")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    told = run(tmp_path / "environment", "--answers", answers_of(NAMES))
+    assert told["changed"] and not any("MTA_STS" in each["seen"] for each in told["findings"])
+
+
+def test_what_was_not_tried_is_not_written(answers_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "ROOT", tmp_path)  # where no portal is that could try it
+    with pytest.raises(CommandError, match="can't be tried"):
+        run(tmp_path / "environment", "--answers", answers_of(NAMES))
+    assert not (tmp_path / "environment").exists()
+
+
+def test_a_probe_that_fails_is_no_finding_and_the_next_one_runs():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, trial.Trials() as trials:
+        silent.bind(("127.0.0.1", 0))
+        values = questions.made(Way.UNITS, {}) | {
+            "GATEHOUSE_DNS_SERVER": f"127.0.0.1:{silent.getsockname()[1]}",
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+        }
+        with pytest.raises(trial.NotTried, match="KeyError in probes_of_services.py"):
+            trials.tried(values, ["redis", "no such part"])
+        with pytest.raises(trial.NotTried, match="it took longer than 1 s"):
+            trials.tried(values, ["portal-names"], seconds=1)
+        (found,) = trials.tried(values, ["redis"]).findings
+    assert found.level == Level.ERROR and "Redis cannot be used" in found.seen
+
+
+def test_answers_that_are_not_there_are_refused_in_a_line(tmp_path):
+    with pytest.raises(CommandError, match="/nonexistent can't be read: No such file"):
+        run(tmp_path / "environment", "--answers", "/nonexistent")
+
+
+VALUES = {
+    "PLAIN": "plain",
+    "EMPTY": "",
+    "BLANKS": " a  b ",
+    "DOUBLE": 'say "no"',
+    "SHELL": "$HOME ${HOME} $(id) `id` $$ ~ * ; & | < > ( )",
+    "BACKSLASHES": "\\n \\\\ \\$",
+    "HASH": "a #x",
+    "TAB": "a\tb",
+    "LETTERS": "ü <x@y> €",
+    "URL": "postgresql://a:b%2F@c/d?sslmode=verify-full&sslrootcert=/x",
+}
+
+
+def by_shell(target):
+    names = " ".join(f'"${name}"' for name in VALUES)
+    said = subprocess.run(
+        ["sh", "-c", f'. "$1"; printf "%s\\0" {names}', "sh", target],
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    assert shell.stdout == value
+    return dict(zip(VALUES, said.stdout.split("\0"), strict=False))
+
+
+def by_systemd(target):
+    """By the very function that reads an EnvironmentFile=."""
+    libraries = sorted(Path("/usr/lib").glob("*/systemd/libsystemd-shared-*.so"))
+    if not libraries:
+        pytest.skip("there is no systemd")
+    load = ctypes.CDLL(str(libraries[-1])).load_env_file
+    load.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.POINTER(ctypes.c_char_p))]
+    lines = ctypes.POINTER(ctypes.c_char_p)()
+    assert load(None, os.fsencode(target), ctypes.byref(lines)) >= 0
+    found = itertools.takewhile(bool, (lines[number] for number in itertools.count()))
+    return dict(line.decode().split("=", 1) for line in found)
+
+
+def by_compose(target):
+    folder = target.parent
+    described = {name: f"${{{name}}}" for name in VALUES}
+    (folder / "compose.yaml").write_text(
+        json.dumps({"services": {"a": {"image": "a", "environment": described}}})
+    )
+    said = subprocess.run(
+        [
+            Path(sys.executable).with_name("docker-compose"),
+            "--env-file",
+            target,
+            "config",
+            "--format",
+            "json",
+        ],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told = json.loads(said.stdout)["services"]["a"]["environment"]
+    return {name: value.replace("$$", "$") for name, value in told.items()}  # doubled, to be read again
+
+
+@pytest.mark.parametrize("reads", [by_shell, by_systemd, by_compose], ids=["shell", "systemd", "compose"])
+def test_what_reads_the_file_reads_what_was_meant(tmp_path, reads):
+    target = tmp_path / "environment"
+    assert not any(map(file.why_not, VALUES.values()))
+    file.write(target, file.written("", VALUES))
+    assert file.read(target.read_text()) == VALUES
+    assert reads(target) == VALUES
+
+
+@pytest.mark.parametrize("value", ["it's", "ends\\", "a\nb", "a\rb", "\x1b[A", "\udcff"], ids=ascii)
+def test_what_they_would_read_differently_is_refused(value):
+    assert file.why_not(value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'N="$HOME"',
+        'N="`id`"',
+        r'N="a\\b"',
+        "N=$HOME",
+        "N=a&b",
+        "N=a#b",
+        "N=a b",
+        "N=a # remark",
+        "N='a' # remark",
+        "N='a'b",
+        "N='a\\'",
+        "N=~/a",
+        "export N=a",
+        "N=a\r",
+        "N=a\nN=b",
+    ],
+    ids=ascii,
+)
+def test_a_line_that_they_would_read_differently_is_refused_with_what_would_do(line):
+    with pytest.raises(ValueError, match=r"^line \d"):
+        file.read(line)

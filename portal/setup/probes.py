@@ -14,26 +14,31 @@ from django.core.checks import ERROR, run_checks
 from redis import Redis, RedisError
 
 from portal.checks import stores, variables  # noqa: F401 - which bring theirs
+from portal.checks.servers import redis_is_fit
 from portal.doctor.findings import Finding, Level, told
+from portal.environment import Environment
 
 OLDEST_REDIS = (6, 2)
 ROOM_OCTETS = 1024**3
 OUTSIDE = (80, 443)  # of the web server in front
+SECONDS = 5
 
 
 def of_settings() -> list[Finding]:
     """Each check of ours that needs nothing but the settings, and of them the errors."""
     return [
-        Finding(message.id or "check", Level.ERROR, told(Exception(message.msg)), message.hint or "")
+        Finding.of_check(message)
         for message in run_checks(tags=[variables.TAG])
-        if message.level >= ERROR
+        if message.level >= ERROR and not message.is_silenced()
     ]
 
 
 def of_redis() -> list[Finding]:
-    """Reached, and new enough."""
+    """Reached, new enough, and set up for what we do."""
     try:
-        with Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5) as client:
+        with Redis.from_url(
+            settings.REDIS_URL, socket_timeout=SECONDS, socket_connect_timeout=SECONDS
+        ) as client:
             version = str(client.info("server")["redis_version"])
     except (RedisError, ValueError, OSError) as error:
         return [
@@ -50,7 +55,10 @@ def of_redis() -> list[Finding]:
                 "redis", Level.ERROR, f"Redis {version} is too old.", "Use Redis 6.2 or later, or Valkey."
             )
         ]
-    return [Finding("redis", Level.OK, f"Redis or Valkey {version} answers.")]
+    return [
+        Finding("redis", Level.OK, f"Redis or Valkey {version} answers."),
+        *(Finding.of_check(message) for message in redis_is_fit(None, databases=["default"])),
+    ]
 
 
 def of_folder() -> list[Finding]:
@@ -58,7 +66,10 @@ def of_folder() -> list[Finding]:
     if not settings.STORE_URL.startswith("file:"):
         return []
     path = Path(settings.STORE_ROOT)
-    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    try:
+        there = next(parent for parent in (path, *path.parents) if parent.exists())
+    except PermissionError:
+        return [Finding("store", Level.ADVICE, f"{path} is closed to you, so nobody has looked at it.")]
     if not there.is_dir():
         return [Finding("store", Level.ERROR, f"{there} is no folder.", "Name another folder.")]
     if there == path and path.stat().st_mode & 0o007:
@@ -81,7 +92,8 @@ def of_ports() -> list[Finding]:
         "GATEHOUSE_POP3S_PORT": 995,
         "GATEHOUSE_HTTP_PORT": 8000,
     }
-    numbers = [int(os.environ.get(name) or usual) for name, usual in wanted.items()]
+    env = Environment(os.environ)
+    numbers = [env.number(name, usual) for name, usual in wanted.items()]
     return [
         Finding(
             "ports",
@@ -104,12 +116,13 @@ def _is_taken(port: int) -> bool:
             if error.errno == errno.EADDRINUSE:
                 return True
             # Not ours to bind, as 25 is root's: then whether somebody answers there.
-            return socket.socket().connect_ex(("127.0.0.1", port)) == 0
+            with socket.socket() as caller:
+                caller.settimeout(SECONDS)
+                return caller.connect_ex(("127.0.0.1", port)) == 0
     return False
 
 
-LOOKS: dict[str, Callable[[], list[Finding]]] = {
-    "settings": of_settings,
+PROBES: dict[str, Callable[[], list[Finding]]] = {
     "redis": of_redis,
     "folder": of_folder,
     "ports": of_ports,

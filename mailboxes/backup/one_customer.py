@@ -47,7 +47,9 @@ APP = "mailboxes"
 MIGRATIONS = "django_migrations"
 # Sessions of archivers, and what was refused to somebody: of another time, and of another address.
 LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
-BLOB = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}")
+HEX_ID = re.compile(r"[0-9a-f]{32}")
+FOLDER_LENGTH = 2 * 32 + 1  # of a mailbox's: two ids
+BLOB = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}")  # below it
 ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
 OVER = "done"  # of a job
 REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
@@ -248,23 +250,31 @@ class _One:
     def _mailbox_id(self, former: str) -> UUID:
         return uuid5(self.id, UUID(former).hex) if self.original else UUID(former)
 
+    def _renamed_folder(self, name: str) -> str:
+        """A mailbox's. Raises BackupDamaged for what is none of this customer's."""
+        customer, _, mailbox = name.partition("/")
+        if customer != self.former_id.hex or not HEX_ID.fullmatch(mailbox):
+            raise BackupDamaged(f"{name!r} is no folder of {self.facts['slug']}.")
+        return f"{self.id.hex}/{self._mailbox_id(mailbox).hex}"
+
     def _renamed(self, name: str) -> str:
-        """A folder or a blob. Raises BackupDamaged for what is none of this customer's."""
-        customer, _, rest = name.partition("/")
-        mailbox, _, blob = rest.partition("/")
-        if customer != self.former_id.hex or (blob and not BLOB.fullmatch(blob)):
+        """A message's blob, and never what holds it: who deletes the message removes what its row names. Raises BackupDamaged."""
+        folder, blob = name[:FOLDER_LENGTH], name[FOLDER_LENGTH:]
+        if not BLOB.fullmatch(blob):
             raise BackupDamaged(f"{name!r} is no message of {self.facts['slug']}.")
-        try:
-            folder = f"{self.id.hex}/{self._mailbox_id(mailbox).hex}"
-        except ValueError:
-            raise BackupDamaged(f"{name!r} is no message of {self.facts['slug']}.") from None
-        return f"{folder}/{blob}" if blob else folder
+        return self._renamed_folder(folder) + blob
 
     # --- The messages ---
     def bring_messages(self, tell: Tell, *, despite_damage: bool) -> None:
         """Raises BackupDamaged, when all else is there, StoreFull, StoreFailed."""
         bring_messages(
-            self.backup, self._lines(), self.done, Progress("copying messages"), tell, self._renamed
+            self.backup,
+            self._lines(),
+            self.done,
+            Progress("copying messages"),
+            tell,
+            self._renamed,
+            self._renamed_folder,
         )
         if self.done.missing and not despite_damage:
             raise BackupDamaged(

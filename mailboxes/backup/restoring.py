@@ -235,8 +235,9 @@ def bring_messages(
     progress: Progress,
     tell: Tell,
     renamed: Callable[[str], str] = str,
+    renamed_folder: Callable[[str], str] = str,
 ) -> None:
-    """Copy these into the store, under another name where `renamed` gives one. Raises StoreFull, StoreFailed."""
+    """Copy these into the store, under another name where `renamed` and `renamed_folder` give one. Raises StoreFull, StoreFailed."""
     target = store()
 
     def bring(line: Line) -> bool:
@@ -261,7 +262,7 @@ def bring_messages(
 
     with ThreadPoolExecutor(HANDS, thread_name_prefix="restore") as hands:
         for folder, of_folder in groupby(lines, lambda line: line.folder):
-            shards = target.shards(renamed(folder))
+            shards = target.shards(renamed_folder(folder))
             there = {name: blob.octets for _, found in shards for name, blob in found.items()}
             while some := list(islice(of_folder, BATCH)):
                 # One that an earlier attempt brought has its name only since it was whole.

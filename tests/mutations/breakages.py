@@ -418,6 +418,13 @@ BREAKAGES = (
         _ONE_CUSTOMER + "no_row_of_a_backup_leads_to_somebody_elses_mail",
     ),
     _breaks(
+        "A message of a backup names no folder",
+        "mailboxes/backup/one_customer.py",
+        "if not BLOB.fullmatch(blob):",
+        "if blob.strip('/') and not BLOB.fullmatch(blob):",
+        _ONE_CUSTOMER + "no_row_of_a_backup_leads_to_somebody_elses_mail",
+    ),
+    _breaks(
         "A customer whose messages are damaged in the backup is not brought as if it were whole",
         "mailboxes/backup/one_customer.py",
         "if self.done.missing and not despite_damage:",

@@ -5,13 +5,14 @@ check that it does is portal/checks/pooler.py. What has to last longer has a tra
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from django.db import DatabaseError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import sql
 
 ATTEMPTS = 3
 MARK = "gatehouse.probe"  # a parameter that means nothing to PostgreSQL, and that no pooler carries
@@ -52,38 +53,43 @@ def try_lock(cursor: Any, number: int) -> bool:
 
 
 def sessions_are_shared(wrapper: BaseDatabaseWrapper) -> bool:
-    """Whether sessions are handed around between transactions. Raises psycopg.Error when the database can't be reached.
+    """Whether sessions are handed around between transactions. Raises psycopg.Error when the database can't be reached."""
 
-    One connection sets a mark, then a second one takes a session and keeps it: if the second sees the mark, or the first
-    has lost it, the session under a connection changes.
-    """
-    return any(_mark_is_seen(wrapper) for _ in range(ATTEMPTS))
+    def set_mark(link: Link, mark: str) -> None:
+        link.execute("SELECT set_config(%s, %s, false)", [MARK, mark])
 
-
-def _mark_is_seen(wrapper: BaseDatabaseWrapper) -> bool:
-    mark = secrets.token_hex(8)
-    with connect(wrapper) as first, connect(wrapper) as second:
-        first.execute("SELECT set_config(%s, %s, false)", [MARK, mark])
-        with second.transaction():
-            return shown(second, MARK) == mark or shown(first, MARK) != mark
+    return _is_left_behind(wrapper, MARK, set_mark)
 
 
 def path_is_lost(wrapper: BaseDatabaseWrapper) -> bool:
     """The same of the search path: whether one connection's is seen by another, or left behind in a session."""
-    return any(_path_is_seen(wrapper) for _ in range(ATTEMPTS))
+
+    def set_path(link: Link, mark: str) -> None:
+        # A schema more that does not exist: harmless in a session that somebody else gets.
+        before = shown(link, "search_path")
+        link.execute(f'SET search_path TO {before or "public"}, "{mark}"')
+
+    return _is_left_behind(wrapper, "search_path", set_path)
 
 
-def _path_is_seen(wrapper: BaseDatabaseWrapper) -> bool:
-    # A schema more that does not exist: harmless in a session that somebody else gets.
-    mark = f"gatehouse_probe_{secrets.token_hex(8)}"
-    with connect(wrapper) as first, connect(wrapper) as second:
-        before = shown(first, "search_path")
-        first.execute(f'SET search_path TO {before or "public"}, "{mark}"')
-        with second.transaction():  # keeps its session to itself until the end of the block
-            seen_by_second = shown(second, "search_path")
-            seen_by_first = shown(first, "search_path")
-        first.execute("RESET search_path")
-    return mark in seen_by_second or mark not in seen_by_first
+def _is_left_behind(wrapper: BaseDatabaseWrapper, name: str, set_mark: Callable[[Link, str], None]) -> bool:
+    """Whether what one connection sets does not follow it, or is seen by another one.
+
+    Poolers give out the session that came back last, or each in turn. Those of the second kind show when the same connection
+    asks again; those of the first when another one holds the session that it had.
+    """
+    for _ in range(ATTEMPTS):
+        mark = f"gatehouse_probe_{secrets.token_hex(8)}"
+        with connect(wrapper) as first, connect(wrapper) as second:
+            set_mark(first, mark)
+            kept = [mark in shown(first, name) for _ in range(ATTEMPTS)]
+            with second.transaction():  # keeps its session to itself until the end of the block
+                seen = mark in shown(second, name)
+                kept.append(mark in shown(first, name))
+            first.execute(sql.SQL("RESET {}").format(sql.SQL(name)))
+        if seen or not all(kept):
+            return True
+    return False
 
 
 def connect(wrapper: BaseDatabaseWrapper) -> Link:

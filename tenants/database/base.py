@@ -7,9 +7,11 @@ seen all of 2,000 customers holds some 450 MB that nobody else can use, and ever
 from typing import Any
 
 from django.conf import settings
+from django.db import InternalError, OperationalError
 from django.db.backends.postgresql.introspection import TableInfo
 from django_tenants.postgresql_backend import base
 from django_tenants.postgresql_backend.introspection import DatabaseSchemaIntrospection
+from psycopg.pq import TransactionStatus
 
 TABLES = """
 SELECT c.relname, CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END,
@@ -33,9 +35,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.introspection = Introspection(self)
 
     def _cursor(self, name: str | None = None) -> Any:
+        """Raises OperationalError when the search path can't be set, which django-tenants leaves for the next statement to
+        notice; outside a transaction that one would see what the session looked at before: another customer's tables.
+        """
         cursor = super()._cursor(name)
+        if self.search_path_set_schemas is None and not self._setting_search_path and not self._has_failed():
+            self.close()
+            raise OperationalError("The search path could not be set.")
         self._seen.add(self.schema_name)
         return cursor
+
+    def _commit(self) -> None:
+        """Raises InternalError for a transaction that has failed, and whose error somebody swallowed: PostgreSQL would answer
+        COMMIT by a ROLLBACK and say nothing of it, and what was changed, the search path too, would be as before.
+        """
+        if self._has_failed():
+            raise InternalError("A transaction that has failed can't be committed.")
+        super()._commit()
+
+    def _has_failed(self) -> bool:
+        """Whether nothing but a rollback will do, and each statement until then fails."""
+        return (
+            self.connection is not None
+            and self.connection.info.transaction_status == TransactionStatus.INERROR
+        )
 
     def close(self) -> None:
         self._seen.clear()

@@ -2,10 +2,14 @@
 
 import random
 import threading
+from contextlib import suppress
 
 import pytest
-from django.db import connection, connections
+from django.db import DataError, InternalError, OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
+from django_tenants.utils import tenant_context
+
+from mailboxes.models import Mailbox
 
 REQUESTS = 60
 TELL = ("/schema/", "/rolled-back/", "/rolled-back-in-part/")
@@ -57,3 +61,28 @@ def test_the_schema_is_sent_once_and_again_after_what_takes_it_back(
             assert client_for(cast.owner, host=host).get(page).content.decode() == f"c_{host}, public"
         sent = [each["sql"] for each in statements if each["sql"].startswith(f'SET search_path = "c_{host}"')]
         assert len(sent) == AGAIN[page]
+
+
+def test_where_the_server_refuses_the_schema_nothing_is_read(committed_db, acme, globex, make_mailbox):
+    """In autocommit, where nothing else would keep the next statement from what the session looked at before."""
+    make_mailbox("Of Globex", customer=globex)
+    with tenant_context(globex):
+        assert list(Mailbox.objects.values_list("name", flat=True)) == ["Of Globex"]
+
+    def refused(execute, sql, params, many, context):
+        return execute("SELECT 1/0" if sql.startswith("SET search_path") else sql, params, many, context)
+
+    with tenant_context(acme):
+        with connection.execute_wrapper(refused), pytest.raises(OperationalError):
+            list(Mailbox.objects.all())
+        assert list(Mailbox.objects.all()) == []
+
+
+def test_what_failed_and_was_swallowed_is_not_committed_in_silence(committed_db, acme, globex, make_mailbox):
+    make_mailbox("Of Acme")
+    with tenant_context(acme):
+        assert Mailbox.objects.exists()
+    with tenant_context(globex):
+        with pytest.raises(InternalError), transaction.atomic(), suppress(DataError):
+            connection.cursor().execute("SELECT 1/0")
+        assert not Mailbox.objects.exists(), "and nobody looks at what was there before"

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -99,6 +100,17 @@ def test_transaction_pooling_that_leaves_the_search_path_behind_is_a_complaint(
     pooled, complaints, with_timeouts
 ):
     assert complaints(pooled(TRANSACTIONS.replace("track_extra_parameters", ";"))) == ["gatehouse.E015"]
+
+
+@pytest.mark.parametrize("sessions", [1, 2, 3])
+def test_so_it_is_where_sessions_are_given_out_in_turn(pooled, complaints, with_timeouts, sessions):
+    lines = TRANSACTIONS.replace("track_extra_parameters", ";")
+    url = pooled(f"{lines}server_round_robin = 1\nmin_pool_size = {sessions}\n")
+    with ExitStack() as stack:  # so many are there
+        for _ in range(sessions):
+            stack.enter_context(stack.enter_context(psycopg.connect(url)).transaction())
+    assert pooling.sessions_are_shared(connection_to(url))
+    assert complaints(url) == ["gatehouse.E015"]
 
 
 def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(complaints, tmp_path):

@@ -2,7 +2,7 @@
 
 The controller starts PostgreSQL and Redis of its own, unless DATABASE_URL and REDIS_URL name others; the workers
 of pytest-xdist inherit them and keep to a database each. GATEHOUSE_TEST_CLUSTER names the coordinator of a Citus cluster
-instead (tests/cluster): databases of ours come and go on each of its nodes.
+instead (tests/breaking/test_cluster.py): databases of ours come and go on each of its nodes.
 """
 
 import base64

@@ -19,21 +19,22 @@ ROLES = ROOT / "docs/database-roles.md"
 PORT = 6432
 # As docs/deployment.md has them, but for how people sign in.
 SESSIONS = "pool_mode = session\nignore_startup_parameters = options\n"
-TRANSACTIONS = (
+LOSING = (  # the search path
     "pool_mode = transaction\nignore_startup_parameters = options\nquery_wait_timeout = 10\nserver_login_retry = 1\n"
-    "track_extra_parameters = search_path\n"
 )
+TRANSACTIONS = f"{LOSING}track_extra_parameters = search_path\n"
+CARRYING, ANY = (1, 20), (1, 0)  # versions of PgBouncer: Debian 12 has 1.18
 
 
-def program() -> str:
-    """The newest PgBouncer here. Skips the test without one; fails it under CI."""
+def program(oldest: tuple[int, int]) -> str:
+    """The newest PgBouncer here. Skips the test without one from `oldest` on; fails it under CI."""
     newer = NEWER / "pgbouncer"
     own = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
     if newer.exists():
         return str(newer)
-    if own and _version(own) >= (1, 20):
+    if own and _version(own) >= oldest:
         return own
-    message = "There is no PgBouncer from 1.20 on; .ci/newer gets one."
+    message = f"There is no PgBouncer from {oldest[0]}.{oldest[1]} on; .ci/newer gets one."
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
@@ -64,7 +65,11 @@ class Pooler:
             f"[databases]\n* = {behind}\n"
             f"[pgbouncer]\nlisten_port = {port}\nunix_socket_dir = {folder}\nauth_type = any\nlogfile =\n{lines}"
         )
-        self._command = [program(), "--quiet", str(self._configuration)]
+        self._command = [
+            program(CARRYING if "track_extra_parameters" in lines else ANY),
+            "--quiet",
+            str(self._configuration),
+        ]
         if (
             user := permissions.server_user()
         ):  # it refuses to be root, and needs its files and the socket then

@@ -22,7 +22,7 @@ PIECE_OCTETS = 256 * 1024
 LOCK_WAIT = "30s"  # for a table that a migration holds
 SAID_OCTETS = 2000
 # What a transaction holds that makes a customer's schema: each table, index, sequence and constraint is a lock or two, and
-# migrations make more of them. As PostgreSQL comes, its table of locks has 6,400 places.
+# migrations make more of them; a request or mail holds far fewer (portal/checks/servers.py). As PostgreSQL comes, its table of locks has 6,400 places.
 LOCKS_PER_SCHEMA = 128
 PLACES = """
 SELECT current_setting('max_locks_per_transaction')::int

@@ -16,9 +16,12 @@ from portal.onebox.embedded.addresses import redis_url
 from tenants import pooling
 
 OLDEST = 14
-# Of each process; docs/deployment.md has the sum.
+# Of each process; docs/sizing.md has the sum. The gateway's are its threads for mail, archivers and recipients.
 WORKER_CONNECTIONS, GATEWAY_CONNECTIONS = 2, 20
-LOCKS_EACH = 64  # of one of our transactions at most, as many as PostgreSQL counts on by itself
+COMMANDS_CONNECTIONS = 12  # an upgrade or a backup, and somebody with psql
+# Of one transaction of a request, a mail or a job at most, which is as many as PostgreSQL counts on by itself. One that
+# makes a whole schema holds LOCKS_PER_SCHEMA (mailboxes/backup/tools.py), and there is one of these at a time.
+LOCKS_EACH = 64
 LARGEST_ITEM = 1024 * 1024  # octets; ours have less than 2,000
 
 MORE_THAN_NEEDED = """
@@ -91,7 +94,7 @@ def _room(alias: str) -> list[CheckMessage]:
     if room < wanted and not pooling.sessions_are_shared(connections[alias]):
         found.append(
             Warning(
-                f"Web, worker and gateway want {wanted} connections of the database, which has {room} for them.",
+                f"Web, worker, gateway and commands want {wanted} connections of the database, which has {room} for them.",
                 hint="Raise max_connections, or the role's or database's CONNECTION LIMIT, or have fewer processes; with "
                 "several machines count all of them (docs/deployment.md).",
                 id="gatehouse.W010",
@@ -109,11 +112,12 @@ def _room(alias: str) -> list[CheckMessage]:
 
 
 def connections_wanted() -> int:
-    """By the processes that the settings name, on one machine."""
+    """By the processes that the settings name, on one machine, and by commands beside them."""
     return int(
         settings.WEB_PROCESSES * settings.WEB_THREADS
         + settings.WORKER_PROCESSES * WORKER_CONNECTIONS
         + settings.GATEWAY_PROCESSES * GATEWAY_CONNECTIONS
+        + COMMANDS_CONNECTIONS
     )
 
 

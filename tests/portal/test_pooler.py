@@ -21,7 +21,7 @@ from portal.onebox.embedded import postgres
 from portal.onebox.embedded.process import wait_until
 from tenants import pooling, upgrading
 from tenants.management.commands.upgrade import Lines
-from tests.poolers import SESSIONS, TRANSACTIONS, Pooler, behind, time_out_by_role
+from tests.poolers import LOSING, SESSIONS, TRANSACTIONS, Pooler, behind, time_out_by_role
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_pooler_that_drops_our_timeouts_is_a_complaint(pooled, complaints, lin
 def test_transaction_pooling_that_leaves_the_search_path_behind_is_a_complaint(
     pooled, complaints, with_timeouts
 ):
-    assert complaints(pooled(TRANSACTIONS.replace("track_extra_parameters", ";"))) == ["gatehouse.E015"]
+    assert complaints(pooled(LOSING)) == ["gatehouse.E015"]
 
 
 @pytest.mark.parametrize("sessions", [1, 2, 3])
@@ -120,8 +120,8 @@ def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(co
     assert pooler.a_pooler_keeps_customers_apart(None) == []
 
 
-def test_upgrade_backup_and_restore_go_past_the_pooler(pooled, monkeypatch, settings, tmp_path):
-    through = connection_to(pooled(TRANSACTIONS))
+def test_upgrade_backup_and_restore_go_past_the_pooler(db, pooled, monkeypatch, settings, tmp_path):
+    through = connection_to(pooled(LOSING))
     monkeypatch.setattr(upgrading, "connection", through)
     monkeypatch.setattr(tools, "connection", through)
     with pytest.raises(upgrading.ThroughAPooler):
@@ -134,7 +134,7 @@ def test_upgrade_backup_and_restore_go_past_the_pooler(pooled, monkeypatch, sett
 def test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies(
     database, pooled, monkeypatch, django_db_blocker
 ):
-    monkeypatch.setattr(pooling, "connection", connection_to(pooled(TRANSACTIONS)))
+    monkeypatch.setattr(pooling, "connection", connection_to(pooled(LOSING)))
 
     def are_free():
         with psycopg.connect(database.url) as other:

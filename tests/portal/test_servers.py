@@ -10,10 +10,11 @@ import pytest
 import redis
 from django.db.utils import ConnectionHandler
 
+from gateway import server as gateway
 from portal.checks import servers
 from portal.onebox.embedded import postgres
 from portal.onebox.embedded import redis as embedded_redis
-from tests.poolers import TRANSACTIONS, Pooler, behind
+from tests.poolers import LOSING, Pooler, behind
 
 
 def as_superuser(server):
@@ -67,7 +68,9 @@ def test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_poole
     database, said, settings, folder
 ):
     settings.WEB_PROCESSES, settings.WEB_THREADS = 10, 15
-    assert servers.connections_wanted() == 10 * 15 + 2 * 2 + 20
+    assert servers.connections_wanted() == 10 * 15 + 2 * 2 + 20 + 12
+    with_database = gateway.DELIVERY_THREADS + gateway.COLLECTION_THREADS + gateway.LOOKUP_THREADS
+    assert with_database == servers.GATEWAY_CONNECTIONS
     assert said(database.url) == []
     with psycopg.connect(as_superuser(database), autocommit=True) as connection:
         connection.execute("ALTER ROLE gatehouse CONNECTION LIMIT 100")
@@ -75,7 +78,7 @@ def test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_poole
         connection.execute("ALTER ROLE gatehouse CONNECTION LIMIT -1")
     settings.WEB_PROCESSES = 2000
     assert said(database.url) == ["gatehouse.W010", "gatehouse.W011"]
-    pooler = Pooler(folder / "pooler", behind(database.state_dir), TRANSACTIONS)
+    pooler = Pooler(folder / "pooler", behind(database.state_dir), LOSING)
     try:
         assert said(pooler.url()) == ["gatehouse.W011"]
     finally:

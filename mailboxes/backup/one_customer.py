@@ -170,12 +170,13 @@ class _One:
 
     def choose_provider(self, slug: str) -> None:
         """Raises NoSuchProvider, NotEmpty when it has to be said."""
+        with tools.connect() as where:
+            ours = [installation(where, None), installation(where, self.former_id)]
+        self.is_ours = self.backup.place.owner() in ours
         if not slug and self.original:
             self.provider = self.original.provider
             return
-        with tools.connect() as where:
-            ours = [installation(where, None), installation(where, self.former_id)]
-        if not slug and self.backup.place.owner() in ours:
+        if not slug and self.is_ours:
             slug = self.facts.get("provider", "")
         if not slug:
             raise NotEmpty("Say whose customer it becomes: --provider SLUG.")
@@ -213,8 +214,9 @@ class _One:
 
     def _leave_out_what_was_deleted(self, with_deleted: bool) -> None:
         trail = AuditEvent.objects.filter(customer_id=self.former_id).order_by("at", "pk")
-        self.done.trail_is_known = trail.exists()
         made_at = parse_datetime(self.done.made_at)
+        # What was done here before tells nothing of what was done where it lived since, and an import writes lines, too.
+        self.done.trail_is_known = bool(self.is_ours and made_at and trail.filter(at__lt=made_at).exists())
         deleted = set()
         for event in trail.of(*TOLD):
             if event.target_id not in self.dumped.mailboxes:

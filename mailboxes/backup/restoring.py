@@ -34,7 +34,7 @@ from mailboxes.backup.errors import (
     RestoreFailed,
 )
 from mailboxes.backup.index import Line
-from mailboxes.backup.place import SETS, WHOLE, Place
+from mailboxes.backup.place import SETS, WHOLE, Place, digest_of
 from mailboxes.backup.taking import BATCH, CONTENTS, HANDS, PUBLIC, Progress, find, index_of
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
@@ -239,14 +239,21 @@ def bring_messages(
 ) -> None:
     """Copy these into the store, under another name where `renamed` and `renamed_folder` give one. Raises StoreFull, StoreFailed."""
     target = store()
+    there: dict[str, int] = {}
 
     def bring(line: Line) -> bool:
+        name = renamed(line.name)
+        # What an earlier attempt has brought, or somebody put there, is looked at as closely as what comes.
+        if there.get(name) == line.octets:
+            if digest_of(lambda: target.chunks(name)) == (line.octets, line.sha256):
+                return True
+            target.remove(name)
         digest = hashlib.sha256()
         try:
             pieces = backup.place.blobs.chunks(line.name)
         except MessageGone:
             return False
-        draft = target.draft(renamed(line.name), again=True)
+        draft = target.draft(name, again=True)
         try:
             for piece in pieces:
                 draft.write(piece)
@@ -265,9 +272,7 @@ def bring_messages(
             shards = target.shards(renamed_folder(folder))
             there = {name: blob.octets for _, found in shards for name, blob in found.items()}
             while some := list(islice(of_folder, BATCH)):
-                # One that an earlier attempt brought has its name only since it was whole.
-                new = [line for line in some if there.get(renamed(line.name)) != line.octets]
-                outcomes = dict(zip(new, hands.map(bring, new), strict=True))
+                outcomes = dict(zip(some, hands.map(bring, some), strict=True))
                 lost = {line for line, brought in outcomes.items() if not brought}
                 done.missing += sorted(line.name for line in lost)
                 done.messages += len(some) - len(lost)

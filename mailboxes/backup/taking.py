@@ -21,6 +21,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 from django.conf import settings
+from django.db import DatabaseError
 from psycopg import sql
 
 from accounts.actors import Actor
@@ -31,6 +32,7 @@ from mailboxes.backup.place import MANIFEST, OF_BACKUPS, ONE_CUSTOMER, S3, SETS,
 from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
+from mailboxes.transactions import on_disk
 from mailboxes.vault import sealed_size
 from tenants import access, audit, cluster
 from tenants.models import Customer
@@ -129,21 +131,36 @@ def export_customer(place: str, customer: Customer, *, by: Actor, tell: Tell = l
     Raises as `back_up` does.
     """
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
-    made = _take(place, customer.pk, tell)
-    audit.record(
-        "customer.exported",
-        by=by,
-        customer=customer,
-        target=customer,
-        data={"set": made.name, "messages": made.messages, "recovery_key": keys.key_id_of(keys.public_key())},
-    )
+
+    def record(made: Made) -> None:
+        """While nobody can take it for an export yet: there is none without its line, whatever ends us from here on."""
+        data = {
+            "set": made.name,
+            "messages": made.messages,
+            "recovery_key": keys.key_id_of(keys.public_key()),
+        }
+        try:
+            with on_disk():
+                audit.record("customer.exported", by=by, customer=customer, target=customer, data=data)
+        except DatabaseError as error:
+            raise BackupFailed(
+                "The activity did not take its line, and there is no export without."
+            ) from error
+
+    made = _take(place, customer.pk, tell, before_whole=record)
     log.info(
         "a customer was exported customer=%s set=%s messages=%d", customer.slug, made.name, made.messages
     )
     return made
 
 
-def _take(place: str, only: UUID | None, tell: Tell, keep: int | None = None) -> Made:
+def _take(
+    place: str,
+    only: UUID | None,
+    tell: Tell,
+    keep: int | None = None,
+    before_whole: Callable[[Made], None] = lambda made: None,
+) -> Made:
     if cluster.is_prepared():
         raise BackupFailed(
             "This database is a cluster, whose nodes have no common snapshot: a dump would mix moments. Back up each node "
@@ -157,7 +174,7 @@ def _take(place: str, only: UUID | None, tell: Tell, keep: int | None = None) ->
             _refuse_the_store(where)
             where.claim(installation(reader, only))
             with closing(_Taking(where, public, reader, tell, only)) as taking:
-                made = taking.take()
+                made = taking.take(before_whole)
             alone.execute("SELECT 1")
             if keep is not None:
                 made.removed_sets, made.removed_messages = thin_out(where, keep)
@@ -266,7 +283,7 @@ class _Taking:
         self.per_dump = max(1, min(SCHEMAS_PER_DUMP, tools.schemas_at_once(reader)))
         self.source: BlobStore = store()
 
-    def take(self) -> Made:
+    def take(self, before_whole: Callable[[Made], None]) -> Made:
         before = [name for name in self.place.sets() if self.place.manifest(name)][-1:]
         with ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as self.hands:
             self.progress.step = "copying messages"
@@ -297,6 +314,7 @@ class _Taking:
             "parts": self.parts,
         }
         self.place.remove(f"{self.folder}/{EARLY}")
+        before_whole(self.made)
         self.place.write(f"{self.folder}/{MANIFEST}", [json.dumps(manifest, indent=1).encode()])
         self.made.customers = len(customers)
         self.made.copied, self.made.copied_octets = self.progress.copied, self.progress.copied_octets

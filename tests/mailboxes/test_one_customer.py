@@ -21,7 +21,9 @@ from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.backup import taking, tools
 from mailboxes.backup.keys import new_recovery_key
+from mailboxes.backup.place import Place
 from mailboxes.backup.restoring import Backup
+from mailboxes.backup.taking import find
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import janitor, tallies
 from mailboxes.store import store
@@ -317,9 +319,31 @@ def test_a_customer_moves_to_another_installation_with_ids_addresses_and_passwor
     services.activate_mailbox(here, moved.mailbox, by=SYSTEM)
     fill(b"new", to=moved)
     assert collect(moved.password, of=moved) == [*TEXTS, b"late", b"new"]
-    export.brings(as_slug="second", provider="northwind")
+    assert "is not known here" in export.brings(as_slug="second", provider="northwind"), (
+        "nor by what it did here since"
+    )
     second = box_of("second", "Journal", box.password)
     assert collect(second.password, of=second) == [*TEXTS, b"late"]
+
+
+def test_no_export_is_there_without_its_line_in_the_activity(export, newcomer, monkeypatch):
+    close = taking._Taking.close
+
+    def ends_there(self):
+        close(self)
+        raise KeyboardInterrupt
+
+    exports = AuditEvent.objects.of("customer.exported")
+    with monkeypatch.context() as context:
+        context.setattr(taking._Taking, "close", ends_there)
+        with pytest.raises(KeyboardInterrupt):
+            export.takes()
+    assert exports.get().data["set"] == find(Place(export.place))[0]
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tenants_auditevent ADD CHECK (action <> 'customer.exported') NOT VALID")
+    with pytest.raises(CommandError, match="there is no export without"):
+        export.takes()
+    assert exports.get().data["set"] == find(Place(export.place))[0]
 
 
 def test_an_export_has_nothing_of_others_and_is_taken_for_no_backup(
@@ -435,6 +459,11 @@ def test_killed_it_is_not_to_be_seen_and_the_next_run_ends_it(
     assert not Customer.objects.filter(slug="acme-old").exists()
     assert not schema_exists("c_acme_old")
     assert collect(acme_mailbox.password) == [*TEXTS, b"three"]
+    left = [
+        path for path in settings.STORE_ROOT.rglob("*") if path.is_file() and acme.pk.hex not in str(path)
+    ]
+    for path in left[:1]:  # and what it left is not what it was any more, but for its size
+        path.write_bytes(b"\0" * path.stat().st_size)
     bring()
     copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
     assert collect(copy.password, of=copy) == [*TEXTS, b"three"]

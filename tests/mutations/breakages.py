@@ -425,6 +425,27 @@ BREAKAGES = (
         _ONE_CUSTOMER + "no_row_of_a_backup_leads_to_somebody_elses_mail",
     ),
     _breaks(
+        "No export is there without its line in the activity",
+        "mailboxes/backup/taking.py",
+        "        before_whole(self.made)\n",
+        "",
+        _ONE_CUSTOMER + "no_export_is_there_without_its_line_in_the_activity",
+    ),
+    _breaks(
+        "What an earlier attempt left is not believed by its size",
+        "mailboxes/backup/restoring.py",
+        "if digest_of(lambda: target.chunks(name)) == (line.octets, line.sha256):",
+        "if True:",
+        _ONE_CUSTOMER + "killed_it_is_not_to_be_seen_and_the_next_run_ends_it",
+    ),
+    _breaks(
+        "An import's own line counts for no knowledge of what was done where the customer lived",
+        "mailboxes/backup/one_customer.py",
+        "bool(self.is_ours and made_at and trail.filter(at__lt=made_at).exists())",
+        "trail.exists()",
+        _ONE_CUSTOMER + "a_customer_moves_to_another_installation_with_ids_addresses_and_passwords",
+    ),
+    _breaks(
         "A customer whose messages are damaged in the backup is not brought as if it were whole",
         "mailboxes/backup/one_customer.py",
         "if self.done.missing and not despite_damage:",

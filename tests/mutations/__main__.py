@@ -14,6 +14,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from tests import poolers
 from tests.mutations.breakages import BREAKAGES, Breakage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +74,8 @@ def _copy_to(folder: Path) -> None:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    if poolers.NEWER.is_dir():  # which runs from where it lies
+        (folder / poolers.NEWER.relative_to(ROOT).parent).symlink_to(poolers.NEWER.parent)
 
 
 def _try(breakage: Breakage, copy: Path) -> str:

@@ -26,12 +26,15 @@ factor_changed = Signal()
 class UserManager(BaseUserManager["User"]):
     """Makes people with a normalised email address."""
 
+    def begun(self, email: str, **fields: Any) -> "User":
+        """Somebody new, who is not saved yet."""
+        return self.model(email=email, **{"time_zone": settings.NEW_PEOPLES_TIME_ZONE} | fields)
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Raises ValueError without an address. Without a password nobody can sign in."""
         if not email:
             raise ValueError("A person needs an email address.")
-        fields.setdefault("time_zone", settings.NEW_PEOPLES_TIME_ZONE)
-        user = self.model(email=canonical(email), **fields)
+        user = self.begun(canonical(email), **fields)
         user.set_password(password)
         with transaction.atomic(using=self._db):
             user.save(using=self._db)

@@ -1,7 +1,6 @@
 """Settings, read from the environment once. Everything else asks `django.conf.settings`; docs/settings.md lists the variables."""
 
 import os
-from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import unquote
@@ -61,11 +60,14 @@ WORKER_KEY = env.secret("GATEHOUSE_WORKER_KEY", _generated.get("GATEHOUSE_WORKER
 _demo_certificate = STATE_DIR / "tls" / "cert.pem"
 TLS_CERT_FILE = env.text("GATEHOUSE_TLS_CERT_FILE") or None
 TLS_KEY_FILE = env.text("GATEHOUSE_TLS_KEY_FILE") or None
-with suppress(
-    PermissionError
-):  # `setup` in a container is another user than the portal's, whose folder it is
+try:
     if not TLS_CERT_FILE and not TLS_KEY_FILE and _demo_certificate.exists():
         TLS_CERT_FILE, TLS_KEY_FILE = str(_demo_certificate), str(STATE_DIR / "tls" / "key.pem")
+except PermissionError:
+    # Not a traceback: `setup` in a container is another user than the portal's, whose folder it is, and asks no check.
+    env.complain(
+        "GATEHOUSE_STATE_DIR", "this process may not look into it.", "Let it belong to the process's user."
+    )
 
 STORE_URL = env.text("GATEHOUSE_STORE_URL", (STATE_DIR / "store").as_uri())
 # Of a store that is a folder.

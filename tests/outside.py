@@ -5,7 +5,6 @@ PgBouncer, and its Redis or Valkey, all with passwords and TLS. `make core` runs
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import trustme
 from portal.onebox.embedded import permissions, postgres
 from portal.onebox.embedded.process import open_log, spawn, wait_until
 from tests.poolers import SESSIONS, Pooler, time_out_by_role
+from tests.ports import free_port
 
 HOST = "127.0.0.1"
 SECONDS = 60
@@ -59,7 +59,7 @@ class Outside:
             shutil.chown(self._key, self._user)
 
     def _start_postgres(self, folder: Path, programs: Path) -> int:
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         data.mkdir(mode=0o700)
         password = folder / "password"
         password.write_text(self._password)
@@ -121,7 +121,7 @@ class Outside:
         people.write_text(f'"{ROLE}" "{self._password}"\n')
         if self._user:
             shutil.chown(people, self._user)
-        port = _free_port()
+        port = free_port()
         pooler = Pooler(
             folder / "pooler",
             f"host={HOST} port={behind}",
@@ -138,7 +138,7 @@ class Outside:
     def _start_redis(self, folder: Path) -> str:
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         assert program, "There is neither redis-server nor valkey-server on the PATH."
-        port = _free_port()
+        port = free_port()
         configuration = folder / "redis.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(
@@ -160,12 +160,6 @@ class Outside:
 
         assert wait_until(answers, SECONDS), (folder / "redis.log").read_text()
         return url
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:

@@ -50,8 +50,7 @@ def create_person(
     """
     require_system(by)
     _check_name(name)
-    zone = settings.NEW_PEOPLES_TIME_ZONE
-    user = User(email=check_address(email), name=name, is_staff=staff, is_superuser=staff, time_zone=zone)
+    user = User.objects.begun(check_address(email), name=name, is_staff=staff, is_superuser=staff)
     generated = None
     if demo_hash is not None:
         user.password, user.is_demo = demo_hash, True

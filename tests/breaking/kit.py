@@ -22,6 +22,7 @@ from tenants.models import Customer
 from tests.gateway.kit import Clients
 
 PEER = "192.0.2.7"
+PAGE = "/accounts/login/"  # which anybody may see
 LONG = os.environ.get("GATEHOUSE_LONG") == "1"
 # Of installations with services of their own, which the whole suite has no time for.
 IN_CORE = pytest.mark.skipif(

@@ -1,7 +1,6 @@
 """Each service is restarted while web, worker, beat and gateway run, each a process of its own that nobody starts anew."""
 
 import http.client
-import socket
 import ssl
 import subprocess
 import sys
@@ -14,12 +13,13 @@ from django.db import connection
 
 from gateway.server import Ports
 from portal.onebox.embedded import redis
-from tests.breaking.kit import IN_CORE, Box, mails, until
+from tests.breaking.kit import IN_CORE, PAGE, Box, mails, until
 from tests.breaking.workers import ROOT, environment_of_processes
 from tests.cast import customer
 from tests.gateway.kit import Certificates, Clients, without_trace
+from tests.ports import free_ports
 
-PAGE, READY = "/accounts/login/", "/readyz"
+READY = "/readyz"
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ class Installation:
     def __init__(self, folder, box):
         self._box, self._folder, self._processes = box, folder, []
         certificates = Certificates(folder)
-        web, *ports = (_free_port() for _ in range(5))
+        web, *ports = free_ports(5)
         variables = environment_of_processes() | {
             "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
             "BREAKING_BEAT_SCHEDULE": str(folder / "schedule"),
@@ -137,11 +137,6 @@ class Installation:
             process.wait()
         for log in self._folder.glob("*.log"):
             sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}\n")
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 @IN_CORE

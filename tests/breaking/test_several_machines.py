@@ -9,10 +9,10 @@ import psutil
 import pytest
 
 from gateway.server import Ports
-from tests.breaking.kit import LONG, mails, until
-from tests.breaking.test_restarts import PAGE, _free_port
+from tests.breaking.kit import LONG, PAGE, mails, until
 from tests.breaking.workers import ROOT, environment_of_processes
 from tests.gateway.kit import Certificates, Clients, without_trace
+from tests.ports import free_ports
 
 SENT = 100  # before a machine dies, and again afterwards
 
@@ -23,7 +23,7 @@ class Machine:
     def __init__(self, folder, *, beat=False):
         folder.mkdir()
         self.folder, certificates = folder, Certificates(folder)
-        self.web, *ports = (_free_port() for _ in range(5))
+        self.web, *ports = free_ports(5)
         names = ("SMTP", "SMTPS", "POP3", "POP3S")
         variables = environment_of_processes() | {
             "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",

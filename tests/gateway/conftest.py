@@ -1,5 +1,4 @@
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,18 +82,6 @@ def _parameters() -> dict[str, Any]:
     return {
         key: parameters[key] for key in ("host", "port", "user", "password", "dbname") if parameters.get(key)
     }
-
-
-@pytest.fixture
-def free_ports() -> Callable[[int], list[int]]:
-    def find(count: int) -> list[int]:
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-        ports = [held.getsockname()[1] for held in sockets]
-        for held in sockets:
-            held.close()
-        return ports
-
-    return find
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.gateway.kit import Clients, without_trace
+from tests.ports import free_ports
 
 ROUNDS = 3
 SENDERS = 4
@@ -200,7 +201,7 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(
     assert f"Port {clients.ports.smtp} on 127.0.0.1 is taken. Set GATEHOUSE_SMTP_PORT" in done.stderr
 
 
-def test_processes_share_the_ports_and_are_restarted(gateway_process, acme_mailbox, free_ports, until):
+def test_processes_share_the_ports_and_are_restarted(gateway_process, acme_mailbox, until):
     names = ("SMTP", "SMTPS", "POP3", "POP3S")
     ports = {f"GATEHOUSE_{name}_PORT": str(port) for name, port in zip(names, free_ports(4), strict=True)}
     process, clients = gateway_process("--processes", "2", ports=ports)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.gateway.kit import Wire, without_trace
 from tests.gateway.test_smtp_senders import MORE_SENDERS, SENDERS, path_of
+from tests.ports import free_port
 
 DAEMONS = Path("/usr/lib/postfix/sbin")
 
@@ -55,7 +56,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 @pytest.fixture
-def postfix(free_ports) -> Iterator[Callable[[int, str], tuple[int, Path]]]:
+def postfix() -> Iterator[Callable[[int, str], tuple[int, Path]]]:
     """Starts one with its default settings, and a copy of all mail for one address; gives its port and its log."""
     if not shutil.which("postfix") or os.geteuid() != 0:
         if "CI" in os.environ and os.geteuid() == 0:
@@ -69,7 +70,7 @@ def postfix(free_ports) -> Iterator[Callable[[int, str], tuple[int, Path]]]:
         subprocess.run(["postfix", "-c", str(folder), *words], check=True, capture_output=True, timeout=60)
 
     def start(gateway: int, mailbox: str) -> tuple[int, Path]:
-        (port,) = free_ports(1)
+        port = free_port()
         values = {"folder": folder, "daemons": DAEMONS, "gateway": gateway, "mailbox": mailbox, "port": port}
         (folder / "main.cf").write_text(MAIN.format(**values))
         (folder / "master.cf").write_text(MASTER.format(**values))

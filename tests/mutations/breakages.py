@@ -1818,9 +1818,9 @@ BREAKAGES = (
     ),
     _breaks(
         "New people have the time zone of the installation",
-        "accounts/services/people.py",
-        "zone = settings.NEW_PEOPLES_TIME_ZONE",
-        'zone = ""',
+        "accounts/models.py",
+        '"time_zone": settings.NEW_PEOPLES_TIME_ZONE}',
+        '"time_zone": ""}',
         "accounts/test_people.py::test_new_people_have_the_time_zone_of_the_installation_and_others_keep_theirs",
     ),
     _breaks(

@@ -20,6 +20,7 @@ import requests
 
 from portal.onebox.embedded import addresses
 from portal.onebox.embedded.process import wait_until
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("HTTP", "SMTP", "SMTPS", "POP3", "POP3S")
@@ -89,12 +90,6 @@ def descendants_of(root: int) -> dict[int, str]:
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
     return {pid: commands[pid] for pid in family - {root}}
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from portal.onebox.embedded.process import spawn, wait_until
 from tenants.models import Domain
 from tests.accounts.openid.names import NameServer
 from tests.breaking.workers import environment_of_processes
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 CADDYFILE = ROOT / "docker/caddy/Caddyfile"
@@ -87,14 +88,6 @@ class _Through(socketserver.BaseRequestHandler):
                 self.request.sendall(octets)
         except OSError:
             return
-
-
-def free_ports(count):
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
 
 
 class Front:

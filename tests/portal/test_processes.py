@@ -15,6 +15,7 @@ from portal import webserver
 from portal.onebox.embedded.process import wait_until
 from portal.onebox.supervisor import crew
 from tests.breaking.workers import environment_of_processes
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
@@ -30,11 +31,6 @@ from portal import webserver
 webserver.LAST_ANSWER_SECONDS = 0.0
 execute_from_command_line(sys.argv)
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 @pytest.fixture

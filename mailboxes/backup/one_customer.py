@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -21,7 +22,6 @@ import psycopg
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django_tenants.utils import schema_context, tenant_context
 from psycopg import sql
 
@@ -29,8 +29,9 @@ from accounts.actors import Actor
 from mailboxes.backup import rows, tools
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
 from mailboxes.backup.index import Line
-from mailboxes.backup.restoring import DELETED, Backup, Tell, bring_messages
+from mailboxes.backup.restoring import Backup, Tell, bring_messages
 from mailboxes.backup.rows import Row
+from mailboxes.backup.since import DELETED, TOLD, Act, acts_since
 from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_of, installation
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
@@ -54,7 +55,6 @@ ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
 OVER = "done"  # of a job
 REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
 NAMES = 1000  # of one query
-TOLD = (DELETED, "mailbox.locked-mail-deleted", "mailbox.password-reset")
 
 
 @dataclass
@@ -213,25 +213,20 @@ class _One:
         self._leave_out_what_was_deleted(with_deleted)
 
     def _leave_out_what_was_deleted(self, with_deleted: bool) -> None:
-        trail = AuditEvent.objects.filter(customer_id=self.former_id).order_by("at", "pk")
-        made_at = parse_datetime(self.done.made_at)
+        trail = AuditEvent.objects.filter(customer_id=self.former_id)
+        made_at = datetime.fromisoformat(self.done.made_at)
         # What was done here before tells nothing of what was done where it lived since, and an import writes lines, too.
-        self.done.trail_is_known = bool(self.is_ours and made_at and trail.filter(at__lt=made_at).exists())
-        deleted = set()
-        for event in trail.of(*TOLD):
-            if event.target_id not in self.dumped.mailboxes:
-                continue
-            if event.action == DELETED:
-                deleted.add(event.target_id)
-            elif made_at and event.at < made_at:
-                continue
-            self.done.since.append(
-                {
-                    "at": event.at.isoformat(timespec="seconds"),
-                    "action": event.action,
-                    "mailbox": event.target_name,
-                }
-            )
+        self.done.trail_is_known = self.is_ours and trail.filter(at__lt=made_at).exists()
+        known = (
+            Act(event.at, event.action, self.former_id, UUID(event.target_id), event.target_name)
+            for event in trail.of(*TOLD)
+        )
+        acts = acts_since(known, set(map(UUID, self.dumped.mailboxes)), made_at)
+        deleted = {str(act.mailbox) for act in acts if act.action == DELETED}
+        self.done.since = [
+            {"at": act.at.isoformat(timespec="seconds"), "action": act.action, "mailbox": act.name}
+            for act in acts
+        ]
         for pk, row in self.dumped.mailboxes.items():
             being = row["status"] == Mailbox.Status.DELETING
             if being or (pk in deleted and not with_deleted):

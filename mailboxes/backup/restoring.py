@@ -25,6 +25,7 @@ from accounts.actors import Actor
 from mailboxes.backup import keys, rows, tools
 from mailboxes.backup.errors import (
     BackupDamaged,
+    BackupError,
     BackupFailed,
     NoRecoveryKey,
     NoSuchBackup,
@@ -35,8 +36,9 @@ from mailboxes.backup.errors import (
 )
 from mailboxes.backup.index import Line
 from mailboxes.backup.place import SETS, WHOLE, Place, digest_of
+from mailboxes.backup.since import DELETED, Act, acts_since
 from mailboxes.backup.taking import BATCH, CONTENTS, HANDS, PUBLIC, Progress, find, index_of
-from mailboxes.errors import MessageGone
+from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.store import store
 from mailboxes.vault import PrivateKey
 from tenants import access
@@ -47,7 +49,8 @@ log = logging.getLogger(__name__)
 TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')"
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')"
 
-TRAIL, DELETED = "tenants_auditevent", "mailbox.deletion-started"
+TRAIL, DIRECTORY = "tenants_auditevent", "tenants_directoryentry"
+ALIVE = ("active", "suspended")  # in the directory
 
 Tell = Callable[[Progress], None]
 
@@ -62,9 +65,9 @@ class Restored:
     messages: int = 0
     octets: int = 0
     missing: list[str] = field(default_factory=list)
-    deleted_since: list[dict[str, str]] = field(
-        default_factory=list
-    )  # mailboxes, as far as the newest backup knows
+    # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
+    deleted_since: list[dict[str, str]] = field(default_factory=list)
+    since_is_unknown: str = ""
 
 
 def restore(
@@ -73,8 +76,7 @@ def restore(
     """Bring back a whole installation, by default from the newest backup. Repeated, it goes on where it was broken off.
 
     Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey; NotEmpty, NotEnoughLocks and OtherSecrets, before anything was
-    done;
-    BackupDamaged, RestoreFailed, StoreFull, StoreFailed.
+    done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     backup = Backup(place, key, name)
@@ -92,7 +94,7 @@ def restore(
             backup.verify_parts()
             lines = index_of(backup.place, backup.name)
             bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
-            done.deleted_since = _deleted_since(backup, place, key)
+            _look_what_was_deleted_since(backup, done, place, key)
             _bring_database(where, backup, tell)
     except psycopg.Error as error:
         raise RestoreFailed(f"The database did not answer: {str(error).strip()}") from error
@@ -149,31 +151,44 @@ class Backup:
             self.place.verify(f"{SETS}/{self.name}", part)
 
 
-def _deleted_since(backup: Backup, place: str, key: str) -> list[dict[str, str]]:
+def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key: str) -> None:
     """Mailboxes that are in this one and were deleted by the time of the newest. Of what came after that one no machine is
-    left that knows. Nothing, where the newest is this one, or does not open.
+    left that knows. Whatever is wrong with the newest, this one is restored.
     """
     try:
         newest = Backup(place, key)
         if newest.name == backup.name or newest.manifest["format"] != WHOLE:
-            return []
+            return
         newest.verify_parts(PUBLIC)
-        found = rows.tables(tools.read(newest.part(PUBLIC), "public", TRAIL))
-        acts = [row for table in found for row in table.rows if spelled_now(row["action"]) == DELETED]
-    except (BackupDamaged, NoRecoveryKey) as error:
+        known = [
+            Act(
+                datetime.fromisoformat(row["at"]),
+                DELETED,
+                UUID(row["customer_id"]),
+                UUID(row["target_id"]),
+                rows.plain(row["target_name"]) or "",
+            )
+            for row in _public(newest, TRAIL)
+            if spelled_now(row["action"]) == DELETED
+        ]
+        there = {UUID(row["mailbox_id"]) for row in _public(backup, DIRECTORY) if row["status"] in ALIVE}
+        slugs = {UUID(customer["id"]): customer["slug"] for customer in backup.contents["customers"]}
+        done.deleted_since = [
+            {
+                "at": act.at.isoformat(timespec="seconds"),
+                "customer": slugs[act.customer],
+                "mailbox": act.name,
+            }
+            for act in acts_since(known, there, datetime.fromisoformat(backup.manifest["made_at"]))
+        ]
+    except (BackupError, StoreFailed, LookupError, ValueError) as error:  # the last ones: of a later release
         log.warning("what was deleted since is not known: %s", error)
-        return []
-    slugs = {UUID(customer["id"]): customer["slug"] for customer in backup.contents["customers"]}
-    made_at = datetime.fromisoformat(backup.manifest["made_at"])
-    return [
-        {
-            "at": row["at"],
-            "customer": slugs[UUID(row["customer_id"])],
-            "mailbox": rows.plain(row["target_name"]) or "",
-        }
-        for row in sorted(acts, key=lambda row: row["at"])
-        if UUID(row["customer_id"]) in slugs and datetime.fromisoformat(row["at"]) >= made_at
-    ]
+        done.since_is_unknown = str(error) or type(error).__name__
+
+
+def _public(backup: Backup, name: str) -> Iterator[rows.Row]:
+    for table in rows.tables(tools.read(backup.part(PUBLIC), "public", name)):
+        yield from table.rows
 
 
 def _require_secrets(secrets: dict[str, str]) -> None:

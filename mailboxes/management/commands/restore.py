@@ -63,6 +63,8 @@ class Command(OneCustomerCommand):
                 self.stdout.write(
                     f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back"
                 )
+            if done.since_is_unknown:
+                self.stdout.write(f"UNKNOWN     what was deleted since: {done.since_is_unknown}")
             self.stdout.write(
                 "What came or was done after that time is not in it: mail, new mailboxes and passwords, and deletions, too. "
                 "Mailboxes that were deleted since are back. Everybody signs in once more."

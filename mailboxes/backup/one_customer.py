@@ -36,7 +36,7 @@ from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_o
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.transactions import on_disk
-from tenants import access, audit, directory, slugs, spares
+from tenants import access, audit, cluster, directory, slugs, spares
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
 from tenants.services import bring_customer, provider_by_slug
@@ -112,9 +112,14 @@ def restore_customer(
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     backup = Backup(place, key, name)
-    one = _One(backup, _find(backup, slug), as_slug, as_name, by)
+    facts = _find(backup, slug)
     try:
+        if cluster.is_prepared():
+            raise RestoreFailed(
+                "This database is a cluster, and onto one no customer can be brought from a backup (docs/cluster.md)."
+            )
         tools.require_no_pooler()
+        one = _One(backup, facts, as_slug, as_name, by)
         with tools.connect() as alone:
             be_alone(alone)
             one.choose_provider(provider)
@@ -125,9 +130,9 @@ def restore_customer(
             tell(Progress("loading the database"))
             one.load(active=active)
     except (psycopg.Error, DatabaseError) as error:
-        # The first line only: the others quote rows.
-        said = (str(error).strip().splitlines() or [""])[0]
-        raise RestoreFailed(f"The database did not take it, and nothing has changed: {said}") from error
+        raise RestoreFailed(
+            f"The database did not take it, and nothing has changed: {tools.first_line(error)}"
+        ) from error
     except BackupFailed as error:  # there is no pg_restore
         raise RestoreFailed(str(error)) from error
     log.info("a customer was restored customer=%s set=%s", one.done.customer, backup.name)

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
+from django.db import DatabaseError
 
 from accounts.actors import Actor
 from mailboxes.backup import keys, rows, tools
@@ -96,8 +97,8 @@ def restore(
             bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
             _look_what_was_deleted_since(backup, done, place, key)
             _bring_database(where, backup, tell)
-    except psycopg.Error as error:
-        raise RestoreFailed(f"The database did not answer: {str(error).strip()}") from error
+    except (psycopg.Error, DatabaseError) as error:
+        raise RestoreFailed(tools.no_answer(error)) from error
     except BackupFailed as error:  # there is no pg_restore
         raise RestoreFailed(str(error)) from error
     log.info("a backup was restored set=%s messages=%d", backup.name, done.messages)

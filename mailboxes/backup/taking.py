@@ -161,13 +161,13 @@ def _take(
     keep: int | None = None,
     before_whole: Callable[[Made], None] = lambda made: None,
 ) -> Made:
-    if cluster.is_prepared():
-        raise BackupFailed(
-            "This database is a cluster, whose nodes have no common snapshot: a dump would mix moments. Back up each node "
-            "with PostgreSQL's own means instead (docs/cluster.md)."
-        )
     public, where = keys.public_key(), Place(place)
     try:
+        if cluster.is_prepared():
+            raise BackupFailed(
+                "This database is a cluster, whose nodes have no common snapshot: a dump would mix moments. Back up each node "
+                "with PostgreSQL's own means instead (docs/cluster.md)."
+            )
         tools.require_no_pooler()
         with tools.connect() as alone, tools.connect() as reader:
             be_alone(alone)
@@ -178,8 +178,8 @@ def _take(
             alone.execute("SELECT 1")
             if keep is not None:
                 made.removed_sets, made.removed_messages = thin_out(where, keep)
-    except psycopg.Error as error:
-        raise BackupFailed(f"The database did not answer: {str(error).strip()}") from error
+    except (psycopg.Error, DatabaseError) as error:
+        raise BackupFailed(tools.no_answer(error)) from error
     return made
 
 

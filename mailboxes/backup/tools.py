@@ -64,6 +64,16 @@ def require_no_pooler() -> None:
         )
 
 
+def first_line(error: Exception) -> str:
+    """What a database says in further lines quotes rows."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def no_answer(error: Exception) -> str:
+    """In one line."""
+    return f"The database did not answer: {first_line(error)}"
+
+
 def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "") -> None:
     """A transaction that waits for itself as long as it likes: a pooler gives each to another session."""
     where.execute("BEGIN " + how)

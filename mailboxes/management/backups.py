@@ -11,10 +11,12 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError
 
 from accounts.actors import SYSTEM
 from mailboxes.backup import Brought, Progress, restore_customer
 from mailboxes.backup.errors import BackupError
+from mailboxes.backup.tools import no_answer
 from tenants.management.output import ScriptableCommand, counted
 
 TELL_SECONDS = 2.0
@@ -34,6 +36,8 @@ class BackupCommand(ScriptableCommand):
                 yield
             except BackupError as error:
                 raise CommandError(str(error)) from error
+            except DatabaseError as error:
+                raise CommandError(no_answer(error)) from error
 
     def telling(self, options: dict[str, Any]) -> Callable[[Progress], None]:
         """Every few seconds, unless a script reads."""

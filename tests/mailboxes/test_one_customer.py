@@ -507,6 +507,31 @@ def test_neither_upgrade_nor_somebody_elses_customer_waits_while_rows_are_loaded
     assert bring(as_slug="acme-older")["messages"] == 2
 
 
+def test_without_a_database_or_on_a_cluster_it_is_refused_in_one_line(
+    operator, bring, export, acme_mailbox, newcomer, monkeypatch, tmp_path
+):
+    operator.backs_up()
+    acts = {
+        "backup": operator.backs_up,
+        "export": export.takes,
+        "restore": lambda: operator.restores(monkeypatch),
+        "one customer": bring,
+    }
+    connection.close()
+    with monkeypatch.context() as away:
+        away.setitem(connection.settings_dict, "HOST", str(tmp_path))
+        for act in acts.values():
+            with pytest.raises(CommandError, match=r"^The database did not [^\n]+$"):
+                act()
+        connection.close()
+    with connection.cursor() as cursor:  # what is asked for
+        cursor.execute("CREATE TABLE public.tenants_two_phases (); CREATE TABLE public.pg_dist_schema ()")
+    for act in ("backup", "export", "one customer"):
+        with pytest.raises(CommandError, match=r"^This database is a cluster[^\n]+docs/cluster.md[^\n]+$"):
+            acts[act]()
+    assert not Customer.objects.filter(slug="acme-old").exists()
+
+
 def test_what_an_earlier_release_backed_up_is_brought_to_this_one(
     operator, bring, acme, acme_mailbox, fill, collect
 ):

@@ -396,6 +396,20 @@ BREAKAGES = (
         _BACKUP + "an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted",
     ),
     _breaks(
+        "No customer is brought onto a cluster",
+        "mailboxes/backup/one_customer.py",
+        "if cluster.is_prepared():",
+        "if False:",
+        _ONE_CUSTOMER + "without_a_database_or_on_a_cluster_it_is_refused_in_one_line",
+    ),
+    _breaks(
+        "A backup says in one line that the database is away",
+        "mailboxes/backup/taking.py",
+        "except (psycopg.Error, DatabaseError) as error:",
+        "except BrokenPipeError as error:",
+        _ONE_CUSTOMER + "without_a_database_or_on_a_cluster_it_is_refused_in_one_line",
+    ),
+    _breaks(
         "Workers get no access to the keys of a restored customer",
         "mailboxes/backup/one_customer.py",
         'row["kind"] == "worker"',

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
-from django.db import DatabaseError, connection
+from django.db import Error, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
@@ -20,9 +20,34 @@ MARK = "gatehouse.probe"  # a parameter that means nothing to PostgreSQL, and th
 Link = psycopg.Connection[tuple[Any, ...]]
 
 
+class LockLost(OperationalError):
+    """Others may be at work by now."""
+
+
+class Guard:
+    """A transaction on a connection of its own, and what it holds for as long as the connection lives."""
+
+    def __init__(self, cursor: Any) -> None:
+        self.cursor = cursor
+
+    def try_lock(self, number: int) -> bool:
+        """An advisory lock, until the end of the transaction."""
+        self.cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        return bool(self.cursor.fetchone()[0])
+
+    def still(self) -> None:
+        """Asked between steps and at the end: nobody tells whose connection has ended. Raises LockLost."""
+        try:
+            self.cursor.execute("SELECT 1")
+        except Error as error:
+            raise LockLost(
+                "The connection to the database that kept others away has ended. Repeat this: it goes on where it was."
+            ) from error
+
+
 @contextmanager
-def lasting_transaction() -> Iterator[Any]:
-    """The cursor of a transaction on a connection of its own, which may say nothing for as long as it likes.
+def lasting_transaction() -> Iterator[Guard]:
+    """One on a connection of its own, which may say nothing for as long as it likes.
 
     A pooler leaves it its session to the end. Whoever is killed loses the connection, and with it all that the
     transaction held, in that moment.
@@ -32,24 +57,18 @@ def lasting_transaction() -> Iterator[Any]:
         guard.set_autocommit(False)
         with guard.cursor() as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            yield cursor
+            yield Guard(cursor)
     finally:
-        with suppress(DatabaseError):
+        with suppress(Error):
             guard.rollback()  # or a pooler has to throw the session away, and what was held is free a moment later
         guard.close()
 
 
 @contextmanager
-def lock_on_one_of(*numbers: int) -> Iterator[bool]:
+def lock_on_one_of(*numbers: int) -> Iterator[Guard | None]:
     """Hold the first of these advisory locks that is free, if one is, for as long as the block takes."""
-    with lasting_transaction() as cursor:
-        yield any(try_lock(cursor, number) for number in numbers)
-
-
-def try_lock(cursor: Any, number: int) -> bool:
-    """Until the end of the transaction."""
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-    return bool(cursor.fetchone()[0])
+    with lasting_transaction() as guard:
+        yield guard if any(map(guard.try_lock, numbers)) else None
 
 
 def sessions_are_shared(wrapper: BaseDatabaseWrapper) -> bool:

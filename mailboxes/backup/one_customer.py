@@ -32,13 +32,14 @@ from mailboxes.backup.index import Line
 from mailboxes.backup.restoring import Backup, Tell, bring_messages
 from mailboxes.backup.rows import Row
 from mailboxes.backup.since import DELETED, TOLD, Act, acts_since
-from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_of, installation
+from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_of, installation, telling
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.transactions import on_disk
 from tenants import access, audit, cluster, directory, slugs, spares
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
+from tenants.pooling import Guard
 from tenants.services import bring_customer, provider_by_slug
 from tenants.upgrading import migrating, schemas
 
@@ -120,15 +121,13 @@ def restore_customer(
             )
         tools.require_no_pooler()
         one = _One(backup, facts, as_slug, as_name, by)
-        with tools.connect() as alone:
-            be_alone(alone)
+        with be_alone() as guard:
             one.choose_provider(provider)
             backup.verify_parts(CONTENTS, INDEX, one.facts["part"])
             one.look(with_deleted=with_deleted)
-            one.bring_messages(tell, despite_damage=despite_damage)
-            alone.execute("SELECT 1")
+            one.bring_messages(telling(tell, guard), despite_damage=despite_damage)
             tell(Progress("loading the database"))
-            one.load(active=active)
+            one.load(guard, active=active)
     except (psycopg.Error, DatabaseError) as error:
         raise RestoreFailed(
             f"The database did not take it, and nothing has changed: {tools.first_line(error)}"
@@ -292,7 +291,7 @@ class _One:
                 yield line
 
     # --- The rows ---
-    def load(self, *, active: bool) -> None:
+    def load(self, guard: Guard, *, active: bool) -> None:
         """All rows, and what is public of them, in one transaction. Raises DatabaseError, BackupDamaged, SlugTaken, …"""
         customer = Customer(
             id=self.id,
@@ -325,6 +324,7 @@ class _One:
             with tenant_context(customer):
                 self._publish(customer, active)
             self._record(customer)
+            guard.still()
 
     def _decided(self, name: str, default: Any) -> Any:
         """By staff, as the backup has it, or else as it is with the original."""

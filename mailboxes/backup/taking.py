@@ -34,7 +34,7 @@ from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import sealed_size
-from tenants import access, audit, cluster
+from tenants import access, audit, cluster, pooling
 from tenants.models import Customer
 
 log = logging.getLogger(__name__)
@@ -169,13 +169,12 @@ def _take(
                 "with PostgreSQL's own means instead (docs/cluster.md)."
             )
         tools.require_no_pooler()
-        with tools.connect() as alone, tools.connect() as reader:
-            be_alone(alone)
+        with be_alone() as guard, tools.connect() as reader:
             _refuse_the_store(where)
             where.claim(installation(reader, only))
-            with closing(_Taking(where, public, reader, tell, only)) as taking:
+            with closing(_Taking(where, public, reader, telling(tell, guard), only)) as taking:
                 made = taking.take(before_whole)
-            alone.execute("SELECT 1")
+            guard.still()
             if keep is not None:
                 made.removed_sets, made.removed_messages = thin_out(where, keep)
     except (psycopg.Error, DatabaseError) as error:
@@ -488,14 +487,25 @@ def _time_in(name: str) -> datetime | None:
         return None
 
 
-def be_alone(where: "psycopg.Connection[Any]") -> None:
-    """For as long as the connection lives. Raises BackupRunning."""
-    tools.begin(where)
-    row = where.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE_LOCK]).fetchone()
-    if not row or not row[0]:
-        raise BackupRunning(
-            "Another backup of this installation is being taken at this moment, or a customer is brought from one."
-        )
+@contextmanager
+def be_alone() -> Iterator[pooling.Guard]:
+    """Raises BackupRunning, DatabaseError."""
+    with pooling.lock_on_one_of(ALONE_LOCK) as guard:
+        if not guard:
+            raise BackupRunning(
+                "Another backup of this installation is being taken at this moment, or a customer is brought from one."
+            )
+        yield guard
+
+
+def telling(tell: Tell, guard: pooling.Guard) -> Tell:
+    """After each step, and no further one is done beside somebody else's."""
+
+    def step(progress: Progress) -> None:
+        tell(progress)
+        guard.still()
+
+    return step
 
 
 def installation(where: "psycopg.Connection[Any]", customer: UUID | None) -> str:

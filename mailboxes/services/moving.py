@@ -52,7 +52,7 @@ def move_store(
     Then it looks for each message's blob: one that lies in neither store is most likely in a `source` that is not mounted.
 
     Raises NotAllowed, StoresNotBothInUse unless the settings name `target` as the store and `source` as the other one,
-    StoresAreOne, StoreIsMoving, StoreFull, StoreFailed.
+    StoresAreOne, StoreIsMoving, StoreFull, StoreFailed, LockLost.
     """
     access.require(by, access.PLATFORM, access.Right.MOVE_STORE)
     both = store()
@@ -62,16 +62,22 @@ def move_store(
     if overlap(source, target) or both.are_one():
         raise StoresAreOne(source=source, target=target)
     progress = Progress()
-    with _alone(), ThreadPoolExecutor(HANDS, thread_name_prefix="move") as hands:
+    with _alone() as guard, ThreadPoolExecutor(HANDS, thread_name_prefix="move") as hands:
+
+        def step(progress: Progress) -> None:
+            tell(progress)
+            guard.still()
+
         before = -1
         while progress.messages > before:  # what came into `source` behind this round's back
             before = progress.messages
-            _go_round(both, progress, hands, tell)
+            _go_round(both, progress, hands, step)
         with schema_context("public"):
             customers = list(Customer.objects.order_by("slug"))
         for customer in customers:
             progress.missing += len(check_store(customer, by=by).missing)
             between_customers()
+            guard.still()
     log.info(
         "the message store was moved messages=%d octets=%d missing=%d",
         progress.messages,
@@ -166,9 +172,9 @@ def _copy(both: BothStores, name: str) -> int | None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone() -> Iterator[pooling.Guard]:
     """Raises StoreIsMoving."""
-    with pooling.lock_on_one_of(MOVE_LOCK) as taken:
-        if not taken:
+    with pooling.lock_on_one_of(MOVE_LOCK) as guard:
+        if not guard:
             raise StoreIsMoving
-        yield
+        yield guard

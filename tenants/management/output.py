@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.errors import Refusal
+from tenants.pooling import LockLost
 
 
 def counted(number: int, one: str) -> str:
@@ -39,3 +40,5 @@ class ScriptableCommand(BaseCommand):
             yield
         except Refusal as error:
             raise CommandError(error.message) from error
+        except LockLost as error:
+            raise CommandError(str(error)) from error

@@ -70,8 +70,8 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
     """Bring the database to this release, with so many processes. No migration holds tables for longer than `hold` seconds.
 
     A schema that can't be upgraded is in the report, and the others go on; but when that is `public`, nothing else is
-    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end, and
-    ThroughAPooler.
+    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end,
+    ThroughAPooler, and LockLost when another one may have begun beside it.
     """
     began, report = time.monotonic(), Report()
     try:
@@ -79,35 +79,38 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
             raise ThroughAPooler
     except psycopg.OperationalError as error:
         raise OperationalError(str(error)) from error
-    with the_only_one(told.waiting, wait=wait):
+    with the_only_one(told.waiting, wait=wait) as guard:
         outcome = migrate(schemas.PUBLIC, hold=hold)
         report.add(outcome)
         if outcome.applied or outcome.trouble:
             told.done(outcome)
+        guard.still()
         if not outcome.trouble:
             # Nothing is left to migrate, but rights and kinds of rows are written down at its end, whoever was killed before.
             call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
             cluster.prepare_public()
             if not public_only:
-                _customers(report, told, by=by, hold=hold)
+                _customers(report, told, guard, by=by, hold=hold)
                 spares.refill()  # those of the release before are dropped: nobody would get one
+        guard.still()
     report.seconds = time.monotonic() - began
     return report
 
 
-def _customers(report: Report, told: Told, *, by: int, hold: float) -> None:
+def _customers(report: Report, told: Told, guard: pooling.Guard, *, by: int, hold: float) -> None:
     """Those that are there, and then those that processes of the release before had begun to make."""
-    settled: set[str] = (
-        set()
-    )  # a look into each schema costs a third of a millisecond, so these are not asked again
-    _rounds(report, told, settled, by=by, hold=hold)
+    # A look into each schema costs a third of a millisecond, so these are not asked again.
+    settled: set[str] = set()
+    _rounds(report, told, guard, settled, by=by, hold=hold)
     if not _creations_have_ended(hold):
         trouble = f"a customer has been in the making for {CREATION_SECONDS:g} s, and may lack something once it is there"
         report.add(Outcome(schemas.PUBLIC, trouble=trouble))
-    _rounds(report, told, settled, by=by, hold=hold)
+    _rounds(report, told, guard, settled, by=by, hold=hold)
 
 
-def _rounds(report: Report, told: Told, settled: set[str], *, by: int, hold: float) -> None:
+def _rounds(
+    report: Report, told: Told, guard: pooling.Guard, settled: set[str], *, by: int, hold: float
+) -> None:
     """Until none is left, for processes of ours may be killed."""
     tried: set[str] = set()
     in_vain = 0
@@ -132,6 +135,7 @@ def _rounds(report: Report, told: Told, settled: set[str], *, by: int, hold: flo
             tried.add(outcome.schema)
             report.add(outcome)
             told.done(outcome)
+            guard.still()
 
 
 def _creations_have_ended(hold: float) -> bool:
@@ -156,16 +160,16 @@ def _creations_have_ended(hold: float) -> bool:
 
 
 @contextmanager
-def the_only_one(waiting: Callable[[], None], *, wait: bool) -> Iterator[None]:
+def the_only_one(waiting: Callable[[], None], *, wait: bool) -> Iterator[pooling.Guard]:
     """Hold the lock for as long as the block takes. Raises AnotherIsAtWork, unless it waits for that one, which it says."""
     connections.close_all()
-    with pooling.lasting_transaction() as cursor:
+    with pooling.lasting_transaction() as guard:
         asked = False
-        while not pooling.try_lock(cursor, UPGRADE_LOCK):
+        while not guard.try_lock(UPGRADE_LOCK):
             if not wait:
                 raise AnotherIsAtWork
             if not asked:
                 waiting()
             asked = True
             time.sleep(ASKED_AGAIN_SECONDS)
-        yield
+        yield guard

@@ -41,21 +41,24 @@ def distribute_customers(
 ) -> Report:
     """All that are not, spare schemas among them. Not beside an upgrade: raises AnotherIsAtWork unless it waits for its end.
 
-    Raises NoCluster.
+    Raises NoCluster, LockLost.
     """
     began, report = time.monotonic(), Report()
     tried: set[str] = set()
-    with the_only_one(waiting, wait=wait):
+    with the_only_one(waiting, wait=wait) as guard:
         if trouble := cluster.why_not() or _unprepared():
             raise NoCluster(trouble)
         while left := [schema for schema in cluster.undistributed() if schema not in tried]:
             for schema in left:
                 tried.add(schema)
+                guard.still()
                 _try(report, schema, cluster.distribute, report.distributed)
                 if schema not in report.failed:
                     done(schema)
         for schema in cluster.left_behind():
+            guard.still()
             _try(report, schema, cluster.empty, report.emptied)
+        guard.still()
     report.seconds = time.monotonic() - began
     return report
 

@@ -14,6 +14,17 @@ from mailboxes.backup.keys import new_recovery_key
 from tests.conftest import DATABASE, _drop, _outside
 
 
+def end_who_holds(lock):
+    """As when a database fails over: whoever holds this advisory lock loses the connection."""
+    with _outside() as outside:
+        ended = outside.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND (classid::bigint << 32) + objid::bigint = %s",
+            [lock],
+        )
+        assert ended.fetchall() == [(True,)]
+
+
 class Operator:
     """Who takes backups to one place and has the recovery key."""
 

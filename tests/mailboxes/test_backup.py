@@ -31,7 +31,8 @@ from tenants.services import create_customer
 from tests.breaking.kit import mails, short_or_long
 from tests.breaking.workers import environment_of_processes
 from tests.cast import provider
-from tests.conftest import PEER, _outside
+from tests.conftest import PEER
+from tests.mailboxes.backups import end_who_holds
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
@@ -393,10 +394,8 @@ def test_a_backup_has_its_place_for_itself_and_is_taken_once_at_a_time(operator,
     with pytest.raises(CommandError, match="Backups of another installation"):
         operator.backs_up()
     owner.unlink()
-    with tools.connect() as other:
-        taking.be_alone(other)
-        with pytest.raises(CommandError, match="Another backup"):
-            operator.backs_up()
+    with taking.be_alone(), pytest.raises(CommandError, match="Another backup"):
+        operator.backs_up()
     assert operator.backs_up()
     for wrong in ("relative", "http://example.com/", "file:///nowhere/at/all", "s3://UPPER/x"):
         with pytest.raises(NoPlace):
@@ -422,18 +421,15 @@ def test_no_backup_goes_where_the_messages_lie(operator, acme_mailbox, fill, set
     assert sorted(lies.rglob("*")) == before
 
 
-def test_one_whose_hold_is_lost_is_none(operator, acme_mailbox, fill):
-    """A database that failed over, say: somebody may have removed what the snapshot names."""
+@pytest.mark.parametrize("lock", [taking.HOLD_LOCK, taking.ALONE_LOCK], ids=["removers", "backups"])
+def test_one_whose_hold_is_lost_is_none(lock, operator, acme_mailbox, fill):
+    """Somebody may have removed what the snapshot names, or be taking another one in the same place."""
     fill(*TEXTS)
+    steps = []
 
     def end_the_hold(progress):
-        if progress.step == "dumping the database":
-            with _outside() as outside:
-                outside.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-                    " AND (classid::bigint << 32) + objid::bigint = %s",
-                    [taking.HOLD_LOCK],
-                )
+        if progress.step == "dumping the database" and not steps:
+            steps.append(end_who_holds(lock))
 
     with pytest.raises(taking.BackupFailed, match="did not answer"):
         taking.back_up(operator.place, by=SYSTEM, tell=end_the_hold)

@@ -23,10 +23,12 @@ from mailboxes.models import Message
 from mailboxes.services import collection, janitor, moving
 from mailboxes.store import Access, bucket, store, store_at
 from mailboxes.store.s3 import PART_OCTETS, READ_OCTETS
+from tenants import pooling
 from tests import s3
 from tests.breaking.kit import mails, short_or_long
 from tests.breaking.workers import environment_of_processes
 from tests.conftest import PEER
+from tests.mailboxes.backups import end_who_holds
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(READ_OCTETS + 100), os.urandom(PART_OCTETS)]
@@ -96,6 +98,29 @@ def test_all_mail_is_in_the_other_place_and_was_to_be_read_at_each_moment(
     way.stay(way.target)
     assert collect(acme_mailbox.password) == texts
     assert janitor.check_store(acme, by=SYSTEM).ok
+
+
+@pytest.mark.parametrize("way", ["into a bucket"], indirect=True)
+def test_who_is_no_longer_alone_goes_no_further(
+    way, committed_db, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    monkeypatch.setattr(moving, "BATCH", 1)
+    fill(*TEXTS)
+    way.begin()
+    others = []
+
+    def meanwhile(progress):
+        if not others:
+            end_who_holds(moving.MOVE_LOCK)
+            others.append(moving.move_store(way.source, way.target, by=SYSTEM).messages)
+
+        firsts.add(progress.messages)
+
+    firsts = set()
+    with pytest.raises(pooling.LockLost, match="kept others away has ended"):
+        moving.move_store(way.source, way.target, by=SYSTEM, tell=meanwhile)
+    assert (firsts, others) == ({1}, [len(TEXTS) - 1]), "no message is moved by both"
+    assert collect(acme_mailbox.password) == TEXTS
 
 
 @either_way

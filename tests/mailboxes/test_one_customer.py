@@ -395,10 +395,8 @@ def test_nothing_is_to_be_seen_of_a_customer_that_can_not_be_brought_whole(
             bring(**options)
     with pytest.raises(CommandError, match="--as goes with --customer only"):
         operator.restores(monkeypatch, as_slug="acme-old")
-    with tools.connect() as other:
-        taking.be_alone(other)
-        with pytest.raises(CommandError, match="Another backup"):
-            bring()
+    with taking.be_alone(), pytest.raises(CommandError, match="Another backup"):
+        bring()
     needed = [path for path in operator.files() if path.name in PARTS]
     message = next(path for path in operator.files() if "/blobs/" in str(path))
     assert len(needed) == len(PARTS)

@@ -63,6 +63,15 @@ BREAKAGES = (
         "portal/test_pooler.py::test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies",
     ),
     _breaks(
+        "Who has lost the lock that keeps others away goes no further",
+        "tenants/pooling.py",
+        'self.cursor.execute("SELECT 1")',
+        "pass",
+        _MOVING + "who_is_no_longer_alone_goes_no_further",
+        "tenants/test_upgrading.py::test_an_upgrade_beside_which_another_could_begin_goes_no_further",
+        _BACKUP + "one_whose_hold_is_lost_is_none",
+    ),
+    _breaks(
         "A page says 503 while the database is away",
         "portal/gates/outages.py",
         "answer.status_code = 503",

@@ -153,7 +153,10 @@ def test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_d
         assert are_free() == (False, False)
     assert are_free() == (True, True), "a pooler keeps the session"
 
-    with django_db_blocker.unblock(), pooling.lasting_transaction() as cursor:
-        assert pooling.try_lock(cursor, 7)
-        cursor.connection.pgconn.finish()  # as the kernel closes what a killed process had
+    with django_db_blocker.unblock(), pooling.lasting_transaction() as guard:
+        assert guard.try_lock(7)
+        guard.still()
+        guard.cursor.connection.pgconn.finish()  # as the kernel closes what a killed process had
         assert wait_until(lambda: are_free() == (True, True), 20)
+        with pytest.raises(pooling.LockLost):
+            guard.still()

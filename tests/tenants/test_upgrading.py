@@ -7,11 +7,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
+from tenants import pooling, upgrading
+from tenants.management.commands.upgrade import Lines
 from tenants.models import SpareSchema
 from tenants.services import create_customer
 from tenants.starting import refuse_unsafe_setup
 from tenants.upgrading import schemas
 from tests.cast import provider
+from tests.mailboxes.backups import end_who_holds
 
 
 def behind():
@@ -74,6 +77,20 @@ def test_a_schema_that_was_migrated_by_hand_is_seen(db):
     assert behind() == {"c_acme"}
     call_command("migrate_schemas", schema_name="c_acme", tenant=True, verbosity=0)
     assert not behind()
+
+
+def test_an_upgrade_beside_which_another_could_begin_goes_no_further(committed_db):
+    for schema in ("c_acme", "c_globex"):
+        call_command("migrate_schemas", "mailboxes", "0009", schema_name=schema, tenant=True, verbosity=0)
+
+    class Told(Lines):
+        def done(self, outcome):
+            end_who_holds(upgrading.UPGRADE_LOCK)
+
+    with pytest.raises(pooling.LockLost, match="kept others away has ended"):
+        upgrading.upgrade(Told(), by=1, hold=1.0)
+    assert behind() == {"c_globex"}
+    assert upgrading.upgrade(Lines(), by=1, hold=1.0).upgraded == ["c_globex"]
 
 
 def complaints():

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
 from tenants.management.output import ScriptableCommand, counted
+from tenants.pooling import LockLost
 from tenants.upgrading import AnotherIsAtWork
 from tenants.upgrading.distributing import NoCluster, distribute_customers
 
@@ -36,6 +37,8 @@ class Command(ScriptableCommand):
             raise CommandError("An upgrade of this database, or another distribution, is at work.") from None
         except NoCluster as error:
             raise CommandError(str(error)) from None
+        except LockLost as error:
+            raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"The database is away: {str(error).splitlines()[0]}") from error
         except KeyboardInterrupt:

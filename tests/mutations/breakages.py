@@ -478,7 +478,7 @@ BREAKAGES = (
     _breaks(
         "An import's own line counts for no knowledge of what was done where the customer lived",
         "mailboxes/backup/one_customer.py",
-        "bool(self.is_ours and made_at and trail.filter(at__lt=made_at).exists())",
+        "self.is_ours and trail.filter(at__lt=made_at).exists()",
         "trail.exists()",
         _ONE_CUSTOMER + "a_customer_moves_to_another_installation_with_ids_addresses_and_passwords",
     ),

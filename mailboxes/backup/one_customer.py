@@ -26,7 +26,7 @@ from django_tenants.utils import schema_context, tenant_context
 from psycopg import sql
 
 from accounts.actors import Actor
-from mailboxes.backup import rows, tools
+from mailboxes.backup import judging, rows, tools
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
 from mailboxes.backup.index import Line
 from mailboxes.backup.restoring import Backup, Tell, bring_messages
@@ -40,7 +40,7 @@ from tenants import access, audit, cluster, directory, slugs, spares
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
 from tenants.pooling import Guard
-from tenants.services import bring_customer, provider_by_slug
+from tenants.services import bring_customer, check_place_name, provider_by_slug
 from tenants.upgrading import migrating, schemas
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ APP = "mailboxes"
 MIGRATIONS = "django_migrations"
 # Sessions of archivers, and what was refused to somebody: of another time, and of another address.
 LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
-HEX_ID = re.compile(r"[0-9a-f]{32}")
 FOLDER_LENGTH = 2 * 32 + 1  # of a mailbox's: two ids
 BLOB = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}")  # below it
 ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
@@ -167,9 +166,13 @@ class _One:
             )
         if Customer.objects.filter(slug=self.slug).exists():
             raise SlugTaken(slug=self.slug)
-        self.id = uuid5(self.former_id, f"restored as {self.slug}") if self.original else self.former_id
+        self.is_renamed = bool(as_slug)
+        self.id, self.has_own_ids = self.former_id, False
+        if self.original:
+            self._take_own_ids()
         day = f" ({self.done.made_at[:10]})"
-        self.name = as_name or facts["name"][: NAME_LENGTH - len(day)] + (day if self.original else "")
+        name = as_name or facts["name"][: NAME_LENGTH - len(day)] + (day if self.original else "")
+        self.name = check_place_name(name)
         self.left_out: set[str] = set()
 
     def choose_provider(self, slug: str) -> None:
@@ -199,6 +202,7 @@ class _One:
                 if table.name == MIGRATIONS:
                     applied.add((row["app"], row["name"]))
                 elif table.name == "mailboxes_mailbox":
+                    judging.require_mailbox(row)
                     mailboxes[row["id"]] = row
                 else:
                     keys_of.setdefault(row["mailbox_id"], []).append(row["id"])
@@ -214,7 +218,20 @@ class _One:
             raise RestoreFailed(
                 f"{self.backup.name} was taken by a later release, with {later[-1]}. Bring it to one that is no older."
             )
+        self._require_free_ids()
         self._leave_out_what_was_deleted(with_deleted)
+
+    def _require_free_ids(self) -> None:
+        """Others here may have mailboxes of the same ids, though the customer itself is not there. Raises NotEmpty."""
+        ids = map(self._mailbox_id, self.dumped.mailboxes)
+        if self.has_own_ids or not DirectoryEntry.objects.filter(mailbox_id__in=list(ids)).exists():
+            return
+        if not self.is_renamed:
+            raise NotEmpty(
+                f"Another customer here has mailboxes with the ids of those of {self.facts['slug']}. Bring it with ids of its "
+                "own, under another short name: --as NEW."
+            )
+        self._take_own_ids()
 
     def _leave_out_what_was_deleted(self, with_deleted: bool) -> None:
         trail = AuditEvent.objects.filter(customer_id=self.former_id)
@@ -242,19 +259,19 @@ class _One:
 
     def _tables(self, *names: str) -> Iterator[rows.Table]:
         """Of the dump; its rows are still as they were. Raises BackupDamaged, RestoreFailed."""
-        schema = self.facts["schema"]
-        if not re.fullmatch(r"c_[a-z0-9_]+", schema):
-            raise BackupDamaged(f"{schema!r} is no customer's schema.")
-        return rows.tables(tools.read(self.backup.part(self.facts["part"]), schema, *names))
+        return rows.tables(tools.read(self.backup.part(self.facts["part"]), self.facts["schema"], *names))
 
     # --- Ids and names ---
+    def _take_own_ids(self) -> None:
+        self.id, self.has_own_ids = uuid5(self.former_id, f"restored as {self.slug}"), True
+
     def _mailbox_id(self, former: str) -> UUID:
-        return uuid5(self.id, UUID(former).hex) if self.original else UUID(former)
+        return uuid5(self.id, UUID(former).hex) if self.has_own_ids else UUID(former)
 
     def _renamed_folder(self, name: str) -> str:
         """A mailbox's. Raises BackupDamaged for what is none of this customer's."""
         customer, _, mailbox = name.partition("/")
-        if customer != self.former_id.hex or not HEX_ID.fullmatch(mailbox):
+        if customer != self.former_id.hex or not judging.HEX_ID.fullmatch(mailbox):
             raise BackupDamaged(f"{name!r} is no folder of {self.facts['slug']}.")
         return f"{self.id.hex}/{self._mailbox_id(mailbox).hex}"
 
@@ -347,7 +364,11 @@ class _One:
                 change = self._change_of(table.name)
                 with cursor.copy(into) as copy:
                     for row in table.rows:
-                        if changed := change(row):
+                        try:
+                            changed = change(row)
+                        except (KeyError, ValueError):
+                            raise BackupDamaged(f"{table.name} has a row that is none.") from None
+                        if changed:
                             copy.write(rows.encoded(changed))
                 if "id" in table.columns:
                     filled.append(table.name)
@@ -393,7 +414,7 @@ class _One:
 
     def _settle(self) -> None:
         """What of the rows is not as it was."""
-        if self.original:
+        if self.has_own_ids:
             former = {self._mailbox_id(pk): UUID(pk) for pk in self.dumped.mailboxes}
             for key in MailboxKey.objects.all():
                 key.sealed_as = [*key.sealed_as, [self.former_id.hex, former[key.mailbox_id].hex]]

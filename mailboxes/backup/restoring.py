@@ -5,7 +5,6 @@ could take for a whole one, and what was broken off is repeated by the same call
 """
 
 import hashlib
-import json
 import logging
 import os
 from collections import Counter
@@ -23,7 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from accounts.actors import Actor
-from mailboxes.backup import keys, rows, tools
+from mailboxes.backup import judging, keys, rows, tools
 from mailboxes.backup.errors import (
     BackupDamaged,
     BackupError,
@@ -133,7 +132,7 @@ class Backup:
             raise NoRecoveryKey(
                 f"{self.name} was sealed to the recovery key {self.manifest['recovery_key']}, and this is {private.key_id.hex()}."
             )
-        self.contents: dict[str, Any] = json.loads(b"".join(self.part(CONTENTS)))
+        self.contents = judging.contents_of(b"".join(self.part(CONTENTS)), self.name)
 
     def part(self, name: str) -> Iterator[bytes]:
         """What was sealed. Raises NoRecoveryKey, BackupDamaged, StoreFailed."""

@@ -58,7 +58,10 @@ def _rows(lines: Iterator[bytes], columns: list[str]) -> Iterator[Row]:
     for line in lines:
         if line == END:
             return
-        values = line.decode().split("\t")
+        try:
+            values = line.decode().split("\t")
+        except UnicodeDecodeError:
+            values = []
         if len(values) != len(columns):
             raise BackupDamaged("A dump of the database has a row that is none.")
         yield dict(zip(columns, values, strict=True))

@@ -25,7 +25,7 @@ from django.db import DatabaseError
 from psycopg import sql
 
 from accounts.actors import Actor
-from mailboxes.backup import keys, tools
+from mailboxes.backup import judging, keys, tools
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, BackupRunning, NoPlace, NoSuchBackup
 from mailboxes.backup.index import Line, Lines, lines_of
 from mailboxes.backup.place import MANIFEST, OF_BACKUPS, ONE_CUSTOMER, S3, SETS, WHOLE, Place, digest_of
@@ -223,6 +223,7 @@ def find(where: Place, name: str = "") -> tuple[str, dict[str, Any]]:
     """A whole set and its manifest: of this name, or the newest. Raises NoSuchBackup, BackupDamaged, StoreFailed."""
     for candidate in reversed(where.sets()):
         if name in ("", candidate) and (manifest := where.manifest(candidate)):
+            judging.require_manifest(manifest, f"{where.url}/{SETS}/{candidate}/{MANIFEST}")
             return candidate, manifest
     raise NoSuchBackup(f"There is no whole backup {f'{name} ' if name else ''}in {where.url}.")
 

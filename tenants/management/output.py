@@ -16,6 +16,13 @@ def counted(number: int, one: str) -> str:
     return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
+def harmless(text: str) -> str:
+    """What others wrote, for a terminal: no character in it moves the cursor, begins a line or turns what follows around."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
 class ScriptableCommand(BaseCommand):
     """Adds --json and report(); a Refusal inside errors_as_one_line() ends the command with status 1, and so does what no
     terminal of today types.

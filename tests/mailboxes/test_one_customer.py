@@ -1,5 +1,6 @@
 """One customer comes back from a backup beside the living ones, or goes to another installation."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -9,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,7 +21,7 @@ from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import taking, tools
+from mailboxes.backup import keys, taking, tools
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
 from mailboxes.backup.restoring import Backup
@@ -575,3 +577,107 @@ def test_no_row_of_a_backup_leads_to_somebody_elses_mail(
         with pytest.raises(CommandError, match="is no message of"):
             export.brings(as_slug="planted")
     assert not Customer.objects.filter(slug="planted").exists()
+
+
+def test_what_a_forged_export_says_of_itself_is_judged_before_anything_is_done(
+    operator, export, newcomer, make_mailbox
+):
+    """Whoever can write there seals to the public key."""
+    box = make_mailbox("Journal", customer=newcomer)
+    export.takes()
+    backup = Backup(export.place, operator.key)
+    folder = Path(export.place.removeprefix("file://")) / "sets" / backup.name
+    contents, manifest = json.dumps(backup.contents), (folder / "manifest.json").read_text()
+
+    def forge(facts, also):
+        said, of = json.loads(contents), json.loads(manifest)
+        said["customers"][0] |= facts
+        octets = b"".join(
+            keys.seal(
+                [json.dumps(said | also.get("contents", {})).encode()],
+                keys.public_key(),
+                of=UUID(of["id"]),
+                name="contents.sealed",
+            )
+        )
+        (folder / "contents.sealed").write_bytes(octets)
+        for part in of["parts"]:
+            if part["name"] == "contents.sealed":
+                part |= {"octets": len(octets), "sha256": hashlib.sha256(octets).hexdigest()}
+        (folder / "manifest.json").write_text(json.dumps(of | also.get("manifest", {})))
+
+    for why, facts, also in [
+        ("a proper id", {"id": "zz"}, {}),
+        ("a proper short name", {"slug": "a\x1b[2Jb"}, {}),
+        ("a proper name", {"name": ["Newcomer"]}, {}),
+        ("can't be used as a name|name", {"name": "\x1b[2J\u202eevil"}, {}),
+        ("a proper schema", {"schema": "public"}, {}),
+        ("a proper part", {"part": "../../../../etc/passwd"}, {}),
+        ("a proper part", {"part": None}, {}),
+        ("a proper provider", {"provider": 1}, {}),
+        ("a proper list of networks", {"allowed_networks": ["nonsense"]}, {}),
+        ("a proper list of networks", {"allowed_networks": "0.0.0.0/0"}, {}),
+        ("a proper limit", {"mailbox_quota_octets": "abc"}, {}),
+        ("a proper limit", {"mailbox_quota_octets": -5}, {}),
+        ("a proper limit", {"mailbox_quota_octets": True}, {}),
+        ("contents of .* are none", {}, {"contents": {"missing": None}}),
+        ("contents of .* are none", {}, {"contents": {"customers": {}}}),
+        ("two customers of the same id", {}, {"contents": {"customers": backup.contents["customers"] * 2}}),
+        (
+            "is no manifest",
+            {},
+            {"manifest": {"parts": [{"name": "../../x", "octets": 1, "sha256": "0" * 64}]}},
+        ),
+        ("is no manifest", {}, {"manifest": {"made_at": "2026-11-30\x1b00:00:00+00:00"}}),
+        ("is no manifest", {}, {"manifest": {"id": "zz"}}),
+    ]:
+        forge(facts, also)
+        with pytest.raises(CommandError, match=why) as refused:
+            export.brings(as_slug="forged")
+        assert str(refused.value).isprintable(), "nothing that a terminal obeys"
+    with tenant_context(newcomer):
+        Mailbox.objects.filter(pk=box.mailbox.pk).update(address="x\x1b[2J\nMAILBOX     fake@x 'y': active")
+    export.takes()
+    with pytest.raises(CommandError, match="is no address of a mailbox") as refused:
+        export.brings(as_slug="forged")
+    assert str(refused.value).isprintable()
+    with tenant_context(newcomer):
+        Mailbox.objects.filter(pk=box.mailbox.pk).update(address=box.address, name="x\x1b[2J\u202e\ny")
+    export.takes()
+    said = export.brings(as_slug="forged")
+    assert "\\x1b" in said
+    assert all(line.isprintable() for line in said.splitlines())
+    forge({}, {})
+    (folder / "messages").write_text("x\x1b[2J\u202e 1 0\n")
+    listed = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("check_backup", export.place, set=backup.name, stdout=listed)
+    assert "DAMAGED     x\\x1b[2J" in listed.getvalue()
+    assert all(line.isprintable() for line in listed.getvalue().splitlines())
+    assert not Customer.objects.filter(name__contains="evil").exists()
+
+
+def test_ids_that_others_have_here_are_told_before_anything_is_copied(
+    export, newcomer, make_mailbox, fill, collect, elsewhere, settings
+):
+    box = make_mailbox("Journal", customer=newcomer)
+    fill(*TEXTS, to=box)
+    export.takes()
+    elsewhere()
+    DirectoryEntry.objects.create(
+        address="mbx-0000000000000000@gateway.elsewhere.example",
+        customer=customer("acme"),
+        mailbox_id=box.mailbox.pk,
+        status="active",
+        public_key=b"x",
+        generation=1,
+    )
+    with pytest.raises(
+        CommandError, match="Another customer here has mailboxes with the ids of those of newcomer"
+    ):
+        export.brings(provider="fabrikam")
+    assert not list(settings.STORE_ROOT.iterdir())
+    export.brings(provider="fabrikam", as_slug="second")
+    second = box_of("second", "Journal", box.password)
+    assert second.mailbox.pk != box.mailbox.pk
+    assert collect(second.password, of=second) == TEXTS

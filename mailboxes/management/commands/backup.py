@@ -45,14 +45,14 @@ class Command(BackupCommand):
 
     def _say(self, made: Made) -> None:
         for name in made.missing:
-            self.stdout.write(f"MISSING     {name}")
+            self.say(f"MISSING     {name}")
         for name in made.without:
-            self.stdout.write(f"WITHOUT     {name}, which this process does not have: keep it elsewhere.")
-        self.stdout.write(
+            self.say(f"WITHOUT     {name}, which this process does not have: keep it elsewhere.")
+        self.say(
             f"{made.name}: {counted(made.customers, 'customer')}, {counted(made.messages, 'message')}, "
             f"{megabytes(made.octets)}; {counted(made.copied, 'message')} of these copied now, {megabytes(made.copied_octets)}."
         )
         if made.removed_sets or made.removed_messages:
-            self.stdout.write(
+            self.say(
                 f"{counted(len(made.removed_sets), 'earlier backup')} removed, and {counted(made.removed_messages, 'message')}."
             )

@@ -30,7 +30,7 @@ class Command(BackupCommand):
             self.stdout.write(json.dumps({"name": name, "damaged": bad, "ok": not bad}))
         else:
             for what in bad:
-                self.stdout.write(f"DAMAGED     {what}")
-            self.stdout.write(f"{name}: {'DAMAGED' if bad else 'ok'}")
+                self.say(f"DAMAGED     {what}")
+            self.say(f"{name}: {'DAMAGED' if bad else 'ok'}")
         if bad:
             raise CommandError(f"{counted(len(bad), 'file')} of {name} missing or not what was written.")

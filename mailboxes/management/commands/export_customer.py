@@ -31,8 +31,8 @@ class Command(BackupCommand):
             self.stdout.write(json.dumps(asdict(made)))
         else:
             for name in made.missing:
-                self.stdout.write(f"MISSING     {name}")
-            self.stdout.write(
+                self.say(f"MISSING     {name}")
+            self.say(
                 f"{made.name}: {customer.slug}, {counted(made.messages, 'message')}, {megabytes(made.octets)}; "
                 f"{counted(made.copied, 'message')} of these copied now, {megabytes(made.copied_octets)}. "
                 "Its people and its activity are not in it."

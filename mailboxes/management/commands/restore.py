@@ -54,18 +54,18 @@ class Command(OneCustomerCommand):
             self.stdout.write(json.dumps(asdict(done)))
         else:
             for name in done.missing:
-                self.stdout.write(f"MISSING     {name}")
-            self.stdout.write(
+                self.say(f"MISSING     {name}")
+            self.say(
                 f"{done.name}, taken {done.made_at}: {counted(done.customers, 'customer')}, "
                 f"{counted(done.messages, 'message')}, {megabytes(done.octets)}."
             )
             for act in done.deleted_since:
-                self.stdout.write(
+                self.say(
                     f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back"
                 )
             if done.since_is_unknown:
-                self.stdout.write(f"UNKNOWN     what was deleted since: {done.since_is_unknown}")
-            self.stdout.write(
+                self.say(f"UNKNOWN     what was deleted since: {done.since_is_unknown}")
+            self.say(
                 "What came or was done after that time is not in it: mail, new mailboxes and passwords, and deletions, too. "
                 "Mailboxes that were deleted since are back. Everybody signs in once more."
             )

@@ -1,0 +1,126 @@
+"""What a backup says of itself, judged once, where it is read: anybody may seal to a public key, and whatever stands in
+there is used as it is from then on: as a path, an id, a decision about deliveries, a line on a terminal.
+"""
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+
+from mailboxes.backup.errors import BackupDamaged
+from tenants import slugs
+from tenants.models import NAME_LENGTH, Customer
+from tenants.networks import validate_networks
+
+HEX_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+ROW_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+KEY_ID = re.compile(r"([0-9a-f]{2})+", re.ASCII)
+FILE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*", re.ASCII)  # of a set
+DUMP = re.compile(r"customers-[0-9]{4,}\.dump\.sealed", re.ASCII)
+SCHEMA = re.compile(r"c_[a-z0-9_]{1,61}", re.ASCII)
+DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+ADDRESS = re.compile(r"[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
+
+
+def require_manifest(manifest: dict[str, Any], where: str) -> None:
+    """Raises BackupDamaged."""
+    try:
+        UUID(manifest["id"])
+        parts = manifest["parts"]
+        made_at = datetime.fromisoformat(manifest["made_at"])
+        is_one = (
+            made_at.tzinfo is not None
+            and made_at.isoformat() == manifest["made_at"]
+            and _is(KEY_ID, manifest["recovery_key"])
+            and isinstance(parts, list)
+            and all(
+                _is(FILE, part["name"]) and _is_number(part["octets"]) and _is(DIGEST, part["sha256"])
+                for part in parts
+            )
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        is_one = False
+    if not is_one:
+        raise BackupDamaged(f"{where} is no manifest of a backup.")
+
+
+def contents_of(octets: bytes, name: str) -> dict[str, Any]:
+    """What `contents.sealed` of the set `name` says. Raises BackupDamaged."""
+    try:
+        found = json.loads(octets)
+        secrets, customers, missing = found["secrets"], found["customers"], found["missing"]
+        trouble = not (
+            isinstance(secrets, dict)
+            and all(isinstance(value, str) for value in secrets.values())
+            and isinstance(missing, list)
+            and all(isinstance(one, str) for one in missing)
+            and isinstance(customers, list)
+            and all(isinstance(one, dict) for one in customers)
+        )
+    except (KeyError, TypeError, ValueError):
+        trouble = True
+    if trouble:
+        raise BackupDamaged(f"The contents of {name} are none that this release knows.")
+    for number, customer in enumerate(customers, 1):
+        if wrong := _wrong_with(customer):
+            raise BackupDamaged(
+                f"The contents of {name} have a customer, number {number}, without a {wrong}."
+            )
+    for unique in ("id", "slug", "schema"):
+        if len({customer[unique] for customer in customers}) < len(customers):
+            raise BackupDamaged(f"The contents of {name} have two customers of the same {unique}.")
+    return dict(found)
+
+
+def require_mailbox(row: dict[str, str]) -> None:
+    """Of a mailbox's row in a dump, what is said to people and what others are found by. Raises BackupDamaged."""
+    if not _is(ROW_ID, row.get("id")) or not {"name", "status"} <= row.keys():
+        raise BackupDamaged("A mailbox of the backup is none that this release knows.")
+    if not _is(ADDRESS, row.get("address")):
+        raise BackupDamaged(f"{row.get('address')!r} is no address of a mailbox.")
+
+
+def _wrong_with(customer: dict[str, Any]) -> str:
+    """What of a customer's facts is lacking or is none; nothing when all is well."""
+    facts = {
+        "proper id": _is(HEX_ID, customer.get("id")),
+        "proper short name": _is(slugs.SHAPE, customer.get("slug")),
+        "proper name": _is_name(customer.get("name")),
+        "proper schema": _is(SCHEMA, customer.get("schema")),
+        "proper part": _is(DUMP, customer.get("part")),
+        # Since 0.2.
+        "proper provider": "provider" not in customer or _is(slugs.SHAPE, customer["provider"]),
+        "proper list of networks": _fits(validate_networks, customer.get("allowed_networks", [])),
+        "proper limit": _fits(_require_quota, customer.get("mailbox_quota_octets")),
+    }
+    return next((what for what, is_so in facts.items() if not is_so), "")
+
+
+def _require_quota(value: Any) -> None:
+    if value is not None and not _is_number(value):
+        raise ValidationError("")
+    Customer._meta.get_field("mailbox_quota_octets").run_validators(value)
+
+
+def _fits(require: Any, value: Any) -> bool:
+    try:
+        require(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is(shape: "re.Pattern[str]", value: Any) -> bool:
+    return isinstance(value, str) and bool(shape.fullmatch(value))
+
+
+def _is_name(value: Any) -> bool:
+    """Whether it may stand in the column; who brings one customer asks for more (tenants.services)."""
+    return isinstance(value, str) and 0 < len(value) <= NAME_LENGTH
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -17,7 +17,32 @@ from psycopg import sql
 ATTEMPTS = 3
 MARK = "gatehouse.probe"  # a parameter that means nothing to PostgreSQL, and that no pooler carries
 
+# How many locks the server has room for, in SQL.
+LOCK_PLACES = (
+    "current_setting('max_locks_per_transaction')::int"
+    " * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)"
+)
+
 Link = psycopg.Connection[tuple[Any, ...]]
+
+
+class ThroughAPooler(Exception):
+    """What sets up its session would have a pooler hand that on to those who serve."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "DATABASE_URL leads to a pooler that hands sessions around. Give this command one that leads to PostgreSQL itself "
+            "(docs/deployment.md)."
+        )
+
+
+def require_no_pooler() -> None:
+    """Raises ThroughAPooler, DatabaseError."""
+    try:
+        if sessions_are_shared(connection):
+            raise ThroughAPooler
+    except psycopg.Error as error:
+        raise OperationalError(str(error)) from error
 
 
 class LockLost(OperationalError):

@@ -13,10 +13,6 @@ class NoRecoveryKey(BackupError):
     """There is nothing to seal a backup to, or what was typed opens it not."""
 
 
-class ThroughAPooler(BackupError):
-    """pg_dump and pg_restore set up their session, which a pooler would hand on to those who serve."""
-
-
 class BackupRunning(BackupError):
     """One at a time."""
 

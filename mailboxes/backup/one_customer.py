@@ -36,10 +36,9 @@ from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_o
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.transactions import on_disk
-from tenants import access, audit, cluster, directory, slugs, spares
+from tenants import access, audit, cluster, directory, pooling, slugs, spares
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
-from tenants.pooling import Guard
 from tenants.services import bring_customer, check_place_name, provider_by_slug
 from tenants.upgrading import migrating, schemas
 
@@ -118,7 +117,7 @@ def restore_customer(
             raise RestoreFailed(
                 "This database is a cluster, and onto one no customer can be brought from a backup (docs/cluster.md)."
             )
-        tools.require_no_pooler()
+        pooling.require_no_pooler()
         one = _One(backup, facts, as_slug, as_name, by)
         with be_alone() as guard:
             one.choose_provider(provider)
@@ -308,7 +307,7 @@ class _One:
                 yield line
 
     # --- The rows ---
-    def load(self, guard: Guard, *, active: bool) -> None:
+    def load(self, guard: pooling.Guard, *, active: bool) -> None:
         """All rows, and what is public of them, in one transaction. Raises DatabaseError, BackupDamaged, SlugTaken, …"""
         customer = Customer(
             id=self.id,

@@ -21,10 +21,8 @@ from mailboxes.store import Access, BlobStore, FolderStore, S3Store
 S3 = "s3://"
 OF_BACKUPS = "BACKUP_S3"  # with which the settings of their bucket begin
 FORMAT = 1
-WHOLE, ONE_CUSTOMER = (
-    1,
-    2,
-)  # formats of manifests: earlier releases, which know the first only, take no export for a backup
+# Formats of manifests: earlier releases, which know the first only, take no export for a backup.
+WHOLE, ONE_CUSTOMER = 1, 2
 OWNER, SETS, BLOBS, MANIFEST = "backup.json", "sets", "blobs", "manifest.json"
 MANIFEST_OCTETS = 64 * 1024 * 1024
 PLACE = re.compile(r"file:///\S+|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?")

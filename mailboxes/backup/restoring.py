@@ -41,7 +41,7 @@ from mailboxes.backup.taking import BATCH, CONTENTS, HANDS, PUBLIC, Progress, fi
 from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.store import store
 from mailboxes.vault import PrivateKey
-from tenants import access
+from tenants import access, pooling
 from tenants.models import spelled_now
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def restore(
     _require_secrets(backup.contents["secrets"])
     done = Restored(backup.name, backup.manifest["made_at"], len(backup.contents["customers"]))
     try:
-        tools.require_no_pooler()
+        pooling.require_no_pooler()
         with tools.connect() as where:
             _require_empty(where, backup)
             _require_locks(where, backup)

@@ -6,7 +6,7 @@ A row is a line, its values stand between tabs, `\\N` is NULL, and a tab or line
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mailboxes.backup.errors import BackupDamaged
@@ -16,7 +16,6 @@ END, NULL = b"\\.", "\\N"
 LINE_OCTETS = 64 * 1024 * 1024
 
 Row = dict[str, str]
-Change = Callable[[Row], Row | None]
 
 
 class Table(NamedTuple):

@@ -168,7 +168,7 @@ def _take(
                 "This database is a cluster, whose nodes have no common snapshot: a dump would mix moments. Back up each node "
                 "with PostgreSQL's own means instead (docs/cluster.md)."
             )
-        tools.require_no_pooler()
+        pooling.require_no_pooler()
         with be_alone() as guard, tools.connect() as reader:
             _refuse_the_store(where)
             where.claim(installation(reader, only))

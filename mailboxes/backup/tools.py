@@ -15,19 +15,15 @@ from typing import IO, Any, LiteralString
 import psycopg
 from django.db import connection
 
-from mailboxes.backup.errors import BackupFailed, RestoreFailed, ThroughAPooler
+from mailboxes.backup.errors import BackupFailed, RestoreFailed
 from tenants import pooling
 
 PIECE_OCTETS = 256 * 1024
 LOCK_WAIT = "30s"  # for a table that a migration holds
 SAID_OCTETS = 2000
 # What a transaction holds that makes a customer's schema: each table, index, sequence and constraint is a lock or two, and
-# migrations make more of them; a request or mail holds far fewer (portal/checks/servers.py). As PostgreSQL comes, its table of locks has 6,400 places.
+# migrations make more of them. As PostgreSQL comes, it has room for 6,400.
 LOCKS_PER_SCHEMA = 128
-PLACES = """
-SELECT current_setting('max_locks_per_transaction')::int
-    * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)
-"""
 # libpq's words for what Django's settings say of the database.
 VARIABLES = {
     "host": "PGHOST",
@@ -55,15 +51,6 @@ def connect() -> "psycopg.Connection[tuple[Any, ...]]":
     return found
 
 
-def require_no_pooler() -> None:
-    """Raises ThroughAPooler, psycopg.Error."""
-    if pooling.sessions_are_shared(connection):
-        raise ThroughAPooler(
-            "DATABASE_URL leads to a pooler that hands sessions around. Give this command one that leads to PostgreSQL itself "
-            "(docs/deployment.md)."
-        )
-
-
 def first_line(error: Exception) -> str:
     """What a database says in further lines quotes rows."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -83,7 +70,7 @@ def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "")
 
 def schemas_at_once(where: "psycopg.Connection[tuple[Any, ...]]") -> int:
     """How many customers' schemas this server can bring back in one transaction."""
-    row = where.execute(PLACES).fetchone()
+    row = where.execute(f"SELECT {pooling.LOCK_PLACES}").fetchone()
     assert row
     return int(row[0]) // LOCKS_PER_SCHEMA
 

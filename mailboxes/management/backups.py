@@ -18,6 +18,7 @@ from mailboxes.backup import Brought, Progress, restore_customer
 from mailboxes.backup.errors import BackupError
 from mailboxes.backup.tools import no_answer
 from tenants.management.output import ScriptableCommand, counted, harmless
+from tenants.pooling import ThroughAPooler
 
 TELL_SECONDS = 2.0
 
@@ -38,7 +39,7 @@ class BackupCommand(ScriptableCommand):
         with super().errors_as_one_line():
             try:
                 yield
-            except BackupError as error:
+            except (BackupError, ThroughAPooler) as error:
                 raise CommandError(harmless(str(error))) from error
             except DatabaseError as error:
                 raise CommandError(harmless(no_answer(error))) from error
@@ -154,7 +155,14 @@ LEFT_OUT = {
     "being-deleted": "it was being deleted, and its keys were gone",
     "deleted-since": "deleted since; --with-deleted brings it",
 }
-OPTIONS = ("as_slug", "as_name", "provider", "active", "with_deleted", "despite_damage")
+OPTIONS = {
+    "as_slug": "--as",
+    "as_name": "--name",
+    "provider": "--provider",
+    "active": "--active",
+    "with_deleted": "--with-deleted",
+    "despite_damage": "--despite-damage",
+}
 
 
 def megabytes(octets: int) -> str:

@@ -15,7 +15,14 @@ from mailboxes import errors
 from mailboxes.batch import remove_all
 from mailboxes.models import MailboxKey, MaildropLock, Message, TallyChange
 from mailboxes.services import damage, sign_in_refusals, statuses
-from mailboxes.services.keyring import Keyring, hold_keys, lock_and_keyring, renew_lock, spend_the_time
+from mailboxes.services.keyring import (
+    Keyring,
+    earlier_messages,
+    hold_keys,
+    lock_and_keyring,
+    renew_lock,
+    spend_the_time,
+)
 from mailboxes.services.statuses import Act
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
@@ -121,7 +128,7 @@ class Maildrop:
         uid = UUID(self.entries[index].uid)
         key, blob, chunks = self._find(uid)
         context = MessageContext(self.customer.pk, self.mailbox_id, uid)
-        also = [MessageContext(*owner, uid) for owner in key.earlier_owners]
+        also = earlier_messages(key, uid)
         self._collected = True
         return self._marking(
             uid, blob, open_sealed(chunks, self._keyring[key.pk], context=context, also=also)

@@ -12,6 +12,7 @@ from mailboxes.services import statuses
 from mailboxes.services.statuses import Act
 from mailboxes.vault import (
     LockContext,
+    MessageContext,
     PrivateKey,
     Secret,
     WrongPassword,
@@ -89,6 +90,11 @@ def _open_from(lock: KeyLock, password: Secret, context: LockContext) -> Keyring
 def earlier_contexts(key: MailboxKey) -> list[LockContext]:
     """Those of its locks that came with a customer restored under another id. What is locked anew is bound to today's."""
     return [LockContext(customer, mailbox) for customer, mailbox in key.earlier_owners]
+
+
+def earlier_messages(key: MailboxKey, uid: UUID) -> list[MessageContext]:
+    """The same of a message that is sealed to it."""
+    return [MessageContext(customer, mailbox, uid) for customer, mailbox in key.earlier_owners]
 
 
 def spend_the_time(password: Secret) -> None:

@@ -12,7 +12,13 @@ from mailboxes import errors
 from mailboxes.batch import Batch, remove_all
 from mailboxes.models import Job, KeyLock, MailboxKey, Message, TallyChange
 from mailboxes.services import damage, jobs, worker_keys
-from mailboxes.services.keyring import drop_empty, earlier_contexts, hold_current, hold_to_work
+from mailboxes.services.keyring import (
+    drop_empty,
+    earlier_contexts,
+    earlier_messages,
+    hold_current,
+    hold_to_work,
+)
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import (
@@ -128,7 +134,7 @@ def _reseal(
     """Each message sealed anew; one that can't be read is marked and left alone."""
     for message in claimed:
         context = MessageContext(customer.pk, message.mailbox_id, message.uid)
-        also = [MessageContext(*owner, message.uid) for owner in key.earlier_owners]
+        also = earlier_messages(key, message.uid)
         draft = batch.draft()
         try:
             sealer = Sealer(public, context=context)

@@ -28,14 +28,13 @@ MORE_THAN_NEEDED = """
 SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = current_user
 """
 RIGHTS = ("SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS")
-ROOM = """
+ROOM = f"""
 SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
            - coalesce(current_setting('reserved_connections', true)::int, 0),
-    current_setting('max_locks_per_transaction')::int
-        * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int),
+    {pooling.LOCK_PLACES},
     coalesce((SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user), 1000000),
     coalesce((SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()), 1000000)
-"""
+"""  # noqa: S608 - a constant of ours
 
 
 @register(Tags.database)

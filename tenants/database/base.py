@@ -1,7 +1,8 @@
 """The database as Django knows it (`ENGINE`): django-tenants' own, fit for thousands of schemas.
 
-**Sessions are given up once they know too much.** A backend of PostgreSQL remembers each table that it has looked at until its end: 0.2 MB for each customer. One that has
-seen all of 2,000 customers holds some 450 MB that nobody else can use, and every process has several.
+**Sessions are given up once they know too much.** A backend of PostgreSQL remembers each table that it has looked at until
+its end: 0.2 MB for each customer. One that has seen all of 2,000 customers holds some 450 MB that nobody else can use, and
+every process has several.
 """
 
 from typing import Any

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import psycopg
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from psycopg.errors import LockNotAvailable
@@ -31,10 +30,6 @@ CREATION_SECONDS = 120.0
 
 class AnotherIsAtWork(Exception):
     """An upgrade of this database goes on, and nobody wanted to wait for its end."""
-
-
-class ThroughAPooler(Exception):
-    """Migrations set time-outs of their session, which a pooler would hand on to those who serve."""
 
 
 class Told(Protocol):
@@ -74,11 +69,7 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
     ThroughAPooler, and LockLost when another one may have begun beside it.
     """
     began, report = time.monotonic(), Report()
-    try:
-        if pooling.sessions_are_shared(connection):
-            raise ThroughAPooler
-    except psycopg.OperationalError as error:
-        raise OperationalError(str(error)) from error
+    pooling.require_no_pooler()
     with the_only_one(told.waiting, wait=wait) as guard:
         outcome = migrate(schemas.PUBLIC, hold=hold)
         report.add(outcome)

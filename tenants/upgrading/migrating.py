@@ -27,13 +27,8 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 30
 # Of one that takes too long by itself: each keeps mail waiting.
 SLOW_ATTEMPTS = 2
-PAUSES = (
-    0.1,
-    0.2,
-    0.4,
-    0.8,
-    1.0,
-)  # between them, a part of each by chance, so that processes do not come together
+# Between them, a part of each by chance, so that processes do not come together.
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.0)
 
 
 @dataclass
@@ -90,7 +85,7 @@ def build_as_of(schema: str, applied: Collection[tuple[str, str]]) -> None:
     with schema_context(schema):
         _own_table(schema)
         executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(_targets(executor, schema))
+        plan = executor.migration_plan(_targets(executor, _labels(schema)))
         executor.migrate([], plan=[step for step in plan if (step[0].app_label, step[0].name) in applied])
 
 
@@ -100,8 +95,12 @@ def bring_up_to_date(schema: str) -> None:
         _migrate(Outcome(schema), None)
 
 
-def _targets(executor: MigrationExecutor, schema: str) -> list[tuple[str, str]]:
-    labels = None if schema == PUBLIC else app_labels(settings.TENANT_APPS)
+def _labels(schema: str) -> Collection[str] | None:
+    """Of the apps whose tables it has; None for all."""
+    return None if schema == PUBLIC else app_labels(settings.TENANT_APPS)
+
+
+def _targets(executor: MigrationExecutor, labels: Collection[str] | None) -> list[tuple[str, str]]:
     return [node for node in executor.loader.graph.leaf_nodes() if labels is None or node[0] in labels]
 
 
@@ -109,8 +108,8 @@ def _migrate(outcome: Outcome, hold: float | None) -> None:
     _own_table(outcome.schema)
     executor = MigrationExecutor(connection)
     executor.loader.check_consistent_history(connection)
-    labels = None if outcome.schema == PUBLIC else app_labels(settings.TENANT_APPS)
-    plan = executor.migration_plan(_targets(executor, outcome.schema))
+    labels = _labels(outcome.schema)
+    plan = executor.migration_plan(_targets(executor, labels))
     limit = hold
     if not executor.loader.applied_migrations:
         limit = None  # it is only being made, and nobody uses it

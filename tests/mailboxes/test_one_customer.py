@@ -397,6 +397,10 @@ def test_nothing_is_to_be_seen_of_a_customer_that_can_not_be_brought_whole(
             bring(**options)
     with pytest.raises(CommandError, match="--as goes with --customer only"):
         operator.restores(monkeypatch, as_slug="acme-old")
+    with pytest.raises(CommandError, match="--name goes with --customer only"):
+        operator.restores(monkeypatch, as_name="Acme of then")
+    with pytest.raises(CommandError, match="--secrets-to goes without --customer"):
+        bring(secrets_to="somewhere")
     with taking.be_alone(), pytest.raises(CommandError, match="Another backup"):
         bring()
     needed = [path for path in operator.files() if path.name in PARTS]

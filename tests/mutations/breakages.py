@@ -93,10 +93,10 @@ BREAKAGES = (
         "portal/test_servers.py::test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_pooler_needs_fewer",
     ),
     _breaks(
-        "Backup and restore refuse a pooler that hands sessions around",
-        "mailboxes/backup/tools.py",
-        "if pooling.sessions_are_shared(connection):",
-        "if pooling.path_is_lost(connection):",
+        "Upgrade, backup and restore refuse a pooler that hands sessions around",
+        "tenants/pooling.py",
+        "if sessions_are_shared(connection):",
+        "if path_is_lost(connection):",
         "portal/test_pooler.py::test_upgrade_backup_and_restore_go_past_the_pooler",
     ),
     # --- Mail is kept ---

@@ -34,13 +34,13 @@ class Command(OneCustomerCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["customer"] and not options["secrets_to"]:
+        if options["customer"] and options["secrets_to"]:
+            raise CommandError("--secrets-to goes without --customer: the secrets are the installation's.")
+        if options["customer"]:
             self.bring(options["customer"], options)
             return
-        if given := [name for name in OPTIONS if options[name]]:
-            raise CommandError(
-                f"--{given[0].removesuffix('_slug').replace('_', '-')} goes with --customer only."
-            )
+        if given := [option for name, option in OPTIONS.items() if options[name]]:
+            raise CommandError(f"{given[0]} goes with --customer only.")
         key = recovery_key_from_stdin()
         with self.errors_as_one_line():
             if options["secrets_to"]:

@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from tenants import upgrading
 from tenants.management.output import ScriptableCommand, counted
-from tenants.pooling import LockLost
+from tenants.pooling import LockLost, ThroughAPooler
 from tenants.starting import add_processes, refuse_wrong_setup
 from tenants.upgrading.migrating import Outcome
 
@@ -62,12 +62,7 @@ class Command(ScriptableCommand):
             )
         except upgrading.AnotherIsAtWork:
             raise CommandError("Another upgrade of this database is at work.") from None
-        except upgrading.ThroughAPooler:
-            raise CommandError(
-                "DATABASE_URL leads to a pooler that hands sessions around. Give this command one that leads to PostgreSQL "
-                "itself (docs/deployment.md)."
-            ) from None
-        except LockLost as error:
+        except (LockLost, ThroughAPooler) as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:  # at its beginning or end, where no customer is to blame
             raise CommandError(f"The database is away: {str(error).splitlines()[0]}") from error

@@ -35,6 +35,7 @@ from mailboxes.backup.since import DELETED, TOLD, Act, acts_since
 from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_of, installation, telling
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
+from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from tenants import access, audit, cluster, directory, pooling, slugs, spares
 from tenants.errors import BeingUpgraded, SlugTaken
@@ -218,7 +219,8 @@ class _One:
                 f"{self.backup.name} was taken by a later release, with {later[-1]}. Bring it to one that is no older."
             )
         self._require_free_ids()
-        self._leave_out_what_was_deleted(with_deleted)
+        self.with_deleted = with_deleted
+        self._leave_out_what_was_deleted()
 
     def _require_free_ids(self) -> None:
         """Others here may have mailboxes of the same ids, though the customer itself is not there. Raises NotEmpty."""
@@ -232,7 +234,8 @@ class _One:
             )
         self._take_own_ids()
 
-    def _leave_out_what_was_deleted(self, with_deleted: bool) -> None:
+    def _leave_out_what_was_deleted(self) -> None:
+        self.left_out, self.done.left_out = set(), []
         trail = AuditEvent.objects.filter(customer_id=self.former_id)
         made_at = datetime.fromisoformat(self.done.made_at)
         # What was done here before tells nothing of what was done where it lived since, and an import writes lines, too.
@@ -249,12 +252,37 @@ class _One:
         ]
         for pk, row in self.dumped.mailboxes.items():
             being = row["status"] == Mailbox.Status.DELETING
-            if being or (pk in deleted and not with_deleted):
+            if being or (pk in deleted and not self.with_deleted):
                 self.left_out.add(pk)
                 why = "being-deleted" if being else "deleted-since"
                 self.done.left_out.append(
                     {"name": rows.plain(row["name"]) or "", "address": row["address"], "why": why}
                 )
+
+    def _leave_out_what_was_deleted_meanwhile(self) -> None:
+        """Mail is copied for hours. Raises StoreFailed."""
+        before = self.left_out
+        self._leave_out_what_was_deleted()
+        if not (late := self.left_out - before):
+            return
+        folders = {f"{self.former_id.hex}/{UUID(pk).hex}" for pk in late}
+        lost = set(self.done.missing)
+        for line in index_of(self.backup.place, self.backup.name):
+            if line.folder in folders and line.name not in lost:
+                self.done.messages -= 1
+                self.done.octets -= line.octets
+        self.done.missing = [name for name in self.done.missing if name[:FOLDER_LENGTH] not in folders]
+        for pk in late:
+            store().remove_mailbox(self.id, self._mailbox_id(pk))
+
+    def _require_nothing_deleted_meanwhile(self) -> None:
+        """Raises RestoreFailed."""
+        before = self.left_out
+        self._leave_out_what_was_deleted()
+        if self.left_out != before:
+            raise RestoreFailed(
+                "A mailbox was deleted while the rows were loaded, and nothing has changed. Repeat it."
+            )
 
     def _tables(self, *names: str) -> Iterator[rows.Table]:
         """Of the dump; its rows are still as they were. Raises BackupDamaged, RestoreFailed."""
@@ -322,6 +350,7 @@ class _One:
 
         def fill(schema: str) -> None:
             """Of `public` nothing is held meanwhile but a spare schema's row; earlier migrations may read there."""
+            self._leave_out_what_was_deleted_meanwhile()
             if is_todays:
                 spares.take(schema)
             else:
@@ -339,6 +368,7 @@ class _One:
             bring_customer(customer, fill_schema=fill, by=self.by)
             with tenant_context(customer):
                 self._publish(customer, active)
+            self._require_nothing_deleted_meanwhile()
             self._record(customer)
             guard.still()
 

@@ -21,7 +21,7 @@ from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import keys, taking, tools
+from mailboxes.backup import keys, restore_customer, taking, tools
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
 from mailboxes.backup.restoring import Backup
@@ -187,6 +187,29 @@ def test_what_was_deleted_since_comes_back_only_when_it_is_asked_for(
     assert "mailbox.deletion-started" in {act["action"] for act in done["since"]}
     copy = box_of("acme-whole", "Gone", gone.password)
     assert collect(copy.password, of=copy) == [b"for nobody"]
+
+
+def test_what_is_deleted_while_mail_is_copied_stays_out_too(
+    operator, acme, acme_mailbox, make_mailbox, fill, collect
+):
+    gone = make_mailbox("Gone")
+    fill(*TEXTS)
+    fill(b"for nobody", to=gone)
+    operator.backs_up()
+
+    def deletes(progress):
+        if progress.step == "copying messages" and progress.copied == 3:
+            services.suspend_mailbox(acme, gone.mailbox, by=SYSTEM)
+            services.start_deletion(acme, gone.mailbox, by=SYSTEM)
+
+    done = restore_customer(operator.place, operator.key, "acme", by=SYSTEM, as_slug="acme-old", tell=deletes)
+    assert [(left["name"], left["why"]) for left in done.left_out] == [("Gone", "deleted-since")]
+    assert "mailbox.deletion-started" in {act["action"] for act in done.since}
+    assert ([box["name"] for box in done.mailboxes], done.messages) == (["Office 365 Journal"], 2)
+    report = janitor.check_store(customer("acme-old"), by=SYSTEM)
+    assert (report.ok, report.blobs, report.young) == (True, 2, 0)
+    copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
+    assert collect(copy.password, of=copy) == TEXTS
 
 
 def test_what_was_under_way_does_not_go_on_by_itself(

@@ -354,6 +354,13 @@ BREAKAGES = (
         "if False:",
         _GROWTH + "none_goes_that_has_had_a_mailbox_or_has_people",
     ),
+    _breaks(
+        "No customer goes that the command did not make",
+        "tenants/measuring.py",
+        "if foreign := [",
+        "if not (foreign := [1]) and [",
+        _GROWTH + "none_goes_that_was_not_made_so_whoever_bears_the_short_name",
+    ),
     # --- One customer ---
     _breaks(
         "A restored customer's keys note to which ids their locks and messages are bound",
@@ -386,7 +393,7 @@ BREAKAGES = (
     _breaks(
         "A mailbox that was deleted since does not come back in silence",
         "mailboxes/backup/one_customer.py",
-        "if being or (pk in deleted and not with_deleted):",
+        "if being or (pk in deleted and not self.with_deleted):",
         "if being:",
         _ONE_CUSTOMER + "what_was_deleted_since_comes_back_only_when_it_is_asked_for",
     ),
@@ -509,6 +516,13 @@ BREAKAGES = (
         "        self._require_free_ids()\n",
         "",
         _ONE_CUSTOMER + "ids_that_others_have_here_are_told_before_anything_is_copied",
+    ),
+    _breaks(
+        "Nor does one that is deleted while mail is copied",
+        "mailboxes/backup/one_customer.py",
+        "            self._leave_out_what_was_deleted_meanwhile()\n",
+        "",
+        _ONE_CUSTOMER + "what_is_deleted_while_mail_is_copied_stays_out_too",
     ),
     _breaks(
         "A customer whose messages are damaged in the backup is not brought as if it were whole",

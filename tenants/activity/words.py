@@ -212,6 +212,7 @@ WORDINGS: dict[str, Wording] = {
     "provider.created": Wording(Kind.SETTINGS, _("The provider “%(object)s” was created.")),
     "provider.renamed": Wording(Kind.SETTINGS, _("The provider was renamed to “%(object)s”.")),
     "customer.created": Wording(Kind.SETTINGS, _("The customer “%(object)s” was created.")),
+    "customer.removed": Wording(Kind.SETTINGS, _("The empty customer “%(object)s” was removed.")),
     "customer.restored": Wording(Kind.SETTINGS, _("The customer “%(object)s” was restored from a backup.")),
     "customer.exported": Wording(
         Kind.SETTINGS, _("The customer “%(object)s” was exported for another installation.")

@@ -85,6 +85,7 @@ ACTIONS = {
     "provider.security-changed",
     "customer.created",
     "customer.changed",
+    "customer.removed",
     "customer.restored",
     "customer.exported",
 }

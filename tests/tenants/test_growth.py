@@ -19,9 +19,9 @@ from mailboxes.models import Mailbox
 from portal.celery import app
 from portal.doctor import parts
 from tenants.database import base
-from tenants.models import AuditEvent, Customer
+from tenants.models import AuditEvent, Customer, Provider
 from tenants.schemas import between_customers
-from tenants.services import create_customer
+from tenants.services import create_customer, create_provider
 from tenants.upgrading import migrating, schemas
 from tests.cast import provider
 from tests.catalogs import structure
@@ -182,7 +182,9 @@ def test_empty_customers_are_whole_ones_and_go_again(db, settings):
     assert makes(remove=True) == {"removed": 3, "kept": 0}
     assert names() == before
     assert not schema_exists(made.schema_name)
-    assert AuditEvent.objects.filter(action="customer.created", customer_id=made.pk).exists()
+    assert {"customer.created", "customer.removed"} == set(
+        AuditEvent.objects.filter(customer_id=made.pk).values_list("action", flat=True)
+    )
 
 
 def test_they_are_refused_where_anybody_has_mail(db, settings, acme_mailbox):
@@ -208,6 +210,24 @@ def test_none_goes_that_has_had_a_mailbox_or_has_people(db, settings, cast, make
     assert makes(remove=True) == {"removed": 1, "kept": 2}
     assert {"measuring-00001", "measuring-00002", "other", "acme"} <= {*names()}
     assert all(schema_exists(customer.schema_name) for customer in (used, peopled, other))
+
+
+def test_none_goes_that_was_not_made_so_whoever_bears_the_short_name(db, settings):
+    settings.MEASURING = True
+    theirs = create_customer(
+        "contoso", "Contoso", provider=create_provider("measuring", "Measuring", by=SYSTEM), by=SYSTEM
+    )
+    for name, slug, called in (
+        ("Measuring Ltd", "measuring-00001", "Measuring 00001"),
+        ("Measuring", "contoso", "Contoso"),
+        ("Measuring", "measuring-00001", "Somebody"),
+    ):
+        Provider.objects.filter(slug="measuring").update(name=name)
+        Customer.objects.filter(pk=theirs.pk).update(slug=slug, name=called)
+        for arguments, options in ((["1"], {}), ([], {"remove": True})):
+            with pytest.raises(CommandError, match="They are somebody's"):
+                makes(*arguments, **options)
+        assert Customer.objects.filter(pk=theirs.pk).exists()
 
 
 def test_an_installation_for_measuring_says_so_at_each_start(db, settings):

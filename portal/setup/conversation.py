@@ -45,11 +45,12 @@ class Conversation:
         for name, value in self.values.items():
             if why := file.why_not(value):
                 raise Refused(f"{name}: {why}")
-        missing = []
+        missing: list[str] = []
         for question in questions.asked(self.way):
             if not question.when(self.values) or self.values.get(f"{question.name}_FILE"):
                 continue
-            typed = self.values.get(question.name) or question.default(self.values)
+            # Defaults are made of the answers before.
+            typed = self.values.get(question.name) or ("" if missing else question.default(self.values))
             try:
                 if question.kept_as is None:
                     typed = question.understood(typed, self.values) if typed else ""
@@ -99,6 +100,7 @@ class Conversation:
     def _is_answered(self, question: Question, terminal: Terminal) -> bool:
         now = self.values.get(question.name) or question.default(self.values)
         before = dict(self.values)
+        self.fresh.discard(question.name)  # of an answer that was refused
         try:
             typed = self._typed(question, now, terminal)
         except ValueError as error:

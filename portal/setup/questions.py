@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from accounts.zones import is_zone
-from mailboxes.vault import PrivateKey
+from mailboxes.vault import BadKey, PrivateKey
 from portal.environment import parts_of
 from portal.onebox.secrets import new_secret_key, new_worker_key
 
@@ -280,7 +280,7 @@ def made(way: Way, known: Answers, *, own_bucket: bool = False) -> dict[str, str
 def _public_half(worker_key: str) -> str:
     try:
         return base64.b64encode(PrivateKey.from_text(worker_key).public).decode()
-    except ValueError:  # which a check says
+    except (ValueError, BadKey):  # which a check says
         return ""
 
 

@@ -10,6 +10,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -107,6 +108,9 @@ def talk(terminal, services, mail, folder):
     terminal.answers("to whom?", "me@northwind.example")
     terminal.hears("sent to me@northwind.example")
     terminal.answers("Sender of these mails", "")
+    terminal.answers("PostgreSQL, as", "mysql://gatehouse_app@127.0.0.1:1/gatehouse")
+    terminal.answers("Its password", "")
+    terminal.hears("it is no URL of a PostgreSQL")
     terminal.answers("PostgreSQL, as", "postgresql://gatehouse_app@127.0.0.1:1/gatehouse")
     terminal.answers("Its password", "whatever")
     terminal.hears("cannot be reached")
@@ -219,10 +223,36 @@ def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_sa
     )
 
 
+def test_a_file_that_somebody_else_writes_meanwhile_is_left_alone(answers_of, tmp_path):
+    target, slow = tmp_path / "environment", tmp_path / "slow"
+    answers = answers_of(NAMES).read_text()
+    os.mkfifo(slow)
+
+    def write():
+        with slow.open("w") as into:  # once somebody reads
+            target.write_text("SECRET_KEY=theirs\n")
+            into.write(answers)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with pytest.raises(CommandError, match="was changed by somebody else"):
+        run(target, "--answers", slow)
+    thread.join()
+    assert target.read_text() == "SECRET_KEY=theirs\n"
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(answers_of, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "environment")
+    run(tmp_path / "link", "--answers", answers_of(NAMES))
+    assert (tmp_path / "link").is_symlink() and file.read((tmp_path / "environment").read_text())
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
         pytest.param({"GATEHOUSE_BASE_DOMAIN": BASE}, "no answer for GATEHOUSE_MAIL_DOMAIN", id="none"),
+        pytest.param({"GATEHOUSE_BASE_DOMAN": BASE}, "no answer for GATEHOUSE_BASE_DOMAIN", id="misspelt"),
+        pytest.param(NAMES | {"GATEHOUSE_WORKER_KEY": "nonsense"}, "GATEHOUSE_WORKER_KEY", id="key"),
         pytest.param(NAMES | {"GATEHOUSE_MAIL_DOMAIN": BASE}, "a name of its own", id="one-name"),
         pytest.param(
             NAMES | {"GATEHOUSE_BASE_DOMAIN": f"mta-sts.{MAIL}"}, "read the gateway's policy", id="mta-sts"

@@ -72,7 +72,8 @@ class Command(ScriptableCommand):
             raise CommandError("The units have no bucket of their own: answer with one of yours.")
         if not options["no_input"] and not sys.stdin.isatty():
             raise CommandError("This asks at a terminal. Without one give --no-input, and --answers FILE.")
-        target, before = options["file"], _text_of(options["file"])
+        target = options["file"].resolve()  # what a link leads to is what processes read
+        before = _text_of(target)
         known = _values_of(target, before) | _answers_of(options["answers"])
         known |= questions.made(way, known, own_bucket=options["own_bucket"])
         try:
@@ -110,6 +111,10 @@ class Command(ScriptableCommand):
             self.stdout.write(f"\n{target} gets {', '.join(changed)}.")
             if before and not self.agrees("Change it?"):
                 raise CommandError("Nothing was written.")
+        if _text_of(target) != before:
+            raise CommandError(
+                f"{target} was changed by somebody else meanwhile. Nothing was written; begin anew."
+            )
         if changed:
             try:
                 file.write(target, file.written(before, setup.values))

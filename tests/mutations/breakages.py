@@ -1938,6 +1938,20 @@ BREAKAGES = (
         "portal/test_deployment.py::test_each_gets_the_secrets_that_it_needs_and_no_other",
     ),
     _breaks(
+        "A unit that takes a backup ends",
+        "docker/systemd/gatehouse-backup.service.d/once.conf",
+        "Restart=no\n",
+        "",
+        "portal/test_deployment.py::test_the_units_are_sound",
+    ),
+    _breaks(
+        "The keys of the place of backups are in no other unit",
+        "docker/systemd/gatehouse-web.service",
+        "Environment=GATEHOUSE_BEHIND_PROXY=1\n",
+        "Environment=GATEHOUSE_BEHIND_PROXY=1\nEnvironmentFile=-/etc/gatehouse/backup\n",
+        "portal/test_deployment.py::test_only_workers_and_backups_have_the_private_key",
+    ),
+    _breaks(
         "A Redis that says nothing is named before a probe gives up",
         "portal/gates/health.py",
         "REDIS_SECONDS = 1",

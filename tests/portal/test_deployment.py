@@ -171,8 +171,11 @@ def units(tmp_path):
 
 def test_the_units_are_sound(units):
     folder = units / "etc/systemd/system"
-    names = sorted(path.name for path in folder.glob("gatehouse*.service")) + ["gatehouse.target"]
-    assert {f"gatehouse-{name}.service" for name in (*PROCESSES, "certificate")} < set(names)
+    names = sorted(
+        path.name for path in folder.glob("gatehouse*.*") if path.suffix in (".service", ".timer", ".target")
+    )
+    assert {"gatehouse-backup.timer", "gatehouse.target"} < set(names)
+    assert {f"gatehouse-{name}.service" for name in (*PROCESSES, "certificate", "backup")} < set(names)
     read = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *(folder / name for name in names)],
         env={"PATH": os.defpath, "SYSTEMD_UNIT_PATH": f"{folder}:"},
@@ -183,7 +186,7 @@ def test_the_units_are_sound(units):
     assert (read.returncode, read.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", [*PROCESSES, "certificate"])
+@pytest.mark.parametrize("name", [*PROCESSES, "certificate", "backup"])
 def test_a_taken_over_process_can_do_little_to_its_machine(units, name):
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", f"--root={units}", f"gatehouse-{name}.service"],
@@ -195,14 +198,20 @@ def test_a_taken_over_process_can_do_little_to_its_machine(units, name):
     assert float(exposure) <= EXPOSURE, judged.stdout
 
 
-def test_only_workers_have_the_private_key(units):
+def test_only_workers_and_backups_have_the_private_key(units):
     folder = units / "etc/systemd/system"
     keeps = {
         path.name
         for path in folder.glob("gatehouse-*.service")
         if not re.search(r"^UnsetEnvironment=.*GATEHOUSE_WORKER_KEY", path.read_text(), re.MULTILINE)
     }
-    assert keeps == {"gatehouse-worker.service"}
+    assert keeps == {"gatehouse-worker.service", "gatehouse-backup.service"}
+    own = {
+        path.parent.name
+        for path in folder.rglob("*")
+        if path.is_file() and "/etc/gatehouse/backup" in path.read_text()
+    }
+    assert own == {"gatehouse-backup.service.d"}, "keys of the place of backups are nobody else's"
 
 
 # --- The image ---

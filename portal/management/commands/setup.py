@@ -158,13 +158,14 @@ class Command(ScriptableCommand):
             self.stdout.write(record["line"] + ("  ; is there" if record["is_there"] else ""))
         if was_changed:
             self.stdout.write(
-                f"\n{target} is written, for its owner alone. Keep a copy elsewhere: without it a backup is worth little."
+                f"\n{target} is written, for its owner alone. Backups have its secrets, sealed to their recovery key, "
+                "without which they are worth nothing; until there is one, keep a copy elsewhere."
             )
         else:
             self.stdout.write(f"\n{target} is as it was.")
         self.stdout.write(
-            f"Next: {NEXT[way]}; then `create_user` for yourself, `create_provider`, `create_customer`. Identity providers "
-            "are set up in the portal, under Team. `doctor` says what is wrong at any time."
+            f"Next: {NEXT[way]}; then `create_user` for yourself, `create_provider`, `create_customer`; then backups, "
+            "which begin with `new_recovery_key` (docs/operations.md). Identity providers are set up in the portal, under Team. `doctor` says what is wrong at any time."
         )
 
     def say(self, text: str) -> None:

@@ -90,6 +90,9 @@ class Made:
     known_missing: int = 0  # of these, those that were marked before
     removed_sets: list[str] = field(default_factory=list)
     removed_messages: int = 0
+    without_schema: list[str] = field(
+        default_factory=list
+    )  # customers, by short name, of whom the database has no more
     without: list[str] = field(default_factory=list)  # secrets that this process does not have
 
 
@@ -175,7 +178,8 @@ def _take(
             with closing(_Taking(where, public, reader, telling(tell, guard), only)) as taking:
                 made = taking.take(before_whole)
             guard.still()
-            if keep is not None:
+            # Of a customer whose schema is gone, earlier ones may have the last that there is.
+            if keep is not None and not made.without_schema:
                 made.removed_sets, made.removed_messages = thin_out(where, keep)
     except (psycopg.Error, DatabaseError) as error:
         raise BackupFailed(tools.no_answer(error)) from error
@@ -328,7 +332,12 @@ class _Taking:
     def _customers(self, snapshot: str) -> list[_Customer]:
         with _reading(self.reader, snapshot):
             rows = self.reader.execute(CUSTOMERS, [self.only, self.only])
-            return [_Customer(*row) for row in rows]
+            known = [_Customer(*row) for row in rows]
+            there = {name for (name,) in self.reader.execute("SELECT nspname FROM pg_namespace")}
+        self.made.without_schema = [customer.slug for customer in known if customer.schema not in there]
+        if self.only and self.made.without_schema:
+            raise BackupFailed("The customer has no schema in this database any more (docs/operations.md).")
+        return [customer for customer in known if customer.schema in there]
 
     def _dump(self, customers: list[_Customer], snapshot: str) -> None:
         self.progress.step = "dumping the database"

@@ -102,7 +102,8 @@ def database() -> list[Finding]:
                 "database.customers",
                 Level.ERROR,
                 f"There is no schema {_few(missing)}, although the customer is known.",
-                "Restore it from a backup.",
+                "Bring it from a backup, beside the one that has none: "
+                "`manage.py restore PLACE --customer SLUG --as NEW`, with `--set` one from before. Remove no backup until then.",
             )
         )
     if foreign := [name for name, is_missing in customers if not is_missing]:

@@ -254,6 +254,24 @@ def test_a_message_that_the_store_has_lost_is_named_once_loudly(operator, acme, 
     assert operator.backs_up()["missing"] == [blob]
 
 
+def test_a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside(
+    operator, acme_mailbox, fill, monkeypatch, tmp_path_factory
+):
+    fill(*TEXTS)
+    whole = operator.backs_up()["name"]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA c_acme CASCADE")
+    with pytest.raises(CommandError, match=r"1 customer without a schema .*: acme\. All others are"):
+        operator.backs_up(keep=1)
+    saved = Place(operator.place).sets()
+    assert len(saved) == 2 and saved[0] == whole, "it may have the last of that customer"
+    operator.checks(set=saved[1])
+    with pytest.raises(CommandError, match="has no schema"):
+        call_command("export_customer", "acme", tmp_path_factory.mktemp("exports").as_uri())
+    said = operator.restores(monkeypatch, customer="acme", as_slug="acme-again", set=whole)
+    assert "3 messages" in said
+
+
 def test_an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted(
     operator, acme, acme_mailbox, make_mailbox, monkeypatch
 ):

@@ -236,6 +236,27 @@ BREAKAGES = (
     ),
     # --- Backups ---
     _breaks(
+        "manage.py refuses what works past our verbs",
+        "portal/management/refusing.py",
+        "INSTEAD.get(subcommand)",
+        'INSTEAD.get("")',
+        "portal/test_refused_commands.py::test_who_runs_one_is_told_what_to_use_and_nothing_is_done",
+    ),
+    _breaks(
+        "A customer whose schema is gone keeps nobody else out of a backup",
+        "mailboxes/backup/taking.py",
+        "return [customer for customer in known if customer.schema in there]",
+        "return known",
+        _BACKUP + "a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside",
+    ),
+    _breaks(
+        "No earlier backup is removed while one customer's schema is gone",
+        "mailboxes/backup/taking.py",
+        "if keep is not None and not made.without_schema:",
+        "if keep is not None:",
+        _BACKUP + "a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside",
+    ),
+    _breaks(
         "No blob is removed between a backup's snapshot and its copy",
         "mailboxes/batch.py",
         "if some and not removal_is_held():",

@@ -107,6 +107,10 @@ def test_the_checks_say_what_is_of_an_earlier_release(db):
         "2 of the customers' schemas are of an earlier release: c_acme, c_globex."
     )
     assert "gatehouse.E028" not in found
+    execute("DROP SCHEMA c_acme CASCADE")  # of no release, and no upgrade brings it back
+    assert complaints()["gatehouse.W008"] == (
+        "1 of the customers' schemas are of an earlier release: c_globex."
+    )
     execute("DELETE FROM public.django_migrations WHERE app = 'tenants'")
     assert complaints()["gatehouse.E028"] == "The database is of an earlier release."
 

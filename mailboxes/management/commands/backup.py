@@ -16,7 +16,7 @@ class Command(BackupCommand):
     help = (
         "Take a backup of everything while everything works, sealed to GATEHOUSE_RECOVERY_PUBLIC_KEY, and read it back "
         "(docs/operations.md). May be killed and repeated at any time: without its end it is no backup. Ends with status 1 "
-        "when messages could not be read in the store that nobody knew of."
+        "when messages could not be read in the store that nobody knew of, or when a customer's schema is gone."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,6 +37,11 @@ class Command(BackupCommand):
             self.stdout.write(json.dumps(asdict(made)))
         else:
             self._say(made)
+        if made.without_schema:
+            raise CommandError(
+                f"{counted(len(made.without_schema), 'customer')} without a schema in the database, and so in no backup from "
+                f"now on: {', '.join(made.without_schema)}. All others are in this one; no earlier one is removed meanwhile."
+            )
         if len(made.missing) > made.known_missing:
             raise CommandError(
                 f"{counted(len(made.missing), 'message')} can't be read in the store, and so are in no backup from now on: "
@@ -46,6 +51,8 @@ class Command(BackupCommand):
     def _say(self, made: Made) -> None:
         for name in made.missing:
             self.say(f"MISSING     {name}")
+        for slug in made.without_schema:
+            self.say(f"NO SCHEMA   {slug}")
         for name in made.without:
             self.say(f"WITHOUT     {name}, which this process does not have: keep it elsewhere.")
         self.say(

@@ -165,6 +165,20 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     journal = machine.run("journalctl --no-pager --lines=80", check=False).stdout
     assert said.returncode == 0, said.stdout[-6000:] + journal
 
+    # docs/operations.md: a key, a file for that unit alone, a backup to a folder that it may write to.
+    (alias,) = [line for line in lines if line.startswith("alias manage=")]
+    machine.run(
+        f"""set -e; shopt -s expand_aliases; umask 077
+        {alias}
+        manage new_recovery_key | grep '^GATEHOUSE_RECOVERY_PUBLIC_KEY=' > /etc/gatehouse/backup
+        echo GATEHOUSE_BACKUP_PLACE=file:///mnt/backups >> /etc/gatehouse/backup
+        install --directory --owner gatehouse /mnt/backups
+        systemctl start gatehouse-backup || {{ journalctl --unit gatehouse-backup --no-pager >&2; exit 1; }}
+        systemctl enable --now gatehouse-backup.timer
+        manage check_backup file:///mnt/backups"""
+    )
+    assert list((machine.root / "mnt/backups/sets").iterdir())
+
     # A pooler comes between: setup takes it for an answer, and the rest of the file stays.
     (machine.root / "etc/pgbouncer/pgbouncer.ini").write_text(pooler()[0])
     (machine.root / "srv/time-outs").write_text(pooler()[1])

@@ -107,6 +107,13 @@ def pooler():
     return text + "\n", time_outs
 
 
+def change_of_places():
+    """What docs/upgrades.md has for the moment at which a release takes the place of the one before."""
+    text = (ROOT / "docs/upgrades.md").read_text()
+    (block,) = re.findall(r"^```\n(systemctl stop .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return block
+
+
 @pytest.fixture
 def machine():
     if why := refusal():
@@ -198,6 +205,14 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
         until curl --silent --fail http://127.0.0.1:8000/readyz; do sleep 0.2; done"""
     )
     assert ":6432/" in (machine.root / "etc/gatehouse/environment").read_text()
+
+    # docs/upgrades.md: the folder that was installed beside, as this one was, takes its place.
+    machine.run(
+        f"""set -e; cp -a /opt/gatehouse /opt/gatehouse-new
+        {change_of_places()}
+        until curl --silent --fail http://127.0.0.1:8000/readyz; do sleep 0.2; done
+        systemctl is-active gatehouse-{{web,worker,beat,gateway,certificate}}; test -d /opt/gatehouse-before"""
+    )
 
     # Whoever trusts the authority trusts the names.
     machine.run(

@@ -350,7 +350,6 @@ class _One:
 
         def fill(schema: str) -> None:
             """Of `public` nothing is held meanwhile but a spare schema's row; earlier migrations may read there."""
-            self._leave_out_what_was_deleted_meanwhile()
             if is_todays:
                 spares.take(schema)
             else:
@@ -361,6 +360,7 @@ class _One:
             with schema_context(schema):
                 self._settle()
 
+        self._leave_out_what_was_deleted_meanwhile()
         with on_disk():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = 0")

@@ -41,7 +41,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         cursor = super()._cursor(name)
         if self.search_path_set_schemas is None and not self._setting_search_path and not self._has_failed():
-            self.close()
             raise OperationalError("The search path could not be set.")
         self._seen.add(self.schema_name)
         return cursor

@@ -48,6 +48,7 @@ TABLE = {
     "change-provider": (AT_PLATFORM, "staff"),
     "view-customer": (AT_PLATFORM, "staff"),
     "add-customer": (AT_PLATFORM, "staff"),
+    "remove-empty-customer": (AT_PLATFORM, ""),
     "change-customer": (AT_PLATFORM, "staff"),
     "add-person": (AT_PLATFORM, "staff"),
     "change-person": (AT_PLATFORM, "staff"),

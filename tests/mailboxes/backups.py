@@ -19,8 +19,9 @@ def end_who_holds(lock):
     with _outside() as outside:
         ended = outside.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND (classid::bigint << 32) + objid::bigint = %s",
-            [lock],
+            " AND (classid::bigint << 32) + objid::bigint = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = %s)",
+            [lock, DATABASE],  # and not whoever has it in another worker's database
         )
         assert ended.fetchall() == [(True,)]
 

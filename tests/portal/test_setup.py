@@ -38,7 +38,9 @@ class Terminal:
     def __init__(self, *arguments, **environment):
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", sys.executable, "manage.py", *arguments],
+            # Whoever runs the tests in the background ignores Ctrl-C, and so would what they start.
+            ["env", "--default-signal=INT", "setsid", "--ctty", "--wait"]
+            + [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=environment,
             stdin=slave,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from portal.onebox.embedded.process import wait_until
 
+ROOT = Path(__file__).resolve().parents[2]
 BOOT_SECONDS = 60
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,6 +43,10 @@ for device in null zero full random urandom tty; do
 done
 ln -s /proc/self/fd "$root/dev/fd"
 for number in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${number%:*}" "$root/dev/${number#*:}"; done
+# The checkout, wherever it lies: on a disk of its own, or where another folder is now.
+mkdir -p "$root$4"
+mount --bind "$4" "$root$4"
+mount -o remount,bind,ro "$root$4"
 ip link set lo up
 ip address add "$address/32" dev lo
 rm -f "$root/etc/resolv.conf" "$root/etc/fstab"
@@ -75,7 +80,7 @@ class Machine:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - for as long as it runs
         self._process = subprocess.Popen(
             ["sh", "-c", 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"', "sh", group, *apart]
-            + ["sh", "-c", BOOT, "sh", self._folder, address, PATH],
+            + ["sh", "-c", BOOT, "sh", self._folder, address, PATH, ROOT],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

@@ -168,7 +168,7 @@ def _databases() -> dict[int, str]:
 
 
 def _grow(size: int) -> None:
-    from accounts.actors import SYSTEM  # noqa: PLC0415  as above
+    from accounts.actors import SYSTEM  # noqa: PLC0415  models, as in _acts
     from mailboxes.services import create_mailbox  # noqa: PLC0415
     from tenants import measuring  # noqa: PLC0415
     from tenants.models import Customer  # noqa: PLC0415
@@ -184,7 +184,7 @@ def _grow(size: int) -> None:
 
 def _browsers() -> list[Any]:
     """Of somebody who may look at all customers, one for each that is used. The session knows none of them yet."""
-    from benchmarks.requests import browser_of  # noqa: PLC0415  as above
+    from benchmarks.requests import browser_of  # noqa: PLC0415  models, as in _acts
     from tenants.models import Customer  # noqa: PLC0415
 
     used = list(Customer.objects.filter(directory_entries__isnull=False).order_by("slug")[:USED])

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from redis import Redis, RedisError
 
-from portal.checks import stores, variables  # noqa: F401 - which bring theirs
+from portal.checks import stores, variables  # noqa: F401 - importing them registers the checks that are run here
 from portal.checks.servers import redis_is_fit
 from portal.doctor.findings import Finding, Level, told
 from portal.environment import Environment
@@ -111,7 +111,7 @@ def _is_taken(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))  # noqa: S104 - and at once closed
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - as the servers will; nobody listens, and it is closed at once
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return True

@@ -218,10 +218,18 @@ def is_open(port):
 def test_hosts_of_ours_get_certificates_and_nobody_else_does(front):
     customer, stranger = f"acme.{BASE}", f"nowhere.{BASE}"
 
+    # The gateway's name has one from the start, by itself: two at once would share an account that Caddy 2.6 spoils.
+    assert wait_until(lambda: front.certificates() == {f"{MAIL}.crt"}, SECONDS)
+    assert copy_pair(front.folder / "data/caddy", MAIL, front.folder), "which the gateway's is copied from"
+    assert front.asks(MAIL, "/accounts/login/").startswith("HTTP/1.1 404")
+
     # A customer's host, at its first visit.
     page = front.asks(customer, "/accounts/login/")
     assert page.startswith("HTTP/1.1 200") and "csrfmiddlewaretoken" in page
     assert front.connects(customer, alpn="h2").selected_alpn_protocol() == "h2"
+
+    # The operators'.
+    assert front.asks(BASE, "/accounts/login/").startswith("HTTP/1.1 200")
 
     # That of the policy that senders ask for, at their first question.
     policy = front.asks(f"mta-sts.{MAIL}", "/.well-known/mta-sts.txt")
@@ -235,12 +243,6 @@ def test_hosts_of_ours_get_certificates_and_nobody_else_does(front):
     assert [
         b"domain=" + host.encode() in b"".join(front.tap.of("/tls-ask")) for host in (customer, stranger)
     ] == [True, True]
-
-    # The operators' host and the gateway's name have theirs from the start.
-    assert wait_until(lambda: {f"{BASE}.crt", f"{MAIL}.crt"} <= front.certificates(), SECONDS)
-    assert copy_pair(front.folder / "data/caddy", MAIL, front.folder), "which the gateway's is copied from"
-    assert front.asks(BASE, "/accounts/login/").startswith("HTTP/1.1 200")
-    assert front.asks(MAIL, "/accounts/login/").startswith("HTTP/1.1 404")
 
     # Nobody outside asks for whom we serve.
     asked = len(front.tap.of("/tls-ask"))
@@ -278,10 +280,11 @@ def test_hosts_of_ours_get_certificates_and_nobody_else_does(front):
     (seen,) = front.tap.of("/accounts/login/?slow")
     assert seen.endswith(body)
 
-    # The portal itself refuses what is too large.
+    # The portal itself refuses what is too large. Of this request there is as much as Caddy takes before it asks the portal,
+    # and little more: it answers, and closes upon who still sends.
     with front.connects(customer) as large:
         large.sendall(
             b"POST /accounts/login/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 3000000\r\n"
-            b"Connection: close\r\n\r\n" % customer.encode() + b"x" * 1_200_000
+            b"Connection: close\r\n\r\n" % customer.encode() + b"x" * 1_130_000
         )
         assert large.recv(65536).startswith(b"HTTP/1.1 413")

@@ -127,6 +127,7 @@ def next_release() -> Iterator[None]:
     """From now on this process is of a release after this one, which has migrations of the customers' schemas that this one lacks."""
 
     def forget() -> None:
+        schemas.known.cache_clear()
         schemas.wanted.cache_clear()
         spares.fingerprint.cache_clear()
 

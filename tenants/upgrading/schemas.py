@@ -35,10 +35,16 @@ class State(NamedTuple):
 
 
 @cache
+def known() -> frozenset[tuple[str, str]]:
+    """All migrations of this release, as `(app, name)`."""
+    return frozenset(MigrationLoader(None).graph.nodes)
+
+
+@cache
 def wanted() -> frozenset[str]:
     """What a customer's schema of this release has, as `app.name`."""
     labels = app_labels(settings.TENANT_APPS)
-    return frozenset(f"{app}.{name}" for app, name in MigrationLoader(None).graph.nodes if app in labels)
+    return frozenset(f"{app}.{name}" for app, name in known() if app in labels)
 
 
 def customers(*, but: Collection[str] = ()) -> dict[str, State]:
@@ -65,18 +71,20 @@ def that_are_there(names: Collection[str]) -> list[str]:
 def database_is_newer() -> bool:
     """Whether a later release has upgraded what all customers share, of which this one's customers would lack a part.
 
-    Later by the number in the name: names from before that are not known were replaced since.
+    Later by the number in the name: names from before that are not known were replaced since. An app that is not known at
+    all came later too, and may be of the customers: no release has dropped one.
     """
+    apps = {app for app, _ in known()}
     last: dict[str, str] = {}
     for key in sorted(wanted()):
         app, name = key.split(".")
         last[app] = name
-    known = MigrationRecorder.Migration.objects.filter(app__in=last).values_list("app", "name")
-    return any(name > last[app] for app, name in known)
+    recorded = MigrationRecorder.Migration.objects.values_list("app", "name")
+    return any(app not in apps or name > last.get(app, name) for app, name in recorded)
 
 
 def public_is_behind() -> bool:
     """Whether a migration of this release was not applied in `public`."""
     with schema_context(PUBLIC):
         applied = MigrationRecorder(connection).applied_migrations()
-    return any(key not in applied for key in MigrationLoader(None).graph.nodes)
+    return any(key not in applied for key in known())

@@ -87,14 +87,14 @@ def test_spare_ones_of_another_release_are_never_handed_out(db):
 
 
 def test_a_release_that_is_being_replaced_creates_no_customer_that_would_lack_something(db):
-    def applied(name):
-        MigrationRecorder(connection).record_applied("mailboxes", name)
-
-    applied("0001_what_was_replaced_since")
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("mailboxes", "0001_what_was_replaced_since")
     services.create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
-    applied("9001_of_a_later_release")
-    with pytest.raises(BeingUpgraded):
-        services.create_customer("wonka", "Wonka", provider=provider("northwind"), by=SYSTEM)
+    for app, name in (("mailboxes", "9001_of_a_later_release"), ("calendars", "0001_of_another_app")):
+        recorder.record_applied(app, name)
+        with pytest.raises(BeingUpgraded):
+            services.create_customer("wonka", "Wonka", provider=provider("northwind"), by=SYSTEM)
+        recorder.record_unapplied(app, name)
 
 
 def test_a_failure_gives_the_spare_one_back(db):

@@ -9,6 +9,7 @@ import base64
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,11 @@ _state_dir: Path | None = None
 def _prepare() -> None:
     global _state_dir
     _state_dir = Path(tempfile.mkdtemp(prefix="gh-test-"))  # short, for sockets live in it
+    if sys.dont_write_bytecode:
+        # Else each process that a test starts would compile all that it imports, which takes longer than the rest of its start.
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(_state_dir / "compiled")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["GATEHOUSE_STATE_DIR"] = str(_state_dir)
     os.environ["SECRET_KEY"] = secrets.token_urlsafe(48)
     os.environ["GATEHOUSE_WORKER_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -62,6 +68,9 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     )
 else:
     _prepare()
+
+# All that a process of ours gets which is to know nothing of this run but its programs.
+BARE = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

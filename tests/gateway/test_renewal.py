@@ -17,6 +17,7 @@ from gateway.errors import BadCertificate
 from gateway.renewal import copy_pair
 from gateway.tls import Certificate
 from portal.onebox.embedded.process import wait_until
+from tests.environment import BARE
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "mx.gatehouse.test"
@@ -140,7 +141,7 @@ def test_who_watches_needs_neither_secrets_nor_services_and_ends_when_told(caddy
             [sys.executable, "manage.py", "copy_certificate", caddy.storage, folder, "--watch"],
             cwd=ROOT,
             env={
-                "PATH": os.defpath,
+                **BARE,
                 "GATEHOUSE_MAIL_DOMAIN": HOST,
                 "GATEHOUSE_STATE_DIR": str(tmp_path / "none"),
             },

@@ -19,6 +19,7 @@ from portal.setup import questions
 from portal.setup.file import read
 from portal.setup.questions import Way
 from tests.accounts.openid.names import NameServer
+from tests.environment import BARE
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -44,7 +45,7 @@ def test_one_command_makes_settings_with_which_everything_starts(tmp_path, name_
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--fail-level", "ERROR"],
         cwd=ROOT,
-        env={**first, "PATH": os.defpath, "GATEHOUSE_BIND": "0.0.0.0", "GATEHOUSE_STATE_DIR": "/nowhere"},
+        env={**first, **BARE, "GATEHOUSE_BIND": "0.0.0.0", "GATEHOUSE_STATE_DIR": "/nowhere"},
         check=False,
         capture_output=True,
         text=True,

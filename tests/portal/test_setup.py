@@ -24,6 +24,7 @@ from portal.setup.questions import Way
 from tests.accounts.openid.names import NameServer
 from tests.accounts.post import MailServer
 from tests.breaking.workers import environment_of_processes
+from tests.environment import BARE
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
@@ -138,9 +139,8 @@ def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_set
     target = tmp_path / "environment"
     given = tmp_path / "answers"
     given.write_text(f"GATEHOUSE_DNS_SERVER={names.address}\n")
-    environment = {"PATH": os.environ["PATH"]}
     with MailServer().serving(auth_required=True, authenticator=judge, auth_require_tls=False) as mail:
-        terminal = Terminal("setup", str(target), "--answers", str(given), **environment)
+        terminal = Terminal("setup", str(target), "--answers", str(given), **BARE)
         talk(terminal, environment_of_processes(), mail, tmp_path / "messages")
         assert terminal.ends() == 0, terminal.said
     assert mail.taken == ["me@northwind.example"]
@@ -154,7 +154,7 @@ def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_set
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--database", "default", "--fail-level", "ERROR"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **values},
+        env={**BARE, **values},
         check=False,
         capture_output=True,
         text=True,
@@ -163,7 +163,7 @@ def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_set
 
     # Once more: what is there are the answers; who leaves in the middle leaves it as it is.
     before = target.read_bytes()
-    terminal = Terminal("setup", str(target), **environment)
+    terminal = Terminal("setup", str(target), **BARE)
     terminal.answers(f"[{BASE}]", "")
     terminal.answers(f"[{MAIL}]", "\x03")
     terminal.hears("Nothing was written.")

@@ -1,6 +1,5 @@
 """The OpenID provider as tests use it: a process, people in it, and a browser without a screen."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from tests.environment import BARE
 from tests.tenants.kit import text
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,7 +42,7 @@ class OpenIDProvider:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         environment = {
-            "PATH": os.environ["PATH"],
+            **BARE,
             "PYTHONPATH": str(ROOT),
             "OPENID_DATABASE": str(folder / "openid.sqlite3"),
         }

@@ -4,9 +4,11 @@ The database is dumped from one snapshot, sealed to a key that no machine of our
 as it lies in the store. A blob never changes and no name is used twice, so one that is there is not copied again.
 """
 
+from mailboxes.backup.alone import Progress
 from mailboxes.backup.one_customer import Brought, restore_customer
 from mailboxes.backup.restoring import Restored, restore, write_secrets
-from mailboxes.backup.taking import Made, Progress, back_up, export_customer, verify_backup
+from mailboxes.backup.sets import verify_backup
+from mailboxes.backup.taking import Made, back_up, export_customer
 
 __all__ = [
     "Brought",

@@ -12,32 +12,35 @@ these are free.
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
-from psycopg import sql
 
 from accounts.actors import Actor
-from mailboxes.backup import judging, rows, tools
+from mailboxes.backup import judging, loading, rows, tools
+from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
 from mailboxes.backup.index import Line
-from mailboxes.backup.restoring import Backup, Tell, bring_messages
+from mailboxes.backup.loading import APP, MIGRATIONS
+from mailboxes.backup.renaming import FOLDER_LENGTH, Ids
+from mailboxes.backup.restoring import Backup, bring_messages
 from mailboxes.backup.rows import Row
+from mailboxes.backup.sets import CONTENTS, INDEX, index_of
 from mailboxes.backup.since import DELETED, TOLD, Act, acts_since
-from mailboxes.backup.taking import CONTENTS, INDEX, Progress, be_alone, index_of, installation, telling
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
+from mailboxes.services.keyring import publish
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
-from tenants import access, audit, cluster, directory, pooling, slugs, spares
+from tenants import access, audit, cluster, pooling, slugs, spares
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
 from tenants.services import bring_customer, check_place_name, provider_by_slug
@@ -45,15 +48,7 @@ from tenants.upgrading import migrating, schemas
 
 log = logging.getLogger(__name__)
 
-APP = "mailboxes"
-MIGRATIONS = "django_migrations"
-# Sessions of archivers, and what was refused to somebody: of another time, and of another address.
-LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
-FOLDER_LENGTH = 2 * 32 + 1  # of a mailbox's: two ids
-BLOB = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}")  # below it
 ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
-OVER = "done"  # of a job
-REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
 NAMES = 1000  # of one query
 
 
@@ -156,10 +151,10 @@ class _One:
 
     def __init__(self, backup: Backup, facts: dict[str, Any], as_slug: str, as_name: str, by: Actor) -> None:
         self.backup, self.facts, self.by = backup, facts, by
-        self.former_id = UUID(facts["id"])
+        self.ids = Ids(UUID(facts["id"]), facts["slug"])
         self.done = Brought(backup.name, backup.manifest["made_at"], facts["slug"])
         self.slug = slugs.check(as_slug or facts["slug"])
-        self.original = Customer.objects.select_related("provider").filter(pk=self.former_id).first()
+        self.original = Customer.objects.select_related("provider").filter(pk=self.ids.former).first()
         if self.original and not as_slug:
             raise NotEmpty(
                 f"The customer {self.original.slug} is there. Bring it beside that one, under another short name: --as NEW."
@@ -167,9 +162,8 @@ class _One:
         if Customer.objects.filter(slug=self.slug).exists():
             raise SlugTaken(slug=self.slug)
         self.is_renamed = bool(as_slug)
-        self.id, self.has_own_ids = self.former_id, False
         if self.original:
-            self._take_own_ids()
+            self.ids.become_new(self.slug)
         day = f" ({self.done.made_at[:10]})"
         name = as_name or facts["name"][: NAME_LENGTH - len(day)] + (day if self.original else "")
         self.name = check_place_name(name)
@@ -178,7 +172,7 @@ class _One:
     def choose_provider(self, slug: str) -> None:
         """Raises NoSuchProvider, NotEmpty when it has to be said."""
         with tools.connect() as where:
-            ours = [installation(where, None), installation(where, self.former_id)]
+            ours = [installation(where, None), installation(where, self.ids.former)]
         self.is_ours = self.backup.place.owner() in ours
         if not slug and self.original:
             self.provider = self.original.provider
@@ -224,24 +218,24 @@ class _One:
 
     def _require_free_ids(self) -> None:
         """Others here may have mailboxes of the same ids, though the customer itself is not there. Raises NotEmpty."""
-        ids = map(self._mailbox_id, self.dumped.mailboxes)
-        if self.has_own_ids or not DirectoryEntry.objects.filter(mailbox_id__in=list(ids)).exists():
+        ids = map(self.ids.mailbox, self.dumped.mailboxes)
+        if self.ids.are_new or not DirectoryEntry.objects.filter(mailbox_id__in=list(ids)).exists():
             return
         if not self.is_renamed:
             raise NotEmpty(
                 f"Another customer here has mailboxes with the ids of those of {self.facts['slug']}. Bring it with ids of its "
                 "own, under another short name: --as NEW."
             )
-        self._take_own_ids()
+        self.ids.become_new(self.slug)
 
     def _leave_out_what_was_deleted(self) -> None:
         self.left_out, self.done.left_out = set(), []
-        trail = AuditEvent.objects.filter(customer_id=self.former_id)
+        trail = AuditEvent.objects.filter(customer_id=self.ids.former)
         made_at = datetime.fromisoformat(self.done.made_at)
         # What was done here before tells nothing of what was done where it lived since, and an import writes lines, too.
         self.done.trail_is_known = self.is_ours and trail.filter(at__lt=made_at).exists()
         known = (
-            Act(event.at, event.action, self.former_id, UUID(event.target_id), event.target_name)
+            Act(event.at, event.action, self.ids.former, UUID(event.target_id), event.target_name)
             for event in trail.of(*TOLD)
         )
         acts = acts_since(known, set(map(UUID, self.dumped.mailboxes)), made_at)
@@ -265,7 +259,7 @@ class _One:
         self._leave_out_what_was_deleted()
         if not (late := self.left_out - before):
             return
-        folders = {f"{self.former_id.hex}/{UUID(pk).hex}" for pk in late}
+        folders = {self.ids.former_folder(pk) for pk in late}
         lost = set(self.done.missing)
         for line in index_of(self.backup.place, self.backup.name):
             if line.folder in folders and line.name not in lost:
@@ -273,7 +267,7 @@ class _One:
                 self.done.octets -= line.octets
         self.done.missing = [name for name in self.done.missing if name[:FOLDER_LENGTH] not in folders]
         for pk in late:
-            store().remove_mailbox(self.id, self._mailbox_id(pk))
+            store().remove_mailbox(self.ids.customer, self.ids.mailbox(pk))
 
     def _require_nothing_deleted_meanwhile(self) -> None:
         """Raises RestoreFailed."""
@@ -288,27 +282,6 @@ class _One:
         """Of the dump; its rows are still as they were. Raises BackupDamaged, RestoreFailed."""
         return rows.tables(tools.read(self.backup.part(self.facts["part"]), self.facts["schema"], *names))
 
-    # --- Ids and names ---
-    def _take_own_ids(self) -> None:
-        self.id, self.has_own_ids = uuid5(self.former_id, f"restored as {self.slug}"), True
-
-    def _mailbox_id(self, former: str) -> UUID:
-        return uuid5(self.id, UUID(former).hex) if self.has_own_ids else UUID(former)
-
-    def _renamed_folder(self, name: str) -> str:
-        """A mailbox's. Raises BackupDamaged for what is none of this customer's."""
-        customer, _, mailbox = name.partition("/")
-        if customer != self.former_id.hex or not judging.HEX_ID.fullmatch(mailbox):
-            raise BackupDamaged(f"{name!r} is no folder of {self.facts['slug']}.")
-        return f"{self.id.hex}/{self._mailbox_id(mailbox).hex}"
-
-    def _renamed(self, name: str) -> str:
-        """A message's blob, and never what holds it: who deletes the message removes what its row names. Raises BackupDamaged."""
-        folder, blob = name[:FOLDER_LENGTH], name[FOLDER_LENGTH:]
-        if not BLOB.fullmatch(blob):
-            raise BackupDamaged(f"{name!r} is no message of {self.facts['slug']}.")
-        return self._renamed_folder(folder) + blob
-
     # --- The messages ---
     def bring_messages(self, tell: Tell, *, despite_damage: bool) -> None:
         """Raises BackupDamaged, when all else is there, StoreFull, StoreFailed."""
@@ -318,8 +291,8 @@ class _One:
             self.done,
             Progress("copying messages"),
             tell,
-            self._renamed,
-            self._renamed_folder,
+            self.ids.blob,
+            self.ids.folder,
         )
         if self.done.missing and not despite_damage:
             raise BackupDamaged(
@@ -329,16 +302,16 @@ class _One:
             )
 
     def _lines(self) -> Iterator[Line]:
-        left_out = {f"{self.former_id.hex}/{UUID(pk).hex}" for pk in self.left_out}
+        left_out = {self.ids.former_folder(pk) for pk in self.left_out}
         for line in index_of(self.backup.place, self.backup.name):
-            if line.name.startswith(f"{self.former_id.hex}/") and line.folder not in left_out:
+            if line.name.startswith(f"{self.ids.former.hex}/") and line.folder not in left_out:
                 yield line
 
     # --- The rows ---
     def load(self, guard: pooling.Guard, *, active: bool) -> None:
         """All rows, and what is public of them, in one transaction. Raises DatabaseError, BackupDamaged, SlugTaken, …"""
         customer = Customer(
-            id=self.id,
+            id=self.ids.customer,
             slug=self.slug,
             name=self.name,
             provider=self.provider,
@@ -354,7 +327,13 @@ class _One:
                 spares.take(schema)
             else:
                 migrating.build_as_of(schema, self.dumped.applied)
-            self._copy_rows(schema)
+            loading.copy_rows(
+                self._tables(),
+                schema,
+                self.ids,
+                without_mailboxes=self.left_out,
+                without_keys=self._dropped_keys(),
+            )
             if not is_todays:
                 migrating.bring_up_to_date(schema)
             with schema_context(schema):
@@ -376,81 +355,20 @@ class _One:
         """By staff, as the backup has it, or else as it is with the original."""
         return self.facts.get(name, getattr(self.original, name, default))
 
-    def _copy_rows(self, schema: str) -> None:
-        filled = []
-        with connection.cursor() as cursor:
-            # Tables come in the order of their names. Migrations that have just made the schema may have asked for the rest.
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-            for table in self._tables():
-                if table.name == MIGRATIONS or table.name in LEFT_BEHIND:
-                    continue
-                if not table.name.startswith(f"{APP}_"):
-                    raise BackupDamaged(f"{table.name} is no table of a customer's.")
-                into = sql.SQL("COPY {} ({}) FROM STDIN").format(
-                    sql.Identifier(schema, table.name),
-                    sql.SQL(", ").join(map(sql.Identifier, table.columns)),
-                )
-                change = self._change_of(table.name)
-                with cursor.copy(into) as copy:
-                    for row in table.rows:
-                        try:
-                            changed = change(row)
-                        except (KeyError, ValueError):
-                            raise BackupDamaged(f"{table.name} has a row that is none.") from None
-                        if changed:
-                            copy.write(rows.encoded(changed))
-                if "id" in table.columns:
-                    filled.append(table.name)
-            # Now, for a migration can't change a table about which there are questions.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            for name in filled:
-                cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f'"{schema}"."{name}"'])
-                if sequence := cursor.fetchone()[0]:
-                    last = sql.SQL("SELECT setval(%s, max(id)) FROM {} HAVING count(*) > 0")
-                    cursor.execute(last.format(sql.Identifier(schema, name)), [sequence])
-
-    def _change_of(self, table: str) -> Callable[[Row], Row | None]:
-        """What becomes of a table's row: None, where it stays out. By the names of columns, which mean the same in all."""
-        dropped_keys = self.dumped.dead_keys | {
-            key for pk in self.left_out for key in self.dumped.keys_of.get(pk, ())
-        }
-
-        def change(row: Row) -> Row | None:
-            if row.get("mailbox_id") in self.left_out or row.get("key_id") in dropped_keys:
-                return None
-            if table == "mailboxes_mailbox":
-                if row["id"] in self.left_out:
-                    return None
-                row["id"] = str(self._mailbox_id(row["id"]))
-            elif table == "mailboxes_mailboxkey" and row["id"] in dropped_keys:
-                return None
-            elif table == "mailboxes_keylock" and row["kind"] == "worker":
-                return None  # nobody works on its mail until somebody asks for it
-            elif table == "mailboxes_job":
-                if row["kind"] in REMOVALS and row["state"] != OVER:
-                    return None
-                row["id"] = str(self._mailbox_id(row["id"]))
-                row["mailbox_uuid"] = str(self._mailbox_id(row["mailbox_uuid"]))
-            elif table == "mailboxes_message":
-                if not row["blob"].startswith(f"{self.former_id.hex}/{UUID(row['mailbox_id']).hex}/"):
-                    raise BackupDamaged(f"{row['blob']!r} is no message of {row['mailbox_id']}.")
-                row["blob"] = self._renamed(row["blob"])
-            if row.get("mailbox_id", rows.NULL) != rows.NULL:
-                row["mailbox_id"] = str(self._mailbox_id(row["mailbox_id"]))
-            return row
-
-        return change
+    def _dropped_keys(self) -> set[str]:
+        of_left_out = (key for pk in self.left_out for key in self.dumped.keys_of.get(pk, ()))
+        return self.dumped.dead_keys.union(of_left_out)
 
     def _settle(self) -> None:
         """What of the rows is not as it was."""
-        if self.has_own_ids:
-            former = {self._mailbox_id(pk): UUID(pk) for pk in self.dumped.mailboxes}
+        if self.ids.are_new:
+            former = {self.ids.mailbox(pk): UUID(pk) for pk in self.dumped.mailboxes}
             for key in MailboxKey.objects.all():
-                key.sealed_as = [*key.sealed_as, [self.former_id.hex, former[key.mailbox_id].hex]]
+                key.sealed_as = [*key.sealed_as, [self.ids.former.hex, former[key.mailbox_id].hex]]
                 key.save(update_fields=["sealed_as"])
         lost = [*self.done.missing, *self._lost_before()]
         for start in range(0, len(lost), NAMES):
-            names = list(map(self._renamed, lost[start : start + NAMES]))
+            names = list(map(self.ids.blob, lost[start : start + NAMES]))
             unmarked = Message.objects.filter(blob__in=names, damaged_at=None)
             unmarked.update(damaged_at=timezone.now(), damage=Message.Damage.MISSING)
         tallies.count_anew()
@@ -467,21 +385,15 @@ class _One:
                 mailbox.suspended_by_email = self.by.email
                 mailbox.suspension_reason = f"Restored from the backup of {self.done.made_at}"
             mailbox.save()
-            current = MailboxKey.objects.get(mailbox=mailbox, state=MailboxKey.State.CURRENT)
-            directory.publish(
-                address=mailbox.address,
-                customer=customer,
-                mailbox_id=mailbox.pk,
-                status=mailbox.status,
-                public_key=bytes(current.public_key),
-                generation=current.generation,
-            )
+            publish(customer, mailbox)
             self.done.mailboxes.append(
                 {"name": mailbox.name, "address": mailbox.address, "was": was, "status": mailbox.status}
             )
 
     def _lost_before(self) -> list[str]:
-        return [name for name in self.backup.contents["missing"] if name.startswith(f"{self.former_id.hex}/")]
+        return [
+            name for name in self.backup.contents["missing"] if name.startswith(f"{self.ids.former.hex}/")
+        ]
 
     def _address(self, was: str) -> str:
         """Its own one, below today's domain, unless somebody here has it or had it; archivers may send the first part alone."""

@@ -23,6 +23,7 @@ from django.db import DatabaseError
 
 from accounts.actors import Actor
 from mailboxes.backup import judging, keys, rows, tools
+from mailboxes.backup.alone import Progress, Tell
 from mailboxes.backup.errors import (
     BackupDamaged,
     BackupError,
@@ -36,8 +37,8 @@ from mailboxes.backup.errors import (
 )
 from mailboxes.backup.index import Line
 from mailboxes.backup.place import SETS, WHOLE, Place, digest_of
+from mailboxes.backup.sets import BATCH, CONTENTS, HANDS, PUBLIC, find, index_of
 from mailboxes.backup.since import DELETED, Act, acts_since
-from mailboxes.backup.taking import BATCH, CONTENTS, HANDS, PUBLIC, Progress, find, index_of
 from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.store import store
 from mailboxes.vault import PrivateKey
@@ -51,8 +52,6 @@ SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname 
 
 TRAIL, DIRECTORY = "tenants_auditevent", "tenants_directoryentry"
 ALIVE = ("active", "suspended")  # in the directory
-
-Tell = Callable[[Progress], None]
 
 
 @dataclass

@@ -10,12 +10,12 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from itertools import chain, groupby, islice
+from datetime import UTC, datetime
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -25,10 +25,22 @@ from django.db import DatabaseError
 from psycopg import sql
 
 from accounts.actors import Actor
-from mailboxes.backup import judging, keys, tools
-from mailboxes.backup.errors import BackupDamaged, BackupFailed, BackupRunning, NoPlace, NoSuchBackup
+from mailboxes.backup import keys, tools
+from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
+from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoPlace
 from mailboxes.backup.index import Line, Lines, lines_of
 from mailboxes.backup.place import MANIFEST, OF_BACKUPS, ONE_CUSTOMER, S3, SETS, WHOLE, Place, digest_of
+from mailboxes.backup.sets import (
+    BATCH,
+    CONTENTS,
+    EARLY,
+    HANDS,
+    INDEX,
+    PUBLIC,
+    index_of,
+    name_after,
+    thin_out,
+)
 from mailboxes.errors import MessageGone, StoreFailed
 from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
@@ -39,16 +51,11 @@ from tenants.models import Customer
 
 log = logging.getLogger(__name__)
 
-ALONE_LOCK = 7_302_115_410  # of PostgreSQL's advisory locks
 HOLD_WAIT = "60s"  # removers hold their end for as long as one question or one batch takes
 # Each dump reads the whole catalog, which takes seconds where there are thousands of customers, so they are as large as the
 # server's table of locks lets one transaction bring them back; but each waits in TMPDIR on its way to a bucket.
 SCHEMAS_PER_DUMP = 1000
-BATCH = 64
-HANDS = 8  # waiting for disks and servers, not computing
 ROWS = 5000
-NAME = "%Y-%m-%dT%H%M%S.%fZ"  # of a set
-INDEX, EARLY, CONTENTS, PUBLIC = "messages", "early", "contents.sealed", "public.dump.sealed"
 # Rows that mean nothing elsewhere: sessions of the web, of which one that was ended since would live again; sessions of
 # archivers, which would keep them out; spare schemas, which are not dumped.
 WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
@@ -63,17 +70,6 @@ SECRETS = {
     "GATEHOUSE_WORKER_KEY": "WORKER_KEY",
     "GATEHOUSE_WORKER_PUBLIC_KEY": "WORKER_PUBLIC_KEY",
 }
-
-
-@dataclass
-class Progress:
-    """What a backup is at, and how far it has got with the customers."""
-
-    step: str = ""
-    customers: int = 0
-    customers_done: int = 0
-    copied: int = 0
-    copied_octets: int = 0
 
 
 @dataclass
@@ -112,9 +108,6 @@ class _Customer(NamedTuple):
     allowed_networks: list[str]
     mailbox_quota_octets: int | None
     provider: str
-
-
-Tell = Callable[[Progress], None]
 
 
 def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lambda progress: None) -> Made:
@@ -194,78 +187,6 @@ def _refuse_the_store(where: Place) -> None:
             raise NoPlace(f"{where.url} is the message store, or one of the two lies within the other.")
 
 
-def verify_backup(
-    place: str, *, by: Actor, name: str = "", tell: Tell = lambda progress: None
-) -> tuple[str, list[str]]:
-    """Read all of a backup, the newest by default: its name, and what of it is missing or not what was written.
-
-    Raises NotAllowed, NoPlace, NoSuchBackup, BackupDamaged, StoreFailed. No key is needed.
-    """
-    access.require(by, access.PLATFORM, access.Right.BACK_UP)
-    where, progress = Place(place), Progress("reading")
-    name, manifest = find(where, name)
-    bad = []
-    for part in manifest["parts"]:
-        try:
-            where.verify(f"{SETS}/{name}", part)
-        except BackupDamaged:
-            bad.append(f"{SETS}/{name}/{part['name']}")
-    with ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as hands:
-        lines = index_of(where, name)
-        while some := list(islice(lines, BATCH)):
-            found = hands.map(lambda line: digest_of(lambda: where.blobs.chunks(line.name)), some)
-            bad += [
-                line.name for line, is_ in zip(some, found, strict=True) if is_ != (line.octets, line.sha256)
-            ]
-            progress.copied += len(some)
-            progress.copied_octets += sum(line.octets for line in some)
-            tell(progress)
-    return name, bad
-
-
-def find(where: Place, name: str = "") -> tuple[str, dict[str, Any]]:
-    """A whole set and its manifest: of this name, or the newest. Raises NoSuchBackup, BackupDamaged, StoreFailed."""
-    for candidate in reversed(where.sets()):
-        if name in ("", candidate) and (manifest := where.manifest(candidate)):
-            judging.require_manifest(manifest, f"{where.url}/{SETS}/{candidate}/{MANIFEST}")
-            return candidate, manifest
-    raise NoSuchBackup(f"There is no whole backup {f'{name} ' if name else ''}in {where.url}.")
-
-
-def index_of(where: Place, name: str) -> Generator[Line, None, None]:
-    """Raises BackupDamaged, StoreFailed."""
-    try:
-        return lines_of(where.read(f"{SETS}/{name}/{INDEX}"))
-    except MessageGone:
-        raise BackupDamaged(f"{where.url}/{SETS}/{name}/{INDEX} is missing.") from None
-
-
-def thin_out(where: Place, keep: int) -> tuple[list[str], int]:
-    """Remove all whole sets but the newest `keep`, what never became whole, and the messages that none of the rest names.
-
-    Their names, and how many messages. While no backup is being taken. Raises StoreFailed, BackupDamaged.
-    """
-    whole = [name for name in where.sets() if where.manifest(name)]
-    stay = whole[-keep:] if keep else []
-    gone = [name for name in where.sets() if name not in stay]
-    for name in gone:
-        where.remove_set(name)
-    with ExitStack() as files, ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as hands:
-        kept = [Lines(files.enter_context(closing(index_of(where, name)))) for name in stay]
-        removed = 0
-        for customer in where.blobs.folders():
-            for mailbox in where.blobs.folders(customer):
-                folder = f"{customer}/{mailbox}"
-                named = set(chain.from_iterable(lines.of(folder) for lines in kept))
-                loose = [
-                    name for _, found in where.blobs.shards(folder) for name in found if name not in named
-                ]
-                removed += sum(1 for _ in hands.map(where.blobs.remove, loose))
-                if not named:
-                    where.blobs.remove_empty_folders(folder)
-    return [name for name in gone if name in whole], removed
-
-
 class _Taking:
     """One backup in the making."""
 
@@ -280,7 +201,7 @@ class _Taking:
         self.place, self.public, self.reader, self.tell, self.only = place, public, reader, tell, only
         self.id = uuid4()
         self.at = datetime.now(UTC)
-        self.name = _name_after(self.at, place.sets())
+        self.name = name_after(self.at, place.sets())
         self.folder = f"{SETS}/{self.name}"
         self.progress, self.made = Progress(), Made(self.name)
         self.parts: list[dict[str, Any]] = []
@@ -482,49 +403,6 @@ class _Taking:
         if digest_of(lambda: self.place.blobs.chunks(line.name)) != (line.octets, line.sha256):
             raise BackupDamaged(f"{line.name} does not come back from {self.place.url} as it was written.")
         return line
-
-
-def _name_after(at: datetime, names: list[str]) -> str:
-    """By which sets are in order, also where the clock has gone back."""
-    last = max((found for name in names if (found := _time_in(name))), default=at)
-    return f"{max(at, last + timedelta(microseconds=1)):{NAME}}"
-
-
-def _time_in(name: str) -> datetime | None:
-    try:
-        return datetime.strptime(name, NAME).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-@contextmanager
-def be_alone() -> Iterator[pooling.Guard]:
-    """Raises BackupRunning, DatabaseError."""
-    with pooling.lock_on_one_of(ALONE_LOCK) as guard:
-        if not guard:
-            raise BackupRunning(
-                "Another backup of this installation is being taken at this moment, or a customer is brought from one."
-            )
-        yield guard
-
-
-def telling(tell: Tell, guard: pooling.Guard) -> Tell:
-    """After each step, and no further one is done beside somebody else's."""
-
-    def step(progress: Progress) -> None:
-        tell(progress)
-        guard.still()
-
-    return step
-
-
-def installation(where: "psycopg.Connection[Any]", customer: UUID | None) -> str:
-    """What tells an installation from others, also once it was restored: when its database was first migrated. And each
-    customer's exports from its backups.
-    """
-    row = where.execute("SELECT min(applied)::text FROM public.django_migrations").fetchone()
-    whose = f"gatehouse/{row and row[0]}" + (f"/{customer}" if customer else "")
-    return hashlib.sha256(whose.encode()).hexdigest()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from mailboxes.vault import (
     open_key_lock,
     open_password_lock,
 )
-from tenants import access
+from tenants import access, directory
 from tenants.models import Customer
 
 Keyring = dict[int, PrivateKey]  # by the primary key of MailboxKey
@@ -180,3 +180,19 @@ def drop_empty(mailbox_id: UUID, *states: str) -> None:
         KeyTally.objects.filter(key=key).delete()
         KeyLock.objects.filter(key=key).delete()
         MailboxKey.objects.filter(pk=key.pk).delete()
+
+
+def publish(customer: Customer, mailbox: Mailbox) -> None:
+    """The mailbox's line of the directory, as it is now and under its current key; in the caller's transaction.
+
+    Raises AddressTaken.
+    """
+    key = MailboxKey.objects.get(mailbox=mailbox, state=MailboxKey.State.CURRENT)
+    directory.publish(
+        address=mailbox.address,
+        customer=customer,
+        mailbox_id=mailbox.pk,
+        status=mailbox.status,
+        public_key=bytes(key.public_key),
+        generation=key.generation,
+    )

@@ -9,9 +9,9 @@ from django_tenants.utils import tenant_context
 from accounts.actors import Actor
 from accounts.names import unless_kept
 from mailboxes import errors
-from mailboxes.models import Mailbox, MailboxKey
+from mailboxes.models import Mailbox
 from mailboxes.services import tallies
-from mailboxes.services.keyring import hold_mailbox
+from mailboxes.services.keyring import hold_mailbox, publish
 from mailboxes.services.naming import (
     NAME_CONSTRAINTS,
     canonical_name,
@@ -21,7 +21,7 @@ from mailboxes.services.naming import (
     refuse_taken,
 )
 from mailboxes.services.statuses import Act
-from tenants import access, audit, directory
+from tenants import access, audit
 from tenants.models import Customer
 
 SETTABLE = (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED)
@@ -114,7 +114,7 @@ def _write(
         stored.add("canonical_name")
     found.save(update_fields=stored)
     if "status" in changed:
-        _publish(customer, found)
+        publish(customer, found)
         if found.status == Mailbox.Status.SUSPENDED:
             tallies.forget_put_off(found.pk)
     audit.record(
@@ -168,15 +168,3 @@ def _action(changed: set[str], mailbox: Mailbox) -> str:
     if "status" not in changed:
         return "mailbox.edited"
     return "mailbox.suspended" if mailbox.status == Mailbox.Status.SUSPENDED else "mailbox.activated"
-
-
-def _publish(customer: Customer, mailbox: Mailbox) -> None:
-    key = MailboxKey.objects.get(mailbox=mailbox, state=MailboxKey.State.CURRENT)
-    directory.publish(
-        address=mailbox.address,
-        customer=customer,
-        mailbox_id=mailbox.pk,
-        status=mailbox.status,
-        public_key=bytes(key.public_key),
-        generation=key.generation,
-    )

@@ -19,7 +19,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import restoring, taking, tools
+from mailboxes.backup import alone, restoring, taking, tools
 from mailboxes.backup.errors import NoPlace
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
@@ -412,7 +412,7 @@ def test_a_backup_has_its_place_for_itself_and_is_taken_once_at_a_time(operator,
     with pytest.raises(CommandError, match="Backups of another installation"):
         operator.backs_up()
     owner.unlink()
-    with taking.be_alone(), pytest.raises(CommandError, match="Another backup"):
+    with alone.be_alone(), pytest.raises(CommandError, match="Another backup"):
         operator.backs_up()
     assert operator.backs_up()
     for wrong in ("relative", "http://example.com/", "file:///nowhere/at/all", "s3://UPPER/x"):
@@ -439,7 +439,7 @@ def test_no_backup_goes_where_the_messages_lie(operator, acme_mailbox, fill, set
     assert sorted(lies.rglob("*")) == before
 
 
-@pytest.mark.parametrize("lock", [taking.HOLD_LOCK, taking.ALONE_LOCK], ids=["removers", "backups"])
+@pytest.mark.parametrize("lock", [taking.HOLD_LOCK, alone.ALONE_LOCK], ids=["removers", "backups"])
 def test_one_whose_hold_is_lost_is_none(lock, operator, acme_mailbox, fill):
     """Somebody may have removed what the snapshot names, or be taking another one in the same place."""
     fill(*TEXTS)

@@ -21,11 +21,11 @@ from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import keys, restore_customer, taking, tools
+from mailboxes.backup import alone, keys, restore_customer, taking, tools
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
 from mailboxes.backup.restoring import Backup
-from mailboxes.backup.taking import find
+from mailboxes.backup.sets import find
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import janitor, tallies
 from mailboxes.store import store
@@ -424,7 +424,7 @@ def test_nothing_is_to_be_seen_of_a_customer_that_can_not_be_brought_whole(
         operator.restores(monkeypatch, as_name="Acme of then")
     with pytest.raises(CommandError, match="--secrets-to goes without --customer"):
         bring(secrets_to="somewhere")
-    with taking.be_alone(), pytest.raises(CommandError, match="Another backup"):
+    with alone.be_alone(), pytest.raises(CommandError, match="Another backup"):
         bring()
     needed = [path for path in operator.files() if path.name in PARTS]
     message = next(path for path in operator.files() if "/blobs/" in str(path))

@@ -297,7 +297,7 @@ BREAKAGES = (
     ),
     _breaks(
         "Thinning out keeps the messages that other backups name",
-        "mailboxes/backup/taking.py",
+        "mailboxes/backup/sets.py",
         "for name in found if name not in named",
         "for name in found",
         _BACKUP + "of_old_backups_so_many_stay_and_of_messages_what_they_name",
@@ -311,7 +311,7 @@ BREAKAGES = (
     ),
     _breaks(
         "An altered message is not restored as if it were whole",
-        "mailboxes/backup/taking.py",
+        "mailboxes/backup/sets.py",
         "if is_ != (line.octets, line.sha256)",
         "if is_ is None",
         _BACKUP + "whatever_is_altered_or_missing_is_found_without_a_key_and_nothing_is_made_of_it",
@@ -386,7 +386,7 @@ BREAKAGES = (
     _breaks(
         "A restored customer's keys note to which ids their locks and messages are bound",
         "mailboxes/backup/one_customer.py",
-        "key.sealed_as = [*key.sealed_as, [self.former_id.hex, former[key.mailbox_id].hex]]",
+        "key.sealed_as = [*key.sealed_as, [self.ids.former.hex, former[key.mailbox_id].hex]]",
         "pass",
         _ONE_CUSTOMER + "a_customer_restored_beside_the_living_one_reads_its_mail_with_its_password",
     ),
@@ -448,7 +448,7 @@ BREAKAGES = (
     ),
     _breaks(
         "Workers get no access to the keys of a restored customer",
-        "mailboxes/backup/one_customer.py",
+        "mailboxes/backup/loading.py",
         'row["kind"] == "worker"',
         'row["kind"] == "nobody"',
         _ONE_CUSTOMER + "what_was_under_way_does_not_go_on_by_itself",
@@ -477,14 +477,14 @@ BREAKAGES = (
     ),
     _breaks(
         "A message of a backup names no file of another mailbox",
-        "mailboxes/backup/one_customer.py",
-        """if not row["blob"].startswith(f"{self.former_id.hex}/{UUID(row['mailbox_id']).hex}/"):""",
+        "mailboxes/backup/loading.py",
+        """if not row["blob"].startswith(f"{ids.former.hex}/{UUID(row['mailbox_id']).hex}/"):""",
         "if False:",
         _ONE_CUSTOMER + "no_row_of_a_backup_leads_to_somebody_elses_mail",
     ),
     _breaks(
         "A message of a backup names no folder",
-        "mailboxes/backup/one_customer.py",
+        "mailboxes/backup/renaming.py",
         "if not BLOB.fullmatch(blob):",
         "if blob.strip('/') and not BLOB.fullmatch(blob):",
         _ONE_CUSTOMER + "no_row_of_a_backup_leads_to_somebody_elses_mail",

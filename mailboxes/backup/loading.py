@@ -1,0 +1,95 @@
+"""One customer's rows go from a dump into a schema that was made for it: which stay out, and what of the others changes."""
+
+from collections.abc import Callable, Collection, Iterable
+from uuid import UUID
+
+from django.db import connection
+from psycopg import sql
+
+from mailboxes.backup import rows
+from mailboxes.backup.errors import BackupDamaged
+from mailboxes.backup.renaming import Ids
+from mailboxes.backup.rows import Row, Table
+
+APP = "mailboxes"
+MIGRATIONS = "django_migrations"
+# Sessions of archivers, and what was refused to somebody: of another time, and of another address.
+LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
+OVER = "done"  # of a job
+REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
+
+Change = Callable[[Row], Row | None]
+
+
+def copy_rows(
+    tables: Iterable[Table],
+    schema: str,
+    ids: Ids,
+    *,
+    without_mailboxes: Collection[str],
+    without_keys: Collection[str],
+) -> None:
+    """In the caller's transaction. Raises DatabaseError, BackupDamaged, RestoreFailed."""
+    filled = []
+    with connection.cursor() as cursor:
+        # Tables come in the order of their names. Migrations that have just made the schema may have asked for the rest.
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        for table in tables:
+            if table.name == MIGRATIONS or table.name in LEFT_BEHIND:
+                continue
+            if not table.name.startswith(f"{APP}_"):
+                raise BackupDamaged(f"{table.name} is no table of a customer's.")
+            into = sql.SQL("COPY {} ({}) FROM STDIN").format(
+                sql.Identifier(schema, table.name),
+                sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+            )
+            change = _change_of(table.name, ids, without_mailboxes, without_keys)
+            with cursor.copy(into) as copy:
+                for row in table.rows:
+                    try:
+                        changed = change(row)
+                    except (KeyError, ValueError):
+                        raise BackupDamaged(f"{table.name} has a row that is none.") from None
+                    if changed:
+                        copy.write(rows.encoded(changed))
+            if "id" in table.columns:
+                filled.append(table.name)
+        # Now, for a migration can't change a table about which there are questions.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for name in filled:
+            cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f'"{schema}"."{name}"'])
+            if sequence := cursor.fetchone()[0]:
+                last = sql.SQL("SELECT setval(%s, max(id)) FROM {} HAVING count(*) > 0")
+                cursor.execute(last.format(sql.Identifier(schema, name)), [sequence])
+
+
+def _change_of(
+    table: str, ids: Ids, without_mailboxes: Collection[str], without_keys: Collection[str]
+) -> Change:
+    """What becomes of a table's row: None, where it stays out. By the names of columns, which mean the same in all."""
+
+    def change(row: Row) -> Row | None:
+        if row.get("mailbox_id") in without_mailboxes or row.get("key_id") in without_keys:
+            return None
+        if table == "mailboxes_mailbox":
+            if row["id"] in without_mailboxes:
+                return None
+            row["id"] = str(ids.mailbox(row["id"]))
+        elif table == "mailboxes_mailboxkey" and row["id"] in without_keys:
+            return None
+        elif table == "mailboxes_keylock" and row["kind"] == "worker":
+            return None  # nobody works on its mail until somebody asks for it
+        elif table == "mailboxes_job":
+            if row["kind"] in REMOVALS and row["state"] != OVER:
+                return None
+            row["id"] = str(ids.mailbox(row["id"]))
+            row["mailbox_uuid"] = str(ids.mailbox(row["mailbox_uuid"]))
+        elif table == "mailboxes_message":
+            if not row["blob"].startswith(f"{ids.former.hex}/{UUID(row['mailbox_id']).hex}/"):
+                raise BackupDamaged(f"{row['blob']!r} is no message of {row['mailbox_id']}.")
+            row["blob"] = ids.blob(row["blob"])
+        if row.get("mailbox_id", rows.NULL) != rows.NULL:
+            row["mailbox_id"] = str(ids.mailbox(row["mailbox_id"]))
+        return row
+
+    return change

@@ -53,6 +53,8 @@ def fold_tallies(schema: str) -> None:
 @shared_task
 def tidy_all_stores(after: str = "") -> None:
     """Ring for some customers that have, or had, a mailbox, and for the rest; so no task takes too long."""
+    if not after:
+        janitor.tell_of_nobodys_folders()
     with schema_context("public"):
         known = DirectoryEntry.objects.filter(customer=OuterRef("pk"))
         some = Customer.objects.filter(Exists(known), schema_name__gt=after).order_by("schema_name")

@@ -48,6 +48,7 @@ class Right(StrEnum):
     ADD_CUSTOMER = "add-customer"
     CHANGE_CUSTOMER = "change-customer"
     REMOVE_EMPTY_CUSTOMER = "remove-empty-customer"
+    GIVE_UP_CUSTOMER = "give-up-customer"
     ADD_PERSON = "add-person"
     CHANGE_PERSON = "change-person"
     ADD_MEMBERSHIP = "add-membership"
@@ -85,6 +86,7 @@ PLATFORM_RIGHTS = frozenset(
         Right.ADD_CUSTOMER,
         Right.CHANGE_CUSTOMER,
         Right.REMOVE_EMPTY_CUSTOMER,
+        Right.GIVE_UP_CUSTOMER,
         Right.ADD_PERSON,
         Right.CHANGE_PERSON,
         Right.ADD_MEMBERSHIP,

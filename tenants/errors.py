@@ -1,7 +1,7 @@
 """What can go wrong among providers, customers and people. Services raise; each face words it once.
 
 TenantError
-    InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer, BeingUpgraded
+    InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer, BeingUpgraded, SchemaIsThere
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff, PersonIsOfTheDemo
     NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnAccess, OwnSecondFactorMissing
     InvitationError
@@ -48,6 +48,14 @@ class BeingUpgraded(TenantError):
     status = 503
     template = _(
         "A newer release is being installed, and the customer would still be of the one before. Try again in a few minutes."
+    )
+
+
+class SchemaIsThere(TenantError):
+    code = "schema-is-there"
+    template = _(
+        "The customer “%(slug)s” has its schema, and with it the keys to its mail. Only a customer whose schema is gone can "
+        "be given up."
     )
 
 

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Replace
-from django_tenants.utils import tenant_context
+from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import Actor
 from mailboxes.holding import removal_is_held
@@ -40,7 +40,7 @@ T = TypeVar("T")
 # Deliveries commit at once when their blob is whole, slices of a job within seconds. The rest is for clocks of file
 # servers that are off, and for somebody who wants to look at what a crash left behind.
 SAFE_AGE = timedelta(hours=24)
-MAILBOX_FOLDER = re.compile(r"[0-9a-f]{32}")
+FOLDER = re.compile(r"[0-9a-f]{32}")  # of a customer, and of a mailbox within
 FEW = 20_000  # rows that are read at once; mailboxes with more are looked at shard by shard
 BATCH = 1000  # names or rows of one query
 UNIT_SECONDS = 30.0  # far below a task's time limit: one more shard may follow, on a slow disk
@@ -87,6 +87,18 @@ class OrphanBlob:
     def is_old(self) -> bool:
         """Whether it can't belong to a delivery or a job on its way any more."""
         return self.age_seconds > SAFE_AGE.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class NobodysFolder:
+    """What lies in the store below an id that no customer has: of one that was given up, or of a restore that was broken
+    off, or is under way. It opens to nobody.
+    """
+
+    folder: str
+    files: int
+    octets: int
+    newest_age_seconds: int
 
 
 @dataclass
@@ -179,11 +191,47 @@ def check_store(customer: Customer, *, by: Actor) -> StoreReport:
     return report
 
 
+def nobodys_folders(*, by: Actor) -> list[NobodysFolder]:
+    """All of them. They are removed by hand: whose database is not the one that belongs to this store would lose all mail.
+
+    Raises tenants.errors.NotAllowed, StoreFailed.
+    """
+    access.require(by, access.PLATFORM, access.Right.CHECK_STORE)
+    found = []
+    for folder in _folders_of_nobody():
+        files = [
+            blob
+            for mailbox in store().folders(folder)
+            for _, blobs in store().shards(f"{folder}/{mailbox}")
+            for blob in blobs.values()
+        ]
+        if files:
+            age = int(max(0, time.time() - max(blob.written_at for blob in files)))
+            found.append(NobodysFolder(folder, len(files), sum(blob.octets for blob in files), age))
+    return found
+
+
+def tell_of_nobodys_folders() -> None:
+    """In the log, for whoever looks. Raises StoreFailed."""
+    if folders := _folders_of_nobody():
+        log.warning(
+            "folders of no customer in the message store folders=%d first=%s", len(folders), folders[0]
+        )
+
+
+def _folders_of_nobody() -> list[str]:
+    # In this order: a customer that appears meanwhile has its row by now.
+    folders = [name for name in store().folders() if FOLDER.fullmatch(name)]
+    with schema_context("public"):
+        known = {pk.hex for pk in Customer.objects.values_list("pk", flat=True)}
+    return [folder for folder in folders if folder not in known]
+
+
 def mailbox_folders(customer: Customer) -> list[str]:
     """The mailboxes, in hexadecimal, that have a row or a folder in the store. Raises StoreFailed."""
     with tenant_context(customer):
         existing = {mailbox_id.hex for mailbox_id in Mailbox.objects.values_list("pk", flat=True)}
-    kept = {name for name in store().folders(customer.pk.hex) if MAILBOX_FOLDER.fullmatch(name)}
+    kept = {name for name in store().folders(customer.pk.hex) if FOLDER.fullmatch(name)}
     return sorted(existing | kept)
 
 

@@ -103,7 +103,8 @@ def database() -> list[Finding]:
                 Level.ERROR,
                 f"There is no schema {_few(missing)}, although the customer is known.",
                 "Bring it from a backup, beside the one that has none: "
-                "`manage.py restore PLACE --customer SLUG --as NEW`, with `--set` one from before. Remove no backup until then.",
+                "`manage.py restore PLACE --customer SLUG --as NEW`, with `--set` one from before. Remove no backup until then. "
+                "If nobody wants it back: `manage.py give_up_customer SLUG`.",
             )
         )
     if foreign := [name for name, is_missing in customers if not is_missing]:

@@ -1,15 +1,19 @@
 """Commands of the libraries that work past our verbs: nobody is asked whether they may, and nothing writes it down.
 
 Some destroy a customer with its keys, some make one that lacks half of what it needs. `manage.py` refuses them and does
-not offer them; code calls them all the same (`call_command`), as tests do.
+not offer them; code calls them all the same (`call_command`), as tests do. Others destroy when they are told to go back.
 """
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management import ManagementUtility
 
 NO_END = "nothing ends a customer: delete its mailboxes with `manage.py delete_mailbox`."
+FORWARD = (
+    "to name a migration can be to go back, which drops tables with all that is in them, customers' keys, too. "
+    "`manage.py upgrade` goes forward; --plan says what this would do."
+)
 MAKE = "use `manage.py create_customer`."
 BRING = "use `manage.py restore PLACE --customer SLUG --as NEW`."
 ONE_HOST = "a customer's host comes from its short name."
@@ -29,17 +33,27 @@ INSTEAD = {
     "rename_schema": "a customer's schema keeps its name.",
     "tenant_command": EACH,
 }
+MIGRATING = {"migrate", "migrate_schemas"}
 
 
 class Commands(ManagementUtility):
-    """Django's, without those."""
+    """Django's, without those, and without the way back of a migration."""
 
     def fetch_command(self, subcommand: str) -> Any:
         if instead := INSTEAD.get(subcommand):
-            sys.stderr.write(f"CommandError: {subcommand} is not for Gatehouse: {instead}\n")
-            sys.exit(1)
-        return super().fetch_command(subcommand)
+            _refuse(subcommand, instead)
+        command = super().fetch_command(subcommand)
+        if subcommand in MIGRATING:
+            told, _ = command.create_parser(self.prog_name, subcommand).parse_known_args(self.argv[2:])
+            if told.migration_name and not told.plan:
+                _refuse(f"{subcommand} {told.app_label} {told.migration_name}", FORWARD)
+        return command
 
     def main_help_text(self, commands_only: bool = False) -> str:
         lines = super().main_help_text(commands_only).split("\n")
         return "\n".join(line for line in lines if line.strip() not in INSTEAD)
+
+
+def _refuse(what: str, why: str) -> NoReturn:
+    sys.stderr.write(f"CommandError: {what} is not for Gatehouse: {why}\n")
+    sys.exit(1)

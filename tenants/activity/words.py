@@ -217,6 +217,9 @@ WORDINGS: dict[str, Wording] = {
     "customer.exported": Wording(
         Kind.SETTINGS, _("The customer “%(object)s” was exported for another installation.")
     ),
+    "customer.given-up": Wording(
+        Kind.SETTINGS, _("The customer “%(object)s”, whose data was lost, was given up for good.")
+    ),
     "customer.changed": Wording(Kind.SETTINGS, _("The settings of the customer “%(object)s” were changed.")),
 }
 

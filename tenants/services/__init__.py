@@ -42,6 +42,7 @@ from tenants.services.invitations import (
     send_invitation_again,
     withdraw_invitation,
 )
+from tenants.services.lost import GivenUp, give_up_customer
 from tenants.services.people import (
     add_membership,
     change_member,
@@ -64,6 +65,7 @@ from tenants.services.switching import switch_off, switch_on
 
 __all__ = [
     "INVITATION_LIFETIME",
+    "GivenUp",
     "WayIn",
     "accept_invitation",
     "accept_invitation_as_newcomer",
@@ -87,6 +89,7 @@ __all__ = [
     "find_invitation",
     "found_provider",
     "givable_roles",
+    "give_up_customer",
     "hash_of",
     "invite",
     "invite_first_owner",

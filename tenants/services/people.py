@@ -76,7 +76,7 @@ def remove_membership(membership: Membership, *, by: Actor) -> None:
     """
     access.require(by, access.PLATFORM, Right.DELETE_MEMBERSHIP)
     _lock_held(place_of(membership), Right.DELETE_MEMBERSHIP, membership.user, by=by)
-    _remove(membership, by=by, as_staff=True)
+    take_role(membership, by=by, as_staff=True)
 
 
 class MemberChanges(TypedDict, total=False):
@@ -114,7 +114,7 @@ def remove_member(place: Place, pk: int, *, by: Actor) -> Membership:
     lock(place)
     membership = _member(place, pk)
     check_authority(by, place, membership.role, customers=limit_of(membership))
-    _remove(membership, by=by)
+    take_role(membership, by=by)
     return membership
 
 
@@ -228,7 +228,8 @@ def _member(place: Place, pk: int) -> Membership:
     return membership
 
 
-def _remove(membership: Membership, *, by: Actor, as_staff: bool = False) -> None:
+def take_role(membership: Membership, *, by: Actor, as_staff: bool = False) -> None:
+    """remove_membership inside another act's transaction, which has asked already. Raises LastOwner."""
     _leave_an_owner(membership, by=by)
     told = {"role": membership.role, **named(limit_of(membership))}
     _record("membership.removed", membership, by=by, as_staff=as_staff, **told)

@@ -27,10 +27,10 @@ from mailboxes.models import Job, Message
 from mailboxes.services import collection, janitor
 from mailboxes.store import store
 from tenants.models import Customer
-from tenants.services import create_customer
+from tenants.services import create_customer, give_up_customer
 from tests.breaking.kit import mails, short_or_long
 from tests.breaking.workers import environment_of_processes
-from tests.cast import provider
+from tests.cast import customer, provider
 from tests.conftest import PEER
 from tests.mailboxes.backups import end_who_holds
 
@@ -270,6 +270,9 @@ def test_a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_co
         call_command("export_customer", "acme", tmp_path_factory.mktemp("exports").as_uri())
     said = operator.restores(monkeypatch, customer="acme", as_slug="acme-again", set=whole)
     assert "3 messages" in said
+    give_up_customer(customer("acme"), by=SYSTEM)
+    made = operator.backs_up(keep=1)
+    assert (made["without_schema"], made["removed_sets"]) == ([], saved), "whole again without it"
 
 
 def test_an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted(

@@ -505,5 +505,23 @@ def test_scripts_get_one_json_object(acme, acme_mailbox, fill, messages, path, l
     assert (customer["customer"], customer["ok"], customer["messages"]) == ("acme", False, 1)
 
 
+def test_folders_of_no_customer_are_named_by_command_and_log_and_left_alone(
+    acme, globex, fill, settings, caplog
+):
+    fill(MAIL)
+    settings.STORE_ROOT.joinpath(acme.pk.hex).rename(settings.STORE_ROOT / ("0" * 32))
+    left = files(settings)
+    for file in left:
+        grow_old(file)
+    (found,) = json.loads(run("--json")[0])["nobodys"]
+    assert (found["folder"], found["files"], found["octets"]) == ("0" * 32, 1, left[0].stat().st_size)
+    assert f"NOBODY'S    {'0' * 32}: 1 file, {found['octets']} octets, the newest 24 hours old" in run()[0]
+    assert "NOBODY'S" not in run("globex")[0]
+    with caplog.at_level("WARNING", "mailboxes.services.janitor"):
+        janitor.tell_of_nobodys_folders()
+    assert f"folders=1 first={'0' * 32}" in caplog.text
+    assert files(settings) == left
+
+
 def test_an_unknown_customer_is_refused(db):
     assert run("nobody") == ("", "There is no customer “nobody”.")

@@ -32,7 +32,7 @@ from mailboxes.store import store
 from mailboxes.work.slices import work_slice
 from tenants import spares
 from tenants.models import AuditEvent, Customer, DirectoryEntry
-from tenants.services import create_customer, edit_customer
+from tenants.services import create_customer, edit_customer, give_up_customer
 from tenants.upgrading import schemas
 from tests.breaking.kit import short_or_long
 from tests.breaking.workers import environment_of_processes
@@ -269,10 +269,7 @@ def test_a_customer_that_is_gone_comes_back_in_its_own_name(
     services.start_deletion(newcomer, gone.mailbox, by=SYSTEM)
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA {newcomer.schema_name} CASCADE")
-        for table in ("tenants_directoryentry", "tenants_openjob"):
-            cursor.execute(f"DELETE FROM {table} WHERE customer_id = %s", [newcomer.pk])
-        cursor.execute("DELETE FROM tenants_domain WHERE tenant_id = %s", [newcomer.pk])
-        cursor.execute("DELETE FROM tenants_customer WHERE id = %s", [newcomer.pk])
+    give_up_customer(newcomer, by=SYSTEM)
     shutil.rmtree(store().path(newcomer.pk.hex))
     done = bring("newcomer", as_slug="", active=True)
     assert (done["customer"], done["id"], done["provider"]) == ("newcomer", str(newcomer.pk), "northwind")

@@ -243,6 +243,27 @@ BREAKAGES = (
         "portal/test_refused_commands.py::test_who_runs_one_is_told_what_to_use_and_nothing_is_done",
     ),
     _breaks(
+        "manage.py leads no migration back",
+        "portal/management/refusing.py",
+        "if told.migration_name and not told.plan:",
+        "if False:",
+        "portal/test_refused_commands.py::test_no_migration_is_named_for_that_way_leads_back",
+    ),
+    _breaks(
+        "Only a customer whose schema is gone is given up",
+        "tenants/services/lost.py",
+        "if schema_exists(held.schema_name):",
+        "if False:",
+        "tenants/test_lost.py::test_while_its_schema_is_there_it_is_refused",
+    ),
+    _breaks(
+        "Who gives a customer up types its short name once more",
+        "tenants/management/commands/give_up_customer.py",
+        "!= slug:",
+        "== None:",
+        "tenants/test_lost.py::test_nothing_is_done_unless_the_short_name_is_typed_once_more",
+    ),
+    _breaks(
         "A customer whose schema is gone keeps nobody else out of a backup",
         "mailboxes/backup/taking.py",
         "return [customer for customer in known if customer.schema in there]",

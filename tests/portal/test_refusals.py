@@ -165,6 +165,7 @@ CODES = {
     "sent-just-now": (429, ""),
     "sign-in-first": (409, ""),
     "being-upgraded": (503, ""),
+    "schema-is-there": (409, ""),
     "slug-taken": (409, "slug"),
     "tenant-error": (409, ""),
     "too-many-invitations": (429, ""),

@@ -9,11 +9,11 @@ import pytest
 from django.core.management import get_commands
 from django.db import connection
 
-from portal.management.refusing import INSTEAD, Commands
+from portal.management.refusing import INSTEAD, MIGRATING, Commands
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of django-tenants, looked at one by one; a new one has to be judged.
-HARMLESS = {"collectstatic_schemas", "migrate", "migrate_schemas"}
+HARMLESS = {"collectstatic_schemas", *MIGRATING}
 
 
 def test_who_runs_one_is_told_what_to_use_and_nothing_is_done(committed_db):
@@ -43,6 +43,23 @@ def test_each_is_refused_and_not_offered(name, capsys):
     offered = Commands(["manage.py"]).main_help_text().split()
     assert name in get_commands() and name not in offered
     assert {"migrate_schemas", "create_customer", "createsuperuser"} <= set(offered)
+
+
+@pytest.mark.parametrize("name", sorted(MIGRATING))
+@pytest.mark.parametrize(
+    "way", [["mailboxes", "zero"], ["mailboxes", "0001_initial", "--noinput"], ["-v", "0", "tenants", "zero"]]
+)
+def test_no_migration_is_named_for_that_way_leads_back(name, way, capsys):
+    with pytest.raises(SystemExit) as ended:
+        Commands(["manage.py", name, *way]).execute()
+    assert ended.value.code == 1
+    assert "is not for Gatehouse: to name a migration can be to go back" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(MIGRATING))
+@pytest.mark.parametrize("way", [[], ["mailboxes"], ["mailboxes", "zero", "--plan"]])
+def test_to_go_forward_or_to_look_at_the_way_back_is_let_pass(name, way):
+    assert Commands(["manage.py", name, *way]).fetch_command(name)
 
 
 def test_all_of_django_tenants_were_judged():

@@ -49,6 +49,7 @@ TABLE = {
     "view-customer": (AT_PLATFORM, "staff"),
     "add-customer": (AT_PLATFORM, "staff"),
     "remove-empty-customer": (AT_PLATFORM, ""),
+    "give-up-customer": (AT_PLATFORM, ""),
     "change-customer": (AT_PLATFORM, "staff"),
     "add-person": (AT_PLATFORM, "staff"),
     "change-person": (AT_PLATFORM, "staff"),

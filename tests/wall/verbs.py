@@ -267,6 +267,9 @@ TABLE: dict[str, Line] = {
     "mailboxes.services.janitor.check_store": Line(
         THE_SYSTEM, lambda s, by: janitor.check_store(s.acme, by=by)
     ),
+    "mailboxes.services.janitor.nobodys_folders": Line(
+        THE_SYSTEM, lambda s, by: janitor.nobodys_folders(by=by)
+    ),
     "mailboxes.services.damage.try_all_again": Line(
         THE_SYSTEM, lambda s, by: damage.try_all_again(s.acme, by=by)
     ),
@@ -326,6 +329,11 @@ TABLE: dict[str, Line] = {
         lambda s, by: tenants.services.edit_customer(
             s.acme, name="Else", allowed_networks=[], mailbox_quota_octets=None, by=by
         ),
+    ),
+    "tenants.services.give_up_customer": Line(
+        THE_SYSTEM,
+        lambda s, by: tenants.services.give_up_customer(s.acme, by=by),
+        ends=errors.SchemaIsThere,
     ),
     "tenants.services.provider_by_slug": Line(
         STAFF, lambda s, by: tenants.services.provider_by_slug("northwind", by=by)
@@ -579,6 +587,7 @@ OPEN: dict[str, str] = {
     "mailboxes.services.damage.take_back_restored": "the same at a sign-in of the mailbox itself, which has its password",
     "mailboxes.services.damage.try_again": "a part of unlock, which has asked, in its transaction",
     "mailboxes.services.janitor.mailbox_folders": "tells workers what to tidy; rung by beat",
+    "mailboxes.services.janitor.tell_of_nobodys_folders": "writes a line into the log; rung by beat",
     "mailboxes.services.janitor.tidy": "removes what no row names, and marks what is missing; rung by beat",
     "mailboxes.services.janitor.tidy_mailbox": "the same for one mailbox",
     "mailboxes.services.acts_on": "what a status allows of the rights that the caller brings",

@@ -40,7 +40,8 @@ class Command(BackupCommand):
         if made.without_schema:
             raise CommandError(
                 f"{counted(len(made.without_schema), 'customer')} without a schema in the database, and so in no backup from "
-                f"now on: {', '.join(made.without_schema)}. All others are in this one; no earlier one is removed meanwhile."
+                f"now on: {', '.join(made.without_schema)}. All others are in this one; no earlier one is removed meanwhile. "
+                "Bring each from an earlier one (docs/operations.md), or say that it is gone: manage.py give_up_customer."
             )
         if len(made.missing) > made.known_missing:
             raise CommandError(

@@ -1,6 +1,7 @@
 """`manage.py check_store acme`"""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -9,7 +10,7 @@ from django.db import DatabaseError
 from accounts.actors import SYSTEM
 from mailboxes.errors import StoreFailed
 from mailboxes.services.damage import try_all_again
-from mailboxes.services.janitor import StoreReport, check_store
+from mailboxes.services.janitor import NobodysFolder, StoreReport, check_store, nobodys_folders
 from tenants.management.output import ScriptableCommand, counted
 from tenants.models import Customer
 from tenants.schemas import between_customers
@@ -20,7 +21,7 @@ class Command(ScriptableCommand):
     help = (
         "Compare messages and blobs and change nothing (but with --again). Ends with status 1 when a blob is missing, has the wrong "
         "size or was found altered; files that no message needs are told too, but are no error: they are removed once "
-        "a day."
+        "a day; those of no customer at all are not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,7 +44,7 @@ class Command(ScriptableCommand):
             customers = (
                 Customer.objects.order_by("slug") if slug is None else [customer_by_slug(slug, by=SYSTEM)]
             )
-        reports, unchecked = [], []
+        reports, unchecked, nobodys = [], [], []
         for customer in customers:
             between_customers()
             try:
@@ -58,10 +59,22 @@ class Command(ScriptableCommand):
             reports.append(report)
             if not options["json"]:
                 self._print(report)
+        if slug is None:
+            try:
+                nobodys = nobodys_folders(by=SYSTEM)
+            except StoreFailed as error:  # so have those of customers
+                self.stderr.write(f"What else lies in the store can't be told: {error.message}")
         ok = not unchecked and all(report.ok for report in reports)
         if options["json"]:
-            found = {"customers": [_plain(report) for report in reports], "unchecked": unchecked, "ok": ok}
+            found = {
+                "customers": [_plain(report) for report in reports],
+                "nobodys": [asdict(folder) for folder in nobodys],
+                "unchecked": unchecked,
+                "ok": ok,
+            }
             self.stdout.write(json.dumps(found))
+        else:
+            self._print_nobodys(nobodys)
         broken = sum(report.unreadable for report in reports)
         said = []
         if unchecked:
@@ -74,6 +87,13 @@ class Command(ScriptableCommand):
             )
         if not ok:
             raise CommandError(" ".join(said))
+
+    def _print_nobodys(self, folders: list[NobodysFolder]) -> None:
+        for found in folders:
+            age = counted(found.newest_age_seconds // 3600, "hour")
+            self.stdout.write(
+                f"NOBODY'S    {found.folder}: {counted(found.files, 'file')}, {counted(found.octets, 'octet')}, the newest {age} old"
+            )
 
     def _print(self, report: StoreReport) -> None:
         for missing in report.missing:

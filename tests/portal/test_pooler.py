@@ -119,14 +119,18 @@ def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(co
     assert pooler.a_pooler_keeps_customers_apart(None) == []
 
 
-def test_upgrade_backup_and_restore_go_past_the_pooler(db, pooled, monkeypatch, settings, tmp_path):
-    through = connection_to(pooled(LOSING))
-    monkeypatch.setattr(pooling, "connection", through)
-    with pytest.raises(pooling.ThroughAPooler):
-        upgrading.upgrade(Lines(), by=1, hold=1.0)
+@pytest.mark.parametrize("lines", [LOSING, TRANSACTIONS], ids=["path-lost", "path-carried"])
+@pytest.mark.parametrize("act", ["upgrade", "backup"])
+def test_upgrade_backup_and_restore_go_past_the_pooler(
+    act, lines, db, pooled, monkeypatch, settings, tmp_path
+):
+    monkeypatch.setattr(pooling, "connection", connection_to(pooled(lines)))
     settings.RECOVERY_PUBLIC_KEY = new_recovery_key()[0]
     with pytest.raises(pooling.ThroughAPooler, match="leads to a pooler"):
-        back_up(tmp_path.as_uri(), by=SYSTEM)
+        if act == "upgrade":
+            upgrading.upgrade(Lines(), by=1, hold=1.0)
+        else:
+            back_up(tmp_path.as_uri(), by=SYSTEM)
 
 
 def test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies(

@@ -5,6 +5,7 @@ A part of a backup is a container as a message is (docs/formats/sealed-message.m
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable, Iterator
 from uuid import UUID, uuid5
 
@@ -25,6 +26,8 @@ from mailboxes.vault import (
 
 PARTS = UUID("6f0c9a52-6d2e-4d0a-9a0b-5b0d3a5f1c77")  # stands where a message has its mailbox
 GROUP = 4  # symbols
+SEED_SYMBOLS = 52
+LOOK_ALIKES = str.maketrans("018", "OIB")  # no key has these digits
 PIECE_OCTETS = 64 * 1024
 
 
@@ -32,22 +35,39 @@ def new_recovery_key() -> tuple[str, str]:
     """A new pair as texts: the public half for GATEHOUSE_RECOVERY_PUBLIC_KEY, the private one for paper."""
     pair = generate_key_pair()
     symbols = base64.b32encode(pair.private.seed()).decode().rstrip("=")
+    symbols += _check_of(symbols)
     groups = [symbols[at : at + GROUP] for at in range(0, len(symbols), GROUP)]
     return base64.b64encode(pair.public).decode(), "-".join(groups)
 
 
 def recovery_key(text: str) -> PrivateKey:
-    """The private half as somebody typed it: small or capital letters, with or without hyphens and blanks.
+    """The private half as somebody typed it: small or capital letters, with or without hyphens and blanks. Earlier
+    papers lack the last group.
 
-    Raises NoRecoveryKey.
+    Raises NoRecoveryKey, which says so when it is mistyped.
     """
-    symbols = "".join(text.split()).replace("-", "").upper()
+    typed = "".join(text.split()).replace("-", "").upper().translate(LOOK_ALIKES)
+    symbols, check = typed[:SEED_SYMBOLS], typed[SEED_SYMBOLS:]
     try:
-        return PrivateKey.from_seed(base64.b32decode(symbols + "=" * (-len(symbols) % 8)))
+        private = PrivateKey.from_seed(base64.b32decode(symbols + "=" * (-len(symbols) % 8)))
+        well_formed = len(check) in (0, GROUP)
     except (binascii.Error, ValueError, BadKey):
+        well_formed = False
+    if not well_formed:
         raise NoRecoveryKey(
-            "That is no recovery key: it has 52 letters and digits from 2 to 7, in groups of four."
-        ) from None
+            "That is no recovery key: it has 56 letters and digits from 2 to 7, in 14 groups of four; 13 groups, if its paper "
+            f"is an earlier one. This has {len(typed)} of them, or others."
+        )
+    if check and check != _check_of(symbols):
+        raise NoRecoveryKey(
+            "That recovery key is mistyped: its last group does not fit the others. Compare it with the paper, group by group."
+        )
+    return private
+
+
+def _check_of(symbols: str) -> str:
+    """A last group that follows from the others: of a million mistakes one passes for another key."""
+    return base64.b32encode(hashlib.sha256(symbols.encode()).digest()).decode()[:GROUP]
 
 
 def public_key() -> bytes:

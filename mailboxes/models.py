@@ -61,6 +61,12 @@ class Mailbox(models.Model):
         SUSPENDED = "suspended", _("Suspended")
         DELETING = "deleting", _("Being deleted")
 
+    class Cause(models.TextChoices):
+        """Of a suspension that nobody asked for: it came so."""
+
+        RESTORED = "restored", _("Restored from a backup")
+        IMPORTED = "imported", _("Imported from an export")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=100)
     # See services.naming. None only in what the release before creates while this one is rolled out.
@@ -73,6 +79,11 @@ class Mailbox(models.Model):
     suspended_at = models.DateTimeField(_("suspended since"), null=True, blank=True)
     suspended_by_email = models.CharField(_("suspended by"), max_length=254, blank=True)
     suspension_reason = models.CharField(_("reason"), max_length=500, blank=True)
+    # With defaults in the database, for the release before inserts without them.
+    suspension_cause = models.CharField(
+        _("reason"), max_length=20, choices=Cause.choices, blank=True, db_default=""
+    )
+    suspension_backup_at = models.DateTimeField(_("backup taken"), null=True, blank=True)
 
     # What people say of a mailbox besides its name: verbs, the form and the command take each of these. A line, at most
     # as long as its field; else it is refused so.

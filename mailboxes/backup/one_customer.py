@@ -30,6 +30,7 @@ from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telli
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
 from mailboxes.backup.index import Line
 from mailboxes.backup.loading import APP, MIGRATIONS
+from mailboxes.backup.place import ONE_CUSTOMER
 from mailboxes.backup.renaming import FOLDER_LENGTH, Ids
 from mailboxes.backup.restoring import Backup, bring_messages
 from mailboxes.backup.rows import Row
@@ -153,6 +154,7 @@ class _One:
         self.backup, self.facts, self.by = backup, facts, by
         self.ids = Ids(UUID(facts["id"]), facts["slug"])
         self.done = Brought(backup.name, backup.manifest["made_at"], facts["slug"])
+        self.is_import = backup.manifest["format"] == ONE_CUSTOMER
         self.slug = slugs.check(as_slug or facts["slug"])
         self.original = Customer.objects.select_related("provider").filter(pk=self.ids.former).first()
         if self.original and not as_slug:
@@ -164,8 +166,9 @@ class _One:
         self.is_renamed = bool(as_slug)
         if self.original:
             self.ids.become_new(self.slug)
-        day = f" ({self.done.made_at[:10]})"
-        name = as_name or facts["name"][: NAME_LENGTH - len(day)] + (day if self.original else "")
+        # Two copies of one day have two short names.
+        which = f" ({self.slug}, {self.done.made_at[:10]})" if self.original else ""
+        name = as_name or facts["name"][: NAME_LENGTH - len(which)] + which
         self.name = check_place_name(name)
         self.left_out: set[str] = set()
 
@@ -383,7 +386,11 @@ class _One:
                 mailbox.status = Mailbox.Status.SUSPENDED
                 mailbox.suspended_at = timezone.now()
                 mailbox.suspended_by_email = self.by.email
-                mailbox.suspension_reason = f"Restored from the backup of {self.done.made_at}"
+                mailbox.suspension_reason = ""
+                mailbox.suspension_cause = (
+                    Mailbox.Cause.IMPORTED if self.is_import else Mailbox.Cause.RESTORED
+                )
+                mailbox.suspension_backup_at = datetime.fromisoformat(self.done.made_at)
             mailbox.save()
             publish(customer, mailbox)
             self.done.mailboxes.append(
@@ -412,6 +419,9 @@ class _One:
             "mailboxes": len(self.done.mailboxes),
             "messages": self.done.messages,
         }
+        if self.is_import:
+            data["place"] = self.backup.place.url
+        action = "customer.imported" if self.is_import else "customer.restored"
         # Whose mail it is reads that there are two of it now.
         for whose in filter(None, (customer, self.original)):
-            audit.record("customer.restored", by=self.by, customer=whose, target=customer, data=data)
+            audit.record(action, by=self.by, customer=whose, target=customer, data=data)

@@ -161,6 +161,8 @@ def _activity() -> dict[str, Any]:
         "suspended_at": None,
         "suspended_by_email": "",
         "suspension_reason": "",
+        "suspension_cause": "",
+        "suspension_backup_at": None,
     }
 
 

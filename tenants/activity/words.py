@@ -214,6 +214,9 @@ WORDINGS: dict[str, Wording] = {
     "customer.created": Wording(Kind.SETTINGS, _("The customer “%(object)s” was created.")),
     "customer.removed": Wording(Kind.SETTINGS, _("The empty customer “%(object)s” was removed.")),
     "customer.restored": Wording(Kind.SETTINGS, _("The customer “%(object)s” was restored from a backup.")),
+    "customer.imported": Wording(
+        Kind.SETTINGS, _("The customer “%(object)s” was imported from an export at %(place)s.")
+    ),
     "customer.exported": Wording(
         Kind.SETTINGS, _("The customer “%(object)s” was exported for another installation.")
     ),
@@ -269,6 +272,8 @@ LABELS: dict[str, Text] = {
     "time_zone": _("Time zone"),
     "suspended_at": _("Suspended since"),
     "suspended_by_email": _("Suspended by"),
+    "suspension_backup_at": _("Backup taken"),
+    "suspension_cause": _("Reason"),
     "suspension_reason": _("Reason"),
     "with_current_password": _("With the current password"),
 }
@@ -278,6 +283,10 @@ VALUES: dict[str, dict[str, Text]] = {
     "theme": dict(User.Theme.choices),
     "groups": {"translators": _("Translators")},
     "status": {"active": _("Active"), "suspended": _("Suspended"), "deleting": _("Being deleted")},
+    "suspension_cause": {
+        "restored": _("Restored from a backup"),
+        "imported": _("Imported from an export"),
+    },
     "factor": {"totp": _("Authenticator app"), "webauthn": _("Passkey")},
     "locked_mail": {"keep": _("Kept"), "delete": pgettext_lazy("locked mail", "Deleted")},
     "kind": {

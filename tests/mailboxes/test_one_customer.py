@@ -30,7 +30,7 @@ from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import janitor, tallies
 from mailboxes.store import store
 from mailboxes.work.slices import work_slice
-from tenants import spares
+from tenants import activity, spares
 from tenants.models import AuditEvent, Customer, DirectoryEntry
 from tenants.services import create_customer, edit_customer, give_up_customer
 from tenants.upgrading import schemas
@@ -100,7 +100,7 @@ def test_a_customer_restored_beside_the_living_one_reads_its_mail_with_its_passw
     ]
     assert copy.address != acme_mailbox.address
     assert not ids_of(old) & ids_of(acme), "not a folder of the store in common"
-    assert (old.provider, old.name) == (acme.provider, f"Acme ({made['name'][:10]})")
+    assert (old.provider, old.name) == (acme.provider, f"Acme (acme-old, {made['name'][:10]})")
     lines = AuditEvent.objects.of("customer.restored").filter(target_id=str(old.pk))
     assert {line.customer_id for line in lines} == {acme.pk, old.pk}
     assert lines[0].data["set"] == made["name"]
@@ -333,6 +333,9 @@ def test_a_customer_moves_to_another_installation_with_ids_addresses_and_passwor
     assert "newcomer: ok: 3 messages, 3 files" in said
     here = customer("newcomer")
     assert (here.pk, here.name, here.provider.slug) == (newcomer.pk, "Newcomer", "fabrikam")
+    trail = activity.activity_at(here, by=SYSTEM)
+    said_there = [activity.sentence(entry.event) for entry in activity.read(trail, activity.Asked()).entries]
+    assert f"The customer “Newcomer” was imported from an export at {export.place}." in said_there
     assert (here.allowed_networks, here.mailbox_quota_octets) == (["192.0.2.0/24"], 10_000_000)
     moved = box_of("newcomer", "Journal", box.password)
     assert moved.mailbox.pk == box.mailbox.pk

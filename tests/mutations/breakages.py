@@ -243,6 +243,20 @@ BREAKAGES = (
         "portal/test_refused_commands.py::test_who_runs_one_is_told_what_to_use_and_nothing_is_done",
     ),
     _breaks(
+        "An imported customer is told as imported",
+        "mailboxes/backup/one_customer.py",
+        'action = "customer.imported" if self.is_import else "customer.restored"',
+        'action = "customer.restored"',
+        _ONE_CUSTOMER + "a_customer_moves_to_another_installation_with_ids_addresses_and_passwords",
+    ),
+    _breaks(
+        "Why a restored mailbox is suspended ends with the suspension",
+        "mailboxes/services/lifecycle.py",
+        '        "suspension_cause": "",\n',
+        "",
+        "console/mailboxes/test_detail.py::test_one_that_came_from_a_backup_says_so_in_the_readers_language_and_zone_until_it_is_activated",
+    ),
+    _breaks(
         "A mistyped recovery key is no other key",
         "mailboxes/backup/keys.py",
         "if check and check != _check_of(symbols):",

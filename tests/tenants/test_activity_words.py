@@ -88,6 +88,7 @@ ACTIONS = {
     "customer.removed",
     "customer.restored",
     "customer.exported",
+    "customer.imported",
     "customer.given-up",
 }
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -192,3 +193,28 @@ def test_who_made_and_who_suspended_a_mailbox_is_named_with_the_address_behind(
     text = Page(admin.get(f"/mailboxes/{by_hand.pk}/")).text
     assert "by the platform's staff, on the command line." in text
     assert "Platform staff, on the command line" in text
+
+
+@pytest.mark.parametrize(
+    ("cause", "says"),
+    [
+        ("restored", "So kam es aus der Sicherung vom 29.11.2026 04:30 CET zurück"),
+        ("imported", "So kam es aus dem Export einer anderen Installation vom 29.11.2026 04:30 CET"),
+    ],
+)
+def test_one_that_came_from_a_backup_says_so_in_the_readers_language_and_zone_until_it_is_activated(
+    cause: str, says: str, admin: Client, acme: Any, acme_mailbox: Any, cast: Cast
+) -> None:
+    taken = datetime(2026, 11, 29, 3, 30, tzinfo=UTC)
+    with tenant_context(acme):
+        Mailbox.objects.update(status="suspended", suspension_cause=cause, suspension_backup_at=taken)
+    User.objects.filter(pk=cast.admin.pk).update(language="de", time_zone="Europe/Berlin")
+    of_the_mailbox = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+    assert says in Page(admin.get(of_the_mailbox)).text
+    services.activate_mailbox(acme, acme_mailbox.mailbox, by=cast.admin)
+    services.suspend_mailbox(acme, acme_mailbox.mailbox, by=cast.admin)
+    assert "So kam es" not in Page(admin.get(of_the_mailbox)).text
+    told = Page(admin.get("/activity/")).text
+    assert {"restored": "Aus einer Sicherung wiederhergestellt", "imported": "Aus einem Export importiert"}[
+        cause
+    ] in told

@@ -507,6 +507,16 @@ class SpareSchema(models.Model):
         return self.schema_name
 
 
+class LastBackup(models.Model):
+    """The backup that last ended well: one row (tenants.last_backup)."""
+
+    name = models.CharField(max_length=100)
+    at = models.DateTimeField()  # of which moment it is
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class WorkerAnswer(models.Model):
     """When a worker last took up anything at all: one row (tenants.answering)."""
 

@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import timezone
 from psycopg import sql
 
 from accounts.actors import Actor
@@ -46,7 +47,7 @@ from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import sealed_size
-from tenants import access, audit, cluster, pooling
+from tenants import access, audit, cluster, last_backup, pooling
 from tenants.models import Customer
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,12 @@ class Made:
         default_factory=list
     )  # customers, by short name, of whom the database has no more
     without: list[str] = field(default_factory=list)  # secrets that this process does not have
+    noted: bool = False  # for `manage.py doctor`
+
+    @property
+    def ended_well(self) -> bool:
+        """All is in it that there is, but for losses that are known."""
+        return not self.without_schema and len(self.missing) <= self.known_missing
 
 
 class Wanted(NamedTuple):
@@ -116,7 +123,10 @@ def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lamb
     Raises NotAllowed, BackupError, StoreFull and StoreFailed of either place: then what is there looks like no backup.
     """
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
+    begun = timezone.now()
     made = _take(place, None, tell, keep)
+    if made.ended_well:
+        made.noted = last_backup.note(made.name, begun)
     log.info("a backup was taken set=%s messages=%d copied=%d", made.name, made.messages, made.copied)
     return made
 

@@ -15,7 +15,13 @@ def examine(outside: Outside, mail_to: str = "") -> tuple[list[Finding], list[Re
     """What was found, and the DNS records wanted. Asks one after the other, each for seconds at most."""
     found = parts.checks()
     if not any(finding.id == DATABASE_AWAY for finding in found):
-        found += [*parts.database(), *parts.cluster_nodes(), *parts.clock(), *parts.workers()]
+        found += [
+            *parts.database(),
+            *parts.cluster_nodes(),
+            *parts.clock(),
+            *parts.workers(),
+            *parts.backups(),
+        ]
     found += [*parts.store_works(), *parts.mail_out(mail_to)]
     names = zone.Names()
     seen = zone.Seen(names, outside)

@@ -17,7 +17,7 @@ from django_tenants.utils import schema_context
 from mailboxes.errors import MailboxError
 from mailboxes.store import store
 from portal.network import is_loopback
-from tenants import answering, cluster
+from tenants import answering, cluster, last_backup
 
 from .findings import SHOWN, Finding, Level, told
 
@@ -274,6 +274,27 @@ def workers() -> list[Finding]:
             "workers", Level.OK, f"Workers answer; the last time {max(silent, timedelta(0)).seconds} s ago."
         )
     ]
+
+
+def backups() -> list[Finding]:
+    """How old the last one is that ended well. A cluster is backed up by PostgreSQL's own means, and the demo not at all."""
+    advice = "Take one at least daily, and see why the last one failed: docs/operations.md, Backup."
+    try:
+        if settings.DEMO or cluster.is_prepared():
+            return []
+        last = last_backup.known()
+    except DatabaseError as error:
+        return [Finding("backups", Level.WARNING, f"Nobody knows of backups: {told(error)}", "See its log.")]
+    if last is None:
+        return [Finding("backups", Level.WARNING, "No backup has ever ended well.", advice)]
+    age = timezone.now() - last.at
+    seen = (
+        f"The last backup that ended well is of {last.at:%Y-%m-%d %H:%M} UTC, "
+        f"{max(age, timedelta(0)) // timedelta(hours=1)} h old."
+    )
+    if age > last_backup.LATE_AFTER:
+        return [Finding("backups", Level.WARNING, seen, advice)]
+    return [Finding("backups", Level.OK, seen)]
 
 
 def store_works() -> list[Finding]:

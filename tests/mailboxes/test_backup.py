@@ -26,6 +26,7 @@ from mailboxes.backup.place import Place
 from mailboxes.models import Job, Message
 from mailboxes.services import collection, janitor
 from mailboxes.store import store
+from tenants import last_backup
 from tenants.models import Customer
 from tenants.services import create_customer, give_up_customer
 from tests.breaking.kit import mails, short_or_long
@@ -64,6 +65,7 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     made = operator.backs_up()
     assert (made["messages"], made["copied"], made["missing"], made["without"]) == (4, 4, [], [])
     assert operator.checks() == f"{made['name']}: ok\n"
+    assert (made["noted"], last_backup.known().name) == (True, made["name"])
     fill(b"after it")
     at_work.release()
     operator.loses_all()
@@ -250,6 +252,7 @@ def test_a_message_that_the_store_has_lost_is_named_once_loudly(operator, acme, 
     store().remove(blob)
     with pytest.raises(CommandError, match="1 message can't be read in the store"):
         operator.backs_up()
+    assert last_backup.known() is None, "it did not end well"
     janitor.tidy(acme)
     assert operator.backs_up()["missing"] == [blob]
 

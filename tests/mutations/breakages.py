@@ -243,6 +243,20 @@ BREAKAGES = (
         "portal/test_refused_commands.py::test_who_runs_one_is_told_what_to_use_and_nothing_is_done",
     ),
     _breaks(
+        "The doctor warns when the last backup is old",
+        "portal/doctor/parts.py",
+        "if age > last_backup.LATE_AFTER:",
+        "if False:",
+        "portal/test_doctor.py::test_the_age_of_the_last_backup_that_ended_well_is_told",
+    ),
+    _breaks(
+        "A backup that did not end well counts for none",
+        "mailboxes/backup/taking.py",
+        "    if made.ended_well:\n",
+        "    if made:\n",
+        _BACKUP + "a_message_that_the_store_has_lost_is_named_once_loudly",
+    ),
+    _breaks(
         "An imported customer is told as imported",
         "mailboxes/backup/one_customer.py",
         'action = "customer.imported" if self.is_import else "customer.restored"',

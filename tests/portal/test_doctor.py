@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from portal.doctor.examination import Level, Outside, examine, parts, ports, zone
 from portal.gates.mta_sts import policy_id
-from tenants import answering
+from tenants import answering, last_backup
 from tenants.models import WorkerAnswer
 from tests.accounts.openid.names import NameServer
 from tests.accounts.post import MailServer
@@ -434,6 +434,26 @@ def test_workers_that_are_silent_are_told(db):
     assert levels(parts.workers()) == set()
     WorkerAnswer.objects.update(at=timezone.now() - timedelta(minutes=5))
     assert levels(parts.workers()) == {("workers", "ERROR")}
+
+
+@pytest.mark.parametrize(
+    ("hours", "level", "says"),
+    [(25, "OK", "25 h old"), (27, "WARNING", "27 h old"), (None, "WARNING", "No backup")],
+)
+def test_the_age_of_the_last_backup_that_ended_well_is_told(db, hours, level, says):
+    if hours is not None:
+        assert last_backup.note("2026-11-29", timezone.now() - timedelta(days=9))
+        assert last_backup.note("2026-11-30", timezone.now() - timedelta(hours=hours, minutes=1))
+    (found,) = parts.backups()
+    assert (found.id, found.level.name) == ("backups", level)
+    assert says in found.seen and bool(found.advice) == (level == "WARNING")
+
+
+def test_a_backup_by_a_role_that_may_only_read_is_noted_nowhere_and_is_one_all_the_same(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    assert last_backup.note("2026-11-30", timezone.now()) is False
+    assert last_backup.known() is None
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(-5, "WARNING"), (-3600, "ERROR"), (3600, "ERROR")])

@@ -56,6 +56,10 @@ class Command(BackupCommand):
             self.say(f"NO SCHEMA   {slug}")
         for name in made.without:
             self.say(f"WITHOUT     {name}, which this process does not have: keep it elsewhere.")
+        if made.ended_well and not made.noted:
+            self.say(
+                "NOT NOTED   This role may not write to the database, so manage.py doctor does not know of this."
+            )
         self.say(
             f"{made.name}: {counted(made.customers, 'customer')}, {counted(made.messages, 'message')}, "
             f"{megabytes(made.octets)}; {counted(made.copied, 'message')} of these copied now, {megabytes(made.copied_octets)}."

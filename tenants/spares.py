@@ -21,6 +21,7 @@ from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import app_labels, quote_schema_name, schema_context
 
 from tenants import cluster
+from tenants.migrated import note
 from tenants.models import SpareSchema
 from tenants.schemas import leave_for_public
 
@@ -120,6 +121,8 @@ def _build(schema_name: str) -> None:
     _build_here(schema_name)
     if cluster.is_prepared():
         cluster.distribute(schema_name)
+    else:
+        note(schema_name)
 
 
 def _build_here(schema_name: str) -> None:

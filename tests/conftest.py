@@ -26,9 +26,8 @@ from psycopg import sql
 from accounts.actors import SYSTEM
 from mailboxes.services import collection, delivery
 from mailboxes.vault import primitives
-from tenants import spares
+from tenants import migrated, spares
 from tenants.cluster import prepare_public
-from tenants.upgrading import schemas
 from tests import citus, s3
 from tests.accounts.factors import Clock, sets_up_an_app
 from tests.accounts.post import MailServer, Post
@@ -127,8 +126,8 @@ def next_release() -> Iterator[None]:
     """From now on this process is of a release after this one, which has migrations of the customers' schemas that this one lacks."""
 
     def forget() -> None:
-        schemas.known.cache_clear()
-        schemas.wanted.cache_clear()
+        migrated.known.cache_clear()
+        migrated.wanted.cache_clear()
         spares.fingerprint.cache_clear()
 
     with override_settings(MIGRATION_MODULES={"mailboxes": "tests.breaking.next_release.mailboxes"}):

@@ -41,7 +41,7 @@ from mailboxes.services import creation, jobs, tallies
 from mailboxes.services.keyring import publish
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
-from tenants import access, audit, cluster, pooling, slugs, spares
+from tenants import access, audit, cluster, migrated, pooling, slugs, spares
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
 from tenants.services import bring_customer, check_place_name, provider_by_slug
@@ -210,7 +210,7 @@ class _One:
             raise BackupDamaged(f"{self.facts['part']} does not have the schema {self.facts['schema']}.")
         if schemas.database_is_newer():  # it is asked once more at the end, hours later
             raise BeingUpgraded
-        known = schemas.wanted()
+        known = migrated.wanted()
         if later := sorted(name for app, name in applied if app == APP and f"{app}.{name}" not in known):
             raise RestoreFailed(
                 f"{self.backup.name} was taken by a later release, with {later[-1]}. Bring it to one that is no older."
@@ -322,7 +322,7 @@ class _One:
             mailbox_quota_octets=self._decided("mailbox_quota_octets", None),
         )
         ours = {f"{app}.{name}" for app, name in self.dumped.applied if app == APP}
-        is_todays = ours == schemas.wanted()
+        is_todays = ours == migrated.wanted()
 
         def fill(schema: str) -> None:
             """Of `public` nothing is held meanwhile but a spare schema's row; earlier migrations may read there."""

@@ -17,6 +17,7 @@ from django_tenants.utils import app_labels, quote_schema_name, schema_context
 from psycopg.errors import QueryCanceled
 
 from tenants import cluster
+from tenants.migrated import note
 from tenants.schemas import between_customers
 from tenants.upgrading.schemas import PUBLIC
 from tenants.upgrading.short_locks import HeldTooLong, ShortLocks
@@ -120,6 +121,8 @@ def _migrate(outcome: Outcome, hold: float | None) -> None:
         state = _apply(executor, migration, state, limit)
         if labels is None or migration.app_label in labels:
             outcome.applied.append(outcome.at)
+    if outcome.applied and outcome.schema != PUBLIC and not cluster.is_prepared():
+        note(outcome.schema)
 
 
 def _own_table(schema: str) -> None:

@@ -1,50 +1,49 @@
 """Which schemas lack migrations of this release.
 
-Each says so itself: the table of the migrations that were applied goes with its schema wherever that goes. A note
-elsewhere could be younger than a schema that was restored, or older than one that somebody migrated by hand.
+Each says so itself: the table of the migrations that were applied goes with its schema wherever that goes, and so does the
+note there that all are (`tenants/migrated.py`). A note elsewhere could be younger than a schema that was restored, or older
+than one that somebody migrated by hand.
 """
 
 from collections.abc import Collection
-from functools import cache
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django_tenants.utils import app_labels, schema_context
+from django_tenants.utils import schema_context
+
+from tenants.migrated import GUARD, known, note_of_all, wanted
 
 PUBLIC = "public"
-# A query locks two relations for each schema until its end, and PostgreSQL's table of locks has 6,400 places as it comes.
+# A query locks two relations for each schema without a note until its end, and PostgreSQL's table of locks has 6,400 places
+# as it comes.
 AT_ONCE = 1000
 
 STATES = """
-SELECT schema_name, public.tenants_applied_migrations(schema_name, %s)
-FROM public.tenants_customer WHERE schema_name > %s AND schema_name <> ALL (%s) ORDER BY schema_name LIMIT %s
+WITH part AS MATERIALIZED (
+    SELECT schema_name, EXISTS (
+        SELECT FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
+        JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+        JOIN pg_trigger t ON t.tgrelid = c.oid
+        WHERE n.nspname = schema_name AND c.relname = 'django_migrations' AND c.relkind = 'r' AND d.description = %s
+            AND t.tgname = %s AND t.tgenabled IN ('O', 'A')
+    ) AS noted
+    FROM public.tenants_customer WHERE schema_name > %s AND schema_name <> ALL (%s) ORDER BY schema_name LIMIT %s
+)
+SELECT schema_name, noted, CASE WHEN NOT noted THEN public.tenants_applied_migrations(schema_name, %s) END
+FROM part ORDER BY schema_name
 """
 
 
 class State(NamedTuple):
-    """How many of the migrations that a customer's schema of this release has were applied in this one."""
+    """Of a customer's schema: whether a note says that it has all of this release, and else how many of these it has."""
 
-    applied: int
+    is_noted: bool
+    applied: int | None
 
     @property
     def is_behind(self) -> bool:
-        return self.applied < len(wanted())
-
-
-@cache
-def known() -> frozenset[tuple[str, str]]:
-    """All migrations of this release, as `(app, name)`."""
-    return frozenset(MigrationLoader(None).graph.nodes)
-
-
-@cache
-def wanted() -> frozenset[str]:
-    """What a customer's schema of this release has, as `app.name`."""
-    labels = app_labels(settings.TENANT_APPS)
-    return frozenset(f"{app}.{name}" for app, name in known() if app in labels)
+        return self.applied is not None and self.applied < len(wanted())
 
 
 def customers(*, but: Collection[str] = ()) -> dict[str, State]:
@@ -52,9 +51,10 @@ def customers(*, but: Collection[str] = ()) -> dict[str, State]:
     found: dict[str, State] = {}
     with schema_context(PUBLIC), connection.cursor() as cursor:
         while True:
-            cursor.execute(STATES, [sorted(wanted()), max(found, default=""), list(but), AT_ONCE])
+            last = max(found, default="")
+            cursor.execute(STATES, [note_of_all(), GUARD, last, list(but), AT_ONCE, sorted(wanted())])
             rows = cursor.fetchall()
-            found |= {name: State(applied) for name, applied in rows}
+            found |= {name: State(noted, applied) for name, noted, applied in rows}
             if len(rows) < AT_ONCE:
                 return found
 

@@ -29,6 +29,7 @@ from mailboxes.store import store
 from tenants import last_backup
 from tenants.models import Customer
 from tenants.services import create_customer, give_up_customer
+from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
 from tests.breaking.workers import environment_of_processes
 from tests.cast import customer, provider
@@ -75,6 +76,7 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     assert "acme: ok: 3 messages, 3 files, 0 missing" in said
     assert collect(acme_mailbox.password) == TEXTS
     assert collect(other.password, of=other) == [b"theirs"]
+    assert all(state.is_noted for state in schemas.customers().values())
     assert not Session.objects.exists(), "a session that was ended since would live again"
     fill(b"new")
     assert collect(acme_mailbox.password) == [*TEXTS, b"new"]

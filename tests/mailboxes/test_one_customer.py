@@ -570,8 +570,7 @@ def test_what_an_earlier_release_backed_up_is_brought_to_this_one(
     bring()
     copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
     assert collect(copy.password, of=copy) == TEXTS
-    state = schemas.customers()["c_acme_old"]
-    assert not state.is_behind
+    assert schemas.customers()["c_acme_old"].is_noted
 
 
 def test_what_a_later_release_backed_up_is_refused(operator, bring, acme, acme_mailbox):

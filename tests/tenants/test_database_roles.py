@@ -99,7 +99,17 @@ def test_the_applications_role_does_the_work_and_can_not_touch_the_trail(applica
 
 def test_the_applications_role_upgrades_the_customers(application, next_release):
     call_command("upgrade", processes=1, stdout=StringIO())
-    assert not any(state.is_behind for state in schemas.customers().values())
+    assert all(state.is_noted for state in schemas.customers().values())
+
+
+def test_where_somebody_else_owns_the_list_of_migrations_it_is_asked_each_time(application):
+    as_superuser("COMMENT ON TABLE c_acme.django_migrations IS NULL")
+    as_superuser("ALTER TABLE c_acme.django_migrations OWNER TO postgres")
+    as_superuser(f"GRANT SELECT ON c_acme.django_migrations TO {ROLE}")
+    call_command("upgrade", processes=1, stdout=(out := StringIO()))
+    assert "Nothing to do." in out.getvalue()
+    assert [name for name, state in schemas.customers().items() if not state.is_noted] == ["c_acme"]
+    as_superuser(f"ALTER TABLE c_acme.django_migrations OWNER TO {ROLE}")
 
 
 def test_what_only_the_owner_may_upgrade_stops_the_applications_role_with_a_reason(application):

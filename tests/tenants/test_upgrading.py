@@ -1,4 +1,4 @@
-"""Which schemas lack migrations: asked of them all at once, and never of a note that could be wrong."""
+"""Which schemas lack migrations: asked of them all at once, and of no note that could be wrong."""
 
 import pytest
 from django.core.checks import run_checks
@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.actors import SYSTEM
 from tenants import pooling, upgrading
 from tenants.management.commands.upgrade import Lines
+from tenants.migrated import note
 from tenants.models import SpareSchema
 from tenants.services import create_customer
 from tenants.starting import refuse_unsafe_setup
@@ -21,9 +22,23 @@ def behind():
     return {name for name, state in schemas.customers().items() if state.is_behind}
 
 
+def without_note():
+    return {name for name, state in schemas.customers().items() if not state.is_noted}
+
+
 def execute(sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
+
+
+def customers_whose_tables_are_locked():
+    """By this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT n.nspname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE l.pid = pg_backend_pid() AND n.nspname LIKE 'c\\_%'"
+        )
+        return {name for (name,) in cursor.fetchall()}
 
 
 def test_however_many_customers_there_are_one_query_asks_them_all(db):
@@ -35,6 +50,48 @@ def test_however_many_customers_there_are_one_query_asks_them_all(db):
         assert len(schemas.customers()) == 8
     assert not behind()
     assert len(few) == len(many) <= 2  # one of them may choose the schema
+
+
+def test_whose_schema_has_a_note_that_nothing_is_left_is_not_looked_into(db):
+    assert not behind() and not without_note()
+    assert customers_whose_tables_are_locked() == set()
+    execute("COMMENT ON TABLE c_acme.django_migrations IS NULL")
+    assert without_note() == {"c_acme"}
+    assert "c_globex" not in customers_whose_tables_are_locked()
+
+
+OLDER = "DELETE FROM c_acme.django_migrations WHERE app = 'mailboxes'"
+TRIGGER = "django_migrations_changed ON c_acme.django_migrations"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        OLDER,
+        "UPDATE c_acme.django_migrations SET name = 'another'",
+        "TRUNCATE c_acme.django_migrations",
+        f"DROP TRIGGER {TRIGGER}; {OLDER}",
+        f"ALTER TABLE c_acme.django_migrations DISABLE TRIGGER USER; {OLDER}",
+        f"ALTER SCHEMA c_acme RENAME TO aside; ALTER SCHEMA aside RENAME TO c_acme; {OLDER}",
+    ],
+)
+def test_no_note_outlives_what_it_says(db, sql):
+    execute(sql)
+    assert behind() == without_note() == {"c_acme"}
+    note("c_acme")
+    assert behind() == without_note() == {"c_acme"}
+
+
+def test_a_note_of_another_release_says_nothing(db, next_release):
+    assert behind() == without_note() == {"c_acme", "c_globex", "c_initech"}
+
+
+def test_an_upgrade_with_nothing_to_do_notes_what_has_no_note(committed_db):
+    execute("COMMENT ON TABLE c_acme.django_migrations IS NULL")
+    execute("DROP FUNCTION c_globex.django_migrations_changed() CASCADE")
+    assert without_note() == {"c_acme", "c_globex"}
+    assert upgrading.upgrade(Lines(), by=1, hold=1.0).upgraded == []
+    assert not without_note()
 
 
 def test_more_than_one_query_may_lock_are_asked_in_parts(db, monkeypatch):
@@ -75,6 +132,7 @@ def test_what_only_looks_like_a_list_of_migrations_is_not_asked(db):
 def test_a_schema_that_was_migrated_by_hand_is_seen(db):
     call_command("migrate_schemas", "mailboxes", "0009", schema_name="c_acme", tenant=True, verbosity=0)
     assert behind() == {"c_acme"}
+    assert without_note() == {"c_acme"}
     call_command("migrate_schemas", schema_name="c_acme", tenant=True, verbosity=0)
     assert not behind()
 

@@ -11,8 +11,8 @@ ROOMS = ("tenants", "mailboxes")  # which know customers
 # What a process may remember: it is the same for all customers, or asked for by all that it was made from.
 REMEMBERED = {
     "tenants/spares.py: fingerprint",  # of this release's migrations
-    "tenants/upgrading/schemas.py: known",  # the names of all
-    "tenants/upgrading/schemas.py: wanted",  # of those that a customer's schema gets
+    "tenants/migrated.py: known",  # the names of all
+    "tenants/migrated.py: wanted",  # of those that a customer's schema gets
     "mailboxes/services/worker_keys.py: _public",  # of the installation's key
     "mailboxes/vault/primitives.py: _public_key",  # the same octets, read
     "mailboxes/batch.py: _hands",  # threads

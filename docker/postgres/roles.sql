@@ -3,8 +3,9 @@
 --   set -a; . /etc/gatehouse/environment; set +a
 --   psql --username postgres --file docker/postgres/roles.sql
 \set ON_ERROR_STOP on
-\getenv owner_password DATABASE_OWNER_PASSWORD
-\getenv app_password DATABASE_PASSWORD
+-- By the shell, for the psql of 14 has no \getenv
+\set owner_password `printf %s "$DATABASE_OWNER_PASSWORD"`
+\set app_password `printf %s "$DATABASE_PASSWORD"`
 CREATE ROLE gatehouse_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE gatehouse_app LOGIN PASSWORD :'app_password';
 CREATE DATABASE gatehouse OWNER gatehouse_owner;

@@ -167,13 +167,13 @@ def _take(
     keep: int | None = None,
     before_whole: Callable[[Made], None] = lambda made: None,
 ) -> Made:
-    public, where = keys.public_key(), Place(place)
     try:
         if cluster.is_prepared():
             raise BackupFailed(
                 "This database is a cluster, whose nodes have no common snapshot: a dump would mix moments. Back up each node "
                 "with PostgreSQL's own means instead (docs/cluster.md)."
             )
+        public, where = keys.public_key(), Place(place)
         pooling.require_no_pooler()
         with be_alone() as guard, tools.connect() as reader:
             _refuse_the_store(where)

@@ -28,7 +28,7 @@ class Table(NamedTuple):
 
 def tables(script: Iterable[bytes]) -> Iterator[Table]:
     """Those in what `pg_restore --data-only` writes. Raises BackupDamaged."""
-    lines = _lines(script)
+    lines = by_line(script)
     for line in lines:
         if found := COPY.fullmatch(line):
             columns = [name.strip().strip('"') for name in found[3].decode().split(",")]
@@ -53,6 +53,18 @@ def plain(value: str) -> str | None:
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
+def by_line(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Without their ends. Raises BackupDamaged."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+        if len(rest) > LINE_OCTETS:
+            raise BackupDamaged("A dump of the database has a line without end.")
+    if rest:
+        yield rest
+
+
 def _rows(lines: Iterator[bytes], columns: list[str]) -> Iterator[Row]:
     for line in lines:
         if line == END:
@@ -65,14 +77,3 @@ def _rows(lines: Iterator[bytes], columns: list[str]) -> Iterator[Row]:
             raise BackupDamaged("A dump of the database has a row that is none.")
         yield dict(zip(columns, values, strict=True))
     raise BackupDamaged("A dump of the database ends in the middle of a table.")
-
-
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
-        if len(rest) > LINE_OCTETS:
-            raise BackupDamaged("A dump of the database has a line without end.")
-    if rest:
-        yield rest

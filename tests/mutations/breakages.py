@@ -482,6 +482,20 @@ BREAKAGES = (
         _BACKUP + "an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted",
     ),
     _breaks(
+        "An earlier server than the programs takes what they dumped",
+        "mailboxes/backup/tools.py",
+        "if _server() < TRANSACTION_TIMEOUT <= _version(program):",
+        "if False:",
+        _BACKUP + "programs_of_a_later_version_than_the_servers_bring_back_what_they_dumped",
+    ),
+    _breaks(
+        "The programs that come along speak TLS",
+        "mailboxes/backup/tools.py",
+        "**_tls(program), ",
+        "",
+        _BACKUP + "each_program_speaks_tls_those_that_come_along_too",
+    ),
+    _breaks(
         "What is wrong with a newer backup ends no restore of an earlier one",
         "mailboxes/backup/restoring.py",
         "except (BackupError, StoreFailed, LookupError, ValueError) as error:",

@@ -1,8 +1,6 @@
 """A database for each worker, cloned from one template that holds the cast; `db` rolls back, `committed_db` is for real commits."""
 
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +26,7 @@ from mailboxes.services import collection, delivery
 from mailboxes.vault import primitives
 from tenants import migrated, spares
 from tenants.cluster import prepare_public
-from tests import citus, s3
+from tests import citus, folders, s3
 from tests.accounts.factors import Clock, sets_up_an_app
 from tests.accounts.post import MailServer, Post
 from tests.cast import Cast, assemble, customer, present, provider
@@ -249,9 +247,8 @@ def turn_to() -> Iterator[Callable[[str], None]]:
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
     """A state directory with a path short enough for sockets, which pytest's own need not be."""
-    folder = Path(tempfile.mkdtemp(prefix="gh-"))
-    yield folder / "state"
-    shutil.rmtree(folder, ignore_errors=True)
+    with folders.folder() as folder:
+        yield folder / "state"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -22,11 +21,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = (
 )
 
 from portal.onebox.embedded import postgres, redis
-from tests import citus
-
-# Where a run's services lie if there is room: each committed test has a database copied, 700 files, and that takes a tenth
-# of what it takes on a disk.
-MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
+from tests import citus, folders
 
 _started: list[Any] = []
 _state_dir: Path | None = None
@@ -34,8 +29,7 @@ _state_dir: Path | None = None
 
 def _prepare() -> None:
     global _state_dir
-    memory = MEMORY if MEMORY.is_mount() and shutil.disk_usage(MEMORY).free > ROOM else None
-    _state_dir = Path(tempfile.mkdtemp(prefix="gh-test-", dir=memory))  # short, for sockets live in it
+    _state_dir = folders.make("gh-test-")
     if sys.dont_write_bytecode:
         # Else each process that a test starts would compile all that it imports, which takes longer than the rest of its start.
         sys.dont_write_bytecode = False

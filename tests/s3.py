@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import requests
 from requests_aws4auth import AWS4Auth
 
 from portal.onebox.embedded.process import spawn
+from tests import folders
 
 ACCESS_KEY_ID, SECRET_ACCESS_KEY, REGION = "gatehouse", "not-so-secret", "us-east-1"
 SECONDS = 60
@@ -28,7 +28,7 @@ class Server:
     """SeaweedFS in a folder of its own; it may be killed and started again with what it has."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="gh-s3-"))
+        self._folder = folders.make("gh-s3-")
         self._ports = _free_ports(4)
         self.address = f"127.0.0.1:{self._ports[-1]}"
         self.endpoint = f"http://{self.address}"

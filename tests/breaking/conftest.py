@@ -1,7 +1,5 @@
 import logging
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -13,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from portal.onebox.embedded import addresses
+from tests import folders
 from tests.breaking.kit import Box
 from tests.breaking.services import Disk, Server
 from tests.breaking.workers import Bell, Workers
@@ -69,16 +68,15 @@ def gateway(committed_db: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def server(django_db_setup: None, django_db_blocker: Any, bell: Bell) -> Iterator[Server]:
     """A PostgreSQL of this test's own, with the cast in it, because the others' must go on."""
     suite = deepcopy(connection.settings_dict)
-    state_dir = Path(tempfile.mkdtemp(prefix="gh-"))  # short, for a socket lives in it
-    server = Server(state_dir)
-    own = {
-        "HOST": str(addresses.postgres_dir(state_dir)),
-        "PORT": str(addresses.POSTGRES_PORT),
-        "NAME": addresses.POSTGRES_DATABASE,
-        "USER": addresses.POSTGRES_ROLE,
-        "PASSWORD": "",
-    }
-    with django_db_blocker.unblock():
+    with folders.folder() as state_dir, django_db_blocker.unblock():
+        server = Server(state_dir)
+        own = {
+            "HOST": str(addresses.postgres_dir(state_dir)),
+            "PORT": str(addresses.POSTGRES_PORT),
+            "NAME": addresses.POSTGRES_DATABASE,
+            "USER": addresses.POSTGRES_ROLE,
+            "PASSWORD": "",
+        }
         try:
             go_to(own)
             call_command("migrate_schemas", shared=True, verbosity=0)
@@ -87,7 +85,6 @@ def server(django_db_setup: None, django_db_blocker: Any, bell: Bell) -> Iterato
         finally:
             go_to(suite)
             server.stop()
-            shutil.rmtree(state_dir, ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """The pooler check against PostgreSQL itself and against a real PgBouncer in front of it."""
 
-import shutil
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import quote
 
 import dj_database_url
@@ -16,34 +13,21 @@ from accounts.actors import SYSTEM
 from mailboxes.backup import back_up
 from mailboxes.backup.keys import new_recovery_key
 from portal.checks import pooler
-from portal.onebox.embedded import postgres
 from portal.onebox.embedded.process import wait_until
 from tenants import pooling, upgrading
 from tenants.management.commands.upgrade import Lines
 from tests.poolers import LOSING, SESSIONS, TRANSACTIONS, Pooler, behind, time_out_by_role
 
 
-@pytest.fixture(scope="module")
-def folder():
-    folder = Path(tempfile.mkdtemp(prefix="gh-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def database(folder):
-    server = postgres.start(folder / "state", durable=False)
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def pooled(database, folder):
+def pooled(own_server, own_folder):
     """Gives the URL of a PgBouncer with these lines in its configuration."""
     running = []
 
     def start(lines):
-        running.append(Pooler(folder / f"p{len(list(folder.iterdir()))}", behind(database.state_dir), lines))
+        running.append(
+            Pooler(own_folder / f"p{len(list(own_folder.iterdir()))}", behind(own_server.state_dir), lines)
+        )
         return running[-1].url()
 
     yield start
@@ -65,10 +49,10 @@ def complaints(monkeypatch):
 
 
 @pytest.fixture
-def with_timeouts(database):
-    time_out_by_role(database.url)
+def with_timeouts(own_server):
+    time_out_by_role(own_server.url)
     yield
-    with psycopg.connect(database.url, autocommit=True) as connection:
+    with psycopg.connect(own_server.url, autocommit=True) as connection:
         connection.execute("ALTER ROLE CURRENT_USER RESET ALL")
 
 
@@ -76,8 +60,8 @@ def connection_to(url):
     return ConnectionHandler({"default": dj_database_url.parse(url)})["default"]
 
 
-def test_postgresql_itself_is_fine(database, complaints):
-    assert complaints(database.url) == []
+def test_postgresql_itself_is_fine(own_server, complaints):
+    assert complaints(own_server.url) == []
 
 
 def test_session_pooling_is_fine_if_the_role_has_its_timeouts(pooled, complaints, with_timeouts):
@@ -134,12 +118,12 @@ def test_upgrade_backup_and_restore_go_past_the_pooler(
 
 
 def test_a_lock_is_held_beside_the_work_and_free_at_its_end_or_when_its_holder_dies(
-    database, pooled, monkeypatch, django_db_blocker
+    own_server, pooled, monkeypatch, django_db_blocker
 ):
     monkeypatch.setattr(pooling, "connection", connection_to(pooled(LOSING)))
 
     def are_free():
-        with psycopg.connect(database.url) as other:
+        with psycopg.connect(own_server.url) as other:
             return other.execute(
                 "SELECT pg_try_advisory_xact_lock(7), pg_try_advisory_xact_lock(8)"
             ).fetchone()

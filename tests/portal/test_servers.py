@@ -1,9 +1,5 @@
 """What the checks say of a PostgreSQL and a Redis that are not set up for what we do."""
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import dj_database_url
 import psycopg
 import pytest
@@ -12,7 +8,6 @@ from django.db.utils import ConnectionHandler
 
 from gateway import server as gateway
 from portal.checks import servers
-from portal.onebox.embedded import postgres
 from portal.onebox.embedded import redis as embedded_redis
 from tests.poolers import LOSING, Pooler, behind
 
@@ -22,19 +17,10 @@ def as_superuser(server):
 
 
 @pytest.fixture(scope="module")
-def folder():
-    folder = Path(tempfile.mkdtemp(prefix="gh-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def database(folder):
-    server = postgres.start(folder / "state", durable=False)
-    with psycopg.connect(as_superuser(server), autocommit=True) as connection:
+def own_server(own_server):
+    with psycopg.connect(as_superuser(own_server), autocommit=True) as connection:
         connection.execute("ALTER ROLE gatehouse NOCREATEDB")
-    yield server
-    server.stop()
+    return own_server
 
 
 @pytest.fixture
@@ -54,44 +40,44 @@ def said(settings, monkeypatch, django_db_blocker):
     return ask
 
 
-def test_a_server_as_it_comes_and_a_role_that_owns_its_database_are_fine(database, said, settings):
-    assert said(database.url) == []
+def test_a_server_as_it_comes_and_a_role_that_owns_its_database_are_fine(own_server, said, settings):
+    assert said(own_server.url) == []
     settings.DATABASE_IS_EMBEDDED = True
     assert said("postgresql://nobody@127.0.0.1:1/nowhere") == []
 
 
-def test_a_role_that_may_more_than_it_needs_is_a_warning(database, said):
-    assert said(as_superuser(database)) == ["gatehouse.W015"]
+def test_a_role_that_may_more_than_it_needs_is_a_warning(own_server, said):
+    assert said(as_superuser(own_server)) == ["gatehouse.W015"]
 
 
 def test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_pooler_needs_fewer(
-    database, said, settings, folder
+    own_server, said, settings, own_folder
 ):
     settings.WEB_PROCESSES, settings.WEB_THREADS = 10, 15
     assert servers.connections_wanted() == 10 * 15 + 2 * 2 + 20 + 12
     with_database = gateway.DELIVERY_THREADS + gateway.COLLECTION_THREADS + gateway.LOOKUP_THREADS
     assert with_database == servers.GATEWAY_CONNECTIONS
-    assert said(database.url) == []
-    with psycopg.connect(as_superuser(database), autocommit=True) as connection:
+    assert said(own_server.url) == []
+    with psycopg.connect(as_superuser(own_server), autocommit=True) as connection:
         connection.execute("ALTER ROLE gatehouse CONNECTION LIMIT 100")
-        assert said(database.url) == ["gatehouse.W010"]
+        assert said(own_server.url) == ["gatehouse.W010"]
         connection.execute("ALTER ROLE gatehouse CONNECTION LIMIT -1")
     settings.WEB_PROCESSES = 2000
-    assert said(database.url) == ["gatehouse.W010", "gatehouse.W011"]
-    pooler = Pooler(folder / "pooler", behind(database.state_dir), LOSING)
+    assert said(own_server.url) == ["gatehouse.W010", "gatehouse.W011"]
+    pooler = Pooler(own_folder / "pooler", behind(own_server.state_dir), LOSING)
     try:
         assert said(pooler.url()) == ["gatehouse.W011"]
     finally:
         pooler.stop()
 
 
-def test_an_old_server_is_an_error_before_all_else(database, said, monkeypatch):
+def test_an_old_server_is_an_error_before_all_else(own_server, said, monkeypatch):
     monkeypatch.setattr(servers, "OLDEST", 99)
-    assert said(database.url) == ["gatehouse.E032"]
+    assert said(own_server.url) == ["gatehouse.E032"]
 
 
-def test_a_redis_that_forgets_or_takes_anything_is_a_warning(folder, settings):
-    server = embedded_redis.start(folder / "redis")
+def test_a_redis_that_forgets_or_takes_anything_is_a_warning(own_folder, settings):
+    server = embedded_redis.start(own_folder / "redis")
     settings.REDIS_URL = server.url
 
     def said():

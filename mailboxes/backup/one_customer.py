@@ -256,8 +256,8 @@ class _One:
                     {"name": rows.plain(row["name"]) or "", "address": row["address"], "why": why}
                 )
 
-    def _leave_out_what_was_deleted_meanwhile(self) -> None:
-        """Mail is copied for hours. Raises StoreFailed."""
+    def _leave_out_what_was_deleted_meanwhile(self, guard: pooling.Guard) -> None:
+        """Mail is copied for hours. Raises StoreFailed, LockLost, NotEmpty."""
         before = self.left_out
         self._leave_out_what_was_deleted()
         if not (late := self.left_out - before):
@@ -270,6 +270,9 @@ class _One:
                 self.done.octets -= line.octets
         self.done.missing = [name for name in self.done.missing if name[:FOLDER_LENGTH] not in folders]
         for pk in late:
+            guard.still()
+            if Customer.objects.filter(pk=self.ids.customer).exists():
+                raise NotEmpty(f"Somebody else has brought {self.slug} meanwhile.")
             store().remove_mailbox(self.ids.customer, self.ids.mailbox(pk))
 
     def _require_nothing_deleted_meanwhile(self) -> None:
@@ -342,7 +345,7 @@ class _One:
             with schema_context(schema):
                 self._settle()
 
-        self._leave_out_what_was_deleted_meanwhile()
+        self._leave_out_what_was_deleted_meanwhile(guard)
         with on_disk():
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = 0")

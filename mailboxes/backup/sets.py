@@ -3,7 +3,7 @@
 Whoever restores reads here, and whoever takes a backup finds the ones before it; nothing here asks a database.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
@@ -71,15 +71,17 @@ def index_of(where: Place, name: str) -> Generator[Line, None, None]:
         raise BackupDamaged(f"{where.url}/{SETS}/{name}/{INDEX} is missing.") from None
 
 
-def thin_out(where: Place, keep: int) -> tuple[list[str], int]:
+def thin_out(where: Place, keep: int, still: Callable[[], None]) -> tuple[list[str], int]:
     """Remove all whole sets but the newest `keep`, what never became whole, and the messages that none of the rest names.
 
-    Their names, and how many messages. While no backup is being taken. Raises StoreFailed, BackupDamaged.
+    Their names, and how many messages. While no backup is being taken: `still` is asked before each removal, and raises when
+    that may be so. Raises StoreFailed, BackupDamaged.
     """
     whole = [name for name in where.sets() if where.manifest(name)]
     stay = whole[-keep:] if keep else []
     gone = [name for name in where.sets() if name not in stay]
     for name in gone:
+        still()
         where.remove_set(name)
     with ExitStack() as files, ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as hands:
         kept = [Lines(files.enter_context(closing(index_of(where, name)))) for name in stay]
@@ -91,7 +93,10 @@ def thin_out(where: Place, keep: int) -> tuple[list[str], int]:
                 loose = [
                     name for _, found in where.blobs.shards(folder) for name in found if name not in named
                 ]
-                removed += sum(1 for _ in hands.map(where.blobs.remove, loose))
+                rest = iter(loose)
+                while some := list(islice(rest, BATCH)):
+                    still()
+                    removed += sum(1 for _ in hands.map(where.blobs.remove, some))
                 if not named:
                     where.blobs.remove_empty_folders(folder)
     return [name for name in gone if name in whole], removed

@@ -180,10 +180,16 @@ def _take(
             where.claim(installation(reader, only))
             with closing(_Taking(where, public, reader, telling(tell, guard), only)) as taking:
                 made = taking.take(before_whole)
-            guard.still()
+            try:
+                guard.still()
+            except (
+                pooling.LockLost
+            ):  # others may have begun by now, and thinned out what this one had not named yet
+                where.remove(f"{SETS}/{made.name}/{MANIFEST}")
+                raise
             # Of a customer whose schema is gone, earlier ones may have the last that there is.
             if keep is not None and not made.without_schema:
-                made.removed_sets, made.removed_messages = thin_out(where, keep)
+                made.removed_sets, made.removed_messages = thin_out(where, keep, guard.still)
     except (psycopg.Error, DatabaseError) as error:
         raise BackupFailed(tools.no_answer(error)) from error
     return made
@@ -250,6 +256,7 @@ class _Taking:
         }
         self.place.remove(f"{self.folder}/{EARLY}")
         before_whole(self.made)
+        self.tell(self.progress)
         self.place.write(f"{self.folder}/{MANIFEST}", [json.dumps(manifest, indent=1).encode()])
         self.made.customers = len(customers)
         self.made.copied, self.made.copied_octets = self.progress.copied, self.progress.copied_octets

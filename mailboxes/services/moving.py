@@ -7,12 +7,13 @@ from there.
 
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
 from django.conf import settings
+from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import Actor
@@ -26,7 +27,9 @@ from tenants.schemas import between_customers
 
 log = logging.getLogger(__name__)
 
-MOVE_LOCK = 7_302_115_408  # of PostgreSQL's advisory locks
+# Of PostgreSQL's advisory locks: of the whole move, on a connection of its own, and of a batch's removals, on the one that
+# asks what is wanted.
+MOVE_LOCK, REMOVE_LOCK = 7_302_115_408, 7_302_115_411
 BATCH = 64
 HANDS = 8  # waiting for disks and servers, not computing
 
@@ -71,7 +74,7 @@ def move_store(
         before = -1
         while progress.messages > before:  # what came into `source` behind this round's back
             before = progress.messages
-            _go_round(both, progress, hands, step)
+            _go_round(both, progress, hands, guard, step)
         with schema_context("public"):
             customers = list(Customer.objects.order_by("slug"))
         for customer in customers:
@@ -88,7 +91,11 @@ def move_store(
 
 
 def _go_round(
-    both: BothStores, progress: Progress, hands: ThreadPoolExecutor, tell: Callable[[Progress], None]
+    both: BothStores,
+    progress: Progress,
+    hands: ThreadPoolExecutor,
+    guard: pooling.Guard,
+    tell: Callable[[Progress], None],
 ) -> None:
     with schema_context("public"):
         customers = list(Customer.objects.order_by("slug"))
@@ -100,7 +107,7 @@ def _go_round(
                 folder = f"{customer.pk.hex}/{mailbox}"
                 names = (name for _, blobs in both.other.shards(folder) for name in blobs)
                 while some := list(islice(names, BATCH)):
-                    _move_some(both, some, progress, hands)
+                    _move_some(both, some, progress, hands, guard)
                     tell(progress)
                 both.other.remove_empty_folders(folder)
         progress.customers_done += 1
@@ -108,8 +115,10 @@ def _go_round(
         between_customers()
 
 
-def _move_some(both: BothStores, names: list[str], progress: Progress, hands: ThreadPoolExecutor) -> None:
-    """In the customer's schema. Raises StoresAreOne, StoreFull, StoreFailed."""
+def _move_some(
+    both: BothStores, names: list[str], progress: Progress, hands: ThreadPoolExecutor, guard: pooling.Guard
+) -> None:
+    """In the customer's schema. Raises StoresAreOne, StoreFull, StoreFailed, LockLost."""
     wanted = _wanted(names)
     progress.unnamed += len(names) - len(wanted)
     outcomes = dict(zip(wanted, hands.map(lambda name: _copy(both, name), wanted), strict=True))
@@ -117,21 +126,52 @@ def _move_some(both: BothStores, names: list[str], progress: Progress, hands: Th
     if unreadable and len(unreadable) == len(wanted) > 1:
         raise StoreFailed  # not a bad sector here and there
     progress.unreadable += unreadable
-    copied = [name for name, octets in outcomes.items() if octets is not None]
+    copied = {name: octets for name, octets in outcomes.items() if octets is not None}
     # Asked after the copy is there: whoever removed it before has not met the copy, whoever does later meets it.
     gone = [name for name in copied if both.other.look_at(name) is None]
     for name in set(gone) - set(_wanted(gone)):
         both.main.remove(name)
-    moved = [outcomes[name] or 0 for name in copied if name not in gone]
+    there = {name: octets for name, octets in copied.items() if name not in gone}
+    if not there:
+        return
     # Once more, where they lie: somebody may have mounted or linked one place into the other.
-    if moved:
-        folder = next(name for name in copied if name not in gone).rpartition("/")[0]
-        if both.are_one(folder):
-            raise StoresAreOne(source=both.other.location, target=both.main.location)
-    for _ in hands.map(both.other.remove, copied):
-        pass
+    folder = next(iter(there)).rpartition("/")[0]
+    if both.are_one(folder):
+        raise StoresAreOne(source=both.other.location, target=both.main.location)
+    moved = _remove_old(both, there, hands, guard)
     progress.messages += len(moved)
-    progress.octets += sum(moved)
+    progress.octets += sum(there[name] for name in moved)
+
+
+def _remove_old(
+    both: BothStores, copied: dict[str, int], hands: ThreadPoolExecutor, guard: pooling.Guard
+) -> list[str]:
+    """Remove from the old place what lies in the new one with all its octets; its names. Raises StoreFailed, LockLost.
+
+    Who has turned back meanwhile removes from the place that is the new one to us. The two removals exclude each other, and
+    each looks for what it leaves: so the second one finds nothing in the other place and leaves its own. Whoever has lost
+    the lock of the move only ends before it removes anything; whoever loses this connection as well, in the middle of a
+    batch, has for each of its hands the moment between a look and a removal.
+    """
+
+    def remove(name: str) -> bool:
+        found = both.main.look_at(name)
+        if found is None or found.octets != copied[name]:
+            return False
+        both.other.remove(name)
+        return True
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute(f"SET LOCAL {limit} = 0")  # however slow a store is
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REMOVE_LOCK])
+        guard.still()
+        removals = {name: hands.submit(remove, name) for name in copied}
+        wait(removals.values())
+    outcomes = {name: removal.result() for name, removal in removals.items()}
+    if _wanted([name for name, is_removed in outcomes.items() if not is_removed]):
+        raise StoreFailed  # nobody has collected these: they would have no row
+    return [name for name, is_removed in outcomes.items() if is_removed]
 
 
 def _wanted(names: list[str]) -> list[str]:
@@ -165,9 +205,6 @@ def _copy(both: BothStores, name: str) -> int | None:
     except BaseException:
         draft.discard()
         raise
-    found = both.main.look_at(name)
-    if found is None or found.octets != octets:
-        raise StoreFailed
     return octets
 
 

@@ -26,6 +26,18 @@ def end_who_holds(lock):
         assert ended.fetchall() == [(True,)]
 
 
+def somebody_waits_for(lock):
+    """Whether this advisory lock is asked for by anybody who has not got it."""
+    with _outside() as outside:
+        waiting = outside.execute(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND (classid::bigint << 32) + objid::bigint = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = %s)",
+            [lock, DATABASE],
+        )
+        return waiting.fetchone() is not None
+
+
 class Operator:
     """Who takes backups to one place and has the recovery key."""
 

@@ -562,6 +562,47 @@ def test_one_whose_hold_is_lost_is_none(lock, operator, acme_mailbox, fill):
         operator.checks()
 
 
+@pytest.mark.parametrize("last", ["os.remove early", "os.rename manifest.json"])
+def test_one_whose_hold_is_lost_at_the_very_end_is_none(last, operator, acme_mailbox, fill):
+    """Before its manifest is written, and before anybody has asked whether it was alone when it was."""
+    fill(*TEXTS)
+    armed = [True]
+
+    def end_the_hold(event, arguments):
+        done, name = last.split()
+        if armed and event == done and Path(str(arguments[event == "os.rename"])).name == name:
+            armed.clear()
+            end_who_holds(alone.ALONE_LOCK)
+
+    sys.addaudithook(end_the_hold)
+    with pytest.raises(taking.BackupFailed, match="did not answer"):
+        taking.back_up(operator.place, by=SYSTEM)
+    assert not armed
+    with pytest.raises(CommandError, match="no whole backup"):
+        operator.checks()
+
+
+def test_who_thins_out_and_is_no_longer_alone_removes_no_further(operator, acme_mailbox, fill):
+    """Somebody may be taking another one there, whose messages no whole backup names yet."""
+    fill(*TEXTS)
+    operator.backs_up()
+    messages = [path for path in operator.files() if "/blobs/" in str(path)]
+    maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
+    maildrop.commit(range(len(TEXTS)))
+    armed = [True]
+
+    def end_the_hold(event, arguments):
+        if armed and event == "os.remove" and Path(str(arguments[0])).name == "manifest.json":
+            armed.clear()
+            end_who_holds(alone.ALONE_LOCK)
+
+    sys.addaudithook(end_the_hold)
+    with pytest.raises(taking.BackupFailed, match="did not answer"):
+        taking.back_up(operator.place, by=SYSTEM, keep=1)
+    assert not armed
+    assert [path for path in operator.files() if "/blobs/" in str(path)] == messages
+
+
 def test_progress_is_told(operator, acme_mailbox, fill, monkeypatch):
     from mailboxes.management import backups
 

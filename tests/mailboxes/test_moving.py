@@ -21,14 +21,14 @@ from mailboxes import services
 from mailboxes.errors import StoreFailed, StoresAreOne
 from mailboxes.models import Message
 from mailboxes.services import collection, janitor, moving
-from mailboxes.store import Access, bucket, store, store_at
+from mailboxes.store import Access, BothStores, bucket, store, store_at
 from mailboxes.store.s3 import PART_OCTETS, READ_OCTETS
 from tenants import pooling
 from tests import s3
 from tests.breaking.kit import mails, short_or_long
 from tests.breaking.workers import environment_of_processes
 from tests.conftest import PEER
-from tests.mailboxes.backups import end_who_holds
+from tests.mailboxes.backups import end_who_holds, somebody_waits_for
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(READ_OCTETS + 100), os.urandom(PART_OCTETS)]
@@ -121,6 +121,74 @@ def test_who_is_no_longer_alone_goes_no_further(
         moving.move_store(way.source, way.target, by=SYSTEM, tell=meanwhile)
     assert (firsts, others) == ({1}, [len(TEXTS) - 1]), "no message is moved by both"
     assert collect(acme_mailbox.password) == TEXTS
+
+
+@either_way
+def test_nothing_is_removed_by_whom_somebody_may_have_overtaken_who_turned_back(
+    way, committed_db, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    """The lock is lost when the copies are there and nothing is removed yet."""
+    texts = mails(4)
+    fill(*texts)
+    way.begin()
+    are_one, others = BothStores.are_one, []
+
+    def meanwhile(self, folder=""):
+        found = are_one(self, folder)
+        if folder and not others:
+            others.append("begun")
+            end_who_holds(moving.MOVE_LOCK)
+            way.know_both()
+            others.append(moving.move_store(way.target, way.source, by=SYSTEM).messages)
+            way.begin()
+        return found
+
+    monkeypatch.setattr(BothStores, "are_one", meanwhile)
+    with pytest.raises(pooling.LockLost):
+        moving.move_store(way.source, way.target, by=SYSTEM)
+    assert others == ["begun", 4]
+    assert (len(way.left(acme)), way.left(acme, way.target)) == (4, set())
+    assert sorted(collect(acme_mailbox.password)) == sorted(texts)
+
+
+@pytest.mark.parametrize("way", ["into a bucket"], indirect=True)
+def test_who_turns_back_while_somebody_removes_waits_for_that_and_leaves_what_is_nowhere_else(
+    way, committed_db, acme, acme_mailbox, fill, collect
+):
+    """The lock is lost in the moment before a removal, and the other one has copied all by then."""
+    texts = mails(4)
+    fill(*texts)
+    blobs = way.left(acme)
+    way.begin()
+    armed, refused = [True], []
+
+    def turns_back():
+        try:
+            moving.move_store(way.target, way.source, by=SYSTEM)
+        except StoreFailed as error:
+            refused.append(error)
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=turns_back)
+
+    def before_the_first_removal(event, arguments):
+        if event == "os.remove" and armed and str(arguments[0]).endswith(tuple(blobs)):
+            armed.clear()
+            end_who_holds(moving.MOVE_LOCK)
+            way.know_both()
+            other.start()
+            while other.is_alive() and not somebody_waits_for(moving.REMOVE_LOCK):
+                other.join(0.05)
+
+    sys.addaudithook(before_the_first_removal)
+    with pytest.raises(pooling.LockLost):
+        moving.move_store(way.source, way.target, by=SYSTEM)
+    other.join()
+    assert refused, "something was to be found nowhere else"
+    assert sorted(collect(acme_mailbox.password)) == sorted(texts)
+    moving.move_store(way.target, way.source, by=SYSTEM)
+    assert (len(way.left(acme)), way.left(acme, way.target)) == (4, set())
 
 
 @either_way

@@ -22,6 +22,7 @@ from django_tenants.utils import schema_exists, tenant_context
 from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.backup import alone, keys, restore_customer, taking, tools
+from mailboxes.backup.errors import RestoreFailed
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
 from mailboxes.backup.restoring import Backup
@@ -39,6 +40,7 @@ from tests.breaking.workers import environment_of_processes
 from tests.cast import customer, provider
 from tests.conftest import OpenMailbox, _clone
 from tests.gateway.kit import Certificates, gateway_running
+from tests.mailboxes.backups import end_who_holds
 
 PARTS = {"contents.sealed", "customers-0000.dump.sealed", "messages"}
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,6 +212,34 @@ def test_what_is_deleted_while_mail_is_copied_stays_out_too(
     assert (report.ok, report.blobs, report.young) == (True, 2, 0)
     copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
     assert collect(copy.password, of=copy) == TEXTS
+
+
+def test_who_brings_a_customer_and_is_overtaken_removes_nothing_of_it(
+    operator, committed_db, acme, acme_mailbox, make_mailbox, fill, collect
+):
+    """A mailbox is deleted meanwhile, and somebody else has brought it, as asked."""
+    gone = make_mailbox("Gone")
+    fill(*TEXTS)
+    fill(b"wanted after all", to=gone)
+    operator.backs_up()
+    begun = []
+
+    def meanwhile(progress):
+        if progress.step == "loading the database" and not begun:
+            begun.append(True)
+            services.suspend_mailbox(acme, gone.mailbox, by=SYSTEM)
+            services.start_deletion(acme, gone.mailbox, by=SYSTEM)
+            end_who_holds(alone.ALONE_LOCK)
+            brings(with_deleted=True)
+
+    def brings(**options):
+        restore_customer(operator.place, operator.key, "acme", by=SYSTEM, as_slug="acme-old", **options)
+
+    with pytest.raises(RestoreFailed, match="did not take it"):
+        brings(tell=meanwhile)
+    assert begun
+    copy = box_of("acme-old", "Gone", gone.password)
+    assert collect(copy.password, of=copy) == [b"wanted after all"]
 
 
 def test_what_was_under_way_does_not_go_on_by_itself(

@@ -214,6 +214,27 @@ BREAKAGES = (
         _MOVING + "places_that_become_one_in_the_middle_lose_nothing",
     ),
     _breaks(
+        "Nothing goes from its old place once somebody may be moving back",
+        "mailboxes/services/moving.py",
+        "        guard.still()\n        removals",
+        "        removals",
+        _MOVING + "nothing_is_removed_by_whom_somebody_may_have_overtaken_who_turned_back",
+    ),
+    _breaks(
+        "Two who move in opposite directions remove one after the other",
+        "mailboxes/services/moving.py",
+        'cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REMOVE_LOCK])',
+        "pass",
+        _MOVING + "who_turns_back_while_somebody_removes_waits_for_that_and_leaves_what_is_nowhere_else",
+    ),
+    _breaks(
+        "Nothing goes from its old place that is not whole in the new one",
+        "mailboxes/services/moving.py",
+        "if found is None or found.octets != copied[name]:",
+        "if False:",
+        _MOVING + "who_turns_back_while_somebody_removes_waits_for_that_and_leaves_what_is_nowhere_else",
+    ),
+    _breaks(
         "While an installation moves, a place that is not mounted is no place with missing mail",
         "mailboxes/store/both.py",
         "return not (self.main.holds_anything(folder) and self.other.holds_anything(folder))",
@@ -235,6 +256,30 @@ BREAKAGES = (
         _MOVING + "all_mail_is_in_the_other_place_and_was_to_be_read_at_each_moment",
     ),
     # --- Backups ---
+    _breaks(
+        "Who thins out backups beside another one removes nothing of it",
+        "mailboxes/backup/sets.py",
+        "still()\n                    removed",
+        "removed",
+        _BACKUP + "who_thins_out_and_is_no_longer_alone_removes_no_further",
+    ),
+    _breaks(
+        "A backup is none whose manifest came when others may have thinned out",
+        "mailboxes/backup/taking.py",
+        'where.remove(f"{SETS}/{made.name}/{MANIFEST}")',
+        "pass",
+        _BACKUP + "one_whose_hold_is_lost_at_the_very_end_is_none",
+    ),
+    _breaks(
+        "Who brings a customer and is overtaken removes none of its mail",
+        "mailboxes/backup/one_customer.py",
+        """            guard.still()
+            if Customer.objects.filter(pk=self.ids.customer).exists():
+                raise NotEmpty(f"Somebody else has brought {self.slug} meanwhile.")
+""",
+        "",
+        _ONE_CUSTOMER + "who_brings_a_customer_and_is_overtaken_removes_nothing_of_it",
+    ),
     _breaks(
         "manage.py refuses what works past our verbs",
         "portal/management/refusing.py",

@@ -656,7 +656,7 @@ BREAKAGES = (
     _breaks(
         "Nor does one that is deleted while mail is copied",
         "mailboxes/backup/one_customer.py",
-        "        self._leave_out_what_was_deleted_meanwhile()\n        with on_disk():",
+        "        self._leave_out_what_was_deleted_meanwhile(guard)\n        with on_disk():",
         "        with on_disk():",
         _ONE_CUSTOMER + "what_is_deleted_while_mail_is_copied_stays_out_too",
     ),

@@ -8,12 +8,14 @@ import logging
 import os
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from mailboxes.store import open_regular
 
 from .errors import BadCertificate
-from .tls import Certificate, first_of, names_of
+from .tls import Certificate, first_of, life_of, names_of
 
 log = logging.getLogger("gateway.renewal")
 
@@ -23,42 +25,79 @@ FILE_OCTETS = 1024 * 1024  # a chain of certificates has some thousands
 NAMED = 4
 
 
+class _Pair(NamedTuple):
+    """What can be served. In order: what is valid now, then what was issued last, then what came last."""
+
+    is_valid: bool
+    begins: datetime
+    ends: datetime
+    came_ns: int
+    files: tuple[Path, Path]
+
+
 def copy_pair(storage: Path, host: str, folder: Path) -> bool | None:
-    """Put the newest pair of the storage that can be served for this host into the folder, as cert.pem and key.pem.
+    """Put the best pair of the storage that can be served for this host into the folder, as cert.pem and key.pem: of those
+    that are valid now the one that was issued last, whatever the dates of the files. Without one, what is no worse than
+    what is there.
 
     True if it is another one than was there, False if not, None while there is none. Raises BadCertificate when there are
-    only such as can't be served, and OSError; then what is in the folder stays.
+    only such as can't be served, or worse ones, and OSError; then what is in the folder stays.
     """
-    pair = _newest(storage, host)
+    pair = _best(storage, host)
     if pair is None:
         return None
-    contents = [_read(file) for file in pair]
-    targets = [folder / CERT_NAME, folder / KEY_NAME]
+    contents = [_read(file) for file in pair.files]
+    targets = folder / CERT_NAME, folder / KEY_NAME
     if contents == [_read(target) if target.exists() else b"" for target in targets]:
         return False
+    if not pair.is_valid:
+        _require_none_better(pair, targets, host)
+        log.warning("%s is valid from %s to %s only, and there is none better", *_told(pair))
     # One after the other: who reads between them finds a pair that does not fit, keeps its own and looks again.
     for target, content in zip(reversed(targets), reversed(contents), strict=True):
         _put(target, content)
     return True
 
 
-def _newest(storage: Path, host: str) -> tuple[Path, Path] | None:
+def _best(storage: Path, host: str) -> _Pair | None:
     """Caddy has a folder for each authority, and takes another one when the first gives nothing. What it has half written,
-    or somebody damaged, hides no earlier one.
+    or somebody damaged, hides no other one.
     """
+    found: list[_Pair] = []
     first_trouble: BadCertificate | None = None
-    for pair in sorted(_pairs(storage, host), key=lambda pair: pair[0].stat().st_mtime_ns, reverse=True):
+    for files in _pairs(storage, host):
         try:
-            Certificate(*pair)
-            _require_name(pair[0], host)
+            found.append(_pair(files, host))
         except BadCertificate as error:
             first_trouble = first_trouble or error
-            log.warning("%s is passed over: %s", pair[0], error)
-        else:
-            return pair
-    if first_trouble:
+            log.warning("%s is passed over: %s", files[0], error)
+    if first_trouble and not found:
         raise first_trouble
-    return None
+    return max(found, default=None)
+
+
+def _pair(files: tuple[Path, Path], host: str) -> _Pair:
+    """Raises BadCertificate, OSError."""
+    Certificate(*files)
+    _require_name(files[0], host)
+    begins, ends = life_of(first_of(files[0]))
+    return _Pair(begins <= datetime.now(UTC) < ends, begins, ends, files[0].stat().st_mtime_ns, files)
+
+
+def _require_none_better(pair: _Pair, there: tuple[Path, Path], host: str) -> None:
+    """Raises BadCertificate when the gateway has a pair that is valid, or ends later."""
+    try:
+        own = _pair(there, host)
+    except (BadCertificate, OSError):
+        return  # none, or one that it can't serve
+    if (own.is_valid, own.ends) >= (pair.is_valid, pair.ends):
+        raise BadCertificate(
+            "{} is valid from {} to {} only, and the gateway has a better one".format(*_told(pair))
+        )
+
+
+def _told(pair: _Pair) -> tuple[Path, str, str]:
+    return pair.files[0], f"{pair.begins:%Y-%m-%d %H:%M}", f"{pair.ends:%Y-%m-%d %H:%M} UTC"
 
 
 def _require_name(cert: Path, host: str) -> None:

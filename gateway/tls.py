@@ -127,13 +127,18 @@ def names_of(own: bytes) -> list[str]:
 
 def ends_soon(own: bytes) -> datetime | None:
     """When a certificate (DER) ends, if it should have been renewed by now. Raises BadCertificate."""
+    begin, end = life_of(own)
+    left = min(SOON, (end - begin) / PART_OF_LIFE)
+    return end if end - datetime.now(UTC) < left else None
+
+
+def life_of(own: bytes) -> tuple[datetime, datetime]:
+    """From when to when a certificate (DER) is valid. Raises BadCertificate."""
     try:
         found = x509.load_der_x509_certificate(own)
     except ValueError as error:
         raise BadCertificate(error) from error
-    end = found.not_valid_after_utc
-    left = min(SOON, (end - found.not_valid_before_utc) / PART_OF_LIFE)
-    return end if end - datetime.now(UTC) < left else None
+    return found.not_valid_before_utc, found.not_valid_after_utc
 
 
 @contextlib.contextmanager

@@ -76,6 +76,41 @@ def test_the_newest_counts_when_another_authority_has_stepped_in(caddy, folder):
     assert files(folder)[0] == (new / f"{HOST}.crt").read_bytes()
 
 
+@pytest.mark.parametrize("kept", ["earlier", "later"], ids=["its files are older", "its files are newer"])
+def test_one_that_is_valid_counts_whenever_an_expired_ones_files_came(caddy, folder, kept):
+    """An authority that Caddy took once, copied along by whoever moved its storage."""
+    valid = ending(caddy, timedelta(days=80))
+    expired = ending(caddy, timedelta(days=-10), authority="another")
+    os.utime((valid if kept == "earlier" else expired) / f"{HOST}.crt", (1, 1))
+    assert copy_pair(caddy.storage, HOST, folder) is True
+    assert files(folder)[0] == (valid / f"{HOST}.crt").read_bytes()
+
+
+def test_of_two_that_are_valid_the_one_that_was_issued_last_counts(caddy, folder):
+    new = ending(caddy, timedelta(days=5), life=timedelta(days=6))
+    os.utime(new / f"{HOST}.crt", (1, 1))
+    ending(caddy, timedelta(days=30), authority="another")
+    copy_pair(caddy.storage, HOST, folder)
+    assert files(folder)[0] == (new / f"{HOST}.crt").read_bytes()
+
+
+def test_an_expired_one_comes_over_only_where_there_is_none_better_and_it_is_told(caddy, folder, caplog):
+    expired = ending(caddy, timedelta(days=-10))
+    assert copy_pair(caddy.storage, HOST, folder) is True
+    assert files(folder)[0] == (expired / f"{HOST}.crt").read_bytes()
+    assert "there is none better" in caplog.text
+    assert copy_pair(caddy.storage, HOST, folder) is False
+    for left in (timedelta(days=80), timedelta(days=-9)):
+        better = ending(caddy, left)
+        for name, kind in (("cert.pem", "crt"), ("key.pem", "key")):
+            (folder / name).write_bytes((better / f"{HOST}.{kind}").read_bytes())
+        before = files(folder)
+        ending(caddy, timedelta(days=-10))
+        with pytest.raises(BadCertificate, match=r"crt is valid from .* the gateway has a better one"):
+            copy_pair(caddy.storage, HOST, folder)
+        assert files(folder) == before
+
+
 def test_a_pair_that_cannot_be_served_leaves_the_one_that_is_there(caddy, folder):
     there = caddy.gets()
     copy_pair(caddy.storage, HOST, folder)
@@ -158,9 +193,9 @@ def test_who_watches_needs_neither_secrets_nor_services_and_ends_when_told(caddy
 
 
 # --- Its end ---
-def ending(caddy, left, life=timedelta(days=90)):
+def ending(caddy, left, life=timedelta(days=90), **options):
     end = datetime.now(UTC) + left
-    return caddy.gets(not_before=end - life, not_after=end)
+    return caddy.gets(not_before=end - life, not_after=end, **options)
 
 
 @pytest.mark.parametrize(

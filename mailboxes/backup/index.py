@@ -1,12 +1,17 @@
 """Which messages a backup consists of: a line each, `<name> <octets> <SHA-256 in hexadecimal>`, in the order of names.
 
+Names are those that our store gives, for each becomes a path wherever it is brought: what is none is refused.
 Indexes are read side by side and folder by folder, so that memory is bounded by one mailbox.
 """
 
+import re
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
 from mailboxes.backup.errors import BackupDamaged
+
+NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}/[0-9a-f]{2}/[0-9a-f]{30}", re.ASCII)
+LINE = re.compile(rf"({NAME.pattern}) ([0-9]{{1,18}}) ([0-9a-f]{{64}})", re.ASCII)
 
 
 class Line(NamedTuple):
@@ -35,11 +40,9 @@ def lines_of(pieces: Iterable[bytes]) -> Generator[Line, None, None]:
 
 
 def _line(octets: bytes) -> Line:
-    try:
-        name, size, sha256 = octets.decode().rsplit(" ", 2)
-        return Line(name, int(size), sha256)
-    except ValueError:
-        raise BackupDamaged("A list of messages has a line that is none.") from None
+    if not (found := LINE.fullmatch(octets.decode(errors="replace"))):
+        raise BackupDamaged("A list of messages has a line that is none.")
+    return Line(found[1], int(found[2]), found[3])
 
 
 class Lines:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from mailboxes.backup.errors import BackupDamaged
+from mailboxes.models import Mailbox, MailboxKey
 from tenants import slugs
 from tenants.models import NAME_LENGTH, Customer
 from tenants.networks import validate_networks
@@ -21,6 +22,7 @@ KEY_ID = re.compile(r"([0-9a-f]{2})+", re.ASCII)
 FILE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*", re.ASCII)  # of a set
 DUMP = re.compile(r"customers-[0-9]{4,}\.dump\.sealed", re.ASCII)
 SCHEMA = re.compile(r"c_[a-z0-9_]{1,61}", re.ASCII)
+SERIAL = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ADDRESS = re.compile(r"[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 
@@ -81,6 +83,18 @@ def require_mailbox(row: dict[str, str]) -> None:
         raise BackupDamaged("A mailbox of the backup is none that this release knows.")
     if not _is(ADDRESS, row.get("address")):
         raise BackupDamaged(f"{row.get('address')!r} is no address of a mailbox.")
+    if row["status"] not in Mailbox.Status:
+        raise BackupDamaged(f"{row['status']!r} is no status of a mailbox.")
+
+
+def require_key(row: dict[str, str]) -> None:
+    """Of a key's row, whose it is and what it may do. Raises BackupDamaged."""
+    if not (
+        _is(ROW_ID, row.get("mailbox_id"))
+        and _is(SERIAL, row.get("id"))
+        and row.get("state") in MailboxKey.State
+    ):
+        raise BackupDamaged("A key of the backup is none that this release knows.")
 
 
 def _wrong_with(customer: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ APP = "mailboxes"
 MIGRATIONS = "django_migrations"
 # Sessions of archivers, and what was refused to somebody: of another time, and of another address.
 LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
+MOST_SERIALS = 2**62  # of ids that a database gives: as many are left
 OVER = "done"  # of a job
 REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
 
@@ -61,6 +62,8 @@ def copy_rows(
             if sequence := cursor.fetchone()[0]:
                 last = sql.SQL("SELECT setval(%s, max(id)) FROM {} HAVING count(*) > 0")
                 cursor.execute(last.format(sql.Identifier(schema, name)), [sequence])
+                if (given := cursor.fetchone()) and given[0] > MOST_SERIALS:
+                    raise BackupDamaged(f"{name} has numbers after which there is no room for more.")
 
 
 def _change_of(

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, DataError, IntegrityError, connection
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
@@ -28,7 +28,7 @@ from accounts.actors import Actor
 from mailboxes.backup import judging, loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
-from mailboxes.backup.index import Line
+from mailboxes.backup.index import NAME, Line
 from mailboxes.backup.loading import APP, MIGRATIONS
 from mailboxes.backup.place import ONE_CUSTOMER
 from mailboxes.backup.renaming import FOLDER_LENGTH, Ids
@@ -123,6 +123,10 @@ def restore_customer(
             one.bring_messages(telling(tell, guard), despite_damage=despite_damage)
             tell(Progress("loading the database"))
             one.load(guard, active=active)
+    except (psycopg.DataError, psycopg.IntegrityError, DataError, IntegrityError) as error:
+        raise BackupDamaged(
+            f"The backup has rows that are none, and nothing has changed: {tools.first_line(error)}"
+        ) from error
     except (psycopg.Error, DatabaseError) as error:
         raise RestoreFailed(
             f"The database did not take it, and nothing has changed: {tools.first_line(error)}"
@@ -194,6 +198,7 @@ class _One:
         mailboxes: dict[str, Row] = {}
         dead_keys: set[str] = set()
         keys_of: dict[str, list[str]] = {}
+        with_current_key: set[str] = set()
         for table in self._tables(*wanted):
             for row in table.rows:
                 if table.name == MIGRATIONS:
@@ -202,9 +207,12 @@ class _One:
                     judging.require_mailbox(row)
                     mailboxes[row["id"]] = row
                 else:
+                    judging.require_key(row)
                     keys_of.setdefault(row["mailbox_id"], []).append(row["id"])
                     if row["state"] == MailboxKey.State.DESTROYED:
                         dead_keys.add(row["id"])
+                    elif row["state"] == MailboxKey.State.CURRENT:
+                        with_current_key.add(row["mailbox_id"])
         self.dumped = _Dumped(applied, mailboxes, dead_keys, keys_of)
         if not applied:
             raise BackupDamaged(f"{self.facts['part']} does not have the schema {self.facts['schema']}.")
@@ -218,6 +226,8 @@ class _One:
         self._require_free_ids()
         self.with_deleted = with_deleted
         self._leave_out_what_was_deleted()
+        for pk in mailboxes.keys() - self.left_out - with_current_key:
+            raise BackupDamaged(f"The mailbox {mailboxes[pk]['address']} of the backup has no current key.")
 
     def _require_free_ids(self) -> None:
         """Others here may have mailboxes of the same ids, though the customer itself is not there. Raises NotEmpty."""
@@ -402,7 +412,9 @@ class _One:
 
     def _lost_before(self) -> list[str]:
         return [
-            name for name in self.backup.contents["missing"] if name.startswith(f"{self.ids.former.hex}/")
+            name
+            for name in self.backup.contents["missing"]
+            if name.startswith(f"{self.ids.former.hex}/") and NAME.fullmatch(name)
         ]
 
     def _address(self, was: str) -> str:

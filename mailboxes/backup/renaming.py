@@ -3,14 +3,13 @@
 Its own, unless somebody here has them. Else new ones, to which each attempt comes alike.
 """
 
-import re
 from uuid import UUID, uuid5
 
 from mailboxes.backup import judging
 from mailboxes.backup.errors import BackupDamaged
+from mailboxes.backup.index import NAME
 
 FOLDER_LENGTH = 2 * 32 + 1  # of a mailbox's: two ids
-BLOB = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}")  # below it
 
 
 class Ids:
@@ -41,7 +40,6 @@ class Ids:
 
     def blob(self, name: str) -> str:
         """A message's, and never what holds it: who deletes the message removes what its row names. Raises BackupDamaged."""
-        folder, blob = name[:FOLDER_LENGTH], name[FOLDER_LENGTH:]
-        if not BLOB.fullmatch(blob):
+        if not NAME.fullmatch(name):
             raise BackupDamaged(f"{name!r} is no message of {self._slug}.")
-        return self.folder(folder) + blob
+        return self.folder(name[:FOLDER_LENGTH]) + name[FOLDER_LENGTH:]

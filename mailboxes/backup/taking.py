@@ -29,7 +29,7 @@ from accounts.actors import Actor
 from mailboxes.backup import keys, tools
 from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoPlace
-from mailboxes.backup.index import Line, Lines, lines_of
+from mailboxes.backup.index import NAME, Line, Lines, lines_of
 from mailboxes.backup.place import MANIFEST, OF_BACKUPS, ONE_CUSTOMER, S3, SETS, WHOLE, Place, digest_of
 from mailboxes.backup.sets import (
     BATCH,
@@ -366,6 +366,13 @@ class _Taking:
     def _copy_folder(
         self, folder: str, messages: list[Wanted], indexes: list[Lines], *, early: bool
     ) -> Iterator[Line]:
+        # No name that our store has given leads anywhere else; what somebody wrote into a row is nobody's message.
+        if strays := [message for message in messages if not NAME.fullmatch(message.blob)]:
+            if not early:
+                self._miss(strays)
+            messages = [message for message in messages if message not in strays]
+        if not messages:
+            return
         known: dict[str, Line] = {}
         for index in indexes:
             known |= index.of(folder)
@@ -382,14 +389,17 @@ class _Taking:
             outcomes = dict(zip(new, self.hands.map(self._copy_one, new), strict=True))
             lost = [message for message, line in outcomes.items() if line is None]
             if not early:
-                self.made.missing += [message.blob for message in lost]
-                self.made.known_missing += sum(message.marked for message in lost)
+                self._miss(lost)
             for message in some:
                 if line := outcomes[message] if message in outcomes else known[message.blob]:
                     yield line
             self.progress.copied += len(new) - len(lost)
             self.progress.copied_octets += sum(line.octets for line in outcomes.values() if line)
             self.tell(self.progress)
+
+    def _miss(self, lost: list[Wanted]) -> None:
+        self.made.missing += [message.blob for message in lost]
+        self.made.known_missing += sum(message.marked for message in lost)
 
     def _copy_one(self, message: Wanted) -> Line | None:
         """Its line, once it lies there whole and was read back; None when the store has it not, or not whole.

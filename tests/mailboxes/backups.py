@@ -8,10 +8,55 @@ from pathlib import Path
 
 from django.core.management import call_command
 from django.db import connections
+from django_tenants.utils import tenant_context
 from psycopg import sql
 
+from accounts.actors import SYSTEM
 from mailboxes.backup.keys import new_recovery_key
-from tests.conftest import DATABASE, _drop, _outside
+from mailboxes.models import Job, Mailbox
+from mailboxes.services import collection, create_mailbox, delivery
+from mailboxes.work.slices import work_slice
+from tests.cast import customer
+from tests.conftest import DATABASE, PEER, OpenMailbox, _drop, _outside
+
+TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n" + b"x" * 70_000 + b"\r\n"]
+
+
+def makes(owner, name, *mails):
+    """A mailbox into which this mail has come."""
+    mailbox, password = create_mailbox(owner, by=SYSTEM, name=name)
+    box = OpenMailbox(mailbox, password.reveal())
+    takes(box, *mails)
+    return box
+
+
+def takes(box, *mails):
+    for mail in mails:
+        delivery.deliver([delivery.resolve(box.address, peer=PEER)], [mail])
+
+
+def collected(box):
+    """What an archiver gets with the password."""
+    maildrop = collection.open_maildrop(box.address, box.password, peer=PEER)
+    try:
+        return [b"".join(maildrop.read(index)) for index in range(len(maildrop.entries))]
+    finally:
+        maildrop.release()
+
+
+def box_of(slug, name, password):
+    """A mailbox of a customer that was brought, with the password of then."""
+    with tenant_context(customer(slug)):
+        return OpenMailbox(Mailbox.objects.get(name=name), password)
+
+
+def work_off(owner):
+    """Workers do what there is to do at the customer."""
+    with tenant_context(owner):
+        live = list(Job.objects.live().values_list("pk", flat=True))
+    for job in live:
+        while work_slice(owner, job):
+            pass
 
 
 def end_who_holds(lock):

@@ -14,7 +14,7 @@ from mailboxes.models import Job, KeyLock, MailboxKey, Message
 from mailboxes.services import job_for, tallies
 from mailboxes.work.slices import work_slice
 from tests import s3
-from tests.conftest import OpenMailbox
+from tests.conftest import OpenMailbox, _clone
 from tests.mailboxes.backups import Operator
 
 
@@ -73,6 +73,16 @@ def folding(acme: Any) -> Callable[[int], AbstractContextManager[None]]:
         return connection.execute_wrapper(watch)
 
     return at
+
+
+@pytest.fixture(scope="module")
+def one_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """As `committed_db`, for all tests of a module: what one of them does, the next one sees."""
+    with django_db_blocker.unblock():
+        connection.set_schema_to_public()
+        yield
+        connection.set_schema_to_public()
+        _clone()
 
 
 @pytest.fixture

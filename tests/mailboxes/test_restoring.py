@@ -1,0 +1,295 @@
+"""An installation is backed up while it works, is destroyed, and comes back with all that was accepted before."""
+
+import io
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django_tenants.utils import tenant_context
+
+from accounts.actors import SYSTEM
+from mailboxes import services
+from mailboxes.backup import restoring, taking, tools
+from mailboxes.backup.keys import new_recovery_key
+from mailboxes.backup.place import Place
+from mailboxes.models import Job, Message
+from mailboxes.services import collection, janitor
+from mailboxes.store import store
+from tenants import last_backup
+from tenants.services import create_customer, give_up_customer
+from tenants.upgrading import schemas
+from tests.breaking.kit import mails, short_or_long
+from tests.cast import customer, provider
+from tests.conftest import PEER
+from tests.mailboxes.backups import box_of
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
+
+
+@pytest.mark.parametrize("places", ["operator", "operator_with_buckets"])
+def test_a_destroyed_installation_comes_back_whole_and_goes_on(
+    places,
+    request,
+    committed_db,
+    acme,
+    globex,
+    acme_mailbox,
+    make_mailbox,
+    fill,
+    collect,
+    client_for,
+    cast,
+    monkeypatch,
+):
+    operator = request.getfixturevalue(places)
+    monkeypatch.setattr(taking, "SCHEMAS_PER_DUMP", 1)  # several dumps of one snapshot
+    other = make_mailbox("Other", customer=globex)
+    fill(*TEXTS)
+    fill(b"theirs", to=other)
+    client_for(cast.owner)
+    assert Session.objects.exists()
+    at_work = collection.open_maildrop(other.address, other.password, peer=PEER)
+    made = operator.backs_up()
+    assert (made["messages"], made["copied"], made["missing"], made["without"]) == (4, 4, [], [])
+    assert operator.checks() == f"{made['name']}: ok\n"
+    assert (made["noted"], last_backup.known().name) == (True, made["name"])
+    fill(b"after it")
+    at_work.release()
+    operator.loses_all()
+
+    said = operator.restores(monkeypatch)
+    assert f"{made['name']}, taken " in said
+    assert "acme: ok: 3 messages, 3 files, 0 missing" in said
+    assert collect(acme_mailbox.password) == TEXTS
+    assert collect(other.password, of=other) == [b"theirs"]
+    assert all(state.is_noted for state in schemas.customers().values())
+    assert not Session.objects.exists(), "a session that was ended since would live again"
+    fill(b"new")
+    assert collect(acme_mailbox.password) == [*TEXTS, b"new"]
+    made = create_customer("newcomer", "Newcomer", provider=provider("northwind"), by=SYSTEM)
+    services.create_mailbox(made, name="First", by=SYSTEM)
+    assert operator.backs_up()["copied"] == 1, "it goes on in the same place"
+
+
+def test_what_is_removed_after_the_snapshot_is_in_the_backup_all_the_same(
+    operator, acme, acme_mailbox, make_mailbox, fill, collect, work, monkeypatch
+):
+    """Mail that is collected, re-encrypted or deleted while the rest is being copied."""
+    resealed, deleted = make_mailbox("Resealed"), make_mailbox("Deleted")
+    monkeypatch.setattr(taking._Taking, "_early", lambda self: taking.Lines([]))
+    for box in (acme_mailbox, resealed, deleted):
+        fill(*TEXTS, to=box)
+    passwords, jobs = [], []
+
+    def meanwhile(progress):
+        if progress.step != "dumping the database" or jobs:
+            return
+        maildrop = collection.open_maildrop(acme_mailbox.address, acme_mailbox.password, peer=PEER)
+        maildrop.commit(range(len(TEXTS)))
+        password, job = services.reset_password(
+            acme, resealed.mailbox, by=SYSTEM, current_password=resealed.password
+        )
+        passwords.append(password)
+        assert work(job).state == Job.State.DONE
+        services.suspend_mailbox(acme, deleted.mailbox, by=SYSTEM)
+        jobs.append(services.start_deletion(acme, deleted.mailbox, by=SYSTEM))
+        assert work(jobs[0]).state in Job.WORKABLE, "it waits for the end of the backup"
+        for found in store().folders(acme.pk.hex):
+            janitor.tidy_mailbox(acme, found)
+        assert collect(acme_mailbox.password) == []
+
+    monkeypatch.setattr(janitor, "SAFE_AGE", janitor.timedelta(seconds=-5))  # all is old enough for it
+    made = taking.back_up(operator.place, by=SYSTEM, tell=meanwhile)
+    assert (made.messages, made.missing) == (9, [])
+    assert work(jobs[0]).state == Job.State.DONE
+    assert collect(passwords[0], of=resealed) == TEXTS
+    janitor.tidy(acme)
+    left = {
+        name
+        for mailbox in store().folders(acme.pk.hex)
+        for _, found in store().shards(f"{acme.pk.hex}/{mailbox}")
+        for name in found
+    }
+    with tenant_context(acme):
+        assert left == set(Message.objects.values_list("blob", flat=True)), "the janitor was told what stayed"
+
+    operator.loses_all()
+    operator.restores(monkeypatch)
+    for box in (acme_mailbox, resealed, deleted):
+        assert collect(box.password, of=box) == TEXTS
+
+
+def test_mail_that_comes_in_during_the_dump_is_whole_in_it_or_not_at_all(
+    operator, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    late = mails(3)
+
+    def meanwhile(progress):
+        if late:
+            fill(late.pop())
+
+    taking.back_up(operator.place, by=SYSTEM, tell=meanwhile)
+    operator.loses_all()
+    assert "acme: ok" in operator.restores(monkeypatch)
+    assert collect(acme_mailbox.password)[: len(TEXTS)] == TEXTS
+
+
+def test_a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside(
+    operator, acme_mailbox, fill, monkeypatch, tmp_path_factory
+):
+    fill(*TEXTS)
+    whole = operator.backs_up()["name"]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA c_acme CASCADE")
+    with pytest.raises(CommandError, match=r"1 customer without a schema .*: acme\. All others are"):
+        operator.backs_up(keep=1)
+    saved = Place(operator.place).sets()
+    assert len(saved) == 2 and saved[0] == whole, "it may have the last of that customer"
+    operator.checks(set=saved[1])
+    with pytest.raises(CommandError, match="has no schema"):
+        call_command("export_customer", "acme", tmp_path_factory.mktemp("exports").as_uri())
+    said = operator.restores(monkeypatch, customer="acme", as_slug="acme-again", set=whole)
+    assert "3 messages" in said
+    give_up_customer(customer("acme"), by=SYSTEM)
+    made = operator.backs_up(keep=1)
+    assert (made["without_schema"], made["removed_sets"]) == ([], saved), "whole again without it"
+
+
+def test_nothing_is_made_of_what_was_altered_and_what_is_lost_is_named(
+    operator, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.loses_all()
+    sealed = [path for path in operator.files() if path.name.endswith(".sealed")]
+    assert len(sealed) == 3  # public, customers, contents
+    for path in sealed:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(CommandError, match="is not what was"):
+            operator.restores(monkeypatch)
+        path.write_bytes(whole)
+    lost = next(path for path in operator.files() if "/blobs/" in str(path))
+    lost.unlink()
+    with pytest.raises(CommandError, match="1 message can't be read"):
+        operator.restores(monkeypatch)
+    janitor.tidy(acme)
+    assert len(collect(acme_mailbox.password)) == 2, "all else is there"
+
+
+def test_an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted(
+    operator, acme, acme_mailbox, make_mailbox, monkeypatch
+):
+    def delete(box):
+        services.suspend_mailbox(acme, box.mailbox, by=SYSTEM)
+        services.start_deletion(acme, box.mailbox, by=SYSTEM)
+
+    gone = make_mailbox("Gone")
+    earlier = operator.backs_up()["name"]
+    delete(gone)
+    delete(make_mailbox("Short-lived"))
+    operator.backs_up()
+    operator.loses_all()
+    said = operator.restores(monkeypatch, set=earlier)
+    (line,) = [line for line in said.splitlines() if line.startswith(("DELETED", "UNKNOWN"))]
+    assert line.startswith("DELETED     'Gone' of acme since, on 20")
+    # Whatever is wrong with the newest, the earlier one comes back.
+    (newest,) = [
+        path for path in operator.files() if path.name == "public.dump.sealed" and earlier not in str(path)
+    ]
+    newest.unlink()
+    operator.loses_all()
+    said = operator.restores(monkeypatch, set=earlier)
+    (line,) = [line for line in said.splitlines() if line.startswith(("DELETED", "UNKNOWN"))]
+    assert line.startswith("UNKNOWN     what was deleted since: ")
+    assert "acme: ok" in said
+
+
+def test_a_restore_refuses_before_it_changes_anything(
+    operator, acme_mailbox, fill, collect, settings, tmp_path, monkeypatch
+):
+    fill(*TEXTS)
+    operator.backs_up()
+    with pytest.raises(CommandError, match="something in this database"):
+        operator.restores(monkeypatch)
+    for key, why in (
+        ("", "No recovery key"),
+        ("AAAA", "no recovery key"),
+        (new_recovery_key()[1], "sealed to"),
+    ):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{key}\n"))
+        with pytest.raises(CommandError, match=why):
+            call_command("restore", operator.place)
+    settings.SECRET_KEY, before = "x" * 50, settings.SECRET_KEY
+    with pytest.raises(CommandError, match=r"^SECRET_KEY of this installation is not"):
+        operator.restores(monkeypatch)
+    file = tmp_path / "secrets"
+    operator.restores(monkeypatch, secrets_to=str(file))
+    assert f"SECRET_KEY={before}\n" in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with pytest.raises(CommandError, match="can't be made"):
+        operator.restores(monkeypatch, secrets_to=str(file))
+    settings.SECRET_KEY = before
+    assert collect(acme_mailbox.password) == TEXTS
+    operator.loses_all()
+    (settings.STORE_ROOT / "0" / "1").mkdir(parents=True)
+    with pytest.raises(CommandError, match="something in .*store"):
+        operator.restores(monkeypatch)
+    shutil.rmtree(settings.STORE_ROOT / "0")
+    # A server that has locks for one customer at a time.
+    monkeypatch.setattr(tools, "LOCKS_PER_SCHEMA", 256 * 200)
+    with pytest.raises(CommandError, match="Set its max_locks_per_transaction 3 times as high"):
+        operator.restores(monkeypatch)
+    assert not any(settings.STORE_ROOT.iterdir())
+
+
+def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, collect, monkeypatch):
+    monkeypatch.setattr(taking, "SCHEMAS_PER_DUMP", 1)
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.loses_all()
+
+    class Cut(Exception):
+        pass
+
+    def cut(progress):
+        if progress.step == "loading the database":
+            raise Cut
+
+    with pytest.raises(Cut):
+        restoring.restore(operator.place, operator.key, by=SYSTEM, tell=cut)
+    with connection.cursor() as cursor:
+        assert "tenants_customer" not in connection.introspection.table_names(cursor)
+    # As somebody types it who reads it off paper.
+    operator.restores(monkeypatch, key=operator.key.lower().replace("-", " "))
+    assert collect(acme_mailbox.password) == TEXTS
+
+
+@pytest.mark.parametrize("places", short_or_long(["operator"], ["operator", "operator_with_buckets"]))
+def test_a_copy_is_backed_up_and_copied_as_any_other(
+    places, request, committed_db, acme_mailbox, fill, collect, monkeypatch
+):
+    operator = request.getfixturevalue(places)
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.restores(monkeypatch, customer="acme", as_slug="acme-old", active=True)
+    copy = box_of("acme-old", "Office 365 Journal", acme_mailbox.password)
+    fill(b"of the copy", to=copy)
+    operator.backs_up()
+    operator.restores(monkeypatch, customer="acme-old", as_slug="acme-older")
+    again = box_of("acme-older", "Office 365 Journal", acme_mailbox.password)
+    assert collect(again.password, of=again) == [*TEXTS, b"of the copy"]
+    assert collect(copy.password, of=copy) == [*TEXTS, b"of the copy"]
+    assert collect(acme_mailbox.password) == TEXTS
+    operator.backs_up()
+    operator.loses_all()
+    assert "acme-older: ok: 4 messages" in operator.restores(monkeypatch)
+    assert collect(again.password, of=again) == [*TEXTS, b"of the copy"]

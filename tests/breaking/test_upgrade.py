@@ -33,15 +33,15 @@ from tenants.models import Customer, SpareSchema
 from tenants.services import create_customer
 from tenants.upgrading import schemas
 from tenants.upgrading.short_locks import ShortLocks
-from tests.breaking.kit import LONG, SECONDS, Box, mails, short_or_long, until
+from tests.breaking.kit import LONG, SECONDS, Box, mails, until
 from tests.breaking.workers import ROOT, environment_of_processes
 from tests.cast import customer, provider
 from tests.catalogs import structure
 from tests.gateway.kit import Certificates, Clients, Ports, without_trace
 
 LABELS, NOTES = "mailboxes.9001_labels", "mailboxes.9002_notes"
-KILLS = short_or_long(3, 25)
-CUSTOMERS = short_or_long(10, 100)  # besides those that are there
+# Customers besides those that are there, and how often it is killed: many of them, and often.
+SIZES = [(500, 5), (50, 12)] if LONG else [(10, 3)]
 # A second is promised, and the machine may be busy; without the promise it would be eight or ten.
 PATIENCE = 4.0
 
@@ -83,6 +83,9 @@ class Mail:
             self.arrived[box.address].append(text)
             if self._over.wait(0.1):
                 return
+
+    def __str__(self) -> str:
+        return f"{sum(map(len, self.arrived.values()))} mails acknowledged, each within {self.longest:.2f} s"
 
     def prove(self) -> None:
         """All of it is there, once; and nobody waited for long."""
@@ -138,27 +141,33 @@ def all_schemas() -> list[str]:
     return list(Customer.objects.order_by("schema_name").values_list("schema_name", flat=True))
 
 
+@pytest.mark.parametrize(("customers", "kills"), SIZES)
 def test_it_is_killed_again_and_again_ends_well_and_mail_comes_in_all_the_while(
-    committed_db, acme, gateway, upgrade
+    committed_db, acme, gateway, upgrade, customers, kills
 ):
     northwind = provider("northwind")
-    for number in range(CUSTOMERS):
+    for number in range(customers):
         create_customer(f"extra{number}", f"Extra {number}", provider=northwind, by=SYSTEM)
     mail = Mail(gateway, Box(acme), Box(customer("extra7")))
+    each = max(1, customers // (2 * kills))  # customers whom it gets done: half of them are left for its end
+    seconds = []
     with mail.coming_in():
-        for kill in range(KILLS):
+        for kill in range(kills):
+            began = time.monotonic()
             process = upgrade("--processes", "2", GATEHOUSE_LOG_FORMAT="json" if kill else "text")
-            until(lambda p=process: upgraded(p) >= 1 or p.poll() is not None, "a customer is upgraded")
+            until(lambda p=process: upgraded(p) >= each or p.poll() is not None, "customers are upgraded")
             hands = process.children()
             assert len(hands) == 2
             if kill == 0:  # the machine takes a process away, and the others go on
                 hands[0].kill()
-                until(lambda p=process: upgraded(p) >= 2, "another customer is upgraded")
+                until(lambda p=process: upgraded(p) > each, "another customer is upgraded")
                 hands = process.children()
             assert process.poll() is None, "there was something left to do"
             process.kill()
             process.wait()
             until(lambda h=hands: not any(map(works, h)), "nobody works on")
+            seconds.append(time.monotonic() - began)
+        began = time.monotonic()
         ours, theirs = pty.openpty()
         last = upgrade(terminal=theirs)
         os.close(theirs)
@@ -168,6 +177,8 @@ def test_it_is_killed_again_and_again_ends_well_and_mail_comes_in_all_the_while(
                 shown += some
         os.close(ours)
         assert last.wait(SECONDS) == 0
+        seconds.append(time.monotonic() - began)
+    sys.stdout.write(f"{mail}; runs of {', '.join(f'{one:.1f} s' for one in seconds)}\n")
     assert b"[####" in shown and b" INFO " not in shown
     for line in process.log.read_text().splitlines(keepends=True):
         assert not line.endswith("\n") or json.loads(line)["logger"] == "tenants.upgrading"

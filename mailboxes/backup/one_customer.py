@@ -42,9 +42,10 @@ from mailboxes.services.keyring import publish
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
 from tenants import access, audit, cluster, migrated, pooling, slugs, spares
+from tenants.bringing import bring_customer
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
-from tenants.services import bring_customer, check_place_name, provider_by_slug
+from tenants.services import check_place_name, provider_by_slug
 from tenants.upgrading import migrating, schemas
 
 log = logging.getLogger(__name__)

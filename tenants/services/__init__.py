@@ -13,7 +13,6 @@ from tenants.services.authority import (
     to_be_first_owner,
 )
 from tenants.services.customers import (
-    bring_customer,
     check_place_name,
     create_customer,
     create_provider,
@@ -70,7 +69,6 @@ __all__ = [
     "accept_invitation",
     "accept_invitation_as_newcomer",
     "add_membership",
-    "bring_customer",
     "change_member",
     "change_person",
     "change_role",

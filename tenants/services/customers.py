@@ -1,6 +1,5 @@
 """Providers and their customers."""
 
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -82,26 +81,17 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
     """
     access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
     customer = Customer(slug=slug, name=name, provider=provider)
-    _add(customer, spares.take, access.Right.ADD_CUSTOMER, by)
+    add_customer(customer, spares.take, access.Right.ADD_CUSTOMER, by)
     audit.record("customer.created", by=by, customer=customer, target=customer)
     return customer
 
 
-def bring_customer(customer: Customer, *, fill_schema: Callable[[str], object], by: Actor) -> None:
-    """One that comes from a backup, in the transaction of the act that writes its line into the trail.
-
-    `fill_schema` makes a schema of the name that it is given, with all that is in it, and may take hours: what others could
-    wait for, the customer's name and the tables of `public`, is taken only then.
-
-    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken or BeingUpgraded.
+def add_customer(
+    customer: Customer, make_schema: Callable[[str], object], right: access.Right, by: Actor
+) -> None:
+    """In another act's transaction, which has asked for `right`. Raises InvalidSlug, InvalidName, TooManyMarks, SlugTaken or
+    BeingUpgraded; NotAllowed when `by` has lost it since.
     """
-    access.require(by, access.PLATFORM, access.Right.RESTORE)
-    name = f"brought_{secrets.token_hex(8)}"
-    fill_schema(name)
-    _add(customer, lambda wanted: spares.rename(name, wanted), access.Right.RESTORE, by)
-
-
-def _add(customer: Customer, make_schema: Callable[[str], object], right: access.Right, by: Actor) -> None:
     slugs.check(customer.slug)
     customer.name = check_place_name(customer.name)
     customer.schema_name = slugs.schema_name(customer.slug)

@@ -607,10 +607,10 @@ BREAKAGES = (
     ),
     _breaks(
         "The rows of a restored customer are loaded before anything is taken that others wait for",
-        "tenants/services/customers.py",
+        "tenants/bringing.py",
         """    fill_schema(name)
-    _add(customer, lambda wanted: spares.rename(name, wanted), access.Right.RESTORE, by)""",
-        """    _add(customer, lambda wanted: fill_schema(name) or spares.rename(name, wanted), access.Right.RESTORE, by)""",
+    add_customer(customer, lambda wanted: spares.rename(name, wanted), access.Right.RESTORE, by)""",
+        """    add_customer(customer, lambda wanted: fill_schema(name) or spares.rename(name, wanted), access.Right.RESTORE, by)""",
         _ONE_CUSTOMER + "neither_upgrade_nor_somebody_elses_customer_waits_while_rows_are_loaded",
     ),
     _breaks(

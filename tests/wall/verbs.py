@@ -33,7 +33,7 @@ from mailboxes.models import Job, Mailbox
 from mailboxes.services import creation, damage, delivery, janitor, jobs, moving, offers, passwords
 from mailboxes.work.slices import work_slice
 from portal.languages.catalogs import ROOT
-from tenants import errors, identity, measuring
+from tenants import bringing, errors, identity, measuring
 from tenants.access import Right
 from tenants.identity import errors as identity_errors
 from tenants.models import Customer, IdentityProvider, Invitation, Membership, Provider
@@ -52,7 +52,7 @@ FRONT_DOORS: tuple[ModuleType, ...] = (
     tenants.identity,
 )
 # What commands, tasks and the gateway alone enter; every function of these is a verb.
-SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup, measuring)
+SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup, bringing, measuring)
 # What else that contract lets every face import, each with the reason why no verb is there.
 NO_VERBS: dict[str, str] = {
     "*.errors": "what a room refuses",
@@ -307,9 +307,9 @@ TABLE: dict[str, Line] = {
         lambda s, by: measuring.remove_empty_customers(by=by),
         ends=measuring.NotForMeasuring,
     ),
-    "tenants.services.bring_customer": Line(
+    "tenants.bringing.bring_customer": Line(
         THE_SYSTEM,
-        lambda s, by: tenants.services.bring_customer(
+        lambda s, by: bringing.bring_customer(
             Customer(slug="acme", name="Acme", provider=s.northwind), fill_schema=str, by=by
         ),
         ends=errors.SlugTaken,

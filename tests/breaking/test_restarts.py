@@ -2,22 +2,18 @@
 
 import http.client
 import ssl
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import psutil
 import pytest
 from django.db import connection
 
-from gateway.server import Ports
 from portal.onebox.embedded import redis
 from tests.breaking.kit import IN_CORE, PAGE, Box, mails, until
-from tests.breaking.workers import ROOT, environment_of_processes
+from tests.breaking.machine import Machine
 from tests.cast import customer
-from tests.gateway.kit import Certificates, Clients, without_trace
-from tests.ports import free_ports
+from tests.gateway.kit import without_trace
 
 READY = "/readyz"
 
@@ -44,41 +40,8 @@ class Installation:
     """All processes, a sender who comes again with what was put off, and somebody who looks at pages."""
 
     def __init__(self, folder, box):
-        self._box, self._folder, self._processes = box, folder, []
-        certificates = Certificates(folder)
-        web, *ports = free_ports(5)
-        variables = environment_of_processes() | {
-            "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
-            "BREAKING_BEAT_SCHEDULE": str(folder / "schedule"),
-            "GATEHOUSE_STATE_DIR": str(folder / "state"),
-            "GATEHOUSE_HTTP_PORT": str(web),
-            "GATEHOUSE_TLS_CERT_FILE": str(certificates.cert_file),
-            "GATEHOUSE_TLS_KEY_FILE": str(certificates.key_file),
-            **dict(
-                zip(
-                    (
-                        "GATEHOUSE_SMTP_PORT",
-                        "GATEHOUSE_SMTPS_PORT",
-                        "GATEHOUSE_POP3_PORT",
-                        "GATEHOUSE_POP3S_PORT",
-                    ),
-                    map(str, ports),
-                    strict=True,
-                )
-            ),
-        }
-        for command in (["web", "--processes", "1"], ["worker", "--processes", "2"], ["beat"], ["gateway"]):
-            with (folder / f"{command[0]}.log").open("wb") as log:
-                self._processes.append(
-                    psutil.Popen(
-                        [sys.executable, "manage.py", *command],
-                        cwd=ROOT,
-                        env=variables,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                    )
-                )
-        self._web, self.clients = web, Clients(Ports(*ports), certificates.client_context)
+        self._box, self._machine = box, Machine(folder, processes=2, beat=True)
+        self.clients = self._machine.clients
         self._over = threading.Event()
         self.sent, self.pages, self.ready = [], [], []
         self.looked = False
@@ -91,7 +54,7 @@ class Installation:
         self.ready.clear()
 
     def alive(self):
-        return all(process.poll() is None for process in self._processes)
+        return self._machine.is_whole()
 
     def work(self, until_over):
         while not self._over.is_set():
@@ -117,7 +80,7 @@ class Installation:
 
     def look(self):
         for path, statuses in ((PAGE, self.pages), (READY, self.ready)):
-            asking = http.client.HTTPConnection("127.0.0.1", self._web, timeout=60)
+            asking = http.client.HTTPConnection("127.0.0.1", self._machine.web, timeout=60)
             try:
                 asking.request("GET", path, headers={"Host": "acme.portal.localhost"})
                 statuses.append(asking.getresponse().status)
@@ -131,12 +94,8 @@ class Installation:
         self._over.set()
 
     def kill(self):
-        for process in self._processes:
-            for each in (*process.children(recursive=True), process) if process.poll() is None else ():
-                each.kill()
-            process.wait()
-        for log in self._folder.glob("*.log"):
-            sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}\n")
+        self._machine.dies()
+        sys.stdout.write(self._machine.last_words())
 
 
 @IN_CORE
@@ -145,7 +104,7 @@ def test_each_service_is_restarted_in_turn_and_nothing_is_lost_or_has_to_be_star
 ):
     box = Box(customer("acme"))
     box.seed(mails(60))
-    installation = Installation(tmp_path, box)
+    installation = Installation(tmp_path / "all", box)
 
     class Crashing:
         stop, start = server.crash, server.start

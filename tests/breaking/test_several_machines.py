@@ -1,79 +1,29 @@
 """Two machines on one PostgreSQL, Redis and bucket, with nothing else in common: one of them dies, and the other goes on."""
 
 import http.client
-import subprocess
 import sys
 import threading
 
-import psutil
 import pytest
 
-from gateway.server import Ports
 from tests.breaking.kit import LONG, PAGE, mails, until
-from tests.breaking.workers import ROOT, environment_of_processes
-from tests.gateway.kit import Certificates, Clients, without_trace
-from tests.ports import free_ports
+from tests.breaking.machine import Machine
+from tests.gateway.kit import without_trace
 
 SENT = 100  # before a machine dies, and again afterwards
 
 
-class Machine:
-    """Web, worker and gateway, with a folder that is their own."""
-
-    def __init__(self, folder, *, beat=False):
-        folder.mkdir()
-        self.folder, certificates = folder, Certificates(folder)
-        self.web, *ports = free_ports(5)
-        names = ("SMTP", "SMTPS", "POP3", "POP3S")
-        variables = environment_of_processes() | {
-            "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
-            "BREAKING_BEAT_SCHEDULE": str(folder / "schedule"),
-            "BREAKING_KILL_MARKS": str(folder),
-            "GATEHOUSE_STATE_DIR": str(folder / "state"),
-            "TMPDIR": str(folder),
-            "GATEHOUSE_HTTP_PORT": str(self.web),
-            "GATEHOUSE_TLS_CERT_FILE": str(certificates.cert_file),
-            "GATEHOUSE_TLS_KEY_FILE": str(certificates.key_file),
-            **{f"GATEHOUSE_{name}_PORT": str(port) for name, port in zip(names, ports, strict=True)},
-        }
-        commands = [
-            ["web", "--processes", "1"],
-            ["worker", "--processes", "1"],
-            ["gateway"],
-            *[["beat"]] * beat,
-        ]
-        self._processes = []
-        for command in commands:
-            with (folder / f"{command[0]}.log").open("wb") as log:
-                self._processes.append(
-                    psutil.Popen(
-                        [sys.executable, "manage.py", *command],
-                        cwd=ROOT,
-                        env=variables,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                    )
-                )
-        self.clients = Clients(Ports(*ports), certificates.client_context)
-
-    def serves(self):
-        """Whether a page is answered, and the gateway greets."""
-        asking = http.client.HTTPConnection("127.0.0.1", self.web, timeout=60)
-        try:
-            asking.request("GET", PAGE, headers={"Host": "acme.portal.localhost"})
-            self.clients.smtp_wire().close()
-            return asking.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            asking.close()
-
-    def dies(self):
-        """All of it at once, and nobody is told."""
-        for process in self._processes:
-            for each in (*process.children(recursive=True), process) if process.poll() is None else ():
-                each.kill()
-            process.wait()
+def serves(machine):
+    """Whether a page is answered, and the gateway greets."""
+    asking = http.client.HTTPConnection("127.0.0.1", machine.web, timeout=60)
+    try:
+        asking.request("GET", PAGE, headers={"Host": "acme.portal.localhost"})
+        machine.clients.smtp_wire().close()
+        return asking.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        asking.close()
 
 
 @pytest.fixture
@@ -85,10 +35,7 @@ def machines(committed_db, bell, s3_store, tmp_path):
     finally:
         for machine in started:
             machine.dies()
-            for log in machine.folder.glob("*.log"):
-                sys.stdout.write(
-                    f"--- {machine.folder.name}/{log.name}\n{log.read_text(errors='replace')[-2000:]}\n"
-                )
+            sys.stdout.write(machine.last_words())
         bell.flush()
 
 
@@ -96,7 +43,7 @@ def machines(committed_db, bell, s3_store, tmp_path):
 def test_one_of_two_machines_dies_and_no_acknowledged_mail_with_it(machines, box):
     one, two = machines
     box.seed(mails(300))
-    until(lambda: all(machine.serves() for machine in machines), "both serve")
+    until(lambda: all(map(serves, machines)), "both serve")
     acknowledged, over = {"one": [], "two": []}, threading.Event()
 
     def send(name, machine):
@@ -125,7 +72,7 @@ def test_one_of_two_machines_dies_and_no_acknowledged_mail_with_it(machines, box
         before = len(acknowledged["two"])
         until(lambda: len(acknowledged["two"]) >= before + SENT, "the other takes all")
         box.await_state(job, "done")
-        assert two.serves()
+        assert serves(two)
     finally:
         over.set()
         for sender in senders:

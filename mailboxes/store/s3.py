@@ -22,6 +22,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError
 from obstore.store import S3Store as Client
 
 from mailboxes.errors import MailboxError, MessageGone, StoreFailed, StoreFull
+from tenants import unasked
 
 from .access import Access
 from .bucket import objects_below, remove_below
@@ -59,6 +60,7 @@ class S3Store(BlobStore):
 
     @property
     def _client(self) -> Client:
+        _require_fit()
         return _client(self._access, settings.S3_TIMEOUT, RETRIES, os.getpid())
 
     def draft(self, name: str, *, again: bool = False) -> "S3Draft":
@@ -156,6 +158,7 @@ class S3Store(BlobStore):
         """Not ready is a bucket that is not reached, not there or not ours to read. The answer is up to
         READY_AGAIN_SECONDS old.
         """
+        _require_fit()
         _require_ready(self._access, os.getpid(), int(time.monotonic() / READY_AGAIN_SECONDS))
 
     def _below(self, folder: str, after: str | None = None) -> Iterator[tuple[str, Blob]]:
@@ -216,8 +219,8 @@ class S3Draft(Draft):
         """What lies there is not written over, unless this is another attempt."""
         file, self._file = self._file, None
         assert file is not None, "the draft is closed"
-        client = self._store._client
         with file, _as_store_errors(gone=StoreFailed):
+            client = self._store._client
             file.seek(0)
             self._may_be_there = True
             if self._octets <= PART_OCTETS:
@@ -238,6 +241,14 @@ class S3Draft(Draft):
             with suppress(MailboxError):
                 self._store.remove(self.name)
                 self._may_be_there = False
+
+
+def _require_fit() -> None:
+    """Raises StoreFailed when the process started without the bucket, and it is not fit."""
+    try:
+        unasked.settle(unasked.BUCKET)
+    except unasked.NotFit as error:
+        raise StoreFailed from error
 
 
 @lru_cache(maxsize=16)

@@ -6,10 +6,15 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import DatabaseError
+from django.db import DatabaseError, ProgrammingError, connection
 
 from accounts.demo import in_demo
 from portal.onebox import demo
+
+from .answers import unanswered
+
+NOT_THERE_YET = {"42P01", "42703"}  # the table, or a column of it
+QUESTION = "whether it has people of the demo"
 
 
 @register(Tags.database)
@@ -21,8 +26,12 @@ def the_demos_people_are_elsewhere(
         return []
     try:
         found = [user.email for user in demo.people()]
-    except DatabaseError:  # not there yet, or not to be reached, which another check says
-        return []
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", "") in NOT_THERE_YET:
+            return []
+        return [unanswered(connection, error, QUESTION)]
+    except DatabaseError as error:
+        return [unanswered(connection, error, QUESTION)]
     if not found:
         return []
     return [

@@ -16,6 +16,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tenants import pooling
 
+from .answers import unanswered
+
 # Each is said by `options` at sign-in (portal/settings.py), which PgBouncer refuses or ignores.
 TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
@@ -45,12 +47,8 @@ def _complaint(alias: str) -> CheckMessage | None:
                 id="gatehouse.E015",
             )
         missing = _missing_timeouts(wrapper)
-    except psycopg.OperationalError as error:
-        return Error(
-            f"The database {alias!r} cannot be reached: {str(error).splitlines()[0]}",
-            hint="Start it, or correct DATABASE_URL.",
-            id="gatehouse.E016",
-        )
+    except psycopg.Error as error:
+        return unanswered(wrapper, error, "whether a pooler keeps customers apart")
     if not missing:
         return None
     return Error(

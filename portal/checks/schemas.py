@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from tenants.upgrading import schemas
+
+from .answers import unanswered
 
 NAMED = 3
 HINT = "Run `manage.py upgrade`."
@@ -21,8 +23,8 @@ def what_all_customers_share_is_of_this_release(
     try:
         if not databases or not schemas.public_is_behind():
             return []
-    except DatabaseError:  # not to be reached, which another check says
-        return []
+    except DatabaseError as error:
+        return [unanswered(connection, error, "whether it is of this release")]
     return [Error("The database is of an earlier release.", hint=HINT, id="gatehouse.E028")]
 
 
@@ -37,7 +39,7 @@ def customers_are_of_this_release(
         behind = [name for name, state in schemas.customers().items() if state.is_behind]
         # What is gone is of no release: the doctor names it, and no upgrade brings it back.
         behind = schemas.that_are_there(behind)
-    except DatabaseError:
+    except DatabaseError:  # not to be reached, which other checks say
         return []
     if not behind:
         return []

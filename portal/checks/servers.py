@@ -4,6 +4,7 @@ A server that does not answer, or does not tell, is another check's or nobody's 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -14,6 +15,8 @@ from django.db import DatabaseError, connections
 
 from portal.onebox.embedded.addresses import redis_url
 from tenants import pooling
+
+from .answers import unanswered
 
 OLDEST = 14
 # Of each process; docs/sizing.md has the sum. The gateway's are its threads for mail, archivers and recipients.
@@ -46,9 +49,12 @@ def postgresql_is_fit(
     found: list[CheckMessage] = []
     for alias in databases or ():
         try:
-            found += _too_old(alias) or [*_rights(alias), *_room(alias)]
-        except (DatabaseError, psycopg.Error):
+            too_old = _too_old(alias)
+        except psycopg.Error as error:
+            found.append(unanswered(connections[alias], error, "of which version it is"))
             continue
+        with suppress(DatabaseError, psycopg.Error):
+            found += too_old or [*_rights(alias), *_room(alias)]
     return found
 
 

@@ -14,6 +14,8 @@ from django_tenants.postgresql_backend import base
 from django_tenants.postgresql_backend.introspection import DatabaseSchemaIntrospection
 from psycopg.pq import TransactionStatus
 
+from tenants import unasked
+
 TABLES = """
 SELECT c.relname, CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END,
     obj_description(c.oid, 'pg_class')
@@ -44,6 +46,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise OperationalError("The search path could not be set.")
         self._seen.add(self.schema_name)
         return cursor
+
+    def connect(self) -> None:
+        """Raises NotFit when the process started without a database, and this one is not fit."""
+        super().connect()
+        try:
+            unasked.settle(unasked.DATABASE)
+        except OperationalError:
+            self.close()
+            raise
 
     def _commit(self) -> None:
         """Raises InternalError for a transaction that has failed, and whose error somebody swallowed: PostgreSQL would answer

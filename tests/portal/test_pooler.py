@@ -96,6 +96,36 @@ def test_so_it_is_where_sessions_are_given_out_in_turn(pooled, complaints, with_
     assert complaints(url) == ["gatehouse.E015"]
 
 
+ONE_SESSION = "default_pool_size = 1\n"
+QUICK = {
+    lines: lines.replace("query_wait_timeout = 10", "query_wait_timeout = 1")
+    for lines in (LOSING, TRANSACTIONS)
+}
+STATEMENTS = LOSING.replace("transaction", "statement")
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (STATEMENTS, "gatehouse.E033"),
+        (QUICK[LOSING] + ONE_SESSION, "gatehouse.E015"),
+        (QUICK[TRANSACTIONS] + ONE_SESSION, "gatehouse.E033"),
+    ],
+    ids=["statements", "one session, path lost", "one session, path carried"],
+)
+def test_a_pooler_that_answers_and_can_not_be_asked_is_not_away(
+    pooled, complaints, with_timeouts, lines, complaint
+):
+    assert complaints(pooled(lines)) == [complaint]
+
+
+def test_a_pooler_that_has_no_session_for_us_is_away(pooled, complaints):
+    url = pooled(QUICK[LOSING] + ONE_SESSION)
+    with psycopg.connect(url) as busy:
+        busy.execute("SELECT 1")  # and the transaction stays open
+        assert complaints(url) == ["gatehouse.E016"]
+
+
 def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(complaints, tmp_path):
     assert complaints(f"postgresql://somebody@{quote(str(tmp_path), safe='')}:5432/gatehouse") == [
         "gatehouse.E016"

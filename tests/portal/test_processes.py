@@ -15,11 +15,13 @@ from portal import webserver
 from portal.onebox.embedded.process import wait_until
 from portal.onebox.supervisor import crew
 from tests.breaking.workers import environment_of_processes
-from tests.ports import free_port
+from tests.gateway.kit import Certificates
+from tests.ports import free_port, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 ENDED_WELL = 0
+PORTS = ("GATEHOUSE_SMTP_PORT", "GATEHOUSE_SMTPS_PORT", "GATEHOUSE_POP3_PORT", "GATEHOUSE_POP3S_PORT")
 QUICK = {"DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings"}  # beat rings twice a second
 # `manage.py web` that reckons with answers that take no time: what it waits for is what may take its time to arrive.
 ANSWERS_AT_ONCE = """
@@ -95,6 +97,20 @@ def test_each_refuses_an_unsafe_setup_with_id_and_hint(db, start, name):
     assert process.wait(SECONDS) != ENDED_WELL
     said = process.log.read_text()
     assert "gatehouse.E009" in said and "Unset GATEHOUSE_DEMO" in said
+
+
+def test_each_process_of_a_gateway_learns_that_the_database_was_away(start, tmp_path):
+    """They ask nothing at their start, for the one that starts them does."""
+    certificates = Certificates(tmp_path)
+    process = start(
+        *("gateway", "--processes", "2"),
+        DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere",
+        GATEHOUSE_TLS_CERT_FILE=str(certificates.cert_file),
+        GATEHOUSE_TLS_KEY_FILE=str(certificates.key_file),
+        **dict(zip(PORTS, map(str, free_ports(4)), strict=True)),
+    )
+    assert wait_until(lambda: len(process.children()) == 2, SECONDS)
+    assert wait_until(lambda: all("--unasked" in each.cmdline() for each in process.children()), 5)
 
 
 @pytest.mark.parametrize("web", [ANSWERS_AT_ONCE], indirect=True, ids=["answers at once"])

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from gateway.errors import CannotServe
 from gateway.processes import Children, child_command, serve
 from gateway.server import Configuration, Gateway
-from tenants.starting import add_processes, refuse_unsafe_setup
+from tenants import unasked
+from tenants.starting import add_processes, ask_before_work, refuse_unsafe_setup
 
 
 class Command(BaseCommand):
@@ -23,10 +24,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--child", action="store_true", help="serve as one of several; started by --processes"
         )
+        parser.add_argument(
+            "--unasked", action="store_true", help="ask before the first mail; when --processes could not"
+        )
 
     def handle(self, *args: Any, processes: int, child: bool, **options: Any) -> None:
         if not child:
             refuse_unsafe_setup()
+        elif options["unasked"]:
+            ask_before_work()
         try:
             if child:
                 serve(
@@ -39,7 +45,8 @@ class Command(BaseCommand):
             else:
                 configuration = Configuration.from_settings()
                 self._tell_ports(configuration)
-                sys.exit(Children(child_command(["--child"]), processes).run(configuration))
+                also = ["--unasked"] if unasked.is_anything() else []
+                sys.exit(Children(child_command(["--child", *also]), processes).run(configuration))
         except CannotServe as error:
             raise CommandError(str(error)) from error
 

@@ -1,0 +1,38 @@
+"""What a check says that the database did not answer: it must not pass for one that found nothing."""
+
+import psycopg
+from django.core.checks import CheckMessage, Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tenants import pooling
+from tenants.away import is_away
+
+
+def unanswered(wrapper: BaseDatabaseWrapper, error: Exception, question: str) -> CheckMessage:
+    """`question` ends a sentence that begins with “it could not be asked”."""
+    if is_away(error):
+        return away(wrapper, error)
+    try:
+        pooling.reach(wrapper)
+    except psycopg.OperationalError as nobody:  # has answered yet: whatever it says, it says that it is away
+        return away(wrapper, nobody)
+    except psycopg.Error as other:
+        error = other
+    return Error(
+        f"The database {wrapper.alias!r} answers, but it could not be asked {question}: {_first_line(error)}",
+        hint="Behind a pooler use session or transaction pooling, and let its pool have as many sessions as "
+        "docs/sizing.md counts; see that the role may read what belongs to the portal (docs/database-roles.md).",
+        id="gatehouse.E033",
+    )
+
+
+def away(wrapper: BaseDatabaseWrapper, error: Exception) -> CheckMessage:
+    return Error(
+        f"The database {wrapper.alias!r} cannot be reached: {_first_line(error)}",
+        hint="Start it, or correct DATABASE_URL.",
+        id="gatehouse.E016",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -98,7 +98,7 @@ class Conversation:
             pass
 
     def _is_answered(self, question: Question, terminal: Terminal) -> bool:
-        now = self.values.get(question.name) or question.default(self.values)
+        now = self._offered(question)
         before = dict(self.values)
         self.fresh.discard(question.name)  # of an answer that was refused
         try:
@@ -127,6 +127,16 @@ class Conversation:
         elif question.name == "GATEHOUSE_SMTP_URL" and typed:
             self._send(terminal)
         return True
+
+    def _offered(self, question: Question) -> str:
+        """What is there, or the default; nothing that would be refused."""
+        now = self.values.get(question.name) or question.default(self.values)
+        if not now or question.kept_as is not None:
+            return now
+        try:
+            return question.understood(now, self.values)
+        except ValueError:
+            return ""
 
     def _after(self, question: Question) -> list[Question]:
         asked = questions.asked(self.way)

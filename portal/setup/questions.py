@@ -80,6 +80,16 @@ def _store(text: str, _answers: Answers) -> str:
     return Path(text).as_uri() if text.startswith("/") else text
 
 
+def _store_of_containers(text: str, answers: Answers) -> str:
+    url = _store(text, answers)
+    if url.startswith("file:") and not Path(parts_of(url).path).is_relative_to(STATE_DIR):
+        raise ValueError(
+            f"No container has that folder: leave it empty for the volume `state` ({STATE_DIR}), or give a bucket, "
+            "s3://bucket/prefix."
+        )
+    return url
+
+
 def _url(text: str, _answers: Answers) -> str:
     if parts_of(text).password is not None:
         raise ValueError("Leave the password out of it: it is asked for next, and not shown.")
@@ -158,6 +168,14 @@ QUESTIONS = (
         "It needs as much room as mail waits, and backups. Empty: a folder of its own among the portal's state.",
         understood=_store,
         tries=("folder",),
+        ways=(Way.UNITS,),
+    ),
+    Question(
+        "GATEHOUSE_STORE_URL",
+        "A bucket for sealed messages, s3://bucket/prefix",
+        "It needs as much room as mail waits, and backups. Empty: the volume `state` of this machine.",
+        understood=_store_of_containers,
+        ways=(Way.COMPOSE,),
     ),
     Question(
         "GATEHOUSE_S3_ENDPOINT",

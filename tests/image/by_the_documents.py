@@ -3,38 +3,21 @@ the other, as they stand there, on an empty machine that boots for it, as far as
 """
 
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
-
-from portal.onebox.embedded.process import wait_until
 from portal.setup import file
 from tests import s3
-from tests.image.machine import Machine, refusal
-from tests.image.world import ADDRESS, MAIL_PASSWORD, MAIL_SERVER, MAIL_USER
+from tests.image import documents
+from tests.image.documents import BASE, MAIL
+from tests.image.world import ADDRESS, FOLDER, MAIL_PASSWORD, MAIL_SERVER, MAIL_USER, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "docs/deployment.md"
 PACKAGES = ROOT / ".gatehouse-installation"
-WORLD = "/srv/world"
-BASE, MAIL = "portal.gatehouse.test", "mx.gatehouse.test"
-SECONDS = 120
-MESSAGE = b"Subject: first\r\n\r\nOn Monday, by the documents.\r\n"
-
-
-def commands():
-    """The lines of the chapter's blocks, in order; one that goes on is one."""
-    (chapter,) = re.findall(r"^## With systemd\n(.*?)^## ", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    blocks = re.findall(r"^```\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 6
-    return [line for block in blocks for line in block.splitlines() if line]
 
 
 def packages():
@@ -51,7 +34,7 @@ def packages():
     return folder
 
 
-def instead(world):
+def instead():
     """What of the document can't be done here, and what is done instead."""
     copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "docker/Dockerfile").read_text(), re.MULTILINE)
     files = " ".join(shlex.quote(name) for name in [*copied, "docker"])
@@ -77,69 +60,40 @@ def instead(world):
             f".venv/bin/python manage.py setup /etc/gatehouse/environment {answers}"
         ),
         "systemctl restart caddy": (
-            f"printf 'CADDY_OPTIONS=\"acme_ca https://localhost:14000/dir\\nacme_ca_root {WORLD}/ca.pem\"\\n' "
+            f"printf 'CADDY_OPTIONS=\"acme_ca https://localhost:14000/dir\\nacme_ca_root {FOLDER}/ca.pem\"\\n' "
             ">> /etc/gatehouse/caddy; systemctl restart caddy"
         ),
         'manage create_mailbox acme "First mailbox"': (
             'manage create_mailbox acme "First mailbox" --json > /srv/mailbox'
         ),
-        # What the authority of this world vouches for, the machine trusts; and it is asked at the end.
+        # It is asked at the end.
         "manage doctor": ":",
     }
 
 
 def pooler():
-    """What the document and docs/database-roles.md have of a pooler, for a PostgreSQL that is too old for transactions."""
-    (block,) = re.findall(
-        r"^`pgbouncer.ini`:\n\n```\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
-    )
+    """As the document has it, but for a PostgreSQL that is too old for transactions, and without a network between."""
     here = {
         "10.0.0.5": "127.0.0.1",
         "10.0.0.6": "127.0.0.1",
         "pool_mode = transaction": "pool_mode = session",
     }
-    lines = [line for line in block.splitlines() if not re.match("track_|server_tls_|client_tls_", line)]
-    text = "\n".join(lines)
-    for there, instead_of_it in here.items():
-        text = text.replace(there, instead_of_it)
-    roles = (ROOT / "docs/database-roles.md").read_text()
-    (time_outs,) = re.findall(r"```sql\n(-- time-outs that hold behind a pooler\n.*?)```", roles, re.DOTALL)
-    return text + "\n", time_outs
+    text = documents.with_other(documents.block_with("pool_mode ="), here)
+    return re.sub(r"^(track_|server_tls_|client_tls_).*\n", "", text, flags=re.MULTILINE)
+
+
+def redis_with_tls():
+    """What the document has for a Redis with a network between, but for a password that is there already."""
+    text = documents.block_with("tls-port")
+    return documents.with_other(text, {"requirepass …\n": ""})
 
 
 def change_of_places():
     """What docs/upgrades.md has for the moment at which a release takes the place of the one before."""
-    text = (ROOT / "docs/upgrades.md").read_text()
-    (block,) = re.findall(r"^```\n(systemctl stop .*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return block
+    return documents.block_with("systemctl stop", "upgrades.md")
 
 
-@pytest.fixture
-def machine():
-    if why := refusal():
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
-    machine = Machine(ADDRESS)
-    outside = None
-    try:
-        (machine.root / WORLD[1:]).mkdir()
-        log = (machine.root / "srv/world.log").open("wb")
-        words = machine.inside(sys.executable, "-m", "tests.image.world", WORLD)
-        words[words.index("-i") : words.index("-i") + 1] = ["-i", f"--chdir={ROOT}", "CI=1"]
-        outside = subprocess.Popen(words, stdout=log, stderr=log)
-        ready = machine.root / WORLD[1:] / "ready.json"
-        assert wait_until(ready.exists, SECONDS), (machine.root / "srv/world.log").read_text()
-        yield machine
-    finally:
-        if outside:
-            outside.kill()
-            outside.wait()
-        machine.stop()
-
-
-def answers(world):
-    told = json.loads((world / "ready.json").read_text())
+def answers(told):
     password = MAIL_PASSWORD.replace("/", "%2F").replace("@", "%40")
     return {
         "GATEHOUSE_BASE_DOMAIN": BASE,
@@ -155,28 +109,16 @@ def answers(world):
 
 
 def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
-    world = machine.root / WORLD[1:]
-    file.write(machine.root / "srv/answers", file.written("", answers(world)))
-    # The mail server's authority is one that the machine trusts.
-    machine.run(
-        f"cp {WORLD}/ca.pem /usr/local/share/ca-certificates/world.crt; update-ca-certificates > /dev/null 2>&1"
-    )
-    lines = commands()
-    replaced = instead(world)
-    assert not set(replaced) - set(lines), "The document says it otherwise by now."
-    script = "\n".join(
-        ["set -e", "shopt -s expand_aliases", "cd /root", *(replaced.get(line, line) for line in lines)]
-    )
-    (machine.root / "srv/script").write_text(script)
-    said = machine.run("bash -x /srv/script 2>&1", seconds=400, check=False)
-    journal = machine.run("journalctl --no-pager --lines=80", check=False).stdout
-    assert said.returncode == 0, said.stdout[-6000:] + journal
+    world = machine.root / FOLDER[1:]
+    told = json.loads((world / "ready.json").read_text())
+    file.write(machine.root / "srv/answers", file.written("", answers(told)))
+    lines = documents.commands("deployment.md", "## With systemd")
+    documents.type_in(machine, lines, instead(), "/root")
+    manage = documents.alias(lines)
 
     # docs/operations.md: a key, a file for that unit alone, a backup to a folder that it may write to.
-    (alias,) = [line for line in lines if line.startswith("alias manage=")]
     machine.run(
-        f"""set -e; shopt -s expand_aliases; umask 077
-        {alias}
+        f"""{manage} umask 077
         manage new_recovery_key | grep '^GATEHOUSE_RECOVERY_PUBLIC_KEY=' > /etc/gatehouse/backup
         echo GATEHOUSE_BACKUP_PLACE=file:///mnt/backups >> /etc/gatehouse/backup
         install --directory --owner gatehouse /mnt/backups
@@ -186,19 +128,25 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     )
     assert list((machine.root / "mnt/backups/sets").iterdir())
 
-    # A pooler comes between: setup takes it for an answer, and the rest of the file stays.
-    (machine.root / "etc/pgbouncer/pgbouncer.ini").write_text(pooler()[0])
-    (machine.root / "srv/time-outs").write_text(pooler()[1])
-    file.write(
-        machine.root / "srv/more", "DATABASE_URL=postgresql://gatehouse_app@127.0.0.1:6432/gatehouse\n"
-    )
+    # A pooler comes between, and Redis speaks TLS: setup takes it for an answer, and the rest of the file stays.
+    (machine.root / "etc/pgbouncer/pgbouncer.ini").write_text(pooler())
+    (machine.root / "srv/time-outs").write_text(documents.block_with("-- time-outs", "database-roles.md"))
+    with (machine.root / "etc/redis/redis.conf").open("a") as configuration:
+        configuration.write(redis_with_tls())
+    more = {
+        "DATABASE_URL": "postgresql://gatehouse_app@127.0.0.1:6432/gatehouse",
+        "REDIS_URL": f"rediss://{SERVICES}:6379/0?ssl_ca_certs={FOLDER}/ca.pem",
+    }
+    file.write(machine.root / "srv/more", file.written("", more))
     machine.run(
-        """set -e; cd /opt/gatehouse; umask 027
+        f"""set -e; cd /opt/gatehouse; umask 027
         . /etc/gatehouse/environment
         printf '"gatehouse_app" "%s"\n' "$DATABASE_PASSWORD" > /etc/pgbouncer/userlist.txt
         chgrp postgres /etc/pgbouncer/userlist.txt
         runuser -u postgres -- psql --file - < /srv/time-outs
-        systemctl restart pgbouncer
+        install --owner redis {FOLDER}/services.pem /etc/redis/cert.pem
+        install --owner redis --mode 600 {FOLDER}/services.key /etc/redis/key.pem
+        systemctl restart pgbouncer redis-server
         .venv/bin/python manage.py setup /etc/gatehouse/environment --no-input --overwrite --answers /srv/more
         .venv/bin/python manage.py setup /etc/gatehouse/environment --no-input
         systemctl restart gatehouse-web gatehouse-worker gatehouse-beat gatehouse-gateway
@@ -214,35 +162,12 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
         systemctl is-active gatehouse-{{web,worker,beat,gateway,certificate}}; test -d /opt/gatehouse-before"""
     )
 
-    # Whoever trusts the authority trusts the names.
-    machine.run(
-        f"curl --silent --show-error --fail --cacert {WORLD}/ca.pem https://localhost:15000/roots/0 "
-        "> /usr/local/share/ca-certificates/authority.crt; update-ca-certificates > /dev/null 2>&1"
-    )
-    for host in (BASE, f"acme.{BASE}"):
-        page = machine.run(f"curl --silent --show-error --fail --location https://{host}/").stdout
-        assert "csrfmiddlewaretoken" in page
-
-    # As the README sends and collects: TLS, verified for the gateway's name.
-    box = json.loads((machine.root / "srv/mailbox").read_text())
-    (machine.root / "srv/mail").write_bytes(MESSAGE)
-    machine.run(
-        f"curl --silent --show-error --ssl-reqd --mail-from me@example.com --mail-rcpt {box['address']} "
-        f"--upload-file /srv/mail smtp://{MAIL}:25"
-    )
-    lying = machine.run(
-        "grep --recursive --count --text 'by the documents' /tmp/gh-s3-* | grep --invert ':0$'", check=False
-    )
-    assert lying.stdout == "", "sealed, in the bucket too"
-    collected = machine.run(
-        f"curl --silent --show-error --user {box['address']}:{box['password']} pop3s://{MAIL}:995/1"
-    ).stdout
-    assert collected.replace("\r\n", "\n").rstrip().endswith(MESSAGE.decode().replace("\r\n", "\n").rstrip())
+    documents.sees_pages(machine)
+    documents.sends_and_collects(machine, "/tmp/gh-s3-*")
 
     # All is well, but for records that this world's DNS does not know, and the rule that its bucket lacks.
-    (doctor,) = [line for line in lines if line.startswith("alias manage=")]
     told = machine.run(
-        f"shopt -s expand_aliases\n{doctor}\nmanage doctor --address {ADDRESS} --authority gatehouse.test "
+        f"{manage}manage doctor --address {ADDRESS} --authority gatehouse.test "
         f"--mail-to me@northwind.example --json"
     ).stdout
     found = json.loads(told[told.index("{") :])

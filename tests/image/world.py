@@ -1,4 +1,4 @@
-"""What an installation finds outside: DNS, an authority, a mail server, a bucket. `python -m tests.image.world FOLDER`.
+"""What an installation finds outside: DNS, an authority, a mail server, a bucket. `python -m tests.image.world`.
 
 All on this machine, for as long as this runs; what clients need of it lies in the folder.
 """
@@ -8,7 +8,6 @@ import json
 import os
 import ssl
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,13 @@ from tests.accounts.openid import names
 
 ADDRESS = "5.45.96.1"  # one that the internet could have; here it is this machine's alone
 MAIL_SERVER, MAIL_USER, MAIL_PASSWORD = "mail.gatehouse.test", "portal", "s3cret/of@mail"
+AUTHORITY, SERVICES = "acme.gatehouse.test", "services.gatehouse.test"
+FOLDER = "/srv/world"  # with `ca.pem`, and `services.pem` and `.key` for all of these names
 
 
 class NameServer(names.NameServer):
     def server_bind(self) -> None:
-        self.server_address = ("127.0.0.1", 53)
+        self.server_address = ("", 53)  # for containers, too
         super().server_bind()
 
 
@@ -68,15 +69,15 @@ def main(folder: Path) -> None:
     NameServer(of_all=ADDRESS)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    for name in ("localhost", MAIL_SERVER):
-        leaf = authority.issue_cert(name)
-        leaf.private_key_pem.write_to_path(str(folder / f"{name}.key"))
-        leaf.cert_chain_pems[0].write_to_path(str(folder / f"{name}.pem"))
+    leaf = authority.issue_cert("localhost", MAIL_SERVER, AUTHORITY, SERVICES)
+    pair = (folder / "services.pem", folder / "services.key")
+    leaf.cert_chain_pems[0].write_to_path(str(pair[0]))
+    leaf.private_key_pem.write_to_path(str(pair[1]))
     settings = {
-        "listenAddress": "127.0.0.1:14000",
+        "listenAddress": "0.0.0.0:14000",
         "managementListenAddress": "127.0.0.1:15000",
-        "certificate": str(folder / "localhost.pem"),
-        "privateKey": str(folder / "localhost.key"),
+        "certificate": str(pair[0]),
+        "privateKey": str(pair[1]),
         "httpPort": 80,
         "tlsPort": 443,
     }
@@ -86,7 +87,7 @@ def main(folder: Path) -> None:
         env={**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"},
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / f"{MAIL_SERVER}.pem", folder / f"{MAIL_SERVER}.key")
+    context.load_cert_chain(*pair)
     threading.Thread(target=lambda: asyncio.run(post(folder, context)), daemon=True).start()
     with s3.serving() as bucket:
         name = bucket.bucket()
@@ -97,4 +98,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(FOLDER))

@@ -277,6 +277,22 @@ def test_a_script_is_told_in_a_line_what_cannot_be_and_nothing_is_written(
     assert not (tmp_path / "environment").exists()
 
 
+def test_containers_get_no_folder_that_they_do_not_have(answers_of, names, tmp_path):
+    target = tmp_path / ".env"
+    for store in ("/srv/mail", "file:///srv/mail"):
+        with pytest.raises(CommandError, match="GATEHOUSE_STORE_URL: No container has .* volume `state`"):
+            run(target, "--compose", "--answers", answers_of(NAMES | {"GATEHOUSE_STORE_URL": store}))
+    in_volume = {"GATEHOUSE_STORE_URL": "file:///var/lib/gatehouse/store"}
+    run(target, "--compose", "--answers", answers_of(NAMES | in_volume))
+    # Nor is one offered that an earlier file has.
+    target.write_text(target.read_text().replace("/var/lib/gatehouse/store", "/srv/mail"))
+    terminal = Terminal("setup", "--compose", str(target), PATH=os.environ["PATH"])
+    for question in ("The operators' host", "The gateway's name", "Time zone", "Mail server", "Sender"):
+        terminal.answers(question, "")
+    terminal.answers("A bucket for sealed messages, s3://bucket/prefix []", "\x03")
+    assert terminal.ends() == 1
+
+
 def test_what_is_exported_where_setup_runs_is_no_answer(answers_of, tmp_path, monkeypatch):
     for name in list(os.environ):
         if name.startswith("GATEHOUSE_"):

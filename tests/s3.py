@@ -28,7 +28,7 @@ class Server:
     """SeaweedFS in a folder of its own; it may be killed and started again with what it has."""
 
     def __init__(self) -> None:
-        self._folder = folders.make("gh-s3-")
+        self.folder = folders.make("gh-s3-")
         self._ports = _free_ports(4)
         self.address = f"127.0.0.1:{self._ports[-1]}"
         self.endpoint = f"http://{self.address}"
@@ -38,7 +38,7 @@ class Server:
             "credentials": [{"accessKey": ACCESS_KEY_ID, "secretKey": SECRET_ACCESS_KEY}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
-        (self._folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        (self.folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
 
     def start(self) -> None:
         master, volume, filer, s3 = self._ports
@@ -47,7 +47,7 @@ class Server:
                 str(Path(sys.executable).with_name("weed")),
                 "-logtostderr=true",
                 "server",
-                f"-dir={self._folder}",
+                f"-dir={self.folder}",
                 "-ip=127.0.0.1",
                 "-ip.bind=127.0.0.1",
                 f"-master.port={master}",
@@ -56,7 +56,7 @@ class Server:
                 f"-s3.port={s3}",
                 "-filer",
                 "-s3",
-                f"-s3.config={self._folder}/s3.json",
+                f"-s3.config={self.folder}/s3.json",
                 "-master.volumeSizeLimitMB=64",
                 "-volume.max=0",
                 "-s3.port.iceberg=0",
@@ -66,7 +66,7 @@ class Server:
                 "-master.heartbeatInterval=30ms",
             ],
             death_signal=signal.SIGKILL,
-            output=(self._folder / "log").open("ab"),
+            output=(self.folder / "log").open("ab"),
         )
         deadline = time.monotonic() + SECONDS
         pause = threading.Event()
@@ -86,10 +86,10 @@ class Server:
 
     def close(self) -> None:
         self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def said(self) -> str:
-        return (self._folder / "log").read_text(errors="replace")[-4000:]
+        return (self.folder / "log").read_text(errors="replace")[-4000:]
 
     def bucket(self, name: str = "") -> str:
         """Make one, and give its name."""

@@ -85,7 +85,7 @@ def pooler():
 def redis_with_tls():
     """What the document has for a Redis with a network between, but for a password that is there already."""
     text = documents.block_with("tls-port")
-    return documents.with_other(text, {"requirepass …\n": ""})
+    return documents.with_other(text, {"requirepass …\n": "", "10.0.0.7": ADDRESS})
 
 
 def change_of_places():
@@ -163,14 +163,14 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     )
 
     documents.sees_pages(machine)
-    documents.sends_and_collects(machine, "/tmp/gh-s3-*")
+    documents.sends_and_collects(machine, told["folder"])
 
     # All is well, but for records that this world's DNS does not know, and the rule that its bucket lacks.
-    told = machine.run(
+    said = machine.run(
         f"{manage}manage doctor --address {ADDRESS} --authority gatehouse.test "
         f"--mail-to me@northwind.example --json"
     ).stdout
-    found = json.loads(told[told.index("{") :])
+    found = json.loads(said[said.index("{") :])
     assert found["ok"]
     assert {each["id"] for each in found["findings"] if each["level"] not in ("ok", "advice")} <= {
         "gatehouse.W004",

@@ -109,7 +109,7 @@ def services_of_ones_own(machine, settings):
     bouncer = re.sub("^server_tls_.*\n", "", bouncer, flags=re.MULTILINE)
     valkey = documents.with_other(
         documents.block_with("tls-port"),
-        {"requirepass …": f"requirepass {PASSWORD}", "/etc/redis": "/srv/valkey"},
+        {"requirepass …": f"requirepass {PASSWORD}", "/etc/redis": "/srv/valkey", "10.0.0.7": ADDRESS},
     )
     (machine.root / "etc/pgbouncer/pgbouncer.ini").write_text(bouncer)
     (machine.root / "etc/pgbouncer/userlist.txt").write_text(

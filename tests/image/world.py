@@ -91,7 +91,7 @@ def main(folder: Path) -> None:
     threading.Thread(target=lambda: asyncio.run(post(folder, context)), daemon=True).start()
     with s3.serving() as bucket:
         name = bucket.bucket()
-        told = {"url": f"s3://{name}/mail", "endpoint": bucket.endpoint}
+        told = {"url": f"s3://{name}/mail", "endpoint": bucket.endpoint, "folder": str(bucket.folder)}
         (folder / "ready.new").write_text(json.dumps(told))
         (folder / "ready.new").rename(folder / "ready.json")
         threading.Event().wait()

@@ -2,6 +2,8 @@
 \set ON_ERROR_STOP on
 BEGIN;
 -- what the application may do
+SET search_path = pg_catalog;
+ALTER DATABASE gatehouse SET search_path = public;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT CONNECT, CREATE, TEMPORARY ON DATABASE gatehouse TO gatehouse_app;
 GRANT USAGE ON SCHEMA public TO gatehouse_app;

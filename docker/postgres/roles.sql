@@ -3,12 +3,16 @@
 --   set -a; . /etc/gatehouse/environment; set +a
 --   psql --username postgres --file docker/postgres/roles.sql
 \set ON_ERROR_STOP on
+-- Nothing is looked for where the application may put things (docs/database-roles.md).
+SET search_path = pg_catalog;
 -- By the shell, for the psql of 14 has no \getenv
 \set owner_password `printf %s "$DATABASE_OWNER_PASSWORD"`
 \set app_password `printf %s "$DATABASE_PASSWORD"`
 CREATE ROLE gatehouse_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE gatehouse_app LOGIN PASSWORD :'app_password';
 CREATE DATABASE gatehouse OWNER gatehouse_owner;
+ALTER DATABASE gatehouse SET search_path = public;
 \connect gatehouse
+SET search_path = pg_catalog;
 -- Of 14, where it is the superuser's
 ALTER SCHEMA public OWNER TO gatehouse_owner;

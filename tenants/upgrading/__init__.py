@@ -29,6 +29,7 @@ ASKED_AGAIN_SECONDS = 0.5
 ROUNDS_FOR_NOTHING = 3
 # As long as a session of ours may say nothing within a transaction; a customer is usually made in a second.
 CREATION_SECONDS = 120.0
+ANOTHERS = "it belongs to a role that may do less than the one in DATABASE_URL: run this as that role"
 
 
 class AnotherIsAtWork(Exception):
@@ -113,6 +114,9 @@ def _rounds(
         report.customers = len(settled | states.keys())
         settled |= {name for name, state in states.items() if not state.is_behind}
         _note_those_without(states, guard)
+        for name in [name for name, state in states.items() if state.is_anothers]:
+            report.add(outcome := Outcome(name, trouble=ANOTHERS))
+            told.done(outcome)
         left = [name for name, state in states.items() if state.is_behind and name not in report.failed]
         if not left:
             return
@@ -135,7 +139,9 @@ def _rounds(
 
 def _note_those_without(states: dict[str, schemas.State], guard: pooling.Guard) -> None:
     """Of earlier releases, or migrated by hand: the next upgrade need not ask them. No node of a cluster keeps notes."""
-    without = [name for name, state in states.items() if not state.is_behind and not state.is_noted]
+    without = [
+        name for name, state in states.items() if not (state.is_behind or state.is_noted or state.is_anothers)
+    ]
     if not without or cluster.is_prepared():
         return
     for name in without:

@@ -36,10 +36,16 @@ FROM part ORDER BY schema_name
 
 
 class State(NamedTuple):
-    """Of a customer's schema: whether a note says that it has all of this release, and else how many of these it has."""
+    """Of a customer's schema: whether a note says that it has all of this release, and else how many of these it has; None
+    where it belongs to a role that may do less than ours, so that nobody reads what that one has put there.
+    """
 
     is_noted: bool
     applied: int | None
+
+    @property
+    def is_anothers(self) -> bool:
+        return not self.is_noted and self.applied is None
 
     @property
     def is_behind(self) -> bool:

@@ -26,6 +26,7 @@ def _breaks(promise: str, file: str, before: str, after: str, *guards: str) -> B
     return Breakage(promise, file, before, after, tuple(f"tests/{guard}" for guard in guards))
 
 
+_ROLES = "tenants/test_database_roles.py::test_"
 _DURABILITY = "mailboxes/test_durability.py::test_"
 _DAMAGE = "mailboxes/test_damage.py::test_"
 _STORE = "mailboxes/test_store.py::test_"
@@ -142,6 +143,55 @@ BREAKAGES = (
         "if sessions_are_shared(connection):",
         "if False:",
         "portal/test_pooler.py::test_upgrade_backup_and_restore_go_past_the_pooler",
+    ),
+    _breaks(
+        "Who may more than the application reads no list of migrations of its",
+        "tenants/migrations/0019_nothing_of_others_is_run.py",
+        "AND NOT (\n",
+        "AND FALSE AND NOT (\n",
+        _ROLES + "who_may_more_runs_nothing_that_the_application_has_laid_in_a_customers_list_of_migrations",
+    ),
+    _breaks(
+        "Customers of another role are no customers that are upgraded",
+        "tenants/upgrading/__init__.py",
+        "if state.is_anothers]:",
+        "if False]:",
+        _ROLES + "who_may_more_runs_nothing_that_the_application_has_laid_in_a_customers_list_of_migrations",
+    ),
+    _breaks(
+        "The superuser's statements find nothing that the application has put there",
+        "docs/database-roles.md",
+        "-- the customers' schemas are the application's\nSET search_path = pg_catalog;\n",
+        "-- the customers' schemas are the application's\nSET search_path = postgres, public, pg_catalog;\n",
+        _ROLES + "the_documents_statements_run_nothing_of_the_applications",
+    ),
+    _breaks(
+        "The superuser gives the application what is a customer's, and nothing else that it calls so",
+        "docs/database-roles.md",
+        "c.relkind = 'r' AND n.nspname ~ '^(c|spare)_' AND (",
+        "c.relkind = 'r' AND (",
+        _ROLES + "the_documents_statements_run_nothing_of_the_applications",
+    ),
+    _breaks(
+        "A role that owns the database could drop the trail, and is warned of",
+        "portal/checks/trail.py",
+        " OR pg_has_role(current_user, d.datdba, 'MEMBER')",
+        "",
+        _ROLES + "every_way_to_the_trail_is_warned_of[the database]",
+    ),
+    _breaks(
+        "A role that owns the schema of the trail is warned of",
+        "portal/checks/trail.py",
+        "OR pg_has_role(current_user, n.nspowner, 'MEMBER') OR",
+        "OR",
+        _ROLES + "every_way_to_the_trail_is_warned_of[the schema]",
+    ),
+    _breaks(
+        "A role that may change a column of the trail is warned of",
+        "portal/checks/trail.py",
+        "has_any_column_privilege(c.oid, 'UPDATE')",
+        "has_table_privilege(c.oid, 'UPDATE')",
+        _ROLES + "every_way_to_the_trail_is_warned_of[a column]",
     ),
     # --- Mail is kept ---
     _breaks(

@@ -23,14 +23,23 @@ from tests.cast import customer, provider
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "database-roles.md"
 ROLE = f"gatehouse_app_{os.getpid()}"
+OTHER = f"gatehouse_owner_{os.getpid()}"
+
+
+def blocks():
+    """The document's SQL, for roles and the database of this test."""
+    database = connection.settings_dict["NAME"]
+    here = {"gatehouse_app": ROLE, "gatehouse_owner": OTHER, "DATABASE gatehouse ": f'DATABASE "{database}" '}
+    text = DOCUMENT.read_text()
+    for there, name in here.items():
+        text = text.replace(there, name)
+    return re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
 
 
 def statements(beginning):
-    """The document's SQL that begins with this comment, for the role and the database of this test."""
-    blocks = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    (found,) = [block for block in blocks if block.startswith(f"-- {beginning}")]
-    database = connection.settings_dict["NAME"]
-    return found.replace("gatehouse_app", ROLE).replace("DATABASE gatehouse ", f'DATABASE "{database}" ')
+    """The document's SQL that begins with this comment."""
+    (found,) = [block for block in blocks() if block.startswith(f"-- {beginning}")]
+    return found
 
 
 def as_superuser(*queries):
@@ -113,9 +122,125 @@ def test_where_somebody_else_owns_the_list_of_migrations_it_is_asked_each_time(a
 
 
 def test_what_only_the_owner_may_upgrade_stops_the_applications_role_with_a_reason(application):
-    as_superuser("DELETE FROM public.django_migrations WHERE name = '0017_applied_migrations'")
-    with pytest.raises(CommandError, match=r"public: tenants\.0017_applied_migrations: .*permission denied"):
+    as_superuser("DELETE FROM public.django_migrations WHERE name = '0019_nothing_of_others_is_run'")
+    with pytest.raises(CommandError, match=r"public: tenants\.0019_nothing\w+: .*permission denied"):
         call_command("upgrade", processes=1)
+
+
+# Whoever is not the application makes it a superuser, or gives it the trail, without meaning to.
+TAKES_OVER = """
+BEGIN
+    IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+        ALTER ROLE {role} SUPERUSER;
+    END IF;
+"""
+
+
+def test_who_may_more_runs_nothing_that_the_application_has_laid_in_a_customers_list_of_migrations(
+    application,
+):
+    """A cast of a column's type is run by who reads it, an index's function by who only plans to."""
+    evil = TAKES_OVER.format(role=ROLE)
+    with connection.cursor() as cursor:
+        for statement in (
+            "SET search_path = c_acme",
+            "CREATE TYPE r AS (v text)",
+            f"CREATE FUNCTION shown(r) RETURNS text LANGUAGE plpgsql AS $$ {evil} RETURN ($1).v; END $$",
+            f"CREATE FUNCTION planned(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ {evil} RETURN 1; END $$",
+            "CREATE CAST (r AS text) WITH FUNCTION shown(r)",
+            "ALTER TABLE django_migrations ALTER COLUMN app TYPE r USING row(app)::r",
+            "CREATE INDEX ON django_migrations (planned(1))",
+            "COMMENT ON TABLE django_migrations IS NULL",
+            "RESET search_path",
+        ):
+            cursor.execute(statement)
+    connection.close()
+    connection.settings_dict["USER"] = "postgres"
+    assert schemas.customers()["c_acme"].is_anothers
+    assert the_application_is("rolsuper") is False
+    with pytest.raises(CommandError, match="c_acme: it belongs to a role that may do less"):
+        call_command("upgrade", processes=1, stdout=StringIO())
+    assert the_application_is("rolsuper") is False
+    connection.close()
+    as_superuser("DROP TABLE c_acme.django_migrations")
+
+
+def the_application_is(attribute):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {attribute} FROM pg_catalog.pg_roles WHERE rolname = %s", [ROLE])
+        return cursor.fetchone()[0]
+
+
+def test_the_documents_statements_run_nothing_of_the_applications(application):
+    """Which may make schemas called as the roles that type these, and write the list of customers."""
+    evil = TAKES_OVER.format(role=ROLE)
+    planted = [
+        f"CREATE FUNCTION {{schema}}.format(text, {kind}) RETURNS text LANGUAGE plpgsql AS "
+        f"$$ {evil} RETURN pg_catalog.format($1, $2); END $$"
+        for kind in ("name", "varchar", "text")
+    ]
+    planted.append(
+        "CREATE FUNCTION {schema}.same(name, varchar) RETURNS boolean LANGUAGE plpgsql AS "
+        f"$$ {evil} RETURN $1::text = $2::text; END $$"
+    )
+    planted.append(
+        "CREATE OPERATOR {schema}.= (FUNCTION = {schema}.same, LEFTARG = name, RIGHTARG = varchar)"
+    )
+    with connection.cursor() as cursor:
+        for statement in ("CREATE SCHEMA {schema}", "GRANT USAGE ON SCHEMA {schema} TO PUBLIC", *planted):
+            cursor.execute(statement.format(schema="postgres"))
+        cursor.execute("UPDATE tenants_customer SET schema_name = 'public' WHERE schema_name = 'c_globex'")
+    connection.close()
+    documented = blocks()
+    assert len(documented) >= 4
+    as_superuser(f"CREATE ROLE {OTHER}")
+    for block in documented:
+        assert re.match(r"(-- .*\n)?SET search_path = pg_catalog;\n", block), block
+        if "CREATE DATABASE" not in block:
+            as_superuser(block)
+    assert the_application_is("rolsuper") is False
+    assert not trail.could_change_it()
+    as_superuser("UPDATE public.tenants_customer SET schema_name = 'c_globex' WHERE schema_name = 'public'")
+    # What is called by its name alone from now on is found in `public`, without which whoever forgets it would be theirs.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase "
+            "WHERE d.datname = current_database() AND setrole = 0"
+        )
+        assert cursor.fetchone() == (["search_path=public"],)
+    as_superuser(f"DROP OWNED BY {OTHER}", f"DROP ROLE {OTHER}")
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (
+            "ALTER DATABASE {database} OWNER TO {role}; ALTER SCHEMA public OWNER TO postgres",
+            "ALTER DATABASE {database} OWNER TO {owner}; ALTER SCHEMA public OWNER TO pg_database_owner",
+        ),
+        ("ALTER SCHEMA public OWNER TO {role}", "ALTER SCHEMA public OWNER TO pg_database_owner"),
+        (
+            "GRANT UPDATE (action) ON public.tenants_auditevent TO {role}",
+            "REVOKE UPDATE (action) ON public.tenants_auditevent FROM {role}",
+        ),
+        ("GRANT CREATE ON SCHEMA public TO {role}", "REVOKE CREATE ON SCHEMA public FROM {role}"),
+        (
+            "GRANT TRUNCATE ON public.tenants_auditevent TO {role}",
+            "REVOKE TRUNCATE ON public.tenants_auditevent FROM {role}",
+        ),
+    ],
+    ids=["the database", "the schema", "a column", "what its owner calls", "emptying"],
+)
+def test_every_way_to_the_trail_is_warned_of(application, given, taken):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datdba::regrole::text FROM pg_database WHERE datname = current_database()")
+        (owner,) = cursor.fetchone()
+    assert not trail.could_change_it()
+    names = {"database": f'"{connection.settings_dict["NAME"]}"', "role": ROLE, "owner": owner}
+    as_superuser(*given.format(**names).split("; "))
+    assert trail.could_change_it()
+    as_superuser(*taken.format(**names).split("; "))
+    assert not trail.could_change_it()
 
 
 def test_the_doctor_names_what_the_applications_role_lacks(application):

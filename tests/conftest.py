@@ -52,13 +52,13 @@ def _use(name: str) -> None:
 
 
 def _drop(outside: psycopg.Connection[Any], name: str) -> None:
-    """With whoever is still in it. Autovacuum may not be put out by us, so it is waited for."""
+    """With whoever is still in it. Autovacuum may not be put out by us, and Citus's daemon comes back: both are waited for."""
     deadline = time.monotonic() + DROP_SECONDS
     while True:
         try:
             outside.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
             return
-        except psycopg.errors.InsufficientPrivilege:
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
             if time.monotonic() > deadline:
                 raise
             threading.Event().wait(0.1)

@@ -15,6 +15,7 @@ from tenants import services, spares
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.migrated import note
 from tenants.models import AuditEvent, Customer, Domain, SpareSchema
+from tests import citus
 from tests.cast import provider
 from tests.catalogs import contents, structure
 
@@ -41,13 +42,14 @@ def test_a_schema_that_repeats_what_migrations_did_is_as_one_that_they_made(db):
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA migrated")
     call_command("migrate_schemas", schema_name="migrated", tenant=True, verbosity=0)
-    note("migrated")
+    if not citus.URL:  # whose nodes have no triggers, and so no notes
+        note("migrated")
     spares.refill(target=2)  # before the second one there was another
     repeated = SpareSchema.objects.latest("created_at").schema_name
     with CaptureQueriesContext(connection) as queries:
         assert spares.refill(target=3) == 1
     assert not any("pg_catalog.pg_" in query["sql"] for query in queries)  # migrations look there
-    assert all(structure("migrated")[:4])
+    assert all(structure("migrated")[: 3 if citus.URL else 4])
     assert structure(repeated) == structure("migrated")
     assert contents(repeated) == contents("migrated")
 

@@ -14,8 +14,11 @@ from tenants.models import SpareSchema
 from tenants.services import create_customer
 from tenants.starting import refuse_unsafe_setup
 from tenants.upgrading import schemas
+from tests import citus
 from tests.cast import provider
 from tests.mailboxes.backups import end_who_holds
+
+of_notes = pytest.mark.skipif(bool(citus.URL), reason="Nodes of a cluster have no triggers, and so no notes.")
 
 
 def behind():
@@ -52,6 +55,7 @@ def test_however_many_customers_there_are_one_query_asks_them_all(db):
     assert len(few) == len(many) <= 2  # one of them may choose the schema
 
 
+@of_notes
 def test_whose_schema_has_a_note_that_nothing_is_left_is_not_looked_into(db):
     assert not behind() and not without_note()
     assert customers_whose_tables_are_locked() == set()
@@ -64,6 +68,7 @@ OLDER = "DELETE FROM c_acme.django_migrations WHERE app = 'mailboxes'"
 TRIGGER = "django_migrations_changed ON c_acme.django_migrations"
 
 
+@of_notes
 @pytest.mark.parametrize(
     "sql",
     [
@@ -86,6 +91,7 @@ def test_a_note_of_another_release_says_nothing(db, next_release):
     assert behind() == without_note() == {"c_acme", "c_globex", "c_initech"}
 
 
+@of_notes
 def test_an_upgrade_with_nothing_to_do_notes_what_has_no_note(committed_db):
     execute("COMMENT ON TABLE c_acme.django_migrations IS NULL")
     execute("DROP FUNCTION c_globex.django_migrations_changed() CASCADE")
@@ -132,7 +138,7 @@ def test_what_only_looks_like_a_list_of_migrations_is_not_asked(db):
 def test_a_schema_that_was_migrated_by_hand_is_seen(db):
     call_command("migrate_schemas", "mailboxes", "0009", schema_name="c_acme", tenant=True, verbosity=0)
     assert behind() == {"c_acme"}
-    assert without_note() == {"c_acme"}
+    assert without_note() == ({"c_acme", "c_globex", "c_initech"} if citus.URL else {"c_acme"})
     call_command("migrate_schemas", schema_name="c_acme", tenant=True, verbosity=0)
     assert not behind()
 

@@ -42,6 +42,7 @@ class Conversation:
 
     def take_as_they_are(self) -> None:
         """Raises Refused for what is missing, and what can't be right by itself."""
+        self._refuse_files()
         for name, value in self.values.items():
             if why := file.why_not(value):
                 raise Refused(f"{name}: {why}")
@@ -66,6 +67,7 @@ class Conversation:
 
     def ask(self, terminal: Terminal) -> None:
         """Raises Refused for what is wrong in the file and not asked for."""
+        self._refuse_files()
         _refuse(self._tried([], without=questions.asked(self.way)))
         for question in questions.asked(self.way):
             if question.when(self.values) and not self.values.get(f"{question.name}_FILE"):
@@ -91,6 +93,13 @@ class Conversation:
             if name in self.fresh
         ]
         return findings, outcome.records
+
+    def _refuse_files(self) -> None:
+        if named := questions.in_files(self.way, self.values):
+            raise Refused(
+                f"{', '.join(named)}: Compose hands no file of this machine on to the containers. Give the values themselves, as "
+                f"{', '.join(name.removesuffix('_FILE') for name in named)}: what setup writes is for its owner alone."
+            )
 
     def _ask(self, question: Question, terminal: Terminal) -> None:
         terminal.say(f"\n{question.why}")

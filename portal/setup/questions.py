@@ -295,6 +295,16 @@ def made(way: Way, known: Answers, *, own_bucket: bool = False) -> dict[str, str
     return found
 
 
+def in_files(way: Way, known: Answers) -> list[str]:
+    """What a file is named for, although the containers get nothing but values (docker/compose.yaml)."""
+    if way != Way.COMPOSE:
+        return []
+    wanted = {*made(way, {}), *(question.name for question in asked(way))}
+    return sorted(
+        name for name, value in known.items() if value and name.removesuffix("_FILE") in wanted - {name}
+    )
+
+
 def _public_half(worker_key: str) -> str:
     try:
         return base64.b64encode(PrivateKey.from_text(worker_key).public).decode()

@@ -2185,6 +2185,13 @@ BREAKAGES = (
         "portal/test_setup.py::test_a_line_that_they_would_read_differently_is_refused_with_what_would_do",
     ),
     _breaks(
+        "Setup for Compose takes no secret that stands in a file of this machine",
+        "portal/setup/questions.py",
+        "    if way != Way.COMPOSE:\n        return []\n    wanted",
+        "    if way:\n        return []\n    wanted",
+        "portal/test_setup.py::test_for_compose_a_secret_in_a_file_is_refused_with_what_to_do",
+    ),
+    _breaks(
         "Setup tries answers with nothing else of where it runs",
         "portal/setup/trial.py",
         "for name in OF_MACHINE if name in os.environ",

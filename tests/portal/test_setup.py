@@ -293,6 +293,17 @@ def test_containers_get_no_folder_that_they_do_not_have(answers_of, names, tmp_p
     assert terminal.ends() == 1
 
 
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "GATEHOUSE_WORKER_KEY", "GATEHOUSE_SMTP_URL", "REDIS_PASSWORD"]
+)
+def test_for_compose_a_secret_in_a_file_is_refused_with_what_to_do(answers_of, tmp_path, name):
+    """Its containers would get neither the file nor the value, and not start."""
+    answers = answers_of(NAMES | {f"{name}_FILE": "/run/secrets/it"})
+    with pytest.raises(CommandError, match=rf"{name}_FILE: Compose hands no file .* as {name}: "):
+        run(tmp_path / ".env", "--compose", "--answers", answers)
+    assert not (tmp_path / ".env").exists()
+
+
 def test_what_is_exported_where_setup_runs_is_no_answer(answers_of, tmp_path, monkeypatch):
     for name in list(os.environ):
         if name.startswith("GATEHOUSE_"):

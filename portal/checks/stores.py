@@ -141,7 +141,8 @@ def buckets_are_fit(
 
 def _message(url: str, found: Finding) -> CheckMessage:
     kind, number, what, hint = _SAID[found.trouble]
-    return kind(f"The message store {url} {what}: {found.what}.", hint=hint, id=number)
+    said = ascii(found.what)[1:-1]  # by the server, and a terminal shows it
+    return kind(f"The message store {url} {what}: {said}.", hint=hint, id=number)
 
 
 def _named() -> dict[str, str]:

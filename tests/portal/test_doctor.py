@@ -2,6 +2,8 @@
 mail server.
 """
 
+import base64
+import html
 import json
 import os
 import ssl
@@ -13,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
@@ -123,13 +126,14 @@ def levels(found):
 
 
 @contextmanager
-def mail_server(authority, tmp_path, settings, **options):
+def mail_server(authority, tmp_path, settings, quoted=lambda user, password: password, **options):
     """One that asks for a password, and says which was wrong."""
 
     def judge(_server, _session, _envelope, _mechanism, data):
-        if data.password.decode() == PASSWORD:
+        user, password = data.login.decode(), data.password.decode()
+        if password == PASSWORD:
             return AuthResult(success=True)
-        return AuthResult(success=False, handled=False, message=f"535 5.7.8 Not {data.password.decode()}")
+        return AuthResult(success=False, handled=False, message=f"535 5.7.8 Not {quoted(user, password)}")
 
     folder = tmp_path / "mail-server"
     folder.mkdir()
@@ -405,15 +409,54 @@ def test_mail_out_is_tried_as_far_as_the_sign_in_and_sent_only_when_asked(truste
         assert refused.level == Level.ERROR and "No such mailbox here" in refused.seen
 
 
-def test_a_password_that_the_mail_server_quotes_is_not_told(db, trusted, names, tmp_path, settings):
-    with mail_server(trusted, tmp_path, settings):
-        settings.EMAIL_HOST_PASSWORD = "wrong-and-secret"
-        (quoted,) = parts.mail_out("")
-        assert "5.7.8 Not wrong-and-secret" in quoted.seen
-        found, _ = examine(Outside(smtp_port=1, pop3s_port=1, https_port=1))
-    (refused,) = [finding for finding in found if finding.id == "mail-out"]
-    assert refused.level == Level.ERROR and "5.7.8 Not [secret]" in refused.seen
-    assert "wrong-and-secret" not in str(found)
+def base64_of(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        lambda user, password: password,
+        lambda user, password: base64_of(password),
+        lambda user, password: base64_of(f"\0{user}\0{password}"),
+        lambda user, password: quote(password, safe=""),
+        lambda user, password: f"'{password}'",
+        lambda user, password: json.dumps(password),
+        lambda user, password: html.escape(password),
+        lambda user, password: "x" * 270 + password,  # where a line of ours ends
+    ],
+    ids=["as it is", "LOGIN", "PLAIN", "URL", "within marks", "JSON", "XML", "cut"],
+)
+def test_a_password_that_the_mail_server_quotes_is_not_told(db, trusted, tmp_path, settings, quoted):
+    password = """wro'ng\\ &% "and-secret"""
+    with mail_server(trusted, tmp_path, settings, quoted):
+        settings.EMAIL_HOST_PASSWORD = password
+        (refused,) = parts.mail_out("")
+    assert refused.level == Level.ERROR and "5.7.8 Not " in refused.seen
+    assert "[secret]" in refused.seen or "x" * 250 in refused.seen
+    for part in ("wro", base64_of(password), base64_of(f"\0portal\0{password}")):
+        assert part not in refused.seen
+
+
+def test_whatever_is_found_tells_no_secret_of_the_settings(db, names, settings):
+    settings.BACKUP_S3_SECRET_ACCESS_KEY = settings.BACKUP_S3_ACCESS_KEY_ID = "of-backups-and-secret"
+    settings.STORE_ROOT = settings.STORE_ROOT / "of-backups-and-secret"
+    settings.STORE_URL = settings.STORE_ROOT.as_uri()
+    found, _ = examine(Outside(smtp_port=1, pop3s_port=1, https_port=1))
+    assert "[secret]" in str(found) and "of-backups-and-secret" not in str(found)
+
+
+@pytest.mark.parametrize("way", [[], ["--json"]])
+def test_what_others_say_moves_no_cursor_and_begins_no_line(names, db, way):
+    """In DNS anybody may write what a terminal obeys."""
+    said = r"v=TLSRPTv1; rua=mailto:x\027]0;owned\007\027[2J\010OK  all: is well\226\128\174"
+    names.zone[f"_smtp._tls.{MAIL}", "TXT"] = [f'"{said}"']
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("doctor", *way, stdout=out)
+    assert "owned" in out.getvalue()
+    assert all(letter.isprintable() or letter == "\n" for letter in out.getvalue())
+    assert "\nOK  all" not in out.getvalue()
 
 
 def test_a_mail_server_whose_certificate_is_not_trusted_is_told(tmp_path, settings):

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gateway.errors import CannotServe
 from gateway.renewal import copy_pair
+from tenants.management.output import harmless
 
 log = logging.getLogger("gateway.renewal")
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         try:
             copied = copy_pair(storage, host, folder)
         except (CannotServe, OSError) as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(harmless(str(error))) from error
         if copied is None:
             raise CommandError(f"Caddy has no certificate of {host} below {storage} yet.")
         self.stdout.write(f"{host}: {'copied' if copied else 'up to date'}")

@@ -11,7 +11,7 @@ from accounts.actors import SYSTEM
 from mailboxes.errors import StoreFailed
 from mailboxes.services.damage import try_all_again
 from mailboxes.services.janitor import NobodysFolder, StoreReport, check_store, nobodys_folders
-from tenants.management.output import ScriptableCommand, counted
+from tenants.management.output import ScriptableCommand, counted, harmless
 from tenants.models import Customer
 from tenants.schemas import between_customers
 from tenants.services import customer_by_slug
@@ -105,7 +105,9 @@ class Command(ScriptableCommand):
             self.stdout.write(f"ALTERED     {altered.mailbox_address} {altered.uid.hex} {altered.blob}")
         for orphan in report.orphans:
             age = counted(orphan.age_seconds // 3600, "hour")
-            self.stdout.write(f"ORPHAN      {orphan.name}: {counted(orphan.octets, 'octet')}, {age} old")
+            self.stdout.write(
+                f"ORPHAN      {harmless(orphan.name)}: {counted(orphan.octets, 'octet')}, {age} old"
+            )
         counts = (
             f"{counted(report.messages, 'message')}, {counted(report.blobs, 'file')}, {len(report.missing)} missing, "
             f"{len(report.wrong_size)} of the wrong size, {len(report.altered)} altered, "

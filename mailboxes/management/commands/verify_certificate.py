@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from mailboxes.services.certificates import Certificate, CertificateInvalid, verify_certificate
-from tenants.management.output import ScriptableCommand, counted
+from tenants.management.output import ScriptableCommand, counted, harmless
 
 LARGEST = 1024 * 1024  # octets; one of a mailbox with a thousand keys has 70,000
 
@@ -56,10 +56,10 @@ class Command(ScriptableCommand):
             "Keys": ", ".join(facts["keys"]),
             "Signed by": certificate.public_key,
         }.items():
-            self.stdout.write(f"{label + ':':<11}{value}")
+            self.stdout.write(f"{label + ':':<11}{harmless(str(value))}")
         self.stdout.write("Not covered:")
         for sentence in facts["not_covered"]:
-            self.stdout.write(f"- {sentence}")
+            self.stdout.write(f"- {harmless(str(sentence))}")
         self.stdout.write("The certificate is valid.")
 
 

@@ -12,7 +12,7 @@ from django.core.validators import validate_email
 from portal.checks.variables import is_domain
 from portal.doctor.examination import Finding, Level, Outside, Record, examine
 from portal.doctor.zone import as_zone_file
-from tenants.management.output import ScriptableCommand, counted
+from tenants.management.output import ScriptableCommand, counted, harmless
 
 WIDTH = max(len(level.name) for level in Level)
 
@@ -78,11 +78,12 @@ class Command(ScriptableCommand):
 
     def _print(self, findings: list[Finding], records: list[Record]) -> None:
         for finding in sorted(findings, key=lambda finding: -finding.level):
-            self.stdout.write(f"{finding.level.name:<{WIDTH}}  {finding.id}: {finding.seen}")
+            self.stdout.write(f"{finding.level.name:<{WIDTH}}  {finding.id}: {harmless(finding.seen)}")
             if finding.advice:
-                self.stdout.write(f"{'':<{WIDTH}}  -> {finding.advice}")
+                self.stdout.write(f"{'':<{WIDTH}}  -> {harmless(finding.advice)}")
         self.stdout.write("\nDNS records wanted, as lines of a zone file:")
-        self.stdout.write(as_zone_file(records))
+        for line in as_zone_file(records).splitlines():
+            self.stdout.write(harmless(line))
         if any(record.optional for record in records):
             self.stdout.write(
                 "; The last one only in a zone that is signed (DNSSEC), and only while the key stays the same: a renewal with "

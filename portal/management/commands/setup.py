@@ -15,7 +15,7 @@ from portal.setup import file, questions
 from portal.setup.conversation import Conversation, Refused
 from portal.setup.questions import Way
 from portal.setup.trial import NotTried, Trials
-from tenants.management.output import ScriptableCommand, counted
+from tenants.management.output import ScriptableCommand, counted, harmless
 
 NOTES = {Level.OK: "ok", Level.ADVICE: "note", Level.WARNING: "note", Level.ERROR: "not right"}
 NEXT = {
@@ -155,7 +155,7 @@ class Command(ScriptableCommand):
             self.tell(finding)
         self.stdout.write("\nDNS records wanted, as lines of a zone file:")
         for record in records:
-            self.stdout.write(record["line"] + ("  ; is there" if record["is_there"] else ""))
+            self.stdout.write(harmless(record["line"]) + ("  ; is there" if record["is_there"] else ""))
         if was_changed:
             self.stdout.write(
                 f"\n{target} is written, for its owner alone. Backups have its secrets, sealed to their recovery key, "
@@ -172,9 +172,9 @@ class Command(ScriptableCommand):
         self.stdout.write(text)
 
     def tell(self, finding: Finding) -> None:
-        self.stdout.write(f"  {NOTES[finding.level]}: {finding.seen}")
+        self.stdout.write(f"  {NOTES[finding.level]}: {harmless(finding.seen)}")
         if finding.advice and finding.level > Level.OK:
-            self.stdout.write(f"    -> {finding.advice}")
+            self.stdout.write(f"    -> {harmless(finding.advice)}")
 
     def agrees(self, question: str) -> bool:
         return self.typed(f"{question} [no] ").lower() in ("y", "yes")

@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 from enum import StrEnum
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree
@@ -21,12 +22,25 @@ log = logging.getLogger(__name__)
 
 SECONDS = 10  # for each answer
 NAMESPACE = "{*}"  # some servers name none
+# By these it says that it may do later what it was asked. Not by 500: some say so for ever of a question that they don't know.
+NOT_NOW = {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+NOT_NOW_CODES = {"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
+NO_ROOM = ("StorageFull", "QuotaExceeded")  # of MinIO, and of Ceph, whose status is 403
 
 
 class Trouble(StrEnum):
     """What can be wrong with it."""
 
     UNREACHABLE = "unreachable"
+    NOT_NOW = "not-now"  # an outage
+    FULL = "full"
+    STRANGE = "strange"  # whatever answers there, it is no bucket
     REFUSED = "refused"  # no such bucket, other keys, no right to write
     KEEPS = "keeps"  # what is deleted
     LOSES = "loses"  # what waits
@@ -46,15 +60,37 @@ class _Refused(Exception):
     """The server's code for it."""
 
 
+class _NotNow(_Refused):
+    """By a server, or what stands before it, that may do it later."""
+
+
+class _NoRoom(_NotNow):
+    pass
+
+
+class _Strange(Exception):
+    """The answer is none of a bucket."""
+
+
 def findings(url: str) -> list[Finding]:
     """What is wrong with the bucket of `s3://bucket/prefix`. Puts an object there and removes it."""
     bucket = _Bucket(Access.to(url))
+    found: list[Finding] = []
     try:
-        return [*_tried(bucket), *_versions(bucket), *_rules(bucket)]
+        for question in (_tried, _versions, _rules):
+            for each in question(
+                bucket
+            ):  # one by one: what was found before the server went away stays found
+                found.append(each)
+    except _NotNow as refused:
+        found.append(Finding(Trouble.NOT_NOW, str(refused)))
+    except _Strange as answer:
+        found.append(Finding(Trouble.STRANGE, str(answer)))
     except requests.RequestException as error:
-        return [Finding(Trouble.UNREACHABLE, type(error).__name__)]
+        found.append(Finding(Trouble.UNREACHABLE, type(error).__name__))
     except OSError as error:  # the file with authorities
-        return [Finding(Trouble.UNREACHABLE, str(error))]
+        found.append(Finding(Trouble.UNREACHABLE, str(error)))
+    return found
 
 
 class _Bucket:
@@ -80,8 +116,15 @@ class _Bucket:
             allow_redirects=False,
         )
         if not answer.ok or answer.is_redirect:
-            raise _Refused(_code_of(answer))
+            raise _refusal(answer)
         return answer
+
+
+def _refusal(answer: requests.Response) -> _Refused:
+    code = _code_of(answer)
+    if answer.status_code == HTTPStatus.INSUFFICIENT_STORAGE or any(words in code for words in NO_ROOM):
+        return _NoRoom(code)
+    return (_NotNow if answer.status_code in NOT_NOW or code in NOT_NOW_CODES else _Refused)(code)
 
 
 def objects_below(access: Access, folder: str, after: str = "") -> Iterator[tuple[str, int, str]]:
@@ -92,8 +135,8 @@ def objects_below(access: Access, folder: str, after: str = "") -> Iterator[tupl
         start = {"start-after": bucket.prefix + after} if after else {}
         parts = (f"{name}={quote(text, safe='')}" for name, text in sorted({**question, **start}.items()))
         try:
-            page = ElementTree.fromstring(bucket.ask("GET", f"?{'&'.join(parts)}").content)  # noqa: S314 - of our own server
-        except (requests.RequestException, OSError, _Refused, ElementTree.ParseError) as error:
+            page = _document(bucket.ask("GET", f"?{'&'.join(parts)}"))
+        except (requests.RequestException, OSError, _Refused, _Strange) as error:
             raise StoreFailed from error
         before = after
         for found in page.iterfind(f"{NAMESPACE}Contents"):
@@ -131,13 +174,20 @@ def _tried(bucket: _Bucket) -> Iterator[Finding]:
         try:
             bucket.ask("PUT", name, b"again", **is_new)
             yield Finding(Trouble.OVERWRITES, "If-None-Match")
+        except _NotNow:
+            raise
         except _Refused:
             pass
         finally:
             try:
-                bucket.ask("GET", name)
+                if bucket.ask("GET", name).content not in (b"check", b"again"):
+                    raise _Strange("what was put there does not come back")
             finally:
                 bucket.ask("DELETE", name)
+    except _NoRoom as refused:
+        yield Finding(Trouble.FULL, str(refused))
+    except _NotNow:
+        raise
     except _Refused as refused:
         yield Finding(Trouble.REFUSED, str(refused))
 
@@ -145,16 +195,20 @@ def _tried(bucket: _Bucket) -> Iterator[Finding]:
 def _versions(bucket: _Bucket) -> Iterator[Finding]:
     try:
         answer = bucket.ask("GET", "?versioning")
+    except _NotNow:
+        raise
     except _Refused as refused:
         yield Finding(Trouble.UNKNOWN, f"its versioning: {refused}")
         return
-    if (status := _text(ElementTree.fromstring(answer.content), "Status")) in ("Enabled", "Suspended"):  # noqa: S314 - of our own server
+    if (status := _text(_document(answer), "Status")) in ("Enabled", "Suspended"):
         yield Finding(Trouble.KEEPS, f"versioning is {status.lower()}")
 
 
 def _rules(bucket: _Bucket) -> Iterator[Finding]:
     try:
-        rules = ElementTree.fromstring(bucket.ask("GET", "?lifecycle").content)  # noqa: S314 - of our own server
+        rules = _document(bucket.ask("GET", "?lifecycle"))
+    except _NotNow:
+        raise
     except _Refused as refused:
         if str(refused) == "NoSuchLifecycleConfiguration":
             yield Finding(Trouble.LEAVES_PARTS, "no rule")
@@ -188,9 +242,18 @@ def _concerns(rule: ElementTree.Element, prefix: str) -> bool:
 
 def _code_of(answer: requests.Response) -> str:
     try:
-        return _text(ElementTree.fromstring(answer.content), "Code") or str(answer.status_code)  # noqa: S314 - of our own server
-    except ElementTree.ParseError:
+        return _text(_document(answer), "Code") or str(answer.status_code)
+    except _Strange:
         return str(answer.status_code)
+
+
+def _document(answer: requests.Response) -> ElementTree.Element:
+    """Raises _Strange."""
+    try:
+        return ElementTree.fromstring(answer.content)  # noqa: S314 - of our own server
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last for an unknown encoding
+        kind = answer.headers.get("Content-Type", "something without a type")
+        raise _Strange(f"{kind} instead of XML") from error
 
 
 def _text(element: ElementTree.Element, name: str) -> str:

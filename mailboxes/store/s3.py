@@ -25,7 +25,7 @@ from mailboxes.errors import MailboxError, MessageGone, StoreFailed, StoreFull
 from tenants import unasked
 
 from .access import Access
-from .bucket import objects_below, remove_below
+from .bucket import NO_ROOM, objects_below, remove_below
 from .interface import SHARDS, Blob, BlobStore, Draft
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ READY_SECONDS = 2.0
 READY_AGAIN_SECONDS = 5.0  # anybody may ask whether we are ready, and a server charges for each request
 NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}/[0-9a-f]{2}/[^/]+")  # what may be the name of a blob here
 PLAIN = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")  # names of all that is ours
-# How servers say that there is no room: RFC 4918, MinIO, Ceph.
-FULL = ("507 Insufficient Storage", "StorageFull", "QuotaExceeded")
+FULL = ("507 Insufficient Storage", *NO_ROOM)  # how servers say that there is no room; the first by RFC 4918
 
 
 class S3Store(BlobStore):

@@ -81,13 +81,31 @@ def the_bucket_is_entered_with_keys(app_configs: Any, **kwargs: Any) -> list[Che
     return found
 
 
-# Services that are away make nothing unsafe (tenants/starting.py): E022 keeps nobody from starting.
+# Services that are away make nothing unsafe (tenants/unasked.py): E022 and E035 keep nobody from starting.
 _SAID: dict[Trouble, tuple[type[Error] | type[Warning], str, str, str]] = {
     Trouble.UNREACHABLE: (
         Error,
         "gatehouse.E022",
         "can't be reached",
         "Start it, or correct GATEHOUSE_S3_ENDPOINT. Mail is put off meanwhile.",
+    ),
+    Trouble.NOT_NOW: (
+        Error,
+        "gatehouse.E022",
+        "does not take mail at the moment",
+        "See what is wrong with its server. Mail is put off meanwhile.",
+    ),
+    Trouble.FULL: (
+        Error,
+        "gatehouse.E035",
+        "is full",
+        "Make room there. Mail is put off meanwhile, and what lies there is collected.",
+    ),
+    Trouble.STRANGE: (
+        Error,
+        "gatehouse.E034",
+        "does not answer as a bucket does",
+        "Correct GATEHOUSE_S3_ENDPOINT: another service, or the page of a proxy, answers there.",
     ),
     Trouble.REFUSED: (
         Error,

@@ -43,6 +43,7 @@ _ACCESS = "tenants/test_access.py::test_"
 _ADMISSION = "gates/test_admission.py::test_"
 _OLD_PAGES = "console/test_old_pages.py::test_an_old_page_takes_nothing_back_that_was_decided_since"
 _WAITING = "console/test_old_pages.py::test_nor_what_is_being_decided_while_it_waits"
+_BUCKET_CHECKS = "portal/test_bucket_checks.py::test_"
 _CRASHES = "gateway/test_crashes.py::test_"
 _STYLES = "portal/console/static/portal/"
 _LOOKS = "journeys/test_looks.py::test_all_parts_follow_how_a_person_sees"
@@ -87,6 +88,28 @@ BREAKAGES = (
         "unasked.settle(unasked.BUCKET)",
         "pass",
         "breaking/test_started_without.py::test_a_bucket_that_comes_back_and_keeps_what_is_deleted_gets_no_mail",
+    ),
+    _breaks(
+        "A bucket's server in an outage keeps nothing from starting",
+        "mailboxes/store/bucket.py",
+        "return (_NotNow if answer.status_code in NOT_NOW or code in NOT_NOW_CODES else _Refused)(code)",
+        "return _Refused(code)",
+        _BUCKET_CHECKS
+        + "a_server_that_is_away_or_full_is_told_from_one_that_refuses[503 Service Unavailable-ServiceUnavailable--expected0]",
+    ),
+    _breaks(
+        "What was found of a bucket before its server went away stays found",
+        "mailboxes/store/bucket.py",
+        "    except _NotNow as refused:\n        found.append(Finding",
+        "    except _NotNow as refused:\n        found = []\n        found.append(Finding",
+        _BUCKET_CHECKS + "what_was_found_before_the_server_went_away_stays_found",
+    ),
+    _breaks(
+        "A page in the place of a bucket is told",
+        "mailboxes/store/bucket.py",
+        "    except (ElementTree.ParseError, ValueError, LookupError) as error:",
+        "    except ZeroDivisionError as error:",
+        _BUCKET_CHECKS + "a_page_in_the_place_of_a_bucket_is_told[?versioning-expected2]",
     ),
     _breaks(
         "A check that breaks is no good answer",

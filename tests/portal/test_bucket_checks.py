@@ -3,7 +3,10 @@
 import pytest
 from django.core.checks import run_checks
 
+from mailboxes.errors import StoreFull
+from mailboxes.store import store
 from portal.checks import stores
+from tenants import starting
 from tests import s3
 from tests.portal import test_processes
 
@@ -112,6 +115,56 @@ def test_a_bucket_that_is_not_there_is_told(s3_gate):
     """By other servers than the tests' own, which makes it."""
     s3_gate.says("404 Not Found", "NoSuchBucket")
     assert "E023" in found()
+
+
+PAGE = "<!doctype html><p>Welcome & hello"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "to", "expected"),
+    [
+        ("503 Service Unavailable", "ServiceUnavailable", "", ["E022"]),
+        ("503 Service Unavailable", "<html>", "", ["E022"]),
+        ("429 Too Many Requests", "SlowDown", "", ["E022"]),
+        ("500 Internal Server Error", "InternalError", "", ["E022"]),
+        ("503 Service Unavailable", "SlowDown", "?versioning", ["E022"]),
+        ("507 Insufficient Storage", "XMinioStorageFull", "PUT", ["E035", "W004"]),
+        ("403 Forbidden", "QuotaExceeded", "PUT", ["E035", "W004"]),
+        ("403 Forbidden", "AccessDenied", "PUT", ["E023", "W004"]),
+        ("404 Not Found", "NoSuchBucket", "PUT", ["E023", "W004"]),
+        ("501 Not Implemented", "NotImplemented", "?lifecycle", ["W003"]),
+        ("500 Internal Server Error", "Unknown", "?lifecycle", ["W003"]),
+    ],
+)
+def test_a_server_that_is_away_or_full_is_told_from_one_that_refuses(s3_gate, status, code, to, expected):
+    s3_gate.says(status, code, to=to)
+    assert found() == expected
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [("", ["E034", "W006"]), ("GET /", ["E034"]), ("?versioning", ["E034"]), ("?lifecycle", ["E034"])],
+)
+def test_a_page_in_the_place_of_a_bucket_is_told(s3_gate, to, expected):
+    s3_gate.says("200 OK", PAGE, to=to, whole=True)
+    assert found() == expected
+
+
+def test_what_was_found_before_the_server_went_away_stays_found(s3_server, s3_store, s3_gate):
+    body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    assert s3_server.ask("PUT", f"/{s3_store}?versioning", body).ok
+    s3_gate.says("503 Service Unavailable", "SlowDown", to="?lifecycle")
+    assert found() == ["E022", "E025"]
+
+
+def test_from_a_bucket_that_was_full_at_the_start_is_collected_and_mail_is_put_off(committed_db, s3_gate):
+    s3_gate.says("507 Insufficient Storage", "XMinioStorageFull", to="PUT")
+    starting.refuse_unsafe_setup()
+    assert store().folders() == []
+    draft = store().draft(f"{'a' * 32}/{'b' * 32}/cc/mail")
+    draft.write(b"sealed")
+    with pytest.raises(StoreFull):
+        draft.keep()
 
 
 def test_no_secret_is_in_what_is_said(db, s3_store, settings):

@@ -3,15 +3,22 @@
 **Sessions are given up once they know too much.** A backend of PostgreSQL remembers each table that it has looked at until
 its end: 0.2 MB for each customer. One that has seen all of 2,000 customers holds some 450 MB that nobody else can use, and
 every process has several.
+
+**So they are once they may not write.** After a failover the server of before may live on, fenced to reading: whoever stayed
+with it would fail at each write, and read what is out of date, until the connection grew old.
 """
 
+from functools import cached_property
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import InternalError, OperationalError
 from django.db.backends.postgresql.introspection import TableInfo
+from django.db.utils import DatabaseErrorWrapper
 from django_tenants.postgresql_backend import base
 from django_tenants.postgresql_backend.introspection import DatabaseSchemaIntrospection
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.pq import TransactionStatus
 
 from tenants import unasked
@@ -31,9 +38,21 @@ class Introspection(DatabaseSchemaIntrospection):
         return [TableInfo(*row) for row in cursor.fetchall()]
 
 
+class _Errors(DatabaseErrorWrapper):
+    wrapper: "DatabaseWrapper"
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        """Of a server that does not write (any more) OperationalError, by which pages, mail and jobs know an outage."""
+        if isinstance(error, ReadOnlySqlTransaction):
+            self.wrapper.errors_occurred = self.wrapper.may_not_write = True
+            raise OperationalError(*error.args).with_traceback(traceback) from error
+        super().__exit__(kind, error, traceback)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **options: Any) -> None:
         self._seen: set[str] = set()
+        self.may_not_write = False
         super().__init__(*args, **options)
         self.introspection = Introspection(self)
 
@@ -71,8 +90,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
             and self.connection.info.transaction_status == TransactionStatus.INERROR
         )
 
+    @cached_property
+    def wrap_database_errors(self) -> _Errors:
+        return _Errors(self)
+
+    def is_usable(self) -> bool:
+        """Asked before the first query of a request, mail or task. Where DATABASE_URL names several hosts, the one that takes
+        writes is meant, as it was when we connected.
+        """
+        if self.may_not_write:
+            return False
+        if self.settings_dict["OPTIONS"].get("target_session_attrs") not in ("read-write", "primary"):
+            return bool(super().is_usable())
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SHOW transaction_read_only")
+                return bool(cursor.fetchone() == ("off",))
+        except psycopg.Error:
+            return False
+
     def close(self) -> None:
         self._seen.clear()
+        self.may_not_write = False
         super().close()
 
     def close_if_unusable_or_obsolete(self) -> None:

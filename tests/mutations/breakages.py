@@ -140,6 +140,20 @@ BREAKAGES = (
         "portal/test_pooler.py::test_a_pooler_that_answers_and_can_not_be_asked_is_not_away[one session, path lost]",
     ),
     _breaks(
+        "A server that writes no more is away",
+        "tenants/database/base.py",
+        "if isinstance(error, ReadOnlySqlTransaction):",
+        "if False:",
+        "gates/test_outages.py::test_a_server_that_writes_no_more_is_away_and_given_up_with_the_request",
+    ),
+    _breaks(
+        "Of several hosts the one that takes writes is looked for",
+        "tenants/database/base.py",
+        'bool(cursor.fetchone() == ("off",))',
+        "bool(cursor.fetchone())",
+        "gates/test_outages.py::test_of_several_hosts_the_one_that_takes_writes_is_looked_for_before_anything_is_asked",
+    ),
+    _breaks(
         "A page says 503 while the database is away",
         "portal/gates/outages.py",
         "answer.status_code = 503",

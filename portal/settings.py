@@ -374,6 +374,15 @@ except ValueError as _error:
 
 # --- Email --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GATEHOUSE_MAIL_FROM", f"Gatehouse <no-reply@{BASE_DOMAIN}>")
+# Who hears of a unit that failed: `manage.py tell_failure`.
+ALARMS_TO = env.text("GATEHOUSE_ALARMS_TO").replace(",", " ").split()
+if not all(0 < _address.find("@") < len(_address) - 1 for _address in ALARMS_TO):
+    env.complain(
+        "GATEHOUSE_ALARMS_TO",
+        "not all of it are email addresses.",
+        "Use addresses such as night@example.com, separated by commas.",
+    )
+    ALARMS_TO = []
 _smtp_url = env.secret("GATEHOUSE_SMTP_URL")
 _smtp = parts_with_password(_smtp_url)
 EMAIL_FILE_PATH = STATE_DIR / "mail"

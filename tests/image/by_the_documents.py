@@ -10,6 +10,7 @@ import subprocess
 from hashlib import sha256
 from pathlib import Path
 
+from portal.onebox.embedded.process import wait_until
 from portal.setup import file
 from tests import s3
 from tests.image import documents
@@ -17,6 +18,7 @@ from tests.image.documents import BASE, MAIL
 from tests.image.world import ADDRESS, FOLDER, MAIL_PASSWORD, MAIL_SERVER, MAIL_USER, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
+ALARMS_TO, SECONDS = "night@northwind.example", 60
 PACKAGES = ROOT / ".gatehouse-installation"
 
 
@@ -99,6 +101,7 @@ def answers(told):
         "GATEHOUSE_BASE_DOMAIN": BASE,
         "GATEHOUSE_MAIL_DOMAIN": MAIL,
         "GATEHOUSE_TIME_ZONE": "Europe/Zurich",
+        "GATEHOUSE_ALARMS_TO": ALARMS_TO,
         "GATEHOUSE_SMTP_URL": f"smtp://{MAIL_USER}:{password}@{MAIL_SERVER}:587",
         "GATEHOUSE_STORE_URL": told["url"],
         "GATEHOUSE_S3_ENDPOINT": told["endpoint"],
@@ -127,6 +130,13 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
         manage check_backup file:///mnt/backups"""
     )
     assert list((machine.root / "mnt/backups/sets").iterdir())
+    # One that fails is heard of.
+    machine.run(
+        """mv /mnt/backups /mnt/elsewhere; systemctl start gatehouse-backup && exit 1
+        mv /mnt/elsewhere /mnt/backups; systemctl reset-failed gatehouse-backup"""
+    )
+    assert wait_until(lambda: ALARMS_TO in (world / "posted").read_text(), SECONDS)
+    assert "a unit failed unit=gatehouse-backup.service" in machine.run("journalctl --no-pager").stdout
 
     # A pooler comes between, and Redis speaks TLS: setup takes it for an answer, and the rest of the file stays.
     (machine.root / "etc/pgbouncer/pgbouncer.ini").write_text(pooler())

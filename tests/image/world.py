@@ -35,6 +35,7 @@ class Post:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        file.touch()
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         with self._file.open("a") as file:
@@ -49,9 +50,10 @@ def judge(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: An
 
 async def post(folder: Path, context: ssl.SSLContext) -> None:
     loop = asyncio.get_running_loop()
+    taking = Post(folder / "posted")
     server = await loop.create_server(
         lambda: SMTP(
-            Post(folder / "posted"),
+            taking,
             loop=loop,
             hostname=MAIL_SERVER,
             tls_context=context,

@@ -187,7 +187,7 @@ def test_the_units_are_sound(units):
     assert (read.returncode, read.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", [*PROCESSES, "certificate", "backup"])
+@pytest.mark.parametrize("name", [*PROCESSES, "certificate", "backup", "failed@gatehouse-backup.service"])
 def test_a_taken_over_process_can_do_little_to_its_machine(units, name):
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", f"--root={units}", f"gatehouse-{name}.service"],

@@ -115,7 +115,8 @@ class _Bucket:
             verify=self._authorities,
             allow_redirects=False,
         )
-        if not answer.ok or answer.is_redirect:
+        # Also when it sends us elsewhere: the store's client would go there, and can't be kept from it.
+        if answer.status_code >= 300:
             raise _refusal(answer)
         return answer
 
@@ -241,6 +242,8 @@ def _concerns(rule: ElementTree.Element, prefix: str) -> bool:
 
 
 def _code_of(answer: requests.Response) -> str:
+    if answer.is_redirect:
+        return f"{answer.status_code}, it sends us to {answer.headers['location']}"
     try:
         return _text(_document(answer), "Code") or str(answer.status_code)
     except _Strange:

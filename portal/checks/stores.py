@@ -111,7 +111,8 @@ _SAID: dict[Trouble, tuple[type[Error] | type[Warning], str, str, str]] = {
         Error,
         "gatehouse.E023",
         "is not there, or not to be written, read and emptied with these keys",
-        "Make the bucket, and give the keys the rights to put, get, delete and list its objects.",
+        "Make the bucket, and give the keys the rights to put, get, delete and list its objects. Where it sends us elsewhere, "
+        "name that server, or the bucket's region: what another one says of a blob counts for nothing.",
     ),
     Trouble.KEEPS: (
         Error,

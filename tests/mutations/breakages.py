@@ -317,6 +317,13 @@ BREAKAGES = (
         "portal/test_bucket_checks.py::test_a_bucket_that_keeps_what_is_deleted_is_refused",
     ),
     _breaks(
+        "A server of buckets that sends us elsewhere is refused",
+        "mailboxes/store/bucket.py",
+        "if answer.status_code >= 300:",
+        "if not answer.ok:",
+        "portal/test_bucket_checks.py::test_a_server_that_sends_us_elsewhere_is_refused",
+    ),
+    _breaks(
         "What is removed while it is being copied comes to lie nowhere",
         "mailboxes/services/moving.py",
         "both.main.remove(name)",

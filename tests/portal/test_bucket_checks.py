@@ -167,6 +167,19 @@ def test_from_a_bucket_that_was_full_at_the_start_is_collected_and_mail_is_put_o
         draft.keep()
 
 
+@pytest.mark.parametrize(
+    "status",
+    ["307 Temporary Redirect\r\nLocation: http://other.example/\x1b[2J", "301 Moved Permanently"],
+    ids=["with where to", "without"],
+)
+def test_a_server_that_sends_us_elsewhere_is_refused(db, s3_gate, status):
+    """The store's client goes there, and would believe that another server removes mail."""
+    s3_gate.says(status, "PermanentRedirect")
+    (said,) = [message for message in run_checks(databases=["default"]) if message.id == "gatehouse.E023"]
+    assert ("other.example" if "Location" in status else "PermanentRedirect") in said.msg
+    assert said.msg.isprintable()
+
+
 def test_no_secret_is_in_what_is_said(db, s3_store, settings):
     settings.S3_SECRET_ACCESS_KEY = "s3cret-canary"
     said = str([(m.msg, m.hint) for m in run_checks(databases=["default"])])

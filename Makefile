@@ -23,7 +23,8 @@ test: .venv/dev.stamp catalogs ## run the whole test suite (TESTS="tests/gates -
 # Tenants' separation, mail in and out, jobs whose workers are killed, new customers, upgrade and backup.
 CORE := tests/gates/test_isolation.py tests/gates/test_hosts.py tests/gates/test_threads.py \
   tests/gateway/test_smtp.py tests/gateway/test_pop3.py tests/gateway/test_bytes.py \
-  tests/mailboxes/test_delivery_and_collection.py tests/mailboxes/test_passwords.py tests/mailboxes/test_backup.py \
+  tests/mailboxes/test_delivery_and_collection.py tests/mailboxes/test_passwords.py \
+  tests/mailboxes/test_backup.py tests/mailboxes/test_restoring.py \
   tests/tenants/test_spares.py tests/tenants/test_upgrading.py \
   tests/breaking/test_pooled.py tests/breaking/test_restarts.py tests/breaking/test_killed_workers.py
 POSTGRES ?= $(lastword $(wildcard /usr/lib/postgresql/*/bin))
@@ -33,7 +34,8 @@ core: .venv/dev.stamp catalogs ## run a part of it on this machine's own Postgre
 	GATEHOUSE_TEST_POSTGRES=$(POSTGRES) $(PY) -m pytest -n 2 $(CORE) $(TESTS)
 
 soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, every page in every language (about half an hour)
-	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking tests/mailboxes/test_store.py tests/mailboxes/test_moving.py tests/gateway/test_bucket.py tests/journeys/test_every_page.py $(TESTS)
+	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking tests/mailboxes/test_store.py tests/mailboxes/test_moving.py \
+	  tests/mailboxes/test_backup.py tests/mailboxes/test_restoring.py tests/mailboxes/test_one_customer.py tests/gateway/test_bucket.py tests/journeys/test_every_page.py $(TESTS)
 
 drill: .venv/dev.stamp catalogs ## back up under load, destroy everything, restore, and account for every message (some minutes)
 	GATEHOUSE_LONG=1 $(PY) -m pytest -n 0 --timeout=3600 -rP tests/breaking/test_drill.py
@@ -43,7 +45,7 @@ cluster: .venv/dev.stamp catalogs ## try customers on the nodes of a Citus clust
 	  echo "make: skipped, for there is no cluster: make cluster CLUSTER=postgresql://superuser@coordinator/database (docs/cluster.md)"; \
 	else \
 	  GATEHOUSE_TEST_CLUSTER="$(CLUSTER)" $(PY) -m pytest -n 0 --timeout=900 -rs tests/breaking/test_cluster.py \
-	    $(if $(TESTS),$(TESTS),$(filter-out tests/mailboxes/test_backup.py,$(CORE))); \
+	    $(if $(TESTS),$(TESTS),$(filter-out tests/mailboxes/test_backup.py tests/mailboxes/test_restoring.py,$(CORE))); \
 	fi
 
 mutate: .venv/dev.stamp catalogs ## break promises one by one and see that their tests notice (WITH="-k store" narrows it)

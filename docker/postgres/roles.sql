@@ -8,6 +8,11 @@ SET search_path = pg_catalog;
 -- By the shell, for the psql of 14 has no \getenv
 \set owner_password `printf %s "$DATABASE_OWNER_PASSWORD"`
 \set app_password `printf %s "$DATABASE_PASSWORD"`
+-- An empty one would be none, by which nobody signs in.
+SELECT '' IN (:'owner_password', :'app_password') AS is_missing \gset
+\if :is_missing
+DO $$ BEGIN RAISE EXCEPTION 'DATABASE_OWNER_PASSWORD or DATABASE_PASSWORD is not in the environment'; END $$;
+\endif
 CREATE ROLE gatehouse_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE gatehouse_app LOGIN PASSWORD :'app_password';
 CREATE DATABASE gatehouse OWNER gatehouse_owner;

@@ -71,7 +71,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().connect()
         try:
             unasked.settle(unasked.DATABASE)
-        except OperationalError:
+        except BaseException:
+            # Of a task's time-out as well: nobody may find a connection here that was not judged.
             self.close()
             raise
 

@@ -123,3 +123,14 @@ def test_nothing_is_asked_twice_within_a_moment(db, monkeypatch):
         with pytest.raises(OperationalError, match="gatehouse.E028"):
             unasked.settle(unasked.DATABASE)
     assert asked == [1]
+
+
+def test_who_is_stopped_while_it_is_asked_leaves_no_connection_behind(db, monkeypatch):
+    def stopped(_about):
+        raise SystemExit
+
+    other = connections.create_connection("default")
+    monkeypatch.setattr(unasked, "settle", stopped)
+    with pytest.raises(SystemExit):
+        other.ensure_connection()
+    assert other.connection is None

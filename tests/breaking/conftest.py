@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
-from portal.onebox.embedded import addresses
+from portal.onebox.embedded import addresses, redis
 from tests import folders
 from tests.breaking.kit import Box
 from tests.breaking.services import Disk, Server
@@ -85,6 +85,25 @@ def server(django_db_setup: None, django_db_blocker: Any, bell: Bell) -> Iterato
         finally:
             go_to(suite)
             server.stop()
+
+
+@pytest.fixture
+def own_redis(server: Server, settings: Any, turn_to: Any) -> Iterator[Any]:
+    """A Redis of this test's own, which can be restarted."""
+    running = [redis.start(server.folder, durable=True)]
+    settings.REDIS_URL = running[0].url
+    turn_to(settings.REDIS_URL.replace("unix://", "redis+socket://", 1))
+
+    class Redis:
+        def stop(self) -> None:
+            running.pop().stop()
+
+        def start(self) -> None:
+            running.append(redis.start(server.folder, durable=True))
+
+    yield Redis()
+    for each in running:
+        each.stop()
 
 
 @pytest.fixture

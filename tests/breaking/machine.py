@@ -17,8 +17,8 @@ SAID = 3000  # characters of each log's end
 class Machine:
     """Web, worker, gateway and perhaps beat, with a folder that is their own."""
 
-    def __init__(self, folder: Path, *, processes: int = 1, beat: bool = False) -> None:
-        """So many `processes` has the worker."""
+    def __init__(self, folder: Path, *, processes: int = 1, beat: bool = False, **behaviour: object) -> None:
+        """So many `processes` has the worker; `behaviour` is what worker_settings and disk read."""
         folder.mkdir()
         self.folder, certificates = folder, Certificates(folder)
         self.web, *ports = free_ports(5)
@@ -27,6 +27,7 @@ class Machine:
             "DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings",
             "BREAKING_BEAT_SCHEDULE": str(folder / "schedule"),
             "BREAKING_KILL_MARKS": str(folder),
+            **{f"BREAKING_{name.upper()}": str(value) for name, value in behaviour.items()},
             "GATEHOUSE_STATE_DIR": str(folder / "state"),
             "TMPDIR": str(folder),
             "GATEHOUSE_HTTP_PORT": str(self.web),

@@ -1,9 +1,12 @@
-"""PostgreSQL's machine is gone, and its standby takes over: mail is put off meanwhile, and none that was acknowledged is lost."""
+"""PostgreSQL's machine is gone, and its standby takes over: mail is put off meanwhile, and none that was acknowledged is lost;
+pages say when to come again, and jobs go on.
+"""
 
 import shutil
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -11,6 +14,7 @@ import pytest
 from django.db import connection, connections
 
 from portal.onebox.embedded import addresses, permissions, postgres
+from tests.breaking.installation import Installation
 from tests.breaking.kit import LONG, Box, mails, until
 from tests.cast import customer
 from tests.gateway.kit import Certificates, gateway_running, without_trace
@@ -111,3 +115,50 @@ def test_a_standby_that_takes_over_costs_no_acknowledged_mail(server, standby, t
         there = [without_trace(text) for text in box.collected(clients).values()]
         assert {text for text, _ in acknowledged} <= set(there)
         assert len(there) == len(set(there))
+
+
+@pytest.mark.skipif(not LONG, reason="a second PostgreSQL and all processes are started for it: make soak")
+def test_all_processes_follow_a_standby_that_takes_over_while_redis_comes_back_empty(
+    server, own_redis, standby, bell, tmp_path
+):
+    box = Box(customer("acme"))
+    box.seed(mails(400))
+    installation = Installation(tmp_path / "all", box, disk_ms=4)
+    try:
+        with ThreadPoolExecutor(2) as hands:
+            working = [hands.submit(installation.work, act) for act in (installation.send, installation.look)]
+            try:
+                until(lambda: bool(installation.sent) and 200 in installation.ready, "all of it serves")
+                job = box.reset()
+                box.await_done(job, 20)
+                connections.close_all()
+                installation.forget()
+                own_redis.stop()
+                server.crash_for_good()
+                until(lambda: installation.put_off > 0, "mail is put off")
+                until(lambda: {503} <= {*installation.pages} & {*installation.ready}, "pages say so")
+                own_redis.start()
+                bell.flush()  # whatever it had to hand on is for beat to ring for
+                standby.ask("SELECT pg_promote()")
+                until(
+                    lambda: installation.ready[-1:] == installation.pages[-1:] == [200],
+                    "pages are back, by themselves",
+                )
+                installation.forget()
+                until(lambda: installation.taken >= MAILS, "mail is taken")
+                assert box.job(job).state != "failed"
+                box.await_state(job, "done")
+                box.await_state(box.reset(), "done")
+                assert {*installation.pages} == {*installation.ready} == {200}
+            finally:
+                installation.end()
+            for each in working:
+                each.result()
+        assert installation.alive(), "nobody had to start anything"
+        found = list(box.collected(installation.clients).values())
+        theirs = [without_trace(text) for text in found if text.startswith(b"Return-Path")]
+        assert set(installation.sent) <= set(theirs) and len(theirs) == len(set(theirs))
+        assert set(box.ledger.values()) <= set(found)
+    finally:
+        installation.clients.close()
+        installation.kill()

@@ -138,7 +138,10 @@ class Bell:
 def environment_of_processes() -> dict[str, str]:
     """What a process of its own needs in order to work on this test's database, Redis and store."""
     database: dict[str, Any] = connection.settings_dict
-    host = quote(str(database["HOST"]), safe="") + (f":{database['PORT']}" if database["PORT"] else "")
+    hosts, ports = (str(database[part]).split(",") for part in ("HOST", "PORT"))  # several, with standbys
+    host = ",".join(
+        quote(host, safe="") + (f":{port}" if port else "") for host, port in zip(hosts, ports, strict=True)
+    )
     person = ":".join(quote(str(part), safe="") for part in (database["USER"], database["PASSWORD"]) if part)
     return {
         **os.environ,

@@ -19,7 +19,7 @@ from uuid import UUID
 from celery import current_app
 from celery.worker import consumer
 from django.conf import settings
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from redis import Redis, ResponseError, WatchError
 from redis.client import Pipeline
 
@@ -165,7 +165,26 @@ class Client(Redis):
 
 
 class QoS(redis.QoS):
-    """What was taken and not yet done lies in Redis as well, where it may be altered meanwhile."""
+    """What was taken and not yet done lies in Redis as well, where it may be altered meanwhile.
+
+    Who can't say that it is done, for Redis is away, gets its place back all the same. Else a worker all of whose tasks ended
+    meanwhile would wait for ever: it asks Redis for no more until these are out of its hands, and so never notices that it has
+    to connect anew. They are rung again after the visibility time-out, and find nothing to do.
+    """
+
+    def ack(self, delivery_tag: Any) -> None:
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        except self.channel.connection_errors:
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+            raise
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+        except self.channel.connection_errors:
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+            raise
 
     def restore_visible(self, *args: Any, **options: Any) -> None:
         """Ring again for all whose workers have died."""

@@ -88,22 +88,23 @@ def server(django_db_setup: None, django_db_blocker: Any, bell: Bell) -> Iterato
 
 
 @pytest.fixture
-def own_redis(server: Server, settings: Any, turn_to: Any) -> Iterator[Any]:
+def own_redis(settings: Any, turn_to: Any) -> Iterator[Any]:
     """A Redis of this test's own, which can be restarted."""
-    running = [redis.start(server.folder, durable=True)]
-    settings.REDIS_URL = running[0].url
-    turn_to(settings.REDIS_URL.replace("unix://", "redis+socket://", 1))
+    with folders.folder() as state_dir:
+        running = [redis.start(state_dir, durable=True)]
+        settings.REDIS_URL = running[0].url
+        turn_to(settings.REDIS_URL.replace("unix://", "redis+socket://", 1))
 
-    class Redis:
-        def stop(self) -> None:
-            running.pop().stop()
+        class Redis:
+            def stop(self) -> None:
+                running.pop().stop()
 
-        def start(self) -> None:
-            running.append(redis.start(server.folder, durable=True))
+            def start(self) -> None:
+                running.append(redis.start(state_dir, durable=True))
 
-    yield Redis()
-    for each in running:
-        each.stop()
+        yield Redis()
+        for each in running:
+            each.stop()
 
 
 @pytest.fixture

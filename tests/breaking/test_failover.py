@@ -16,6 +16,7 @@ from django.db import connection, connections
 from portal.onebox.embedded import addresses, permissions, postgres
 from tests.breaking.installation import Installation
 from tests.breaking.kit import LONG, Box, mails, until
+from tests.breaking.workers import Bell
 from tests.cast import customer
 from tests.gateway.kit import Certificates, gateway_running, without_trace
 
@@ -119,7 +120,7 @@ def test_a_standby_that_takes_over_costs_no_acknowledged_mail(server, standby, t
 
 @pytest.mark.skipif(not LONG, reason="a second PostgreSQL and all processes are started for it: make soak")
 def test_all_processes_follow_a_standby_that_takes_over_while_redis_comes_back_empty(
-    server, own_redis, standby, bell, tmp_path
+    server, own_redis, standby, tmp_path
 ):
     box = Box(customer("acme"))
     box.seed(mails(400))
@@ -138,7 +139,7 @@ def test_all_processes_follow_a_standby_that_takes_over_while_redis_comes_back_e
                 until(lambda: installation.put_off > 0, "mail is put off")
                 until(lambda: {503} <= {*installation.pages} & {*installation.ready}, "pages say so")
                 own_redis.start()
-                bell.flush()  # whatever it had to hand on is for beat to ring for
+                Bell().flush()  # whatever it had to hand on is for beat to ring for
                 standby.ask("SELECT pg_promote()")
                 until(
                     lambda: installation.ready[-1:] == installation.pages[-1:] == [200],

@@ -24,6 +24,20 @@ def test_a_flushed_redis_is_made_up_for_by_beat(workers, bell, box, gateway):
     prove_whole(box, job, total=500, killed=True, clients=gateway)
 
 
+def test_workers_all_of_whose_tasks_ended_while_redis_was_away_go_on(own_redis, workers, box):
+    box.seed(mails(400))
+    job = box.reset()
+    worker = workers.start(slice_seconds=1, disk_ms=DISK_MS)
+    until(lambda: worker.tasks("work_job") >= 2, "both processes are at it")
+    own_redis.stop()
+    until(
+        lambda: worker.words().count("Couldn't ack") >= 2 or "Connection to broker lost" in worker.words(),
+        "it notices, or none of them could say that it has ended",
+    )
+    own_redis.start()
+    box.await_state(job, "done")
+
+
 def test_a_restart_and_a_crash_of_postgresql_cost_no_message(server, own_workers):
     box = Box(customer("acme"))
     box.seed(mails(600))

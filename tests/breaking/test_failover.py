@@ -61,9 +61,12 @@ def _ask(folder: Path, statement: str) -> list:
 
 
 @pytest.fixture
-def standby(server, monkeypatch):
+def standby(server):
     """It confirms each commit before that is acknowledged, and our processes know of both."""
     standby = Standby(server.folder)
+    of_both = (
+        pytest.MonkeyPatch()
+    )  # the test's own would be undone after the `server` has led back to the suite's
     try:
         _ask(server.folder, "ALTER SYSTEM SET synchronous_standby_names = '*'")
         _ask(server.folder, "SELECT pg_reload_conf()")
@@ -75,12 +78,13 @@ def standby(server, monkeypatch):
         folders = [str(addresses.postgres_dir(folder)) for folder in (server.folder, standby.folder)]
         options = connection.settings_dict["OPTIONS"] | {"target_session_attrs": "read-write"}
         for known in (connection.settings_dict, connections.settings["default"]):
-            monkeypatch.setitem(known, "HOST", ",".join(folders))
-            monkeypatch.setitem(known, "PORT", ",".join([str(addresses.POSTGRES_PORT)] * 2))
-            monkeypatch.setitem(known, "OPTIONS", options)
+            of_both.setitem(known, "HOST", ",".join(folders))
+            of_both.setitem(known, "PORT", ",".join([str(addresses.POSTGRES_PORT)] * 2))
+            of_both.setitem(known, "OPTIONS", options)
         yield standby
     finally:
         connections.close_all()
+        of_both.undo()
         standby.stop()
 
 

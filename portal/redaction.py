@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.urls import get_resolver
+from django.views.debug import SafeExceptionReporterFilter
 
 _SLASH = r"(?:/|%(?:25)*2F)"
 # Whatever an address has up to its end, or to that of the line, for paths hold spaces, too.
@@ -38,6 +39,14 @@ SHORT = 16
 _NO_REQUEST = re.compile(r"""(Invalid\ request\ from\ ip=\S*:\ [^:'"]*).*""", re.VERBOSE)
 # What is in no address that begins as one.
 _LIKE_A_SECRET = re.compile(rf"(?<![\w-])(?!{_UUID}(?![\w-]))(?=[A-Za-z_-]*[0-9])[\w-]{{20,}}")
+
+
+class SettingsOnDebugPages(SafeExceptionReporterFilter):
+    """Django hides what is called a password or a key; our URLs have some in them."""
+
+    hidden_settings = re.compile(
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|_URL$|LOCATION", re.IGNORECASE
+    )
 
 
 def redacted(text: str) -> str:

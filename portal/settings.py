@@ -411,8 +411,9 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("GATEHOUSE_BEHIND_PROXY") else None
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.flag("GATEHOUSE_BEHIND_PROXY") else 0
+BEHIND_PROXY = env.flag("GATEHOUSE_BEHIND_PROXY")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
 # With it browsers may put the domain on a list that they come with and from which it takes months to get off.
@@ -513,6 +514,8 @@ LOGGING = {
         "mail.log": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }
+
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.redaction.SettingsOnDebugPages"
 
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # that HSTS has no preload: only who runs it can want that
 ENVIRONMENT_PROBLEMS = env.problems

@@ -13,6 +13,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks.security.base import (
+    SECRET_KEY_INSECURE_PREFIX,
+    SECRET_KEY_MIN_LENGTH,
+    SECRET_KEY_MIN_UNIQUE_CHARACTERS,
+)
 from django.core.exceptions import ImproperlyConfigured
 
 from gateway.errors import BadCertificate
@@ -142,11 +147,15 @@ def domains_are_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def shortcuts_stay_on_this_machine(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The demo's password is public, its secrets lie beside the data, its certificate is trusted by nobody."""
+    """The demo's password is public, its secrets lie beside the data, its certificate is trusted by nobody; a short key is
+    as good as public.
+    """
     doors = {"GATEHOUSE_BIND": settings.BIND}
     if settings.HTTP_BIND != settings.BIND or not settings.DEMO:  # the demo has one for both
         doors["GATEHOUSE_HTTP_BIND"] = settings.HTTP_BIND
     opened = [f"{variable} is {bind}" for variable, bind in doors.items() if not is_loopback(bind)]
+    if settings.BEHIND_PROXY:  # which stands open to all, and asks us on this machine
+        opened.append("GATEHOUSE_BEHIND_PROXY is on")
     if not opened:
         return []
     shortcuts = {
@@ -162,6 +171,12 @@ def shortcuts_stay_on_this_machine(app_configs: Any, **kwargs: Any) -> list[Chec
             "Set GATEHOUSE_TLS_CERT_FILE and GATEHOUSE_TLS_KEY_FILE to a certificate that clients trust.",
         ),
         "gatehouse.E012": ("debug pages, which show settings and data", settings.DEBUG, "Switch DEBUG off."),
+        "gatehouse.E036": (
+            "what a secret key signs that can be guessed",
+            _can_be_guessed(_secret_key()),
+            f"Set SECRET_KEY to {SECRET_KEY_MIN_LENGTH} random characters or more, for example from `openssl rand -base64 48`, "
+            "and put the one of before into SECRET_KEY_FALLBACKS for as long as what it has signed is wanted.",
+        ),
     }
     return [
         Error(f"{' and '.join(opened)}, so others can reach {what}.", hint=hint, id=number)
@@ -261,6 +276,15 @@ def is_host(text: str) -> bool:
         return "%" not in text
     except ValueError:
         return all(_LABEL.fullmatch(label) for label in text.split("."))
+
+
+def _can_be_guessed(key: str) -> bool:
+    """By Django's rule (security.W009), which only warns."""
+    return bool(key) and (
+        len(key) < SECRET_KEY_MIN_LENGTH
+        or len(set(key)) < SECRET_KEY_MIN_UNIQUE_CHARACTERS
+        or key.startswith(SECRET_KEY_INSECURE_PREFIX)
+    )
 
 
 def _secret_key() -> str:

@@ -3249,6 +3249,27 @@ BREAKAGES = (
     ),
     # --- Settings ---
     _breaks(
+        "Behind a proxy others reach what listens on this machine",
+        "portal/checks/variables.py",
+        "    if settings.BEHIND_PROXY:",
+        "    if False:",
+        "portal/test_checks.py::test_shortcuts_of_the_demo_are_refused_as_soon_as_others_can_reach_it[debug_pages-E012]",
+    ),
+    _breaks(
+        "A secret key that can be guessed signs nothing for others",
+        "portal/checks/variables.py",
+        "        len(key) < SECRET_KEY_MIN_LENGTH\n",
+        "        len(key) < 1\n",
+        "portal/test_checks.py::test_shortcuts_of_the_demo_are_refused_as_soon_as_others_can_reach_it[short_key-E036]",
+    ),
+    _breaks(
+        "Debug pages show no password that stands in a URL",
+        "portal/settings.py",
+        'DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.redaction.SettingsOnDebugPages"',
+        'DEFAULT_EXCEPTION_REPORTER_FILTER = "django.views.debug.SafeExceptionReporterFilter"',
+        "portal/test_redaction.py::test_debug_pages_show_no_password_that_stands_in_a_url",
+    ),
+    _breaks(
         "A name server that is none is named at once",
         "portal/settings.py",
         '    env.complain("GATEHOUSE_DNS_SERVER", ',

@@ -18,6 +18,7 @@ from portal.onebox import certificate, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = base64.b64encode(bytes(range(32))).decode()
+LONG_KEY = "s3cret" * 9
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def right(settings, tmp_path):
     folder = tmp_path / "tls"
     certificate.ensure(tmp_path, base_domain="portal.example.com", mail_domain="gateway.example.com")
     settings.ENVIRONMENT_PROBLEMS = []
-    settings.SECRET_KEY, settings.WORKER_KEY, settings.WORKER_PUBLIC_KEY = "s3cret", KEY, ""
+    settings.SECRET_KEY, settings.WORKER_KEY, settings.WORKER_PUBLIC_KEY = LONG_KEY, KEY, ""
     settings.HTTP_PORT, settings.SMTP_PORT, settings.SMTPS_PORT = 80, 25, 465
     settings.POP3_PORT, settings.POP3S_PORT = 110, 995
     settings.BASE_DOMAIN, settings.MAIL_DOMAIN = "portal.example.com", "gateway.example.com"
@@ -36,7 +37,7 @@ def right(settings, tmp_path):
     settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY = "name", "s3cret"
     settings.S3_ENDPOINT, settings.S3_CA_FILE, settings.RECOVERY_PUBLIC_KEY = "", "", ""
     settings.STATE_DIR, settings.BIND, settings.HTTP_BIND = state_dir, "0.0.0.0", "127.0.0.1"
-    settings.DEMO = settings.DEBUG = False
+    settings.DEMO = settings.DEBUG = settings.BEHIND_PROXY = False
     settings.TLS_CERT_FILE, settings.TLS_KEY_FILE = folder / "cert.pem", folder / "key.pem"
     return settings
 
@@ -386,6 +387,14 @@ def public_password(settings):
     settings.DEMO = True
 
 
+def short_key(settings):
+    settings.SECRET_KEY = LONG_KEY[:49]
+
+
+def monotonous_key(settings):
+    settings.SECRET_KEY = "x" * 72
+
+
 def debug_pages(settings):
     settings.DEBUG = True
 
@@ -397,6 +406,8 @@ def debug_pages(settings):
         (generated_secrets, "E010"),
         (self_signed_certificate, "E011"),
         (debug_pages, "E012"),
+        (short_key, "E036"),
+        (monotonous_key, "E036"),
     ],
 )
 def test_shortcuts_of_the_demo_are_refused_as_soon_as_others_can_reach_it(right, take, expected):
@@ -406,8 +417,12 @@ def test_shortcuts_of_the_demo_are_refused_as_soon_as_others_can_reach_it(right,
     right.BIND = "127.0.0.1"
     assert found() == []
 
+    of_the_web = [f"gatehouse.{expected}"] if expected != "E011" else []
     right.HTTP_BIND = "0.0.0.0"
-    assert found() == ([f"gatehouse.{expected}"] if expected != "E011" else [])
+    assert found() == of_the_web
+
+    right.HTTP_BIND, right.BEHIND_PROXY = "127.0.0.1", True
+    assert found() == of_the_web
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")

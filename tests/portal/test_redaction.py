@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django.http import HttpResponseRedirect
 from django.utils._os import safe_join
+from django.views.debug import get_default_exception_reporter_filter
 
 from accounts.services import mail_reset_link
 from portal import redaction
@@ -301,3 +302,10 @@ def test_urls_that_cant_be_read_make_no_line_an_exception(settings):
     redaction._our_words.cache_clear()
 
     assert redacted_address(f"Not Found: /acounts/{SECRET}") == "Not Found: /[hidden]"
+
+
+def test_debug_pages_show_no_password_that_stands_in_a_url(settings):
+    settings.DATABASE_URL = settings.CELERY_BROKER_URL = settings.REDIS_URL = "redis://:canary@host/0"
+    settings.CACHES = {"default": {"LOCATION": settings.REDIS_URL}}
+    shown = get_default_exception_reporter_filter().get_safe_settings()
+    assert "REDIS_URL" in shown and "canary" not in str(shown)

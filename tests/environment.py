@@ -29,7 +29,8 @@ _state_dir: Path | None = None
 
 def _prepare() -> None:
     global _state_dir
-    _state_dir = folders.make("gh-test-")
+    folders.sweep()
+    _state_dir = folders.make("test-")
     if sys.dont_write_bytecode:
         # Else each process that a test starts would compile all that it imports, which takes longer than the rest of its start.
         sys.dont_write_bytecode = False

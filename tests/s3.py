@@ -28,7 +28,7 @@ class Server:
     """SeaweedFS in a folder of its own; it may be killed and started again with what it has."""
 
     def __init__(self) -> None:
-        self.folder = folders.make("gh-s3-")
+        self.folder = folders.make("s3-")
         self._ports = _free_ports(4)
         self.address = f"127.0.0.1:{self._ports[-1]}"
         self.endpoint = f"http://{self.address}"

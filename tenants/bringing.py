@@ -3,10 +3,14 @@
 import secrets
 from collections.abc import Callable
 
+from django_tenants.utils import schema_exists
+
 from accounts.actors import Actor
 from tenants import access, spares
+from tenants.errors import BeingUpgraded, NoSuchCustomer, SlugTaken
 from tenants.models import Customer
 from tenants.services.customers import add_customer
+from tenants.upgrading.schemas import database_is_newer
 
 
 def bring_customer(customer: Customer, *, fill_schema: Callable[[str], object], by: Actor) -> None:
@@ -21,3 +25,22 @@ def bring_customer(customer: Customer, *, fill_schema: Callable[[str], object], 
     name = f"brought_{secrets.token_hex(8)}"
     fill_schema(name)
     add_customer(customer, lambda wanted: spares.rename(name, wanted), access.Right.RESTORE, by)
+
+
+def bring_back(customer: Customer, *, fill_schema: Callable[[str], object], by: Actor) -> None:
+    """The same of one that is here and whose schema is gone: its row, host, roles and lines of the directory stay as they are.
+
+    Raises NotAllowed, BeingUpgraded; NoSuchCustomer, SlugTaken when it was given up, or has a schema, by now.
+    """
+    access.require(by, access.PLATFORM, access.Right.RESTORE)
+    name = f"brought_{secrets.token_hex(8)}"
+    fill_schema(name)
+    # Who gives it up waits for this row, and then finds the schema.
+    if not Customer.objects.select_for_update().filter(pk=customer.pk).exists():
+        raise NoSuchCustomer(slug=customer.slug)
+    access.require_held(by, access.Right.RESTORE)
+    if database_is_newer():
+        raise BeingUpgraded
+    if schema_exists(customer.schema_name):
+        raise SlugTaken(slug=customer.slug)
+    spares.rename(name, customer.schema_name)

@@ -1,9 +1,11 @@
 """The directory: from an address to customer, mailbox, status and sealing key in one indexed query."""
 
-from uuid import UUID
+from collections.abc import Collection
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from tenants.errors import AddressTaken
 from tenants.models import Customer, DirectoryEntry
@@ -37,6 +39,24 @@ def publish(
             entry.save()
     except IntegrityError as error:
         raise AddressTaken(address=address) from error
+
+
+def bring_back(customer: Customer, mailboxes: Collection[UUID]) -> list[str]:
+    """Of a customer that comes back with these mailboxes and no others, before these are published: the addresses of all others
+    are retired. Says which of them took mail. In the caller's transaction.
+
+    A mailbox that was deleted and is there again gets another address: its retired line names no mailbox any more.
+    """
+    entries = DirectoryEntry.objects.filter(customer=customer).order_by("address")
+    gone = entries.exclude(status=Status.RETIRED).exclude(mailbox_id__in=mailboxes)
+    lost = list(gone.exclude(status=Status.DELETING).values_list("address", flat=True))
+    now = timezone.now()
+    gone.update(status=Status.RETIRED, updated_at=now)
+    entries.filter(status=Status.DELETING).update(status=Status.RETIRED, updated_at=now)
+    for entry in entries.filter(status=Status.RETIRED, mailbox_id__in=mailboxes):
+        entry.mailbox_id = uuid4()
+        entry.save(update_fields=["mailbox_id"])
+    return lost
 
 
 def look_up(address: str) -> DirectoryEntry | None:

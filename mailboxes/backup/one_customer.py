@@ -7,7 +7,8 @@ schema of its own, and runs nothing.
 
 Where the customer's id is in use here, everything gets ids of its own, which each attempt comes to alike; its keys note
 under which ones their locks and messages were made (`MailboxKey.sealed_as`). Else it keeps its ids, and its addresses where
-these are free.
+these are free. One that is here and has lost its schema is brought in its own place: its lines of the directory stand until
+they are published anew, so that senders keep their mail meanwhile.
 """
 
 import logging
@@ -22,7 +23,7 @@ import psycopg
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError, connection
 from django.utils import timezone
-from django_tenants.utils import schema_context, tenant_context
+from django_tenants.utils import schema_context, schema_exists, tenant_context
 
 from accounts.actors import Actor
 from mailboxes.backup import judging, loading, rows, tools
@@ -41,10 +42,10 @@ from mailboxes.services import creation, jobs, tallies
 from mailboxes.services.keyring import publish
 from mailboxes.store import store
 from mailboxes.transactions import on_disk
-from tenants import access, audit, cluster, migrated, pooling, slugs, spares
-from tenants.bringing import bring_customer
+from tenants import access, audit, cluster, directory, migrated, pooling, slugs, spares
+from tenants.bringing import bring_back, bring_customer
 from tenants.errors import BeingUpgraded, SlugTaken
-from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry
+from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry, OpenJob
 from tenants.services import check_place_name, provider_by_slug
 from tenants.upgrading import migrating, schemas
 
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
 NAMES = 1000  # of one query
+STAYS = "It comes back in its own place, with the name and the provider that it has here: leave out --name and --provider."
 
 
 @dataclass
@@ -75,6 +77,8 @@ class Brought:
     since: list[dict[str, str]] = field(default_factory=list)
     trail_is_known: bool = False
     waiting_jobs: int = 0
+    in_its_place: bool = False  # of one that was here without a schema
+    lost: list[str] = field(default_factory=list)  # addresses of mailboxes that no backup has
 
 
 class _Dumped(NamedTuple):
@@ -105,7 +109,7 @@ def restore_customer(
     they come `active` as they were. Repeated, it goes on where it was broken off.
 
     Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, InvalidSlug, NoSuchProvider,
-    BeingUpgraded before anything was done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed before anything is to be seen.
+    BeingUpgraded, NoSuchCustomer before anything was done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed before anything is to be seen.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     backup = Backup(place, key, name)
@@ -162,11 +166,18 @@ class _One:
         self.is_import = backup.manifest["format"] == ONE_CUSTOMER
         self.slug = slugs.check(as_slug or facts["slug"])
         self.original = Customer.objects.select_related("provider").filter(pk=self.ids.former).first()
+        self.back: Customer | None = None  # whose place it takes
+        if self.original and not as_slug and not self.is_import and not self._has_schema(self.original):
+            self.slug = self.original.slug
+            self.back, self.original = self.original, None
+            self.done.in_its_place = True
+            if as_name:
+                raise NotEmpty(STAYS)
         if self.original and not as_slug:
             raise NotEmpty(
                 f"The customer {self.original.slug} is there. Bring it beside that one, under another short name: --as NEW."
             )
-        if Customer.objects.filter(slug=self.slug).exists():
+        if not self.back and Customer.objects.filter(slug=self.slug).exists():
             raise SlugTaken(slug=self.slug)
         self.is_renamed = bool(as_slug)
         if self.original:
@@ -182,6 +193,11 @@ class _One:
         with tools.connect() as where:
             ours = [installation(where, None), installation(where, self.ids.former)]
         self.is_ours = self.backup.place.owner() in ours
+        if self.back:
+            if slug:
+                raise NotEmpty(STAYS)
+            self.provider = self.back.provider
+            return
         if not slug and self.original:
             self.provider = self.original.provider
             return
@@ -233,7 +249,8 @@ class _One:
     def _require_free_ids(self) -> None:
         """Others here may have mailboxes of the same ids, though the customer itself is not there. Raises NotEmpty."""
         ids = map(self.ids.mailbox, self.dumped.mailboxes)
-        if self.ids.are_new or not DirectoryEntry.objects.filter(mailbox_id__in=list(ids)).exists():
+        others = DirectoryEntry.objects.exclude(customer=self.back) if self.back else DirectoryEntry.objects
+        if self.ids.are_new or not others.filter(mailbox_id__in=list(ids)).exists():
             return
         if not self.is_renamed:
             raise NotEmpty(
@@ -282,9 +299,17 @@ class _One:
         self.done.missing = [name for name in self.done.missing if name[:FOLDER_LENGTH] not in folders]
         for pk in late:
             guard.still()
-            if Customer.objects.filter(pk=self.ids.customer).exists():
+            if self._is_there():
                 raise NotEmpty(f"Somebody else has brought {self.slug} meanwhile.")
             store().remove_mailbox(self.ids.customer, self.ids.mailbox(pk))
+
+    def _is_there(self) -> bool:
+        there = Customer.objects.filter(pk=self.ids.customer).first()
+        return there is not None and (not self.back or self._has_schema(there))
+
+    @staticmethod
+    def _has_schema(customer: Customer) -> bool:
+        return bool(schema_exists(customer.schema_name))
 
     def _require_nothing_deleted_meanwhile(self) -> None:
         """Raises RestoreFailed."""
@@ -327,7 +352,7 @@ class _One:
     # --- The rows ---
     def load(self, guard: pooling.Guard, *, active: bool) -> None:
         """All rows, and what is public of them, in one transaction. Raises DatabaseError, BackupDamaged, SlugTaken, …"""
-        customer = Customer(
+        customer = self.back or Customer(
             id=self.ids.customer,
             slug=self.slug,
             name=self.name,
@@ -361,7 +386,8 @@ class _One:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = 0")
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            bring_customer(customer, fill_schema=fill, by=self.by)
+            bring = bring_back if self.back else bring_customer
+            bring(customer, fill_schema=fill, by=self.by)
             with tenant_context(customer):
                 self._publish(customer, active)
             self._require_nothing_deleted_meanwhile()
@@ -392,10 +418,13 @@ class _One:
 
     def _publish(self, customer: Customer, active: bool) -> None:
         """What of the customer everybody knows, and under which addresses mail comes."""
+        if self.back:
+            OpenJob.objects.filter(customer=customer).delete()  # of which the backup may know nothing
+            self.done.lost = directory.bring_back(customer, set(Mailbox.objects.values_list("pk", flat=True)))
         self.done.waiting_jobs = jobs.stop_all(customer)
         for mailbox in Mailbox.objects.order_by("name", "pk"):
             was = mailbox.address
-            mailbox.address = self._address(was)
+            mailbox.address = self._address(was, mailbox.pk)
             if not active and mailbox.status == Mailbox.Status.ACTIVE:
                 mailbox.status = Mailbox.Status.SUSPENDED
                 mailbox.suspended_at = timezone.now()
@@ -418,11 +447,12 @@ class _One:
             if name.startswith(f"{self.ids.former.hex}/") and NAME.fullmatch(name)
         ]
 
-    def _address(self, was: str) -> str:
-        """Its own one, below today's domain, unless somebody here has it or had it; archivers may send the first part alone."""
+    def _address(self, was: str, mailbox: UUID) -> str:
+        """Its own one, below today's domain, unless another one here has it or had it; archivers may send the first part alone."""
         letters = was.partition("@")[0]
         own = f"{letters}@{settings.MAIL_DOMAIN}"
-        is_free = ADDRESS.fullmatch(letters) and not DirectoryEntry.objects.filter(address=own).exists()
+        others = DirectoryEntry.objects.exclude(mailbox_id=mailbox)
+        is_free = ADDRESS.fullmatch(letters) and not others.filter(address=own).exists()
         return own if is_free else creation.new_address()
 
     def _record(self, customer: Customer) -> None:

@@ -132,6 +132,10 @@ class OneCustomerCommand(BackupCommand):
             self.say(f"MISSING     {name}")
         for act in done.since:
             self.say(f"SINCE       {act['at']} {act['action']} {act['mailbox']!r}")
+        for address in done.lost:
+            self.say(
+                f"LOST        {address}: made after the backup; its mail is refused for good from now on"
+            )
         for box in done.left_out:
             self.say(f"LEFT OUT    {box['address']} {box['name']!r}: {LEFT_OUT[box['why']]}")
         for box in done.mailboxes:
@@ -147,7 +151,12 @@ class OneCustomerCommand(BackupCommand):
             f"{done.customer} at {done.host}, of {done.provider}: {done.was} as of {done.made_at}, "
             f"{len(done.mailboxes)} mailbox{'' if len(done.mailboxes) == 1 else 'es'}, "
             f"{counted(done.messages, 'message')}, {megabytes(done.octets)}. Passwords are those of then; mail that was "
-            "collected since is in it once more. Nobody but the provider's people has a role there."
+            "collected since is in it once more. "
+            + (
+                "Whoever had a role there has it still."
+                if done.in_its_place
+                else "Nobody but the provider's people has a role there."
+            )
         )
 
 

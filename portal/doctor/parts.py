@@ -102,8 +102,8 @@ def database() -> list[Finding]:
                 "database.customers",
                 Level.ERROR,
                 f"There is no schema {_few(missing)}, although the customer is known.",
-                "Bring it from a backup, beside the one that has none: "
-                "`manage.py restore PLACE --customer SLUG --as NEW`, with `--set` one from before. Remove no backup until then. "
+                "Bring it from a backup, in its own place: "
+                "`manage.py restore PLACE --customer SLUG`, with `--set` one from before. Remove no backup until then. "
                 "If nobody wants it back: `manage.py give_up_customer SLUG`.",
             )
         )

@@ -24,7 +24,7 @@ INSTEAD = {
     "clone_tenant": BRING,
     "create_domain": ONE_HOST,
     # An empty schema in the place of a lost one: its mail would look like nobody's, and be tidied away.
-    "create_missing_schemas": BRING,
+    "create_missing_schemas": "use `manage.py restore PLACE --customer SLUG`.",
     "create_tenant": MAKE,
     "create_tenant_superuser": "use `manage.py create_user`.",
     "delete_domain": ONE_HOST,

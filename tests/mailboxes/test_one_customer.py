@@ -21,7 +21,7 @@ from django_tenants.utils import schema_exists, tenant_context
 from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.backup import alone, restore_customer, tools
-from mailboxes.backup.errors import RestoreFailed
+from mailboxes.backup.errors import NotEmpty, RestoreFailed
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import janitor, tallies
@@ -77,6 +77,8 @@ def scene(one_database, tmp_path_factory):
         lost = create_customer("lost", "Lost", provider=provider("northwind"), by=SYSTEM)
         edit_customer(lost, by=SYSTEM, allowed_networks=["192.0.2.0/24"], mailbox_quota_octets=10_000_000)
         of_lost, gone_of_lost = makes(lost, "Journal", *TEXTS), makes(lost, "Gone")
+        dropped = create_customer("dropped", "Dropped", provider=provider("northwind"), by=SYSTEM)
+        of_dropped, gone_of_dropped = makes(dropped, "Journal", *TEXTS), makes(dropped, "Gone", b"gone")
         made = operator.backs_up()
         then = journal.password
         takes(journal, b"Subject: later\r\n\r\n")
@@ -312,6 +314,47 @@ def test_one_that_is_gone_comes_back_in_its_own_name(scene, bring):
     assert (back.allowed_networks, back.mailbox_quota_octets) == (["192.0.2.0/24"], 10_000_000)
     takes(scene.of_lost, b"new")
     assert collected(scene.of_lost) == [*TEXTS, b"new"]
+
+
+def test_one_whose_schema_is_gone_comes_back_in_its_place_and_senders_keep_its_mail_meanwhile(
+    scene, tmp_path
+):
+    deletes(scene.dropped, scene.gone_of_dropped)
+    work_off(scene.dropped)
+    edit_customer(scene.dropped, by=SYSTEM, name="Renamed since")
+    late = makes(scene.dropped, "Made since", b"lost")
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA c_dropped CASCADE")
+    mail, answers = b"Subject: new\r\n\r\n", []
+    with gateway_running(Certificates(tmp_path)) as clients:
+
+        def meanwhile(progress):
+            for quota in (None, 10_000_000):
+                Customer.objects.filter(pk=scene.dropped.pk).update(mailbox_quota_octets=quota)
+                answers.append(clients.send(mail, scene.of_dropped.address)[:3])
+
+        def brings(**options):
+            place, key = scene.operator.place, scene.operator.key
+            return restore_customer(place, key, "dropped", name=scene.made["name"], by=SYSTEM, **options)
+
+        for options in ({"as_name": "Another"}, {"provider": "northwind"}):
+            with pytest.raises(NotEmpty, match="leave out --name and --provider"):
+                brings(**options)
+        done = brings(with_deleted=True, tell=meanwhile)
+        assert set(answers) == {b"451"}, "never for good"
+        assert clients.send(mail, scene.of_dropped.address).startswith(b"450"), "suspended"
+        assert clients.send(mail, scene.gone_of_dropped.address).startswith(b"550")
+        assert clients.send(mail, late.address).startswith(b"550")
+    back = customer("dropped")
+    assert (back.pk, back.name, done.in_its_place) == (scene.dropped.pk, "Renamed since", True)
+    assert done.lost == [late.address]
+    assert collected(scene.of_dropped) == TEXTS
+    again = box_of("dropped", "Gone", scene.gone_of_dropped.password)
+    assert again.address != scene.gone_of_dropped.address, "of a deleted mailbox nobody has it again"
+    assert collected(again) == [b"gone"]
+    services.activate_mailbox(back, scene.of_dropped.mailbox, by=SYSTEM)
+    takes(scene.of_dropped, b"new")
+    assert collected(scene.of_dropped) == [*TEXTS, b"new"]
 
 
 # --- What is refused ---

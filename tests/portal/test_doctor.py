@@ -517,4 +517,4 @@ def test_a_schema_that_is_gone_is_told(acme):
         cursor.execute("DROP SCHEMA c_acme CASCADE")
     (found,) = parts.database()
     assert found.id == "database.customers" and "no schema c_acme" in found.seen
-    assert "--as NEW" in found.advice
+    assert "--customer SLUG" in found.advice

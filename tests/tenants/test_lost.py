@@ -19,12 +19,15 @@ from tests.pages import read, text_of
 
 @pytest.fixture
 def gives_up(monkeypatch):
+    warned = io.StringIO()
+
     def command(slug="acme", typed=None):
         monkeypatch.setattr(sys, "stdin", io.StringIO(f"{typed or slug}\n"))
         said = io.StringIO()
-        call_command("give_up_customer", slug, json=True, stdout=said)
+        call_command("give_up_customer", slug, json=True, stdout=said, stderr=warned)
         return json.loads(said.getvalue())
 
+    command.warned = warned.getvalue
     return command
 
 
@@ -77,6 +80,7 @@ def test_nothing_is_done_unless_the_short_name_is_typed_once_more(lost, gives_up
     for typed in ("yes", "globex", " "):
         with pytest.raises(CommandError, match="Nothing was done"):
             gives_up(typed=typed)
+    assert "is refused for good (550)" in gives_up.warned(), "said before anything is typed"
     assert left_of(lost.pk) == before
 
 

@@ -307,6 +307,11 @@ TABLE: dict[str, Line] = {
         lambda s, by: measuring.remove_empty_customers(by=by),
         ends=measuring.NotForMeasuring,
     ),
+    "tenants.bringing.bring_back": Line(
+        THE_SYSTEM,
+        lambda s, by: bringing.bring_back(s.acme, fill_schema=str, by=by),
+        ends=errors.SlugTaken,
+    ),
     "tenants.bringing.bring_customer": Line(
         THE_SYSTEM,
         lambda s, by: bringing.bring_customer(

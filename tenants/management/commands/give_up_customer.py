@@ -26,6 +26,10 @@ class Command(ScriptableCommand):
         slug = options["slug"]
         with self.errors_as_one_line():
             customer = services.customer_by_slug(slug, by=SYSTEM)
+            self.stderr.write(
+                f"From then on mail to the addresses of {slug} is refused for good (550), and senders bounce it. To bring it back "
+                f"instead, give nothing up: `manage.py restore PLACE --customer {slug}`. Meanwhile senders keep its mail."
+            )
             if _typed(f"This can't be taken back. Type {slug} to give it up: ") != slug:
                 raise CommandError("Nothing was done: what was typed is not the short name.")
             given_up = services.give_up_customer(customer, by=SYSTEM)

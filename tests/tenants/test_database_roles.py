@@ -238,7 +238,10 @@ def test_no_role_is_made_without_a_password(db):
             "ALTER DATABASE {database} OWNER TO {role}; ALTER SCHEMA public OWNER TO postgres",
             "ALTER DATABASE {database} OWNER TO {owner}; ALTER SCHEMA public OWNER TO pg_database_owner",
         ),
-        ("ALTER SCHEMA public OWNER TO {role}", "ALTER SCHEMA public OWNER TO pg_database_owner"),
+        (
+            "ALTER SCHEMA public OWNER TO {role}; REVOKE CREATE ON SCHEMA public FROM {role}",
+            "GRANT CREATE ON SCHEMA public TO {role}; ALTER SCHEMA public OWNER TO pg_database_owner",
+        ),
         (
             "GRANT UPDATE (action) ON public.tenants_auditevent TO {role}",
             "REVOKE UPDATE (action) ON public.tenants_auditevent FROM {role}",

@@ -27,6 +27,7 @@ READ_OCTETS = 256 * 1024
 NO_FILE = {errno.ELOOP, errno.ENXIO}  # a link, a socket
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DRAFT_SUFFIX = ".draft"
+FILE, FILE_OF_GROUP, FOLDER = 0o600, 0o060, 0o700
 
 
 class NoRegularFile(OSError):
@@ -45,7 +46,10 @@ def open_regular(path: str | Path, flags: int = 0) -> int:
 
 
 class FolderStore(BlobStore):
-    """Blobs below one folder, a folder for each customer and mailbox, 256 folders for each mailbox."""
+    """Blobs below one folder, a folder for each customer and mailbox, 256 folders for each mailbox.
+
+    All in it is for its owner alone, and where the folder's group may write into it, for that group as well.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,7 +64,7 @@ class FolderStore(BlobStore):
         if again:
             with suppress(FileNotFoundError, NotADirectoryError):
                 _remove_all(draft)
-        return FolderDraft(name, self.path(name), draft)
+        return FolderDraft(name, self.path(name), draft, self._for_group())
 
     def put_in_place(self, drafts: Sequence[Draft]) -> None:
         """Their folders are flushed once."""
@@ -126,14 +130,16 @@ class FolderStore(BlobStore):
 
     def show_sign(self, sign: str) -> None:
         path, flags = self.path(sign), os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        for_group = self._for_group()
+        mode = FILE | for_group & FILE_OF_GROUP
         with _as_store_errors():
             try:
-                descriptor = os.open(path, flags, 0o600)
+                descriptor = os.open(path, flags, mode)
             except FileNotFoundError:
                 _make_durably.cache_clear()  # somebody tidied up behind our back
                 for folder in reversed(path.parents[: sign.count("/")]):  # never the store itself
-                    _make_durably(folder)
-                descriptor = os.open(path, flags, 0o600)
+                    _make_durably(folder, for_group)
+                descriptor = os.open(path, flags, mode)
             os.close(descriptor)
 
     def shows_sign(self, sign: str) -> bool:
@@ -159,6 +165,13 @@ class FolderStore(BlobStore):
         if not volume.f_bavail or (volume.f_files and not volume.f_favail):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.root))
 
+    def _for_group(self) -> int:
+        """What its group may do with all in it: several users keep one store. Without a folder, opening a file says so."""
+        with suppress(OSError):
+            if (mode := self.root.stat().st_mode) & stat.S_IWGRP:
+                return mode & stat.S_IRWXG
+        return 0
+
     def _entries(self, within: str) -> "list[os.DirEntry[str]]":
         try:
             with os.scandir(self.path(within)) as entries:
@@ -179,10 +192,11 @@ class FolderStore(BlobStore):
 class FolderDraft(Draft):
     """A file beside the place of its blob, which gets its name last."""
 
-    def __init__(self, name: str, target: Path, path: Path) -> None:
+    def __init__(self, name: str, target: Path, path: Path, for_group: int) -> None:
         self.name = name
         self._target = target
         self._path = path
+        self._for_group = for_group
         self._kept = False
         with _as_store_errors():
             try:
@@ -227,8 +241,9 @@ class FolderDraft(Draft):
 
     def _open(self) -> FileIO:
         for folder in reversed(self._target.parents[:3]):  # customer, mailbox, shard
-            _make_durably(folder)
-        return FileIO(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+            _make_durably(folder, self._for_group)
+        mode = FILE | self._for_group & FILE_OF_GROUP
+        return FileIO(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
 
 
 def _put_in_place(drafts: Sequence[FolderDraft]) -> None:
@@ -259,12 +274,12 @@ def _as_store_errors() -> Iterator[None]:
 
 
 @lru_cache(maxsize=65536)
-def _make_durably(folder: Path) -> None:
+def _make_durably(folder: Path, for_group: int) -> None:
     """A folder outlives a power cut only once its parent has been flushed.
 
     Each process flushes for itself, the first time it writes there: whoever else made the folder may not have yet.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=FOLDER | for_group, exist_ok=True)
     _flush_folder(folder.parent)
 
 

@@ -10,11 +10,16 @@ from portal.folders import private_dir
 
 
 class EmailBackend(Library):
-    """Django's, with a private folder and private files under any umask."""
+    """Django's, with a private folder and private files under any umask.
+
+    A folder of somebody else's, into which several users write without reading, stays as it is (docker/systemd/).
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        private_dir(Path(self.file_path)).chmod(0o700)
+        folder = private_dir(Path(self.file_path))
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o700)
 
     def open(self) -> bool:
         if self.stream is not None:

@@ -75,7 +75,7 @@ def of_folder() -> list[Finding]:
     if there == path and path.stat().st_mode & 0o007:
         return [
             Finding(
-                "store", Level.WARNING, f"{path} is open to everybody on this machine.", f"chmod 700 {path}"
+                "store", Level.WARNING, f"{path} is open to everybody on this machine.", f"chmod o-rwx {path}"
             )
         ]
     free = shutil.disk_usage(there).free

@@ -95,6 +95,12 @@ def change_of_places():
     return documents.block_with("systemctl stop", "upgrades.md")
 
 
+def from_one_user():
+    """And what it has once for an installation of a release in which all processes were one user, before the last line."""
+    *change, start = change_of_places().splitlines()
+    return "\n".join([*change, documents.block_with("chmod -R g+rwX", "upgrades.md"), start])
+
+
 def answers(told):
     password = MAIL_PASSWORD.replace("/", "%2F").replace("@", "%40")
     return {
@@ -124,7 +130,7 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
         f"""{manage} umask 077
         manage new_recovery_key | grep '^GATEHOUSE_RECOVERY_PUBLIC_KEY=' > /etc/gatehouse/backup
         echo GATEHOUSE_BACKUP_PLACE=file:///mnt/backups >> /etc/gatehouse/backup
-        install --directory --owner gatehouse /mnt/backups
+        install --directory --owner gatehouse-backup /mnt/backups
         systemctl start gatehouse-backup || {{ journalctl --unit gatehouse-backup --no-pager >&2; exit 1; }}
         systemctl enable --now gatehouse-backup.timer
         manage check_backup file:///mnt/backups"""
@@ -171,6 +177,7 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
         until curl --silent --fail http://127.0.0.1:8000/readyz; do sleep 0.2; done
         systemctl is-active gatehouse-{{web,worker,beat,gateway,certificate}}; test -d /opt/gatehouse-before"""
     )
+    workers_answer(machine)
 
     documents.sees_pages(machine)
     documents.sends_and_collects(machine, told["folder"])
@@ -187,3 +194,76 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
         "gatehouse.W005",
     }
     assert "me@northwind.example" in (world / "posted").read_text()
+    no_process_sees_what_is_anothers(machine)
+    several_users_keep_one_folder(machine, manage)
+
+
+def workers_answer(machine):
+    """A page and a mail come without them, and they start last on a busy machine."""
+    machine.run(
+        """for _ in $(seq 240); do
+            runuser -u postgres -- psql --tuples-only --no-align --dbname gatehouse --command \\
+                "SELECT now() - at < '15 s' FROM public.tenants_workeranswer" | grep --quiet t && exit
+            sleep 0.5
+        done
+        journalctl --no-pager --lines 60 --unit gatehouse-worker --unit gatehouse-beat
+        exit 1"""
+    )
+
+
+def no_process_sees_what_is_anothers(machine):
+    """Asked by each user of what it finds in all environments, as whoever takes that process over would."""
+    own = {"worker": {"GATEHOUSE_WORKER_KEY"}, "beat": set(), "gateway": set(), "web": {"GATEHOUSE_SMTP_URL"}}
+    own["worker"] |= own["web"]
+    for name, secrets in own.items():
+        found = machine.run(
+            f"setpriv --reuid gatehouse-{name} --regid gatehouse --init-groups sh -c '"
+            'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | cut -d= -f1; id --user; cat /var/lib/gatehouse-tls/key.pem\' 2>&1',
+            check=False,
+        ).stdout
+        for secret in ("GATEHOUSE_WORKER_KEY", "GATEHOUSE_SMTP_URL", "DATABASE_OWNER_PASSWORD"):
+            assert (f"\n{secret}\n" in found) == (secret in secrets), (name, secret)
+        # Its own it reads, so the others' are shut; the gateway's port below 1024 takes more than its user has.
+        assert ("\nSECRET_KEY\n" in found) == (name != "gateway"), found[-500:]
+        assert ("PRIVATE KEY" in found) == (name == "gateway"), name
+    environment = machine.run(
+        "cat /proc/$(systemctl show --property MainPID --value gatehouse-certificate)/environ"
+    )
+    names = {line.partition("=")[0] for line in environment.stdout.split("\0")}
+    assert {name for name in names if re.search("KEY|PASSWORD|URL", name)} == set()
+
+
+def several_users_keep_one_folder(machine, manage):
+    """The store is a folder: the gateway writes into it, workers re-encrypt and delete what it wrote, a backup reads it.
+    On the way the installation becomes one of a release in which all were one user, and is upgraded."""
+    said = machine.run(
+        f"""{manage}
+        ready() {{ until curl --silent --fail http://127.0.0.1:8000/readyz > /dev/null; do sleep 0.2; done; }}
+        sed -i 's/^GATEHOUSE_STORE_URL=/GATEHOUSE_STORE_OTHER_URL=/' /etc/gatehouse/environment
+        systemctl restart gatehouse-web gatehouse-worker gatehouse-gateway
+        ready
+        manage create_mailbox acme "In a folder" --json > /srv/second
+        of() {{ /usr/bin/python3 -c "import json; print(json.load(open('$1'))['$2'])"; }}
+        address=$(of /srv/second address) password=$(of /srv/second password)
+        send() {{ curl --silent --show-error --ssl-reqd --mail-from me@example.com --mail-rcpt $address \\
+            --upload-file /srv/mail smtp://{MAIL}:25; }}
+        send
+        chown -R gatehouse:gatehouse /var/lib/gatehouse /mnt/backups
+        chmod -R go= /var/lib/gatehouse
+        rm -rf /opt/gatehouse-before; cp -a /opt/gatehouse /opt/gatehouse-new
+        {from_one_user()}
+        ready
+        until send; do sleep 0.2; done
+        systemctl start gatehouse-backup || {{ journalctl --unit gatehouse-backup --no-pager >&2; exit 1; }}
+        manage check_store
+        printf %s "$password" | manage reset_mailbox_password acme $address --current-password-stdin --json > /srv/reset
+        manage job acme $(of /srv/reset job) --wait
+        password=$(of /srv/reset password)
+        curl --silent --show-error --user "$address:$password" pop3s://{MAIL}:995/2
+        manage suspend_mailbox acme $address
+        manage delete_mailbox acme $address --wait
+        find /var/lib/gatehouse/store -type f
+        systemctl --failed --quiet list-units"""
+    ).stdout
+    assert "On Monday, by the documents." in said
+    assert "/var/lib/gatehouse/store/" not in said, "the workers remove what the gateway wrote"

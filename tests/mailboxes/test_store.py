@@ -1,6 +1,7 @@
 """What each store promises, asked of a folder and of a bucket on a real server alike; and what a bucket's server may do."""
 
 import os
+import stat
 import threading
 import time
 from datetime import timedelta
@@ -34,6 +35,13 @@ def kept(request):
         request.getfixturevalue("s3_store")
 
 
+@pytest.fixture
+def lax():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
 def put(octets, *, shard="", mailbox=MAILBOX):
     name = store().new_name(CUSTOMER, mailbox, shard)
     draft = store().draft(name)
@@ -51,6 +59,24 @@ def listed():
 
 
 # --- The contract ---
+@pytest.mark.parametrize("kept", ["folder"], indirect=True)
+@pytest.mark.parametrize(
+    ("folder", "folders", "files"),
+    [(0o700, 0o700, 0o600), (0o755, 0o700, 0o600), (0o770, 0o770, 0o660), (0o2770, 0o2770, 0o660)],
+    ids=["its owner's", "open to all", "a group's", "a group's, whoever writes"],
+)
+def test_a_folder_that_a_group_may_write_into_is_the_groups_and_any_other_its_owners(
+    settings, lax, folder, folders, files
+):
+    """With systemd each kind of process is a user of its own, and one removes what another has written."""
+    settings.STORE_ROOT.chmod(folder)
+    put(b"a mail")
+    store().show_sign("sign/of-life")
+    found = {path: stat.S_IMODE(path.stat().st_mode) for path in settings.STORE_ROOT.rglob("*")}
+    assert {mode for path, mode in found.items() if path.is_dir()} == {folders}
+    assert {mode for path, mode in found.items() if path.is_file()} == {files}
+
+
 @both_kinds
 @pytest.mark.parametrize(
     "octets",

@@ -26,6 +26,22 @@ DOCKER = ROOT / "docker"
 NAMES = ("portal.example.com", "mx.example.com")
 PROCESSES = ("web", "worker", "beat", "gateway")
 ON_REQUEST = {"backup", "restore"}  # by somebody who takes or brings back a backup
+# Each secret that the settings know, and whose environment has it: processes, commands that people type, backups.
+ALL = {*PROCESSES, "commands", "backup"}
+SECRETS = {
+    "SECRET_KEY": ALL,
+    "SECRET_KEY_FALLBACKS": ALL,
+    "DATABASE_URL": ALL,
+    "REDIS_URL": ALL,
+    "GATEHOUSE_WORKER_KEY": {"worker", "backup"},
+    "GATEHOUSE_SMTP_URL": {"web", "worker", "commands", "failed@"},
+    "GATEHOUSE_S3_ACCESS_KEY_ID": ALL - {"beat"},
+    "GATEHOUSE_S3_SECRET_ACCESS_KEY": ALL - {"beat"},
+    "GATEHOUSE_BACKUP_S3_ACCESS_KEY_ID": {"backup"},
+    "GATEHOUSE_BACKUP_S3_SECRET_ACCESS_KEY": {"backup"},
+}
+# Of the file alone, for whoever sets up services or upgrades.
+OF_THE_FILE = {"DATABASE_OWNER_PASSWORD", "DATABASE_PASSWORD", "REDIS_PASSWORD"}
 EXPOSURE = 2.0  # of 10, as systemd-analyze counts; "OK" ends at 5
 
 
@@ -112,6 +128,10 @@ def test_each_gets_the_secrets_that_it_needs_and_no_other(composed):
         *("web", "worker", "gateway", "s3"),
         *ON_REQUEST,
     }
+    for secret, needed in SECRETS.items():
+        having_it = {name for name, service in composed.items() if secret in service.get("environment", {})}
+        # Commands run in the gateway's container.
+        assert having_it & ALL <= needed | ({"gateway"} if "commands" in needed else set()), secret
     on_request = {name for name, service in composed.items() if service.get("profiles")}
     assert on_request == {*ON_REQUEST, "s3", "bucket"}
 
@@ -134,7 +154,13 @@ def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(compose
     assert "user" not in composed["gateway"], "the image's own, which is not root"
     mounts = {name: {v["source"] for v in s.get("volumes", [])} for name, s in composed.items()}
     assert {name for name, volumes in mounts.items() if "caddy-data" in volumes} == {"caddy", "certificate"}
+    assert {name for name, volumes in mounts.items() if "gateway-tls" in volumes} == {
+        "gateway",
+        "certificate",
+    }
     assert composed["certificate"]["network_mode"] == "none"
+    # All of the portal's are the same user: that none sees another's processes is for engines, unless they are told otherwise.
+    assert not any(service.get("pid") or service.get("ipc") for service in composed.values())
 
 
 def variables_of(*files):
@@ -187,6 +213,35 @@ def test_the_units_are_sound(units):
     assert (read.returncode, read.stderr) == (0, "")
 
 
+def test_users_and_folders_are_as_units_want_them(units):
+    for program, options in (("sysusers", []), ("tmpfiles", ["--create"])):
+        if program == "tmpfiles" and os.geteuid():
+            return  # only root gives folders to others
+        made = subprocess.run(
+            [f"systemd-{program}", f"--root={units}", *options, "-"],
+            input=(DOCKER / f"systemd/gatehouse.{program}").read_text(),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert made.returncode == 0, made.stderr
+    state = units / "var/lib/gatehouse"
+    users = {
+        line.split(":")[0]: line.split(":")[2] for line in (units / "etc/passwd").read_text().splitlines()
+    }
+    folders = {path.relative_to(state.parent).as_posix(): path.stat() for path in (state, *state.iterdir())}
+    assert {name: oct(found.st_mode & 0o7777) for name, found in folders.items()} == {
+        "gatehouse": "0o750",
+        "gatehouse/store": "0o2770",
+        "gatehouse/mail": "0o3730",
+        "gatehouse/beat": "0o700",
+    }
+    assert {name: str(found.st_uid) for name, found in folders.items() if found.st_uid} == {
+        "gatehouse/beat": users["gatehouse-beat"]
+    }
+    assert {str(found.st_gid) for found in folders.values()} == {users["gatehouse"]}
+
+
 @pytest.mark.parametrize("name", [*PROCESSES, "certificate", "backup", "failed@gatehouse-backup.service"])
 def test_a_taken_over_process_can_do_little_to_its_machine(units, name):
     judged = subprocess.run(
@@ -199,20 +254,130 @@ def test_a_taken_over_process_can_do_little_to_its_machine(units, name):
     assert float(exposure) <= EXPOSURE, judged.stdout
 
 
-def test_only_workers_and_backups_have_the_private_key(units):
-    folder = units / "etc/systemd/system"
-    keeps = {
-        path.name
-        for path in folder.glob("gatehouse-*.service")
-        if not re.search(r"^UnsetEnvironment=.*GATEHOUSE_WORKER_KEY", path.read_text(), re.MULTILINE)
+def unit_of(name):
+    """What is set for a unit, in the order in which systemd reads it; `NAME=` without a value takes back what is above."""
+    folder = DOCKER / "systemd"
+    more = [*folder.glob("gatehouse-.service.d/*"), *folder.glob(f"gatehouse-{name}.service.d/*")]
+    found: dict[str, list[str]] = {}
+    for file in [folder / f"gatehouse-{name}.service", *sorted(more, key=lambda path: path.name)]:
+        for key, value in re.findall(r"^(\w+)=(.*)$", file.read_text(), re.MULTILINE):
+            found[key] = [*found.get(key, []), *value.split()] if value else []
+    return found
+
+
+def with_files(names):
+    return {name + end for name in names for end in ("", "_FILE")}
+
+
+# What the files in /etc/gatehouse may name; the last one as docs/deployment.md makes it.
+FILES = {
+    "/etc/gatehouse/environment": with_files(SECRETS) | OF_THE_FILE,
+    "/etc/gatehouse/backup": with_files(name for name in SECRETS if "_BACKUP_" in name),
+    "/etc/gatehouse/caddy": {"GATEHOUSE_BASE_DOMAIN", "GATEHOUSE_MAIL_DOMAIN"},
+}
+
+
+def secrets_for(settings):
+    """What the process finds in its environment of all that may be in the files."""
+    known = set().union(*(FILES[file.removeprefix("-")] for file in settings.get("EnvironmentFile", [])))
+    return known - set(settings.get("UnsetEnvironment", []))
+
+
+def needed_by(role):
+    return with_files(name for name, roles in SECRETS.items() if role in roles)
+
+
+def test_each_secret_of_the_settings_stands_in_the_table():
+    read = re.findall(r'env\.secret\("(\w+)"', (ROOT / "portal/settings.py").read_text())
+    assert set(read) == set(SECRETS)
+    made = {*questions.made(Way.UNITS, {}), *(question.kept_as for question in questions.asked(Way.UNITS))}
+    kept = {name for name in made if name and re.search("PASSWORD|KEY", name)} - {
+        "GATEHOUSE_WORKER_PUBLIC_KEY"
     }
-    assert keeps == {"gatehouse-worker.service", "gatehouse-backup.service"}
-    own = {
-        path.parent.name
-        for path in folder.rglob("*")
-        if path.is_file() and "/etc/gatehouse/backup" in path.read_text()
+    assert kept <= {*SECRETS, *OF_THE_FILE}
+
+
+@pytest.mark.parametrize("name", [*PROCESSES, "backup", "certificate", "failed@"])
+def test_each_unit_has_the_secrets_that_it_needs_and_no_other(name):
+    names = FILES["/etc/gatehouse/caddy"] if name == "certificate" else needed_by(name)
+    assert secrets_for(unit_of(name)) == names
+
+
+@pytest.mark.parametrize("name", ["beat", "gateway"])  # which have the least
+def test_what_a_unit_does_without_is_not_missed(tmp_path, name_server, name):
+    """By the checks with which it begins; messages lie in a bucket."""
+    bucket = {"STORE_URL": "s3://bucket/mail", "S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "secret"}
+    all_of_it = read(set_up(tmp_path).read_text()) | {
+        f"GATEHOUSE_{key}": value for key, value in bucket.items()
     }
-    assert own == {"gatehouse-backup.service.d"}, "keys of the place of backups are nobody else's"
+    gone = set(unit_of(name)["UnsetEnvironment"])
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--fail-level", "ERROR"],
+        cwd=ROOT,
+        env={key: value for key, value in all_of_it.items() if key not in gone} | BARE,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_no_two_kinds_of_process_are_the_same_user():
+    """The same user reads what another process of theirs has in its environment, and in its memory."""
+    units = {
+        path.stem.removeprefix("gatehouse-") for path in (DOCKER / "systemd").glob("gatehouse-*.service")
+    }
+    users = {name: unit_of(name)["User"] for name in units}
+    assert {name: user for name, user in users.items() if name != "certificate"} == {
+        name: [f"gatehouse-{name.rstrip('@')}"] for name in units - {"certificate"}
+    }
+    assert users["certificate"] == ["caddy"], "who may read Caddy's keys anyway"
+    made = re.findall(r"^u (\S+)", (DOCKER / "systemd/gatehouse.sysusers").read_text(), re.MULTILINE)
+    assert set(made) == {"gatehouse", *(user for (user,) in users.values() if user != "caddy")}
+    # The pair is the gateway's; what all share, everybody's.
+    assert unit_of("certificate")["Group"] == ["gatehouse-gateway"]
+    with_the_pair = {
+        name for name in units if "gatehouse-gateway" in unit_of(name).get("SupplementaryGroups", [])
+    }
+    assert with_the_pair == {"gateway"}
+    assert all(unit_of(name)["Group"] == ["gatehouse"] for name in units - {"certificate"})
+    assert not [name for name in units - {"certificate"} if "StateDirectory" in unit_of(name)], (
+        "systemd would give all in it to the unit that was started last"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "role", "user"),
+    [
+        ("doctor", "commands", "gatehouse"),
+        ("create_mailbox", "commands", "gatehouse"),
+        ("", "commands", "gatehouse"),
+        ("worker_public_key", "worker", "gatehouse-worker"),
+        ("check_backup", "backup", "gatehouse-backup"),
+        ("restore", "backup", "gatehouse-backup"),
+    ],
+)
+def test_a_command_has_the_secrets_that_it_needs_and_no_other(tmp_path, command, role, user):
+    """As systemd is told by the alias; what becomes of it: `make installation`."""
+    told = tmp_path / "systemd-run"
+    told.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    told.chmod(0o755)
+    words = subprocess.run(
+        [DOCKER / "systemd/manage", *([command, "two words"] if command else [])],
+        env={"PATH": f"{tmp_path}:{os.defpath}"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    end = words.index("--")
+    assert words[end + 2 :] == ["manage.py", *([command, "two words"] if command else [])]
+    settings: dict[str, list[str]] = {}
+    for word in words[:end]:
+        name, _, value = word.removeprefix("--property=").partition("=")
+        settings.setdefault(name, []).extend(value.split())
+    assert secrets_for(settings) == needed_by(role)
+    assert settings["--uid"] == [user] and settings["--gid"] == ["gatehouse"]
+    assert ("gatehouse-gateway" in settings.get("SupplementaryGroups", [])) == (role == "commands")
 
 
 # --- The image ---
@@ -283,5 +448,6 @@ def test_a_probe_says_why_nothing_serves():
     assert asked.returncode == 1 and "refused" in asked.stderr
 
 
-def test_scripts_can_be_run():
-    assert (DOCKER / "make-image").stat().st_mode & stat.S_IXUSR
+@pytest.mark.parametrize("script", ["make-image", "systemd/manage"])
+def test_scripts_can_be_run(script):
+    assert (DOCKER / script).stat().st_mode & stat.S_IXUSR

@@ -96,10 +96,11 @@ def test_upgrades_and_comparisons_of_all_customers_give_theirs_up(committed_db, 
     )
     call_command("check_store", stdout=io.StringIO())
     assert ended and max(ended) <= 2
+    connection.close()  # with what the comparison has looked at since
     ended.clear()
     for schema in ("c_acme", "c_globex", "c_initech"):
         migrating.migrate(schema, hold=1)
-    assert ended and max(ended) <= 3
+    assert ended and max(ended) <= 2
 
 
 # --- Locks ---

@@ -54,7 +54,7 @@ def fold_tallies(schema: str) -> None:
 def tidy_all_stores(after: str = "") -> None:
     """Ring for some customers that have, or had, a mailbox, and for the rest; so no task takes too long."""
     if not after:
-        janitor.tell_of_nobodys_folders()
+        tell_of_nobodys_folders.delay()
     with schema_context("public"):
         known = DirectoryEntry.objects.filter(customer=OuterRef("pk"))
         some = Customer.objects.filter(Exists(known), schema_name__gt=after).order_by("schema_name")
@@ -63,6 +63,12 @@ def tidy_all_stores(after: str = "") -> None:
         tidy_store.delay(schema)
     if len(schemas) == CUSTOMERS_AT_ONCE:
         tidy_all_stores.delay(schemas[-1])
+
+
+@shared_task
+def tell_of_nobodys_folders() -> None:
+    """On its own: a store that can't be read keeps no customer from being tidied up after, nor locks from being wiped."""
+    janitor.tell_of_nobodys_folders()
 
 
 @shared_task

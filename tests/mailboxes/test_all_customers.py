@@ -14,9 +14,10 @@ from django_tenants.utils import tenant_context
 
 from accounts.tasks import send_mails
 from mailboxes import services
+from mailboxes.errors import StoreFailed
 from mailboxes.models import Job
 from mailboxes.services import jobs, tallies
-from mailboxes.tasks import fold_all_tallies, ring_stalled_jobs, tidy_all_stores
+from mailboxes.tasks import fold_all_tallies, ring_stalled_jobs, tell_of_nobodys_folders, tidy_all_stores
 from tenants.models import AuditEvent, Customer, DirectoryEntry, OpenJob
 from tests.breaking.workers import QUEUE, Bell
 
@@ -139,6 +140,18 @@ def test_the_daily_round_rings_for_some_customers_at_a_time(acme, bell, make_mai
     names = [task for task, _arguments in rung(bell)]
     assert names.count("tidy_store") == 2
     assert names.count("tidy_all_stores") == 1
+
+
+def test_a_store_that_can_not_be_read_keeps_nobody_from_the_daily_round(
+    acme, acme_mailbox, bell, settings, tmp_path
+):
+    settings.STORE_ROOT = tmp_path / "nowhere"
+    settings.STORE_ROOT.symlink_to(settings.STORE_ROOT)
+    with pytest.raises(StoreFailed):
+        tell_of_nobodys_folders()
+    tidy_all_stores()
+    names = [task for task, _arguments in rung(bell)]
+    assert sorted(names) == ["tell_of_nobodys_folders", "tidy_store"]
 
 
 # --- Jobs that need somebody ---

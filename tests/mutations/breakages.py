@@ -504,6 +504,13 @@ BREAKAGES = (
         + "one_whose_schema_is_gone_comes_back_in_its_place_and_senders_keep_its_mail_meanwhile",
     ),
     _breaks(
+        "A store that can't be read keeps nobody from the daily round",
+        "mailboxes/tasks.py",
+        "tell_of_nobodys_folders.delay()",
+        "janitor.tell_of_nobodys_folders()",
+        "mailboxes/test_all_customers.py::test_a_store_that_can_not_be_read_keeps_nobody_from_the_daily_round",
+    ),
+    _breaks(
         "Who gives a customer up types its short name once more",
         "tenants/management/commands/give_up_customer.py",
         "!= slug:",

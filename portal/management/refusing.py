@@ -44,7 +44,9 @@ class Commands(ManagementUtility):
             _refuse(subcommand, instead)
         command = super().fetch_command(subcommand)
         if subcommand in MIGRATING:
-            told, _ = command.create_parser(self.prog_name, subcommand).parse_known_args(self.argv[2:])
+            parser = command.create_parser(self.prog_name, subcommand)
+            parser.called_from_command_line = True  # what is typed wrong is said in a line
+            told, _ = parser.parse_known_args(self.argv[2:])
             if told.migration_name and not told.plan:
                 _refuse(f"{subcommand} {told.app_label} {told.migration_name}", FORWARD)
         return command

@@ -62,6 +62,14 @@ def test_to_go_forward_or_to_look_at_the_way_back_is_let_pass(name, way):
     assert Commands(["manage.py", name, *way]).fetch_command(name)
 
 
+@pytest.mark.parametrize("name", sorted(MIGRATING))
+def test_what_is_typed_wrong_is_said_in_a_line(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        Commands(["manage.py", name, "-v", "x"]).execute()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"manage.py {name}: error: argument -v")
+
+
 def test_all_of_django_tenants_were_judged():
     theirs = {name for name, app in get_commands().items() if app == "django_tenants"}
     assert theirs <= INSTEAD.keys() | HARMLESS

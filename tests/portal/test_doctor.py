@@ -23,7 +23,7 @@ import trustme
 from aiosmtpd.smtp import AuthResult
 from django.core.management import CommandError, call_command
 from django.core.wsgi import get_wsgi_application
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.utils import timezone
 
 from portal.doctor.examination import Level, Outside, examine, parts, ports, zone
@@ -497,6 +497,13 @@ def test_a_backup_by_a_role_that_may_only_read_is_noted_nowhere_and_is_one_all_t
         cursor.execute("SET TRANSACTION READ ONLY")
     assert last_backup.note("2026-11-30", timezone.now()) is False
     assert last_backup.known() is None
+
+
+def test_a_backup_that_can_not_be_noted_for_another_reason_says_so(db):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tenants_lastbackup RENAME TO tenants_elsewhere")
+    with pytest.raises(ProgrammingError):
+        last_backup.note("2026-11-30", timezone.now())
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(-5, "WARNING"), (-3600, "ERROR"), (3600, "ERROR")])

@@ -199,13 +199,7 @@ def nobodys_folders(*, by: Actor) -> list[NobodysFolder]:
     access.require(by, access.PLATFORM, access.Right.CHECK_STORE)
     found = []
     for folder in _folders_of_nobody():
-        files = [
-            blob
-            for mailbox in store().folders(folder)
-            for _, blobs in store().shards(f"{folder}/{mailbox}")
-            for blob in blobs.values()
-        ]
-        if files:
+        if files := list(_blobs_in(folder)):
             age = int(max(0, time.time() - max(blob.written_at for blob in files)))
             found.append(NobodysFolder(folder, len(files), sum(blob.octets for blob in files), age))
     return found
@@ -213,7 +207,7 @@ def nobodys_folders(*, by: Actor) -> list[NobodysFolder]:
 
 def tell_of_nobodys_folders() -> None:
     """In the log, for whoever looks. Raises StoreFailed."""
-    if folders := _folders_of_nobody():
+    if folders := [folder for folder in _folders_of_nobody() if any(_blobs_in(folder))]:
         log.warning(
             "folders of no customer in the message store folders=%d first=%s", len(folders), folders[0]
         )
@@ -225,6 +219,13 @@ def _folders_of_nobody() -> list[str]:
     with schema_context("public"):
         known = {pk.hex for pk in Customer.objects.values_list("pk", flat=True)}
     return [folder for folder in folders if folder not in known]
+
+
+def _blobs_in(folder: str) -> Iterator[Blob]:
+    """Of all mailboxes of a customer's folder, which may be empty."""
+    for mailbox in store().folders(folder):
+        for _, blobs in store().shards(f"{folder}/{mailbox}"):
+            yield from blobs.values()
 
 
 def mailbox_folders(customer: Customer) -> list[str]:

@@ -513,6 +513,7 @@ def test_folders_of_no_customer_are_named_by_command_and_log_and_left_alone(
     left = files(settings)
     for file in left:
         grow_old(file)
+    (settings.STORE_ROOT / ("1" * 32) / ("2" * 32)).mkdir(parents=True)  # empty, so nothing to tell of
     (found,) = json.loads(run("--json")[0])["nobodys"]
     assert (found["folder"], found["files"], found["octets"]) == ("0" * 32, 1, left[0].stat().st_size)
     assert f"NOBODY'S    {'0' * 32}: 1 file, {found['octets']} octets, the newest 24 hours old" in run()[0]

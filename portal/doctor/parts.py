@@ -40,10 +40,14 @@ WHERE nspname IS NULL OR NOT pg_has_role(current_user, nspowner, 'USAGE') ORDER 
 """
 
 NODE = r"""
-SELECT jsonb_build_object('undecided', (
-    SELECT count(*) FROM pg_prepared_xacts
-    WHERE database = current_database() AND gid LIKE 'citus\_%' AND prepared < now() - interval '5 minutes'
-)::text) || json_object_agg(name, setting)::jsonb FROM pg_settings
+SELECT jsonb_build_object(
+    'undecided', (
+        SELECT count(*) FROM pg_prepared_xacts
+        WHERE database = current_database() AND gid LIKE 'citus\_%' AND prepared < now() - interval '5 minutes'
+    )::text,
+    'role', current_user,
+    'makes schemas', has_database_privilege(current_database(), 'CREATE')::text
+) || json_object_agg(name, setting)::jsonb FROM pg_settings
 WHERE name IN ('synchronous_commit', 'fsync', 'max_prepared_transactions', 'max_connections', 'wal_level')
 """
 
@@ -168,7 +172,12 @@ def cluster_nodes() -> list[Finding]:
             _node(node, json.loads(said))
             if well
             else [
-                Finding("cluster.nodes", Level.ERROR, f"{node} does not answer: {said[:SHOWN]}", "Start it.")
+                Finding(
+                    "cluster.nodes",
+                    Level.ERROR,
+                    f"{node} does not answer: {said[:SHOWN]}",
+                    "Start it, and let the coordinator sign in there (docs/cluster.md, What to set).",
+                )
             ]
         )
     return found or [
@@ -211,6 +220,15 @@ def _node(node: str, is_: dict[str, str]) -> list[Finding]:
         for level, name, is_wrong, wanted, so in wrong
         if is_wrong
     ]
+    if is_["makes schemas"] != "true":
+        found.append(
+            Finding(
+                "cluster.rights",
+                Level.ERROR,
+                f"{is_['role']} may not make schemas on {node}, so no customer can be created there.",
+                f"GRANT CREATE ON DATABASE … TO {is_['role']}, on the coordinator, which tells the nodes.",
+            )
+        )
     if int(is_["undecided"]):
         found.append(
             Finding(

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from tenants.errors import AddressTaken
-from tenants.models import Customer, DirectoryEntry
+from tenants.models import Customer, DirectoryEntry, RetiredAddress
 
 Status = DirectoryEntry.Status
 
@@ -33,12 +33,35 @@ def publish(
         with transaction.atomic():  # a savepoint, so that the caller's transaction survives a refusal
             entry = entries.select_for_update(of=("self",)).first()
             if entry is None:
+                if RetiredAddress.objects.filter(address=values["address"]).exists():
+                    raise AddressTaken(address=address)
                 entry = DirectoryEntry(customer=customer, mailbox_id=mailbox_id)
             for name, value in values.items():
                 setattr(entry, name, value)
             entry.save()
     except IntegrityError as error:
         raise AddressTaken(address=address) from error
+
+
+def has_another(address: str, *, mailbox_id: UUID) -> bool:
+    """Whether a mailbox other than this one has or had the address."""
+    others = DirectoryEntry.objects.exclude(mailbox_id=mailbox_id)
+    return others.filter(address=address).exists() or RetiredAddress.objects.filter(address=address).exists()
+
+
+def give_up(customer: Customer) -> int:
+    """Take away its lines, in the caller's transaction; of mailboxes that were deleted the addresses stay retired.
+
+    Says how many were not retired already.
+    """
+    entries = DirectoryEntry.objects.filter(customer=customer)
+    deleted = entries.filter(status__in=(Status.DELETING, Status.RETIRED))
+    RetiredAddress.objects.bulk_create(
+        RetiredAddress(address=address) for address in deleted.values_list("address", flat=True)
+    )
+    live = entries.exclude(status=Status.RETIRED).count()
+    entries.delete()
+    return live
 
 
 def bring_back(customer: Customer, mailboxes: Collection[UUID]) -> list[str]:

@@ -339,6 +339,15 @@ class DirectoryEntry(models.Model):
         return self.address
 
 
+class RetiredAddress(models.Model):
+    """What a customer that was given up leaves in the directory: the addresses of mailboxes that it had deleted."""
+
+    address = models.CharField(max_length=254, unique=True)
+
+    def __str__(self) -> str:
+        return self.address
+
+
 class OpenJob(models.Model):
     """A customer's job that workers or a person still have to end: what all customers' jobs are looked for by.
 

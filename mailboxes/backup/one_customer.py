@@ -451,8 +451,7 @@ class _One:
         """Its own one, below today's domain, unless another one here has it or had it; archivers may send the first part alone."""
         letters = was.partition("@")[0]
         own = f"{letters}@{settings.MAIL_DOMAIN}"
-        others = DirectoryEntry.objects.exclude(mailbox_id=mailbox)
-        is_free = ADDRESS.fullmatch(letters) and not others.filter(address=own).exists()
+        is_free = ADDRESS.fullmatch(letters) and not directory.has_another(own, mailbox_id=mailbox)
         return own if is_free else creation.new_address()
 
     def _record(self, customer: Customer) -> None:

@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError
@@ -27,7 +28,8 @@ from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import janitor, tallies
 from mailboxes.store import store
 from mailboxes.work.slices import work_slice
-from tenants import spares
+from tenants import directory, spares
+from tenants.errors import AddressTaken
 from tenants.models import AuditEvent, Customer, DirectoryEntry
 from tenants.services import create_customer, edit_customer, give_up_customer
 from tenants.upgrading import schemas
@@ -79,6 +81,8 @@ def scene(one_database, tmp_path_factory):
         of_lost, gone_of_lost = makes(lost, "Journal", *TEXTS), makes(lost, "Gone")
         dropped = create_customer("dropped", "Dropped", provider=provider("northwind"), by=SYSTEM)
         of_dropped, gone_of_dropped = makes(dropped, "Journal", *TEXTS), makes(dropped, "Gone", b"gone")
+        forgotten = create_customer("forgotten", "Forgotten", provider=provider("northwind"), by=SYSTEM)
+        retired, leaving_then = makes(forgotten, "Retired"), makes(forgotten, "Being deleted")
         made = operator.backs_up()
         then = journal.password
         takes(journal, b"Subject: later\r\n\r\n")
@@ -314,6 +318,28 @@ def test_one_that_is_gone_comes_back_in_its_own_name(scene, bring):
     assert (back.allowed_networks, back.mailbox_quota_octets) == (["192.0.2.0/24"], 10_000_000)
     takes(scene.of_lost, b"new")
     assert collected(scene.of_lost) == [*TEXTS, b"new"]
+
+
+def test_of_one_that_was_given_up_no_deleted_mailbox_comes_back_at_its_address(scene, bring):
+    deletes(scene.forgotten, scene.retired)
+    work_off(scene.forgotten)
+    deletes(scene.forgotten, scene.leaving_then)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA c_forgotten CASCADE")
+    give_up_customer(scene.forgotten, by=SYSTEM)
+    done = bring("", "forgotten", with_deleted=True)
+    former = {scene.retired.address, scene.leaving_then.address}
+    assert {box["was"] for box in done["mailboxes"]} == former
+    assert not {box["address"] for box in done["mailboxes"]} & former
+    with pytest.raises(AddressTaken), tenant_context(customer("forgotten")):
+        directory.publish(
+            address=scene.retired.address,
+            customer=customer("forgotten"),
+            mailbox_id=uuid4(),
+            status="active",
+            public_key=b"",
+            generation=1,
+        )
 
 
 def test_one_whose_schema_is_gone_comes_back_in_its_place_and_senders_keep_its_mail_meanwhile(

@@ -2382,7 +2382,7 @@ BREAKAGES = (
         "The keys of the place of backups are in no other unit",
         "docker/systemd/gatehouse-web.service",
         "Environment=GATEHOUSE_BEHIND_PROXY=1\n",
-        "Environment=GATEHOUSE_BEHIND_PROXY=1\nEnvironmentFile=-/etc/gatehouse/backup\n",
+        "Environment=GATEHOUSE_BEHIND_PROXY=1\nEnvironmentFile=/etc/gatehouse/backup\n",
         "portal/test_deployment.py::test_each_unit_has_the_secrets_that_it_needs_and_no_other[web]",
     ),
     _breaks(

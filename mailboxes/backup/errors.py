@@ -9,6 +9,10 @@ class NoPlace(BackupError):
     """Not a place where backups could lie, or not one of ours."""
 
 
+class PlaceFailed(BackupError):
+    """It did not take or give what it was asked for, has no room, or is not reached."""
+
+
 class NoRecoveryKey(BackupError):
     """There is nothing to seal a backup to, or what was typed opens it not."""
 

@@ -109,7 +109,8 @@ def restore_customer(
     they come `active` as they were. Repeated, it goes on where it was broken off.
 
     Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, InvalidSlug, NoSuchProvider,
-    BeingUpgraded, NoSuchCustomer before anything was done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed before anything is to be seen.
+    BeingUpgraded, NoSuchCustomer before anything was done; BackupDamaged, PlaceFailed, RestoreFailed,
+    StoreFull, StoreFailed before anything is to be seen.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     backup = Backup(place, key, name)
@@ -285,7 +286,7 @@ class _One:
                 )
 
     def _leave_out_what_was_deleted_meanwhile(self, guard: pooling.Guard) -> None:
-        """Mail is copied for hours. Raises StoreFailed, LockLost, NotEmpty."""
+        """Mail is copied for hours. Raises PlaceFailed, StoreFailed, LockLost, NotEmpty."""
         before = self.left_out
         self._leave_out_what_was_deleted()
         if not (late := self.left_out - before):
@@ -326,7 +327,7 @@ class _One:
 
     # --- The messages ---
     def bring_messages(self, tell: Tell, *, despite_damage: bool) -> None:
-        """Raises BackupDamaged, when all else is there, StoreFull, StoreFailed."""
+        """Raises BackupDamaged, when all else is there, PlaceFailed, StoreFull, StoreFailed."""
         bring_messages(
             self.backup,
             self._lines(),

@@ -39,7 +39,7 @@ from mailboxes.backup.index import Line
 from mailboxes.backup.place import SETS, WHOLE, Place, digest_of
 from mailboxes.backup.sets import BATCH, CONTENTS, HANDS, PUBLIC, find, index_of
 from mailboxes.backup.since import DELETED, Act, acts_since
-from mailboxes.errors import MessageGone, StoreFailed
+from mailboxes.errors import MessageGone
 from mailboxes.store import store
 from mailboxes.vault import PrivateKey
 from tenants import access, pooling
@@ -75,7 +75,7 @@ def restore(
     """Bring back a whole installation, by default from the newest backup. Repeated, it goes on where it was broken off.
 
     Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey; NotEmpty, NotEnoughLocks and OtherSecrets, before anything was
-    done; BackupDamaged, RestoreFailed, StoreFull, StoreFailed.
+    done; BackupDamaged, PlaceFailed, RestoreFailed, StoreFull, StoreFailed.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     backup = Backup(place, key, name)
@@ -134,7 +134,7 @@ class Backup:
         self.contents = judging.contents_of(b"".join(self.part(CONTENTS)), self.name)
 
     def part(self, name: str) -> Iterator[bytes]:
-        """What was sealed. Raises NoRecoveryKey, BackupDamaged, StoreFailed."""
+        """What was sealed. Raises NoRecoveryKey, BackupDamaged, PlaceFailed."""
         try:
             pieces = self.place.read(f"{SETS}/{self.name}/{name}")
         except MessageGone:
@@ -180,7 +180,7 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
             }
             for act in acts_since(known, there, datetime.fromisoformat(backup.manifest["made_at"]))
         ]
-    except (BackupError, StoreFailed, LookupError, ValueError) as error:  # the last ones: of a later release
+    except (BackupError, LookupError, ValueError) as error:  # the last ones: of a later release
         log.warning("what was deleted since is not known: %s", error)
         done.since_is_unknown = str(error) or type(error).__name__
 
@@ -251,7 +251,10 @@ def bring_messages(
     renamed: Callable[[str], str] = str,
     renamed_folder: Callable[[str], str] = str,
 ) -> None:
-    """Copy these into the store, under another name where `renamed` and `renamed_folder` give one. Raises StoreFull, StoreFailed."""
+    """Copy these into the store, under another name where `renamed` and `renamed_folder` give one.
+
+    Raises PlaceFailed, StoreFull, StoreFailed.
+    """
     target = store()
     there: dict[str, int] = {}
 

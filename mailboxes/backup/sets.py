@@ -30,7 +30,7 @@ def verify_backup(
 ) -> tuple[str, list[str]]:
     """Read all of a backup, the newest by default: its name, and what of it is missing or not what was written.
 
-    Raises NotAllowed, NoPlace, NoSuchBackup, BackupDamaged, StoreFailed. No key is needed.
+    Raises NotAllowed, NoPlace, NoSuchBackup, BackupDamaged, PlaceFailed. No key is needed.
     """
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
     where, progress = Place(place), Progress("reading")
@@ -55,7 +55,7 @@ def verify_backup(
 
 
 def find(where: Place, name: str = "") -> tuple[str, dict[str, Any]]:
-    """A whole set and its manifest: of this name, or the newest. Raises NoSuchBackup, BackupDamaged, StoreFailed."""
+    """A whole set and its manifest: of this name, or the newest. Raises NoSuchBackup, BackupDamaged, PlaceFailed."""
     for candidate in reversed(where.sets()):
         if name in ("", candidate) and (manifest := where.manifest(candidate)):
             judging.require_manifest(manifest, f"{where.url}/{SETS}/{candidate}/{MANIFEST}")
@@ -64,7 +64,7 @@ def find(where: Place, name: str = "") -> tuple[str, dict[str, Any]]:
 
 
 def index_of(where: Place, name: str) -> Generator[Line, None, None]:
-    """Raises BackupDamaged, StoreFailed."""
+    """Raises BackupDamaged, PlaceFailed."""
     try:
         return lines_of(where.read(f"{SETS}/{name}/{INDEX}"))
     except MessageGone:
@@ -75,7 +75,7 @@ def thin_out(where: Place, keep: int, still: Callable[[], None]) -> tuple[list[s
     """Remove all whole sets but the newest `keep`, what never became whole, and the messages that none of the rest names.
 
     Their names, and how many messages. While no backup is being taken: `still` is asked before each removal, and raises when
-    that may be so. Raises StoreFailed, BackupDamaged.
+    that may be so. Raises PlaceFailed, BackupDamaged.
     """
     whole = [name for name in where.sets() if where.manifest(name)]
     stay = whole[-keep:] if keep else []

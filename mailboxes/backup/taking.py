@@ -120,7 +120,8 @@ class _Customer(NamedTuple):
 def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lambda progress: None) -> Made:
     """Take a backup, and of those that are whole let the `keep` newest stay. `tell` hears after each step.
 
-    Raises NotAllowed, BackupError, StoreFull and StoreFailed of either place: then what is there looks like no backup.
+    Raises NotAllowed, BackupError (PlaceFailed for the place), and StoreFailed for the message store: then what is there
+    looks like no backup.
     """
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
     begun = timezone.now()
@@ -404,7 +405,7 @@ class _Taking:
     def _copy_one(self, message: Wanted) -> Line | None:
         """Its line, once it lies there whole and was read back; None when the store has it not, or not whole.
 
-        Raises StoreFull, StoreFailed, BackupDamaged.
+        Raises PlaceFailed, StoreFailed, BackupDamaged.
         """
         size = sealed_size(message.octets)
         try:

@@ -6,7 +6,7 @@ from .access import S3, Access, folder_of, overlap
 from .both import BothStores
 from .folder import FolderStore, open_regular
 from .interface import SHARDS, Blob, BlobStore, Draft
-from .s3 import S3Store
+from .s3 import S3Store, why_bucket_failed
 
 __all__ = [
     "SHARDS",
@@ -21,6 +21,7 @@ __all__ = [
     "overlap",
     "store",
     "store_at",
+    "why_bucket_failed",
 ]
 
 

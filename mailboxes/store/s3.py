@@ -322,8 +322,31 @@ def _as_store_errors(*, gone: type[MailboxError] = MessageGone) -> Iterator[None
         raise (StoreFull if _is_full(error) else StoreFailed) from error
 
 
+def why_bucket_failed(error: BaseException | None) -> str:
+    """In words without secrets, as far as it is known: what the server says beside its code quotes what we sent."""
+    text = str(error)
+    code = found[1] if (found := re.search(r"<Code>(\w+)</Code>", text)) else ""
+    status = found[1] if (found := re.search(r"status code: (\d{3})", text)) else ""
+    said = " ".join(filter(None, (status, code)))
+    if code == "NoSuchBucket":
+        return "there is no such bucket (404)"
+    if status in ("401", "403"):
+        return f"the keys are wrong, or have no right to do this ({said})"
+    if status:
+        return f"its server says {said}"
+    if "kind: Timeout" in text:
+        return "its server did not answer in time"
+    if "dns error" in text:
+        return "its server's name is not known"
+    if "ConnectionRefused" in text:
+        return "its server refused the connection"
+    if "kind: Connect" in text:
+        return "its server can't be reached"
+    return "its server sends us elsewhere" if "redirect" in text else ""
+
+
 def _is_full(error: Exception) -> bool:
-    here = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    here = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return here or any(words in str(error) for words in FULL)
 
 

@@ -96,9 +96,12 @@ class Operator:
     def checks(self, **options):
         return self._says("check_backup", **options)
 
-    def restores(self, monkeypatch, key="", **options):
+    def restores(self, monkeypatch, key="", command="restore", **options):
         monkeypatch.setattr(sys, "stdin", io.StringIO(f"{key or self.key}\n"))
-        return self._says("restore", **options)
+        return self._says(command, **options)
+
+    def exports(self, slug):
+        call_command("export_customer", slug, self.place)
 
     def loses_all(self):
         """The disk of the database and that of the store."""

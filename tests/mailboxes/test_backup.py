@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import stat
@@ -28,6 +29,7 @@ from portal.onebox.embedded import permissions
 from portal.onebox.embedded.process import open_log, spawn
 from tenants import last_backup
 from tenants.models import Customer, DirectoryEntry, LastBackup, OpenJob
+from tests import s3
 from tests.breaking.kit import short_or_long, until
 from tests.breaking.workers import environment_of_processes
 from tests.cast import customer
@@ -391,3 +393,85 @@ def test_each_program_speaks_tls_those_that_come_along_too():
             check=False,
         )
         assert "Connection refused" in tried.stderr, program
+
+
+@pytest.fixture
+def full_disks():
+    """No file of this process may grow beyond so many octets: the kernel refuses, as it does when a disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_place_that_is_full_is_told_by_its_name(operator, acme_mailbox, fill, full_disks):
+    fill(*TEXTS)
+    full_disks()
+    with pytest.raises(CommandError) as said:
+        operator.backs_up()
+    assert str(said.value) == f"The place of the backups, {operator.place}, is full. Make room there."
+
+
+def test_a_full_tmpdir_is_told_by_its_name(operator_with_buckets, acme_mailbox, fill, full_disks):
+    fill(*TEXTS)
+    full_disks()
+    with pytest.raises(CommandError, match=rf"^TMPDIR \({tempfile.gettempdir()}\) has no room"):
+        operator_with_buckets.backs_up()
+
+
+def _no_bucket(operator, settings, request):
+    operator.place = "s3://nosuchbucket/q"
+    return "there is no such bucket"
+
+
+def _wrong_keys(operator, settings, request):
+    settings.BACKUP_S3_SECRET_ACCESS_KEY = "a-wrong-secret"
+    return "the keys are wrong, or have no right to do this (403 "
+
+
+def _no_keys(operator, settings, request):
+    settings.BACKUP_S3_ACCESS_KEY_ID = settings.BACKUP_S3_SECRET_ACCESS_KEY = ""
+    return "no GATEHOUSE_BACKUP_S3_ACCESS_KEY_ID and no GATEHOUSE_BACKUP_S3_SECRET_ACCESS_KEY"
+
+
+def _refused(operator, settings, request):
+    settings.BACKUP_S3_ENDPOINT, settings.S3_TIMEOUT = f"http://127.0.0.1:{free_port()}", 0.1
+    return "its server refused the connection"
+
+
+def _silent(operator, settings, request):
+    gate = s3.Gate(settings.BACKUP_S3_ENDPOINT.removeprefix("http://"))
+    request.addfinalizer(gate.close)
+    gate.holds()
+    settings.BACKUP_S3_ENDPOINT, settings.S3_TIMEOUT = gate.endpoint, 0.3
+    return "its server did not answer in time"
+
+
+@pytest.mark.parametrize("trouble", [_no_bucket, _wrong_keys, _no_keys, _refused, _silent])
+def test_what_is_wrong_with_a_place_is_told_of_the_place_by_each_command(
+    trouble, operator_with_buckets, acme, settings, monkeypatch, request
+):
+    operator = operator_with_buckets
+    why = trouble(operator, settings, request)
+    doing = {
+        "backup": operator.backs_up,
+        "check_backup": operator.checks,
+        "restore": lambda: operator.restores(monkeypatch),
+        "restore --customer": lambda: operator.restores(monkeypatch, customer="acme"),
+        "export_customer": lambda: operator.exports("acme"),
+        "import_customer": lambda: operator.restores(monkeypatch, command="import_customer"),
+    }
+    for command, does in doing.items():
+        with pytest.raises(CommandError) as said:
+            does()
+        text = str(said.value)
+        assert operator.place in text and why in text and "message store" not in text, command
+        assert "a-wrong-secret" not in text
+
+
+def test_trouble_with_the_message_store_is_told_of_the_message_store(
+    s3_store, s3_gate, operator, acme_mailbox, fill
+):
+    fill(*TEXTS)
+    s3_gate.says("403 Forbidden", "AccessDenied")
+    with pytest.raises(CommandError, match="^The message store did not take or give"):
+        operator.backs_up()

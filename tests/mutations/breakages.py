@@ -395,6 +395,13 @@ BREAKAGES = (
     ),
     # --- Backups ---
     _breaks(
+        "What is wrong with a backup's place is not told of the message store",
+        "mailboxes/backup/place.py",
+        "raise PlaceFailed(self._words(error)) from error",
+        "raise",
+        _BACKUP + "a_place_that_is_full_is_told_by_its_name",
+    ),
+    _breaks(
         "Who thins out backups beside another one removes nothing of it",
         "mailboxes/backup/sets.py",
         "still()\n                    removed",
@@ -724,7 +731,7 @@ BREAKAGES = (
     _breaks(
         "What is wrong with a newer backup ends no restore of an earlier one",
         "mailboxes/backup/restoring.py",
-        "except (BackupError, StoreFailed, LookupError, ValueError) as error:",
+        "except (BackupError, LookupError, ValueError) as error:",
         "except LookupError as error:",
         _RESTORING + "an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted",
     ),

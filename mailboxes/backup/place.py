@@ -198,7 +198,7 @@ class Place:
             draft.keep()
         except BaseException:
             draft.discard()
-            raise PlaceFailed(self._words(error)) from error
+            raise
         return {"name": name.rpartition("/")[2], "octets": octets, "sha256": digest.hexdigest()}
 
     def read(self, name: str) -> Iterator[bytes]:

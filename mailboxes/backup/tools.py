@@ -61,7 +61,7 @@ def connect() -> "psycopg.Connection[tuple[Any, ...]]":
     return found
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What a database says in further lines quotes rows."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
+from django_tenants.utils import schema_exists
 
 from accounts.actors import SYSTEM
+from mailboxes.backup.tools import first_line
 from mailboxes.errors import StoreFailed
 from mailboxes.services.damage import try_all_again
 from mailboxes.services.janitor import NobodysFolder, StoreReport, check_store, nobodys_folders
@@ -15,6 +17,11 @@ from tenants.management.output import ScriptableCommand, counted, harmless
 from tenants.models import Customer
 from tenants.schemas import between_customers
 from tenants.services import customer_by_slug
+
+NO_SCHEMA = (
+    "it has no schema in the database any more. Bring it from a backup, in its own place: manage.py restore PLACE "
+    "--customer {slug} (docs/operations.md). Remove no backup until then. If nobody wants it back: manage.py give_up_customer {slug}."
+)
 
 
 class Command(ScriptableCommand):
@@ -48,13 +55,20 @@ class Command(ScriptableCommand):
         for customer in customers:
             between_customers()
             try:
+                if not schema_exists(customer.schema_name):
+                    unchecked.append(customer.slug)
+                    self.stderr.write(
+                        f"{customer.slug} can't be checked: {NO_SCHEMA.format(slug=customer.slug)}"
+                    )
+                    continue
                 if options["again"]:
                     try_all_again(customer, by=SYSTEM)
                 report = check_store(customer, by=SYSTEM)
             except (StoreFailed, DatabaseError) as error:  # the others are still worth knowing
                 unchecked.append(customer.slug)
                 what = error.message if isinstance(error, StoreFailed) else type(error).__name__
-                self.stderr.write(f"{customer.slug} can't be checked: {what} ({error.__cause__})")
+                why = f" ({harmless(first_line(error.__cause__))})" if error.__cause__ else ""
+                self.stderr.write(f"{customer.slug} can't be checked: {what}{why}")
                 continue
             reports.append(report)
             if not options["json"]:

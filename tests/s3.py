@@ -58,7 +58,7 @@ class Server:
                 "-s3",
                 f"-s3.config={self.folder}/s3.json",
                 "-master.volumeSizeLimitMB=64",
-                "-volume.max=0",
+                "-volume.max=5000",  # by itself as many as there is room for, and each bucket takes seven
                 "-s3.port.iceberg=0",
                 "-s3.port.lance=0",
                 "-master.telemetry=false",

@@ -63,7 +63,7 @@ def end_who_holds(lock):
     """As when a database fails over: whoever holds this advisory lock loses the connection."""
     with _outside() as outside:
         ended = outside.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
             " AND (classid::bigint << 32) + objid::bigint = %s"
             " AND database = (SELECT oid FROM pg_database WHERE datname = %s)",
             [lock, DATABASE],  # and not whoever has it in another worker's database

@@ -250,6 +250,7 @@ MIDDLEWARE = [
     "portal.gates.hosts.CanonicalHost",
     "django.middleware.security.SecurityMiddleware",  # leads to HTTPS, on hosts of ours and nobody's probes
     "whitenoise.middleware.WhiteNoiseMiddleware",  # a page names ten files, and none of them needs the database
+    "portal.gates.mark.Mark",
     "portal.gates.isolation.ResourceIsolation",
     "portal.gates.hosts.HostTenant",
     # Guessing a page's secret by its compressed length (BREACH) finds none here that stays the same: tokens are masked

@@ -139,7 +139,13 @@ def restore_customer(
         ) from error
     except BackupFailed as error:  # there is no pg_restore
         raise RestoreFailed(str(error)) from error
-    log.info("a customer was restored customer=%s set=%s", one.done.customer, backup.name)
+    log.info(
+        "a customer was %s customer=%s place=%s set=%s",
+        "imported" if one.is_import else "restored",
+        one.done.customer,
+        backup.place.url,
+        backup.name,
+    )
     return one.done
 
 

@@ -143,6 +143,7 @@ def export_customer(place: str, customer: Customer, *, by: Actor, tell: Tell = l
         """While nobody can take it for an export yet: there is none without its line, whatever ends us from here on."""
         data = {
             "set": made.name,
+            "place": place.rstrip("/"),
             "messages": made.messages,
             "recovery_key": keys.key_id_of(keys.public_key()),
         }
@@ -156,7 +157,11 @@ def export_customer(place: str, customer: Customer, *, by: Actor, tell: Tell = l
 
     made = _take(place, customer.pk, tell, before_whole=record)
     log.info(
-        "a customer was exported customer=%s set=%s messages=%d", customer.slug, made.name, made.messages
+        "a customer was exported customer=%s place=%s set=%s messages=%d",
+        customer.slug,
+        place.rstrip("/"),
+        made.name,
+        made.messages,
     )
     return made
 

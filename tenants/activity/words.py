@@ -218,7 +218,7 @@ WORDINGS: dict[str, Wording] = {
         Kind.SETTINGS, _("The customer “%(object)s” was imported from an export at %(place)s.")
     ),
     "customer.exported": Wording(
-        Kind.SETTINGS, _("The customer “%(object)s” was exported for another installation.")
+        Kind.SETTINGS, _("The customer “%(object)s” was exported for another installation, to %(place)s.")
     ),
     "customer.given-up": Wording(
         Kind.SETTINGS, _("The customer “%(object)s”, whose data was lost, was given up for good.")

@@ -164,12 +164,14 @@ def test_ids_that_others_have_here_are_told_before_anything_is_copied(scene, imp
 
 
 @pytest.fixture
-def moved(scene, imports):
+def moved(scene, imports, caplog):
     """What is said of the customer that came in its own name."""
     if not hasattr(scene, "said"):
         with pytest.raises(CommandError, match="Say whose customer it becomes: --provider"):
             imports()
-        scene.said = imports(provider="fabrikam")
+        with caplog.at_level("INFO"):
+            scene.said = imports(provider="fabrikam")
+        scene.logged = caplog.text
     return scene.said
 
 
@@ -199,6 +201,11 @@ def test_its_activity_says_that_it_was_imported_and_from_where(scene, moved):
     trail = activity.activity_at(customer("newcomer"), by=SYSTEM)
     said = [activity.sentence(entry.event) for entry in activity.read(trail, activity.Asked()).entries]
     assert f"The customer “Newcomer” was imported from an export at {scene.place}." in said
+
+
+def test_the_log_says_that_it_was_imported_and_from_where(scene, moved):
+    assert f"a customer was imported customer=newcomer place={scene.place} set=" in scene.logged
+    assert "was restored" not in scene.logged
 
 
 def test_what_was_done_where_it_lived_is_not_known_by_what_it_did_here(scene, moved, imports):
@@ -245,6 +252,16 @@ def exports(command, tmp_path):
     return SimpleNamespace(
         place=Place(place.as_uri()), take=lambda: command("export_customer", "acme", place.as_uri())
     )
+
+
+def test_activity_and_log_say_where_it_lies(exports, caplog):
+    with caplog.at_level("INFO"):
+        exports.take()
+    line = AuditEvent.objects.of("customer.exported").latest("pk")
+    assert activity.sentence(line) == (
+        f"The customer “{line.target_name}” was exported for another installation, to {exports.place.url}."
+    )
+    assert f"a customer was exported customer=acme place={exports.place.url} set=" in caplog.text
 
 
 def test_none_is_whole_before_the_activity_says_so(exports, monkeypatch):

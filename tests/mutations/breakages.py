@@ -475,6 +475,20 @@ BREAKAGES = (
         _BACKUP + "a_message_that_the_store_has_lost_is_named_once_loudly",
     ),
     _breaks(
+        "The activity says where an export lies",
+        "mailboxes/backup/taking.py",
+        '            "place": place.rstrip("/"),\n',
+        "",
+        _EXPORTS + "activity_and_log_say_where_it_lies",
+    ),
+    _breaks(
+        "The log says of an import that it was one",
+        "mailboxes/backup/one_customer.py",
+        '"imported" if one.is_import else "restored"',
+        '"restored"',
+        _EXPORTS + "the_log_says_that_it_was_imported_and_from_where",
+    ),
+    _breaks(
         "An imported customer is told as imported",
         "mailboxes/backup/one_customer.py",
         'action = "customer.imported" if self.is_import else "customer.restored"',

@@ -38,7 +38,7 @@ class _Doubts:
         self.turn = threading.Lock()
         self.asker = 0
         self.why, self.not_before = "", 0.0
-        self.told, self.told_at = "", 0.0
+        self.told_at: dict[str, float] = {}
 
 
 _doubts = _Doubts()
@@ -79,17 +79,27 @@ def _ask(doubts: _Doubts) -> None:
         with ThreadPoolExecutor(1) as thread:
             errors = thread.submit(_answers, doubts).result()
     except Exception as error:  # whatever it is, it is no answer
-        log.exception("asking what could not be asked at the start failed")
         doubts.why = f"It could not be asked whether it is fit: {type(error).__name__}"
+        if _is_news(doubts, type(error).__name__):
+            log.exception("asking what could not be asked at the start failed")
     else:
         doubts.why = " ".join(f"{message.id}: {message.msg} {message.hint or ''}" for message in errors)
         if all(message.id in AWAY for message in errors):
             doubts.about.intersection_update(str(message.id) for message in errors)
-        now = time.monotonic()
-        if errors and (doubts.why != doubts.told or now >= doubts.told_at + SAME_AGAIN_SECONDS):
+        if errors and _is_news(doubts, " ".join(sorted(str(message.id) for message in errors))):
             log.error("was away at the start and is not fit now: %s", doubts.why)
-            doubts.told, doubts.told_at = doubts.why, now
     doubts.not_before = time.monotonic() + AGAIN_SECONDS
+
+
+def _is_news(doubts: _Doubts, what: str) -> bool:
+    """Whether to say it, or it was said within the last minute. By its kind: ports and processes in the words may change
+    each time.
+    """
+    now = time.monotonic()
+    if what in doubts.told_at and now < doubts.told_at[what] + SAME_AGAIN_SECONDS:
+        return False
+    doubts.told_at[what] = now
+    return True
 
 
 def _answers(doubts: _Doubts) -> Sequence[CheckMessage]:

@@ -1,7 +1,7 @@
 """What a check says that the database did not answer: it must not pass for one that found nothing."""
 
 import psycopg
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tenants import pooling
@@ -24,6 +24,24 @@ def unanswered(wrapper: BaseDatabaseWrapper, error: Exception, question: str) ->
         "docs/sizing.md counts; see that the role may read what belongs to the portal (docs/database-roles.md).",
         id="gatehouse.E033",
     )
+
+
+def untold(wrapper: BaseDatabaseWrapper, error: Exception, question: str) -> list[CheckMessage]:
+    """The same of a question whose answer keeps nobody from starting. That nobody answers at all, others say; but who does
+    and has run out of patience with this question has not answered it.
+    """
+    try:
+        pooling.reach(wrapper)
+    except psycopg.Error:
+        return []
+    return [
+        Warning(
+            f"The database {wrapper.alias!r} could not be asked {question}: {_first_line(error)}",
+            hint="Nobody knows whether that is as it should be. See what keeps the role in DATABASE_URL from asking: its "
+            "rights (docs/database-roles.md), PostgreSQL's log, the pooler.",
+            id="gatehouse.W016",
+        )
+    ]
 
 
 def away(wrapper: BaseDatabaseWrapper, error: Exception) -> CheckMessage:

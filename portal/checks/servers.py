@@ -1,10 +1,10 @@
 """Whether PostgreSQL and Redis are set up for what we do: `manage.py check --database default` asks them.
 
-A server that does not answer, or does not tell, is another check's or nobody's business. Those of `make run` are ours.
+A server that does not answer is another check's business, and a Redis that does not tell is nobody's. Those of `make run`
+are ours.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ from django.db import DatabaseError, connections
 from portal.onebox.embedded.addresses import redis_url
 from tenants import pooling
 
-from .answers import unanswered
+from .answers import unanswered, untold
 
 OLDEST = 14
 # Of each process; docs/sizing.md has the sum. The gateway's are its threads for mail, archivers and recipients.
@@ -53,9 +53,18 @@ def postgresql_is_fit(
         except psycopg.Error as error:
             found.append(unanswered(connections[alias], error, "of which version it is"))
             continue
-        with suppress(DatabaseError, psycopg.Error):
-            found += too_old or [*_rights(alias), *_room(alias)]
+        found += too_old or [
+            *_answer(alias, _rights, "what its role may"),
+            *_answer(alias, _room, "how many connections and locks it has"),
+        ]
     return found
+
+
+def _answer(alias: str, ask: Callable[[str], list[CheckMessage]], question: str) -> list[CheckMessage]:
+    try:
+        return ask(alias)
+    except (DatabaseError, psycopg.Error) as error:
+        return untold(connections[alias], error, question)
 
 
 def _too_old(alias: str) -> list[CheckMessage]:

@@ -1,6 +1,9 @@
 """Processes that start while the database or the bucket is away, and what is there when these are back."""
 
+import itertools
 import threading
+import time
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -89,6 +92,35 @@ def test_a_check_that_breaks_is_no_good_answer(db):
     unasked.begin(unasked.AWAY, ask)
     with pytest.raises(unasked.NotFit, match="could not be asked"):
         unasked.settle(unasked.DATABASE)
+    assert unasked.is_anything()
+
+
+@pytest.mark.parametrize(
+    "asked", ["it breaks", "it breaks in turn with an answer", "it answers in other words each time"]
+)
+def test_what_stays_wrong_is_said_once_and_then_once_a_minute(db, monkeypatch, caplog, asked):
+    times = itertools.count()
+
+    def ask():
+        number = next(times)
+        if asked == "it breaks" or (asked == "it breaks in turn with an answer" and number % 2):
+            raise ValueError(f"it is broken, {number}")
+        return [Error(f"of process {number}", id="gatehouse.E028")]
+
+    def told_in_ten_rounds():
+        caplog.clear()
+        for _ in range(10):
+            with pytest.raises(unasked.NotFit):
+                unasked.settle(unasked.DATABASE)
+        return len(caplog.records)
+
+    unasked.begin(unasked.AWAY, ask)
+    kinds = 2 if "in turn" in asked else 1
+    assert told_in_ten_rounds() == kinds
+    assert told_in_ten_rounds() == 0
+    later = time.monotonic() + unasked.SAME_AGAIN_SECONDS
+    monkeypatch.setattr(unasked, "time", SimpleNamespace(monotonic=lambda: later))
+    assert told_in_ten_rounds() == kinds
     assert unasked.is_anything()
 
 

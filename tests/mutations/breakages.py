@@ -119,6 +119,41 @@ BREAKAGES = (
         "breaking/test_started_without.py::test_a_check_that_breaks_is_no_good_answer",
     ),
     _breaks(
+        "What keeps a process from its database is said once a minute at most",
+        "tenants/unasked.py",
+        "now < doubts.told_at[what] + SAME_AGAIN_SECONDS",
+        "False",
+        "breaking/test_started_without.py::test_what_stays_wrong_is_said_once_and_then_once_a_minute",
+    ),
+    _breaks(
+        "What a check could not ask is told, and not taken for well",
+        "portal/checks/servers.py",
+        "        return untold(connections[alias], error, question)",
+        "        return []",
+        "portal/test_servers.py::test_what_a_server_that_answers_does_not_tell_is_told",
+    ),
+    _breaks(
+        "Nor of the trail",
+        "portal/checks/trail.py",
+        'found += untold(connections[alias], error, "whether its role could change the audit trail")',
+        "pass",
+        _ROLES + "whether_the_role_could_that_can_not_be_asked_is_told",
+    ),
+    _breaks(
+        "Nor of customers' schemas",
+        "portal/checks/schemas.py",
+        'return untold(connection, error, "whether all customers are of this release")',
+        "return []",
+        "tenants/test_upgrading.py::test_a_check_of_the_schemas_that_fails_is_told",
+    ),
+    _breaks(
+        "Nor where a role may more than the schemas' owner",
+        "portal/checks/schemas.py",
+        "if anothers := [name for name, state in states.items() if state.is_anothers]:",
+        "if anothers := []:",
+        _ROLES + "who_may_more_runs_nothing_that_the_application_has_laid_in_a_customers_list_of_migrations",
+    ),
+    _breaks(
         "The gateway's processes learn that something was not asked",
         "gateway/management/commands/gateway.py",
         'also = ["--unasked"] if unasked.is_anything() else []',
@@ -128,8 +163,8 @@ BREAKAGES = (
     _breaks(
         "A database that answers otherwise than it should does not pass for one that is away",
         "portal/checks/answers.py",
-        "    try:\n        pooling.reach(wrapper)",
-        "    if True:\n        return away(wrapper, error)\n    try:\n        pooling.reach(wrapper)",
+        "    try:\n        pooling.reach(wrapper)\n    except psycopg.OperationalError as",
+        "    if True:\n        return away(wrapper, error)\n    try:\n        pooling.reach(wrapper)\n    except psycopg.OperationalError as",
         "portal/test_pooler.py::test_a_pooler_that_answers_and_can_not_be_asked_is_not_away[statements]",
     ),
     _breaks(

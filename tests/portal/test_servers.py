@@ -71,6 +71,21 @@ def test_too_few_connections_or_locks_for_the_processes_are_warnings_and_a_poole
         pooler.stop()
 
 
+@pytest.mark.parametrize("question", ["MORE_THAN_NEEDED", "ROOM"])
+@pytest.mark.parametrize("says", ["nothing it may", "nothing in time"])
+def test_what_a_server_that_answers_does_not_tell_is_told(own_server, said, monkeypatch, question, says):
+    """Each by itself: what the others find is told, too."""
+    why = {
+        "nothing it may": "SELECT * FROM pg_authid",
+        "nothing in time": "SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)",
+    }
+    monkeypatch.setattr(servers, question, why[says])
+    other = [] if question == "MORE_THAN_NEEDED" else ["gatehouse.W015"]
+    assert said(own_server.url) == ["gatehouse.W016"]
+    if says == "nothing in time":  # a superuser may all
+        assert said(as_superuser(own_server)) == [*other, "gatehouse.W016"]
+
+
 def test_an_old_server_is_an_error_before_all_else(own_server, said, monkeypatch):
     monkeypatch.setattr(servers, "OLDEST", 99)
     assert said(own_server.url) == ["gatehouse.E032"]

@@ -15,6 +15,7 @@ from django.db import connection
 
 from accounts.actors import SYSTEM
 from mailboxes.services import create_mailbox
+from portal.checks import schemas as what_the_checks_say
 from portal.checks import trail
 from portal.doctor.examination import Level, parts
 from tenants import audit
@@ -161,6 +162,11 @@ def test_who_may_more_runs_nothing_that_the_application_has_laid_in_a_customers_
     connection.settings_dict["USER"] = "postgres"
     assert schemas.customers()["c_acme"].is_anothers
     assert the_application_is("rolsuper") is False
+    told = {
+        message.id: message.msg
+        for message in what_the_checks_say.customers_are_of_this_release(None, ["default"])
+    }
+    assert list(told) == ["gatehouse.W017"] and told["gatehouse.W017"].endswith(": c_acme.")
     with pytest.raises(CommandError, match="c_acme: it belongs to a role that may do less"):
         call_command("upgrade", processes=1, stdout=StringIO())
     assert the_application_is("rolsuper") is False
@@ -287,3 +293,11 @@ def test_a_role_that_could_is_warned_of_unless_the_database_is_the_demos(db, set
     assert (warning.id, "docs/database-roles.md" in warning.hint) == ("gatehouse.W002", True)
     settings.DATABASE_IS_EMBEDDED = True
     assert trail.the_trail_is_out_of_reach(None, ["default"]) == []
+
+
+def test_whether_the_role_could_that_can_not_be_asked_is_told(db, settings, monkeypatch):
+    settings.DATABASE_IS_EMBEDDED = False
+    monkeypatch.setattr(trail, "QUESTION", "SELECT nobody.knows()")
+    (warning,) = trail.the_trail_is_out_of_reach(None, ["default"])
+    assert warning.id == "gatehouse.W016"
+    assert "could not be asked whether its role could change the audit trail: " in warning.msg

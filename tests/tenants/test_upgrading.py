@@ -179,6 +179,13 @@ def test_the_checks_say_what_is_of_an_earlier_release(db):
     assert complaints()["gatehouse.E028"] == "The database is of an earlier release."
 
 
+def test_a_check_of_the_schemas_that_fails_is_told(committed_db):
+    execute("ALTER TABLE public.tenants_customer RENAME COLUMN schema_name TO another")
+    found = complaints()
+    assert "could not be asked whether all customers are of this release: column" in found["gatehouse.W016"]
+    assert "gatehouse.W008" not in found
+
+
 def test_nothing_starts_on_a_database_of_an_earlier_release(committed_db, caplog):
     refuse_unsafe_setup()
     execute("DELETE FROM public.django_migrations WHERE app = 'tenants'")

@@ -15,7 +15,9 @@ from django.db import DatabaseError
 
 from accounts.actors import SYSTEM
 from mailboxes.backup import Brought, Progress, restore_customer
-from mailboxes.backup.errors import BackupError
+from mailboxes.backup.errors import BackupError, NoSuchBackup
+from mailboxes.backup.place import WHOLE, Place
+from mailboxes.backup.sets import find
 from mailboxes.backup.tools import no_answer
 from tenants.management.output import ScriptableCommand, counted, harmless
 from tenants.pooling import ThroughAPooler
@@ -33,6 +35,16 @@ class BackupCommand(ScriptableCommand):
     def say(self, line: str) -> None:
         """What a backup or its place says is in it, so it is shown and not obeyed."""
         self.stdout.write(harmless(line))
+
+    def look_first(self, options: dict[str, Any], *, whole: bool = False) -> None:
+        """At what there is, before anybody is asked for a key that is on paper in a safe. Raises CommandError."""
+        with self.errors_as_one_line():
+            place = Place(options["place"])
+            name, manifest = find(place, options["set"])
+            if whole and manifest["format"] != WHOLE:
+                raise NoSuchBackup(
+                    f"{name} in {place.url} is an export of one customer, for manage.py import_customer."
+                )
 
     @contextmanager
     def errors_as_one_line(self) -> Iterator[None]:
@@ -108,6 +120,7 @@ class OneCustomerCommand(BackupCommand):
 
     def bring(self, slug: str, options: dict[str, Any]) -> None:
         """Raises CommandError."""
+        self.look_first(options)
         key = recovery_key_from_stdin()
         with self.errors_as_one_line():
             done = restore_customer(

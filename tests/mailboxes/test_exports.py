@@ -233,9 +233,12 @@ def test_it_has_nothing_of_others_and_no_secret(scene):
     assert [path.name for path in (scene.folder / "export").glob("blobs/*")] == [scene.newcomer.pk.hex]
 
 
-def test_it_is_taken_for_no_backup_and_no_backup_for_it(scene, command):
+def test_it_is_taken_for_no_backup_and_no_backup_for_it(scene, command, monkeypatch):
     with pytest.raises(CommandError, match="is an export of one customer"):
         command("restore", scene.place)
+    monkeypatch.setattr(sys, "stdin", None)  # without being asked for a key
+    with pytest.raises(CommandError, match="is an export of one customer, for manage.py import_customer"):
+        call_command("restore", scene.place)
     with pytest.raises(CommandError, match="or of one customer, lie in"):
         command("backup", scene.place)
     with pytest.raises(CommandError, match="or of one customer, lie in"):

@@ -4,6 +4,9 @@ import pytest
 
 from mailboxes.backup.errors import NoRecoveryKey
 from mailboxes.backup.keys import new_recovery_key, recovery_key
+from tests.breaking.workers import environment_of_processes
+from tests.environment import BARE
+from tests.terminal import Terminal
 
 # docs/formats/backup.md, of the octets 0 to 31.
 PAPER = "AAAQ-EAYE-AUDA-OCAJ-BIFQ-YDIO-B4IB-CEQT-CQKR-MFYY-DENB-WHA5-DYPQ-AL23"
@@ -55,3 +58,38 @@ def test_what_is_no_key_at_all_is_refused_with_the_number_of_its_symbols(typed):
     with pytest.raises(NoRecoveryKey, match="it has 56 letters and digits") as refused:
         recovery_key(typed)
     assert typed not in str(refused.value) or not typed
+
+
+# --- Before it is asked for ---
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        pytest.param(
+            ["restore", "{place}", "--set", "nosuch"], "There is no whole backup nosuch in", id="set"
+        ),
+        pytest.param(["restore", "{place}"], "There is no whole backup in", id="none"),
+        pytest.param(["restore", "{place}/mistyped"], "There is no folder", id="place"),
+        pytest.param(
+            ["restore", "{place}", "--customer", "acme", "--set", "nosuch"],
+            "no whole backup nosuch",
+            id="one",
+        ),
+        pytest.param(["restore", "{place}", "--secrets-to", "{there}"], "it is there already", id="secrets"),
+        pytest.param(
+            ["restore", "{place}", "--secrets-to", "/no/such/file"], "no folder /no/such", id="folder"
+        ),
+        pytest.param(
+            ["import_customer", "{place}", "--set", "nosuch"], "no whole backup nosuch", id="import"
+        ),
+    ],
+)
+def test_what_can_be_said_without_it_is_said_before_it_is_asked_for(db, tmp_path, typed, said):
+    """It is on paper, in a safe, and long."""
+    (tmp_path / "there").touch()
+    (tmp_path / "place").mkdir()
+    words = [word.format(place=(tmp_path / "place").as_uri(), there=tmp_path / "there") for word in typed]
+    terminal = Terminal(*words, **BARE | environment_of_processes())
+    assert terminal.ends() == 1
+    assert "Recovery key" not in terminal.said
+    (line,) = [line for line in terminal.said.splitlines() if "CommandError: " in line]
+    assert said in line

@@ -538,6 +538,20 @@ BREAKAGES = (
         "console/mailboxes/test_detail.py::test_one_that_came_from_a_backup_says_so_in_the_readers_language_and_zone_until_it_is_activated",
     ),
     _breaks(
+        "Whether there is such a backup is looked at before a key is asked for",
+        "mailboxes/management/commands/restore.py",
+        "        self.look_first(options, whole=not file)\n",
+        "",
+        "mailboxes/test_recovery_keys.py::test_what_can_be_said_without_it_is_said_before_it_is_asked_for",
+    ),
+    _breaks(
+        "Whether there is such a backup of one customer is looked at before a key is asked for",
+        "mailboxes/management/backups.py",
+        "        self.look_first(options)\n",
+        "",
+        "mailboxes/test_recovery_keys.py::test_what_can_be_said_without_it_is_said_before_it_is_asked_for",
+    ),
+    _breaks(
         "A mistyped recovery key is no other key",
         "mailboxes/backup/keys.py",
         "if check and check != _check_of(symbols):",

@@ -41,12 +41,15 @@ class Command(OneCustomerCommand):
             return
         if given := [option for name, option in OPTIONS.items() if options[name]]:
             raise CommandError(f"{given[0]} goes with --customer only.")
+        file = Path(options["secrets_to"]) if options["secrets_to"] else None
+        if file and (file.exists() or not file.parent.is_dir()):
+            why = "it is there already" if file.exists() else f"there is no folder {file.parent}"
+            raise CommandError(f"{file} can't be made: {why}.")
+        self.look_first(options, whole=not file)
         key = recovery_key_from_stdin()
         with self.errors_as_one_line():
-            if options["secrets_to"]:
-                names = write_secrets(
-                    options["place"], key, Path(options["secrets_to"]), by=SYSTEM, name=options["set"]
-                )
+            if file:
+                names = write_secrets(options["place"], key, file, by=SYSTEM, name=options["set"])
                 self.report({"written": names}, as_json=options["json"], text=f"Written: {', '.join(names)}.")
                 return
             done = restore(options["place"], key, by=SYSTEM, name=options["set"], tell=self.telling(options))

@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 
 # The complaints that the one or the other is away (portal/checks).
 DATABASE, BUCKET = "gatehouse.E016", "gatehouse.E022"
-# With these processes start. Redis is asked nothing that matters, and a bucket that is full has answered: it is collected from.
-AWAY = {DATABASE, BUCKET, "gatehouse.E017", "gatehouse.E035"}
+# With these processes start. Redis is asked nothing that matters, and a bucket that is full has answered: it is collected
+# from. A trail without its guards is said loudly; whoever switched them off would also keep mail out, if nothing started.
+AWAY = {DATABASE, BUCKET, "gatehouse.E017", "gatehouse.E035", "gatehouse.E037"}
 AGAIN_SECONDS = 5.0
 PATIENCE_SECONDS = 10.0  # of who comes while somebody else asks
 SAME_AGAIN_SECONDS = 60.0

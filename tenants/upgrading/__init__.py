@@ -19,7 +19,7 @@ from psycopg.errors import LockNotAvailable
 from tenants import cluster, pooling, spares
 from tenants.migrated import note
 from tenants.schemas import between_customers
-from tenants.upgrading import processes, schemas
+from tenants.upgrading import processes, schemas, trail
 from tenants.upgrading.migrating import Outcome, migrate
 
 # Any number will do, as long as nothing else in this database locks it: "upgrade" on a telephone keypad.
@@ -84,12 +84,24 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
             # Nothing is left to migrate, but rights and kinds of rows are written down at its end, whoever was killed before.
             call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
             cluster.prepare_public()
+            _guard_the_trail(report, told, hold)
             if not public_only:
                 _customers(report, told, guard, by=by, hold=hold)
                 spares.refill()  # those of the release before are dropped: nobody would get one
         guard.still()
     report.seconds = time.monotonic() - began
     return report
+
+
+def _guard_the_trail(report: Report, told: Told, hold: float) -> None:
+    try:
+        trail.put_back(hold=hold)
+    except OperationalError as error:
+        why = str(error).strip().splitlines()[0]
+        report.add(
+            outcome := Outcome(schemas.PUBLIC, trouble=f"what guards the audit trail is not put back: {why}")
+        )
+        told.done(outcome)
 
 
 def _customers(report: Report, told: Told, guard: pooling.Guard, *, by: int, hold: float) -> None:

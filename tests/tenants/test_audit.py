@@ -6,8 +6,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from accounts.actors import SYSTEM
-from tenants import audit
+from portal.checks.trail import the_trail_is_guarded
+from portal.doctor.examination import Level, parts
+from tenants import audit, starting, upgrading
 from tenants.errors import AppendOnly
+from tenants.management.commands.upgrade import Lines
 from tenants.models import AuditEvent
 
 
@@ -84,3 +87,118 @@ def test_the_database_refuses_too(event, verb):
 def test_a_new_object_with_an_old_id_is_no_way_round(event):
     with pytest.raises(DatabaseError), transaction.atomic():
         AuditEvent(pk=event.pk, action="x").save()
+
+
+NOTHING = "RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+MADE = "CREATE FUNCTION public.elsewhere() " + NOTHING
+SWITCHED_OFF = {
+    "all": ("ALTER TABLE tenants_auditevent DISABLE TRIGGER ALL", "only_grows is switched off"),
+    "one": (
+        "ALTER TABLE tenants_auditevent DISABLE TRIGGER tenants_audit_is_not_emptied",
+        "is_not_emptied is switched off",
+    ),
+    "for sessions": (
+        "ALTER TABLE tenants_auditevent ENABLE REPLICA TRIGGER tenants_audit_only_grows",
+        "only_grows is switched off",
+    ),
+    "dropped": ("DROP TRIGGER tenants_audit_only_grows ON tenants_auditevent", "only_grows is missing"),
+    "with its function": (
+        "DROP FUNCTION tenants_audit_only_grows() CASCADE",
+        "function tenants_audit_only_grows is",
+    ),
+    "another body": (
+        "CREATE OR REPLACE FUNCTION tenants_audit_only_grows() " + NOTHING,
+        "function tenants_audit_only_grows does something else",
+    ),
+    "another function": (
+        f"{MADE}; CREATE OR REPLACE TRIGGER tenants_audit_only_grows BEFORE UPDATE OR DELETE ON tenants_auditevent"
+        " FOR EACH STATEMENT EXECUTE FUNCTION elsewhere()",
+        "only_grows is not the portal's",
+    ),
+    "of a column": (
+        "CREATE OR REPLACE TRIGGER tenants_audit_only_grows BEFORE DELETE OR UPDATE OF id ON tenants_auditevent"
+        " FOR EACH STATEMENT EXECUTE FUNCTION tenants_audit_only_grows()",
+        "only_grows is not the portal's",
+    ),
+    "sometimes": (
+        "CREATE OR REPLACE TRIGGER tenants_audit_only_grows BEFORE DELETE OR UPDATE ON tenants_auditevent"
+        " FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION tenants_audit_only_grows()",
+        "only_grows is not the portal's",
+    ),
+    "less": (
+        "CREATE OR REPLACE TRIGGER tenants_audit_only_grows BEFORE DELETE ON tenants_auditevent"
+        " FOR EACH STATEMENT EXECUTE FUNCTION tenants_audit_only_grows()",
+        "only_grows is not the portal's",
+    ),
+    "hidden": ("ALTER TABLE tenants_auditevent ENABLE ROW LEVEL SECURITY", "row level security hides"),
+}
+OF_SOMEBODY_ELSE = {
+    "a rule": ("CREATE RULE away AS ON DELETE TO tenants_auditevent DO INSTEAD NOTHING", "the rule away"),
+    "a trigger": (
+        f"{MADE}; CREATE TRIGGER away BEFORE INSERT ON tenants_auditevent FOR EACH ROW EXECUTE FUNCTION elsewhere()",
+        "the trigger away",
+    ),
+}
+
+
+def complaints():
+    return [
+        message.msg
+        for message in the_trail_is_guarded(None, ["default"])
+        if message.id == "gatehouse.E037" and "manage.py upgrade --public" in message.hint
+    ]
+
+
+def execute(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def test_as_migrations_make_it_the_trail_is_guarded(db):
+    assert complaints() == []
+
+
+@pytest.mark.parametrize("way", SWITCHED_OFF)
+def test_guards_of_the_trail_that_are_off_are_told_and_an_upgrade_puts_them_back(committed_db, caplog, way):
+    done, told = SWITCHED_OFF[way]
+    execute(done)
+    (complaint,) = complaints()
+    assert told in complaint
+    report = upgrading.upgrade(Lines(), by=1, hold=1.0, public_only=True)
+    assert not report.failed and complaints() == []
+    assert "what guards the audit trail was off, and is put back: " in caplog.text and told in caplog.text
+    audit.record("job.finished", by=SYSTEM)
+    for verb in (
+        "UPDATE tenants_auditevent SET action = 'x'",
+        "DELETE FROM tenants_auditevent",
+        "TRUNCATE tenants_auditevent",
+    ):
+        with pytest.raises(DatabaseError, match="the audit trail only grows"):
+            execute(verb)
+
+
+@pytest.mark.parametrize("way", OF_SOMEBODY_ELSE)
+def test_what_keeps_lines_out_of_the_trail_is_told_and_left_to_who_knows_it(committed_db, caplog, way):
+    done, told = OF_SOMEBODY_ELSE[way]
+    execute(done)
+    assert told in complaints()[0]
+    upgrading.upgrade(Lines(), by=1, hold=1.0, public_only=True)
+    assert told in complaints()[0]
+    assert "what guards the audit trail is not whole yet" in caplog.text
+
+
+def test_a_trail_without_guards_is_told_at_each_start_by_the_doctor_and_keeps_nobody_from_work(
+    committed_db, caplog
+):
+    """Whoever can switch them off could else keep all mail out as well."""
+    execute("ALTER TABLE tenants_auditevent DISABLE TRIGGER ALL")
+    starting.refuse_unsafe_setup()
+    [line] = [record for record in caplog.records if "gatehouse.E037" in record.getMessage()]
+    assert line.levelname == "ERROR" and "switched off" in line.getMessage()
+    assert [finding.level for finding in parts.checks() if finding.id == "gatehouse.E037"] == [Level.ERROR]
+
+
+def test_of_an_earlier_release_nothing_is_said_but_that(db):
+    execute("DELETE FROM public.django_migrations WHERE app = 'tenants' AND name LIKE '0009%'")
+    execute("DROP TRIGGER tenants_audit_is_not_emptied ON tenants_auditevent")
+    assert complaints() == []

@@ -115,6 +115,15 @@ def test_the_applications_role_upgrades_the_customers(application, next_release)
     assert all(state.is_noted for state in schemas.customers().values())
 
 
+def test_guards_of_the_trail_that_its_owner_switched_off_are_told_to_the_applications_role_which_works_on(
+    application,
+):
+    as_superuser("ALTER TABLE public.tenants_auditevent DISABLE TRIGGER ALL")
+    call_command("upgrade", processes=1, stdout=StringIO())
+    (error,) = trail.the_trail_is_guarded(None, ["default"])
+    assert error.id == "gatehouse.E037" and "only_grows is switched off" in error.msg
+
+
 def test_where_somebody_else_owns_the_list_of_migrations_it_is_asked_each_time(application):
     as_superuser("COMMENT ON TABLE c_acme.django_migrations IS NULL")
     as_superuser("ALTER TABLE c_acme.django_migrations OWNER TO postgres")

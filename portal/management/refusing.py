@@ -7,7 +7,9 @@ not offer them; code calls them all the same (`call_command`), as tests do. Othe
 import sys
 from typing import Any, NoReturn
 
-from django.core.management import ManagementUtility
+from django.core.management import ManagementUtility, get_commands
+
+from portal.management import offering
 
 NO_END = "nothing ends a customer: delete its mailboxes with `manage.py delete_mailbox`."
 FORWARD = (
@@ -34,6 +36,7 @@ INSTEAD = {
     "tenant_command": EACH,
 }
 MIGRATING = {"migrate", "migrate_schemas"}
+NOT_OFFERED = {*INSTEAD, "changepassword"}  # the last one refuses by itself
 
 
 class Commands(ManagementUtility):
@@ -52,8 +55,12 @@ class Commands(ManagementUtility):
         return command
 
     def main_help_text(self, commands_only: bool = False) -> str:
-        lines = super().main_help_text(commands_only).split("\n")
-        return "\n".join(line for line in lines if line.strip() not in INSTEAD)
+        """Gatehouse's own first, unless a script asks, or the settings can't be read."""
+        if commands_only or self.settings_exception is not None:
+            lines = super().main_help_text(commands_only).split("\n")
+            return "\n".join(line for line in lines if line.strip() not in NOT_OFFERED)
+        others = get_commands().keys() - offering.OURS - NOT_OFFERED
+        return offering.text(self.prog_name, sorted(others), super().fetch_command)
 
 
 def _refuse(what: str, why: str) -> NoReturn:

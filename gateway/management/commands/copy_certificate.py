@@ -19,8 +19,8 @@ LOOK_SECONDS = 10.0
 
 class Command(BaseCommand):
     help = (
-        "Copy the gateway's certificate and key from Caddy's storage to cert.pem and key.pem in a folder, which the gateway "
-        "reads. It needs neither database nor secrets."
+        "Copy the gateway's certificate and key from Caddy's storage. They become cert.pem and key.pem in a folder that the "
+        "gateway reads. It needs neither database nor secrets."
     )
     requires_system_checks = ()
 

@@ -14,7 +14,7 @@ from tenants.management.output import counted
 
 class Command(BackupCommand):
     help = (
-        "Take a backup of everything while everything works, sealed to GATEHOUSE_RECOVERY_PUBLIC_KEY, and read it back "
+        "Take a backup of everything while everything works. It is sealed to GATEHOUSE_RECOVERY_PUBLIC_KEY, and read back "
         "(docs/operations.md). May be killed and repeated at any time: without its end it is no backup. Ends with status 1 "
         "when messages could not be read in the store that nobody knew of, or when a customer's schema is gone."
     )

@@ -15,8 +15,8 @@ from tenants.services import customer_by_slug
 
 class Command(BackupCommand):
     help = (
-        "Write one customer, its mailboxes, keys and mail, for import_customer elsewhere: a backup of one, sealed to "
-        "GATEHOUSE_RECOVERY_PUBLIC_KEY, while everything works. Into a place of its own; repeated, it copies what is new."
+        "Write one customer with its mail, for import_customer elsewhere: its mailboxes, keys and mail, a backup of one, "
+        "sealed to GATEHOUSE_RECOVERY_PUBLIC_KEY, while everything works. Into a place of its own; repeated, it copies what is new."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -7,7 +7,7 @@ from mailboxes.management.backups import OneCustomerCommand
 
 class Command(OneCustomerCommand):
     help = (
-        "Bring the customer that export_customer has put there, of this installation or of another one: with mailboxes, keys "
+        "Bring the customer that export_customer has put there: of this installation or of another one, with mailboxes, keys "
         "and mail, and with the passwords of then. Asks for the recovery key on standard input. May be killed and repeated: "
         "the customer is to be seen once it is whole (docs/operations.md)."
     )

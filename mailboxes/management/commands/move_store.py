@@ -15,7 +15,7 @@ TELL_SECONDS = 2.0
 
 class Command(ScriptableCommand):
     help = (
-        "Move all messages from one store to another while mail goes on coming and going. First have every process know "
+        "Move all messages from one store to another while mail comes and goes. First have every process know "
         "both (docs/settings.md, Moving the message store). May be stopped or killed, and repeated, at any time."
     )
 

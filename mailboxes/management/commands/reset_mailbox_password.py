@@ -12,7 +12,7 @@ from mailboxes.management.output import MailboxCommand, password_from_stdin
 
 class Command(MailboxCommand):
     help = (
-        "Give a mailbox another password, which is printed this once and stored nowhere. With the current one all "
+        "Give a mailbox another password. It is printed this once and stored nowhere. With the current one all "
         "waiting mail stays readable; without it, --locked-mail says what becomes of that mail."
     )
 

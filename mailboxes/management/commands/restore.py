@@ -16,9 +16,9 @@ from tenants.management.output import counted
 
 class Command(OneCustomerCommand):
     help = (
-        "Bring back an installation from a backup, onto a database and a message store that are empty, and compare both "
-        "afterwards. Or one customer of it, beside those that are there (--customer). Asks for the recovery key on standard "
-        "input. May be killed and repeated (docs/operations.md)."
+        "Bring back an installation from a backup, or one customer of it. The whole goes onto a database and a message store "
+        "that are empty, and both are compared afterwards; one customer (--customer) beside those that are there. Asks for "
+        "the recovery key on standard input. May be killed and repeated (docs/operations.md)."
     )
     ONLY = "with --customer: "
 

@@ -11,7 +11,7 @@ from mailboxes.management.output import MailboxCommand, password_from_stdin
 
 class Command(MailboxCommand):
     help = (
-        "Bring locked mail back with an earlier password, or let a re-encryption that waits for the password go on "
+        "Bring locked mail back with an earlier password. Or let a re-encryption that waits for the password go on "
         "with the current one."
     )
 

@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand
 class Command(BaseCommand):
     # One process for all of it: each that starts Django anew costs a second or two, and the demo should start in few.
     help = (
-        "Check the settings, upgrade the database, collect static files, and seed the demo in its own database. `demo` "
-        "calls it."
+        "Get the demo ready: check the settings, upgrade the database, collect static files, and seed it in its own "
+        "database. `demo` calls it."
     )
     requires_system_checks = ()  # made below, with the database's own
 

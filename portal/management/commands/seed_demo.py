@@ -6,7 +6,7 @@ from portal.onebox import demo
 
 
 class Command(BaseCommand):
-    help = "Make what is missing of the demo's people, customers, mailboxes and mail (part of `demo`)."
+    help = "Make what is missing of the demo: people, customers, mailboxes and mail. `demo` calls it."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

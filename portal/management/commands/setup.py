@@ -26,7 +26,7 @@ NEXT = {
 
 class Command(ScriptableCommand):
     help = (
-        "Ask for what an installation needs to know, try each answer, and write its settings and new secrets to a file: "
+        "Ask for an installation's settings, try each, and write them to a file: with new secrets, "
         "/etc/gatehouse/environment for systemd's units, docker/.env for Compose. What the file has already are the "
         "defaults, so it may be run again; with --no-input it tries what is there."
     )

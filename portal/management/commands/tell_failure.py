@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = (
-        "Tell that a unit of systemd failed, in the log and by mail to GATEHOUSE_ALARMS_TO: gatehouse-failed@.service does. "
+        "Tell that a unit failed, in the log and by mail to GATEHOUSE_ALARMS_TO: gatehouse-failed@.service does. "
         "It asks no database, which may be what failed."
     )
     requires_system_checks = ()

@@ -10,7 +10,7 @@ from tenants.management.output import ScriptableCommand
 
 
 class Command(ScriptableCommand):
-    help = "Create a customer of a provider, with its schema and its host SLUG.<base domain>."
+    help = "Create a customer of a provider. It has a schema of its own, and the host SLUG.<base domain>."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

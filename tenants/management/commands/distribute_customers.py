@@ -16,7 +16,7 @@ log = logging.getLogger("tenants.upgrading")
 
 class Command(ScriptableCommand):
     help = (
-        "Give each customer's schema to one of the nodes of a Citus cluster, while the portal works (docs/cluster.md). "
+        "Give each customer's schema to a node of a Citus cluster. The portal works on meanwhile (docs/cluster.md). "
         "Whatever ends it, run it again and it goes on; with nothing to do it takes a moment."
     )
 

@@ -13,7 +13,7 @@ TOLD_EACH = 100
 
 class Command(ScriptableCommand):
     help = (
-        "Make so many empty customers, to measure what an installation bears, or take them away again. Only where "
+        "Make empty customers, to measure what an installation bears. Or take them away again (--remove). Only where "
         "GATEHOUSE_MEASURING is set and nobody else has a mailbox."
     )
 

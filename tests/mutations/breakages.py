@@ -168,6 +168,13 @@ BREAKAGES = (
         "tenants/test_audit.py::test_a_trail_without_guards_is_told_at_each_start_by_the_doctor_and_keeps_nobody_from_work",
     ),
     _breaks(
+        "Statements that a document has typed look nowhere else",
+        "docs/cluster.md",
+        "   SET search_path = pg_catalog;\n   SELECT citus_set",
+        "   SELECT citus_set",
+        _ROLES + "whoever_types_statements_of_a_document_is_told_to_look_nowhere_else",
+    ),
+    _breaks(
         "Nor of the trail",
         "portal/checks/trail.py",
         'found += untold(connections[alias], error, "whether its role could change the audit trail")',

@@ -229,6 +229,31 @@ def test_the_documents_statements_run_nothing_of_the_applications(application):
     as_superuser(f"DROP OWNED BY {OTHER}", f"DROP ROLE {OTHER}")
 
 
+BEGINNING = "SET search_path = pg_catalog"
+VERBS = "SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|GRANT|REVOKE|REASSIGN"
+
+
+@pytest.mark.parametrize(
+    "document", sorted(DOCUMENT.parent.glob("**/*.md")), ids=lambda document: document.name
+)
+def test_whoever_types_statements_of_a_document_is_told_to_look_nowhere_else(document):
+    """Each block begins with it, and a document with statements in its sentences says it in one of them."""
+    text = document.read_text()
+    found = re.findall(r"^ *```sql\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    statements = [
+        [line.strip() for line in block.splitlines() if not line.strip().startswith("--")] for block in found
+    ]
+    assert [lines[0] for lines in statements if lines[0] != f"{BEGINNING};"] == []
+    if re.search(rf"`(?:{VERBS}) [^`]*`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        assert f"`{BEGINNING}" in text
+
+
+@pytest.mark.parametrize("file", sorted(ROLES.parent.glob("*.sql")), ids=lambda file: file.name)
+def test_nor_do_the_files_that_are_run_look_elsewhere(file):
+    lines = [line for line in file.read_text().splitlines() if line and not re.match(r"--|\\|BEGIN;", line)]
+    assert lines[0] == f"{BEGINNING};"
+
+
 def test_no_role_is_made_without_a_password(db):
     """As by sudo, which takes the variables away: PostgreSQL would make roles by which nobody signs in."""
     known = connection.get_connection_params()

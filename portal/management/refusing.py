@@ -1,20 +1,23 @@
 """Commands of the libraries that work past our verbs: nobody is asked whether they may, and nothing writes it down.
 
-Some destroy a customer with its keys, some make one that lacks half of what it needs. `manage.py` refuses them and does
-not offer them; code calls them all the same (`call_command`), as tests do. Others destroy when they are told to go back.
+Some destroy a customer with its keys, some make one that lacks half of what it needs; those that migrate also go back, which
+drops tables, and as whoever calls them they run what the application's role may have put into a customer's schema. Each is
+refused by one of the same name in `portal/management/commands/`, which Django finds first, whether it is called by
+`manage.py` or by `python -m django`; and `manage.py` does not offer them. Code calls them all the same (`call_command`).
 """
 
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from django.core.management import ManagementUtility, get_commands
+from django.core.management.base import BaseCommand
 
 from portal.management import offering
 
 NO_END = "nothing ends a customer: delete its mailboxes with `manage.py delete_mailbox`."
-FORWARD = (
-    "to name a migration can be to go back, which drops tables with all that is in them, customers' keys, too. "
-    "`manage.py upgrade` goes forward; --plan says what this would do."
+UPGRADE = (
+    "use `manage.py upgrade`, as the role that serves, and `manage.py upgrade --public` as the owner of the tables "
+    "(docs/upgrades.md)."
 )
 MAKE = "use `manage.py create_customer`."
 BRING = "use `manage.py restore PLACE --customer SLUG --as NEW`."
@@ -32,27 +35,31 @@ INSTEAD = {
     "delete_domain": ONE_HOST,
     "delete_tenant": NO_END,
     "flush": "nothing empties an installation: make a new database.",
+    "migrate": UPGRADE,
+    "migrate_schemas": UPGRADE,
     "rename_schema": "a customer's schema keeps its name.",
     "tenant_command": EACH,
 }
-MIGRATING = {"migrate", "migrate_schemas"}
 NOT_OFFERED = {*INSTEAD, "changepassword"}  # the last one refuses by itself
 
 
-class Commands(ManagementUtility):
-    """Django's, without those, and without the way back of a migration."""
+class Refused(BaseCommand):
+    """Before a library's command: whoever types it is told what to type instead."""
 
-    def fetch_command(self, subcommand: str) -> Any:
-        if instead := INSTEAD.get(subcommand):
-            _refuse(subcommand, instead)
-        command = super().fetch_command(subcommand)
-        if subcommand in MIGRATING:
-            parser = command.create_parser(self.prog_name, subcommand)
-            parser.called_from_command_line = True  # what is typed wrong is said in a line
-            told, _ = parser.parse_known_args(self.argv[2:])
-            if told.migration_name and not told.plan:
-                _refuse(f"{subcommand} {told.app_label} {told.migration_name}", FORWARD)
-        return command
+    def run_from_argv(self, argv: list[str]) -> NoReturn:
+        _refuse(argv[1])
+
+    def print_help(self, prog_name: str, subcommand: str) -> NoReturn:
+        _refuse(subcommand)
+
+
+def _refuse(name: str) -> NoReturn:
+    sys.stderr.write(f"CommandError: {name} is not for Gatehouse: {INSTEAD[name]}\n")
+    sys.exit(1)
+
+
+class Commands(ManagementUtility):
+    """Django's, which does not offer those."""
 
     def main_help_text(self, commands_only: bool = False) -> str:
         """Gatehouse's own first, unless a script asks, or the settings can't be read."""
@@ -61,8 +68,3 @@ class Commands(ManagementUtility):
             return "\n".join(line for line in lines if line.strip() not in NOT_OFFERED)
         others = get_commands().keys() - offering.OURS - NOT_OFFERED
         return offering.text(self.prog_name, sorted(others), super().fetch_command)
-
-
-def _refuse(what: str, why: str) -> NoReturn:
-    sys.stderr.write(f"CommandError: {what} is not for Gatehouse: {why}\n")
-    sys.exit(1)

@@ -397,7 +397,7 @@ def last_release(committed_db, tmp_path) -> Iterator[Release]:
 def test_the_gateway_of_the_last_release_serves_on_while_this_one_upgrades_its_database(
     last_release, tmp_path
 ):
-    last_release.says("migrate_schemas", "--shared", "-v", "0")
+    last_release.says("upgrade", "--public", "-v", "0")
     last_release.says("create_provider", "northwind", "--name", "Northwind IT")
     for number in range(5):
         last_release.says("create_customer", f"c{number}", "--provider", "northwind", "--name", f"C {number}")

@@ -1,0 +1,9 @@
+"""Refused: portal/management/refusing.py"""
+
+from django_tenants.management.commands.create_domain import Command as Theirs
+
+from portal.management.refusing import Refused
+
+
+class Command(Refused, Theirs):
+    pass

@@ -9,21 +9,17 @@ import hashlib
 import inspect
 import secrets
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
-from django_tenants.utils import app_labels, quote_schema_name, schema_context
+from django_tenants.utils import app_labels, quote_schema_name
 
-from tenants import cluster
-from tenants.migrated import note
+from tenants import cluster, migrated
 from tenants.models import SpareSchema
-from tenants.schemas import leave_for_public
+from tenants.upgrading import migrating
 
 # Any number will do, as long as nothing else in this database locks it: "spares" on a telephone keypad.
 REFILL_LOCK = 772737
@@ -101,55 +97,14 @@ def _drop_stale() -> None:
             spare.delete()
 
 
-class Statement(NamedTuple):
-    """What a migration has the database do."""
-
-    sql: str
-    parameters: Any
-    many: bool
-
-
-# Django spends most of a migration's time on models that it throws away, and each new schema gets the same ones.
-_statements: dict[str, list[Statement]] = {}  # by fingerprint
-# What only looks, or leads to another schema, is not repeated.
-PASSED_OVER = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET SEARCH_PATH")
-
-
 def _build(schema_name: str) -> None:
     """Of a cluster, on one of its nodes. Inside the caller's transaction, so that a failure leaves nothing behind."""
     cluster.keep_to_the_schema()
-    _build_here(schema_name)
+    migrating.make(schema_name, migrated.known())
     if cluster.is_prepared():
         cluster.distribute(schema_name)
     else:
-        note(schema_name)
-
-
-def _build_here(schema_name: str) -> None:
-    """The first by migrations, the others by what these did."""
-    _execute(f"CREATE SCHEMA {quote_schema_name(schema_name)}")
-    if (known := _statements.get(fingerprint())) is not None:
-        with schema_context(schema_name), connection.cursor() as cursor:
-            for sql, parameters, many in known:
-                (cursor.executemany if many else cursor.execute)(sql, parameters)
-        return
-    statements: list[Statement] = []
-
-    def keep(execute: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        if not sql.lstrip().upper().startswith(PASSED_OVER):
-            statements.append(Statement(sql, parameters, many))
-        return execute(sql, parameters, many, context)
-
-    try:
-        with connection.execute_wrapper(keep):
-            call_command(
-                "migrate_schemas", schema_name=schema_name, tenant=True, interactive=False, verbosity=0
-            )
-    finally:
-        # The command forgets this when a migration fails.
-        leave_for_public()
-    if schema_name not in repr(statements):  # else they are for this one alone
-        _statements[fingerprint()] = statements
+        migrated.note(schema_name)
 
 
 def _execute(sql: str) -> None:

@@ -33,12 +33,12 @@ class BackupDamaged(BackupError):
     """Something of it is missing or is not what was written."""
 
 
+class NotOurRows(BackupDamaged):
+    """Rows that no release has written."""
+
+
 class NotEmpty(BackupError):
     """Something would be written over."""
-
-
-class NotEnoughLocks(BackupError):
-    """The server could not bring back as many customers at once as one dump holds."""
 
 
 class OtherSecrets(BackupError):

@@ -1,15 +1,17 @@
-"""One customer's rows go from a dump into a schema that was made for it: which stay out, and what of the others changes."""
+"""Rows go from a dump into a schema that was made for them; of one customer: which stay out, and what of the others changes."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.db import connection
 from psycopg import sql
 
 from mailboxes.backup import rows
-from mailboxes.backup.errors import BackupDamaged
+from mailboxes.backup.errors import BackupDamaged, NotOurRows
 from mailboxes.backup.renaming import Ids
 from mailboxes.backup.rows import Row, Table
+from mailboxes.transactions import on_disk
 
 APP = "mailboxes"
 MIGRATIONS = "django_migrations"
@@ -22,6 +24,16 @@ REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
 Change = Callable[[Row], Row | None]
 
 
+@contextmanager
+def transaction() -> Iterator[None]:
+    """One that is on the disk at its end, and may last as long as it likes."""
+    with on_disk():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+
+
 def copy_rows(
     tables: Iterable[Table],
     schema: str,
@@ -29,28 +41,47 @@ def copy_rows(
     *,
     without_mailboxes: Collection[str],
     without_keys: Collection[str],
-) -> None:
-    """In the caller's transaction. Raises DatabaseError, BackupDamaged, RestoreFailed."""
-    filled = []
+) -> list[str]:
+    """As `fill`, of a customer that may have other ids here."""
+
+    def change_of(table: str) -> Change | None:
+        if table == MIGRATIONS or table in LEFT_BEHIND:
+            return None
+        return _change_of(table, ids, without_mailboxes, without_keys)
+
+    return fill(tables, schema, change_of)
+
+
+def fill(tables: Iterable[Table], schema: str, change_of: Callable[[str], Change | None]) -> list[str]:
+    """Copy rows into the tables of the same names that the schema has, in the caller's transaction; none of a table without
+    a change. Which tables it does not have: no release has made them, and their rows stay where they are.
+
+    Raises DatabaseError, BackupDamaged, RestoreFailed.
+    """
+    not_ours, filled = [], []
     with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'", [schema]
+        )
+        known = {name for (name,) in cursor.fetchall()}
         # Tables come in the order of their names. Migrations that have just made the schema may have asked for the rest.
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for table in tables:
-            if table.name == MIGRATIONS or table.name in LEFT_BEHIND:
+            if table.name not in known:
+                not_ours.append(table.name)
                 continue
-            if not table.name.startswith(f"{APP}_"):
-                raise BackupDamaged(f"{table.name} is no table of a customer's.")
+            if (change := change_of(table.name)) is None:
+                continue
             into = sql.SQL("COPY {} ({}) FROM STDIN").format(
                 sql.Identifier(schema, table.name),
                 sql.SQL(", ").join(map(sql.Identifier, table.columns)),
             )
-            change = _change_of(table.name, ids, without_mailboxes, without_keys)
             with cursor.copy(into) as copy:
                 for row in table.rows:
                     try:
                         changed = change(row)
                     except (KeyError, ValueError):
-                        raise BackupDamaged(f"{table.name} has a row that is none.") from None
+                        raise NotOurRows(f"{table.name} has a row that is none.") from None
                     if changed:
                         copy.write(rows.encoded(changed))
             if "id" in table.columns:
@@ -63,7 +94,8 @@ def copy_rows(
                 last = sql.SQL("SELECT setval(%s, max(id)) FROM {} HAVING count(*) > 0")
                 cursor.execute(last.format(sql.Identifier(schema, name)), [sequence])
                 if (given := cursor.fetchone()) and given[0] > MOST_SERIALS:
-                    raise BackupDamaged(f"{name} has numbers after which there is no room for more.")
+                    raise NotOurRows(f"{name} has numbers after which there is no room for more.")
+    return not_ours
 
 
 def _change_of(

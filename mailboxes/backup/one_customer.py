@@ -21,7 +21,7 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, DataError, IntegrityError, connection
+from django.db import DatabaseError, DataError, IntegrityError
 from django.utils import timezone
 from django_tenants.utils import schema_context, schema_exists, tenant_context
 
@@ -33,15 +33,14 @@ from mailboxes.backup.index import NAME, Line
 from mailboxes.backup.loading import APP, MIGRATIONS
 from mailboxes.backup.place import ONE_CUSTOMER
 from mailboxes.backup.renaming import FOLDER_LENGTH, Ids
-from mailboxes.backup.restoring import Backup, bring_messages
+from mailboxes.backup.restoring import bring_messages
 from mailboxes.backup.rows import Row
-from mailboxes.backup.sets import CONTENTS, INDEX, index_of
+from mailboxes.backup.sets import CONTENTS, INDEX, Backup, index_of
 from mailboxes.backup.since import DELETED, TOLD, Act, acts_since
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.services.keyring import publish
 from mailboxes.store import store
-from mailboxes.transactions import on_disk
 from tenants import access, audit, cluster, directory, migrated, pooling, slugs, spares
 from tenants.bringing import bring_back, bring_customer
 from tenants.errors import BeingUpgraded, SlugTaken
@@ -78,6 +77,7 @@ class Brought:
     trail_is_known: bool = False
     waiting_jobs: int = 0
     in_its_place: bool = False  # of one that was here without a schema
+    not_ours: list[str] = field(default_factory=list)  # tables that no release has made: they stay out
     lost: list[str] = field(default_factory=list)  # addresses of mailboxes that no backup has
 
 
@@ -375,24 +375,22 @@ class _One:
             if is_todays:
                 spares.take(schema)
             else:
-                migrating.build_as_of(schema, self.dumped.applied)
-            loading.copy_rows(
+                migrating.make(schema, self.dumped.applied)
+            strange = loading.copy_rows(
                 self._tables(),
                 schema,
                 self.ids,
                 without_mailboxes=self.left_out,
                 without_keys=self._dropped_keys(),
             )
+            self.done.not_ours = [f"{self.facts['schema']}.{table}" for table in strange]
             if not is_todays:
                 migrating.bring_up_to_date(schema)
             with schema_context(schema):
                 self._settle()
 
         self._leave_out_what_was_deleted_meanwhile(guard)
-        with on_disk():
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL statement_timeout = 0")
-                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        with loading.transaction():
             bring = bring_back if self.back else bring_customer
             bring(customer, fill_schema=fill, by=self.by)
             with tenant_context(customer):

@@ -1,20 +1,19 @@
 """An installation comes back from a backup, onto a database and a store in which nothing is.
 
-The mail comes first and `public` last, each dump in one transaction: until the end there is no installation that anybody
-could take for a whole one, and what was broken off is repeated by the same call.
+The mail comes first, then the database (`rebuilding`): until the end there is no installation that anybody could take for a
+whole one, and what was broken off is repeated by the same call.
 """
 
 import hashlib
 import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import psycopg
@@ -22,22 +21,19 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from accounts.actors import Actor
-from mailboxes.backup import judging, keys, rows, tools
+from mailboxes.backup import rebuilding, rows, tools
 from mailboxes.backup.alone import Progress, Tell
 from mailboxes.backup.errors import (
-    BackupDamaged,
     BackupError,
     BackupFailed,
-    NoRecoveryKey,
     NoSuchBackup,
     NotEmpty,
-    NotEnoughLocks,
     OtherSecrets,
     RestoreFailed,
 )
 from mailboxes.backup.index import Line
-from mailboxes.backup.place import SETS, WHOLE, Place, digest_of
-from mailboxes.backup.sets import BATCH, CONTENTS, HANDS, PUBLIC, find, index_of
+from mailboxes.backup.place import WHOLE, digest_of
+from mailboxes.backup.sets import BATCH, HANDS, PUBLIC, Backup, index_of
 from mailboxes.backup.since import DELETED, Act, acts_since
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
@@ -47,16 +43,15 @@ from tenants.models import spelled_now
 
 log = logging.getLogger(__name__)
 
-TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')"
-SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')"
-
 TRAIL, DIRECTORY = "tenants_auditevent", "tenants_directoryentry"
 ALIVE = ("active", "suspended")  # in the directory
 
 
 @dataclass
 class Restored:
-    """What came back. `missing` was in the backup's list and is not there, or not as it was written."""
+    """What came back. `missing` was in the backup's list and is not there, or not as it was written. `not_brought` are
+    customers whose rows are none of Gatehouse's, with why; `not_ours` tables that no release has made.
+    """
 
     name: str
     made_at: str
@@ -64,6 +59,8 @@ class Restored:
     messages: int = 0
     octets: int = 0
     missing: list[str] = field(default_factory=list)
+    not_brought: list[dict[str, str]] = field(default_factory=list)
+    not_ours: list[str] = field(default_factory=list)
     # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
     deleted_since: list[dict[str, str]] = field(default_factory=list)
     since_is_unknown: str = ""
@@ -74,7 +71,7 @@ def restore(
 ) -> Restored:
     """Bring back a whole installation, by default from the newest backup. Repeated, it goes on where it was broken off.
 
-    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey; NotEmpty, NotEnoughLocks and OtherSecrets, before anything was
+    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey; NotEmpty and OtherSecrets, before anything was
     done; BackupDamaged, PlaceFailed, RestoreFailed, StoreFull, StoreFailed.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
@@ -87,14 +84,14 @@ def restore(
     done = Restored(backup.name, backup.manifest["made_at"], len(backup.contents["customers"]))
     try:
         pooling.require_no_pooler()
-        with tools.connect() as where:
-            _require_empty(where, backup)
-            _require_locks(where, backup)
-            backup.verify_parts()
-            lines = index_of(backup.place, backup.name)
-            bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
-            _look_what_was_deleted_since(backup, done, place, key)
-            _bring_database(where, backup, tell)
+        rebuilding.require_empty(backup)
+        _require_empty_store(backup)
+        backup.verify_parts()
+        rebuilding.require_known(backup)
+        lines = index_of(backup.place, backup.name)
+        bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
+        _look_what_was_deleted_since(backup, done, place, key)
+        done.not_brought, done.not_ours = rebuilding.bring_database(backup, tell)
     except (psycopg.Error, DatabaseError) as error:
         raise RestoreFailed(tools.no_answer(error)) from error
     except BackupFailed as error:  # there is no pg_restore
@@ -117,37 +114,6 @@ def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = ""
     with os.fdopen(descriptor, "w") as written:
         written.writelines(f"{variable}={value}\n" for variable, value in secrets.items())
     return list(secrets)
-
-
-class Backup:
-    """A whole set and the key that opens it."""
-
-    def __init__(self, place: str, key: str, name: str = "") -> None:
-        private: PrivateKey = keys.recovery_key(key)
-        self._private = private
-        self.place = Place(place)
-        self.name, self.manifest = find(self.place, name)
-        if self.manifest["recovery_key"] != private.key_id.hex():
-            raise NoRecoveryKey(
-                f"{self.name} was sealed to the recovery key {self.manifest['recovery_key']}, and this is {private.key_id.hex()}."
-            )
-        self.contents = judging.contents_of(b"".join(self.part(CONTENTS)), self.name)
-
-    def part(self, name: str) -> Iterator[bytes]:
-        """What was sealed. Raises NoRecoveryKey, BackupDamaged, PlaceFailed."""
-        try:
-            pieces = self.place.read(f"{SETS}/{self.name}/{name}")
-        except MessageGone:
-            raise BackupDamaged(f"{SETS}/{self.name}/{name} is missing.") from None
-        yield from keys.unseal(pieces, self._private, of=UUID(self.manifest["id"]), name=name)
-
-    def verify_parts(self, *names: str) -> None:
-        """All, or those of these names, before anything is made of them. Raises BackupDamaged."""
-        parts = [part for part in self.manifest["parts"] if part["name"] in names or not names]
-        if lacking := set(names) - {part["name"] for part in parts}:
-            raise BackupDamaged(f"{self.name} does not say what {min(lacking)} is.")
-        for part in parts:
-            self.place.verify(f"{SETS}/{self.name}", part)
 
 
 def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key: str) -> None:
@@ -207,31 +173,10 @@ def _same_key(one: str, other: str) -> bool:
     return PrivateKey.from_text(one) == PrivateKey.from_text(other)
 
 
-def _require_empty(where: "psycopg.Connection[Any]", backup: Backup) -> None:
-    """What an earlier attempt at the same has brought is no hindrance. Raises NotEmpty."""
-    customers = backup.contents["customers"]
-    schemas = {row[0] for row in where.execute(SCHEMAS)} - {customer["schema"] for customer in customers}
-    tables = where.execute(TABLES).fetchone()
-    if schemas or (tables and tables[0]):
-        raise NotEmpty(
-            "There is something in this database. Give the restore an empty one: CREATE DATABASE, and no migration."
-        )
-    folders = set(store().folders()) - {customer["id"] for customer in customers}
-    if folders:
+def _require_empty_store(backup: Backup) -> None:
+    """But for what an earlier attempt has brought. Raises NotEmpty."""
+    if set(store().folders()) - {customer["id"] for customer in backup.contents["customers"]}:
         raise NotEmpty(f"There is something in {store().location}. Give the restore an empty message store.")
-
-
-def _require_locks(where: "psycopg.Connection[Any]", backup: Backup) -> None:
-    """A dump comes back in one transaction, and a server with fewer locks than the one it is of would end that in its
-    middle. Raises NotEnoughLocks.
-    """
-    per_dump = Counter(customer["part"] for customer in backup.contents["customers"])
-    largest, at_once = max(per_dump.values(), default=0), tools.schemas_at_once(where)
-    if largest > max(1, at_once):
-        raise NotEnoughLocks(
-            f"This PostgreSQL has locks for {at_once} customers at a time, and a dump of this backup holds {largest}. Set "
-            f"its max_locks_per_transaction {-(-largest // max(1, at_once))} times as high, and start it anew."
-        )
 
 
 class Counts(Protocol):
@@ -296,16 +241,3 @@ def bring_messages(
                 done.octets += sum(line.octets for line in some if line not in lost)
                 progress.copied, progress.copied_octets = done.messages, done.octets
                 tell(progress)
-
-
-def _bring_database(where: "psycopg.Connection[Any]", backup: Backup, tell: Tell) -> None:
-    customers = backup.contents["customers"]
-    progress = Progress("loading the database", len(customers))
-    there = {row[0] for row in where.execute(SCHEMAS)}
-    for part, group in groupby(customers, lambda customer: customer["part"]):
-        schemas = {customer["schema"] for customer in group}
-        if not schemas <= there:
-            tools.load(backup.part(part))
-        progress.customers_done += len(schemas)
-        tell(progress)
-    tools.load(backup.part(PUBLIC), "--schema=public")

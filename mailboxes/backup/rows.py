@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mailboxes.backup.errors import BackupDamaged
+from mailboxes.backup.errors import BackupDamaged, NotOurRows
 
 COPY = re.compile(rb'COPY ([a-z_0-9]+|"[^"]+")\.([a-z_0-9]+) \(([a-z_0-9", ]+)\) FROM stdin;')
 END, NULL = b"\\.", "\\N"
@@ -18,24 +18,42 @@ LINE_OCTETS = 64 * 1024 * 1024
 Row = dict[str, str]
 
 
+SEQUENCE = re.compile(
+    rb"SELECT pg_catalog\.setval\('([a-z_0-9]+)\.([a-z_0-9]+)', ([0-9]{1,19}), (true|false)\);"
+)
+
+
 class Table(NamedTuple):
     """A table's rows, to be read before the next table is."""
 
+    schema: str
     name: str
     columns: list[str]
     rows: Iterator[Row]
 
 
-def tables(script: Iterable[bytes]) -> Iterator[Table]:
-    """Those in what `pg_restore --data-only` writes. Raises BackupDamaged."""
+class Sequence(NamedTuple):
+    """How far a sequence had got: to this number, which was given out or comes next."""
+
+    schema: str
+    name: str
+    last: int
+    is_given: bool
+
+
+def tables(script: Iterable[bytes], sequences: list[Sequence] | None = None) -> Iterator[Table]:
+    """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there. Raises BackupDamaged."""
     lines = by_line(script)
     for line in lines:
         if found := COPY.fullmatch(line):
             columns = [name.strip().strip('"') for name in found[3].decode().split(",")]
             rows = _rows(lines, columns)
-            yield Table(found[2].decode(), columns, rows)
+            yield Table(found[1].decode().strip('"'), found[2].decode(), columns, rows)
             for _ in rows:  # what nobody wanted
                 pass
+        elif sequences is not None and (found := SEQUENCE.fullmatch(line)):
+            schema, name, last, given = (part.decode() for part in found.groups())
+            sequences.append(Sequence(schema, name, int(last), given == "true"))
 
 
 def encoded(row: Row) -> bytes:
@@ -74,6 +92,6 @@ def _rows(lines: Iterator[bytes], columns: list[str]) -> Iterator[Row]:
         except UnicodeDecodeError:
             values = []
         if len(values) != len(columns):
-            raise BackupDamaged("A dump of the database has a row that is none.")
+            raise NotOurRows("A dump of the database has a row that is none.")
         yield dict(zip(columns, values, strict=True))
     raise BackupDamaged("A dump of the database ends in the middle of a table.")

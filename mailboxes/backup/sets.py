@@ -3,20 +3,22 @@
 Whoever restores reads here, and whoever takes a backup finds the ones before it; nothing here asks a database.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any
+from uuid import UUID
 
 from accounts.actors import Actor
-from mailboxes.backup import judging
+from mailboxes.backup import judging, keys
 from mailboxes.backup.alone import Progress, Tell
-from mailboxes.backup.errors import BackupDamaged, NoSuchBackup
+from mailboxes.backup.errors import BackupDamaged, NoRecoveryKey, NoSuchBackup
 from mailboxes.backup.index import Line, Lines, lines_of
 from mailboxes.backup.place import MANIFEST, SETS, Place, digest_of
 from mailboxes.errors import MessageGone
+from mailboxes.vault import PrivateKey
 from tenants import access
 
 BATCH = 64
@@ -52,6 +54,37 @@ def verify_backup(
             progress.copied_octets += sum(line.octets for line in some)
             tell(progress)
     return name, bad
+
+
+class Backup:
+    """A whole set and the key that opens it."""
+
+    def __init__(self, place: str, key: str, name: str = "") -> None:
+        private: PrivateKey = keys.recovery_key(key)
+        self._private = private
+        self.place = Place(place)
+        self.name, self.manifest = find(self.place, name)
+        if self.manifest["recovery_key"] != private.key_id.hex():
+            raise NoRecoveryKey(
+                f"{self.name} was sealed to the recovery key {self.manifest['recovery_key']}, and this is {private.key_id.hex()}."
+            )
+        self.contents = judging.contents_of(b"".join(self.part(CONTENTS)), self.name)
+
+    def part(self, name: str) -> Iterator[bytes]:
+        """What was sealed. Raises NoRecoveryKey, BackupDamaged, PlaceFailed."""
+        try:
+            pieces = self.place.read(f"{SETS}/{self.name}/{name}")
+        except MessageGone:
+            raise BackupDamaged(f"{SETS}/{self.name}/{name} is missing.") from None
+        yield from keys.unseal(pieces, self._private, of=UUID(self.manifest["id"]), name=name)
+
+    def verify_parts(self, *names: str) -> None:
+        """All, or those of these names, before anything is made of them. Raises BackupDamaged."""
+        parts = [part for part in self.manifest["parts"] if part["name"] in names or not names]
+        if lacking := set(names) - {part["name"] for part in parts}:
+            raise BackupDamaged(f"{self.name} does not say what {min(lacking)} is.")
+        for part in parts:
+            self.place.verify(f"{SETS}/{self.name}", part)
 
 
 def find(where: Place, name: str = "") -> tuple[str, dict[str, Any]]:

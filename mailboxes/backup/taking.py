@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 HOLD_WAIT = "60s"  # removers hold their end for as long as one question or one batch takes
 # Each dump reads the whole catalog, which takes seconds where there are thousands of customers, so they are as large as the
-# server's table of locks lets one transaction bring them back; but each waits in TMPDIR on its way to a bucket.
+# server's table of locks lets them be; but each waits in TMPDIR on its way to a bucket.
 SCHEMAS_PER_DUMP = 1000
 ROWS = 5000
 # Rows that mean nothing elsewhere: sessions of the web, of which one that was ended since would live again; sessions of

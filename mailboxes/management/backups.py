@@ -140,9 +140,14 @@ class OneCustomerCommand(BackupCommand):
         if done.missing:
             raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
 
+    def say_not_ours(self, tables: list[str]) -> None:
+        for table in tables:
+            self.say(f"NOT OURS    {table}: a table that no release has made; its rows stay in the backup")
+
     def _say(self, done: Brought) -> None:
         for name in done.missing:
             self.say(f"MISSING     {name}")
+        self.say_not_ours(done.not_ours)
         for act in done.since:
             self.say(f"SINCE       {act['at']} {act['action']} {act['mailbox']!r}")
         for address in done.lost:

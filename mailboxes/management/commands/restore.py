@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.actors import SYSTEM
-from mailboxes.backup import restore, write_secrets
+from mailboxes.backup import Restored, restore, write_secrets
 from mailboxes.management.backups import OPTIONS, OneCustomerCommand, megabytes, recovery_key_from_stdin
 from tenants.management.output import counted
 
@@ -56,22 +56,36 @@ class Command(OneCustomerCommand):
         if options["json"]:
             self.stdout.write(json.dumps(asdict(done)))
         else:
-            for name in done.missing:
-                self.say(f"MISSING     {name}")
-            self.say(
-                f"{done.name}, taken {done.made_at}: {counted(done.customers, 'customer')}, "
-                f"{counted(done.messages, 'message')}, {megabytes(done.octets)}."
+            self.tell_all(done)
+        if done.not_brought:
+            raise CommandError(
+                f"{counted(len(done.not_brought), 'customer')} not brought, and all others are there: an earlier backup may have "
+                "other rows (restore PLACE --customer SLUG --set NAME)."
             )
-            for act in done.deleted_since:
-                self.say(
-                    f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back"
-                )
-            if done.since_is_unknown:
-                self.say(f"UNKNOWN     what was deleted since: {done.since_is_unknown}")
-            self.say(
-                "What came or was done after that time is not in it: mail, new mailboxes and passwords, and deletions, too. "
-                "Mailboxes that were deleted since are back. Everybody signs in once more."
-            )
-            call_command("check_store", stdout=self.stdout, stderr=self.stderr)
         if done.missing:
             raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
+
+    def tell_all(self, done: Restored) -> None:
+        for name in done.missing:
+            self.say(f"MISSING     {name}")
+        self.say(
+            f"{done.name}, taken {done.made_at}: {counted(done.customers, 'customer')}, "
+            f"{counted(done.messages, 'message')}, {megabytes(done.octets)}."
+        )
+        for one in done.not_brought:
+            self.say(f"NOT BROUGHT {one['customer']}: {one['why']}")
+        self.say_not_ours(done.not_ours)
+        for act in done.deleted_since:
+            self.say(f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back")
+        if done.since_is_unknown:
+            self.say(f"UNKNOWN     what was deleted since: {done.since_is_unknown}")
+        self.say(
+            "What came or was done after that time is not in it: mail, new mailboxes and passwords, and deletions, too. "
+            "Mailboxes that were deleted since are back. Everybody signs in once more."
+        )
+        try:
+            call_command("check_store", stdout=self.stdout, stderr=self.stderr)
+        except CommandError as error:
+            if not done.not_brought:
+                raise
+            self.say(str(error))

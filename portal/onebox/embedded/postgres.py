@@ -37,7 +37,7 @@ SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "max_locks_per_transaction": "256",  # a dump and a restore hold those of hundreds of customers' tables
+    "max_locks_per_transaction": "256",  # a dump holds those of hundreds of customers' tables
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",

@@ -115,9 +115,8 @@ def _fill_public(backup: Backup) -> list[str]:
             not_ours = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is)
         except psycopg.Error as error:
             raise RestoreFailed(f"The rows of {PUBLIC} do not fit: {tools.first_line(error)}") from error
-        for (
-            one
-        ) in sequences:  # numbers that were given out mean somebody, in the trail too, and don't come again
+        # A number that was given out means somebody, in the trail too, and does not come again.
+        for one in sequences:
             cursor.execute(
                 "SELECT setval(to_regclass(%s), %s, %s)",
                 [f'{schemas.PUBLIC}."{one.name}"', one.last, one.is_given],

@@ -769,8 +769,8 @@ BREAKAGES = (
     _breaks(
         "No number of a person or an act is given out again after a restore",
         "mailboxes/backup/rebuilding.py",
-        "for one in sequences:  #",
-        "for one in sequences[:0]:  #",
+        "for one in sequences:",
+        "for one in sequences[:0]:",
         _RESTORING + "a_destroyed_installation_comes_back_whole_and_goes_on",
     ),
     # --- Growth ---

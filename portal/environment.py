@@ -31,8 +31,10 @@ class Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
         self.problems: list[Problem] = []
+        self.names: set[str] = set()  # of all that was asked for, set or not
 
     def text(self, name: str, default: str = "") -> str:
+        self.names.add(name)
         return self._variables.get(name, "").strip() or default
 
     def secret(self, name: str, default: str = "") -> str:

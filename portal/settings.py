@@ -34,7 +34,8 @@ MAIL_DOMAIN = env.text("GATEHOUSE_MAIL_DOMAIN", "gateway.localhost")
 MTA_STS = env.choice("GATEHOUSE_MTA_STS", ("none", "testing", "enforce"))
 BIND = env.text("GATEHOUSE_BIND", "127.0.0.1")
 # The web server speaks plain HTTP to a proxy, so what opens the gateway to all does not open it.
-HTTP_BIND = BIND if DEMO else env.text("GATEHOUSE_HTTP_BIND", "127.0.0.1")
+_http_bind = env.text("GATEHOUSE_HTTP_BIND", "127.0.0.1")
+HTTP_BIND = BIND if DEMO else _http_bind
 HTTP_PORT = env.number("GATEHOUSE_HTTP_PORT", 8000)
 SMTP_PORT = env.number("GATEHOUSE_SMTP_PORT", 2525)
 SMTPS_PORT = env.number("GATEHOUSE_SMTPS_PORT", 2465)
@@ -418,7 +419,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
 # With it browsers may put the domain on a list that they come with and from which it takes months to get off.
-SECURE_HSTS_PRELOAD = SECURE_COOKIES and env.flag("GATEHOUSE_HSTS_PRELOAD")
+SECURE_HSTS_PRELOAD = env.flag("GATEHOUSE_HSTS_PRELOAD") and SECURE_COOKIES
 SECURE_SSL_REDIRECT = SECURE_COOKIES
 # Not "no-referrer": with that, browsers send "Origin: null" with our own forms, which the protection against forged ones
 # must refuse.
@@ -520,3 +521,4 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.redaction.SettingsOnDebugPages"
 
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # that HSTS has no preload: only who runs it can want that
 ENVIRONMENT_PROBLEMS = env.problems
+ENVIRONMENT_NAMES = frozenset(env.names)

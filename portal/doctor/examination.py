@@ -1,8 +1,9 @@
 """All of it, one look after the other."""
 
 import dataclasses
+import os
 
-from . import parts, ports, zone
+from . import parts, ports, variables, zone
 from .findings import Finding, Level, without_secrets
 from .zone import Outside, Record
 
@@ -13,7 +14,7 @@ DATABASE_AWAY = "gatehouse.E016"
 
 def examine(outside: Outside, mail_to: str = "") -> tuple[list[Finding], list[Record]]:
     """What was found, and the DNS records wanted. Asks one after the other, each for seconds at most."""
-    found = parts.checks()
+    found = parts.checks() + variables.of_this_process(os.environ)
     if not any(finding.id == DATABASE_AWAY for finding in found):
         found += [
             *parts.database(),

@@ -295,6 +295,13 @@ def made(way: Way, known: Answers, *, own_bucket: bool = False) -> dict[str, str
     return found
 
 
+def written_for(known: Answers) -> Way | None:
+    """Whose settings a file has, by what the other way has no use for; None if it has neither."""
+    if known.get("POSTGRES_PASSWORD"):
+        return Way.COMPOSE
+    return Way.UNITS if known.get("GATEHOUSE_STATE_DIR") or known.get("DATABASE_URL") else None
+
+
 def in_files(way: Way, known: Answers) -> list[str]:
     """What a file is named for, although the containers get nothing but values (docker/compose.yaml)."""
     if way != Way.COMPOSE:

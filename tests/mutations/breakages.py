@@ -1615,7 +1615,7 @@ BREAKAGES = (
     _breaks(
         "Browsers' own list is asked for by a setting",
         "portal/settings.py",
-        'SECURE_COOKIES and env.flag("GATEHOUSE_HSTS_PRELOAD")',
+        'env.flag("GATEHOUSE_HSTS_PRELOAD") and SECURE_COOKIES',
         "SECURE_COOKIES",
         "portal/test_checks.py::test_for_deployments_django_has_nothing_to_add",
     ),
@@ -2401,6 +2401,27 @@ BREAKAGES = (
         'and not options["overwrite"]:',
         "and False:",
         "portal/test_setup.py::test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_says_so",
+    ),
+    _breaks(
+        "Setup refuses a script's answer that nothing reads",
+        "portal/management/commands/setup.py",
+        'if said and (options["no_input"] or variables.unknown(answers)):',
+        "if False:",
+        "portal/test_setup.py::test_a_script_with_a_misspelt_answer_is_refused_and_nothing_is_written",
+    ),
+    _breaks(
+        "Setup leaves a file of the other way alone",
+        "portal/setup/questions.py",
+        "        return Way.COMPOSE\n    return Way.UNITS if",
+        "        return None\n    return None if",
+        "portal/test_setup.py::test_a_file_of_the_other_way_is_left_alone_and_what_to_type_is_said",
+    ),
+    _breaks(
+        "The doctor names a variable that nothing reads",
+        "portal/doctor/examination.py",
+        " + variables.of_this_process(os.environ)",
+        "",
+        "portal/test_doctor.py::test_a_variable_that_nothing_reads_is_told",
     ),
     _breaks(
         "Setup writes nothing of what can't be",

@@ -204,7 +204,8 @@ def test_where_nothing_works_everything_is_named_and_no_secret_told(names, tmp_p
         env=os.environ
         | secrets
         | {"GATEHOUSE_BASE_DOMAIN": BASE, "GATEHOUSE_MAIL_DOMAIN": MAIL, "GATEHOUSE_MTA_STS": "testing"}
-        | {"GATEHOUSE_DNS_SERVER": names.address, "GATEHOUSE_STATE_DIR": str(tmp_path / "none")},
+        | {"GATEHOUSE_DNS_SERVER": names.address, "GATEHOUSE_STATE_DIR": str(tmp_path / "none")}
+        | {"GATEHOUSE_ALARM_TO": "secret-of-nobody"},
         capture_output=True,
         text=True,
         check=False,
@@ -219,6 +220,17 @@ def test_where_nothing_works_everything_is_named_and_no_secret_told(names, tmp_p
     }
     assert all(each["advice"] for each in found["findings"] if each["level"] == "error")
     assert "secret-of" not in ended.stdout + ended.stderr
+    (told,) = [each["seen"] for each in found["findings"] if each["id"] == "variables"]
+    assert told == "Nothing reads GATEHOUSE_ALARM_TO: GATEHOUSE_ALARMS_TO is meant?"
+
+
+def test_a_variable_that_nothing_reads_is_told(db, names, monkeypatch):
+    monkeypatch.setenv("GATEHOUSE_ALARM_TO", "night@northwind.example")
+    monkeypatch.setenv("MAIL_DOMAIN", "of.somebody.else.example")
+    outside = Outside(smtp_port=1, pop3s_port=1, https_port=1)
+    found = [finding for finding in examine(outside)[0] if finding.id == "variables"]
+    assert [finding.level for finding in found] == [Level.WARNING]
+    assert "GATEHOUSE_ALARMS_TO is meant?" in found[0].seen
 
 
 @pytest.mark.parametrize(

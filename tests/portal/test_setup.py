@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import AuthResult
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from portal.doctor import variables
 from portal.doctor.findings import Level
 from portal.setup import file, questions, trial
 from portal.setup.questions import Way
@@ -206,7 +209,7 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(answers_of, tmp_path
     ("answers", "said"),
     [
         pytest.param({"GATEHOUSE_BASE_DOMAIN": BASE}, "no answer for GATEHOUSE_MAIL_DOMAIN", id="none"),
-        pytest.param({"GATEHOUSE_BASE_DOMAN": BASE}, "no answer for GATEHOUSE_BASE_DOMAIN", id="misspelt"),
+        pytest.param({"GATEHOUSE_BASE_DOMAN": BASE}, "GATEHOUSE_BASE_DOMAIN is meant", id="misspelt"),
         pytest.param(NAMES | {"GATEHOUSE_WORKER_KEY": "nonsense"}, "GATEHOUSE_WORKER_KEY", id="key"),
         pytest.param(NAMES | {"GATEHOUSE_MAIL_DOMAIN": BASE}, "a name of its own", id="one-name"),
         pytest.param(
@@ -395,3 +398,130 @@ def test_what_they_would_read_differently_is_refused(value):
 def test_a_line_that_they_would_read_differently_is_refused_with_what_would_do(line):
     with pytest.raises(ValueError, match=r"^line \d"):
         file.read(line)
+
+
+# --- Names that nothing reads, and files of the other way ---
+MISSPELT = {
+    "GATEHOUSE_BASE_DOMAN": "GATEHOUSE_BASE_DOMAIN",
+    "GATEHOUSE_SMTP_URI": "GATEHOUSE_SMTP_URL",
+    "GATEHOUSE_ALARM_TO": "GATEHOUSE_ALARMS_TO",
+    "GATEHOUS_TIME_ZONE": "GATEHOUSE_TIME_ZONE",
+    "gatehouse_mail_from": "GATEHOUSE_MAIL_FROM",
+    "MAIL_DOMAIN": "GATEHOUSE_MAIL_DOMAIN",
+    "GATEHOUSE_DATABASE_URL": "DATABASE_URL",
+    "DATABSE_URL": "DATABASE_URL",
+    "GATEHOUSE_SMTP_URL_FIEL": "GATEHOUSE_SMTP_URL",
+    "GATEHOUSE_WORKER_KEY_FLIE": "GATEHOUSE_WORKER_KEY",
+    "GATEHOUSE_POSTGRES_HOTS": "GATEHOUSE_POSTGRES_HOST",
+    "GATEHOUSE_BACKUP_PLACES": "GATEHOUSE_BACKUP_PLACE",
+}
+OF_OTHERS = [
+    "OTHER",
+    "PATH",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "PGHOST",
+    "LANG",
+    "HTTPS_PROXY",
+    "COMPOSE_PROJECT_NAME",
+]
+
+
+def typed(*words, **environment):
+    """In a shell: status, and what stood on standard error."""
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "setup", *map(str, words)],
+        cwd=ROOT,
+        env=BARE | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.parametrize(("name", "meant"), MISSPELT.items())
+def test_a_name_that_nothing_reads_is_said_with_the_one_that_is_meant(name, meant):
+    assert variables.unknown([name, *OF_OTHERS, *settings.ENVIRONMENT_NAMES]) == {name: meant}
+
+
+def test_one_that_is_like_no_other_is_said_too():
+    assert variables.unknown(["GATEHOUSE_XYZZY"]) == {"GATEHOUSE_XYZZY": ""}
+
+
+def test_a_script_with_a_misspelt_answer_is_refused_and_nothing_is_written(answers_of, tmp_path):
+    target, given = tmp_path / "environment", answers_of(NAMES | {"GATEHOUSE_SMTP_URI": "smtp://secret@a"})
+    status, said = typed(target, "--no-input", "--answers", given)
+    assert status == 1 and not target.exists() and "secret" not in said
+    assert f"{given}: Nothing reads GATEHOUSE_SMTP_URI: GATEHOUSE_SMTP_URL is meant?" in said
+    # Who sits at a terminal is told before the first question.
+    terminal = Terminal("setup", str(target), "--answers", str(given), **BARE)
+    assert terminal.ends() == 1 and "GATEHOUSE_SMTP_URL is meant?" in terminal.said
+    assert "The operators' host" not in terminal.said
+
+
+def test_a_file_with_a_misspelt_name_is_told_and_a_script_ends_with_a_status(answers_of, tmp_path):
+    target = tmp_path / "environment"
+    run(target, "--answers", answers_of(NAMES))
+    with target.open("a") as more:
+        more.write("GATEHOUSE_ALARM_TO=night@northwind.example\n")
+    before = target.read_text()
+    status, said = typed(target, "--no-input")
+    assert (status, target.read_text()) == (1, before)
+    assert "Nothing reads GATEHOUSE_ALARM_TO: GATEHOUSE_ALARMS_TO is meant?" in said
+    terminal = Terminal("setup", str(target), **BARE)
+    terminal.hears("note: ")
+    terminal.hears("GATEHOUSE_ALARMS_TO is meant?")
+    terminal.answers("The operators' host", "\x03")
+    assert terminal.ends() == 1
+
+
+def test_what_the_other_way_alone_reads_is_told(answers_of, tmp_path):
+    told = run(tmp_path / ".env", "--compose", "--answers", answers_of(NAMES | {"GATEHOUSE_BIND": "0.0.0.0"}))
+    assert "GATEHOUSE_BIND is read by no container" in " ".join(each["seen"] for each in told["findings"])
+    told = run(tmp_path / "e", "--answers", answers_of(NAMES | {"GATEHOUSE_POSTGRES_HOST": "db.example.com"}))
+    assert "GATEHOUSE_POSTGRES_HOST is read by docker/compose.yaml alone" in " ".join(
+        each["seen"] for each in told["findings"]
+    )
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]], ids=["as it is", "overwrite"])
+@pytest.mark.parametrize("way", [[], ["--compose"]], ids=["units", "compose"])
+def test_a_file_of_the_other_way_is_left_alone_and_what_to_type_is_said(answers_of, tmp_path, way, more):
+    target, other = tmp_path / "settings", [] if way else ["--compose"]
+    run(target, *way, "--answers", answers_of(NAMES))
+    before = target.read_text()
+    status, said = typed(target, *other, "--no-input", *more)
+    assert (status, target.read_text()) == (1, before)
+    whose = "docker/compose.yaml" if way else "systemd's units"
+    assert f"{target} has the settings of {whose}" in said and "--overwrite" not in said
+    # As it says it works.
+    (line,) = [
+        words for words in re.findall(r"manage\.py setup (\S.*?)\.(?= |$)", said) if str(target) in words
+    ]
+    assert line.split() == [*way, str(target)]
+    _, said = typed(*line.split(), "--no-input")
+    assert "has the settings of" not in said and target.read_text() == before
+    # At a terminal nothing is asked.
+    terminal = Terminal("setup", str(target), *other, **BARE)
+    assert terminal.ends() == 1 and "The operators' host" not in terminal.said
+
+
+def test_all_that_compose_hands_on_is_known():
+    read = set(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", (ROOT / "docker/compose.yaml").read_text()))
+    assert read | {"COMPOSE_PROFILES"} == variables.OF_COMPOSE
+
+
+def test_each_name_of_ours_in_documents_and_docker_is_known():
+    """Or somebody who types what stands there is told that nothing reads it."""
+    files = [*ROOT.glob("docs/*.md"), ROOT / "README.md", *filter(Path.is_file, (ROOT / "docker").rglob("*"))]
+    named = {
+        name
+        for file in files
+        for name in re.findall(r"(?<![\w{])GATEHOUSE_[A-Z0-9_]*[A-Z0-9](?![\w…*])", file.read_text())
+    }
+    assert len(named) > 60
+    assert set(variables.unknown(named)) <= MADE_UP
+
+
+MADE_UP = {"GATEHOUSE_IMAGE_ROOT"}

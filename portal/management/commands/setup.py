@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from portal.doctor import variables
 from portal.doctor.findings import Finding, Level
 from portal.management.commands.doctor import address_of
 from portal.setup import file, questions
@@ -21,6 +22,18 @@ NOTES = {Level.OK: "ok", Level.ADVICE: "note", Level.WARNING: "note", Level.ERRO
 NEXT = {
     Way.UNITS: "the database and Redis, `upgrade`, the units and Caddy (docs/deployment.md, With systemd)",
     Way.COMPOSE: "`docker compose --file docker/compose.yaml up --detach` (docs/deployment.md, With Compose)",
+}
+UNREAD = {
+    Way.UNITS: "docker/compose.yaml alone, and by no unit",
+    Way.COMPOSE: "no container: docker/compose.yaml hands it on to none",
+}
+# What is said of a file that the other way wrote: whose it is, and what would do.
+OTHER_WAY = {
+    Way.UNITS: "{file} has the settings of systemd's units, and Compose would read little of them. For the units leave out "
+    "--compose: manage.py setup {file}. For Compose give it a file of its own: manage.py setup --compose docker/.env.",
+    Way.COMPOSE: "{file} has the settings of docker/compose.yaml, and systemd's units would find no database in them. For "
+    "Compose say so: manage.py setup --compose {file}. For the units give them a file of their own: "
+    "manage.py setup /etc/gatehouse/environment.",
 }
 
 
@@ -74,7 +87,11 @@ class Command(ScriptableCommand):
             raise CommandError("This asks at a terminal. Without one give --no-input, and --answers FILE.")
         target = options["file"].resolve()  # what a link leads to is what processes read
         before = _text_of(target)
-        known = _values_of(target, before) | _answers_of(options["answers"])
+        there, answers = _values_of(target, before), _answers_of(options["answers"])
+        if (written := questions.written_for(there)) not in (None, way):
+            raise CommandError(OTHER_WAY[written].format(file=target))
+        self._judge_names(there, answers, options)
+        known = there | answers
         known |= questions.made(way, known, own_bucket=options["own_bucket"])
         try:
             with Trials() as trials:
@@ -92,6 +109,25 @@ class Command(ScriptableCommand):
         except (KeyboardInterrupt, EOFError):
             raise CommandError("Ended. Nothing was written.") from None
 
+    def _judge_names(
+        self, there: Mapping[str, str], answers: Mapping[str, str], options: Mapping[str, Any]
+    ) -> None:
+        """Of a name that nothing reads a default would serve, in silence. Raises CommandError where nobody is there to read
+        it, and for answers.
+        """
+        places = {str(options["answers"]): answers, str(options["file"]): there}
+        said = [
+            f"{place}: {variables.said(name, nearest)}"
+            for place, values in places.items()
+            for name, nearest in variables.unknown(values).items()
+        ]
+        if said and (options["no_input"] or variables.unknown(answers)):
+            raise CommandError(
+                " ".join((*said, "Correct the name, or take the line out. Nothing was written."))
+            )
+        for line in said:
+            self.stdout.write(f"  {NOTES[Level.WARNING]}: {line}")
+
     def _write(self, target: Path, before: str, setup: Conversation, options: Mapping[str, Any]) -> None:
         asks = not options["no_input"]
         there = _values_of(target, before) if before else {}
@@ -101,6 +137,10 @@ class Command(ScriptableCommand):
                 f"{target} is there, and would get another {', '.join(changed)}. Say --overwrite if that is meant."
             )
         findings, records = setup.conclusion()
+        findings += [
+            Finding("variables", Level.WARNING, f"{name} is read by {UNREAD[setup.way]}.", "Take it out.")
+            for name in variables.unread(setup.values, by_compose=setup.way == Way.COMPOSE)
+        ]
         if before and not changed and target.stat().st_mode & 0o077:
             findings.append(
                 Finding(

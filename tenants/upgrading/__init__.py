@@ -29,11 +29,16 @@ ASKED_AGAIN_SECONDS = 0.5
 ROUNDS_FOR_NOTHING = 3
 # As long as a session of ours may say nothing within a transaction; a customer is usually made in a second.
 CREATION_SECONDS = 120.0
+MAY_CREATE = "SELECT has_database_privilege(current_database(), 'CREATE')::text"
 ANOTHERS = "it belongs to a role that may do less than the one in DATABASE_URL: run this as that role"
 
 
 class AnotherIsAtWork(Exception):
     """An upgrade of this database goes on, and nobody wanted to wait for its end."""
+
+
+class WrongRole(Exception):
+    """Nobody's customers can be upgraded as this role; says as whom."""
 
 
 class Told(Protocol):
@@ -69,11 +74,13 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
     """Bring the database to this release, with so many processes. No migration holds tables for longer than `hold` seconds.
 
     A schema that can't be upgraded is in the report, and the others go on; but when that is `public`, nothing else is
-    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end,
-    ThroughAPooler, and LockLost when another one may have begun beside it.
+    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end, WrongRole and
+    ThroughAPooler before anything is done, and LockLost when another one may have begun beside it.
     """
     began, report = time.monotonic(), Report()
     pooling.require_no_pooler()
+    if not public_only:
+        _require_the_role_that_serves()
     with the_only_one(told.waiting, wait=wait) as guard:
         outcome = migrate(schemas.PUBLIC, hold=hold)
         report.add(outcome)
@@ -91,6 +98,34 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
         guard.still()
     report.seconds = time.monotonic() - began
     return report
+
+
+def _require_the_role_that_serves() -> None:
+    if lesser := schemas.lesser_owner():
+        raise WrongRole(
+            f"{lesser.schemas} of the customers' schemas belong to {lesser.name}, which may do less than {lesser.we}, who "
+            f"would run what that role has put there. Run this as {lesser.name}, and what all customers share as its owner, "
+            "by `manage.py upgrade --public` (docs/database-roles.md)."
+        )
+
+
+def what_is_not_allowed(error: Exception) -> str:
+    """What PostgreSQL refuses our role, and what to type, in a line. Of a cluster it says neither where."""
+    said = str(error).strip().splitlines()[0]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_user, current_database(), has_database_privilege(current_database(), 'CREATE')"
+        )
+        role, database, may_create = cursor.fetchone()
+    places = [] if may_create else ["this server"]
+    if cluster.is_prepared():
+        places += [node for node, well, may in cluster.on_nodes(MAY_CREATE) if well and may != "true"]
+    if not places:
+        return f"{role} may not do what is needed: {said}. Give it the rights of docs/database-roles.md."
+    return (
+        f"{role} may not make schemas on {', '.join(places)}, where new customers need them: {said}. As the database's owner, "
+        f'here, which tells the nodes: GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "{database}" TO {role}'
+    )
 
 
 def _guard_the_trail(report: Report, told: Told, hold: float) -> None:

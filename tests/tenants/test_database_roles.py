@@ -18,8 +18,8 @@ from mailboxes.services import create_mailbox
 from portal.checks import schemas as what_the_checks_say
 from portal.checks import trail
 from portal.doctor.examination import Level, parts
-from tenants import audit
-from tenants.models import AuditEvent
+from tenants import audit, upgrading
+from tenants.models import AuditEvent, SpareSchema
 from tenants.services import create_customer
 from tenants.upgrading import schemas
 from tests.cast import customer, provider
@@ -176,11 +176,92 @@ def test_who_may_more_runs_nothing_that_the_application_has_laid_in_a_customers_
         for message in what_the_checks_say.customers_are_of_this_release(None, ["default"])
     }
     assert list(told) == ["gatehouse.W017"] and told["gatehouse.W017"].endswith(": c_acme.")
-    with pytest.raises(CommandError, match="c_acme: it belongs to a role that may do less"):
+    with pytest.raises(
+        CommandError, match=f"1 of the customers' schemas belong to {ROLE}, which may do less"
+    ):
         call_command("upgrade", processes=1, stdout=StringIO())
     assert the_application_is("rolsuper") is False
     connection.close()
     as_superuser("DROP TABLE c_acme.django_migrations")
+
+
+@pytest.mark.parametrize("who", ["postgres", "the owner"])
+def test_an_upgrade_by_who_may_more_is_refused_in_a_line_before_it_does_anything(
+    application, who, next_release
+):
+    connection.close()
+    if who == "the owner":
+        as_superuser(f"CREATE ROLE {OTHER} LOGIN IN ROLE gatehouse")
+    connection.settings_dict["USER"] = OTHER if who == "the owner" else who
+    as_superuser("DELETE FROM public.django_migrations WHERE name = '0020_retired_addresses'")
+    with pytest.raises(CommandError) as refused:
+        call_command("upgrade", processes=1, stdout=(out := StringIO()))
+    assert out.getvalue() == "" and str(refused.value) == (
+        f"3 of the customers' schemas belong to {ROLE}, which may do less than {connection.settings_dict['USER']}, who would run "
+        f"what that role has put there. Run this as {ROLE}, and what all customers share as its owner, "
+        "by `manage.py upgrade --public` (docs/database-roles.md)."
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM django_migrations WHERE name = '0020_retired_addresses'")
+        assert cursor.fetchone() is None
+    connection.close()
+    if who == "the owner":
+        as_superuser(f"DROP OWNED BY {OTHER}", f"DROP ROLE {OTHER}")
+
+
+def test_a_superuser_upgrades_what_all_customers_share_and_an_empty_database(application):
+    connection.close()
+    connection.settings_dict["USER"] = "postgres"
+    call_command("upgrade", public=True, stdout=StringIO())
+    assert schemas.lesser_owner() is None  # each has a note, and nobody need look
+    as_superuser("ALTER TABLE public.tenants_customer RENAME TO elsewhere")
+    assert schemas.lesser_owner() is None
+
+
+def test_one_customer_that_belongs_to_another_role_is_told_and_the_others_are_upgraded(
+    committed_db, next_release
+):
+    as_superuser(f"CREATE ROLE {OTHER}", f"ALTER SCHEMA c_acme OWNER TO {OTHER}")
+    with pytest.raises(
+        CommandError, match="(?s)1 schema could not.* c_acme: it belongs to a role that may do less"
+    ):
+        call_command("upgrade", processes=1, stdout=StringIO())
+    assert {name for name, state in schemas.customers().items() if state.is_noted} == {
+        "c_globex",
+        "c_initech",
+    }
+    as_superuser("ALTER SCHEMA c_acme OWNER TO CURRENT_USER", f"DROP ROLE {OTHER}")
+
+
+@pytest.mark.parametrize("where", ["here", "on a node"])
+def test_an_upgrade_whose_role_may_not_make_schemas_says_where_and_what_to_type(
+    application, monkeypatch, where
+):
+    """A node of a cluster says no by the same error; it is asked as the doctor asks it."""
+    database = connection.settings_dict["NAME"]
+    grant = f'GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "{database}" TO {ROLE}'
+    SpareSchema.objects.all().delete()
+    if where == "here":
+        as_superuser(f'REVOKE CREATE ON DATABASE "{database}" FROM {ROLE}')
+        place = "this server"
+    else:
+        refused = psycopg.errors.InsufficientPrivilege(f"permission denied for database {database}")
+        place = "node2:5432"
+
+        def refuse():
+            with connection.wrap_database_errors:
+                raise refused
+
+        monkeypatch.setattr(upgrading.spares, "refill", refuse)
+        monkeypatch.setattr(upgrading.cluster, "is_prepared", lambda: True)
+        monkeypatch.setattr(upgrading.cluster, "prepare_public", lambda: True)
+        monkeypatch.setattr(
+            upgrading.cluster, "on_nodes", lambda _: [("node1:5432", True, "true"), (place, True, "false")]
+        )
+    with pytest.raises(CommandError) as told:
+        call_command("upgrade", processes=1, stdout=StringIO())
+    assert f"{ROLE} may not make schemas on {place}, " in str(told.value) and str(told.value).endswith(grant)
+    assert f"permission denied for database {database}" in str(told.value) and "\n" not in str(told.value)
 
 
 def the_application_is(attribute):

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
+from psycopg.errors import InsufficientPrivilege
 
 from tenants import upgrading
 from tenants.management.output import ScriptableCommand, counted
@@ -62,8 +63,12 @@ class Command(ScriptableCommand):
             )
         except upgrading.AnotherIsAtWork:
             raise CommandError("Another upgrade of this database is at work.") from None
-        except (LockLost, ThroughAPooler) as error:
+        except (LockLost, ThroughAPooler, upgrading.WrongRole) as error:
             raise CommandError(str(error)) from error
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, InsufficientPrivilege):
+                raise
+            raise CommandError(upgrading.what_is_not_allowed(error)) from error
         except OperationalError as error:  # at its beginning or end, where no customer is to blame
             raise CommandError(f"The database is away: {str(error).splitlines()[0]}") from error
         except KeyboardInterrupt:

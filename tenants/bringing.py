@@ -3,10 +3,8 @@
 import secrets
 from collections.abc import Callable
 
-from django_tenants.utils import schema_exists
-
 from accounts.actors import Actor
-from tenants import access, spares
+from tenants import access, schemas, spares
 from tenants.errors import BeingUpgraded, NoSuchCustomer, SlugTaken
 from tenants.models import Customer
 from tenants.services.customers import add_customer
@@ -19,7 +17,7 @@ def bring_customer(customer: Customer, *, fill_schema: Callable[[str], object], 
     `fill_schema` makes a schema of the name that it is given, with all that is in it, and may take hours: what others could
     wait for, the customer's name and the tables of `public`, is taken only then.
 
-    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken or BeingUpgraded.
+    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken, SchemaInTheWay or BeingUpgraded.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     name = f"brought_{secrets.token_hex(8)}"
@@ -30,7 +28,7 @@ def bring_customer(customer: Customer, *, fill_schema: Callable[[str], object], 
 def bring_back(customer: Customer, *, fill_schema: Callable[[str], object], by: Actor) -> None:
     """The same of one that is here and whose schema is gone: its row, host, roles and lines of the directory stay as they are.
 
-    Raises NotAllowed, BeingUpgraded; NoSuchCustomer, SlugTaken when it was given up, or has a schema, by now.
+    Raises NotAllowed, BeingUpgraded, SchemaInTheWay; NoSuchCustomer, SlugTaken when it was given up, or has a schema, by now.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     name = f"brought_{secrets.token_hex(8)}"
@@ -41,6 +39,7 @@ def bring_back(customer: Customer, *, fill_schema: Callable[[str], object], by: 
     access.require_held(by, access.Right.RESTORE)
     if database_is_newer():
         raise BeingUpgraded
-    if schema_exists(customer.schema_name):
+    if schemas.is_there(customer.schema_name):
         raise SlugTaken(slug=customer.slug)
+    schemas.make_room(customer.schema_name, slug=customer.slug)
     spares.rename(name, customer.schema_name)

@@ -1,7 +1,7 @@
 """What can go wrong among providers, customers and people. Services raise; each face words it once.
 
 TenantError
-    InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer, BeingUpgraded, SchemaIsThere
+    InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer, BeingUpgraded, SchemaIsThere, SchemaInTheWay
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff, PersonIsOfTheDemo
     NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnAccess, OwnSecondFactorMissing
     InvitationError
@@ -56,6 +56,14 @@ class SchemaIsThere(TenantError):
     template = _(
         "The customer “%(slug)s” has its schema, and with it the keys to its mail. Only a customer whose schema is gone can "
         "be given up."
+    )
+
+
+class SchemaInTheWay(TenantError):
+    code = "schema-in-the-way"
+    template = _(
+        "In the place of the schema of the customer “%(slug)s” is one without tables that can't be dropped: %(why)s. Have its "
+        "owner or a superuser drop %(schema)s, then try again."
     )
 
 

@@ -1,8 +1,21 @@
-"""The schema that the connection looks at, where a `with tenant_context(...)` block does not do, and how many it may."""
+"""The schema that the connection looks at, where a `with tenant_context(...)` block does not do, and how many it may; and
+whether a customer has one.
 
+An empty one is none: whoever has lost a schema may type `CREATE SCHEMA`, and has brought nothing back by it.
+"""
+
+from collections.abc import Collection
 from typing import Any, cast
 
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django_tenants.utils import quote_schema_name
+
+from tenants.errors import SchemaInTheWay
+
+THERE = """
+SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname = ANY (%s)
+    AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')) ORDER BY 1
+"""
 
 
 def leave_for_public() -> None:
@@ -16,3 +29,32 @@ def between_customers() -> None:
     """
     if not connection.in_atomic_block:
         close_old_connections()
+
+
+def that_are_there(names: Collection[str]) -> list[str]:
+    """Of these schemas those that have tables."""
+    with connection.cursor() as cursor:
+        cursor.execute(THERE, [list(names)])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def is_there(name: str) -> bool:
+    return that_are_there([name]) == [name]
+
+
+def make_room(name: str, *, slug: str) -> None:
+    """In the caller's transaction, for a schema that comes: one of that name in which nothing is goes. Raises SchemaInTheWay
+    where it is somebody else's, or something is in it after all.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(name)} RESTRICT")
+    except DatabaseError as error:
+        raise SchemaInTheWay(slug=slug, schema=name, why=str(error).splitlines()[0]) from error
+
+
+def require_room(name: str, *, slug: str) -> None:
+    """Whether that will do, long before it is done. Raises SchemaInTheWay."""
+    with transaction.atomic():
+        make_room(name, slug=slug)
+        transaction.set_rollback(True)

@@ -23,7 +23,7 @@ import psycopg
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError
 from django.utils import timezone
-from django_tenants.utils import schema_context, schema_exists, tenant_context
+from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import Actor
 from mailboxes.backup import judging, loading, rows, tools
@@ -45,6 +45,7 @@ from tenants import access, audit, cluster, directory, migrated, pooling, slugs,
 from tenants.bringing import bring_back, bring_customer
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry, OpenJob
+from tenants.schemas import is_there, require_room
 from tenants.services import check_place_name, provider_by_slug
 from tenants.upgrading import migrating, schemas
 
@@ -108,8 +109,8 @@ def restore_customer(
     """Bring the customer `slug` (or the only one that is in it) from a backup or an export. Its mailboxes are suspended, unless
     they come `active` as they were. Repeated, it goes on where it was broken off.
 
-    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, InvalidSlug, NoSuchProvider,
-    BeingUpgraded, NoSuchCustomer before anything was done; BackupDamaged, PlaceFailed, RestoreFailed,
+    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, SchemaInTheWay, InvalidSlug,
+    NoSuchProvider, BeingUpgraded, NoSuchCustomer before anything was done; BackupDamaged, PlaceFailed, RestoreFailed,
     StoreFull, StoreFailed before anything is to be seen.
     """
     access.require(by, access.PLATFORM, access.Right.RESTORE)
@@ -180,6 +181,7 @@ class _One:
             self.done.in_its_place = True
             if as_name:
                 raise NotEmpty(STAYS)
+            require_room(self.back.schema_name, slug=self.slug)
         if self.original and not as_slug:
             raise NotEmpty(
                 f"The customer {self.original.slug} is there. Bring it beside that one, under another short name: --as NEW."
@@ -316,7 +318,7 @@ class _One:
 
     @staticmethod
     def _has_schema(customer: Customer) -> bool:
-        return bool(schema_exists(customer.schema_name))
+        return is_there(customer.schema_name)
 
     def _require_nothing_deleted_meanwhile(self) -> None:
         """Raises RestoreFailed."""

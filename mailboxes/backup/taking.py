@@ -47,7 +47,7 @@ from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import sealed_size
-from tenants import access, audit, cluster, last_backup, pooling
+from tenants import access, audit, cluster, last_backup, pooling, schemas
 from tenants.models import Customer
 
 log = logging.getLogger(__name__)
@@ -277,7 +277,8 @@ class _Taking:
         with _reading(self.reader, snapshot):
             rows = self.reader.execute(CUSTOMERS, [self.only, self.only])
             known = [_Customer(*row) for row in rows]
-            there = {name for (name,) in self.reader.execute("SELECT nspname FROM pg_namespace")}
+            named = [customer.schema for customer in known]
+            there = {name for (name,) in self.reader.execute(schemas.THERE, [named])}
         self.made.without_schema = [customer.slug for customer in known if customer.schema not in there]
         if self.only and self.made.without_schema:
             raise BackupFailed("The customer has no schema in this database any more (docs/operations.md).")

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connection
 
+from tenants.schemas import that_are_there
 from tenants.upgrading import schemas
 
 from .answers import unanswered, untold
@@ -39,7 +40,7 @@ def customers_are_of_this_release(
             return []
         states = schemas.customers()
         # What is gone is of no release: the doctor names it, and no upgrade brings it back.
-        behind = schemas.that_are_there([name for name, state in states.items() if state.is_behind])
+        behind = that_are_there([name for name, state in states.items() if state.is_behind])
     except DatabaseError as error:
         return untold(connection, error, "whether all customers are of this release")
     found: list[CheckMessage] = []

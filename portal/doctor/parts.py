@@ -35,8 +35,12 @@ WHERE n.nspname = 'public' AND CASE c.relkind
 ORDER BY 1
 """
 FOREIGN = """
-SELECT schema_name, nspname IS NULL FROM public.tenants_customer LEFT JOIN pg_namespace ON nspname = schema_name
-WHERE nspname IS NULL OR NOT pg_has_role(current_user, nspowner, 'USAGE') ORDER BY 1
+WITH found AS (
+    SELECT schema_name, nspowner, NOT EXISTS (
+        SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+    ) AS is_gone FROM public.tenants_customer LEFT JOIN pg_namespace n ON nspname = schema_name
+)
+SELECT schema_name, is_gone FROM found WHERE is_gone OR NOT pg_has_role(current_user, nspowner, 'USAGE') ORDER BY 1
 """
 
 NODE = r"""
@@ -105,7 +109,7 @@ def database() -> list[Finding]:
             Finding(
                 "database.customers",
                 Level.ERROR,
-                f"There is no schema {_few(missing)}, although the customer is known.",
+                f"There is no schema {_few(missing)}, or an empty one, although the customer is known.",
                 "Bring it from a backup, in its own place: "
                 "`manage.py restore PLACE --customer SLUG`, with `--set` one from before. Remove no backup until then. "
                 "If nobody wants it back: `manage.py give_up_customer SLUG`.",

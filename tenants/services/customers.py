@@ -9,14 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django_tenants.utils import schema_exists
 
 from accounts import bell
 from accounts.actors import Actor
 from accounts.errors import refusing
 from accounts.lists import by_name, each_word, folded, sorted_by
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
-from tenants import access, audit, slugs, spares
+from tenants import access, audit, schemas, slugs, spares
 from tenants.errors import (
     BeingUpgraded,
     InvalidName,
@@ -89,8 +88,8 @@ def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> C
 def add_customer(
     customer: Customer, make_schema: Callable[[str], object], right: access.Right, by: Actor
 ) -> None:
-    """In another act's transaction, which has asked for `right`. Raises InvalidSlug, InvalidName, TooManyMarks, SlugTaken or
-    BeingUpgraded; NotAllowed when `by` has lost it since.
+    """In another act's transaction, which has asked for `right`. Raises InvalidSlug, InvalidName, TooManyMarks, SlugTaken,
+    SchemaInTheWay or BeingUpgraded; NotAllowed when `by` has lost it since.
     """
     slugs.check(customer.slug)
     customer.name = check_place_name(customer.name)
@@ -101,8 +100,9 @@ def add_customer(
     # From here on an upgrade that has begun waits for us, before it looks for customers.
     if database_is_newer():
         raise BeingUpgraded
-    if schema_exists(customer.schema_name):
+    if schemas.is_there(customer.schema_name):
         raise SlugTaken(slug=customer.slug)
+    schemas.make_room(customer.schema_name, slug=customer.slug)
     make_schema(customer.schema_name)
     try:
         with transaction.atomic():

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django_tenants.utils import schema_exists
 
 from accounts.actors import Actor
-from tenants import access, audit, directory
+from tenants import access, audit, directory, schemas
 from tenants.errors import NoSuchCustomer, SchemaIsThere
 from tenants.models import Customer, Membership
 from tenants.services.people import take_role
@@ -27,7 +26,7 @@ def give_up_customer(customer: Customer, *, by: Actor) -> GivenUp:
     without it, and it can be brought from an earlier one under its own name. The trail still tells of it, and of mailboxes that
     it had deleted nobody gets the addresses again.
 
-    Raises NotAllowed, NoSuchCustomer, or SchemaIsThere: then nothing has changed.
+    Raises NotAllowed, NoSuchCustomer, SchemaIsThere, or SchemaInTheWay: then nothing has changed.
     """
     access.require(by, access.PLATFORM, access.Right.GIVE_UP_CUSTOMER)
     which = Customer.objects.filter(pk=customer.pk)
@@ -35,8 +34,9 @@ def give_up_customer(customer: Customer, *, by: Actor) -> GivenUp:
     if (held := which.select_for_update().first()) is None:
         raise NoSuchCustomer(slug=customer.slug)
     access.require_held(by, access.Right.GIVE_UP_CUSTOMER)
-    if schema_exists(held.schema_name):
+    if schemas.is_there(held.schema_name):
         raise SchemaIsThere(slug=held.slug)
+    schemas.make_room(held.schema_name, slug=held.slug)  # for when it comes from a backup after all
     people = list(Membership.objects.filter(customer=held).select_related("user").order_by("pk"))
     for membership in people:
         take_role(membership, by=by, as_staff=True)

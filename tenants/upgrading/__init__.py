@@ -18,7 +18,7 @@ from psycopg.errors import LockNotAvailable
 
 from tenants import cluster, pooling, spares
 from tenants.migrated import note
-from tenants.schemas import between_customers
+from tenants.schemas import between_customers, that_are_there
 from tenants.upgrading import processes, schemas, trail
 from tenants.upgrading.migrating import Outcome, migrate
 
@@ -30,6 +30,8 @@ ROUNDS_FOR_NOTHING = 3
 # As long as a session of ours may say nothing within a transaction; a customer is usually made in a second.
 CREATION_SECONDS = 120.0
 MAY_CREATE = "SELECT has_database_privilege(current_database(), 'CREATE')::text"
+# To migrate an empty one would make a customer without its keys, whose mail looks like nobody's.
+LOST = "its schema is gone, or empty: manage.py restore PLACE --customer brings it back (docs/operations.md, A customer that is gone)"
 ANOTHERS = "it belongs to a role that may do less than the one in DATABASE_URL: run this as that role"
 
 
@@ -164,7 +166,11 @@ def _rounds(
         for name in [name for name, state in states.items() if state.is_anothers]:
             report.add(outcome := Outcome(name, trouble=ANOTHERS))
             told.done(outcome)
-        left = [name for name, state in states.items() if state.is_behind and name not in report.failed]
+        behind = [name for name, state in states.items() if state.is_behind and name not in report.failed]
+        left = that_are_there(behind)
+        for name in sorted(set(behind).difference(left)):
+            report.add(outcome := Outcome(name, trouble=LOST))
+            told.done(outcome)
         if not left:
             return
         if in_vain == ROUNDS_FOR_NOTHING:

@@ -103,15 +103,6 @@ def lesser_owner() -> Lesser | None:
     return Lesser(name, count, we)
 
 
-def that_are_there(names: Collection[str]) -> list[str]:
-    """Without those that the database does not have, though the customer is known."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s) ORDER BY nspname", [list(names)]
-        )
-        return [name for (name,) in cursor.fetchall()]
-
-
 def database_is_newer() -> bool:
     """Whether a later release has upgraded what all customers share, of which this one's customers would lack a part.
 

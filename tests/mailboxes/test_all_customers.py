@@ -82,14 +82,17 @@ def test_check_store_goes_on_past_a_customer_that_can_not_be_checked_and_names_i
     assert len(err.getvalue().splitlines()) == 1  # what a database says in further lines quotes statements
 
 
-def test_check_store_says_of_a_customer_without_a_schema_what_can_be_done(committed_db, acme, globex):
+@pytest.mark.parametrize("left", ["", "; CREATE SCHEMA c_globex"], ids=["nothing", "an empty one"])
+def test_check_store_says_of_a_customer_without_a_schema_what_can_be_done(committed_db, acme, globex, left):
     with connection.cursor() as cursor:
-        cursor.execute(f'DROP SCHEMA "{globex.schema_name}" CASCADE')
+        cursor.execute(f"DROP SCHEMA c_globex CASCADE{left}")
     out, err = io.StringIO(), io.StringIO()
     with pytest.raises(CommandError, match="can't be checked: globex"):
         call_command("check_store", stdout=out, stderr=err)
     (line,) = err.getvalue().splitlines()
-    assert line.startswith("globex can't be checked: it has no schema in the database any more.")
+    assert line.startswith(
+        "globex can't be checked: it has no schema in the database any more, or an empty one."
+    )
     assert "manage.py restore PLACE --customer globex" in line and "give_up_customer globex." in line
     assert "acme: ok" in out.getvalue()
 

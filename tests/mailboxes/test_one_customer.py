@@ -81,6 +81,8 @@ def scene(one_database, tmp_path_factory):
         of_lost, gone_of_lost = makes(lost, "Journal", *TEXTS), makes(lost, "Gone")
         dropped = create_customer("dropped", "Dropped", provider=provider("northwind"), by=SYSTEM)
         of_dropped, gone_of_dropped = makes(dropped, "Journal", *TEXTS), makes(dropped, "Gone", b"gone")
+        emptied = create_customer("emptied", "Emptied", provider=provider("northwind"), by=SYSTEM)
+        of_emptied = makes(emptied, "Journal", *TEXTS)
         forgotten = create_customer("forgotten", "Forgotten", provider=provider("northwind"), by=SYSTEM)
         retired, leaving_then = makes(forgotten, "Retired"), makes(forgotten, "Being deleted")
         made = operator.backs_up()
@@ -381,6 +383,39 @@ def test_one_whose_schema_is_gone_comes_back_in_its_place_and_senders_keep_its_m
     services.activate_mailbox(back, scene.of_dropped.mailbox, by=SYSTEM)
     takes(scene.of_dropped, b"new")
     assert collected(scene.of_dropped) == [*TEXTS, b"new"]
+
+
+def test_a_schema_without_tables_gives_way_to_the_one_that_comes_back_and_anything_else_does_not(
+    scene, bring
+):
+    """Somebody has typed CREATE SCHEMA for the one that was lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DROP SCHEMA c_emptied CASCADE; CREATE SCHEMA c_emptied; CREATE TYPE c_emptied.kept AS (v text)"
+        )
+        with pytest.raises(
+            CommandError, match=r"“emptied” is one without tables that can't be dropped: cannot drop"
+        ):
+            bring("", "emptied")
+        cursor.execute("SELECT to_regtype('c_emptied.kept') IS NOT NULL")
+        assert cursor.fetchone() == (True,)
+        cursor.execute("DROP TYPE c_emptied.kept")
+    done = bring("", "emptied", active=True)
+    assert (done["in_its_place"], done["id"]) == (True, str(scene.emptied.pk))
+    takes(scene.of_emptied, b"new")
+    assert collected(scene.of_emptied) == [*TEXTS, b"new"]
+    with pytest.raises(CommandError, match="The customer emptied is there"):
+        bring("", "emptied")
+
+
+def test_one_that_was_given_up_comes_back_where_an_empty_schema_stands(scene, bring):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA c_emptied CASCADE; CREATE SCHEMA c_emptied")
+        give_up_customer(scene.emptied, by=SYSTEM)
+        assert not schema_exists("c_emptied")
+        cursor.execute("CREATE SCHEMA c_emptied")
+    bring("", "emptied")
+    assert collected(scene.of_emptied) == TEXTS
 
 
 # --- What is refused ---

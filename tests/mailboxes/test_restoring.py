@@ -147,13 +147,14 @@ def test_mail_that_comes_in_during_the_dump_is_whole_in_it_or_not_at_all(
     assert collect(acme_mailbox.password)[: len(TEXTS)] == TEXTS
 
 
+@pytest.mark.parametrize("left", ["", "; CREATE SCHEMA c_acme"], ids=["nothing", "an empty one"])
 def test_a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside(
-    operator, acme_mailbox, fill, monkeypatch, tmp_path_factory
+    operator, acme_mailbox, fill, monkeypatch, tmp_path_factory, left
 ):
     fill(*TEXTS)
     whole = operator.backs_up()["name"]
     with connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA c_acme CASCADE")
+        cursor.execute(f"DROP SCHEMA c_acme CASCADE{left}")
     with pytest.raises(CommandError, match=r"1 customer without a schema .*: acme\. All others are"):
         operator.backs_up(keep=1)
     saved = Place(operator.place).sets()

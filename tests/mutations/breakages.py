@@ -495,9 +495,33 @@ BREAKAGES = (
     _breaks(
         "What can be done for a customer without a schema is said where its store is checked",
         "mailboxes/management/commands/check_store.py",
-        "if not schema_exists(customer.schema_name):",
+        "if not is_there(customer.schema_name):",
         "if False:",
         "mailboxes/test_all_customers.py::test_check_store_says_of_a_customer_without_a_schema_what_can_be_done",
+    ),
+    _breaks(
+        "A schema without tables is none",
+        "tenants/schemas.py",
+        "WHERE c.relnamespace = n.oid AND c.relkind",
+        "WHERE c.relkind",
+        "tenants/test_lost.py::test_an_empty_schema_in_its_place_goes_with_it_and_one_in_which_anything_is_does_not",
+        _RESTORING
+        + "a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside[an empty one]",
+    ),
+    _breaks(
+        "It gives way to the one that comes back",
+        "tenants/bringing.py",
+        "    schemas.make_room(customer.schema_name, slug=customer.slug)\n",
+        "",
+        _ONE_CUSTOMER
+        + "a_schema_without_tables_gives_way_to_the_one_that_comes_back_and_anything_else_does_not",
+    ),
+    _breaks(
+        "An upgrade makes no customer anew whose schema is gone",
+        "tenants/upgrading/__init__.py",
+        "        left = that_are_there(behind)\n",
+        "        left = behind\n",
+        "tenants/test_upgrading.py::test_an_upgrade_makes_nobody_anew_whose_schema_is_gone",
     ),
     _breaks(
         "What is wrong with a backup's place is not told of the message store",
@@ -638,7 +662,7 @@ BREAKAGES = (
     _breaks(
         "Only a customer whose schema is gone is given up",
         "tenants/services/lost.py",
-        "if schema_exists(held.schema_name):",
+        "if schemas.is_there(held.schema_name):",
         "if False:",
         "tenants/test_lost.py::test_while_its_schema_is_there_it_is_refused",
     ),

@@ -531,9 +531,10 @@ def test_clocks_that_are_apart_are_told(db, seconds, level):
         cursor.execute("SET LOCAL search_path TO public")
 
 
-def test_a_schema_that_is_gone_is_told(acme):
+@pytest.mark.parametrize("left", ["", "; CREATE SCHEMA c_acme"], ids=["nothing", "an empty one"])
+def test_a_schema_that_is_gone_is_told(acme, left):
     with connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA c_acme CASCADE")
+        cursor.execute(f"DROP SCHEMA c_acme CASCADE{left}")
     (found,) = parts.database()
     assert found.id == "database.customers" and "no schema c_acme" in found.seen
     assert "--customer SLUG" in found.advice

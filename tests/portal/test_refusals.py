@@ -166,6 +166,7 @@ CODES = {
     "sign-in-first": (409, ""),
     "being-upgraded": (503, ""),
     "schema-is-there": (409, ""),
+    "schema-in-the-way": (409, ""),
     "slug-taken": (409, "slug"),
     "tenant-error": (409, ""),
     "too-many-invitations": (429, ""),

@@ -7,6 +7,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django_tenants.utils import schema_exists
 
 from accounts.actors import SYSTEM
 from mailboxes import services as mailbox_services
@@ -73,6 +74,19 @@ def test_while_its_schema_is_there_it_is_refused(acme, acme_mailbox, gives_up):
         gives_up()
     assert left_of(acme.pk) == before
     assert customer("acme") == acme
+
+
+def test_an_empty_schema_in_its_place_goes_with_it_and_one_in_which_anything_is_does_not(lost, gives_up):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA c_acme; CREATE TYPE c_acme.kept AS (v text)")
+        with pytest.raises(
+            CommandError, match="“acme” is one without tables that can't be dropped: cannot drop"
+        ):
+            gives_up()
+        assert customer("acme") == lost
+        cursor.execute("DROP TYPE c_acme.kept")
+    gives_up()
+    assert not schema_exists("c_acme") and not Customer.objects.filter(slug="acme").exists()
 
 
 def test_nothing_is_done_unless_the_short_name_is_typed_once_more(lost, gives_up):

@@ -11,6 +11,7 @@ from tenants import pooling, upgrading
 from tenants.management.commands.upgrade import Lines
 from tenants.migrated import note
 from tenants.models import SpareSchema
+from tenants.schemas import that_are_there
 from tenants.services import create_customer
 from tenants.starting import refuse_unsafe_setup
 from tenants.upgrading import schemas
@@ -157,6 +158,15 @@ def test_an_upgrade_beside_which_another_could_begin_goes_no_further(committed_d
     assert upgrading.upgrade(Lines(), by=1, hold=1.0).upgraded == ["c_globex"]
 
 
+@pytest.mark.parametrize("left", ["", "; CREATE SCHEMA c_acme"], ids=["nothing", "an empty one"])
+def test_an_upgrade_makes_nobody_anew_whose_schema_is_gone(committed_db, left):
+    """A customer with tables and without keys would pass for a whole one, and its mail for nobody's."""
+    execute(f"DROP SCHEMA c_acme CASCADE{left}")
+    report = upgrading.upgrade(Lines(), by=1, hold=1.0)
+    assert {name: outcome.trouble for name, outcome in report.failed.items()} == {"c_acme": upgrading.LOST}
+    assert that_are_there(["c_acme", "c_globex"]) == ["c_globex"]
+
+
 def complaints():
     found = run_checks(include_deployment_checks=True, databases=["default"])
     return {message.id: message.msg for message in found}
@@ -172,6 +182,7 @@ def test_the_checks_say_what_is_of_an_earlier_release(db):
     )
     assert "gatehouse.E028" not in found
     execute("DROP SCHEMA c_acme CASCADE")  # of no release, and no upgrade brings it back
+    execute("CREATE SCHEMA c_acme")
     assert complaints()["gatehouse.W008"] == (
         "1 of the customers' schemas are of an earlier release: c_globex."
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
-from django_tenants.utils import schema_exists
 
 from accounts.actors import SYSTEM
 from mailboxes.backup.tools import first_line
@@ -15,11 +14,11 @@ from mailboxes.services.damage import try_all_again
 from mailboxes.services.janitor import NobodysFolder, StoreReport, check_store, nobodys_folders
 from tenants.management.output import ScriptableCommand, counted, harmless
 from tenants.models import Customer
-from tenants.schemas import between_customers
+from tenants.schemas import between_customers, is_there
 from tenants.services import customer_by_slug
 
 NO_SCHEMA = (
-    "it has no schema in the database any more. Bring it from a backup, in its own place: manage.py restore PLACE "
+    "it has no schema in the database any more, or an empty one. Bring it from a backup, in its own place: manage.py restore PLACE "
     "--customer {slug} (docs/operations.md). Remove no backup until then. If nobody wants it back: manage.py give_up_customer {slug}."
 )
 
@@ -55,7 +54,7 @@ class Command(ScriptableCommand):
         for customer in customers:
             between_customers()
             try:
-                if not schema_exists(customer.schema_name):
+                if not is_there(customer.schema_name):
                     unchecked.append(customer.slug)
                     self.stderr.write(
                         f"{customer.slug} can't be checked: {NO_SCHEMA.format(slug=customer.slug)}"

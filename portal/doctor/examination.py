@@ -23,7 +23,7 @@ def examine(outside: Outside, mail_to: str = "") -> tuple[list[Finding], list[Re
             *parts.workers(),
             *parts.backups(),
         ]
-    found += [*parts.store_works(), *parts.mail_out(mail_to)]
+    found += [*parts.store_works(), *parts.mail_out(mail_to), *parts.alarms()]
     names = zone.Names()
     seen = zone.Seen(names, outside)
     at_gateway, certificate = ports.gateway(seen)

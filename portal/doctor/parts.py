@@ -417,5 +417,22 @@ def mail_out(mail_to: str) -> list[Finding]:
     return found
 
 
+def alarms() -> list[Finding]:
+    """Whether somebody hears of a night's backup that failed (`manage.py tell_failure`). That the mail server takes our mail
+    is asked for above.
+    """
+    if settings.DEMO:
+        return []
+    if not settings.ALARMS_TO:
+        seen = "Nobody is mailed when a night's backup fails: GATEHOUSE_ALARMS_TO is not set."
+        advice = "Set it to who shall be woken, and try it: docs/operations.md, Who hears of it."
+    elif settings.EMAIL_BACKEND != SMTP_BACKEND:
+        seen = "GATEHOUSE_ALARMS_TO is set, and there is no mail server by which anybody could be told."
+        advice = "Set GATEHOUSE_SMTP_URL."
+    else:
+        return [Finding("alarms", Level.OK, f"A backup that fails is told to {_few(settings.ALARMS_TO)}.")]
+    return [Finding("alarms", Level.WARNING, seen, advice)]
+
+
 def _few(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

@@ -87,6 +87,15 @@ class Conversation:
         outcome = self._tried(parts)
         _refuse(outcome)
         findings = outcome.findings
+        if not self.values.get("GATEHOUSE_ALARMS_TO"):
+            findings.append(
+                Finding(
+                    "alarms",
+                    Level.WARNING,
+                    "Nobody is mailed when a night's backup fails.",
+                    "Set GATEHOUSE_ALARMS_TO, and GATEHOUSE_SMTP_URL by which the mail goes.",
+                )
+            )
         findings += [
             Finding("later", Level.ADVICE, f"{name} has a new password.", f"Give it to the service: {how}.")
             for name, how in NOT_YET.items()

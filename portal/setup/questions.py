@@ -76,6 +76,10 @@ def _zone(text: str, _answers: Answers) -> str:
     return text
 
 
+def _sends_mail(answers: Answers) -> bool:
+    return bool(answers.get("GATEHOUSE_SMTP_URL") or answers.get("GATEHOUSE_SMTP_URL_FILE"))
+
+
 def _store(text: str, _answers: Answers) -> str:
     return Path(text).as_uri() if text.startswith("/") else text
 
@@ -138,6 +142,12 @@ QUESTIONS = (
         "Sender of these mails",
         "An address that your mail server may send from.",
         default=lambda answers: f"Gatehouse <no-reply@{answers['GATEHOUSE_BASE_DOMAIN']}>",
+    ),
+    Question(
+        "GATEHOUSE_ALARMS_TO",
+        "Who is mailed when a night's backup fails, such as night@example.com, with commas between several",
+        "Backups fail in the dark, and a disk that dies after that takes everything. Empty: nobody hears of it.",
+        when=_sends_mail,
     ),
     Question(
         "DATABASE_URL",

@@ -77,11 +77,14 @@ def answers(*, has_own):
         )
         password = MAIL_PASSWORD.replace("/", "%2F").replace("@", "%40")
         known |= file.read(lines)
-        known |= {"GATEHOUSE_SMTP_URL": f"smtp://{MAIL_USER}:{password}@{MAIL_SERVER}:587"}
+        known |= {
+            "GATEHOUSE_SMTP_URL": f"smtp://{MAIL_USER}:{password}@{MAIL_SERVER}:587",
+            "GATEHOUSE_ALARMS_TO": ALARMS_TO,
+        }
     return known
 
 
-PASSWORD = "of-valkey-at-home"
+PASSWORD, ALARMS_TO = "of-valkey-at-home", "night@northwind.example"
 
 
 def instead(*options):
@@ -202,6 +205,8 @@ def chapter():
 
 def type_in(machine, lines, *, has_own):
     replaced = instead(*(["--own-bucket"] if has_own else []))
+    if not has_own:  # nor a mail server
+        replaced["manage tell_failure trial"] = "manage tell_failure trial && exit 1 || :"
     assert set(replaced) <= set(chapter()), "The document says it otherwise by now."
     documents.type_in(
         machine, lines, {there: here for there, here in replaced.items() if there in lines}, CHECKOUT
@@ -249,7 +254,8 @@ def is_all_well(machine):
     )
     told = machine.run(f"cd {CHECKOUT}; {documents.alias(chapter())}{asks}", check=False).stdout
     assert json.loads(told[told.index("{") :])["ok"], told
-    assert "me@northwind.example" in (machine.root / FOLDER[1:] / "posted").read_text()
+    posted = (machine.root / FOLDER[1:] / "posted").read_text().split()
+    assert {"me@northwind.example", ALARMS_TO} <= set(posted)
 
 
 def another_certificate_is_taken_up(machine):

@@ -2483,6 +2483,37 @@ BREAKAGES = (
         "portal/test_alarms.py::test_a_unit_that_failed_is_told_by_mail_and_in_the_log",
     ),
     _breaks(
+        "Who tells of a failure and can tell nobody says so by its status",
+        "portal/management/commands/tell_failure.py",
+        "        if settings.EMAIL_BACKEND != SMTP_BACKEND:\n",
+        "        if False:\n",
+        "portal/test_alarms.py::test_where_nobody_can_be_told_the_log_has_it_and_the_status_says_so",
+    ),
+    _breaks(
+        "The doctor warns while nobody would hear of a backup that fails",
+        "portal/doctor/parts.py",
+        "    if not settings.ALARMS_TO:\n",
+        "    if False:\n",
+        "portal/test_doctor.py::test_who_hears_of_a_backup_that_fails_is_told",
+    ),
+    _breaks(
+        "An upgrade brings the new Caddyfile",
+        "docker/systemd/install",
+        'echo "caddy/Caddyfile /etc/caddy/Caddyfile"',
+        ":",
+        "portal/test_deployment.py::test_an_upgrade_brings_what_is_new_and_takes_away_what_only_the_one_before_had",
+    ),
+    _breaks(
+        "An upgrade loses nothing that somebody has changed",
+        "docker/systemd/install",
+        """    [ "$says_only" ] || keeps_yours "$target"
+  fi
+  [ "$says_only" ] || install""",
+        """  fi
+  [ "$says_only" ] || install""",
+        "portal/test_deployment.py::test_what_was_changed_here_is_shown_before_an_upgrade_and_never_lost",
+    ),
+    _breaks(
         "Setup lets containers have no folder for messages that is not theirs",
         "portal/setup/questions.py",
         'if url.startswith("file:") and not',

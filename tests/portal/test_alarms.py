@@ -1,9 +1,12 @@
 """Who hears of a unit that failed: `manage.py tell_failure`, as gatehouse-failed@.service runs it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.accounts.post import MailServer
 
@@ -43,6 +46,44 @@ def test_a_unit_that_failed_is_told_by_mail_and_in_the_log(tmp_path):
     assert told.returncode == 1 and "did not get out" in told.stderr and "a unit failed" in told.stderr
 
 
-def test_who_set_no_address_has_the_log(tmp_path):
-    told = tell(tmp_path)
-    assert told.returncode == 0 and "a unit failed" in told.stderr and "GATEHOUSE_ALARMS_TO" in told.stderr
+@pytest.mark.parametrize(
+    ("environment", "why"),
+    [
+        ({}, "set GATEHOUSE_ALARMS_TO."),
+        ({"GATEHOUSE_ALARMS_TO": "nobody"}, "set GATEHOUSE_ALARMS_TO."),
+        ({"GATEHOUSE_ALARMS_TO": "night@northwind.example"}, "Set GATEHOUSE_SMTP_URL."),
+    ],
+    ids=["no address", "none that is one", "no mail server"],
+)
+def test_where_nobody_can_be_told_the_log_has_it_and_the_status_says_so(tmp_path, environment, why):
+    """systemd shows the unit that tells as failed, then; what becomes a file nobody reads."""
+    told = tell(tmp_path, **environment)
+    assert told.returncode == 1 and "a unit failed" in told.stderr
+    assert "Nobody is told by mail: " in told.stderr and why in told.stderr
+    assert not list(tmp_path.rglob("*.eml"))
+
+
+def crons():
+    """The command of the line that docs/operations.md has for cron with Compose."""
+    (line,) = re.findall(r"^0 2 \* \* \* root (.*)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    return line
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_with_compose_a_nights_backup_that_fails_is_told_in_a_container_that_can(tmp_path, status):
+    """By the very line, as cron's shell runs it."""
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\ncase "$*" in *" run "*) exit {status};; esac\n'
+    )
+    docker.chmod(0o755)
+    line = crons().replace("/srv/gatehouse", str(tmp_path))
+    subprocess.run(["sh", "-c", line], env={"PATH": f"{tmp_path}:{os.defpath}"}, check=True)
+    backup, *told = (tmp_path / "asked").read_text().splitlines()
+    assert "run --rm --no-TTY backup backup s3://bucket/prefix" in backup
+    assert [" exec --no-TTY gateway " in each and each.endswith("tell_failure backup") for each in told] == (
+        [True] if status else []
+    )
+    compose = (ROOT / "docker/compose.yaml").read_text()
+    gateway = compose[compose.index("\n  gateway:") : compose.index("\n  migrate-public:")]
+    assert "GATEHOUSE_ALARMS_TO" in gateway and "*mail" in gateway

@@ -165,6 +165,7 @@ def test_an_installation_in_order_has_no_errors_and_all_its_records(
         assert mail.taken == []
     found = json.loads(told.getvalue())
     assert found["ok"] is True
+    assert "alarms" in {each["id"] for each in found["findings"] if each["level"] == "warning"}
     fine = {each["id"] for each in found["findings"] if each["level"] == "ok"}
     assert fine >= {
         *("database.rights", "clock", "workers", "store", "mail-out"),
@@ -419,6 +420,23 @@ def test_mail_out_is_tried_as_far_as_the_sign_in_and_sent_only_when_asked(truste
         server.unknown = {"me@msp.example"}
         (refused,) = parts.mail_out("me@msp.example")
         assert refused.level == Level.ERROR and "No such mailbox here" in refused.seen
+
+
+@pytest.mark.parametrize(
+    ("to", "has_server", "level", "says"),
+    [
+        ([], True, "WARNING", "GATEHOUSE_ALARMS_TO is not set"),
+        (["night@msp.example"], False, "WARNING", "no mail server"),
+        (["night@msp.example"], True, "OK", "told to night@msp.example"),
+    ],
+)
+def test_who_hears_of_a_backup_that_fails_is_told(settings, to, has_server, level, says):
+    settings.ALARMS_TO = to
+    if has_server:
+        settings.EMAIL_BACKEND = parts.SMTP_BACKEND
+    (found,) = parts.alarms()
+    assert (found.id, found.level.name) == ("alarms", level)
+    assert says in found.seen and bool(found.advice) == (level == "WARNING")
 
 
 def base64_of(text):

@@ -67,6 +67,9 @@ def talk(terminal, services, mail, folder):
     terminal.answers("to whom?", "me@northwind.example")
     terminal.hears("sent to me@northwind.example")
     terminal.answers("Sender of these mails", "")
+    terminal.answers("Who is mailed when a night's backup fails", "night")
+    terminal.hears("not all of it are email addresses")
+    terminal.answers("Who is mailed when a night's backup fails", "night@northwind.example")
     terminal.answers("PostgreSQL, as", "mysql://gatehouse_app@127.0.0.1:1/gatehouse")
     terminal.answers("Its password", "")
     terminal.hears("it is no URL of a PostgreSQL")
@@ -107,6 +110,7 @@ def test_somebody_at_a_terminal_is_told_at_once_what_cannot_be_and_ends_with_set
         assert len(values[name]) >= 32 and values[name] not in terminal.said
     assert PASSWORD not in terminal.said and "s3cret%2Fof%40mail" not in terminal.said
     assert values["GATEHOUSE_STORE_URL"] == f"file://{tmp_path}/messages"
+    assert values["GATEHOUSE_ALARMS_TO"] == "night@northwind.example"
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--database", "default", "--fail-level", "ERROR"],
         cwd=ROOT,
@@ -155,6 +159,7 @@ def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_sa
     told = run(target, "--answers", answers_of(NAMES | {"SECRET_KEY_FILE": tmp_path / "key"}))
     assert told["changed"] and target.stat().st_mode & 0o777 == 0o600
     assert any(record["line"].startswith(f"{BASE}.") for record in told["records"])
+    assert "Nobody is mailed when a night's backup fails." in [each["seen"] for each in told["findings"]]
     before = target.read_text()
     values = file.read(before)
     assert values["DATABASE_PASSWORD"] in values["DATABASE_URL"]

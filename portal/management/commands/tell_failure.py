@@ -8,13 +8,21 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from portal.doctor.parts import SMTP_BACKEND
+
 log = logging.getLogger(__name__)
+
+OF_SYSTEMD = (".service", ".timer", ".target")
+SAYS_WHY = {
+    True: "There\n\n    journalctl --unit {unit} --lines 50\n\nsays why,",
+    False: "What it printed says why,",
+}
 
 
 class Command(BaseCommand):
     help = (
-        "Tell that a unit failed, in the log and by mail to GATEHOUSE_ALARMS_TO: gatehouse-failed@.service does. "
-        "It asks no database, which may be what failed."
+        "Tell that a unit failed, in the log and by mail to GATEHOUSE_ALARMS_TO: gatehouse-failed@.service does, and cron with "
+        "Compose. It asks no database, which may be what failed. Ends with status 1 when nobody could be mailed."
     )
     requires_system_checks = ()
 
@@ -24,13 +32,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, unit: str, **options: Any) -> None:
         log.critical("a unit failed unit=%s", unit)
         if not settings.ALARMS_TO:
-            self.stderr.write("Nobody is told by mail: set GATEHOUSE_ALARMS_TO.")
-            return
+            raise CommandError("Nobody is told by mail: set GATEHOUSE_ALARMS_TO.")
+        if settings.EMAIL_BACKEND != SMTP_BACKEND:
+            raise CommandError("Nobody is told by mail: there is no mail server. Set GATEHOUSE_SMTP_URL.")
+        says_why = SAYS_WHY[unit.endswith(OF_SYSTEMD)].format(unit=unit)
         mail = EmailMessage(
             f"Gatehouse: {unit} failed on {socket.gethostname()}",
-            f"{unit}, of the portal at {settings.BASE_DOMAIN}, has failed. There\n\n"
-            f"    journalctl --unit {unit} --lines 50\n\n"
-            "says why, and docs/operations.md what to do: At three in the morning.\n",
+            f"{unit}, of the portal at {settings.BASE_DOMAIN}, has failed. {says_why} and docs/operations.md what to do: "
+            "At three in the morning.\n",
             to=settings.ALARMS_TO,
         )
         try:

@@ -95,6 +95,13 @@ def change_of_places():
     return documents.block_with("systemctl stop", "upgrades.md")
 
 
+def shown_before():
+    """And the line before it that says what was changed here."""
+    line = "docker/systemd/install --changes /opt/gatehouse"
+    assert documents.commands("upgrades.md", "### With systemd").count(line) == 1
+    return line
+
+
 def from_one_user():
     """And what it has once for an installation of a release in which all processes were one user, before the last line."""
     *change, start = change_of_places().splitlines()
@@ -173,13 +180,7 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     )
     assert ":6432/" in (machine.root / "etc/gatehouse/environment").read_text()
 
-    # docs/upgrades.md: the folder that was installed beside, as this one was, takes its place.
-    machine.run(
-        f"""set -e; cp -a /opt/gatehouse /opt/gatehouse-new
-        {change_of_places()}
-        until curl --silent --fail http://127.0.0.1:8000/readyz; do sleep 0.2; done
-        systemctl is-active gatehouse-{{web,worker,beat,gateway,certificate}}; test -d /opt/gatehouse-before"""
-    )
+    another_release_takes_its_place(machine)
     workers_answer(machine)
 
     documents.sees_pages(machine)
@@ -199,6 +200,41 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     assert "me@northwind.example" in posted.read_text()
     no_process_sees_what_is_anothers(machine)
     several_users_keep_one_folder(machine, manage)
+    it_burns_and_comes_back(machine, lines)
+    it_comes_back_where_it_was(machine)
+
+
+def another_release_takes_its_place(machine):
+    """docs/upgrades.md: the folder that was installed beside, as this one was. It brings another Caddyfile and drop-in and has
+    one unit less; here somebody has changed the Caddyfile and a unit, and has a drop-in of their own."""
+    said = machine.run(
+        f"""set -e
+        cat > /opt/gatehouse/docker/systemd/gatehouse-old.service <<< $'[Service]\nExecStart=/bin/true'
+        cp /opt/gatehouse/docker/systemd/gatehouse-old.service /etc/systemd/system/
+        cp -a /opt/gatehouse /opt/gatehouse-new; cd /opt/gatehouse-new
+        rm docker/systemd/gatehouse-old.service
+        echo '# of the new release' >> docker/caddy/Caddyfile
+        echo '# of the new release' >> docker/systemd/gatehouse-.service.d/common.conf
+        echo '# of the operator' >> /etc/caddy/Caddyfile
+        echo '# of the operator' >> /etc/systemd/system/gatehouse-web.service
+        mkdir /etc/systemd/system/gatehouse-web.service.d
+        printf '[Service]\nEnvironment=ONLY=HERE\n' > /etc/systemd/system/gatehouse-web.service.d/override.conf
+        {shown_before()}
+        grep '# of the new release' /etc/caddy/Caddyfile && exit 1
+        {change_of_places()}
+        until curl --silent --fail http://127.0.0.1:8000/readyz; do sleep 0.2; done
+        systemctl is-active gatehouse-{{web,worker,beat,gateway,certificate}} caddy; test -d /opt/gatehouse-before
+        tail --lines 1 /etc/caddy/Caddyfile /etc/caddy/Caddyfile.yours /etc/systemd/system/gatehouse-.service.d/common.conf
+        tail --lines 1 /etc/systemd/system/gatehouse-web.service
+        systemctl show --property Environment gatehouse-web
+        ls /etc/systemd/system"""
+    ).stdout
+    shown, _, after = said.partition("==> /etc/caddy/Caddyfile <==")
+    assert "\n+# of the operator\n" in shown and "Caddyfile.yours" in shown
+    assert "/etc/systemd/system/gatehouse-web.service: yours stays" in shown
+    assert after.split("\n")[1] == "# of the new release" and after.count("# of the new release") == 2
+    assert after.count("# of the operator") == 2
+    assert "ONLY=HERE" in after and "gatehouse-old.service" not in after
 
 
 def workers_answer(machine):

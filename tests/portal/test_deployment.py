@@ -20,6 +20,7 @@ from portal.setup.file import read
 from portal.setup.questions import Way
 from tests.accounts.openid.names import NameServer
 from tests.environment import BARE
+from tests.image.documents import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -382,6 +383,133 @@ def test_a_command_has_the_secrets_that_it_needs_and_no_other(tmp_path, command,
     assert ("gatehouse-gateway" in settings.get("SupplementaryGroups", [])) == (role == "commands")
 
 
+# --- What a release brings into /etc ---
+class Machine:
+    """One with the files of a release, and the next release beside it."""
+
+    def __init__(self, folder):
+        self.etc, self.before, self.new = folder / "etc", folder / "before", folder / "new"
+        for release in (self.before, self.new):
+            shutil.copytree(DOCKER, release / "docker", ignore=shutil.ignore_patterns(".env"))
+        self.types(self.before)
+
+    def types(self, release, *words):
+        """As docs/deployment.md and docs/upgrades.md do; what it says."""
+        ended = subprocess.run(
+            [release / "docker/systemd/install", *words],
+            env={"PATH": os.defpath, "DESTDIR": self.etc.parent},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.stderr == ""
+        return ended.stdout
+
+    def files(self):
+        return {
+            path.relative_to(self.etc.parent).as_posix(): path.read_text()
+            for path in self.etc.rglob("*")
+            if path.is_file()
+        }
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+CADDYFILE, UNIT, DROP_IN = (
+    "etc/caddy/Caddyfile",
+    "etc/systemd/system/gatehouse-web.service",
+    "etc/systemd/system/gatehouse-.service.d/common.conf",
+)
+
+
+def test_all_files_of_a_release_for_etc_are_brought(machine):
+    of_release = {path for path in (DOCKER / "systemd").rglob("*") if path.is_file()}
+    typed = {DOCKER / "systemd/manage", DOCKER / "systemd/install"}
+    brought = sorted(path.read_text() for path in {*of_release, DOCKER / "caddy/Caddyfile"} - typed)
+    assert sorted(machine.files().values()) == brought
+    assert machine.types(machine.before) == ""  # once more there is nothing to say
+    for chapter, document in (("## With systemd", "deployment.md"), ("### With systemd", "upgrades.md")):
+        lines = commands(document, chapter)
+        assert [line for line in lines if line.split()[0].endswith("docker/systemd/install")]
+        assert not [line for line in lines if re.match("(cp|install) .*docker/(systemd|caddy)", line)]
+
+
+def test_an_upgrade_brings_what_is_new_and_takes_away_what_only_the_one_before_had(machine):
+    for name in ("caddy/Caddyfile", "systemd/gatehouse-web.service", "systemd/gatehouse.sysusers"):
+        with (machine.new / "docker" / name).open("a") as more:
+            more.write("# new\n")
+    (machine.new / "docker/systemd/gatehouse-beat.service.d").mkdir()
+    (machine.new / "docker/systemd/gatehouse-beat.service.d/new.conf").write_text("[Service]\n")
+    (machine.new / "docker/systemd/gatehouse-backup.timer").unlink()
+    wants = machine.etc / "systemd/system/timers.target.wants"
+    wants.mkdir()
+    (wants / "gatehouse-backup.timer").symlink_to("../gatehouse-backup.timer")
+    assert machine.types(machine.new, "--changes", machine.before) == ""
+    was = machine.files()
+    assert machine.types(machine.new, machine.before) == ""
+    now = machine.files()
+    for name in (CADDYFILE, UNIT, "etc/sysusers.d/gatehouse.conf"):
+        assert now.pop(name) == was.pop(name) + "# new\n"
+    assert now.pop("etc/systemd/system/gatehouse-beat.service.d/new.conf")
+    del was["etc/systemd/system/gatehouse-backup.timer"]
+    was.pop("etc/systemd/system/timers.target.wants/gatehouse-backup.timer", None)
+    assert now == was and not list(wants.iterdir())
+
+
+def test_what_was_changed_here_is_shown_before_an_upgrade_and_never_lost(machine):
+    for name in (CADDYFILE, UNIT):
+        with (machine.etc.parent / name).open("a") as more:
+            more.write("# mine\n")
+    only_mine = machine.etc / "systemd/system/gatehouse-web.service.d/override.conf"
+    only_mine.parent.mkdir()
+    only_mine.write_text("[Service]\n")
+    for name in ("caddy/Caddyfile", "systemd/gatehouse-.service.d/common.conf"):
+        with (machine.new / "docker" / name).open("a") as more:
+            more.write("# new\n")
+    was = machine.files()
+    said = machine.types(machine.new, "--changes", machine.before)
+    assert machine.files() == was
+    assert said.count("+# mine\n") == 2 and "# new" not in said
+    assert f"/{UNIT}: yours stays" in said
+    assert f"/{CADDYFILE}: that of this release comes, and yours is kept as /{CADDYFILE}.yours" in said
+    assert machine.types(machine.new, machine.before) == said
+    now = machine.files()
+    assert now.pop(f"{CADDYFILE}.yours") == was[CADDYFILE]
+    assert now.pop(CADDYFILE) == was.pop(CADDYFILE).replace("# mine", "# new")
+    assert now.pop(DROP_IN) == was.pop(DROP_IN) + "# new\n"
+    assert now == was  # the unit too
+    # Killed and typed again, it has nothing more to say, and keeps what it kept.
+    machine.types(machine.new, machine.before)
+    assert machine.files()[f"{CADDYFILE}.yours"].endswith("# mine\n")
+
+
+def test_what_only_the_release_before_had_is_kept_where_it_was_changed(machine):
+    (machine.new / "docker/systemd/gatehouse-web.service").unlink()
+    with (machine.etc.parent / UNIT).open("a") as more:
+        more.write("# mine\n")
+    said = machine.types(machine.new, machine.before)
+    assert "+# mine\n" in said and "this release has none" in said
+    assert UNIT not in machine.files() and machine.files()[f"{UNIT}.yours"].endswith("# mine\n")
+
+
+def test_a_file_of_somebody_elses_is_kept_on_the_first_day(tmp_path):
+    (tmp_path / "etc/caddy").mkdir(parents=True)
+    (tmp_path / CADDYFILE).write_text("# Debian's\n")
+    machine = Machine(tmp_path)
+    assert machine.files()[f"{CADDYFILE}.yours"] == "# Debian's\n"
+    assert machine.files()[CADDYFILE] == (DOCKER / "caddy/Caddyfile").read_text()
+
+
+def test_a_folder_without_a_release_is_refused(machine):
+    for words in (["--changes"], ["/nonexistent"], ["--changes", "/nonexistent"]):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            machine.types(machine.new, *words)
+        assert "there is no release in" in refused.value.stderr
+
+
 # --- The image ---
 def test_what_is_copied_into_the_image_is_what_may_be_read_for_it():
     """All else, an environment file with secrets above all, does not even get to the builder."""
@@ -450,6 +578,6 @@ def test_a_probe_says_why_nothing_serves():
     assert asked.returncode == 1 and "refused" in asked.stderr
 
 
-@pytest.mark.parametrize("script", ["make-image", "systemd/manage"])
+@pytest.mark.parametrize("script", ["make-image", "systemd/manage", "systemd/install"])
 def test_scripts_can_be_run(script):
     assert (DOCKER / script).stat().st_mode & stat.S_IXUSR

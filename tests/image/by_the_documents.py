@@ -200,8 +200,6 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     assert "me@northwind.example" in posted.read_text()
     no_process_sees_what_is_anothers(machine)
     several_users_keep_one_folder(machine, manage)
-    it_burns_and_comes_back(machine, lines)
-    it_comes_back_where_it_was(machine)
 
 
 def another_release_takes_its_place(machine):

@@ -25,7 +25,7 @@ CORE := tests/gates/test_isolation.py tests/gates/test_hosts.py tests/gates/test
   tests/gateway/test_smtp.py tests/gateway/test_pop3.py tests/gateway/test_bytes.py \
   tests/mailboxes/test_delivery_and_collection.py tests/mailboxes/test_passwords.py \
   tests/mailboxes/test_backup.py tests/mailboxes/test_restoring.py \
-  tests/tenants/test_spares.py tests/tenants/test_upgrading.py \
+  tests/tenants/test_spares.py tests/tenants/test_upgrading.py tests/portal/test_way.py \
   tests/breaking/test_pooled.py tests/breaking/test_restarts.py tests/breaking/test_killed_workers.py
 POSTGRES ?= $(lastword $(wildcard /usr/lib/postgresql/*/bin))
 

@@ -7,5 +7,5 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal.checks import databases, pooler, schemas, servers, stores, trail, variables  # noqa: F401  importing registers checks
+        from portal.checks import databases, pooler, schemas, servers, stores, trail, variables, way  # noqa: F401  importing registers checks
         from portal.languages import translators  # noqa: F401  and a receiver

@@ -9,12 +9,17 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import dj_database_url
+from psycopg import pq
 
 # A hint to all URLs that may have one.
 IN_PASSWORDS = "In a password write %2F for /, %23 for #, %3F for ? and %40 for @."
 _DATABASE = re.compile(r"(/[0-9]*)?")  # of a Redis, by its number
 _SEVERAL_HOSTS = re.compile(r"(\w+://(?:[^/?#@]*@)?)([^/?#@]*,[^/?#@]*)([/?#].*)?", re.DOTALL)
 POSTGRES_PORT = 5432
+# Of libpq, by which everything here speaks to PostgreSQL. The weakest first.
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# What stands behind the `?` of a database's URL besides libpq's own: Django's, and dj-database-url's.
+OTHER_OPTIONS = {"assume_role", "currentSchema", "isolation_level", "pool", "server_side_binding"}
 
 
 class Problem(NamedTuple):
@@ -23,6 +28,10 @@ class Problem(NamedTuple):
     variable: str
     what: str
     hint: str
+
+
+class WrongOptions(ValueError):
+    """Of a database's URL: with them it would be reached otherwise than somebody thinks. What it says quotes none of it."""
 
 
 class Environment:
@@ -36,6 +45,11 @@ class Environment:
     def text(self, name: str, default: str = "") -> str:
         self.names.add(name)
         return self._variables.get(name, "").strip() or default
+
+    def verbatim(self, name: str, default: str) -> str:
+        """What a library reads there by itself, to which an empty text is one."""
+        self.names.add(name)
+        return self._variables.get(name, default)
 
     def secret(self, name: str, default: str = "") -> str:
         """That of `NAME`, or what stands in the file that `NAME_FILE` names: a secret in a file is in no list of processes
@@ -128,13 +142,14 @@ def parts_with_password(url: str) -> SplitResult:
 
 def database_of(url: str, *, engine: str) -> dict[str, Any]:
     """What Django calls a database, of a URL with one host or, as libpq writes them, several: a server and its standbys, of
-    which the one that takes writes is meant. Raises ValueError.
+    which the one that takes writes is meant. Raises ValueError, of which WrongOptions says why.
     """
     several = _SEVERAL_HOSTS.fullmatch(url)
     before, hosts, behind = several.groups("") if several else (url, "", "")
     urls = [f"{before}{host}{behind}" for host in hosts.split(",")]
     if any(parts_with_password(one).scheme not in ("postgres", "postgresql") for one in urls):
         raise ValueError("it is no URL of a PostgreSQL")
+    _require_options(urls[0])
     found: list[dict[str, Any]] = [{**dj_database_url.parse(one, engine=engine)} for one in urls]
     if not several:
         return found[0]
@@ -146,6 +161,23 @@ def database_of(url: str, *, engine: str) -> dict[str, Any]:
         "PORT": ",".join(str(one["PORT"] or POSTGRES_PORT) for one in found),
         "OPTIONS": {"target_session_attrs": "read-write", **found[0].get("OPTIONS", {})},
     }
+
+
+def _require_options(url: str) -> None:
+    """Raises WrongOptions. dj-database-url leaves out one without a value: of `sslmode=`, in which a variable was not there,
+    nobody would hear, and PostgreSQL would be spoken to without TLS.
+    """
+    options = parse_qsl(parts_of(url).query, keep_blank_values=True)
+    names = [name for name, _ in options]
+    libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    if not libpq | OTHER_OPTIONS >= set(names):
+        raise WrongOptions("behind its ? stands an option that PostgreSQL's clients don't know")
+    if len(names) > len(set(names)):
+        raise WrongOptions("behind its ? an option stands twice")
+    if not all(value for _, value in options):
+        raise WrongOptions("behind its ? stands an option without a value")
+    if dict(options).get("sslmode", SSL_MODES[-1]) not in SSL_MODES:
+        raise WrongOptions("its sslmode is none that there is")
 
 
 def is_redis(url: str) -> bool:

@@ -10,7 +10,9 @@ from csp.constants import NONE, SELF
 
 from portal.environment import (
     IN_PASSWORDS,
+    SSL_MODES,
     Environment,
+    WrongOptions,
     database_of,
     generated_secrets,
     is_redis,
@@ -100,7 +102,16 @@ BACKUP_S3_CA_FILE = env.text("GATEHOUSE_BACKUP_S3_CA_FILE", S3_CA_FILE)
 
 # --- Database, Redis, tasks ----------------------------------------------------------------------------------------
 DATABASE_URL = env.secret("DATABASE_URL", postgres_url(STATE_DIR))
+_ssl_modes = f"{', '.join(SSL_MODES[:-1])} or {SSL_MODES[-1]}"
 try:
+    _database = database_of(DATABASE_URL, engine="tenants.database")
+except WrongOptions as _error:
+    env.complain(
+        "DATABASE_URL",
+        f"{_error}.",
+        f"Each stands there once, with a value, such as sslmode=verify-full&sslrootcert=/path; sslmode is {_ssl_modes}.",
+    )
+    DATABASE_URL = postgres_url(STATE_DIR)
     _database = database_of(DATABASE_URL, engine="tenants.database")
 except ValueError:
     env.complain(
@@ -111,6 +122,13 @@ except ValueError:
     DATABASE_URL = postgres_url(STATE_DIR)
     _database = database_of(DATABASE_URL, engine="tenants.database")
 DATABASE_IS_EMBEDDED = _database.get("HOST") == str(postgres_dir(STATE_DIR))  # that of `make run`
+# What the URL says nothing of, libpq reads from the environment by itself, to the letter: an empty one is none to it either.
+if env.verbatim("PGSSLMODE", SSL_MODES[-1]) not in SSL_MODES:
+    env.complain(
+        "PGSSLMODE", "there is no such mode.", f"Use {_ssl_modes}, or take it out; don't leave it empty."
+    )
+# Of the authorities that vouch for the server.
+DATABASE_CA_FILE = str(_database.get("OPTIONS", {}).get("sslrootcert", env.text("PGSSLROOTCERT")))
 DATABASES = {
     "default": {
         **_database,

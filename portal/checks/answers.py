@@ -7,6 +7,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tenants import pooling
 from tenants.away import is_away
 
+from . import way
+
 
 def unanswered(wrapper: BaseDatabaseWrapper, error: Exception, question: str) -> CheckMessage:
     """`question` ends a sentence that begins with “it could not be asked”."""
@@ -45,9 +47,10 @@ def untold(wrapper: BaseDatabaseWrapper, error: Exception, question: str) -> lis
 
 
 def away(wrapper: BaseDatabaseWrapper, error: Exception) -> CheckMessage:
+    more, hint = way.advice(wrapper, str(error))
     return Error(
-        f"The database {wrapper.alias!r} cannot be reached: {_first_line(error)}",
-        hint="Start it, or correct DATABASE_URL.",
+        f"The database {wrapper.alias!r} cannot be reached: {_first_line(error)}{more}",
+        hint=hint or "Start it, or correct DATABASE_URL.",
         id="gatehouse.E016",
     )
 

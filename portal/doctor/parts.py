@@ -63,7 +63,10 @@ def checks() -> list[Finding]:
         for message in run_checks(include_deployment_checks=True, databases=["default"])
         if not message.is_silenced()
     ]
-    return found or [Finding("checks", Level.OK, "All checks of settings, database, Redis and store pass.")]
+    # Each that could not ask the database says so, in the same words.
+    return list(dict.fromkeys(found)) or [
+        Finding("checks", Level.OK, "All checks of settings, database, Redis and store pass.")
+    ]
 
 
 def database() -> list[Finding]:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from redis import Redis, RedisError
 
-from portal.checks import stores, variables  # noqa: F401 - importing them registers the checks that are run here
+from portal.checks import stores, variables, way  # noqa: F401 - importing them registers the checks that are run here
 from portal.checks.servers import redis_is_fit
 from portal.doctor.findings import Finding, Level, told
 from portal.environment import Environment

@@ -153,7 +153,8 @@ QUESTIONS = (
         "DATABASE_URL",
         "PostgreSQL, as postgresql://role@host:port/database",
         "The role that serves, not the owner of the tables (docs/database-roles.md). Through a PgBouncer it is PgBouncer's "
-        "host and port.",
+        "host and port. Over a network ?sslmode=verify-full&sslrootcert=/file stands behind it (docs/deployment.md, TLS to "
+        "PostgreSQL).",
         default=lambda _answers: "postgresql://gatehouse_app@127.0.0.1:5432/gatehouse",
         is_needed=True,
         kept_as="DATABASE_PASSWORD",

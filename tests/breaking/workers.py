@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psutil
 import redis
@@ -142,10 +142,12 @@ def environment_of_processes() -> dict[str, str]:
     host = ",".join(
         quote(host, safe="") + (f":{port}" if port else "") for host, port in zip(hosts, ports, strict=True)
     )
+    options = database.get("OPTIONS", {})
+    behind = urlencode({name: options[name] for name in ("sslmode", "sslrootcert") if name in options})
     person = ":".join(quote(str(part), safe="") for part in (database["USER"], database["PASSWORD"]) if part)
     return {
         **os.environ,
-        "DATABASE_URL": f"postgres://{person}@{host}/{database['NAME']}",
+        "DATABASE_URL": f"postgres://{person}@{host}/{database['NAME']}{behind and f'?{behind}'}",
         "REDIS_URL": settings.REDIS_URL,
         "GATEHOUSE_STATE_DIR": str(settings.STATE_DIR),
         "GATEHOUSE_STORE_URL": f"file://{settings.STORE_ROOT}",

@@ -76,7 +76,7 @@ def instead():
 def pooler():
     """As the document has it, but for a PostgreSQL that is too old for transactions, and without a network between."""
     here = {
-        "10.0.0.5": "127.0.0.1",
+        "db.example.com": "127.0.0.1",
         "10.0.0.6": "127.0.0.1",
         "pool_mode = transaction": "pool_mode = session",
     }

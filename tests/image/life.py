@@ -64,9 +64,8 @@ def answers(*, has_own):
     }
     if has_own:
         lines = documents.with_other(
-            documents.block_with("POSTGRES_CONTAINERS=0") + documents.block_with("GATEHOUSE_AUTHORITIES="),
+            documents.block_with("POSTGRES_CONTAINERS=0") + documents.block_with("GATEHOUSE_SSL_CERT_FILE="),
             {
-                "/etc/ssl/certs/ca-certificates.crt": "/authorities.pem",
                 "db.example.com": SERVICES,
                 "pooler.example.com": SERVICES,
                 "valkey.example.com": SERVICES,
@@ -108,7 +107,7 @@ def instead(*options):
 def services_of_ones_own(machine, settings):
     """PostgreSQL, PgBouncer and Valkey with TLS, as the documents have them configured, and the roles by our script."""
     bouncer = documents.with_other(
-        documents.block_with("pool_mode ="), {"10.0.0.5": SERVICES, "10.0.0.6": ADDRESS}
+        documents.block_with("pool_mode ="), {"db.example.com": SERVICES, "10.0.0.6": ADDRESS}
     )
     bouncer = re.sub("^server_tls_.*\n", "", bouncer, flags=re.MULTILINE)
     valkey = documents.with_other(

@@ -47,6 +47,7 @@ _BUCKET_CHECKS = "portal/test_bucket_checks.py::test_"
 _CRASHES = "gateway/test_crashes.py::test_"
 _STYLES = "portal/console/static/portal/"
 _LOOKS = "journeys/test_looks.py::test_all_parts_follow_how_a_person_sees"
+_WAY = "portal/test_way.py::test_"
 _UPGRADE = "breaking/test_upgrade.py::test_"
 _SHEETS = "console/frame/test_stylesheets.py::test_"
 
@@ -912,6 +913,49 @@ BREAKAGES = (
         "**_tls(program), ",
         "",
         _BACKUP + "each_program_speaks_tls_those_that_come_along_too",
+    ),
+    _breaks(
+        "A backup's programs verify the server where the environment asks for it",
+        "mailboxes/backup/tools.py",
+        "(*OF_MACHINE, *VARIABLES.values())",
+        "OF_MACHINE",
+        _WAY + "programs_of_a_backup_demand_of_the_server_what_we_do",
+    ),
+    _breaks(
+        "A backup's programs verify the server where the URL asks for it",
+        "mailboxes/backup/tools.py",
+        "and option.keyword.decode() not in OF_SESSIONS",
+        'and option.keyword.decode() not in {*OF_SESSIONS, "sslmode"}',
+        _WAY + "programs_of_a_backup_demand_of_the_server_what_we_do",
+    ),
+    _breaks(
+        "Why a certificate is not to be trusted is told",
+        "portal/checks/way.py",
+        "        except ssl.SSLCertVerificationError as error:\n            return",
+        "        except ssl.SSLCertVerificationError as error:\n            return not error and",
+        _WAY + "a_server_that_is_not_verified_is_refused_in_words_that_say_what_to_do[expired-in the URL]",
+    ),
+    _breaks(
+        "What to do where a server is not verified is told",
+        "portal/checks/answers.py",
+        'hint=hint or "Start it, or correct DATABASE_URL."',
+        'hint="Start it, or correct DATABASE_URL."',
+        _WAY
+        + "a_server_that_is_not_verified_is_refused_in_words_that_say_what_to_do[of another name-in the URL]",
+    ),
+    _breaks(
+        "An option of the database without a value is not left out in silence",
+        "portal/environment.py",
+        "    if not all(value for _, value in options):",
+        "    if not options:",
+        "portal/test_checks.py::test_what_would_have_a_database_reached_otherwise_than_somebody_thinks_is_told",
+    ),
+    _breaks(
+        "A file of authorities for PostgreSQL has some",
+        "portal/checks/way.py",
+        'return "there is no certificate in it"',
+        'return ""',
+        "portal/test_checks.py::test_one_wrong_setting_is_one_complaint",
     ),
     _breaks(
         "What is wrong with a newer backup ends no restore of an earlier one",

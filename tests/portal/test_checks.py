@@ -13,7 +13,7 @@ import trustme
 from kombu import Connection
 
 from mailboxes.vault import PrivateKey
-from portal.checks import databases, stores, variables
+from portal.checks import databases, stores, variables, way
 from portal.onebox import certificate, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +39,7 @@ def right(settings, tmp_path):
     settings.STATE_DIR, settings.BIND, settings.HTTP_BIND = state_dir, "0.0.0.0", "127.0.0.1"
     settings.DEMO = settings.DEBUG = settings.BEHIND_PROXY = False
     settings.TLS_CERT_FILE, settings.TLS_KEY_FILE = folder / "cert.pem", folder / "key.pem"
+    settings.DATABASE_CA_FILE = str(folder / "cert.pem")
     return settings
 
 
@@ -54,6 +55,7 @@ CHECKS = [
     variables.shortcuts_stay_on_this_machine,
     variables.tls_files_are_readable,
     variables.identity_provider_authorities_are_readable,
+    way.database_authorities_are_readable,
 ]
 
 
@@ -105,6 +107,8 @@ def test_right_settings_have_nothing_to_complain_about(right):
         ("TLS_KEY_FILE", "/nowhere/key.pem", "E013"),
         ("TLS_KEY_FILE", None, "E014"),
         ("IDENTITY_PROVIDER_CA_FILE", "/nowhere/ca.pem", "E019"),
+        ("DATABASE_CA_FILE", "/nowhere/ca.pem", "E038"),
+        ("DATABASE_CA_FILE", __file__, "E038"),
     ],
 )
 def test_one_wrong_setting_is_one_complaint(right, name, value, expected):
@@ -167,6 +171,7 @@ def test_each_variable_that_makes_no_sense_is_named(name_server, number, redis, 
         "GATEHOUSE_S3_TIMEOUT": "0",
         "GATEHOUSE_SMTP_URL": smtp,
         "GATEHOUSE_WEB_PROCESSES": "0",
+        "PGSSLMODE": "verify_full",
         "REDIS_URL": redis,
     }
     told = subprocess.run(
@@ -246,6 +251,43 @@ def test_a_database_may_have_several_hosts_of_which_that_is_meant_which_takes_wr
 def test_hosts_that_make_no_sense_are_told(hosts):
     [problems] = _settings_told({"DATABASE_URL": f"postgresql://u:p@{hosts}/x"}, "s.ENVIRONMENT_PROBLEMS")
     assert [problem[0] for problem in problems] == ["DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("behind", "says"),
+    [
+        ("sslmode=verify-full&sslrootcert=%2Fca.pem&connect_timeout=3", ""),
+        ("sslmode=verify_full", "its sslmode is none that there is"),
+        ("sslmode=", "an option without a value"),
+        ("sslmode=verify-full&sslrootcert", "an option without a value"),
+        ("sslmode=verify-full&sslmode=disable", "an option stands twice"),
+        ("ssl_mode=verify-full", "an option that PostgreSQL's clients don't know"),
+        ("sslmode=verify-full&sslrootcert=/ca&pem=", "an option that PostgreSQL's clients don't know"),
+    ],
+)
+def test_what_would_have_a_database_reached_otherwise_than_somebody_thinks_is_told(behind, says):
+    """Some of it would be left out in silence, and the server be spoken to without TLS."""
+    for hosts in ("one.example", "one.example,two.example"):
+        url = f"postgresql://u:s3cret@{hosts}/x?{behind}"
+        problems, found = _settings_told(
+            {"DATABASE_URL": url}, "s.ENVIRONMENT_PROBLEMS, s.DATABASES['default']"
+        )
+        assert [variable for variable, _, _ in problems] == (["DATABASE_URL"] if says else [])
+        assert not says or (says in problems[0][1] and "s3cret" not in str(problems))
+        assert bool(says) or found["OPTIONS"]["sslrootcert"] == "/ca.pem"
+
+
+@pytest.mark.parametrize("mode", ["", " ", "verify-full "])
+def test_a_mode_of_tls_that_libpq_would_not_read_as_one_is_told(mode):
+    [problems] = _settings_told({"PGSSLMODE": mode}, "s.ENVIRONMENT_PROBLEMS")
+    assert [variable for variable, _, _ in problems] == ["PGSSLMODE"]
+
+
+def test_the_file_of_authorities_is_that_of_the_url_or_of_the_environment():
+    url = "postgresql://u:p@db.example/x"
+    for behind, of_environment, is_it in (("", "/a", "/a"), ("?sslrootcert=/b", "/a", "/b"), ("", " ", "")):
+        given = {"DATABASE_URL": url + behind, "PGSSLROOTCERT": of_environment}
+        assert _settings_told(given, "s.DATABASE_CA_FILE") == [is_it]
 
 
 def test_a_secrets_file_that_is_missing_or_not_needed_is_told(tmp_path):

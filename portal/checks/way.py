@@ -1,0 +1,111 @@
+"""The way to PostgreSQL over TLS: the authorities that it is judged by, and what to do where it is barred.
+
+libpq refuses by itself what was not asked for, and says of a certificate only that it is not to be trusted; so another look is
+taken at it, which sends nothing.
+"""
+
+import re
+import socket
+import ssl
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from portal.environment import POSTGRES_PORT
+
+from .variables import TAG, unreadable
+
+SYSTEM = "system"  # libpq's word for the authorities of the machine
+SSL_REQUEST, WILLING = struct.pack("!II", 8, 80877103), b"S"
+SECONDS = 5
+UNTRUSTED = "certificate verify failed"
+BEHIND_POOLER = (
+    "The pooler is there and has no session of PostgreSQL for us. Its log says why: all are taken, PostgreSQL is away, its "
+    "certificate is not to be trusted (server_tls_ca_file), or the password is another one."
+)
+# By what libpq says, or PgBouncer: what to do about it.
+ADVICE = {
+    UNTRUSTED: "No password was sent. Give the server a certificate that holds, of an authority in the file that sslrootcert in "
+    "DATABASE_URL (or PGSSLROOTCERT) names, or add its authority to that file; it is read at each connection.",
+    "does not match host name": "No password was sent. Have DATABASE_URL name the host as its certificate does, or give it one with "
+    "that name.",
+    "root certificate file": "Name the file with the certificates (PEM) of the authorities that vouch for the server: "
+    "sslrootcert in DATABASE_URL, or PGSSLROOTCERT.",
+    "server does not support SSL": "No password was sent. Give PostgreSQL, or the pooler before it, a certificate and let it speak "
+    "TLS (ssl = on), or have DATABASE_URL lead to one that does.",
+    "server login has been failing": BEHIND_POOLER,
+    "query_wait_timeout": BEHIND_POOLER,
+    "no encryption": "It lets nobody in without TLS: put sslmode=verify-full&sslrootcert=/path behind the ? of DATABASE_URL.",
+}
+
+
+@register(TAG)
+def database_authorities_are_readable(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Without them sslmode=require, which is without verify-, takes any certificate and does not say so."""
+    file = settings.DATABASE_CA_FILE
+    why = _why_no_authorities(file) if file and file != SYSTEM else ""
+    if not why:
+        return []
+    return [
+        Error(
+            f"What sslrootcert in DATABASE_URL or PGSSLROOTCERT names is no file with authorities: {why}.",
+            hint="Name a file with certificates (PEM) that this process may read.",
+            id="gatehouse.E038",
+        )
+    ]
+
+
+def _why_no_authorities(file: str) -> str:
+    if why := unreadable(Path(file)):
+        return why
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except (ssl.SSLError, OSError):
+        return "there is no certificate in it"
+    return ""
+
+
+def advice(wrapper: BaseDatabaseWrapper, said: str) -> tuple[str, str]:
+    """What is to be added to what libpq said, and what is to be done; nothing, if that was about something else."""
+    for words, hint in ADVICE.items():
+        if words in said:
+            return (_why_untrusted(wrapper.get_connection_params()) if words == UNTRUSTED else "", hint)
+    return "", ""
+
+
+def _why_untrusted(parameters: Mapping[str, Any]) -> str:
+    """In OpenSSL's words; of several servers that of the first whose certificate is refused."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # which libpq says itself
+    file = parameters.get("sslrootcert") or settings.DATABASE_CA_FILE
+    try:
+        if file and file != SYSTEM:
+            context.load_verify_locations(cafile=file)
+        else:
+            context.load_default_certs()
+    except (ssl.SSLError, OSError):
+        return ""
+    hosts = str(parameters.get("host") or "").split(",")
+    ports = str(parameters.get("port") or POSTGRES_PORT).split(",")
+    for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=False):
+        try:
+            _greet(host, int(port), context)
+        except ssl.SSLCertVerificationError as error:
+            return f" ({re.sub('[^ -~]', '?', error.verify_message)})"
+        except (OSError, ValueError):
+            continue
+    return ""
+
+
+def _greet(host: str, port: int, context: ssl.SSLContext) -> None:
+    """As libpq does before it says who we are. Raises OSError, ssl.SSLCertVerificationError among them."""
+    with socket.create_connection((host, port), SECONDS) as plain:
+        plain.sendall(SSL_REQUEST)
+        if plain.recv(1) == WILLING:
+            with context.wrap_socket(plain, server_hostname=host):
+                pass

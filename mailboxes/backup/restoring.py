@@ -7,6 +7,7 @@ whole one, and what was broken off is repeated by the same call.
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 
 TRAIL, DIRECTORY = "tenants_auditevent", "tenants_directoryentry"
 ALIVE = ("active", "suspended")  # in the directory
+PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
 
 
 @dataclass
@@ -112,7 +114,11 @@ def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = ""
     except OSError as error:
         raise NotEmpty(f"{file} can't be made: {error.strerror}.") from error
     with os.fdopen(descriptor, "w") as written:
-        written.writelines(f"{variable}={value}\n" for variable, value in secrets.items())
+        # As shells, systemd, Compose and `setup` all read it (portal/setup/file.py).
+        written.writelines(
+            f"{variable}={value}\n" if PLAIN.fullmatch(value) else f"{variable}='{value}'\n"
+            for variable, value in secrets.items()
+        )
     return list(secrets)
 
 

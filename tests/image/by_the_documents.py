@@ -137,8 +137,9 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
 
     # docs/operations.md: a key, a file for that unit alone, a backup to a folder that it may write to.
     machine.run(
-        f"""{manage} umask 077
-        manage new_recovery_key | grep '^GATEHOUSE_RECOVERY_PUBLIC_KEY=' > /etc/gatehouse/backup
+        f"""{manage} umask 077; cp /etc/redis/redis.conf /srv/redis.conf
+        manage new_recovery_key > /srv/paper
+        grep '^GATEHOUSE_RECOVERY_PUBLIC_KEY=' /srv/paper > /etc/gatehouse/backup
         echo GATEHOUSE_BACKUP_PLACE=file:///mnt/backups >> /etc/gatehouse/backup
         install --directory --owner gatehouse-backup /mnt/backups
         systemctl start gatehouse-backup || {{ journalctl --unit gatehouse-backup --no-pager >&2; exit 1; }}
@@ -200,6 +201,8 @@ def test_from_an_empty_machine_to_a_mail_that_is_collected(machine):
     assert "me@northwind.example" in posted.read_text()
     no_process_sees_what_is_anothers(machine)
     several_users_keep_one_folder(machine, manage)
+    it_burns_and_comes_back(machine, lines)
+    it_comes_back_where_it_was(machine)
 
 
 def another_release_takes_its_place(machine):
@@ -304,3 +307,77 @@ def several_users_keep_one_folder(machine, manage):
     ).stdout
     assert "On Monday, by the documents." in said
     assert "/var/lib/gatehouse/store/" not in said, "the workers remove what the gateway wrote"
+
+
+RESTORE = "### A restore with systemd"
+BY_KEY = 'manage restore "$place"'
+
+
+def restores(machine, blocks, before=()):
+    """By the lines of docs/operations.md, in one shell with those before; the key comes from the paper each time."""
+    lines = [line for block in blocks for line in block.splitlines()]
+    asks = [line for line in lines if line.startswith(BY_KEY)]
+    assert len(asks) == 2, "to write the secrets, and to bring all of it"
+    typed = {line: f"{line} < /srv/key" for line in asks}
+    typed |= {"manage doctor": ":"}
+    if before:
+        typed |= {words: said for words, said in instead().items() if words in before or words in lines}
+    documents.type_in(machine, [*before, *lines], typed, "/root")
+
+
+def it_burns_and_comes_back(machine, lines):
+    """Nothing is left but the backups and the paper; the lines of docs/deployment.md to the end of its services, and then
+    those of docs/operations.md, bring it back on what is a new machine."""
+    new, _there, *rest = documents.blocks("operations.md", RESTORE)
+    machine.run(
+        f"""{documents.alias(lines)}
+        printf 'Subject: before\r\n\r\nBefore the fire, by the documents.\r\n' > /srv/before
+        address=$(/usr/bin/python3 -c "import json; print(json.load(open('/srv/mailbox'))['address'])")
+        curl --silent --show-error --ssl-reqd --mail-from me@example.com --mail-rcpt $address \
+            --upload-file /srv/before smtp://{MAIL}:25
+        systemctl start gatehouse-backup
+        grep --only-matching --extended-regexp '([A-Z2-7]{{4}}-){{13}}[A-Z2-7]{{4}}' /srv/paper > /srv/key
+        cp /etc/gatehouse/backup /srv/backup; grep -v STORE /srv/answers | grep -v _S3_ > /srv/rest; mv /srv/rest /srv/answers
+        systemctl stop gatehouse.target gatehouse-backup.timer 'gatehouse-*.service' caddy redis-server pgbouncer
+        cp /srv/redis.conf /etc/redis/redis.conf; sed -i '/^requirepass/d' /etc/redis/redis.conf
+        rm -rf /opt/gatehouse* /var/lib/gatehouse* /etc/gatehouse /etc/systemd/system/gatehouse*
+        rm -rf /etc/systemd/system/caddy.service.d /etc/caddy/*; echo :8080 > /etc/caddy/Caddyfile
+        systemctl daemon-reload"""
+    )
+    first = lines[: lines.index("export PGPASSWORD=$DATABASE_OWNER_PASSWORD")]
+    # What was written by hand.
+    by_hand = "cp /srv/backup /etc/gatehouse/backup"
+    restores(machine, [new, by_hand + "\n", *rest], first)
+    is_back(machine)
+
+
+def it_comes_back_where_it_was(machine):
+    """On the machine that is there, whose database and store are put aside."""
+    _new, there, *rest = documents.blocks("operations.md", RESTORE)
+    restores(machine, [there, *rest])
+    machine.run(
+        """set -e; test -d /var/lib/gatehouse/store-before
+        runuser -u postgres -- psql --dbname gatehouse_before --command 'SELECT count(*) FROM tenants_customer'"""
+    )
+    is_back(machine)
+
+
+def is_back(machine):
+    """Its mail opens with the password of before, more comes, and it is deleted where it came back; a backup is taken."""
+    box = json.loads((machine.root / "srv/mailbox").read_text())
+    user = f"--user {box['address']}:{box['password']}"
+    said = machine.run(
+        f"""set -e; shopt -s expand_aliases
+        alias manage=/opt/gatehouse/docker/systemd/manage
+        until curl --silent --fail http://127.0.0.1:8000/readyz > /dev/null; do sleep 0.2; done
+        until curl --silent --show-error {user} pop3s://{MAIL}:995/ > /srv/list; do sleep 0.5; done
+        for number in $(cut -d' ' -f1 /srv/list); do curl --silent {user} pop3s://{MAIL}:995/$number; done
+        manage check_store
+        grep gatehouse_owner /etc/gatehouse/backup && exit 1
+        grep gatehouse_app /etc/gatehouse/environment
+        systemctl start gatehouse-backup || {{ journalctl --unit gatehouse-backup --no-pager --lines 30; exit 1; }}
+        ls -ld /var/lib/gatehouse/store; ls -l /var/lib/gatehouse/store"""
+    ).stdout
+    assert "Before the fire, by the documents." in said and "On Monday, by the documents." in said
+    documents.sees_pages(machine)
+    workers_answer(machine)

@@ -77,7 +77,8 @@ def _images() -> dict[str, Image]:
     version = subprocess.run(["caddy", "version"], capture_output=True, text=True, check=False).stdout
     if re.match(r"v?2\.[0-7]\.", version):  # Debian 12's, and no image's
         caddy |= {"CADDY_BUFFERING": "buffered_by_2_6"}
-    postgres = path | {"PGDATA": "/var/lib/postgresql/data", "LC_ALL": "C.UTF-8"}
+    # Of the image's own psql the socket is known.
+    postgres = path | {"PGDATA": "/var/lib/postgresql/data", "LC_ALL": "C.UTF-8", "PGHOST": "/tmp"}
     return {
         "gatehouse": ours,
         "caddy:2": Image(
@@ -232,7 +233,8 @@ class Container:
 
     def _volume(self, name: str, target: str) -> Path:
         """A new one gets what the image has in its place."""
-        folder = VOLUMES / name
+        project = self._config["name"]
+        folder = VOLUMES / (name if project == "gatehouse" else f"{project}_{name}")
         if folder.exists():
             return folder
         VOLUMES.mkdir(parents=True, exist_ok=True)
@@ -242,6 +244,10 @@ class Container:
             folder.mkdir()
             os.chown(folder, *map(int, self.user.split(":")))
         return folder
+
+    def enter_by(self, entrypoint: Sequence[str]) -> None:
+        if entrypoint:
+            self._said = {**self._said, "entrypoint": list(entrypoint)}
 
     def words(self, arguments: Sequence[str] = ()) -> list[str]:
         entrypoint = self._said.get("entrypoint") or self.image.entrypoint
@@ -367,8 +373,8 @@ def _undoubled(found: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in found.items()}
 
 
-def _in_order(config: Config) -> list[Container]:
-    """Each after what it needs."""
+def _in_order(config: Config, only: Sequence[str] = ()) -> list[Container]:
+    """Each after what it needs; of `only` these, and what they need."""
     found: dict[str, Container] = {}
 
     def add(name: str) -> None:
@@ -378,15 +384,15 @@ def _in_order(config: Config) -> list[Container]:
                 add(other)
             found[name] = container
 
-    for name in sorted(config["active"]):
+    for name in sorted(only or config["active"]):
         add(name)
     return list(found.values())
 
 
-def up(config: Config) -> int:
+def up(config: Config, only: Sequence[str] = ()) -> int:
     """Returns when all have started, each after what its service waits for."""
     Network(config).make_bridges()
-    for container in _in_order(config):
+    for container in _in_order(config, only):
         for name, needed in container.needs.items():
             if needed["condition"] == "service_healthy":
                 other = Container(config, name)
@@ -436,9 +442,9 @@ def compose(words: Sequence[str]) -> int:
     more, rest = _options(rest)
     config = read(path)
     if verb in ("up", "ps"):
-        return up(config) if verb == "up" else ps(config)
-    if verb == "stop":
-        return stop(config, rest)
+        return up(config, rest) if verb == "up" else ps(config)
+    if verb in ("stop", "down"):
+        return stop(config, rest or sorted(config["active"]))
     name, *arguments = rest
     if verb == "exec":
         return Container(config, name).execute(arguments)
@@ -456,6 +462,7 @@ def compose(words: Sequence[str]) -> int:
         for volume in more.get("--volume", []):
             source, target, *_ = volume.split(":")
             container.add_volume(source, target)
+        container.enter_by(more.get("--entrypoint", []))
         return container.run(arguments)
     raise SystemExit(f"docker compose {verb} is nothing that stands in for it.")
 

@@ -161,6 +161,9 @@ def test_from_the_images_files_to_a_mail_that_is_collected(machine, checkout, ha
         another_certificate_is_taken_up(machine)
         documents.sends_and_collects(machine, str(engine.VOLUMES))
     in_checkout(machine, f"{COMPOSE} up --detach")  # once more does no harm
+    another_release_is_checked_out(machine)
+    if not has_own:
+        it_comes_back(machine)
     all_of_it_ends_when_it_is_told_to(machine, has_own=has_own)
     assert not state.stat().st_mode & 0o077, "nothing of what they wrote is open to others"
 
@@ -238,7 +241,10 @@ def pages_come_by_the_proxy(machine):
 def backs_up(machine, checkout, place, volume):
     """By the lines of docs/operations.md, and what it wrote is read."""
     new_key, takes = documents.commands("operations.md", "### With Compose")[:2]
-    (public,) = re.findall("^GATEHOUSE_RECOVERY_PUBLIC_KEY=.*", in_checkout(machine, new_key), re.MULTILINE)
+    pair = in_checkout(machine, new_key)
+    (public,) = re.findall("^GATEHOUSE_RECOVERY_PUBLIC_KEY=.*", pair, re.MULTILINE)
+    (private,) = re.findall("^# ((?:[A-Z2-7]{4}-){13}[A-Z2-7]{4})$", pair, re.MULTILINE)
+    (machine.root / "srv/key").write_text(private)
     with (checkout / "docker/.env").open("a") as more:
         more.write(public + "\n")
     here = {"run --rm ": f"run --rm {volume}", "s3://bucket/prefix": place}
@@ -277,6 +283,40 @@ def another_certificate_is_taken_up(machine):
         {COMPOSE} kill --signal HUP gateway""",
     )
     assert wait_until(lambda: served() != was, SECONDS)
+
+
+def another_release_is_checked_out(machine):
+    """By the lines of docs/upgrades.md, but for those that get it: Caddy reads the file that came along."""
+    checked_out = ["git fetch --tags", "git checkout <release>"]
+    lines = documents.commands("upgrades.md", "### With Compose")
+    build = next(line for line in lines if line.startswith("docker build"))
+    # As git does, another file comes in the place of the one before.
+    bring = "sed -i 's/respond 404/respond Hello/' docker/caddy/Caddyfile"
+    documents.type_in(machine, lines, {checked_out[0]: ":", checked_out[1]: bring, build: ":"}, CHECKOUT)
+    asked = f"curl --silent --show-error https://{MAIL}/"
+    assert wait_until(lambda: machine.run(asked, check=False).stdout == "Hello", SECONDS)
+
+
+def it_comes_back(machine):
+    """By the lines of docs/operations.md: the volumes that were there are put aside, and all comes back into new ones."""
+    lines = documents.commands("operations.md", "### A restore with Compose")
+    typed = {}
+    for line in lines:
+        if " restore restore " in line:
+            here = {
+                "run --rm ": "run --rm --volume /mnt/backups:/backups ",
+                "s3://bucket/prefix": "file:///backups",
+            }
+            typed[line] = documents.with_other(line, here) + " < /srv/key"
+    assert len(typed) == 2
+    doctor = next(line for line in lines if line.endswith("manage.py doctor"))
+    documents.type_in(machine, lines, typed | {doctor: ":"}, CHECKOUT)
+    put_aside = machine.root / str(engine.VOLUMES)[1:] / "gatehouse-restored_state/store"
+    assert [path for path in put_aside.rglob("*") if path.is_file()], "the mail of before, in its new place"
+    box = json.loads((machine.root / "srv/mailbox").read_text())
+    collects = f"curl --silent --show-error --user {box['address']}:{box['password']} pop3s://{MAIL}:995/1"
+    assert wait_until(lambda: "by the documents" in machine.run(collects, check=False).stdout, SECONDS)
+    documents.sees_pages(machine)
 
 
 def all_of_it_ends_when_it_is_told_to(machine, *, has_own):

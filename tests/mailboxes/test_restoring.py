@@ -22,6 +22,7 @@ from mailboxes.backup.place import Place
 from mailboxes.models import Job, Message
 from mailboxes.services import collection, janitor
 from mailboxes.store import store
+from portal.setup import file
 from tenants import last_backup
 from tenants.services import create_customer, give_up_customer
 from tenants.upgrading import schemas
@@ -375,6 +376,20 @@ def test_a_backup_of_a_later_release_is_refused_and_one_of_an_earlier_is_brought
     call_command("upgrade", processes=1, stdout=io.StringIO())
     assert all(state.is_noted for state in schemas.customers().values())
     assert collect(acme_mailbox.password) == TEXTS
+
+
+def test_the_secrets_that_it_writes_are_answers_for_setup(
+    operator, committed_db, acme_mailbox, settings, tmp_path, monkeypatch
+):
+    """Of whoever chose them: blanks between earlier keys, and what shells take for something else."""
+    settings.SECRET_KEY = '$HOME `id` #\\; of a long time ago & of nobody\'s "making"'.replace("'", "")
+    settings.SECRET_KEY_FALLBACKS = ["earlier-key", "one$before"]
+    operator.backs_up()
+    operator.restores(monkeypatch, secrets_to=str(tmp_path / "secrets"))
+    read = file.read((tmp_path / "secrets").read_text())
+    assert read["SECRET_KEY"] == settings.SECRET_KEY
+    assert read["SECRET_KEY_FALLBACKS"].split() == settings.SECRET_KEY_FALLBACKS
+    assert read["GATEHOUSE_WORKER_KEY"] == settings.WORKER_KEY
 
 
 def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, collect, monkeypatch):

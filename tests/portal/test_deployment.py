@@ -177,8 +177,12 @@ def test_all_variables_are_those_of_the_settings():
 
 def test_the_statements_are_those_of_the_document():
     document = (ROOT / "docs/database-roles.md").read_text()
-    (block,) = re.findall(r"```sql\n(-- what the application may do\n.*?)```", document, re.DOTALL)
-    assert block in (DOCKER / "postgres/grants.sql").read_text()
+    for heading, file in (
+        ("what the application may do", "grants.sql"),
+        ("the customers' schemas are the application's", "customers.sql"),
+    ):
+        (block,) = re.findall(rf"```sql\n(-- {heading}\n.*?)```", document, re.DOTALL)
+        assert block in (DOCKER / "postgres" / file).read_text()
 
 
 # --- Units ---

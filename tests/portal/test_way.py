@@ -87,7 +87,7 @@ def as_it_was(server):
     """Whatever its certificate becomes."""
     yield
     server.stop()
-    server.certify(with_tls.NAME, by=trustme.CA())
+    server.certify(with_tls.NAME, with_tls.ADDRESS, by=trustme.CA())
     server.lets_in(with_tls.OVER_TLS_ALONE)
     server.start()
 
@@ -474,7 +474,7 @@ def pooled(folder, server):
     port = free_port()
     pooler = Pooler(
         where,
-        f"host={with_tls.NAME} port={server.port}",
+        f"host={with_tls.ADDRESS} port={server.port}",
         f"{SESSIONS}listen_addr = {with_tls.ADDRESS}\nauth_type = scram-sha-256\nauth_file = {people}\n"
         f"server_tls_sslmode = verify-full\nserver_tls_ca_file = {named['ca']}\nserver_login_retry = 1\n"
         f"query_wait_timeout = 5\nclient_tls_sslmode = require\nclient_tls_cert_file = {named['cert']}\n"

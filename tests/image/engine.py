@@ -21,6 +21,7 @@ from portal.onebox.embedded.process import wait_until
 from portal.setup import file
 from tests import poolers
 
+ROOT = Path(__file__).resolve().parents[2]
 HERE = Path("/run/engine")
 PROGRAMS, OURS = HERE / "bin", HERE / "root"
 VOLUMES = Path("/srv/volumes")
@@ -144,7 +145,10 @@ class Network:
     def make_bridges(self) -> None:
         for number, name in enumerate(self._networks):
             if not Path(f"/sys/class/net/gh-{name}").exists():
-                _do("ip", "link", "add", f"gh-{name}", "type", "bridge")
+                # One of its own, as engines give it: else it has the lowest of its members', and whenever another joins,
+                # containers that know the one before get through to nothing for ten seconds, or a minute.
+                own = f"02:00:00:00:00:{number:02x}"
+                _do("ip", "link", "add", f"gh-{name}", "address", own, "type", "bridge")
                 _do("ip", "address", "add", f"{SUBNET}.{number}.1/24", "dev", f"gh-{name}")
                 _do("ip", "link", "set", f"gh-{name}", "up")
 
@@ -277,6 +281,8 @@ class Container:
             yield f"LimitNOFILE={files}"
         if period := self._said.get("stop_grace_period"):
             yield f"TimeoutStopSec={period}"
+        if not self.image.root:
+            yield f"BindReadOnlyPaths={ROOT}"  # its programs, if the checkout lies below what it has of its own
         of = [] if self._said.get("network_mode") == "none" else sorted(self._said["networks"])
         yield f"NetworkNamespacePath={Network(self._config).namespace(self.name, self.service, of)}"
         for name in ("hosts", "resolv.conf"):
@@ -402,7 +408,8 @@ def up(config: Config, only: Sequence[str] = ()) -> int:
                     raise SystemExit(f"{name} has ended, and {container.name} waits for it.")
         if container.ends:
             if status := container.run([], is_shown=False):
-                raise SystemExit(f"{container.name} ended with {status}.")
+                said = _do("journalctl", "--no-pager", "--lines=20", f"--unit=container-{container.name}")
+                raise SystemExit(f"{container.name} ended with {status}.\n{said}")
         elif not _is_active(f"container-{container.name}"):
             container.start()
     return 0

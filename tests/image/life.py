@@ -146,6 +146,7 @@ def services_of_ones_own(machine, settings):
 def test_from_the_images_files_to_a_mail_that_is_collected(machine, checkout, has_own):
     told = json.loads((machine.root / FOLDER[1:] / "ready.json").read_text())
     installs(machine, checkout, told, has_own=has_own)
+    no_network_changes_its_address(machine)
     nobody_is_root_and_nothing_can_be_written(machine)
     pages_come_by_the_proxy(machine)
     documents.sends_and_collects(machine, str(engine.VOLUMES))
@@ -213,6 +214,12 @@ def type_in(machine, lines, *, has_own):
     documents.type_in(
         machine, lines, {there: here for there, here in replaced.items() if there in lines}, CHECKOUT
     )
+
+
+def no_network_changes_its_address(machine):
+    """When a container joins it, those that are there would look for it where it was: engine.py, `make_bridges`."""
+    were_set = machine.run("cat /sys/class/net/gh-*/addr_assign_type").stdout.split()
+    assert set(were_set) == {"3"}, "NET_ADDR_SET"
 
 
 def nobody_is_root_and_nothing_can_be_written(machine):

@@ -10,12 +10,14 @@ from typing import Any, cast
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django_tenants.utils import quote_schema_name
 
+from tenants import whose
 from tenants.errors import SchemaInTheWay
 
 THERE = """
 SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname = ANY (%s)
     AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')) ORDER BY 1
 """
+ALL = "SELECT schema_name FROM public.tenants_customer UNION ALL SELECT schema_name FROM public.tenants_spareschema"
 
 
 def leave_for_public() -> None:
@@ -40,6 +42,13 @@ def that_are_there(names: Collection[str]) -> list[str]:
 
 def is_there(name: str) -> bool:
     return that_are_there([name]) == [name]
+
+
+def require_the_role_that_serves() -> None:
+    """At the beginning of what enters all customers' schemas, or takes a spare one. Raises LesserOwner."""
+    with connection.cursor() as cursor:
+        cursor.execute(ALL)
+        whose.require_the_role_that_serves(cursor, [name for (name,) in cursor.fetchall()])
 
 
 def make_room(name: str, *, slug: str) -> None:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django_tenants.utils import app_labels, quote_schema_name
 
-from tenants import cluster, migrated
+from tenants import cluster, migrated, whose
 from tenants.models import SpareSchema
 from tenants.upgrading import migrating
 
@@ -42,6 +42,7 @@ def take(schema_name: str) -> bool:
     """Give the schema's name to a ready spare one, or build it on the spot when none is left.
 
     Call it inside the transaction that creates the customer; a rollback puts the spare one back. True: it was a spare.
+    Raises LesserOwner.
     """
     # Skipping locked rows lets customers that are created at the same time each take another one.
     spare = (
@@ -53,6 +54,8 @@ def take(schema_name: str) -> bool:
     if spare is None:
         _build(schema_name)
         return False
+    with connection.cursor() as cursor:
+        whose.require_owner(cursor, spare.schema_name)  # what fills it may name it, and not enter
     rename(spare.schema_name, schema_name)
     spare.delete()
     return True

@@ -30,6 +30,7 @@ from tests import citus, folders, s3
 from tests.accounts.factors import Clock, sets_up_an_app
 from tests.accounts.post import MailServer, Post
 from tests.cast import Cast, assemble, customer, present, provider
+from tests.roles import ROLE, as_superuser, statements
 
 RUN = os.environ["GATEHOUSE_TEST_RUN"]
 TEMPLATE = f"cast_{RUN}"
@@ -117,6 +118,29 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
         yield
         connection.set_schema_to_public()
         _clone()
+
+
+@pytest.fixture
+def application(committed_db: None) -> Iterator[None]:
+    """All that follows is done as the application's role."""
+    owner = connection.settings_dict["USER"]
+    connection.close()
+    documented = [
+        statements(beginning) for beginning in ("what the application may do", "the customers' schemas")
+    ]
+    as_superuser(
+        f"CREATE ROLE {ROLE} LOGIN",
+        "REVOKE ALL ON DATABASE " + f'"{connection.settings_dict["NAME"]}" FROM PUBLIC',
+        f"SET ROLE {owner}",
+        documented[0],
+        "RESET ROLE",
+        documented[1],
+    )
+    connection.settings_dict["USER"] = ROLE
+    yield
+    connection.close()
+    connection.settings_dict["USER"] = owner
+    as_superuser(f"DROP OWNED BY {ROLE} CASCADE", f"DROP ROLE {ROLE}")
 
 
 @pytest.fixture

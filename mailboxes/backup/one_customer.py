@@ -45,9 +45,10 @@ from tenants import access, audit, cluster, directory, migrated, pooling, slugs,
 from tenants.bringing import bring_back, bring_customer
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry, OpenJob
-from tenants.schemas import is_there, require_room
+from tenants.schemas import is_there, require_room, require_the_role_that_serves
 from tenants.services import check_place_name, provider_by_slug
 from tenants.upgrading import migrating, schemas
+from tenants.whose import LesserOwner
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def restore_customer(
     """Bring the customer `slug` (or the only one that is in it) from a backup or an export. Its mailboxes are suspended, unless
     they come `active` as they were. Repeated, it goes on where it was broken off.
 
-    Raises NotAllowed; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, SchemaInTheWay, InvalidSlug,
+    Raises NotAllowed, LesserOwner; NoPlace, NoSuchBackup, NoRecoveryKey, BackupRunning; NotEmpty, SlugTaken, SchemaInTheWay, InvalidSlug,
     NoSuchProvider, BeingUpgraded, NoSuchCustomer before anything was done; BackupDamaged, PlaceFailed, RestoreFailed,
     StoreFull, StoreFailed before anything is to be seen.
     """
@@ -122,6 +123,7 @@ def restore_customer(
                 "This database is a cluster, and onto one no customer can be brought from a backup (docs/cluster.md)."
             )
         pooling.require_no_pooler()
+        require_the_role_that_serves()
         one = _One(backup, facts, as_slug, as_name, by)
         with be_alone() as guard:
             one.choose_provider(provider)
@@ -130,6 +132,8 @@ def restore_customer(
             one.bring_messages(telling(tell, guard), despite_damage=despite_damage)
             tell(Progress("loading the database"))
             one.load(guard, active=active)
+    except LesserOwner:
+        raise
     except (psycopg.DataError, psycopg.IntegrityError, DataError, IntegrityError) as error:
         raise BackupDamaged(
             f"The backup has rows that are none, and nothing has changed: {tools.first_line(error)}"

@@ -47,7 +47,7 @@ from mailboxes.holding import HOLD_LOCK
 from mailboxes.store import BlobStore, overlap, store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import sealed_size
-from tenants import access, audit, cluster, last_backup, pooling, schemas
+from tenants import access, audit, cluster, last_backup, pooling, schemas, whose
 from tenants.models import Customer
 
 log = logging.getLogger(__name__)
@@ -120,8 +120,8 @@ class _Customer(NamedTuple):
 def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lambda progress: None) -> Made:
     """Take a backup, and of those that are whole let the `keep` newest stay. `tell` hears after each step.
 
-    Raises NotAllowed, BackupError (PlaceFailed for the place), and StoreFailed for the message store: then what is there
-    looks like no backup.
+    Raises NotAllowed, LesserOwner before anything is done, BackupError (PlaceFailed for the place), and StoreFailed for the
+    message store: then what is there looks like no backup.
     """
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
     begun = timezone.now()
@@ -183,6 +183,7 @@ def _take(
         pooling.require_no_pooler()
         with be_alone() as guard, tools.connect() as reader:
             _refuse_the_store(where)
+            _refuse_another_role(reader, only)
             where.claim(installation(reader, only))
             with closing(_Taking(where, public, reader, telling(tell, guard), only)) as taking:
                 made = taking.take(before_whole)
@@ -196,6 +197,8 @@ def _take(
             # Of a customer whose schema is gone, earlier ones may have the last that there is.
             if keep is not None and not made.without_schema:
                 made.removed_sets, made.removed_messages = thin_out(where, keep, guard.still)
+    except whose.LesserOwner:
+        raise
     except (psycopg.Error, DatabaseError) as error:
         raise BackupFailed(tools.no_answer(error)) from error
     return made
@@ -207,6 +210,13 @@ def _refuse_the_store(where: Place) -> None:
     for url in (settings.STORE_URL if in_bucket else settings.STORE_ROOT.as_uri(), settings.STORE_OTHER_URL):
         if url and overlap(url, where.url, of=OF_BACKUPS):
             raise NoPlace(f"{where.url} is the message store, or one of the two lies within the other.")
+
+
+def _refuse_another_role(reader: "psycopg.Connection[Any]", only: UUID | None) -> None:
+    """Django's own connection asks this where it enters a schema; these read past it. Raises LesserOwner."""
+    with reader.cursor() as cursor:
+        named = [_Customer(*row).schema for row in cursor.execute(CUSTOMERS, [only, only]).fetchall()]
+        whose.require_the_role_that_serves(cursor, named)
 
 
 class _Taking:

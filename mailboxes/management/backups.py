@@ -21,6 +21,7 @@ from mailboxes.backup.sets import find
 from mailboxes.backup.tools import no_answer
 from tenants.management.output import ScriptableCommand, counted, harmless
 from tenants.pooling import ThroughAPooler
+from tenants.whose import LesserOwner
 
 TELL_SECONDS = 2.0
 
@@ -53,6 +54,8 @@ class BackupCommand(ScriptableCommand):
                 yield
             except (BackupError, ThroughAPooler) as error:
                 raise CommandError(harmless(str(error))) from error
+            except LesserOwner:
+                raise
             except DatabaseError as error:
                 raise CommandError(harmless(no_answer(error))) from error
 

@@ -23,7 +23,7 @@ from mailboxes.services.janitor import check_store
 from mailboxes.store import BothStores, overlap, store
 from tenants import access, pooling
 from tenants.models import Customer
-from tenants.schemas import between_customers
+from tenants.schemas import between_customers, require_the_role_that_serves
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def move_store(
     Then it looks for each message's blob: one that lies in neither store is most likely in a `source` that is not mounted.
 
     Raises NotAllowed, StoresNotBothInUse unless the settings name `target` as the store and `source` as the other one,
-    StoresAreOne, StoreIsMoving, StoreFull, StoreFailed, LockLost.
+    StoresAreOne, StoreIsMoving, StoreFull, StoreFailed, LockLost, LesserOwner.
     """
     access.require(by, access.PLATFORM, access.Right.MOVE_STORE)
     both = store()
@@ -64,6 +64,7 @@ def move_store(
         raise StoresNotBothInUse(source=source, target=target)
     if overlap(source, target) or both.are_one():
         raise StoresAreOne(source=source, target=target)
+    require_the_role_that_serves()
     progress = Progress()
     with _alone() as guard, ThreadPoolExecutor(HANDS, thread_name_prefix="move") as hands:
 

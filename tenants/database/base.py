@@ -6,6 +6,8 @@ every process has several.
 
 **So they are once they may not write.** After a failover the server of before may live on, fenced to reading: whoever stayed
 with it would fail at each write, and read what is out of date, until the connection grew old.
+
+**No session looks into a schema whose owner may do less than its role.** Web, mail, workers and commands all come by here.
 """
 
 from functools import cached_property
@@ -18,10 +20,11 @@ from django.db.backends.postgresql.introspection import TableInfo
 from django.db.utils import DatabaseErrorWrapper
 from django_tenants.postgresql_backend import base
 from django_tenants.postgresql_backend.introspection import DatabaseSchemaIntrospection
+from django_tenants.utils import get_public_schema_name
 from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.pq import TransactionStatus
 
-from tenants import unasked
+from tenants import unasked, whose
 
 TABLES = """
 SELECT c.relname, CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END,
@@ -52,6 +55,7 @@ class _Errors(DatabaseErrorWrapper):
 class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **options: Any) -> None:
         self._seen: set[str] = set()
+        self._entered: set[str] = {get_public_schema_name()}  # whose owner was asked for
         self.may_not_write = False
         super().__init__(*args, **options)
         self.introspection = Introspection(self)
@@ -65,6 +69,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise OperationalError("The search path could not be set.")
         self._seen.add(self.schema_name)
         return cursor
+
+    def _handle_search_path(self, cursor: Any = None) -> None:
+        """Asked once in a session: who might put another schema in its place since has to be its owner. Raises LesserOwner
+        before the search path leads there.
+        """
+        name = self.schema_name
+        if name not in self._entered and not self._setting_search_path and not self._has_failed():
+            with self.wrap_database_errors, self.connection.cursor() as asking:
+                if whose.require_owner(asking, name):
+                    self._entered.add(name)
+        super()._handle_search_path(cursor)
 
     def connect(self) -> None:
         """Raises NotFit when the process started without a database, and this one is not fit."""
@@ -112,6 +127,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close(self) -> None:
         self._seen.clear()
+        self._entered = {get_public_schema_name()}
         self.may_not_write = False
         super().close()
 

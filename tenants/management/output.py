@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.errors import Refusal
 from tenants.pooling import LockLost
+from tenants.whose import LesserOwner
 
 
 def counted(number: int, one: str) -> str:
@@ -47,5 +48,5 @@ class ScriptableCommand(BaseCommand):
             yield
         except Refusal as error:
             raise CommandError(error.message) from error
-        except LockLost as error:
-            raise CommandError(str(error)) from error
+        except (LockLost, LesserOwner) as error:
+            raise CommandError(harmless(str(error))) from error

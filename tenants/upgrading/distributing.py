@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from tenants import cluster
+from tenants import cluster, whose
 from tenants.models import SpareSchema
 from tenants.upgrading import the_only_one
 
@@ -80,6 +80,7 @@ def _try(report: Report, schema: str, act: Callable[[str], None], well: list[str
                 spare = SpareSchema.objects.select_for_update(skip_locked=True).filter(schema_name=schema)
                 if schema.startswith("spare_") and not spare:
                     return
+                whose.require_owner(cursor, schema)
                 act(schema)
             well.append(schema)
             return

@@ -54,6 +54,35 @@ _SHEETS = "console/frame/test_stylesheets.py::test_"
 BREAKAGES = (
     # --- The database ---
     _breaks(
+        "Who enters a customer's schema asks whose it is",
+        "tenants/database/base.py",
+        "                if whose.require_owner(asking, name):\n",
+        "                if name:\n",
+        "mailboxes/test_another_role.py::test_whoever_enters_a_customers_schema_asks_whose_it_is",
+        "mailboxes/test_another_role.py::test_nor_within_a_transaction_that_looked_elsewhere_before",
+    ),
+    _breaks(
+        "A schema that was not there is asked about again",
+        "tenants/database/base.py",
+        "                if whose.require_owner(asking, name):\n",
+        "                if not whose.require_owner(asking, name) or True:\n",
+        "mailboxes/test_another_role.py::test_a_schema_that_comes_later_is_asked_about_when_it_is_there",
+    ),
+    _breaks(
+        "A backup reads nothing as a role that may more",
+        "mailboxes/backup/taking.py",
+        "            _refuse_another_role(reader, only)\n",
+        "",
+        "mailboxes/test_another_role.py::test_each_command_says_in_one_line_as_whom_to_run_it_before_it_does_anything",
+    ),
+    _breaks(
+        "A spare schema of another role is filled by nobody",
+        "tenants/spares.py",
+        "        whose.require_owner(cursor, spare.schema_name)  # what fills it may name it, and not enter\n",
+        "        pass\n",
+        "mailboxes/test_another_role.py::test_a_spare_schema_of_the_applications_is_filled_by_nobody_else",
+    ),
+    _breaks(
         "A pooler that leaves the search path behind is refused",
         "tenants/pooling.py",
         "if seen or not all(kept):",
@@ -3654,8 +3683,8 @@ BREAKAGES = (
     _breaks(
         "Where the server refuses the schema, nothing is read",
         "tenants/database/base.py",
-        "and not self._setting_search_path and not self._has_failed():",
-        "and self._setting_search_path:",
+        "if self.search_path_set_schemas is None and not self._setting_search_path and not self._has_failed():",
+        "if self._setting_search_path:",
         "gates/test_threads.py::test_where_the_server_refuses_the_schema_nothing_is_read",
     ),
     _breaks(

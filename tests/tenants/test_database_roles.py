@@ -23,64 +23,7 @@ from tenants.models import AuditEvent, SpareSchema
 from tenants.services import create_customer
 from tenants.upgrading import schemas
 from tests.cast import customer, provider
-
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "database-roles.md"
-ROLES = DOCUMENT.parents[1] / "docker/postgres/roles.sql"
-ROLE = f"gatehouse_app_{os.getpid()}"
-OTHER = f"gatehouse_owner_{os.getpid()}"
-
-
-def blocks():
-    """The document's SQL, for roles and the database of this test."""
-    database = connection.settings_dict["NAME"]
-    here = {"gatehouse_app": ROLE, "gatehouse_owner": OTHER, "DATABASE gatehouse ": f'DATABASE "{database}" '}
-    text = DOCUMENT.read_text()
-    for there, name in here.items():
-        text = text.replace(there, name)
-    return re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
-
-
-def statements(beginning):
-    """The document's SQL that begins with this comment."""
-    (found,) = [block for block in blocks() if block.startswith(f"-- {beginning}")]
-    return found
-
-
-def as_superuser(*queries):
-    """Only the server that the tests have started lets us be one."""
-    known = connection.get_connection_params()
-    try:
-        server = psycopg.connect(
-            host=known["host"], port=known["port"], user="postgres", dbname=known["dbname"], autocommit=True
-        )
-    except psycopg.OperationalError:
-        pytest.skip("Only on a server of our own may tests make roles.")
-    with server:
-        for query in queries:
-            server.execute(query)
-
-
-@pytest.fixture
-def application(committed_db):
-    """All that follows is done as the application's role."""
-    owner = connection.settings_dict["USER"]
-    connection.close()
-    documented = [
-        statements(beginning) for beginning in ("what the application may do", "the customers' schemas")
-    ]
-    as_superuser(
-        f"CREATE ROLE {ROLE} LOGIN",
-        "REVOKE ALL ON DATABASE " + f'"{connection.settings_dict["NAME"]}" FROM PUBLIC',
-        f"SET ROLE {owner}",
-        documented[0],
-        "RESET ROLE",
-        documented[1],
-    )
-    connection.settings_dict["USER"] = ROLE
-    yield
-    connection.close()
-    connection.settings_dict["USER"] = owner
-    as_superuser(f"DROP OWNED BY {ROLE} CASCADE", f"DROP ROLE {ROLE}")
+from tests.roles import DOCUMENT, OTHER, ROLE, ROLES, as_superuser, blocks
 
 
 def test_the_applications_role_does_the_work_and_can_not_touch_the_trail(application, settings):

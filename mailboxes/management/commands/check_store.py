@@ -14,8 +14,9 @@ from mailboxes.services.damage import try_all_again
 from mailboxes.services.janitor import NobodysFolder, StoreReport, check_store, nobodys_folders
 from tenants.management.output import ScriptableCommand, counted, harmless
 from tenants.models import Customer
-from tenants.schemas import between_customers, is_there
+from tenants.schemas import between_customers, is_there, require_the_role_that_serves
 from tenants.services import customer_by_slug
+from tenants.whose import LesserOwner
 
 NO_SCHEMA = (
     "it has no schema in the database any more, or an empty one. Bring it from a backup, in its own place: manage.py restore PLACE "
@@ -46,6 +47,7 @@ class Command(ScriptableCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with self.errors_as_one_line():
+            require_the_role_that_serves()
             slug = options["customer"]
             customers = (
                 Customer.objects.order_by("slug") if slug is None else [customer_by_slug(slug, by=SYSTEM)]
@@ -65,9 +67,7 @@ class Command(ScriptableCommand):
                 report = check_store(customer, by=SYSTEM)
             except (StoreFailed, DatabaseError) as error:  # the others are still worth knowing
                 unchecked.append(customer.slug)
-                what = error.message if isinstance(error, StoreFailed) else type(error).__name__
-                why = f" ({harmless(first_line(error.__cause__))})" if error.__cause__ else ""
-                self.stderr.write(f"{customer.slug} can't be checked: {what}{why}")
+                self.stderr.write(f"{customer.slug} can't be checked: {_told(error)}")
                 continue
             reports.append(report)
             if not options["json"]:
@@ -127,6 +127,13 @@ class Command(ScriptableCommand):
             f"{counted(len(report.orphans), 'orphan')}, {report.young} too young to tell"
         )
         self.stdout.write(f"{report.customer}: {'ok' if report.ok else 'DAMAGED'}: {counts}")
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, LesserOwner):
+        return harmless(str(error))
+    what = error.message if isinstance(error, StoreFailed) else type(error).__name__
+    return f"{what} ({harmless(first_line(error.__cause__))})" if error.__cause__ else what
 
 
 def _plain(report: StoreReport) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""Whose a customer's schema is. To read a table is to run what its owner has put there: a view's functions, those of its
+indexes, the casts of its types. So nobody enters a schema whose owner may do less.
+
+With two roles (docs/database-roles.md) these are the application's: as the tables' owner or a superuser, a command would run
+whatever somebody has left there who once had the application's password.
+"""
+
+from collections.abc import Collection
+from typing import Any, LiteralString, NamedTuple
+
+from django.db import DatabaseError
+
+# Asked while the search path may lead to anybody's schema.
+OWNER: LiteralString = """
+SELECT pg_catalog.pg_get_userbyid(nspowner), current_user, pg_catalog.pg_has_role(nspowner, current_user, 'MEMBER')
+FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) %s::pg_catalog.name
+"""
+OWNERS: LiteralString = """
+SELECT pg_get_userbyid(nspowner)::text, current_user::text, pg_has_role(nspowner, current_user, 'MEMBER'),
+    array_agg(nspname::text ORDER BY nspname)
+FROM pg_namespace WHERE nspname = ANY (%s) GROUP BY nspowner ORDER BY count(*) DESC, 1
+"""
+
+
+class LesserOwner(DatabaseError):
+    """A schema belongs to a role that may do less than ours; says as whom to come instead."""
+
+    def __init__(self, what: str, owner: str, we: str) -> None:
+        super().__init__(
+            f"{what} to {owner}, which may do less than {we}, the role in DATABASE_URL, and to read there is to run what that "
+            f"role has put there: run this as {owner} (docs/database-roles.md)."
+        )
+
+
+class Schemas(NamedTuple):
+    """Of those that were asked about and are there: which we may enter, and which not."""
+
+    ours: list[str]
+    lesser: list[str]
+
+
+def require_owner(cursor: Any, schema: str) -> bool:
+    """Before anything is looked for in the schema. Whether it is there: one that is not is let through, and has to be asked
+    about again. Raises LesserOwner.
+    """
+    cursor.execute(OWNER, [schema])
+    if (found := cursor.fetchone()) is None:
+        return False
+    owner, we, is_ours = found
+    if not is_ours:
+        raise LesserOwner(f"The schema {schema} belongs", owner, we)
+    return True
+
+
+def require_the_role_that_serves(cursor: Any, schemas: Collection[str]) -> Schemas:
+    """At the beginning of what goes through all of these, or makes another. Raises LesserOwner where fewer are ours than not:
+    one odd customer is for whoever asks to leave out.
+    """
+    cursor.execute(OWNERS, [list(schemas)])
+    owners = cursor.fetchall()
+    ours = [name for *_, is_ours, names in owners if is_ours for name in names]
+    others = [name for *_, is_ours, names in owners if not is_ours for name in names]
+    if len(others) > len(ours):
+        owner, we, names = next((owner, we, names) for owner, we, is_ours, names in owners if not is_ours)
+        raise LesserOwner(f"{len(names)} of the customers' schemas belong", owner, we)
+    return Schemas(ours, others)

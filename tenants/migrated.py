@@ -17,7 +17,7 @@ from psycopg import sql
 
 log = logging.getLogger(__name__)
 
-# The function lies in the schema as well: a backup brings customers' schemas before `public`.
+# The function lies in the schema as well, so that it goes wherever that goes.
 GUARD = "django_migrations_changed"  # function and trigger
 FUNCTION = """
 CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -32,6 +32,18 @@ CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {}
 FOR EACH STATEMENT EXECUTE FUNCTION {}()
 """
 APPLIED = "SELECT public.tenants_applied_migrations(%s, %s)"
+
+
+# Of `public`, until a restore has ended: its list is empty, and its comment says from which backup.
+RESTORING = "Gatehouse is being restored from "
+
+
+def restored_from() -> str:
+    """The backup from which this database is being restored, where a restore has begun and not ended; else nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT obj_description(to_regclass('public.django_migrations'), 'pg_class')")
+        comment = cursor.fetchone()[0] or ""
+    return comment.removeprefix(RESTORING) if comment.startswith(RESTORING) else ""
 
 
 @cache

@@ -35,7 +35,7 @@ def be_alone() -> Iterator[pooling.Guard]:
     with pooling.lock_on_one_of(ALONE_LOCK) as guard:
         if not guard:
             raise BackupRunning(
-                "Another backup of this installation is being taken at this moment, or a customer is brought from one."
+                "Another backup of this installation is being taken at this moment, or something is brought from one."
             )
         yield guard
 

@@ -23,6 +23,7 @@ FILE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*", re.ASCII)  # of a set
 DUMP = re.compile(r"customers-[0-9]{4,}\.dump\.sealed", re.ASCII)
 SCHEMA = re.compile(r"c_[a-z0-9_]{1,61}", re.ASCII)
 SERIAL = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY", "GATEHOUSE_WORKER_PUBLIC_KEY")
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ADDRESS = re.compile(r"[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 
@@ -50,13 +51,15 @@ def require_manifest(manifest: dict[str, Any], where: str) -> None:
 
 
 def contents_of(octets: bytes, name: str) -> dict[str, Any]:
-    """What `contents.sealed` of the set `name` says. Raises BackupDamaged."""
+    """What `contents.sealed` of the set `name` says, and under `wrong` the customers whose facts are none, with why: a
+    customer's row is the application's to write, and must not keep all others away. Raises BackupDamaged.
+    """
     try:
         found = json.loads(octets)
         secrets, customers, missing = found["secrets"], found["customers"], found["missing"]
         trouble = not (
             isinstance(secrets, dict)
-            and all(isinstance(value, str) for value in secrets.values())
+            and all(isinstance(value, str) and value.isprintable() for value in secrets.values())
             and isinstance(missing, list)
             and all(isinstance(one, str) for one in missing)
             and isinstance(customers, list)
@@ -66,11 +69,15 @@ def contents_of(octets: bytes, name: str) -> dict[str, Any]:
         trouble = True
     if trouble:
         raise BackupDamaged(f"The contents of {name} are none that this release knows.")
-    for number, customer in enumerate(customers, 1):
-        if wrong := _wrong_with(customer):
-            raise BackupDamaged(
-                f"The contents of {name} have a customer, number {number}, without a {wrong}."
-            )
+    # Of what a forger adds nothing is written where it becomes a process's environment.
+    found["secrets"] = {name: secrets[name] for name in SECRETS if name in secrets}
+    judged = [(customer, _wrong_with(customer)) for customer in customers]
+    customers = found["customers"] = [customer for customer, wrong in judged if not wrong]
+    found["wrong"] = [
+        {"customer": str(customer.get("slug")), "id": str(customer.get("id")), "why": f"it has no {wrong}"}
+        for customer, wrong in judged
+        if wrong
+    ]
     for unique in ("id", "slug", "schema"):
         if len({customer[unique] for customer in customers}) < len(customers):
             raise BackupDamaged(f"The contents of {name} have two customers of the same {unique}.")

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 from psycopg import sql
 
-from mailboxes.backup import rows
+from mailboxes.backup import judging, rows
 from mailboxes.backup.errors import BackupDamaged, NotOurRows
 from mailboxes.backup.renaming import Ids
 from mailboxes.backup.rows import Row, Table
@@ -49,12 +49,17 @@ def copy_rows(
             return None
         return _change_of(table, ids, without_mailboxes, without_keys)
 
-    return fill(tables, schema, change_of)
+    not_ours, filled = fill(tables, schema, change_of)
+    begin_behind(filled, schema)
+    return not_ours
 
 
-def fill(tables: Iterable[Table], schema: str, change_of: Callable[[str], Change | None]) -> list[str]:
+def fill(
+    tables: Iterable[Table], schema: str, change_of: Callable[[str], Change | None]
+) -> tuple[list[str], list[str]]:
     """Copy rows into the tables of the same names that the schema has, in the caller's transaction; none of a table without
-    a change. Which tables it does not have: no release has made them, and their rows stay where they are.
+    a change. Which tables it does not have: no release has made them, and their rows stay where they are; and which of those
+    that were filled have ids.
 
     Raises DatabaseError, BackupDamaged, RestoreFailed.
     """
@@ -88,14 +93,19 @@ def fill(tables: Iterable[Table], schema: str, change_of: Callable[[str], Change
                 filled.append(table.name)
         # Now, for a migration can't change a table about which there are questions.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for name in filled:
+    return not_ours, filled
+
+
+def begin_behind(tables: Iterable[str], schema: str) -> None:
+    """Have the ids that are given out next begin behind those that are there. Raises DatabaseError, NotOurRows."""
+    with connection.cursor() as cursor:
+        for name in tables:
             cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f'"{schema}"."{name}"'])
             if sequence := cursor.fetchone()[0]:
                 last = sql.SQL("SELECT setval(%s, max(id)) FROM {} HAVING count(*) > 0")
                 cursor.execute(last.format(sql.Identifier(schema, name)), [sequence])
                 if (given := cursor.fetchone()) and given[0] > MOST_SERIALS:
                     raise NotOurRows(f"{name} has numbers after which there is no room for more.")
-    return not_ours
 
 
 def _change_of(
@@ -106,7 +116,10 @@ def _change_of(
     def change(row: Row) -> Row | None:
         if row.get("mailbox_id") in without_mailboxes or row.get("key_id") in without_keys:
             return None
+        if table == "mailboxes_mailboxkey":
+            judging.require_key(row)
         if table == "mailboxes_mailbox":
+            judging.require_mailbox(row)
             if row["id"] in without_mailboxes:
                 return None
             row["id"] = str(ids.mailbox(row["id"]))

@@ -6,17 +6,20 @@ works as the owner of all tables.
 
 `public` is made first, for customers' migrations look there, and filled last. Until then its list of migrations is empty, so
 no process takes it for an installation, and says by a comment which backup is being brought. Each customer comes in a
-transaction of its own; one whose rows fit no release stays out and is named, and all others come.
+transaction of its own. What is wrong with one customer's rows, which are the application's to write, keeps nobody else
+away, nor people and trail: it stays out and is named.
 """
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from psycopg import sql
+from psycopg.errors import ProgramLimitExceeded
 
 from mailboxes.backup import loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell
@@ -30,24 +33,66 @@ from tenants.upgrading import migrating, schemas
 log = logging.getLogger(__name__)
 
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')"
-TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')"
+# Functions and types, too; but what an extension of the server's brings along.
+IN_PUBLIC = """
+SELECT count(*) FROM pg_depend d WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'public'::regnamespace
+    AND deptype = 'n' AND NOT EXISTS (
+        SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
+"""
 OF_PUBLIC = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
-BEGUN = f"SELECT obj_description(to_regclass('public.{MIGRATIONS}'), 'pg_class')"
-MARK = "Gatehouse is being restored from "
+ROLE = """
+SELECT current_user, pg_get_userbyid(datdba),
+    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND pg_get_userbyid(datdba) <> current_user
+        OR NOT pg_has_role(datdba, 'USAGE') OR NOT has_schema_privilege('public', 'CREATE')
+FROM pg_database WHERE datname = current_database()
+"""
+MESSAGES = """
+SELECT count(*) FROM {schema}.mailboxes_message message
+JOIN {schema}.mailboxes_mailboxkey key ON key.id = message.key_id WHERE key.state <> 'destroyed'
+"""
 
 Applied = frozenset[tuple[str, str]]  # migrations, as (app, name)
 
 
+@dataclass
+class Rebuilt:
+    """What did not come: customers, with why; tables that no release has made; and, by customer, how many messages of the
+    backup no row names.
+    """
+
+    not_brought: list[dict[str, str]] = field(default_factory=list)
+    not_ours: list[str] = field(default_factory=list)
+    without_rows: dict[str, int] = field(default_factory=dict)
+
+
+def require_role() -> None:
+    """What is restored belongs to whoever does it. Raises RestoreFailed, DatabaseError."""
+    with connection.cursor() as cursor:
+        cursor.execute(ROLE)
+        role, owner, is_another = cursor.fetchone()
+    if is_another:
+        raise RestoreFailed(
+            f"All that is restored belongs to the role in DATABASE_URL, {role}. Restore as the owner of the database, {owner} "
+            "(docs/operations.md)."
+        )
+
+
 def require_empty(backup: Backup) -> None:
     """What an earlier attempt at the same has brought is no hindrance. Raises NotEmpty, DatabaseError."""
-    others = _schemas() - {customer["schema"] for customer in backup.contents["customers"]}
-    begun = _value(BEGUN) or ""
-    if begun.startswith(MARK) and begun != MARK + backup.name:
+    begun = migrated.restored_from()
+    if begun and begun != backup.name:
         raise NotEmpty(
-            f"A restore of {begun.removeprefix(MARK)} was begun in this database: repeat that one (--set), or give this one an "
-            "empty database."
+            f"A restore of {begun} was begun in this database: repeat that one (--set), or give this one an empty database."
         )
-    if others or (not begun and (_value(TABLES) or _schemas())):
+    there = _schemas()
+    if begun and not (there - {customer["schema"] for customer in backup.contents["customers"]}):
+        if used := [name for name in _tables_of_public() if _has_rows(name)]:
+            raise NotEmpty(
+                f"Somebody has worked in this database since the restore was begun: something is in {used[0]}. Give it an empty "
+                "database."
+            )
+        return
+    if there or _value(IN_PUBLIC):
         raise NotEmpty(
             "There is something in this database. Give the restore an empty one: CREATE DATABASE, and no migration."
         )
@@ -64,47 +109,46 @@ def require_known(backup: Backup) -> None:
         )
 
 
-def bring_database(backup: Backup, tell: Tell) -> tuple[list[dict[str, str]], list[str]]:
-    """Which customers did not come, with why, and which tables stay out that no release has made.
+def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell) -> Rebuilt:
+    """`messages` is how many the backup's index has, by customer's id.
 
-    Raises RestoreFailed, BackupDamaged, PlaceFailed, DatabaseError: then the same call goes on where it stood.
+    Raises NotEmpty, RestoreFailed, BackupDamaged, PlaceFailed, DatabaseError: then the same call goes on where it stood.
     """
     customers = backup.contents["customers"]
     progress = Progress("loading the database", len(customers))
-    not_brought: list[dict[str, str]] = []
-    not_ours: list[str] = []
-    if not _value(BEGUN):
+    done = Rebuilt([{"customer": one["customer"], "why": one["why"]} for one in backup.contents["wrong"]])
+    require_empty(backup)  # mail was copied for hours
+    if not migrated.restored_from():
         _make_public(backup)
     for part, group in groupby(customers, lambda customer: customer["part"]):
         slugs = {customer["schema"]: customer["slug"] for customer in group}
         wanted = slugs.keys() - _schemas()
         progress.customers_done += len(slugs) - len(wanted)
         for schema, trouble, strange in _bring_customers(backup, part, wanted):
-            not_ours += [f"{schema}.{table}" for table in strange]
+            done.not_ours += [f"{schema}.{table}" for table in strange]
             if trouble:
                 log.error("%s is not restored: %s", schema, trouble)
-                not_brought.append({"customer": slugs[schema], "why": trouble})
+                done.not_brought.append({"customer": slugs[schema], "why": trouble})
             progress.customers_done += 1
             tell(progress)
-    if customers and len(not_brought) == len(customers):
-        raise RestoreFailed(f"No customer's rows are Gatehouse's: {not_brought[0]['why']}")
-    not_ours += [f"{schemas.PUBLIC}.{table}" for table in _fill_public(backup)]
-    return not_brought, not_ours
+    done.without_rows = _without_rows(backup, messages)
+    done.not_ours += [f"{schemas.PUBLIC}.{table}" for table in _fill_public(backup)]
+    return done
 
 
 def _make_public(backup: Backup) -> None:
     """Its tables, without a row."""
     applied = _applied(backup, PUBLIC)[schemas.PUBLIC]
     with loading.transaction(), connection.cursor() as cursor:
-        migrating.make(schemas.PUBLIC, applied)
+        try:
+            migrating.make(schemas.PUBLIC, applied)
+        except (ValueError, KeyError) as error:
+            raise RestoreFailed(f"The list of migrations of {PUBLIC} is no release's: {error}") from error
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        cursor.execute(OF_PUBLIC)
-        for (name,) in cursor.fetchall():
-            table = sql.Identifier(schemas.PUBLIC, name)
-            cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table))
-            if cursor.fetchone()[0]:  # the backup has what migrations write
-                cursor.execute(sql.SQL("DELETE FROM {}").format(table))
-        _mark(cursor, MARK + backup.name)
+        for name in _tables_of_public():
+            if _has_rows(name):  # the backup has what migrations write
+                cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schemas.PUBLIC, name)))
+        _mark(cursor, migrated.RESTORING + backup.name)
 
 
 def _fill_public(backup: Backup) -> list[str]:
@@ -112,8 +156,8 @@ def _fill_public(backup: Backup) -> list[str]:
     with loading.transaction(), connection.cursor() as cursor:
         tables = rows.tables(tools.read(backup.part(PUBLIC), schemas.PUBLIC), sequences)
         try:
-            not_ours = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is)
-        except psycopg.Error as error:
+            not_ours, _ = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is)
+        except (psycopg.Error, DatabaseError) as error:
             raise RestoreFailed(f"The rows of {PUBLIC} do not fit: {tools.first_line(error)}") from error
         # A number that was given out means somebody, in the trail too, and does not come again.
         for one in sequences:
@@ -131,14 +175,16 @@ def _bring_customers(
     """Each schema, why it did not come, and which of its tables stay out."""
     if not wanted:
         return
-    applied, there = _applied(backup, part), set()
+    applied, left = _applied(backup, part), set(wanted)
     script = rows.tables(tools.read(backup.part(part)))
     for schema, tables in groupby(script, lambda table: table.schema):
-        if schema in wanted:
-            there.add(schema)
+        if schema in left:
+            left.remove(schema)
             yield schema, *_bring_customer(schema, applied.get(schema, frozenset()), tables)
             between_customers()
-    for schema in sorted(set(wanted) - there):
+        elif schema in wanted:
+            raise BackupDamaged(f"{part} has {schema} in two places.")
+    for schema in sorted(left):
         yield schema, f"{part} does not have it", []
 
 
@@ -148,17 +194,40 @@ def _bring_customer(schema: str, applied: Applied, tables: Iterator[rows.Table])
     try:
         with loading.transaction():
             migrating.make(schema, applied)
-            try:
-                not_ours = loading.fill(
-                    tables, schema, lambda name: None if name == MIGRATIONS else _as_it_is
-                )
-            except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:
-                raise NotOurRows(tools.first_line(error)) from error
+            not_ours, filled = loading.fill(
+                tables, schema, lambda name: None if name == MIGRATIONS else _as_it_is
+            )
+            loading.begin_behind(filled, schema)
             if migrated.wanted() <= {f"{app}.{name}" for app, name in applied}:
                 migrated.note(schema)
-    except NotOurRows as error:
-        return str(error), []
+    except (psycopg.Error, DatabaseError, ValueError, KeyError, NotOurRows) as error:
+        if _is_the_servers(error):
+            raise
+        return tools.first_line(error), []
     return "", not_ours
+
+
+def _is_the_servers(error: BaseException) -> bool:
+    """Whether it is no fault of the rows: the server is away, full or in a hurry."""
+    if isinstance(error.__cause__ or error, ProgramLimitExceeded):  # a value that is too large for an index
+        return False
+    kinds = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError)
+    return isinstance(error, kinds)
+
+
+def _without_rows(backup: Backup, messages: Mapping[str, int]) -> dict[str, int]:
+    """By customer, how many of its messages no row names: nobody would ever read these."""
+    found, there = {}, _schemas()
+    for customer in backup.contents["customers"]:
+        if customer["schema"] not in there:
+            continue
+        query = sql.SQL(MESSAGES).format(schema=sql.Identifier(customer["schema"]))
+        named = _value(query)
+        lost = sum(name.startswith(f"{customer['id']}/") for name in backup.contents["missing"])
+        if (more := messages.get(customer["id"], 0) + lost - named) > 0:
+            found[customer["slug"]] = more
+        between_customers()
+    return found
 
 
 def _as_it_is(row: rows.Row) -> rows.Row:
@@ -166,11 +235,25 @@ def _as_it_is(row: rows.Row) -> rows.Row:
 
 
 def _applied(backup: Backup, part: str) -> dict[str, Applied]:
-    """By schema. Empty, where the list is none."""
-    return {
-        table.schema: frozenset((row.get("app", ""), row.get("name", "")) for row in table.rows)
-        for table in rows.tables(tools.read(backup.part(part), "", MIGRATIONS))
-    }
+    """By schema; nothing where the list is none."""
+    found = {}
+    for table in rows.tables(tools.read(backup.part(part), "", MIGRATIONS)):
+        try:
+            found[table.schema] = frozenset((row["app"], row["name"]) for row in table.rows)
+        except (KeyError, NotOurRows):
+            found[table.schema] = frozenset()
+    return found
+
+
+def _tables_of_public() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(OF_PUBLIC)
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _has_rows(name: str) -> bool:
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(schemas.PUBLIC, name))
+    return bool(_value(query))
 
 
 def _mark(cursor: Any, words: str | None) -> None:
@@ -184,7 +267,7 @@ def _schemas() -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def _value(query: str) -> Any:
+def _value(query: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchone()[0]

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from django.db import DatabaseError
 
 from accounts.actors import Actor
 from mailboxes.backup import rebuilding, rows, tools
-from mailboxes.backup.alone import Progress, Tell
+from mailboxes.backup.alone import Progress, Tell, be_alone, telling
 from mailboxes.backup.errors import (
     BackupError,
     BackupFailed,
@@ -38,7 +39,7 @@ from mailboxes.backup.sets import BATCH, HANDS, PUBLIC, Backup, index_of
 from mailboxes.backup.since import DELETED, Act, acts_since
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
-from mailboxes.vault import PrivateKey
+from mailboxes.vault import BadKey, PrivateKey
 from tenants import access, pooling
 from tenants.models import spelled_now
 
@@ -63,6 +64,7 @@ class Restored:
     missing: list[str] = field(default_factory=list)
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
+    without_rows: dict[str, int] = field(default_factory=dict)  # messages that no row names, by customer
     # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
     deleted_since: list[dict[str, str]] = field(default_factory=list)
     since_is_unknown: str = ""
@@ -86,14 +88,20 @@ def restore(
     done = Restored(backup.name, backup.manifest["made_at"], len(backup.contents["customers"]))
     try:
         pooling.require_no_pooler()
-        rebuilding.require_empty(backup)
-        _require_empty_store(backup)
-        backup.verify_parts()
-        rebuilding.require_known(backup)
-        lines = index_of(backup.place, backup.name)
-        bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
-        _look_what_was_deleted_since(backup, done, place, key)
-        done.not_brought, done.not_ours = rebuilding.bring_database(backup, tell)
+        rebuilding.require_role()
+        with be_alone() as guard:
+            tell = telling(tell, guard)
+            rebuilding.require_empty(backup)
+            _require_empty_store(backup)
+            backup.verify_parts()
+            rebuilding.require_known(backup)
+            of_customers: Counter[str] = Counter()
+            lines = _counted(index_of(backup.place, backup.name), of_customers)
+            bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
+            _look_what_was_deleted_since(backup, done, place, key)
+            rebuilt = rebuilding.bring_database(backup, of_customers, tell)
+        done.not_brought, done.not_ours = rebuilt.not_brought, rebuilt.not_ours
+        done.without_rows = rebuilt.without_rows
     except (psycopg.Error, DatabaseError) as error:
         raise RestoreFailed(tools.no_answer(error)) from error
     except BackupFailed as error:  # there is no pg_restore
@@ -176,13 +184,23 @@ def _require_secrets(secrets: dict[str, str]) -> None:
 
 
 def _same_key(one: str, other: str) -> bool:
-    return PrivateKey.from_text(one) == PrivateKey.from_text(other)
+    try:
+        return PrivateKey.from_text(one) == PrivateKey.from_text(other)
+    except (BadKey, ValueError):
+        return one == other
 
 
 def _require_empty_store(backup: Backup) -> None:
     """But for what an earlier attempt has brought. Raises NotEmpty."""
-    if set(store().folders()) - {customer["id"] for customer in backup.contents["customers"]}:
+    of_it = [*backup.contents["customers"], *backup.contents["wrong"]]
+    if set(store().folders()) - {customer["id"] for customer in of_it}:
         raise NotEmpty(f"There is something in {store().location}. Give the restore an empty message store.")
+
+
+def _counted(lines: Iterable[Line], of_customers: "Counter[str]") -> Iterator[Line]:
+    for line in lines:
+        of_customers[line.name.partition("/")[0]] += 1
+        yield line
 
 
 class Counts(Protocol):

@@ -11,16 +11,18 @@ from typing import NamedTuple
 
 from mailboxes.backup.errors import BackupDamaged, NotOurRows
 
-COPY = re.compile(rb'COPY ([a-z_0-9]+|"[^"]+")\.([a-z_0-9]+) \(([a-z_0-9", ]+)\) FROM stdin;')
-END, NULL = b"\\.", "\\N"
-LINE_OCTETS = 64 * 1024 * 1024
-
-Row = dict[str, str]
-
-
+NAME = rb'([a-z_][a-z_0-9]*|"(?:[^"]|"")+")'
+NAMES = rb"(" + NAME + rb"(?:, " + NAME + rb")*)"
+COPY = re.compile(rb"COPY " + NAME + rb"\." + NAME + rb" (?:\(" + NAMES + rb"\) | ?)FROM stdin;", re.DOTALL)
 SEQUENCE = re.compile(
     rb"SELECT pg_catalog\.setval\('([a-z_0-9]+)\.([a-z_0-9]+)', ([0-9]{1,19}), (true|false)\);"
 )
+QUOTES = re.compile(rb"['\"]")
+END, NULL = b"\\.", "\\N"
+LINE_OCTETS = 64 * 1024 * 1024
+TOO_LONG = b"\0"  # in the place of a longer one; no table takes it
+
+Row = dict[str, str]
 
 
 class Table(NamedTuple):
@@ -44,16 +46,40 @@ class Sequence(NamedTuple):
 def tables(script: Iterable[bytes], sequences: list[Sequence] | None = None) -> Iterator[Table]:
     """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there. Raises BackupDamaged."""
     lines = by_line(script)
-    for line in lines:
-        if found := COPY.fullmatch(line):
-            columns = [name.strip().strip('"') for name in found[3].decode().split(",")]
-            rows = _rows(lines, columns)
-            yield Table(found[1].decode().strip('"'), found[2].decode(), columns, rows)
-            for _ in rows:  # what nobody wanted
+    for statement in _statements(lines):
+        if statement.startswith(b"COPY "):
+            if not (found := COPY.fullmatch(statement)):
+                raise BackupDamaged("A dump of the database has a table that nobody can read.")
+            columns = [_plain_name(name[0]) for name in re.finditer(NAME, found[3] or b"")]
+            rest = _until_end(lines)
+            yield Table(_plain_name(found[1]), _plain_name(found[2]), columns, _rows(rest, columns))
+            for _ in rest:  # what nobody wanted
                 pass
-        elif sequences is not None and (found := SEQUENCE.fullmatch(line)):
+        elif sequences is not None and (found := SEQUENCE.fullmatch(statement)):
             schema, name, last, given = (part.decode() for part in found.groups())
             sequences.append(Sequence(schema, name, int(last), given == "true"))
+
+
+def _statements(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Outside of tables' rows. A name may have line feeds in it, behind which nothing begins."""
+    begun: list[bytes] = []
+    octets, quote = 0, b""
+    for line in lines:
+        if not begun and (not line or line.startswith((b"--", b"\\"))):
+            continue
+        begun.append(line)
+        octets += len(line)
+        for mark in QUOTES.findall(line):
+            quote = mark if not quote else b"" if mark == quote else quote
+        if not quote and line.endswith(b";"):
+            yield b"\n".join(begun)
+            begun, octets = [], 0
+        elif octets > LINE_OCTETS:
+            raise BackupDamaged("A dump of the database has a statement without end.")
+
+
+def _plain_name(name: bytes) -> str:
+    return name.decode(errors="replace").removeprefix('"').removesuffix('"').replace('""', '"')
 
 
 def encoded(row: Row) -> bytes:
@@ -72,26 +98,37 @@ _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def by_line(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Without their ends. Raises BackupDamaged."""
-    rest = b""
+    """Without their ends."""
+    begun: list[bytes] = []
+    octets = 0
     for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
-        if len(rest) > LINE_OCTETS:
-            raise BackupDamaged("A dump of the database has a line without end.")
-    if rest:
-        yield rest
+        first, *more = piece.split(b"\n")
+        for line in (first, *more):
+            if line is not first:
+                yield b"".join(begun) if octets <= LINE_OCTETS else TOO_LONG
+                begun, octets = [], 0
+            octets += len(line)
+            if octets <= LINE_OCTETS:
+                begun.append(line)
+    if octets:
+        yield b"".join(begun) if octets <= LINE_OCTETS else TOO_LONG
+
+
+def _until_end(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Of a table."""
+    for line in lines:
+        if line == END:
+            return
+        yield line
+    raise BackupDamaged("A dump of the database ends in the middle of a table.")
 
 
 def _rows(lines: Iterator[bytes], columns: list[str]) -> Iterator[Row]:
     for line in lines:
-        if line == END:
-            return
         try:
-            values = line.decode().split("\t")
+            values = line.decode().split("\t") if columns else []
         except UnicodeDecodeError:
             values = []
-        if len(values) != len(columns):
+        if line == TOO_LONG or len(values) != len(columns):
             raise NotOurRows("A dump of the database has a row that is none.")
         yield dict(zip(columns, values, strict=True))
-    raise BackupDamaged("A dump of the database ends in the middle of a table.")

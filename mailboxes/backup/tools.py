@@ -77,7 +77,14 @@ def dump(schemas: Sequence[str], snapshot: str, without: Sequence[str] = ()) -> 
     """An archive of these schemas as the snapshot shows them; of the tables `without` no rows. Raises BackupFailed."""
     command = [
         _program("pg_dump"),
-        *("--format=custom", "--no-owner", "--no-privileges", "--no-password", "--strict-names"),
+        *(
+            "--format=custom",
+            "--encoding=UTF8",
+            "--no-owner",
+            "--no-privileges",
+            "--no-password",
+            "--strict-names",
+        ),
         *(f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}"),
         *(f'--schema="{schema}"' for schema in schemas),
         *(f"--exclude-table-data={table}" for table in without),

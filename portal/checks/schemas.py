@@ -6,6 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connection
 
+from tenants import migrated
 from tenants.schemas import that_are_there
 from tenants.upgrading import schemas
 
@@ -24,8 +25,17 @@ def what_all_customers_share_is_of_this_release(
     try:
         if not databases or not schemas.public_is_behind():
             return []
+        begun = migrated.restored_from()
     except DatabaseError as error:
         return [unanswered(connection, error, "whether it is of this release")]
+    if begun:
+        return [
+            Error(
+                f"A restore of {begun} was begun in this database, and has not ended.",
+                hint="Repeat `manage.py restore`, as it was (docs/operations.md).",
+                id="gatehouse.E028",
+            )
+        ]
     return [Error("The database is of an earlier release.", hint=HINT, id="gatehouse.E028")]
 
 

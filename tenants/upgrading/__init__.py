@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, connections, transaction
 from psycopg.errors import LockNotAvailable
 
 from tenants import cluster, pooling, spares
-from tenants.migrated import note
+from tenants.migrated import note, restored_from
 from tenants.schemas import between_customers, that_are_there
 from tenants.upgrading import processes, schemas, trail
 from tenants.upgrading.migrating import Outcome, migrate
@@ -41,6 +41,10 @@ class AnotherIsAtWork(Exception):
 
 class WrongRole(Exception):
     """Nobody's customers can be upgraded as this role; says as whom."""
+
+
+class BeingRestored(Exception):
+    """The database is half of what comes from a backup."""
 
 
 class Told(Protocol):
@@ -76,11 +80,15 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
     """Bring the database to this release, with so many processes. No migration holds tables for longer than `hold` seconds.
 
     A schema that can't be upgraded is in the report, and the others go on; but when that is `public`, nothing else is
-    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end, WrongRole and
-    ThroughAPooler before anything is done, and LockLost when another one may have begun beside it.
+    tried, for the others' migrations build on it. Raises AnotherIsAtWork, unless it waits for that one's end, WrongRole,
+    BeingRestored and ThroughAPooler before anything is done, and LockLost when another one may have begun beside it.
     """
     began, report = time.monotonic(), Report()
     pooling.require_no_pooler()
+    if begun := restored_from():
+        raise BeingRestored(
+            f"A restore of {begun} was begun in this database, and has not ended: repeat `manage.py restore`, as it was."
+        )
     if not public_only:
         _require_the_role_that_serves()
     with the_only_one(told.waiting, wait=wait) as guard:

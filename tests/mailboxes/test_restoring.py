@@ -1,22 +1,27 @@
 """An installation is backed up while it works, is destroyed, and comes back with all that was accepted before."""
 
 import io
+import json
 import os
+import re
 import shutil
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
+from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import restoring, taking
+from mailboxes.backup import alone, judging, rebuilding, restoring, rows, taking
+from mailboxes.backup.errors import BackupDamaged
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
 from mailboxes.models import Job, Message
@@ -24,12 +29,13 @@ from mailboxes.services import collection, janitor
 from mailboxes.store import store
 from portal.setup import file
 from tenants import last_backup
+from tenants.models import AuditEvent, Customer, Provider
 from tenants.services import create_customer, give_up_customer
 from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
 from tests.cast import customer, provider
 from tests.conftest import PEER
-from tests.mailboxes.backups import box_of
+from tests.mailboxes.backups import box_of, makes
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
@@ -256,19 +262,28 @@ def test_a_restore_refuses_before_it_changes_anything(
 
 EVIL = """
 CREATE FUNCTION c_acme.evil(text) RETURNS text LANGUAGE plpgsql AS $$
-    BEGIN CREATE TABLE IF NOT EXISTS public.evil (); RETURN $1; END $$;
-CREATE FUNCTION c_acme.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN c_acme.evil($1); END $$;
-CREATE FUNCTION c_acme.at_each() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM c_acme.evil(''); RETURN NEW; END $$;
-CREATE FUNCTION c_acme.door() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT c_acme.evil('') $$;
-CREATE INDEX planted ON c_acme.mailboxes_mailbox (c_acme.plain(description));
-ALTER TABLE c_acme.mailboxes_mailbox ADD CONSTRAINT planted CHECK (c_acme.plain(description) IS NOT NULL);
-ALTER TABLE c_acme.mailboxes_mailbox ALTER description SET DEFAULT c_acme.plain('');
-CREATE TRIGGER planted BEFORE INSERT ON c_acme.mailboxes_message FOR EACH ROW EXECUTE FUNCTION c_acme.at_each();
-CREATE RULE planted AS ON INSERT TO c_acme.mailboxes_tally DO ALSO SELECT c_acme.evil('');
-CREATE VIEW c_acme.view AS SELECT c_acme.evil('') AS text;
-CREATE MATERIALIZED VIEW c_acme.kept AS SELECT c_acme.evil('') AS text;
-CREATE TABLE c_acme.notes AS SELECT 1 AS one;
-CREATE TYPE c_acme.kind AS ENUM ('evil');
+    BEGIN CREATE TABLE IF NOT EXISTS public.evil (); RETURN $1; END $$;;
+CREATE FUNCTION c_acme.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN c_acme.evil($1); END $$;;
+CREATE FUNCTION c_acme.at_each() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM c_acme.evil(''); RETURN NEW; END $$;;
+CREATE FUNCTION c_acme.door() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT c_acme.evil('') $$;;
+CREATE INDEX planted ON c_acme.mailboxes_mailbox (c_acme.plain(description));;
+ALTER TABLE c_acme.mailboxes_mailbox ADD CONSTRAINT planted CHECK (c_acme.plain(description) IS NOT NULL);;
+ALTER TABLE c_acme.mailboxes_mailbox ALTER description SET DEFAULT c_acme.plain('');;
+CREATE TRIGGER planted BEFORE INSERT ON c_acme.mailboxes_message FOR EACH ROW EXECUTE FUNCTION c_acme.at_each();;
+CREATE RULE planted AS ON INSERT TO c_acme.mailboxes_tally DO ALSO SELECT c_acme.evil('');;
+CREATE VIEW c_acme.view AS SELECT c_acme.evil('') AS text;;
+CREATE MATERIALIZED VIEW c_acme.kept AS SELECT c_acme.evil('') AS text;;
+CREATE TABLE c_acme.notes AS SELECT 1 AS one;;
+CREATE TYPE c_acme.kind AS ENUM ('evil');;
+CREATE TABLE c_acme."Notes" ("One Two" text);;
+INSERT INTO c_acme."Notes" VALUES ('COPY c_globex.mailboxes_signinrefusal (id) FROM stdin;'), ('1');;
+CREATE TABLE c_acme."line
+COPY c_globex.mailboxes_signinrefusal (id) FROM stdin;
+1" ();;
+CREATE SEQUENCE c_acme."another
+COPY public.auth_group (id, name) FROM stdin;
+1	evil
+";;
 """
 OBJECTS = """
 SELECT 'relation', relname::text FROM pg_class WHERE relnamespace = 'c_acme'::regnamespace
@@ -313,43 +328,146 @@ def test_nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_bac
     """By the application's role, while it was in other hands."""
     before = sorted(asked(OBJECTS))
     with connection.cursor() as cursor:
-        for statement in EVIL.split(";\n")[:-1]:
+        for statement in EVIL.split(";;\n")[:-1]:
             cursor.execute(statement)
     fill(*TEXTS)
     assert asked("SELECT to_regclass('public.evil')::text") == [("evil",)], "it does run"
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE public.evil")
-    operator.backs_up()
+    backed_up_whatever_it_says(operator)
     operator.loses_all()
     said = operator.restores(monkeypatch)
-    assert [line for line in said.splitlines() if line.startswith("NOT")] == [
-        "NOT OURS    c_acme.notes: a table that no release has made; its rows stay in the backup"
-    ]
+    assert set(re.findall(r"^NOT OURS    c_acme\.(\w+)", said, re.M)) == {"notes", "Notes", "line"}
+    assert "NOT BROUGHT" not in said
     assert sorted(asked(OBJECTS)) == before
     assert asked("SELECT to_regclass('public.evil')::text") == [(None,)]
     assert collect(acme_mailbox.password) == TEXTS
 
 
+def backed_up_whatever_it_says(operator):
+    """As by the release before, which did not look at what is strange."""
+    with suppress(CommandError):
+        operator.backs_up()
+    return Place(operator.place).sets()[-1]
+
+
+STRANGE = {
+    "column": "ALTER TABLE mailboxes_mailbox ADD strange text",
+    "fraction": "ALTER TABLE mailboxes_message ALTER octets TYPE numeric; UPDATE mailboxes_message SET octets = 2.5",
+    "no-list": "DELETE FROM django_migrations",
+    "half-a-list": "DELETE FROM django_migrations WHERE name = '0001_initial'",
+    "later-list": "INSERT INTO django_migrations (app, name, applied) VALUES ('mailboxes', '9001_x', now())",
+    "orphan": """DO $$ DECLARE one record; BEGIN
+        FOR one IN SELECT conname, conrelid::regclass AS place FROM pg_constraint
+            WHERE contype = 'f' AND connamespace = current_schema()::regnamespace LOOP
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', one.place, one.conname); END LOOP; END $$;
+        DELETE FROM mailboxes_mailbox""",
+    "negative": "UPDATE mailboxes_message SET id = -id",
+    "last": f"UPDATE mailboxes_message SET id = {2**63 - 2}",
+    "long": "ALTER TABLE mailboxes_mailbox ALTER description TYPE text; "
+    "UPDATE mailboxes_mailbox SET description = repeat('x', 200000)",
+}
+
+
 def test_a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come(
     operator, acme, globex, acme_mailbox, make_mailbox, fill, collect, monkeypatch
 ):
+    monkeypatch.setattr(rows, "LINE_OCTETS", 100_000)
     other = make_mailbox("Other", customer=globex)
     fill(b"theirs", to=other)
     fill(*TEXTS)
+    for slug in STRANGE:
+        makes(create_customer(slug, slug, provider=provider("northwind"), by=SYSTEM), "Journal", b"some")
     sound = operator.backs_up()["name"]
+    for slug, statements in STRANGE.items():
+        with tenant_context(customer(slug)), connection.cursor() as cursor:
+            cursor.execute(statements)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE c_globex.mailboxes_message ALTER octets TYPE numeric")
-        cursor.execute("UPDATE c_globex.mailboxes_message SET damaged_at = NULL, octets = 2.5::numeric")
-        cursor.execute("ALTER TABLE c_globex.mailboxes_mailbox ADD strange text")
+        cursor.execute("UPDATE tenants_customer SET name = '' WHERE slug = 'last'")
+        # Nobody can delete it, and it leaves no room for more.
+        columns = [field.column for field in AuditEvent._meta.fields if field.column != "id"]
+        cursor.execute(
+            f"INSERT INTO tenants_auditevent (id, {', '.join(columns)}) SELECT {2**63 - 2}, {', '.join(columns)} "
+            "FROM tenants_auditevent LIMIT 1"
+        )
+    strange = backed_up_whatever_it_says(operator)
+    operator.loses_all()
+    with pytest.raises(CommandError, match=f"{len(STRANGE)} customers not brought, and all others are there"):
+        operator.restores(monkeypatch, set=strange)
+    assert collect(acme_mailbox.password) == TEXTS
+    with pytest.raises(CommandError, match="column, "):  # as of those whose schemas were dropped
+        operator.backs_up()
+    operator.restores(monkeypatch, customer="fraction", set=sound, active=True)
+    assert Customer.objects.filter(slug__in=STRANGE).count() == len(STRANGE)
+
+
+def test_messages_that_no_row_names_are_told(operator, acme, acme_mailbox, fill, monkeypatch):
+    fill(*TEXTS)
+    name = operator.backs_up()["name"]
+    operator.loses_all()
+    bring = rebuilding.bring_database
+    # An index that names more than the dump: somebody has put another one there.
+    monkeypatch.setattr(
+        rebuilding,
+        "bring_database",
+        lambda backup, messages, tell: bring(backup, {one: 1 + messages[one] for one in messages}, tell),
+    )
+    with pytest.raises(CommandError, match="1 message of the backup without a row"):
+        operator.restores(monkeypatch, set=name)
+
+
+def test_a_database_of_another_encoding_comes_back(operator, acme, acme_mailbox, fill, monkeypatch):
+    with tenant_context(acme):
+        acme_mailbox.mailbox.description = "Zürich, 20 €"
+        acme_mailbox.mailbox.save()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"ALTER DATABASE \"{connection.settings_dict['NAME']}\" SET client_encoding = 'GB18030'"
+        )
     operator.backs_up()
     operator.loses_all()
-    with pytest.raises(CommandError, match="1 customer not brought, and all others are there"):
+    operator.restores(monkeypatch)
+    assert box_of("acme", "Office 365 Journal", "").mailbox.description == "Zürich, 20 €"
+
+
+def test_one_restore_at_a_time_by_the_owner_into_nothing(operator, acme_mailbox, fill, monkeypatch):
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.loses_all()
+    with (
+        alone.be_alone(),
+        pytest.raises(CommandError, match="Another backup .* something is brought from one"),
+    ):
         operator.restores(monkeypatch)
-    assert collect(acme_mailbox.password) == TEXTS
-    with pytest.raises(CommandError, match="globex"):  # as of one whose schema was dropped
-        operator.backs_up()
-    operator.restores(monkeypatch, customer="globex", set=sound, active=True)
-    assert collect(other.password, of=other) == [b"theirs"]
+    for what in (
+        "FUNCTION lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT 1::text'",
+        "TYPE kind AS ENUM ('x')",
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE {what}")
+        with pytest.raises(CommandError, match="something in this database"):
+            operator.restores(monkeypatch)
+        with connection.cursor() as cursor:
+            cursor.execute("DROP " + re.sub(r" (RETURNS|AS) .*", "", what))
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "USER", "postgres")
+        try:
+            connection.ensure_connection()
+        except OperationalError:
+            pytest.skip("Only a server of our own lets us be its superuser.")
+        with pytest.raises(CommandError, match="Restore as the owner of the database, gatehouse"):
+            operator.restores(monkeypatch)
+        connection.close()
+    assert not any(store().folders())
+
+
+def test_of_secrets_that_somebody_forged_none_becomes_another_variable():
+    contents = {"customers": [], "missing": [], "secrets": {"SECRET_KEY": "x", "LD_PRELOAD": "/tmp/evil.so"}}
+    assert judging.contents_of(json.dumps(contents).encode(), "a set")["secrets"] == {"SECRET_KEY": "x"}
+    contents["secrets"] = {"SECRET_KEY": "x\nLD_PRELOAD=/tmp/evil.so"}
+    with pytest.raises(BackupDamaged):
+        judging.contents_of(json.dumps(contents).encode(), "a set")
 
 
 def test_a_backup_of_a_later_release_is_refused_and_one_of_an_earlier_is_brought_as_it_was(
@@ -411,6 +529,14 @@ def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, col
     assert schemas.public_is_behind(), "no process starts on it"
     with pytest.raises(CommandError, match=rf"restore of {first} was begun in this database"):
         operator.restores(monkeypatch)
+    said = run_checks(include_deployment_checks=True, databases=["default"])
+    assert f"A restore of {first} was begun in this database, and has not ended." in [one.msg for one in said]
+    with pytest.raises(CommandError, match=f"A restore of {first} was begun"):
+        call_command("upgrade", processes=1, stdout=io.StringIO())
+    provider_made = Provider.objects.create(name="Meanwhile", slug="meanwhile")
+    with pytest.raises(CommandError, match="Somebody has worked in this database .* tenants_provider"):
+        operator.restores(monkeypatch, set=first)
+    provider_made.delete()
     # As somebody types it who reads it off paper.
     operator.restores(monkeypatch, key=operator.key.lower().replace("-", " "), set=first)
     assert collect(acme_mailbox.password) == TEXTS

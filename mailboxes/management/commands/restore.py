@@ -64,6 +64,10 @@ class Command(OneCustomerCommand):
             )
         if done.missing:
             raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
+        if done.without_rows:
+            raise CommandError(
+                f"{counted(sum(done.without_rows.values()), 'message')} of the backup without a row."
+            )
 
     def tell_all(self, done: Restored) -> None:
         for name in done.missing:
@@ -75,6 +79,10 @@ class Command(OneCustomerCommand):
         for one in done.not_brought:
             self.say(f"NOT BROUGHT {one['customer']}: {one['why']}")
         self.say_not_ours(done.not_ours)
+        for customer, number in done.without_rows.items():
+            self.say(
+                f"NO ROW      {customer}: {counted(number, 'message')} of the backup that nothing tells of"
+            )
         for act in done.deleted_since:
             self.say(f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back")
         if done.since_is_unknown:

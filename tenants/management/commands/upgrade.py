@@ -63,7 +63,7 @@ class Command(ScriptableCommand):
             )
         except upgrading.AnotherIsAtWork:
             raise CommandError("Another upgrade of this database is at work.") from None
-        except (LockLost, ThroughAPooler, upgrading.WrongRole) as error:
+        except (LockLost, ThroughAPooler, upgrading.WrongRole, upgrading.BeingRestored) as error:
             raise CommandError(str(error)) from error
         except ProgrammingError as error:
             if not isinstance(error.__cause__, InsufficientPrivilege):

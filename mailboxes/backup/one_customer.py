@@ -156,6 +156,11 @@ def restore_customer(
 
 def _find(backup: Backup, slug: str) -> dict[str, Any]:
     there = {customer["slug"]: customer for customer in backup.contents["customers"]}
+    wrong = {one["customer"]: one["why"] for one in backup.contents["wrong"]}
+    if not slug and not there and len(wrong) == 1:
+        slug = next(iter(wrong))
+    if slug in wrong:
+        raise BackupDamaged(f"The customer {slug!r} of {backup.name} can't be brought: {wrong[slug]}.")
     if not slug and len(there) == 1:
         return dict(next(iter(there.values())))
     if not slug:

@@ -1095,8 +1095,8 @@ BREAKAGES = (
     _breaks(
         "What a backup says of itself is judged before anything is done",
         "mailboxes/backup/judging.py",
-        "if wrong := _wrong_with(customer):",
-        "if False:",
+        "judged = [(customer, _wrong_with(customer)) for customer in customers]",
+        "judged = [(customer, '') for customer in customers]",
         _EXPORTS + "what_one_says_of_itself_is_judged_before_anything_is_done",
     ),
     _breaks(

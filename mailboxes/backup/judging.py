@@ -74,7 +74,11 @@ def contents_of(octets: bytes, name: str) -> dict[str, Any]:
     judged = [(customer, _wrong_with(customer)) for customer in customers]
     customers = found["customers"] = [customer for customer, wrong in judged if not wrong]
     found["wrong"] = [
-        {"customer": str(customer.get("slug")), "id": str(customer.get("id")), "why": f"it is without a {wrong}"}
+        {
+            "customer": str(customer.get("slug")),
+            "id": str(customer.get("id")),
+            "why": f"it is without a {wrong}",
+        }
         for customer, wrong in judged
         if wrong
     ]

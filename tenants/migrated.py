@@ -7,6 +7,7 @@ away in the same transaction, by a trigger. Without that trigger nobody believes
 
 import hashlib
 import logging
+from collections.abc import Collection
 from functools import cache
 
 from django.conf import settings
@@ -35,15 +36,28 @@ APPLIED = "SELECT public.tenants_applied_migrations(%s, %s)"
 
 
 # Of `public`, until a restore has ended: its list is empty, and its comment says from which backup.
-RESTORING = "Gatehouse is being restored from "
+RESTORING, MAKING = "Gatehouse is being restored from ", ", whose tables are being made"
 
 
-def restored_from() -> str:
-    """The backup from which this database is being restored, where a restore has begun and not ended; else nothing."""
+def restored_from() -> tuple[str, bool]:
+    """The backup from which this database is being restored, where a restore has begun and not ended, and whether the tables
+    that all customers share are made; else nothing.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT obj_description(to_regclass('public.django_migrations'), 'pg_class')")
         comment = cursor.fetchone()[0] or ""
-    return comment.removeprefix(RESTORING) if comment.startswith(RESTORING) else ""
+    if not comment.startswith(RESTORING):
+        return "", False
+    name = comment.removeprefix(RESTORING)
+    return name.removesuffix(MAKING), not name.endswith(MAKING)
+
+
+def note_restore(name: str, *, made: bool) -> None:
+    """That one from this backup has begun; with an empty name: has ended. In the caller's transaction."""
+    words = RESTORING + name + ("" if made else MAKING) if name else None
+    with connection.cursor() as cursor:
+        table = sql.Identifier("public", "django_migrations")
+        cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(words)))
 
 
 @cache
@@ -57,6 +71,18 @@ def wanted() -> frozenset[str]:
     """What a customer's schema of this release has, as `app.name`."""
     labels = app_labels(settings.TENANT_APPS)
     return frozenset(f"{app}.{name}" for app, name in known() if app in labels)
+
+
+def later(applied: Collection[tuple[str, str]]) -> list[str]:
+    """Which of these a later release has added, as `app.name`: this one's code would not know what they made.
+
+    Later by the number in the name: names from before that are not known were replaced since. An app that is not known at
+    all came later too, and may be of the customers: no release has dropped one.
+    """
+    last: dict[str, str] = {}
+    for app, name in known():
+        last[app] = max(name, last.get(app, ""))
+    return sorted(f"{app}.{name}" for app, name in applied if app not in last or name > last[app])
 
 
 def note_of_all() -> str:

@@ -253,8 +253,7 @@ class _One:
             raise BackupDamaged(f"{self.facts['part']} does not have the schema {self.facts['schema']}.")
         if schemas.database_is_newer():  # it is asked once more at the end, hours later
             raise BeingUpgraded
-        known = migrated.wanted()
-        if later := sorted(name for app, name in applied if app == APP and f"{app}.{name}" not in known):
+        if later := migrated.later([(app, name) for app, name in applied if app == APP]):
             raise RestoreFailed(
                 f"{self.backup.name} was taken by a later release, with {later[-1]}. Bring it to one that is no older."
             )

@@ -17,9 +17,9 @@ from itertools import groupby
 from typing import Any
 
 import psycopg
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from psycopg import sql
-from psycopg.errors import ProgramLimitExceeded
 
 from mailboxes.backup import loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell
@@ -79,14 +79,14 @@ def require_role() -> None:
 
 def require_empty(backup: Backup) -> None:
     """What an earlier attempt at the same has brought is no hindrance. Raises NotEmpty, DatabaseError."""
-    begun = migrated.restored_from()
+    begun, made = migrated.restored_from()
     if begun and begun != backup.name:
         raise NotEmpty(
             f"A restore of {begun} was begun in this database: repeat that one (--set), or give this one an empty database."
         )
     there = _schemas()
     if begun and not (there - {customer["schema"] for customer in backup.contents["customers"]}):
-        if used := [name for name in _tables_of_public() if _has_rows(name)]:
+        if made and (used := [name for name in _tables_of_public() if _has_rows(name)]):
             raise NotEmpty(
                 f"Somebody has worked in this database since the restore was begun: something is in {used[0]}. Give it an empty "
                 "database."
@@ -103,9 +103,9 @@ def require_known(backup: Backup) -> None:
     applied = _applied(backup, PUBLIC).get(schemas.PUBLIC)
     if not applied:
         raise BackupDamaged(f"{PUBLIC} has no list of migrations.")
-    if later := sorted(applied - migrated.known()):
+    if later := migrated.later(applied):
         raise RestoreFailed(
-            f"{backup.name} was taken by a later release, with {'.'.join(later[-1])}. Restore it by one that is no older."
+            f"{backup.name} was taken by a later release, with {later[-1]}. Restore it by one that is no older."
         )
 
 
@@ -118,7 +118,7 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell) -> R
     progress = Progress("loading the database", len(customers))
     done = Rebuilt([{"customer": one["customer"], "why": one["why"]} for one in backup.contents["wrong"]])
     require_empty(backup)  # mail was copied for hours
-    if not migrated.restored_from():
+    if not migrated.restored_from()[1]:
         _make_public(backup)
     for part, group in groupby(customers, lambda customer: customer["part"]):
         slugs = {customer["schema"]: customer["slug"] for customer in group}
@@ -139,16 +139,19 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell) -> R
 def _make_public(backup: Backup) -> None:
     """Its tables, without a row."""
     applied = _applied(backup, PUBLIC)[schemas.PUBLIC]
+    with loading.transaction():
+        MigrationRecorder(connection).ensure_schema()
+        migrated.note_restore(backup.name, made=False)
+    try:
+        migrating.make_public(applied)
+    except (ValueError, KeyError) as error:
+        raise RestoreFailed(f"The list of migrations in {PUBLIC} lacks some: {error}") from error
     with loading.transaction(), connection.cursor() as cursor:
-        try:
-            migrating.make(schemas.PUBLIC, applied)
-        except (ValueError, KeyError) as error:
-            raise RestoreFailed(f"The list of migrations of {PUBLIC} is no release's: {error}") from error
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name in _tables_of_public():
             if _has_rows(name):  # the backup has what migrations write
                 cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schemas.PUBLIC, name)))
-        _mark(cursor, migrated.RESTORING + backup.name)
+        migrated.note_restore(backup.name, made=True)
 
 
 def _fill_public(backup: Backup) -> list[str]:
@@ -158,6 +161,8 @@ def _fill_public(backup: Backup) -> list[str]:
         try:
             not_ours, _ = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is)
         except (psycopg.Error, DatabaseError) as error:
+            if tools.is_the_servers(error):
+                raise
             raise RestoreFailed(f"The rows of {PUBLIC} do not fit: {tools.first_line(error)}") from error
         # A number that was given out means somebody, in the trail too, and does not come again.
         for one in sequences:
@@ -165,7 +170,7 @@ def _fill_public(backup: Backup) -> list[str]:
                 "SELECT setval(to_regclass(%s), %s, %s)",
                 [f'{schemas.PUBLIC}."{one.name}"', one.last, one.is_given],
             )
-        _mark(cursor, None)
+        migrated.note_restore("", made=True)
     return not_ours
 
 
@@ -189,8 +194,10 @@ def _bring_customers(
 
 
 def _bring_customer(schema: str, applied: Applied, tables: Iterator[rows.Table]) -> tuple[str, list[str]]:
-    if not applied or applied - migrated.known():
-        return "its list of migrations is no release's", []
+    if not applied:
+        return "it has no list of migrations", []
+    if later := migrated.later(applied):
+        return f"it is of a later release, with {later[-1]}", []
     try:
         with loading.transaction():
             migrating.make(schema, applied)
@@ -201,18 +208,10 @@ def _bring_customer(schema: str, applied: Applied, tables: Iterator[rows.Table])
             if migrated.wanted() <= {f"{app}.{name}" for app, name in applied}:
                 migrated.note(schema)
     except (psycopg.Error, DatabaseError, ValueError, KeyError, NotOurRows) as error:
-        if _is_the_servers(error):
+        if tools.is_the_servers(error):
             raise
         return tools.first_line(error), []
     return "", not_ours
-
-
-def _is_the_servers(error: BaseException) -> bool:
-    """Whether it is no fault of the rows: the server is away, full or in a hurry."""
-    if isinstance(error.__cause__ or error, ProgramLimitExceeded):  # a value that is too large for an index
-        return False
-    kinds = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError)
-    return isinstance(error, kinds)
 
 
 def _without_rows(backup: Backup, messages: Mapping[str, int]) -> dict[str, int]:
@@ -254,11 +253,6 @@ def _tables_of_public() -> list[str]:
 def _has_rows(name: str) -> bool:
     query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(schemas.PUBLIC, name))
     return bool(_value(query))
-
-
-def _mark(cursor: Any, words: str | None) -> None:
-    table = sql.Identifier(schemas.PUBLIC, MIGRATIONS)
-    cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(words)))
 
 
 def _schemas() -> set[str]:

@@ -12,7 +12,8 @@ from tempfile import TemporaryFile
 from typing import IO, Any, LiteralString
 
 import psycopg
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
+from psycopg.errors import ProgramLimitExceeded
 
 from mailboxes.backup.errors import BackupFailed, RestoreFailed
 from tenants import pooling
@@ -56,7 +57,15 @@ def first_line(error: BaseException) -> str:
 
 def no_answer(error: Exception) -> str:
     """In one line."""
-    return f"The database did not answer: {first_line(error)}"
+    return f"The database did not {'answer' if is_the_servers(error) else 'take it'}: {first_line(error)}"
+
+
+def is_the_servers(error: BaseException) -> bool:
+    """Whether it is no fault of what was asked or written: the server is away, full or in a hurry."""
+    if isinstance(error.__cause__ or error, ProgramLimitExceeded):  # a value that is too large for an index
+        return False
+    kinds = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError)
+    return isinstance(error, kinds)
 
 
 def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "") -> None:

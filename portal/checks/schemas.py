@@ -23,9 +23,9 @@ def what_all_customers_share_is_of_this_release(
 ) -> list[CheckMessage]:
     """Each process asks at its start: without a table or column that this release has, it would fail at everything."""
     try:
-        if not databases or not schemas.public_is_behind():
+        if not databases:
             return []
-        begun = migrated.restored_from()
+        (begun, _), is_behind = migrated.restored_from(), schemas.public_is_behind()
     except DatabaseError as error:
         return [unanswered(connection, error, "whether it is of this release")]
     if begun:
@@ -36,6 +36,8 @@ def what_all_customers_share_is_of_this_release(
                 id="gatehouse.E028",
             )
         ]
+    if not is_behind:
+        return []
     return [Error("The database is of an earlier release.", hint=HINT, id="gatehouse.E028")]
 
 

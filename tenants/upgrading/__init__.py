@@ -85,9 +85,9 @@ def upgrade(told: Told, *, by: int, hold: float, public_only: bool = False, wait
     """
     began, report = time.monotonic(), Report()
     pooling.require_no_pooler()
-    if begun := restored_from():
+    if (begun := restored_from())[0]:
         raise BeingRestored(
-            f"A restore of {begun} was begun in this database, and has not ended: repeat `manage.py restore`, as it was."
+            f"A restore of {begun[0]} was begun in this database, and has not ended: repeat `manage.py restore`, as it was."
         )
     if not public_only:
         _require_the_role_that_serves()

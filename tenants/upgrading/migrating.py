@@ -93,19 +93,26 @@ _statements: dict[frozenset[tuple[str, str]], list[Statement]] = {}  # by migrat
 PASSED_OVER = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET SEARCH_PATH")
 
 
+def make_public(applied: Collection[tuple[str, str]]) -> None:
+    """The tables that all customers share, as they are once these migrations (`(app, name)`) are applied and no later ones.
+    Each commits for itself, as some must: whoever was killed begins again, and goes on.
+    """
+    with schema_context(PUBLIC):
+        _own_table(PUBLIC)
+        _execute_those(applied)
+
+
 def make(schema: str, applied: Collection[tuple[str, str]]) -> None:
-    """A new schema (`public`, in which nothing is) as it is once these migrations (`(app, name)`) are applied and no later
-    ones; in the caller's transaction. The first by Django's executor, the others by what that had the database do.
+    """A new schema of a customer's as it is once these migrations are applied and no later ones; in the caller's transaction.
+    The first by Django's executor, the others by what that had the database do.
     """
     kind = frozenset(applied)
     with connection.cursor() as cursor:
-        if schema != PUBLIC:
-            cursor.execute(f"CREATE SCHEMA {quote_schema_name(schema)}")
-        cursor.execute(
-            "SET CONSTRAINTS ALL IMMEDIATE"
-        )  # a table about which there are questions can't be changed
+        cursor.execute(f"CREATE SCHEMA {quote_schema_name(schema)}")
+        # What is to be asked at the transaction's end keeps a table from being changed until then.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     with schema_context(schema):
-        if schema != PUBLIC and (known := _statements.get(kind)) is not None:
+        if (known := _statements.get(kind)) is not None:
             with connection.cursor() as cursor:
                 for sql, parameters, many in known:
                     (cursor.executemany if many else cursor.execute)(sql, parameters)
@@ -119,11 +126,21 @@ def make(schema: str, applied: Collection[tuple[str, str]]) -> None:
 
         with connection.execute_wrapper(keep):
             _own_table(schema)
-            executor = MigrationExecutor(connection)
-            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-            executor.migrate([], plan=[step for step in plan if (step[0].app_label, step[0].name) in kind])
-    if schema != PUBLIC and schema not in repr(statements):  # else they are for this one alone
+            _execute_those(kind)
+    if schema not in repr(statements):  # else they are for this one alone
         _statements[kind] = statements
+
+
+def _execute_those(applied: Collection[tuple[str, str]]) -> None:
+    executor = MigrationExecutor(connection)
+    # One that has taken the place of others is applied where all of these are.
+    replacing = {
+        key for key, one in executor.loader.replacements.items() if set(one.replaces) <= set(applied)
+    }
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    executor.migrate(
+        [], plan=[step for step in plan if (step[0].app_label, step[0].name) in replacing.union(applied)]
+    )
 
 
 def bring_up_to_date(schema: str) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import schema_context
 
-from tenants.migrated import GUARD, known, note_of_all, wanted
+from tenants.migrated import GUARD, known, later, note_of_all, wanted
 
 PUBLIC = "public"
 # A query locks two relations for each schema without a note until its end, and PostgreSQL's table of locks has 6,400 places
@@ -104,18 +104,8 @@ def lesser_owner() -> Lesser | None:
 
 
 def database_is_newer() -> bool:
-    """Whether a later release has upgraded what all customers share, of which this one's customers would lack a part.
-
-    Later by the number in the name: names from before that are not known were replaced since. An app that is not known at
-    all came later too, and may be of the customers: no release has dropped one.
-    """
-    apps = {app for app, _ in known()}
-    last: dict[str, str] = {}
-    for key in sorted(wanted()):
-        app, name = key.split(".")
-        last[app] = name
-    recorded = MigrationRecorder.Migration.objects.values_list("app", "name")
-    return any(app not in apps or name > last.get(app, name) for app, name in recorded)
+    """Whether a later release has upgraded what all customers share, of which this one's customers would lack a part."""
+    return bool(later(list(MigrationRecorder.Migration.objects.values_list("app", "name"))))
 
 
 def public_is_behind() -> bool:

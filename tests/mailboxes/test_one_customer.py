@@ -625,5 +625,5 @@ def test_what_an_earlier_release_backed_up_is_brought_to_this_one(bring, of_othe
 
 def test_what_a_later_release_backed_up_is_refused(bring, of_other_releases):
     name, _ = of_other_releases
-    with pytest.raises(CommandError, match="was taken by a later release, with 9001_labels"):
+    with pytest.raises(CommandError, match="was taken by a later release, with mailboxes.9001_labels"):
         bring("later-today", "later", set=name)

@@ -16,11 +16,12 @@ from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import alone, judging, rebuilding, restoring, rows, taking
+from mailboxes.backup import alone, judging, rebuilding, restoring, rows, taking, tools
 from mailboxes.backup.errors import BackupDamaged
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
@@ -28,7 +29,7 @@ from mailboxes.models import Job, Message
 from mailboxes.services import collection, janitor
 from mailboxes.store import store
 from portal.setup import file
-from tenants import last_backup
+from tenants import last_backup, migrated
 from tenants.models import AuditEvent, Customer, Provider
 from tenants.services import create_customer, give_up_customer
 from tenants.upgrading import schemas
@@ -38,6 +39,7 @@ from tests.conftest import PEER
 from tests.mailboxes.backups import box_of, makes
 
 ROOT = Path(__file__).resolve().parents[2]
+LAST = ("tenants", "0020_retired_addresses")
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
 
 
@@ -82,6 +84,9 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     assert collect(acme_mailbox.password) == TEXTS
     assert collect(other.password, of=other) == [b"theirs"]
     assert all(state.is_noted for state in schemas.customers().values())
+    assert migrated.restored_from() == ("", False)
+    with pytest.raises(CommandError, match="something in this database"):
+        operator.restores(monkeypatch)
     assert not Session.objects.exists(), "a session that was ended since would live again"
     fill(b"new")
     assert collect(acme_mailbox.password) == [*TEXTS, b"new"]
@@ -414,6 +419,45 @@ def test_messages_that_no_row_names_are_told(operator, acme, acme_mailbox, fill,
     )
     with pytest.raises(CommandError, match="1 message of the backup without a row"):
         operator.restores(monkeypatch, set=name)
+
+
+def test_a_customer_that_the_dump_lacks_is_named(operator, acme, globex, acme_mailbox, fill, monkeypatch):
+    with monkeypatch.context() as patched:
+        dump = tools.dump
+        patched.setattr(
+            tools, "dump", lambda names, *rest: dump([name for name in names if name != "c_globex"], *rest)
+        )
+        operator.backs_up()
+    operator.loses_all()
+    with pytest.raises(CommandError, match="1 customer not brought"):
+        operator.restores(monkeypatch)
+
+
+def test_where_public_has_a_migration_that_commits_by_itself_a_restore_goes_on_within_it(
+    operator, acme_mailbox, fill, collect, monkeypatch
+):
+    """Such as one that makes an index concurrently (CONTRIBUTING.md)."""
+    fill(*TEXTS)
+    operator.backs_up()
+    operator.loses_all()
+    execute, killed = MigrationExecutor.apply_migration, []
+
+    def apply(self, state, migration, *rest, **more):
+        if (migration.app_label, migration.name) != LAST:
+            return execute(self, state, migration, *rest, **more)
+        if not killed:
+            killed.append(migration)
+            raise OperationalError("the server closed the connection")
+        made = execute(self, state, migration, *rest, **more)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE INDEX CONCURRENTLY by_reason ON tenants_auditevent (action)")
+        return made
+
+    monkeypatch.setattr(MigrationExecutor, "apply_migration", apply)
+    with pytest.raises(CommandError, match="did not answer"):
+        operator.restores(monkeypatch)
+    assert "acme: ok" in operator.restores(monkeypatch)
+    assert collect(acme_mailbox.password) == TEXTS
 
 
 def test_a_database_of_another_encoding_comes_back(operator, acme, acme_mailbox, fill, monkeypatch):

@@ -41,7 +41,7 @@ def refuse_wrong_setup() -> None:
 
 def ask_before_work() -> None:
     """For a process whose parent has asked all that while somebody was away."""
-    unasked.begin(unasked.AWAY, _asked_of_services)
+    unasked.begin(unasked.STARTS_ALL_THE_SAME, _asked_of_services)
 
 
 def _asked_of_services() -> list[CheckMessage]:
@@ -55,7 +55,7 @@ def _refuse(found: Sequence[CheckMessage], ask: Callable[[], Sequence[CheckMessa
     # Each that could not ask the database says so, in the same words.
     for said in dict.fromkeys((message.id, message.msg, message.hint or "") for message in errors):
         log.error("%s: %s %s", *said)
-    if any(message.id not in unasked.AWAY for message in errors):
+    if any(message.id not in unasked.STARTS_ALL_THE_SAME for message in errors):
         sys.exit(NEVER_AGAIN)
     unasked.begin({str(message.id) for message in errors}, ask)
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 DATABASE, BUCKET = "gatehouse.E016", "gatehouse.E022"
 # With these processes start. Redis is asked nothing that matters, and a bucket that is full has answered: it is collected
 # from. A trail without its guards is said loudly; whoever switched them off would also keep mail out, if nothing started.
-AWAY = {DATABASE, BUCKET, "gatehouse.E017", "gatehouse.E035", "gatehouse.E037"}
+STARTS_ALL_THE_SAME = {DATABASE, BUCKET, "gatehouse.E017", "gatehouse.E035", "gatehouse.E037"}
 AGAIN_SECONDS = 5.0
 PATIENCE_SECONDS = 10.0  # of who comes while somebody else asks
 SAME_AGAIN_SECONDS = 60.0
@@ -85,7 +85,7 @@ def _ask(doubts: _Doubts) -> None:
             log.exception("asking what could not be asked at the start failed")
     else:
         doubts.why = " ".join(f"{message.id}: {message.msg} {message.hint or ''}" for message in errors)
-        if all(message.id in AWAY for message in errors):
+        if all(message.id in STARTS_ALL_THE_SAME for message in errors):
             doubts.about.intersection_update(str(message.id) for message in errors)
         if errors and _is_news(doubts, " ".join(sorted(str(message.id) for message in errors))):
             log.error("was away at the start and is not fit now: %s", doubts.why)

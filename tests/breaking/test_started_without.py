@@ -73,7 +73,7 @@ def test_who_comes_while_it_is_asked_waits_for_the_answer(db):
             got.append(cursor.fetchone())
         connections.close_all()
 
-    unasked.begin(unasked.AWAY, ask)
+    unasked.begin(unasked.STARTS_ALL_THE_SAME, ask)
     threads = [threading.Thread(target=connect) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -89,7 +89,7 @@ def test_a_check_that_breaks_is_no_good_answer(db):
     def ask():
         raise ValueError("it is broken")
 
-    unasked.begin(unasked.AWAY, ask)
+    unasked.begin(unasked.STARTS_ALL_THE_SAME, ask)
     with pytest.raises(unasked.NotFit, match="could not be asked"):
         unasked.settle(unasked.DATABASE)
     assert unasked.is_anything()
@@ -114,7 +114,7 @@ def test_what_stays_wrong_is_said_once_and_then_once_a_minute(db, monkeypatch, c
                 unasked.settle(unasked.DATABASE)
         return len(caplog.records)
 
-    unasked.begin(unasked.AWAY, ask)
+    unasked.begin(unasked.STARTS_ALL_THE_SAME, ask)
     kinds = 2 if "in turn" in asked else 1
     assert told_in_ten_rounds() == kinds
     assert told_in_ten_rounds() == 0
@@ -150,7 +150,7 @@ def test_a_bucket_that_comes_back_and_keeps_what_is_deleted_gets_no_mail(
 def test_nothing_is_asked_twice_within_a_moment(db, monkeypatch):
     monkeypatch.setattr(unasked, "AGAIN_SECONDS", 60.0)
     asked = []
-    unasked.begin(unasked.AWAY, lambda: asked.append(1) or [Error("no", id="gatehouse.E028")])
+    unasked.begin(unasked.STARTS_ALL_THE_SAME, lambda: asked.append(1) or [Error("no", id="gatehouse.E028")])
     for _ in range(3):
         with pytest.raises(OperationalError, match="gatehouse.E028"):
             unasked.settle(unasked.DATABASE)

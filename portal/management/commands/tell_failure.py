@@ -13,10 +13,6 @@ from portal.doctor.parts import SMTP_BACKEND
 log = logging.getLogger(__name__)
 
 OF_SYSTEMD = (".service", ".timer", ".target")
-SAYS_WHY = {
-    True: "There\n\n    journalctl --unit {unit} --lines 50\n\nsays why,",
-    False: "What it printed says why,",
-}
 
 
 class Command(BaseCommand):
@@ -35,7 +31,9 @@ class Command(BaseCommand):
             raise CommandError("Nobody is told by mail: set GATEHOUSE_ALARMS_TO.")
         if settings.EMAIL_BACKEND != SMTP_BACKEND:
             raise CommandError("Nobody is told by mail: there is no mail server. Set GATEHOUSE_SMTP_URL.")
-        says_why = SAYS_WHY[unit.endswith(OF_SYSTEMD)].format(unit=unit)
+        says_why = "What it printed says why,"
+        if unit.endswith(OF_SYSTEMD):
+            says_why = f"There\n\n    journalctl --unit {unit} --lines 50\n\nsays why,"
         mail = EmailMessage(
             f"Gatehouse: {unit} failed on {socket.gethostname()}",
             f"{unit}, of the portal at {settings.BASE_DOMAIN}, has failed. {says_why} and docs/operations.md what to do: "

@@ -62,8 +62,8 @@ class SchemaIsThere(TenantError):
 class SchemaInTheWay(TenantError):
     code = "schema-in-the-way"
     template = _(
-        "In the place of the schema of the customer “%(slug)s” is one without tables that can't be dropped: %(why)s. Have its "
-        "owner or a superuser drop %(schema)s, then try again."
+        "In the place of the schema of the customer “%(slug)s” is one that is none of a customer's, and that is not dropped: "
+        "%(why)s. Have its owner or a superuser rename it (ALTER SCHEMA %(schema)s RENAME TO …), then try again."
     )
 
 

@@ -1,7 +1,9 @@
 """The schema that the connection looks at, where a `with tenant_context(...)` block does not do, and how many it may; and
 whether a customer has one.
 
-An empty one is none: whoever has lost a schema may type `CREATE SCHEMA`, and has brought nothing back by it.
+One without keys, or without its own list of migrations, is none, whatever else is in it: whoever has lost a schema may type
+`CREATE SCHEMA`, and has brought nothing back by it. An upgrade that filled it would make a customer whose mail opens to
+nobody, and whose last good backup is thinned out.
 """
 
 from collections.abc import Collection
@@ -13,10 +15,14 @@ from django_tenants.utils import quote_schema_name
 from tenants import whose
 from tenants.errors import SchemaInTheWay
 
-THERE = """
-SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname = ANY (%s)
-    AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')) ORDER BY 1
+# Whether the schema `n` is a customer's: as plain tables, for nothing else has rows of its own.
+IS_A_CUSTOMERS = """
+2 = (SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'r'
+    AND c.relname IN ('mailboxes_mailboxkey', 'django_migrations'))
 """
+THERE = (
+    f"SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname = ANY (%s) AND {IS_A_CUSTOMERS} ORDER BY 1"  # noqa: S608 - a constant
+)
 ALL = "SELECT schema_name FROM public.tenants_customer UNION ALL SELECT schema_name FROM public.tenants_spareschema"
 
 
@@ -34,7 +40,7 @@ def between_customers() -> None:
 
 
 def that_are_there(names: Collection[str]) -> list[str]:
-    """Of these schemas those that have tables."""
+    """Of these schemas those in which a customer is."""
     with connection.cursor() as cursor:
         cursor.execute(THERE, [list(names)])
         return [name for (name,) in cursor.fetchall()]
@@ -59,7 +65,14 @@ def make_room(name: str, *, slug: str) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(name)} RESTRICT")
     except DatabaseError as error:
-        raise SchemaInTheWay(slug=slug, schema=name, why=str(error).splitlines()[0]) from error
+        raise SchemaInTheWay(slug=slug, schema=name, why=_why(error)) from error
+
+
+def _why(error: DatabaseError) -> str:
+    """PostgreSQL's first two lines: the second names something that is in it."""
+    detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None) or ""
+    lines = [str(error).splitlines()[0], *detail.splitlines()[:1]]
+    return "".join(letter for letter in ": ".join(lines) if letter.isprintable())
 
 
 def require_room(name: str, *, slug: str) -> None:

@@ -69,3 +69,16 @@ def customer(slug: str) -> Customer:
 
 def provider(slug: str) -> Provider:
     return Provider.objects.get(slug=slug)
+
+
+# How a customer's schema is lost past Gatehouse, and what somebody leaves in its place.
+LOST = {
+    "nothing": "DROP SCHEMA c_acme CASCADE",
+    "an empty one": "DROP SCHEMA c_acme CASCADE; CREATE SCHEMA c_acme",
+    "a stray table": "DROP SCHEMA c_acme CASCADE; CREATE SCHEMA c_acme; CREATE TABLE c_acme.notes ()",
+    "a table called as the keys": "DROP SCHEMA c_acme CASCADE; CREATE SCHEMA c_acme; CREATE TABLE c_acme.mailboxes_mailboxkey ()",
+    "no keys": "DROP TABLE c_acme.mailboxes_mailboxkey CASCADE",
+    "no list of migrations": "DROP TABLE c_acme.django_migrations CASCADE",
+    "a view in place of the keys": "ALTER TABLE c_acme.mailboxes_mailboxkey RENAME TO keys; "
+    "CREATE VIEW c_acme.mailboxes_mailboxkey AS SELECT * FROM c_acme.keys",
+}

@@ -18,6 +18,7 @@ from mailboxes.errors import MailboxError
 from mailboxes.store import store
 from portal.network import is_loopback
 from tenants import answering, cluster, last_backup
+from tenants.schemas import IS_A_CUSTOMERS
 
 from .findings import SHOWN, Finding, Level, told
 
@@ -34,14 +35,13 @@ WHERE n.nspname = 'public' AND CASE c.relkind
     ELSE false END
 ORDER BY 1
 """
-FOREIGN = """
+FOREIGN = f"""
 WITH found AS (
-    SELECT schema_name, nspowner, NOT EXISTS (
-        SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
-    ) AS is_gone FROM public.tenants_customer LEFT JOIN pg_namespace n ON nspname = schema_name
+    SELECT schema_name, nspowner, NOT {IS_A_CUSTOMERS} AS is_gone
+    FROM public.tenants_customer LEFT JOIN pg_namespace n ON nspname = schema_name
 )
 SELECT schema_name, is_gone FROM found WHERE is_gone OR NOT pg_has_role(current_user, nspowner, 'USAGE') ORDER BY 1
-"""
+"""  # noqa: S608 - a constant
 
 NODE = r"""
 SELECT jsonb_build_object(
@@ -112,7 +112,7 @@ def database() -> list[Finding]:
             Finding(
                 "database.customers",
                 Level.ERROR,
-                f"There is no schema {_few(missing)}, or an empty one, although the customer is known.",
+                f"There is no schema {_few(missing)}, or one without its keys, although the customer is known.",
                 "Bring it from a backup, in its own place: "
                 "`manage.py restore PLACE --customer SLUG`, with `--set` one from before. Remove no backup until then. "
                 "If nobody wants it back: `manage.py give_up_customer SLUG`.",

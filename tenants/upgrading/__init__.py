@@ -30,8 +30,11 @@ ROUNDS_FOR_NOTHING = 3
 # As long as a session of ours may say nothing within a transaction; a customer is usually made in a second.
 CREATION_SECONDS = 120.0
 MAY_CREATE = "SELECT has_database_privilege(current_database(), 'CREATE')::text"
-# To migrate an empty one would make a customer without its keys, whose mail looks like nobody's.
-LOST = "its schema is gone, or empty: manage.py restore PLACE --customer brings it back (docs/operations.md, A customer that is gone)"
+# To fill it would make a customer without its keys, whose mail looks like nobody's.
+LOST = (
+    "its schema is gone, or is none of a customer's (without keys, or without its list of migrations): manage.py restore PLACE "
+    "--customer brings it back (docs/operations.md, A customer that is gone)"
+)
 ANOTHERS = "it belongs to a role that may do less than the one in DATABASE_URL: run this as that role"
 
 

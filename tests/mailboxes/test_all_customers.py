@@ -91,7 +91,7 @@ def test_check_store_says_of_a_customer_without_a_schema_what_can_be_done(commit
         call_command("check_store", stdout=out, stderr=err)
     (line,) = err.getvalue().splitlines()
     assert line.startswith(
-        "globex can't be checked: it has no schema in the database any more, or an empty one."
+        "globex can't be checked: it has no schema in the database any more, or one without its keys."
     )
     assert "manage.py restore PLACE --customer globex" in line and "give_up_customer globex." in line
     assert "acme: ok" in out.getvalue()

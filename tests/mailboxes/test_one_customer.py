@@ -394,12 +394,16 @@ def test_a_schema_without_tables_gives_way_to_the_one_that_comes_back_and_anythi
             "DROP SCHEMA c_emptied CASCADE; CREATE SCHEMA c_emptied; CREATE TYPE c_emptied.kept AS (v text)"
         )
         with pytest.raises(
-            CommandError, match=r"“emptied” is one without tables that can't be dropped: cannot drop"
+            CommandError,
+            match=r"“emptied” is one that is none of a customer's, and that is not dropped: cannot drop",
         ):
             bring("", "emptied")
         cursor.execute("SELECT to_regtype('c_emptied.kept') IS NOT NULL")
         assert cursor.fetchone() == (True,)
-        cursor.execute("DROP TYPE c_emptied.kept")
+        cursor.execute("DROP TYPE c_emptied.kept; CREATE TABLE c_emptied.notes ()")
+        with pytest.raises(CommandError, match=r"table c_emptied\.notes depends .*RENAME TO"):
+            bring("", "emptied")
+        cursor.execute("DROP TABLE c_emptied.notes")
     done = bring("", "emptied", active=True)
     assert (done["in_its_place"], done["id"]) == (True, str(scene.emptied.pk))
     takes(scene.of_emptied, b"new")

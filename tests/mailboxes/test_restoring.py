@@ -17,7 +17,7 @@ from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django_tenants.utils import tenant_context
+from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
@@ -34,7 +34,7 @@ from tenants.models import AuditEvent, Customer, Provider
 from tenants.services import create_customer, give_up_customer
 from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
-from tests.cast import customer, provider
+from tests.cast import LOST, customer, provider
 from tests.conftest import PEER
 from tests.mailboxes.backups import box_of, makes
 
@@ -179,6 +179,27 @@ def test_a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_co
     give_up_customer(customer("acme"), by=SYSTEM)
     made = operator.backs_up(keep=1)
     assert (made["without_schema"], made["removed_sets"]) == ([], saved), "whole again without it"
+
+
+@pytest.mark.parametrize("how", LOST.values(), ids=list(LOST))
+def test_one_without_its_keys_or_its_list_is_named_and_no_earlier_backup_is_removed(
+    operator, acme_mailbox, fill, collect, monkeypatch, how
+):
+    fill(*TEXTS)
+    whole = operator.backs_up()["name"]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(how)
+    with suppress(CommandError):  # it has all, or is lost
+        call_command("upgrade", processes=1, stdout=io.StringIO())
+    with pytest.raises(CommandError, match=r"1 customer without a schema .*: acme\. All others are"):
+        operator.backs_up(keep=1)
+    assert Place(operator.place).sets()[0] == whole
+    with connection.cursor() as cursor:
+        if schema_exists("c_acme"):
+            cursor.execute("ALTER SCHEMA c_acme RENAME TO kept")
+    operator.restores(monkeypatch, customer="acme", set=whole, active=True)
+    assert collect(acme_mailbox.password) == TEXTS
 
 
 def test_nothing_is_made_of_what_was_altered_and_what_is_lost_is_named(

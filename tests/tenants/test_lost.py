@@ -80,13 +80,29 @@ def test_an_empty_schema_in_its_place_goes_with_it_and_one_in_which_anything_is_
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA c_acme; CREATE TYPE c_acme.kept AS (v text)")
         with pytest.raises(
-            CommandError, match="“acme” is one without tables that can't be dropped: cannot drop"
+            CommandError,
+            match="“acme” is one that is none of a customer's, and that is not dropped: cannot drop",
         ):
             gives_up()
         assert customer("acme") == lost
         cursor.execute("DROP TYPE c_acme.kept")
     gives_up()
     assert not schema_exists("c_acme") and not Customer.objects.filter(slug="acme").exists()
+
+
+def test_what_stands_in_its_place_is_named_and_can_be_renamed(lost, gives_up):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA c_acme; CREATE TABLE c_acme.notes ()")
+        with pytest.raises(
+            CommandError,
+            match=r"table c_acme\.notes depends on schema c_acme\. .*ALTER SCHEMA c_acme RENAME TO",
+        ):
+            gives_up()
+        cursor.execute("ALTER SCHEMA c_acme RENAME TO kept")
+    gives_up()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('kept.notes') IS NOT NULL")
+        assert cursor.fetchone() == (True,)
 
 
 def test_nothing_is_done_unless_the_short_name_is_typed_once_more(lost, gives_up):

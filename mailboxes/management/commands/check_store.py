@@ -19,8 +19,8 @@ from tenants.services import customer_by_slug
 from tenants.whose import LesserOwner
 
 NO_SCHEMA = (
-    "it has no schema in the database any more, or an empty one. Bring it from a backup, in its own place: manage.py restore PLACE "
-    "--customer {slug} (docs/operations.md). Remove no backup until then. If nobody wants it back: manage.py give_up_customer {slug}."
+    "it has no schema in the database any more, or one without its keys. Bring it from a backup, in its own place: manage.py restore "
+    "PLACE --customer {slug} (docs/operations.md). Remove no backup until then. If nobody wants it back: manage.py give_up_customer {slug}."
 )
 
 

@@ -348,7 +348,9 @@ def earlier_server(monkeypatch):
     folder.with_suffix(".log").unlink()
 
 
-def test_what_programs_of_a_later_version_than_the_servers_dumped_comes_back(earlier_server):
+def test_what_programs_of_a_later_version_than_the_servers_dumped_comes_back(
+    earlier_server, django_db_blocker
+):
     written = [
         (1, "tab\t, line\n, \\N, \\., \\"),
         (2, None),
@@ -371,7 +373,7 @@ def test_what_programs_of_a_later_version_than_the_servers_dumped_comes_back(ear
         where.execute("COMMIT")
         where.execute("TRUNCATE c_acme.a CASCADE")
         tables = rows.tables(tools.read(archive, "c_acme"))
-        with transaction.atomic():
+        with django_db_blocker.unblock(), transaction.atomic():
             assert loading.fill(tables, "c_acme", lambda name: lambda row: row) == ([], ["a"])
         assert where.execute("SELECT id, words FROM c_acme.a ORDER BY id").fetchall() == written
         with pytest.raises(RestoreFailed, match="pg_restore ended"):

@@ -26,7 +26,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from accounts.actors import Actor
-from mailboxes.backup import keys, tools
+from mailboxes.backup import examining, judging, keys, tools
 from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoPlace
 from mailboxes.backup.index import NAME, Line, Lines, lines_of
@@ -90,13 +90,23 @@ class Made:
     without_schema: list[str] = field(
         default_factory=list
     )  # customers, by short name, of whom the database has no more
+    left_out: list[dict[str, str]] = field(
+        default_factory=list
+    )  # customers whose rows can't be saved, and why
+    not_ours: list[str] = field(default_factory=list)  # tables and columns that no release has made
+    wrong: list[str] = field(default_factory=list)  # what of it no restore would bring
     without: list[str] = field(default_factory=list)  # secrets that this process does not have
     noted: bool = False  # for `manage.py doctor`
 
     @property
     def ended_well(self) -> bool:
-        """All is in it that there is, but for losses that are known."""
-        return not self.without_schema and len(self.missing) <= self.known_missing
+        """All is in it that there is, but for losses that are known, and all comes back."""
+        return self.has_all_customers and len(self.missing) <= self.known_missing
+
+    @property
+    def has_all_customers(self) -> bool:
+        """Else an earlier one may have the last that there is of somebody."""
+        return not (self.without_schema or self.left_out or self.not_ours or self.wrong)
 
 
 class Wanted(NamedTuple):
@@ -194,8 +204,7 @@ def _take(
             ):  # others may have begun by now, and thinned out what this one had not named yet
                 where.remove(f"{SETS}/{made.name}/{MANIFEST}")
                 raise
-            # Of a customer whose schema is gone, earlier ones may have the last that there is.
-            if keep is not None and not made.without_schema:
+            if keep is not None and made.has_all_customers:
                 made.removed_sets, made.removed_messages = thin_out(where, keep, guard.still)
     except whose.LesserOwner:
         raise
@@ -239,6 +248,7 @@ class _Taking:
         self.parts: list[dict[str, Any]] = []
         self.per_dump = max(1, min(SCHEMAS_PER_DUMP, tools.schemas_at_once(reader)))
         self.source: BlobStore = store()
+        self.unread: dict[str, str] = {}  # schemas whose messages can't be asked for, and why
 
     def take(self, before_whole: Callable[[Made], None]) -> Made:
         before = [name for name in self.place.sets() if self.place.manifest(name)][-1:]
@@ -289,10 +299,29 @@ class _Taking:
             known = [_Customer(*row) for row in rows]
             named = [customer.schema for customer in known]
             there = {name for (name,) in self.reader.execute(schemas.THERE, [named])}
+            self.made.wrong = [] if self.only else examining.what_all_share(self.reader)
         self.made.without_schema = [customer.slug for customer in known if customer.schema not in there]
         if self.only and self.made.without_schema:
             raise BackupFailed("The customer has no schema in this database any more (docs/operations.md).")
-        return [customer for customer in known if customer.schema in there]
+        return self._that_can_be_saved([one for one in known if one.schema in there], snapshot)
+
+    def _that_can_be_saved(self, customers: list[_Customer], snapshot: str) -> list[_Customer]:
+        """Of these; says of the others why not, and of all what no restore would bring."""
+        broken = dict(self.unread)
+        self.made.not_ours = []
+        for start in range(0, len(customers), self.per_dump):
+            names = [customer.schema for customer in customers[start : start + self.per_dump]]
+            with _reading(self.reader, snapshot):
+                found = examining.customers(self.reader, names)
+            broken |= found.broken
+            self.made.not_ours += found.not_ours
+            self.made.wrong += found.wrong
+        self.made.left_out = [
+            {"customer": one.slug, "why": broken[one.schema]} for one in customers if one.schema in broken
+        ]
+        if self.only and self.made.left_out:
+            raise BackupFailed(f"The customer can't be exported: {self.made.left_out[0]['why']}.")
+        return [customer for customer in customers if customer.schema not in broken]
 
     def _dump(self, customers: list[_Customer], snapshot: str) -> None:
         self.progress.step = "dumping the database"
@@ -331,7 +360,12 @@ class _Taking:
             ],
             "missing": self.made.missing,
         }
-        self._seal(CONTENTS, [json.dumps(contents).encode()])
+        octets = json.dumps(contents).encode()
+        # As who brings it back does: a name or a network that none is, is nobody's customer there.
+        self.made.wrong += [
+            f"{one['customer']}: {one['why']}" for one in judging.contents_of(octets, self.name)["wrong"]
+        ]
+        self._seal(CONTENTS, [octets])
 
     def _seal(self, name: str, pieces: Iterator[bytes] | list[bytes]) -> None:
         self._write(name, keys.seal(pieces, self.public, of=self.id, name=name))
@@ -361,8 +395,13 @@ class _Taking:
                 self.reader.close()
                 self.reader = tools.connect()
             wanted = self._wanted(customer, snapshot)
-            for folder, messages in groupby(wanted, lambda message: message.blob.rpartition("/")[0][:-3]):
-                yield from self._copy_folder(folder, list(messages), indexes, early=early)
+            try:
+                for folder, messages in groupby(wanted, lambda message: message.blob.rpartition("/")[0][:-3]):
+                    yield from self._copy_folder(folder, list(messages), indexes, early=early)
+            except psycopg.Error as error:
+                if not early or tools.is_the_servers(error):
+                    raise
+                self.unread[customer.schema] = f"its messages can't be read: {tools.first_line(error)}"
             self.progress.customers_done += 1
             self.tell(self.progress)
 
@@ -370,8 +409,9 @@ class _Taking:
         """The messages that somebody could still read, by their blobs' names; not those whose keys were destroyed."""
         query = sql.SQL(
             "SELECT message.blob, message.octets, message.damaged_at IS NOT NULL"
-            " FROM {schema}.mailboxes_message message"
-            " JOIN {schema}.mailboxes_mailboxkey key ON key.id = message.key_id"
+            # As the dump has them, without what lies in a child of theirs.
+            " FROM ONLY {schema}.mailboxes_message message"
+            " JOIN ONLY {schema}.mailboxes_mailboxkey key ON key.id = message.key_id"
             " WHERE key.state <> 'destroyed' ORDER BY message.blob COLLATE \"C\""
         ).format(schema=sql.Identifier(customer.schema))
         with _reading(self.reader, snapshot), self.reader.cursor("wanted") as cursor:

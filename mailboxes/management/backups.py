@@ -14,7 +14,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from accounts.actors import SYSTEM
-from mailboxes.backup import Brought, Progress, restore_customer
+from mailboxes.backup import Brought, Made, Progress, restore_customer
 from mailboxes.backup.errors import BackupError, NoSuchBackup
 from mailboxes.backup.place import WHOLE, Place
 from mailboxes.backup.sets import find
@@ -46,6 +46,13 @@ class BackupCommand(ScriptableCommand):
                 raise NoSuchBackup(
                     f"{name} in {place.url} is an export of one customer, for manage.py import_customer."
                 )
+
+    def say_strange(self, made: Made) -> None:
+        """What of a backup that was just taken no restore would bring."""
+        for what in made.not_ours:
+            self.say(f"NOT OURS    {what}: no release has made it, and no restore brings it")
+        for what in made.wrong:
+            self.say(f"WRONG       {what}")
 
     @contextmanager
     def errors_as_one_line(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes import services
-from mailboxes.backup import alone, restore_customer, tools
+from mailboxes.backup import alone, back_up, restore_customer, tools
 from mailboxes.backup.errors import NotEmpty, RestoreFailed
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
@@ -615,7 +615,7 @@ def of_other_releases(scene):
             MigrationExecutor(connection).migrate([("mailboxes", "0009_more_that_nobody_sees")])
         with tenant_context(later):
             MigrationRecorder.Migration.objects.create(app="mailboxes", name="9001_labels")
-        yield scene.operator.backs_up()["name"], box
+        yield back_up(scene.operator.place, by=SYSTEM).name, box
         with tenant_context(later):
             MigrationRecorder.Migration.objects.filter(name="9001_labels").delete()
 

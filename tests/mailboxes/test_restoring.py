@@ -546,10 +546,11 @@ def test_a_backup_of_a_later_release_is_refused_and_one_of_an_earlier_is_brought
         cursor.execute(
             "INSERT INTO django_migrations (app, name, applied) VALUES ('tenants', '9001_labels', now())"
         )
-    later = operator.backs_up()["name"]
+    later = taking.back_up(operator.place, by=SYSTEM)
+    assert later.wrong and not later.ended_well
     operator.loses_all()
     with pytest.raises(CommandError, match=r"was taken by a later release, with tenants\.9001_labels"):
-        operator.restores(monkeypatch, set=later)
+        operator.restores(monkeypatch, set=later.name)
     assert not any(store().folders())
     restoring.restore(operator.place, operator.key, by=SYSTEM, name=earlier)
     assert schemas.public_is_behind()

@@ -32,6 +32,7 @@ _DAMAGE = "mailboxes/test_damage.py::test_"
 _STORE = "mailboxes/test_store.py::test_"
 _GROWTH = "tenants/test_growth.py::test_"
 _BACKUP = "mailboxes/test_backup.py::test_"
+_EXAMINING = "mailboxes/test_examining.py::test_"
 _RESTORING = "mailboxes/test_restoring.py::test_"
 _MOVING = "mailboxes/test_moving.py::test_"
 _ONE_CUSTOMER = "mailboxes/test_one_customer.py::test_"
@@ -523,6 +524,57 @@ BREAKAGES = (
     ),
     # --- Backups ---
     _breaks(
+        "A customer whose tables can't be saved keeps nobody else from being saved",
+        "mailboxes/backup/taking.py",
+        "        return [customer for customer in customers if customer.schema not in broken]\n",
+        "        return customers\n",
+        _EXAMINING + "one_customer_whose_tables_are_broken_is_named_and_all_others_are_saved",
+    ),
+    _breaks(
+        "Who can't be asked for messages is left out as well",
+        "mailboxes/backup/taking.py",
+        "if not early or tools.is_the_servers(error):",
+        "if True:",
+        _EXAMINING
+        + "one_customer_whose_tables_are_broken_is_named_and_all_others_are_saved[an index that fails]",
+    ),
+    _breaks(
+        "A table that belongs to another role is not read",
+        "mailboxes/backup/examining.py",
+        "        if not relation.is_ours_to_run:\n",
+        "        if False:\n",
+        _EXAMINING + "so_is_one_whose_table_belongs_to_a_role_that_may_do_less",
+    ),
+    _breaks(
+        "What no restore would bring is named, and no earlier backup removed",
+        "mailboxes/backup/taking.py",
+        "        return not (self.without_schema or self.left_out or self.not_ours or self.wrong)\n",
+        "        return not (self.without_schema or self.left_out)\n",
+        _EXAMINING + "what_no_release_has_made_is_named",
+        _EXAMINING + "what_a_restore_would_not_take_is_named",
+    ),
+    _breaks(
+        "Mail that was moved into another table is in no index",
+        "mailboxes/backup/taking.py",
+        " FROM ONLY {schema}.mailboxes_message message",
+        " FROM {schema}.mailboxes_message message",
+        _EXAMINING + "mail_that_lies_where_no_restore_looks_is_in_no_index_either",
+    ),
+    _breaks(
+        "A list of migrations has what came before",
+        "mailboxes/backup/examining.py",
+        "for before in sorted(_parents((app, name)) - applied):",
+        "for before in ():",
+        _EXAMINING + "what_a_restore_would_not_take_is_named",
+    ),
+    _breaks(
+        "What a backup says of a customer is judged before it is whole",
+        "mailboxes/backup/taking.py",
+        'for one in judging.contents_of(octets, self.name)["wrong"]',
+        "for one in ()",
+        _EXAMINING + "what_a_restore_would_not_take_is_named[a name]",
+    ),
+    _breaks(
         "What can be done for a customer without a schema is said where its store is checked",
         "mailboxes/management/commands/check_store.py",
         "if not is_there(customer.schema_name):",
@@ -737,14 +789,14 @@ BREAKAGES = (
     _breaks(
         "A customer whose schema is gone keeps nobody else out of a backup",
         "mailboxes/backup/taking.py",
-        "return [customer for customer in known if customer.schema in there]",
-        "return known",
+        "[one for one in known if one.schema in there]",
+        "known",
         _RESTORING + "a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside",
     ),
     _breaks(
         "No earlier backup is removed while one customer's schema is gone",
         "mailboxes/backup/taking.py",
-        "if keep is not None and not made.without_schema:",
+        "if keep is not None and made.has_all_customers:",
         "if keep is not None:",
         _RESTORING + "a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_comes_back_beside",
     ),

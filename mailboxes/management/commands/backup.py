@@ -16,7 +16,8 @@ class Command(BackupCommand):
     help = (
         "Take a backup of everything while everything works. It is sealed to GATEHOUSE_RECOVERY_PUBLIC_KEY, and read back "
         "(docs/operations.md). May be killed and repeated at any time: without its end it is no backup. Ends with status 1 "
-        "when messages could not be read in the store that nobody knew of, or when a customer's schema is gone."
+        "when messages could not be read in the store that nobody knew of, when a customer's schema is gone or can't be saved, "
+        "or when something is in the database that no restore would bring."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,6 +44,17 @@ class Command(BackupCommand):
                 f"now on: {', '.join(made.without_schema)}. All others are in this one; no earlier one is removed meanwhile. "
                 "Bring each from an earlier one (docs/operations.md), or say that it is gone: manage.py give_up_customer."
             )
+        if made.left_out:
+            slugs = ", ".join(one["customer"] for one in made.left_out)
+            raise CommandError(
+                f"{counted(len(made.left_out), 'customer')} left out, whose rows can't be saved: {slugs}. All others are in this "
+                "backup; no earlier one is removed meanwhile (docs/operations.md)."
+            )
+        if made.not_ours or made.wrong:
+            raise CommandError(
+                "There is something in the database that no restore would bring. No earlier backup is removed until it is put "
+                "right (docs/operations.md)."
+            )
         if len(made.missing) > made.known_missing:
             raise CommandError(
                 f"{counted(len(made.missing), 'message')} can't be read in the store, and so are in no backup from now on: "
@@ -54,6 +66,9 @@ class Command(BackupCommand):
             self.say(f"MISSING     {name}")
         for slug in made.without_schema:
             self.say(f"NO SCHEMA   {slug}")
+        for one in made.left_out:
+            self.say(f"LEFT OUT    {one['customer']}: {one['why']}")
+        self.say_strange(made)
         for name in made.without:
             self.say(f"WITHOUT     {name}, which this process does not have: keep it elsewhere.")
         if made.ended_well and not made.noted:

@@ -32,10 +32,13 @@ class Command(BackupCommand):
         else:
             for name in made.missing:
                 self.say(f"MISSING     {name}")
+            self.say_strange(made)
             self.say(
                 f"{made.name}: {customer.slug}, {counted(made.messages, 'message')}, {megabytes(made.octets)}; "
                 f"{counted(made.copied, 'message')} of these copied now, {megabytes(made.copied_octets)}. "
                 "Its people and its activity are not in it."
             )
+        if made.wrong:
+            raise CommandError("The export has something that no import would bring: see WRONG.")
         if len(made.missing) > made.known_missing:
             raise CommandError(f"{counted(len(made.missing), 'message')} can't be read in the store.")

@@ -1,0 +1,187 @@
+"""Whether what a backup is about to write could be brought back: asked of the database's catalogs, customer by customer,
+before it is dumped. What is wrong with one customer keeps nobody else from being saved.
+
+A restore puts rows into tables that migrations make, so all that counts is which tables and columns there are, and which
+migrations the schema says it has.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+from django.apps import apps
+from django.conf import settings
+from django.db.migrations.loader import MigrationLoader
+from django_tenants.utils import app_labels
+from psycopg import sql
+
+from mailboxes.backup import tools
+from mailboxes.backup.judging import SCHEMA
+from mailboxes.backup.loading import MIGRATIONS
+from tenants import migrated
+
+PUBLIC = "public"
+PLAIN = "r"
+# Relations that have rows, or look as if they had. A child of ours may lie anywhere.
+RELATIONS: LiteralString = """
+SELECT n.nspname::text, c.relname::text, c.relkind::text, pg_has_role(c.relowner, current_user, 'MEMBER'),
+    has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), c.relkind IN ('r', 'p') AND row_security_active(c.oid),
+    ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
+    ARRAY(
+        SELECT m.nspname || '.' || k.relname FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
+        JOIN pg_namespace m ON m.oid = k.relnamespace WHERE i.inhparent = c.oid AND m.oid <> n.oid ORDER BY 1)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2
+"""
+KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
+APPLIED = sql.SQL("SELECT app::text, name::text FROM ONLY {}.django_migrations")
+
+Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
+
+
+class Relation(NamedTuple):
+    """What has a name in a schema."""
+
+    schema: str
+    name: str
+    kind: str
+    is_ours_to_run: bool
+    may_be_read: bool
+    hides_rows: bool
+    columns: list[str]
+    children_elsewhere: list[str]
+
+
+@dataclass
+class Found:
+    """By schema: why it can't be saved; and of those that can, what of it no restore brings."""
+
+    broken: dict[str, str] = field(default_factory=dict)
+    not_ours: list[str] = field(default_factory=list)  # tables and columns that no release has made
+    wrong: list[str] = field(default_factory=list)  # what keeps rows of ours from coming back
+
+
+def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Found:
+    """In the reader's transaction; of schemas that are there. Raises psycopg.Error where the server is to blame."""
+    found = Found()
+    for name in names:
+        if not SCHEMA.fullmatch(name):
+            found.broken[name] = "the name of its schema is none of a customer's"
+    by_schema: dict[str, dict[str, Relation]] = {name: {} for name in names if name not in found.broken}
+    for row in reader.execute(RELATIONS, [list(by_schema)]):
+        relation = Relation(*row)
+        by_schema[relation.schema][relation.name] = relation
+    for schema, relations in by_schema.items():
+        if trouble := _unreadable(relations):
+            found.broken[schema] = trouble
+            continue
+        try:
+            with reader.transaction():
+                rows = reader.execute(APPLIED.format(sql.Identifier(schema)))
+                applied = frozenset((app, name) for app, name in rows)
+        except psycopg.Error as error:
+            if tools.is_the_servers(error):
+                raise
+            found.broken[schema] = f"its list of migrations can't be read: {tools.first_line(error)}"
+            continue
+        if trouble := trouble_with(applied, app_labels(settings.TENANT_APPS)):
+            found.wrong.append(f"{schema}: its list of migrations {trouble}")
+            continue
+        _compare(schema, relations, tables_of(applied), found)
+    return found
+
+
+def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
+    """Of `public`, what keeps rows of ours from coming back. There the owner may have tables of its own."""
+    applied = frozenset((app, name) for app, name in reader.execute(APPLIED.format(sql.Identifier(PUBLIC))))
+    if trouble := trouble_with(applied):
+        return [f"{PUBLIC}: the list of migrations {trouble}"]
+    ours = tables_of(migrated.known(), shared=True)
+    relations = {row[1]: Relation(*row) for row in reader.execute(RELATIONS, [[PUBLIC]])}
+    found = Found()
+    _compare(
+        PUBLIC,
+        {name: relation for name, relation in relations.items() if name in ours},
+        tables_of(applied, shared=True),
+        found,
+    )
+    broken = [f"{schema}: {trouble}" for schema, trouble in found.broken.items()]
+    return broken + [f"{name} is of no migration that its list of migrations has" for name in found.not_ours]
+
+
+def trouble_with(applied: Migrations, labels: Collection[str] | None = None) -> str:
+    """Of a list of migrations, a part of a sentence: a restore makes tables by it."""
+    if not applied:
+        return "is empty"
+    if later := migrated.later(applied):
+        return f"is of a later release, with {later[-1]}: bring it back by one that is no older"
+    for app, name in sorted(applied & migrated.known()):
+        if labels is not None and app not in labels:
+            continue
+        for before in sorted(_parents((app, name)) - applied):
+            return f"has {app}.{name} and lacks {'.'.join(before)}, which comes before"
+    return ""
+
+
+@cache
+def _loader() -> MigrationLoader:
+    return MigrationLoader(None)
+
+
+def _parents(key: tuple[str, str]) -> set[tuple[str, str]]:
+    return {parent.key for parent in _loader().graph.node_map[key].parents}
+
+
+@cache
+def tables_of(applied: Migrations, *, shared: bool = False) -> dict[str, frozenset[str]]:
+    """The columns of each table that a schema with these migrations has."""
+    labels = app_labels(settings.SHARED_APPS if shared else settings.TENANT_APPS)
+    ours = {(app, name) for app, name in migrated.known() if app in labels}
+    if ours <= applied:
+        models: Iterable[Any] = apps.get_models(include_auto_created=True)
+    else:
+        state = _loader().project_state(sorted(ours & applied))
+        models = state.apps.get_models(include_auto_created=True)
+    found = {
+        model._meta.db_table: frozenset(field.column for field in model._meta.local_concrete_fields)
+        for model in models
+        if model._meta.app_label in labels and model._meta.managed and not model._meta.proxy
+    }
+    return found | {MIGRATIONS: frozenset({"id", "app", "name", "applied"})}
+
+
+def _unreadable(relations: dict[str, Relation]) -> str:
+    """Why these can't be dumped, or run what is another's."""
+    for relation in relations.values():
+        if relation.kind not in (PLAIN, "p"):
+            continue  # of which no rows are dumped
+        if not relation.is_ours_to_run:
+            return f"the table {relation.name} belongs to a role that may do less than ours"
+        if not relation.may_be_read:
+            return f"the table {relation.name} may not be read by ours"
+        if relation.hides_rows:
+            return f"row level security hides rows of {relation.name}"
+    return ""
+
+
+def _compare(
+    schema: str, relations: dict[str, Relation], known: dict[str, frozenset[str]], found: Found
+) -> None:
+    for name, columns in sorted(known.items()):
+        there = relations.get(name)
+        if there is None:
+            found.broken[schema] = f"the table {name} is missing"
+        elif there.kind != PLAIN:
+            found.broken[schema] = f"{name} is {KINDS[there.kind]} and no plain table"
+        elif missing := sorted(columns.difference(there.columns)):
+            found.broken[schema] = f"the table {name} lacks the column {missing[0]}"
+        if schema in found.broken:
+            return
+    for name, columns in known.items():
+        found.not_ours += relations[name].children_elsewhere
+        found.not_ours += [
+            f"{schema}.{name}.{more}" for more in relations[name].columns if more not in columns
+        ]
+    found.not_ours += [f"{schema}.{name}" for name in relations if name not in known]

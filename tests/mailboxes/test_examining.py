@@ -1,0 +1,216 @@
+"""A backup says what of the database could not be brought back, keeps earlier ones meanwhile, and saves everybody else."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django_tenants.utils import tenant_context
+
+from mailboxes.backup import examining
+from mailboxes.backup.place import Place
+from mailboxes.models import Message
+from tenants import migrated
+from tenants.models import LastBackup
+from tests.mailboxes.backups import collected
+from tests.roles import OTHER, as_superuser
+
+TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n"]
+# Each with what is said of it.
+BROKEN = {
+    "no table": ("DROP TABLE mailboxes_message CASCADE", "the table mailboxes_message is missing"),
+    "no column": (
+        "ALTER TABLE mailboxes_message RENAME COLUMN octets TO o",
+        "the table mailboxes_message lacks the column octets",
+    ),
+    "hidden rows": (
+        "ALTER TABLE mailboxes_message ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        "row level security hides rows of mailboxes_message",
+    ),
+    "a view": (
+        "ALTER TABLE mailboxes_message RENAME TO m; CREATE VIEW mailboxes_message AS SELECT * FROM m",
+        "mailboxes_message is a view and no plain table",
+    ),
+    "partitions": (
+        "ALTER TABLE mailboxes_message RENAME TO m; "
+        "CREATE TABLE mailboxes_message (LIKE m) PARTITION BY LIST (id); "
+        "CREATE TABLE part PARTITION OF mailboxes_message DEFAULT",
+        "mailboxes_message is a partitioned table and no plain table",
+    ),
+    "a list of migrations that is none": (
+        "ALTER TABLE django_migrations RENAME COLUMN app TO a",
+        'its list of migrations can\'t be read: column "app" does not exist',
+    ),
+    "an index that fails": (
+        "CREATE TABLE armed (); CREATE FUNCTION fails(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN "
+        "IF EXISTS (SELECT FROM c_acme.armed) THEN RAISE EXCEPTION 'it fails'; END IF; RETURN 1; END $$; "
+        "CREATE INDEX ON mailboxes_message (fails(1)); INSERT INTO armed DEFAULT VALUES",
+        "its messages can't be read: it fails",
+    ),
+    "a name": (
+        "ALTER SCHEMA c_acme RENAME TO \"c_Acme\"; UPDATE tenants_customer SET schema_name = 'c_Acme' WHERE slug = 'acme'",
+        "the name of its schema is none of a customer's",
+    ),
+}
+NOT_OURS = {
+    "a table": ('CREATE TABLE "M2" ()', ["c_acme.M2"]),
+    "a view": ("CREATE VIEW seen AS SELECT 1 AS one", ["c_acme.seen"]),
+    "a materialized view": ("CREATE MATERIALIZED VIEW seen AS SELECT 1 AS one", ["c_acme.seen"]),
+    "a column": ("ALTER TABLE mailboxes_mailbox ADD strange text", ["c_acme.mailboxes_mailbox.strange"]),
+    "a child elsewhere": (
+        "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.m () INHERITS (c_acme.mailboxes_message)",
+        ["elsewhere.m"],
+    ),
+}
+WRONG = {
+    "a name": (
+        "UPDATE tenants_customer SET name = '' WHERE slug = 'acme'",
+        "acme: it is without a proper name",
+    ),
+    "networks": (
+        "UPDATE tenants_customer SET allowed_networks = '[\"x\"]' WHERE slug = 'acme'",
+        "acme: it is without a proper list of networks",
+    ),
+    "a migration that is gone": (
+        "DELETE FROM django_migrations WHERE app = 'mailboxes' AND name LIKE '0001%'",
+        "c_acme: its list of migrations has mailboxes.0002_jobs_and_whole_life and lacks mailboxes.0001_initial, which comes before",
+    ),
+    "a migration of later": (
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('mailboxes', '9999_later', now())",
+        "c_acme: its list of migrations is of a later release, with mailboxes.9999_later: bring it back by one that is no older",
+    ),
+    "no migration": ("DELETE FROM django_migrations", "c_acme: its list of migrations is empty"),
+    "one of all that is gone": (
+        "DELETE FROM public.django_migrations WHERE app = 'auth' AND name LIKE '0001%'",
+        "public: the list of migrations has auth.0002_alter_permission_name_max_length and lacks auth.0001_initial, which comes before",
+    ),
+    "one of all that is of later": (
+        "INSERT INTO public.django_migrations (app, name, applied) VALUES ('tenants', '9999_later', now())",
+        "public: the list of migrations is of a later release, with tenants.9999_later: bring it back by one that is no older",
+    ),
+    "the last one of all that is gone": (
+        "DELETE FROM public.django_migrations WHERE app = 'tenants' AND name >= '0018'",
+        "public.tenants_lastbackup is of no migration that its list of migrations has",
+    ),
+}
+
+
+def execute(statements):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET search_path = c_acme, public")
+        cursor.execute(statements)
+    connection.close()
+
+
+@pytest.fixture
+def scene(operator, acme, globex, acme_mailbox, make_mailbox, fill):
+    """One whole backup, and more mail since."""
+    operator.theirs = make_mailbox("Theirs", customer=globex)
+    fill(b"theirs", to=operator.theirs)
+    fill(*TEXTS)
+    operator.whole = operator.backs_up()["name"]
+    LastBackup.objects.all().delete()
+    return operator
+
+
+def fails(scene):
+    """What a backup says that does not end well."""
+    out = io.StringIO()
+    with pytest.raises(CommandError) as ended:
+        call_command("backup", scene.place, json=True, keep=1, stdout=out, stderr=out)
+    assert Place(scene.place).sets()[0] == scene.whole, "it may have the last that there is"
+    assert not LastBackup.objects.exists(), "the doctor waits for one that ends well"
+    made = json.loads(out.getvalue())
+    scene.checks(set=made["name"])
+    return made, str(ended.value)
+
+
+@pytest.mark.parametrize(("statements", "why"), BROKEN.values(), ids=list(BROKEN))
+def test_one_customer_whose_tables_are_broken_is_named_and_all_others_are_saved(
+    statements, why, scene, monkeypatch
+):
+    execute(statements)
+    made, said = fails(scene)
+    assert made["left_out"] == [{"customer": "acme", "why": why}]
+    assert (made["customers"], made["messages"]) == (2, 1)
+    assert said.startswith("1 customer left out, whose rows can't be saved: acme.")
+    scene.loses_all()
+    with pytest.raises(CommandError, match="1 of the customers can't be checked: acme"):
+        scene.restores(monkeypatch, set=made["name"])
+    assert collected(scene.theirs) == [b"theirs"]
+
+
+def test_so_is_one_whose_table_belongs_to_a_role_that_may_do_less(scene):
+    as_superuser(f"CREATE ROLE {OTHER}", f"ALTER TABLE c_acme.mailboxes_job OWNER TO {OTHER}")
+    made, _ = fails(scene)
+    assert made["left_out"] == [
+        {"customer": "acme", "why": "the table mailboxes_job belongs to a role that may do less than ours"}
+    ]
+    as_superuser("ALTER TABLE c_acme.mailboxes_job OWNER TO gatehouse", f"DROP ROLE {OTHER}")
+
+
+def test_an_export_of_such_a_customer_says_why_there_is_none(scene, tmp_path):
+    execute(BROKEN["no column"][0])
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(CommandError, match="can't be exported: the table mailboxes_message lacks the column"):
+        call_command("export_customer", "acme", (tmp_path / "elsewhere").as_uri())
+
+
+@pytest.mark.parametrize(("statements", "names"), NOT_OURS.values(), ids=list(NOT_OURS))
+def test_what_no_release_has_made_is_named(statements, names, scene):
+    execute(statements)
+    made, said = fails(scene)
+    assert (made["not_ours"], made["left_out"], made["customers"]) == (names, [], 3)
+    assert said.startswith("There is something in the database that no restore would bring.")
+
+
+def test_mail_that_lies_where_no_restore_looks_is_in_no_index_either(scene, acme, monkeypatch):
+    """Moved into a child of the table, it is read as ever, and in no row of the table that is dumped."""
+    execute(
+        'CREATE TABLE "M2" () INHERITS (mailboxes_message); WITH moved AS '
+        '(DELETE FROM ONLY mailboxes_message RETURNING *) INSERT INTO "M2" SELECT * FROM moved'
+    )
+    with tenant_context(acme):
+        assert Message.objects.count() == len(TEXTS)
+    made, _ = fails(scene)
+    assert (made["not_ours"], made["messages"]) == (["c_acme.M2"], 1)
+
+
+@pytest.mark.parametrize(("statements", "line"), WRONG.values(), ids=list(WRONG))
+def test_what_a_restore_would_not_take_is_named(statements, line, scene):
+    execute(statements)
+    made, said = fails(scene)
+    assert made["wrong"][0].startswith(line)
+    assert made["customers"] == 3, "all the same it is there, for who knows how to bring it"
+    assert said.startswith("There is something in the database that no restore would bring.")
+
+
+def test_a_terminal_reads_it(scene):
+    execute(
+        f"{NOT_OURS['a table'][0]}; {BROKEN['no column'][0].replace('mailboxes_', 'c_globex.mailboxes_', 1)}"
+    )
+    execute(WRONG["a name"][0])
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("backup", scene.place, stdout=out, stderr=out)
+    for line in (
+        "LEFT OUT    globex: the table mailboxes_message lacks the column octets",
+        "NOT OURS    c_acme.M2: no release has made it, and no restore brings it",
+        "WRONG       acme: it is without a proper name",
+    ):
+        assert line in out.getvalue().splitlines()
+
+
+def test_a_customer_of_an_earlier_release_has_the_tables_of_that_one(scene):
+    """Until it is upgraded: then nothing is wrong with it."""
+    execute(
+        "DROP TABLE mailboxes_signinrefusal; ALTER TABLE mailboxes_mailboxkey DROP COLUMN sealed_as; "
+        "DELETE FROM django_migrations WHERE app = 'mailboxes' AND name >= '0005'"
+    )
+    early = frozenset(key for key in migrated.known() if key[0] != "mailboxes" or key[1] < "0005")
+    assert "mailboxes_signinrefusal" not in examining.tables_of(early)
+    assert "sealed_as" not in examining.tables_of(early)["mailboxes_mailboxkey"]
+    made, _ = fails(scene)
+    assert made["left_out"] == [] and "c_acme.mailboxes_mailbox.canonical_name" in made["not_ours"]

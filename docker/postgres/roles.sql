@@ -19,5 +19,6 @@ CREATE DATABASE gatehouse OWNER gatehouse_owner;
 ALTER DATABASE gatehouse SET search_path = public;
 \connect gatehouse
 SET search_path = pg_catalog;
--- Of 14, where it is the superuser's
+-- Of 14, where it is the superuser's, and anybody may put there what the first upgrade would run as the owner
 ALTER SCHEMA public OWNER TO gatehouse_owner;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;

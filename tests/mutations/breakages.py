@@ -522,6 +522,20 @@ BREAKAGES = (
         "self._ways = (main,)",
         _MOVING + "all_mail_is_in_the_other_place_and_was_to_be_read_at_each_moment",
     ),
+    _breaks(
+        "The application's role does not write what has been migrated in public",
+        "docs/database-roles.md",
+        "REVOKE INSERT, UPDATE, DELETE ON public.django_migrations FROM gatehouse_app;\n",
+        "",
+        _ROLES + "the_applications_role_does_the_work_and_can_not_touch_the_trail",
+    ),
+    _breaks(
+        "Nobody fills a new database's public before its owner",
+        "docker/postgres/roles.sql",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC;\n",
+        "",
+        _ROLES + "a_new_databases_public_is_filled_by_nobody_before_its_owner",
+    ),
     # --- Backups ---
     _breaks(
         "A customer whose tables can't be saved keeps nobody else from being saved",

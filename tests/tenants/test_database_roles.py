@@ -43,6 +43,9 @@ def test_the_applications_role_does_the_work_and_can_not_touch_the_trail(applica
         "DROP TABLE tenants_auditevent",
         "SET session_replication_role = replica",
         "CREATE TABLE public.elsewhere ()",
+        "INSERT INTO public.django_migrations (app, name, applied) VALUES ('tenants', '9999_later', now())",
+        "UPDATE public.django_migrations SET name = '9999_later' WHERE app = 'tenants'",
+        "DELETE FROM public.django_migrations WHERE app = 'auth'",
         "CREATE OR REPLACE FUNCTION public.tenants_audit_only_grows() RETURNS trigger LANGUAGE plpgsql "
         "AS 'BEGIN RETURN NULL; END'",
     ):
@@ -54,6 +57,14 @@ def test_the_applications_role_does_the_work_and_can_not_touch_the_trail(applica
 
 
 def test_the_applications_role_upgrades_the_customers(application, next_release):
+    """After the owner, as the documents say: in `public` it writes no list of migrations."""
+    with pytest.raises(CommandError, match="public: .* permission denied for table django_migrations"):
+        call_command("upgrade", processes=1, stdout=StringIO())
+    connection.close()
+    connection.settings_dict["USER"] = "gatehouse"
+    call_command("upgrade", public=True, stdout=StringIO())
+    connection.close()
+    connection.settings_dict["USER"] = ROLE
     call_command("upgrade", processes=1, stdout=StringIO())
     assert all(state.is_noted for state in schemas.customers().values())
 
@@ -293,6 +304,23 @@ def test_no_role_is_made_without_a_password(db):
     )
     assert done.returncode == 3
     assert "DATABASE_OWNER_PASSWORD or DATABASE_PASSWORD is not in the environment" in done.stderr
+
+
+def test_a_new_databases_public_is_filled_by_nobody_before_its_owner(application):
+    """As PostgreSQL 14 makes one, until what the file and the document say has been done."""
+    as_superuser("ALTER SCHEMA public OWNER TO postgres", "GRANT CREATE ON SCHEMA public TO PUBLIC")
+    asked = "SELECT has_schema_privilege('public', 'CREATE'), nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'"
+    with connection.cursor() as cursor:
+        cursor.execute(asked)
+        assert cursor.fetchone() == (True, "postgres")
+        _, _, at_once = ROLES.read_text().partition("\\connect gatehouse\n")
+        at_once = at_once.replace("gatehouse_owner", "gatehouse")
+        as_superuser(at_once)
+        cursor.execute(asked)
+        assert cursor.fetchone() == (False, "gatehouse")
+    as_superuser("ALTER SCHEMA public OWNER TO pg_database_owner")
+    said = [line for line in at_once.splitlines() if line and not line.startswith("--")]
+    assert f"`{' '.join(said).rstrip(';')}`" in DOCUMENT.read_text().replace("gatehouse_owner", "gatehouse")
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from django.apps import apps
 from django.conf import settings
+from django.db import connection
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import app_labels
 from psycopg import sql
 
-from mailboxes.backup import tools
+from mailboxes.backup import rows, tools
 from mailboxes.backup.judging import SCHEMA
 from mailboxes.backup.loading import MIGRATIONS
 from tenants import migrated
@@ -28,7 +30,8 @@ PLAIN = "r"
 RELATIONS: LiteralString = """
 SELECT n.nspname::text, c.relname::text, c.relkind::text, pg_has_role(c.relowner, current_user, 'MEMBER'),
     has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), c.relkind IN ('r', 'p') AND row_security_active(c.oid),
-    ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
+    (SELECT coalesce(json_object_agg(attname, format_type(atttypid, atttypmod)), '{}') FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
     ARRAY(
         SELECT m.nspname || '.' || k.relname FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
         JOIN pg_namespace m ON m.oid = k.relnamespace WHERE i.inhparent = c.oid AND m.oid <> n.oid ORDER BY 1)
@@ -36,8 +39,17 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2
 """
 KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
+# A value that PostgreSQL has shortened or put elsewhere is looked into; all others are less than two thousand octets.
+LONG = sql.SQL(
+    "SELECT EXISTS (SELECT FROM ONLY {} WHERE CASE WHEN pg_column_size({column}) > 1000 "
+    "THEN octet_length({column}{as_text}) > %s END)"
+)
+MOST_OCTETS = rows.LINE_OCTETS // 4  # of one value; escaped, it takes up to twice that
+UNBOUNDED = {"text": "", "bytea": "", "jsonb": "::text"}
+KINDS_OF_TYPES = (("varchar(", "character varying("), ("char(", "character("))
 APPLIED = sql.SQL("SELECT app::text, name::text FROM ONLY {}.django_migrations")
 
+Tables = dict[str, dict[str, str]]  # the types of columns, by table and name
 Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
 
 
@@ -50,7 +62,7 @@ class Relation(NamedTuple):
     is_ours_to_run: bool
     may_be_read: bool
     hides_rows: bool
-    columns: list[str]
+    columns: dict[str, str]  # and their types
     children_elsewhere: list[str]
 
 
@@ -79,8 +91,8 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
             continue
         try:
             with reader.transaction():
-                rows = reader.execute(APPLIED.format(sql.Identifier(schema)))
-                applied = frozenset((app, name) for app, name in rows)
+                listed = reader.execute(APPLIED.format(sql.Identifier(schema)))
+                applied = frozenset((app, name) for app, name in listed)
         except psycopg.Error as error:
             if tools.is_the_servers(error):
                 raise
@@ -89,7 +101,10 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
         if trouble := trouble_with(applied, app_labels(settings.TENANT_APPS)):
             found.wrong.append(f"{schema}: its list of migrations {trouble}")
             continue
-        _compare(schema, relations, tables_of(applied), found)
+        known = tables_of(applied)
+        _compare(schema, relations, known, found)
+        if schema not in found.broken:
+            found.wrong += _too_long(reader, schema, known, relations)
     return found
 
 
@@ -98,17 +113,18 @@ def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
     applied = frozenset((app, name) for app, name in reader.execute(APPLIED.format(sql.Identifier(PUBLIC))))
     if trouble := trouble_with(applied):
         return [f"{PUBLIC}: the list of migrations {trouble}"]
-    ours = tables_of(migrated.known(), shared=True)
+    ours, known = tables_of(migrated.known(), shared=True), tables_of(applied, shared=True)
     relations = {row[1]: Relation(*row) for row in reader.execute(RELATIONS, [[PUBLIC]])}
     found = Found()
     _compare(
         PUBLIC,
         {name: relation for name, relation in relations.items() if name in ours},
-        tables_of(applied, shared=True),
+        known,
         found,
     )
     broken = [f"{schema}: {trouble}" for schema, trouble in found.broken.items()]
-    return broken + [f"{name} is of no migration that its list of migrations has" for name in found.not_ours]
+    strange = [f"{name} is of no migration that its list of migrations has" for name in found.not_ours]
+    return broken + strange + found.wrong + ([] if broken else _too_long(reader, PUBLIC, known, relations))
 
 
 def trouble_with(applied: Migrations, labels: Collection[str] | None = None) -> str:
@@ -135,8 +151,8 @@ def _parents(key: tuple[str, str]) -> set[tuple[str, str]]:
 
 
 @cache
-def tables_of(applied: Migrations, *, shared: bool = False) -> dict[str, frozenset[str]]:
-    """The columns of each table that a schema with these migrations has."""
+def tables_of(applied: Migrations, *, shared: bool = False) -> Tables:
+    """The columns of each table that a schema with these migrations has, and their types."""
     labels = app_labels(settings.SHARED_APPS if shared else settings.TENANT_APPS)
     ours = {(app, name) for app, name in migrated.known() if app in labels}
     if ours <= applied:
@@ -145,11 +161,21 @@ def tables_of(applied: Migrations, *, shared: bool = False) -> dict[str, frozens
         state = _loader().project_state(sorted(ours & applied))
         models = state.apps.get_models(include_auto_created=True)
     found = {
-        model._meta.db_table: frozenset(field.column for field in model._meta.local_concrete_fields)
+        model._meta.db_table: {field.column: _type_of(field) for field in model._meta.local_concrete_fields}
         for model in models
         if model._meta.app_label in labels and model._meta.managed and not model._meta.proxy
     }
-    return found | {MIGRATIONS: frozenset({"id", "app", "name", "applied"})}
+    recorder = MigrationRecorder.Migration._meta
+    return found | {MIGRATIONS: {field.column: _type_of(field) for field in recorder.local_concrete_fields}}
+
+
+def _type_of(field: Any) -> str:
+    """As PostgreSQL writes it."""
+    kind = str(field.db_type(connection))
+    for short, long in KINDS_OF_TYPES:
+        if kind.startswith(short):
+            return kind.replace(short, long, 1)
+    return kind
 
 
 def _unreadable(relations: dict[str, Relation]) -> str:
@@ -166,22 +192,43 @@ def _unreadable(relations: dict[str, Relation]) -> str:
     return ""
 
 
-def _compare(
-    schema: str, relations: dict[str, Relation], known: dict[str, frozenset[str]], found: Found
-) -> None:
+def _compare(schema: str, relations: dict[str, Relation], known: Tables, found: Found) -> None:
     for name, columns in sorted(known.items()):
         there = relations.get(name)
         if there is None:
             found.broken[schema] = f"the table {name} is missing"
         elif there.kind != PLAIN:
             found.broken[schema] = f"{name} is {KINDS[there.kind]} and no plain table"
-        elif missing := sorted(columns.difference(there.columns)):
+        elif missing := sorted(columns.keys() - there.columns.keys()):
             found.broken[schema] = f"the table {name} lacks the column {missing[0]}"
         if schema in found.broken:
             return
     for name, columns in known.items():
         found.not_ours += relations[name].children_elsewhere
-        found.not_ours += [
-            f"{schema}.{name}.{more}" for more in relations[name].columns if more not in columns
-        ]
+        for column, kind in relations[name].columns.items():
+            if (wanted := columns.get(column)) is None:
+                found.not_ours.append(f"{schema}.{name}.{column}")
+            # Of a table between two, Django's models don't know which the migration has made.
+            elif wanted != kind and {wanted, kind} != {"integer", "bigint"}:
+                found.wrong.append(f"{schema}.{name}.{column} is of the type {kind}, not {wanted}")
     found.not_ours += [f"{schema}.{name}" for name in relations if name not in known]
+
+
+def _too_long(
+    reader: "psycopg.Connection[Any]", schema: str, known: Tables, relations: dict[str, Relation]
+) -> list[str]:
+    """Tables with a row that no restore reads: it takes no line of more than rows.LINE_OCTETS."""
+    found = []
+    for name, columns in known.items():
+        for column, kind in columns.items():
+            if kind not in UNBOUNDED or relations[name].columns.get(column) != kind:
+                continue
+            query = LONG.format(
+                sql.Identifier(schema, name),
+                column=sql.Identifier(column),
+                as_text=sql.SQL(UNBOUNDED[kind]),
+            )
+            row = reader.execute(query, [MOST_OCTETS]).fetchone()
+            if row and row[0]:
+                found.append(f"{schema}.{name}.{column} has a value that is too long for a restore")
+    return found

@@ -80,6 +80,19 @@ WRONG = {
         "INSERT INTO django_migrations (app, name, applied) VALUES ('mailboxes', '9999_later', now())",
         "c_acme: its list of migrations is of a later release, with mailboxes.9999_later: bring it back by one that is no older",
     ),
+    "another type": (
+        "ALTER TABLE mailboxes_mailbox ALTER name TYPE text",
+        "c_acme.mailboxes_mailbox.name is of the type text, not character varying(",
+    ),
+    "a row that is too long": (
+        "UPDATE mailboxes_mailboxkey SET public_key = convert_to(repeat('x', 17 * 1024 * 1024), 'UTF8')",
+        "c_acme.mailboxes_mailboxkey.public_key has a value that is too long for a restore",
+    ),
+    "a line of the trail that is too long": (
+        "INSERT INTO public.tenants_auditevent (at, action, data, actor_email, target_type, target_id, target_name, origin, actor_side) "
+        "VALUES (now(), 'x', jsonb_build_object('x', repeat('x', 17 * 1024 * 1024)), '', '', '', '', '', '')",
+        "public.tenants_auditevent.data has a value that is too long for a restore",
+    ),
     "no migration": ("DELETE FROM django_migrations", "c_acme: its list of migrations is empty"),
     "one of all that is gone": (
         "DELETE FROM public.django_migrations WHERE app = 'auth' AND name LIKE '0001%'",

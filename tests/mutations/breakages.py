@@ -575,6 +575,14 @@ BREAKAGES = (
         _EXAMINING + "mail_that_lies_where_no_restore_looks_is_in_no_index_either",
     ),
     _breaks(
+        "A row that no restore reads is named",
+        "mailboxes/backup/examining.py",
+        "            if row and row[0]:\n",
+        "            if False:\n",
+        _EXAMINING + "what_a_restore_would_not_take_is_named[a row that is too long]",
+        _EXAMINING + "what_a_restore_would_not_take_is_named[a line of the trail that is too long]",
+    ),
+    _breaks(
         "A list of migrations has what came before",
         "mailboxes/backup/examining.py",
         "for before in sorted(_parents((app, name)) - applied):",

@@ -112,7 +112,10 @@ class Server:
 
 
 class Gate:
-    """A way to the server: `open`; `says` what it wants to requests; `holds` them, saying nothing; `forgets` a header."""
+    """A way to the server: `open`; `says` what it wants to requests; `holds` them, saying nothing; `forgets` a header.
+
+    A connection carries one request: a client that kept one would find it cut at its next, before that is said.
+    """
 
     def __init__(self, server: str) -> None:
         host, port = server.split(":")
@@ -122,12 +125,12 @@ class Gate:
         self._answer = b""
         self._to = b""  # requests with these words in their head get that answer
         self._forgotten = b""
-        self._looks = self._holds = False
+        self._holds = False
         self._links: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     def open(self) -> None:
-        self._looks = self._holds = False
+        self._holds = False
         self._answer = self._forgotten = b""
         self._cut()
 
@@ -136,13 +139,13 @@ class Gate:
         body = code if whole else f"<Error><Code>{code}</Code></Error>"
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nConnection: close\r\nContent-Length: {len(body)}"
         self._answer, self._to = f"{head}\r\n\r\n{body}".encode(), to.encode()
-        self._looks, self._holds = True, False
+        self._holds = False
         self._cut()
 
     def forgets(self, header: str) -> None:
         """One that is not signed."""
         self._forgotten = header.lower().encode()
-        self._looks, self._holds = True, False
+        self._holds = False
         self._cut()
 
     def holds(self) -> None:
@@ -173,15 +176,13 @@ class Gate:
 
     def _carry(self, client: socket.socket) -> None:
         with suppress(OSError):
-            head = b""
-            if self._looks:
-                head = _read_head(client)
-                if self._answer and self._to in head:
-                    _read_rest(client, head)
-                    client.sendall(self._answer)
-                    client.close()
-                    return
-                head = self._changed(head)
+            head = _read_head(client)
+            if self._answer and self._to in head:
+                _read_rest(client, head)
+                client.sendall(self._answer)
+                client.close()
+                return
+            head = self._changed(head)
             server = socket.create_connection(self._server)
             self._links.append(server)
             server.sendall(head)
@@ -189,7 +190,7 @@ class Gate:
             _pipe(client, server)
 
     def _changed(self, head: bytes) -> bytes:
-        """Without what is forgotten, and for a connection with one request, or the next one would pass unseen."""
+        """Without what is forgotten, and for a connection with one request."""
         lines, end, body = head.partition(b"\r\n\r\n")
         dropped = (b"connection:", self._forgotten) if self._forgotten else (b"connection:",)
         kept = [line for line in lines.split(b"\r\n") if not line.lower().startswith(dropped)]

@@ -13,7 +13,7 @@ away, nor people and trail: it stays out and is named.
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import psycopg
@@ -39,6 +39,20 @@ SELECT count(*) FROM pg_depend d WHERE refclassid = 'pg_namespace'::regclass AND
     AND deptype = 'n' AND NOT EXISTS (
         SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
 """
+OURS = """
+SELECT nspname FROM pg_namespace
+WHERE obj_description(oid, 'pg_namespace') = %s AND pg_get_userbyid(nspowner) = current_user
+"""
+BROUGHT = "Restored from "
+TRAIL = "tenants_auditevent"
+# Each act writes a line into the trail. None is done until all is there.
+BAR = (
+    """CREATE FUNCTION public.being_restored() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    BEGIN RAISE EXCEPTION 'a restore of this database was begun, and has not ended'; END $$""",
+    f"CREATE TRIGGER being_restored BEFORE INSERT ON public.{TRAIL} FOR EACH STATEMENT EXECUTE FUNCTION public.being_restored()",
+)
+UNBAR = (f"DROP TRIGGER being_restored ON public.{TRAIL}", "DROP FUNCTION public.being_restored()")
+MOST_MIGRATIONS = 10_000
 OF_PUBLIC = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
 ROLE = """
 SELECT current_user, pg_get_userbyid(datdba),
@@ -63,6 +77,7 @@ class Rebuilt:
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
     without_rows: dict[str, int] = field(default_factory=dict)
+    too_long: list[str] = field(default_factory=list)  # tables of public, for each row that stays out
 
 
 def require_role() -> None:
@@ -85,8 +100,9 @@ def require_empty(backup: Backup) -> None:
             f"A restore of {begun} was begun in this database: repeat that one (--set), or give this one an empty database."
         )
     there = _schemas()
-    if begun and not (there - {customer["schema"] for customer in backup.contents["customers"]}):
-        if made and (used := [name for name in _tables_of_public() if _has_rows(name)]):
+    if begun and there == _brought(backup):
+        looked_at = [name for name in _tables_of_public() if made or name == TRAIL]
+        if used := [name for name in looked_at if _has_rows(name)]:
             raise NotEmpty(
                 f"Somebody has worked in this database since the restore was begun: something is in {used[0]}. Give it an empty "
                 "database."
@@ -122,7 +138,7 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell) -> R
         _make_public(backup)
     for part, group in groupby(customers, lambda customer: customer["part"]):
         slugs = {customer["schema"]: customer["slug"] for customer in group}
-        wanted = slugs.keys() - _schemas()
+        wanted = slugs.keys() - _brought(backup)
         progress.customers_done += len(slugs) - len(wanted)
         for schema, trouble, strange in _bring_customers(backup, part, wanted):
             done.not_ours += [f"{schema}.{table}" for table in strange]
@@ -132,7 +148,8 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell) -> R
             progress.customers_done += 1
             tell(progress)
     done.without_rows = _without_rows(backup, messages)
-    done.not_ours += [f"{schemas.PUBLIC}.{table}" for table in _fill_public(backup)]
+    strange, done.too_long = _fill_public(backup)
+    done.not_ours += [f"{schemas.PUBLIC}.{table}" for table in strange]
     return done
 
 
@@ -144,20 +161,27 @@ def _make_public(backup: Backup) -> None:
         migrated.note_restore(backup.name, made=False)
     try:
         migrating.make_public(applied)
-    except (ValueError, KeyError) as error:
+    except (ValueError, LookupError) as error:
         raise RestoreFailed(f"The list of migrations in {PUBLIC} lacks some: {error}") from error
     with loading.transaction(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name in _tables_of_public():
             if _has_rows(name):  # the backup has what migrations write
                 cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schemas.PUBLIC, name)))
+        for statement in BAR:
+            cursor.execute(statement)
         migrated.note_restore(backup.name, made=True)
 
 
-def _fill_public(backup: Backup) -> list[str]:
+def _fill_public(backup: Backup) -> tuple[list[str], list[str]]:
+    """Which of its tables no release has made, and which have rows that are too long, one by one."""
     sequences: list[rows.Sequence] = []
+    too_long: list[str] = []
     with loading.transaction(), connection.cursor() as cursor:
-        tables = rows.tables(tools.read(backup.part(PUBLIC), schemas.PUBLIC), sequences)
+        for statement in UNBAR:
+            cursor.execute(statement)
+        # Of what the application may write one line must not keep all the others away.
+        tables = rows.tables(tools.read(backup.part(PUBLIC), schemas.PUBLIC), sequences, too_long)
         try:
             not_ours, _ = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is)
         except (psycopg.Error, DatabaseError) as error:
@@ -171,7 +195,7 @@ def _fill_public(backup: Backup) -> list[str]:
                 [f'{schemas.PUBLIC}."{one.name}"', one.last, one.is_given],
             )
         migrated.note_restore("", made=True)
-    return not_ours
+    return not_ours, too_long
 
 
 def _bring_customers(
@@ -185,7 +209,7 @@ def _bring_customers(
     for schema, tables in groupby(script, lambda table: table.schema):
         if schema in left:
             left.remove(schema)
-            yield schema, *_bring_customer(schema, applied.get(schema, frozenset()), tables)
+            yield schema, *_bring_customer(backup, schema, applied.get(schema, frozenset()), tables)
             between_customers()
         elif schema in wanted:
             raise BackupDamaged(f"{part} has {schema} in two places.")
@@ -193,7 +217,9 @@ def _bring_customers(
         yield schema, f"{part} does not have it", []
 
 
-def _bring_customer(schema: str, applied: Applied, tables: Iterator[rows.Table]) -> tuple[str, list[str]]:
+def _bring_customer(
+    backup: Backup, schema: str, applied: Applied, tables: Iterator[rows.Table]
+) -> tuple[str, list[str]]:
     if not applied:
         return "it has no list of migrations", []
     if later := migrated.later(applied):
@@ -207,7 +233,10 @@ def _bring_customer(schema: str, applied: Applied, tables: Iterator[rows.Table])
             loading.begin_behind(filled, schema)
             if migrated.wanted() <= {f"{app}.{name}" for app, name in applied}:
                 migrated.note(schema)
-    except (psycopg.Error, DatabaseError, ValueError, KeyError, NotOurRows) as error:
+            with connection.cursor() as cursor:
+                comment = sql.SQL("COMMENT ON SCHEMA {} IS {}")
+                cursor.execute(comment.format(sql.Identifier(schema), sql.Literal(BROUGHT + backup.name)))
+    except (psycopg.Error, DatabaseError, ValueError, LookupError, NotOurRows) as error:
         if tools.is_the_servers(error):
             raise
         return tools.first_line(error), []
@@ -216,12 +245,13 @@ def _bring_customer(schema: str, applied: Applied, tables: Iterator[rows.Table])
 
 def _without_rows(backup: Backup, messages: Mapping[str, int]) -> dict[str, int]:
     """By customer, how many of its messages no row names: nobody would ever read these."""
-    found, there = {}, _schemas()
+    found, there = {}, _brought(backup)
     for customer in backup.contents["customers"]:
         if customer["schema"] not in there:
             continue
         query = sql.SQL(MESSAGES).format(schema=sql.Identifier(customer["schema"]))
-        named = _value(query)
+        with loading.transaction():  # which counts for as long as it takes
+            named = _value(query)
         lost = sum(name.startswith(f"{customer['id']}/") for name in backup.contents["missing"])
         if (more := messages.get(customer["id"], 0) + lost - named) > 0:
             found[customer["slug"]] = more
@@ -238,7 +268,10 @@ def _applied(backup: Backup, part: str) -> dict[str, Applied]:
     found = {}
     for table in rows.tables(tools.read(backup.part(part), "", MIGRATIONS)):
         try:
-            found[table.schema] = frozenset((row["app"], row["name"]) for row in table.rows)
+            some = list(islice(table.rows, MOST_MIGRATIONS + 1))
+            found[table.schema] = frozenset(
+                (row["app"], row["name"]) for row in some if len(some) <= MOST_MIGRATIONS
+            )
         except (KeyError, NotOurRows):
             found[table.schema] = frozenset()
     return found
@@ -253,6 +286,13 @@ def _tables_of_public() -> list[str]:
 def _has_rows(name: str) -> bool:
     query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(schemas.PUBLIC, name))
     return bool(_value(query))
+
+
+def _brought(backup: Backup) -> set[str]:
+    """By this restore, and by us: somebody else may have made a schema of that name meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(OURS, [BROUGHT + backup.name])
+        return {name for (name,) in cursor.fetchall()}
 
 
 def _schemas() -> set[str]:

@@ -65,6 +65,7 @@ class Restored:
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
     without_rows: dict[str, int] = field(default_factory=dict)  # messages that no row names, by customer
+    too_long: list[str] = field(default_factory=list)  # tables, for each row that nobody takes
     # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
     deleted_since: list[dict[str, str]] = field(default_factory=list)
     since_is_unknown: str = ""
@@ -101,7 +102,7 @@ def restore(
             _look_what_was_deleted_since(backup, done, place, key)
             rebuilt = rebuilding.bring_database(backup, of_customers, tell)
         done.not_brought, done.not_ours = rebuilt.not_brought, rebuilt.not_ours
-        done.without_rows = rebuilt.without_rows
+        done.without_rows, done.too_long = rebuilt.without_rows, rebuilt.too_long
     except (psycopg.Error, DatabaseError) as error:
         raise RestoreFailed(tools.no_answer(error)) from error
     except BackupFailed as error:  # there is no pg_restore

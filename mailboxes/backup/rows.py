@@ -43,16 +43,23 @@ class Sequence(NamedTuple):
     is_given: bool
 
 
-def tables(script: Iterable[bytes], sequences: list[Sequence] | None = None) -> Iterator[Table]:
-    """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there. Raises BackupDamaged."""
+def tables(
+    script: Iterable[bytes], sequences: list[Sequence] | None = None, left_out: list[str] | None = None
+) -> Iterator[Table]:
+    """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there, and with `left_out` the names
+    of tables with rows that are too long, which are passed over then. Raises BackupDamaged.
+    """
     lines = by_line(script)
     for statement in _statements(lines):
         if statement.startswith(b"COPY "):
             if not (found := COPY.fullmatch(statement)):
                 raise BackupDamaged("A dump of the database has a table that nobody can read.")
             columns = [_plain_name(name[0]) for name in re.finditer(NAME, found[3] or b"")]
-            rest = _until_end(lines)
-            yield Table(_plain_name(found[1]), _plain_name(found[2]), columns, _rows(rest, columns))
+            schema, name = _plain_name(found[1]), _plain_name(found[2])
+            rest = whole = _until_end(lines)
+            if left_out is not None:
+                whole = _without_too_long(rest, f"{schema}.{name}", left_out)
+            yield Table(schema, name, columns, _rows(whole, columns))
             for _ in rest:  # what nobody wanted
                 pass
         elif sequences is not None and (found := SEQUENCE.fullmatch(statement)):
@@ -121,6 +128,14 @@ def _until_end(lines: Iterator[bytes]) -> Iterator[bytes]:
             return
         yield line
     raise BackupDamaged("A dump of the database ends in the middle of a table.")
+
+
+def _without_too_long(lines: Iterator[bytes], name: str, left_out: list[str]) -> Iterator[bytes]:
+    for line in lines:
+        if line == TOO_LONG:
+            left_out.append(name)
+        else:
+            yield line
 
 
 def _rows(lines: Iterator[bytes], columns: list[str]) -> Iterator[Row]:

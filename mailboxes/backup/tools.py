@@ -12,11 +12,11 @@ from tempfile import TemporaryFile
 from typing import IO, Any, LiteralString
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection
-from psycopg.errors import ProgramLimitExceeded
+from django.db import connection
 
 from mailboxes.backup.errors import BackupFailed, RestoreFailed
 from tenants import pooling
+from tenants.away import is_away
 
 PIECE_OCTETS = 256 * 1024
 LOCK_WAIT = "30s"  # for a table that a migration holds
@@ -62,10 +62,7 @@ def no_answer(error: Exception) -> str:
 
 def is_the_servers(error: BaseException) -> bool:
     """Whether it is no fault of what was asked or written: the server is away, full or in a hurry."""
-    if isinstance(error.__cause__ or error, ProgramLimitExceeded):  # a value that is too large for an index
-        return False
-    kinds = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError)
-    return isinstance(error, kinds)
+    return is_away(error)
 
 
 def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "") -> None:
@@ -210,7 +207,8 @@ def _environment(program: str) -> dict[str, str]:
     """No password on a command line, where everybody on the machine could read it."""
     kept = {name: os.environ[name] for name in (*OF_MACHINE, *VARIABLES.values()) if name in os.environ}
     found = {VARIABLES[name]: str(value) for name, value in _parameters().items() if name in VARIABLES}
-    return {**kept, **found, **_tls(program), "LC_ALL": "C"}
+    # A role's own settings, which it may change itself, must not spoil what is written: not its time zone either.
+    return {**kept, **found, **_tls(program), "LC_ALL": "C", "PGTZ": "UTC"}
 
 
 def _tls(program: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django_tenants.utils import schema_exists, tenant_context
 
@@ -31,7 +31,7 @@ from mailboxes.store import store
 from portal.setup import file
 from tenants import last_backup, migrated
 from tenants.models import AuditEvent, Customer, Provider
-from tenants.services import create_customer, give_up_customer
+from tenants.services import create_customer, create_provider, give_up_customer
 from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
 from tests.cast import LOST, customer, provider
@@ -390,6 +390,10 @@ STRANGE = {
         DELETE FROM mailboxes_mailbox""",
     "negative": "UPDATE mailboxes_message SET id = -id",
     "last": f"UPDATE mailboxes_message SET id = {2**63 - 2}",
+    "deep": "ALTER TABLE mailboxes_mailboxkey ALTER sealed_as TYPE text; "
+    "UPDATE mailboxes_mailboxkey SET sealed_as = repeat('[', 90000)",
+    "many": "INSERT INTO django_migrations (app, name, applied) SELECT 'mailboxes', 'x', now() FROM generate_series(1, 10001)",
+    "middle": "DELETE FROM django_migrations WHERE app = 'mailboxes' AND name !~ '^0009'",
     "long": "ALTER TABLE mailboxes_mailbox ALTER description TYPE text; "
     "UPDATE mailboxes_mailbox SET description = repeat('x', 200000)",
 }
@@ -416,11 +420,20 @@ def test_a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come(
             f"INSERT INTO tenants_auditevent (id, {', '.join(columns)}) SELECT {2**63 - 2}, {', '.join(columns)} "
             "FROM tenants_auditevent LIMIT 1"
         )
+        # And one that is longer than anybody takes.
+        cursor.execute(
+            f"INSERT INTO tenants_auditevent ({', '.join(columns)}) SELECT "
+            + ", ".join(
+                "jsonb_build_object('x', repeat('x', 200000))" if one == "data" else one for one in columns
+            )
+            + " FROM tenants_auditevent LIMIT 1"
+        )
     strange = backed_up_whatever_it_says(operator)
     operator.loses_all()
     with pytest.raises(CommandError, match=f"{len(STRANGE)} customers not brought, and all others are there"):
         operator.restores(monkeypatch, set=strange)
     assert collect(acme_mailbox.password) == TEXTS
+    assert AuditEvent.objects.filter(pk=2**63 - 2).exists()
     with pytest.raises(CommandError, match="column, "):  # as of those whose schemas were dropped
         operator.backs_up()
     operator.restores(monkeypatch, customer="fraction", set=sound, active=True)
@@ -486,9 +499,9 @@ def test_a_database_of_another_encoding_comes_back(operator, acme, acme_mailbox,
         acme_mailbox.mailbox.description = "Zürich, 20 €"
         acme_mailbox.mailbox.save()
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"ALTER DATABASE \"{connection.settings_dict['NAME']}\" SET client_encoding = 'GB18030'"
-        )
+        for what in ("client_encoding = 'GB18030'", "timezone = 'XYZ-167'", "datestyle = 'German'"):
+            cursor.execute(f'ALTER DATABASE "{connection.settings_dict["NAME"]}" SET {what}')
+    connection.close()
     operator.backs_up()
     operator.loses_all()
     operator.restores(monkeypatch)
@@ -599,6 +612,15 @@ def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, col
     assert f"A restore of {first} was begun in this database, and has not ended." in [one.msg for one in said]
     with pytest.raises(CommandError, match=f"A restore of {first} was begun"):
         call_command("upgrade", processes=1, stdout=io.StringIO())
+    with pytest.raises(DatabaseError, match="a restore of this database was begun, and has not ended"):
+        create_provider("northwind-two", "Northwind", by=SYSTEM)
+    with connection.cursor() as cursor:
+        there = {name for (name,) in asked("SELECT nspname FROM pg_namespace")}
+        other = min({"c_acme", "c_globex", "c_initech"} - there)
+        cursor.execute(f"CREATE SCHEMA {other}")
+        with pytest.raises(CommandError, match="something in this database"):
+            operator.restores(monkeypatch, set=first)
+        cursor.execute(f"DROP SCHEMA {other}")
     provider_made = Provider.objects.create(name="Meanwhile", slug="meanwhile")
     with pytest.raises(CommandError, match="Somebody has worked in this database .* tenants_provider"):
         operator.restores(monkeypatch, set=first)

@@ -913,7 +913,7 @@ BREAKAGES = (
     _breaks(
         "One customer's strange rows do not keep all others away",
         "mailboxes/backup/rebuilding.py",
-        "except (psycopg.Error, DatabaseError, ValueError, KeyError, NotOurRows) as error:",
+        "except (psycopg.Error, DatabaseError, ValueError, LookupError, NotOurRows) as error:",
         "except ZeroDivisionError as error:",
         _RESTORING + "a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come",
     ),
@@ -923,6 +923,20 @@ BREAKAGES = (
         'if not quote and line.endswith(b";"):',
         'if line.endswith(b";"):',
         _RESTORING + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
+    ),
+    _breaks(
+        "A schema that somebody else made meanwhile counts for none that was brought",
+        "mailboxes/backup/rebuilding.py",
+        "if begun and there == _brought(backup):",
+        "if begun:",
+        _RESTORING + "a_restore_that_was_broken_off_goes_on",
+    ),
+    _breaks(
+        "What a role says of its time zone is not in its backups",
+        "mailboxes/backup/tools.py",
+        ', "PGTZ": "UTC"}',
+        "}",
+        _RESTORING + "a_database_of_another_encoding_comes_back",
     ),
     _breaks(
         "What is restored belongs to the owner of the database",

@@ -1,9 +1,10 @@
 """Mail goes out: who has the password reads what waits, in order of arrival, and deletes it at the end."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -130,13 +131,13 @@ class Maildrop:
         context = MessageContext(self.customer.pk, self.mailbox_id, uid)
         also = earlier_messages(key, uid)
         self._collected = True
-        return self._marking(
-            uid, blob, open_sealed(chunks, self._keyring[key.pk], context=context, also=also)
-        )
+        # Called by what marks: it reads the header at the call, and a spoilt one is damage as any other.
+        opening = partial(open_sealed, chunks, self._keyring[key.pk], context=context, also=also)
+        return self._marking(uid, blob, opening)
 
-    def _marking(self, uid: UUID, blob: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _marking(self, uid: UUID, blob: str, opening: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
         try:
-            yield from pieces
+            yield from opening()
         except VaultError as error:
             with tenant_context(self.customer):
                 damage.mark(uid, blob, type(error).__name__)

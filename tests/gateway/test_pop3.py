@@ -343,14 +343,15 @@ def test_a_session_whose_maildrop_was_taken_over_ends(start_gateway, acme_mailbo
     assert wire.rest() == b""
 
 
-def test_a_message_that_does_not_open_harms_no_other(gateway, acme_mailbox, blob_of, caplog):
+@pytest.mark.parametrize("at", [120, -1], ids=["header", "chunk"])
+def test_a_message_that_does_not_open_harms_no_other(gateway, acme_mailbox, blob_of, caplog, at):
     for number in (1, 2, 3):
         gateway.send(b"Subject: %d\r\n\r\n" % number, acme_mailbox.address)
     wire = gateway.logged_in(acme_mailbox)
     ids = [line.split()[1].decode() for line in listing(wire, b"UIDL")]
     blob = blob_of(acme_mailbox, ids[1])
     octets = bytearray(blob.read_bytes())
-    octets[-1] ^= 1
+    octets[at] ^= 1
     blob.write_bytes(octets)
 
     assert wire.ask(b"RETR 2") == b"-ERR [SYS/PERM] Message cannot be opened\r\n"
@@ -360,6 +361,8 @@ def test_a_message_that_does_not_open_harms_no_other(gateway, acme_mailbox, blob
     wire.body()
     assert wire.ask(b"QUIT") == b"+OK Bye\r\n"
     assert ids[1] in caplog.text
+    again = [line.split()[1].decode() for line in listing(gateway.logged_in(acme_mailbox), b"UIDL")]
+    assert again == [ids[0], ids[2]]
 
 
 def test_a_message_that_breaks_in_its_middle_never_looks_whole(gateway, acme_mailbox, blob_of):

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -17,7 +18,8 @@ from accounts.actors import SYSTEM
 from mailboxes import errors, services
 from mailboxes.models import Message
 from mailboxes.services import collection, start_deletion, suspend_mailbox
-from mailboxes.vault import VaultError
+from mailboxes.vault import VaultError, sealed_size
+from mailboxes.vault.container import CHUNK_OCTETS, HEADER_OCTETS
 from mailboxes.work.slices import work_slice
 from tests.conftest import PEER
 from tests.console.kit import Page
@@ -127,6 +129,88 @@ def test_what_can_not_be_opened_is_marked_left_out_and_back_with_its_file(
 
     assert readable(acme_mailbox) == MAILS
     assert not any(row.damaged_at for row in rows())
+
+
+def visit(opened) -> list[bytes]:
+    """What an archiver gets and deletes that stops at the first error."""
+    maildrop = collection.open_maildrop(opened.address, opened.password, peer=PEER)
+    got = []
+    with suppress(VaultError, errors.MessageGone):
+        for index in range(len(maildrop.entries)):
+            got.append(b"".join(maildrop.read(index)))
+    maildrop.commit(range(len(got)))
+    return got
+
+
+def altered(at: int):
+    def alter(octets: bytes) -> bytes:
+        return octets[:at] + bytes([octets[at] ^ 1]) + octets[at + 1 :]
+
+    return alter
+
+
+LONG = b"Subject: long\r\n\r\n" + b"A line of many.\r\n" * 5000
+FIRST, SECOND = HEADER_OCTETS, HEADER_OCTETS + 9 + CHUNK_OCTETS + 16
+LENGTH = sealed_size(len(LONG))
+# Every part of docs/formats/sealed-message.md.
+PARTS = {
+    "magic": 0,
+    "version": 8,
+    "suite": 9,
+    "key id": 10,
+    "customer": 26,
+    "mailbox": 34,
+    "message": 42,
+    "encapsulation": 50,
+    "within the encapsulation": 120,
+    "sealed content key": 50 + 1120,
+    "its tag": 50 + 1120 + 32,
+    "check": 1218,
+    **{
+        f"{part} of the {which} chunk": at + offset
+        for which, at in (("first", FIRST), ("last", SECOND))
+        for part, offset in (("flag", 0), ("position", 4), ("length", 8), ("ciphertext", 9))
+    },
+    "tag of the first chunk": SECOND - 1,
+    "tag of the last chunk": LENGTH - 1,
+}
+SPOILT = {
+    **{part: altered(at) for part, at in PARTS.items()},
+    "zeros": lambda octets: bytes(len(octets)),
+    "empty": lambda octets: b"",
+    "one octet": lambda octets: octets[:1],
+    "cut in the header": lambda octets: octets[:700],
+    "cut behind the header": lambda octets: octets[:FIRST],
+    "cut in a chunk": lambda octets: octets[: FIRST + 500],
+    "cut between chunks": lambda octets: octets[:SECOND],
+    "cut by an octet": lambda octets: octets[:-1],
+    "longer": lambda octets: octets + b"\0",
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_whatever_part_is_spoilt_an_archiver_that_stops_at_an_error_goes_on_at_its_next_visit(
+    fill, acme_mailbox, rows, settings, spoil
+):
+    fill(MAILS[0], LONG, MAILS[1])
+    bad = rows()[1]
+    file = settings.STORE_ROOT / bad.blob
+    whole = file.read_bytes()
+    assert len(whole) == LENGTH > SECOND
+    file.write_bytes(spoil(whole))
+
+    assert visit(acme_mailbox) == [MAILS[0]]
+    assert visit(acme_mailbox) == [MAILS[1]]
+    assert [(row.uid, row.damaged_at is not None) for row in rows()] == [(bad.uid, True)], "marked and kept"
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 message can't be read"):
+        call_command("check_store", "acme", stdout=out)
+    kind = "ALTERED     " if len(spoil(whole)) == LENGTH else "WRONG SIZE  "
+    assert f"{kind}{acme_mailbox.address} {bad.uid.hex} {bad.blob}" in out.getvalue()
+
+    file.unlink()
+    file.write_bytes(whole)
+    assert visit(acme_mailbox) == [LONG]
 
 
 def test_mail_that_was_away_is_back_whenever_its_file_was_written(waiting, acme_mailbox, blob, rows):

@@ -1283,6 +1283,14 @@ BREAKAGES = (
         _DAMAGE + "what_can_not_be_opened_is_marked_left_out_and_back_with_its_file",
     ),
     _breaks(
+        "A message whose header is spoilt is marked as any other",
+        "mailboxes/services/collection.py",
+        "opening = partial(open_sealed, chunks, self._keyring[key.pk], context=context, also=also)",
+        "pieces = open_sealed(chunks, self._keyring[key.pk], context=context, also=also)\n        opening = lambda: pieces",
+        _DAMAGE
+        + "whatever_part_is_spoilt_an_archiver_that_stops_at_an_error_goes_on_at_its_next_visit[within the encapsulation]",
+    ),
+    _breaks(
         "A marked message is left out of the next session",
         "mailboxes/services/collection.py",
         "readable = Message.objects.filter(mailbox_id=entry.mailbox_id, damaged_at=None)",

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
@@ -40,7 +41,7 @@ from mailboxes.backup.since import DELETED, Act, acts_since
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
 from mailboxes.vault import BadKey, PrivateKey
-from tenants import access, pooling
+from tenants import access, last_backup, pooling
 from tenants.models import spelled_now
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ def restore(
             bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
             _look_what_was_deleted_since(backup, done, place, key)
             rebuilt = rebuilding.bring_database(backup, of_customers, tell)
+        _note(backup)
         done.not_brought, done.not_ours = rebuilt.not_brought, rebuilt.not_ours
         done.without_rows, done.too_long = rebuilt.without_rows, rebuilt.too_long
     except (psycopg.Error, DatabaseError) as error:
@@ -109,6 +111,12 @@ def restore(
         raise RestoreFailed(str(error)) from error
     log.info("a backup was restored set=%s messages=%d", backup.name, done.messages)
     return done
+
+
+def _note(backup: Backup) -> None:
+    """It is the last one that is known to be whole. An earlier release's database has no place for that."""
+    with suppress(DatabaseError):
+        last_backup.note(backup.name, datetime.fromisoformat(backup.manifest["made_at"]))
 
 
 def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = "") -> list[str]:

@@ -85,6 +85,7 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     assert collect(other.password, of=other) == [b"theirs"]
     assert all(state.is_noted for state in schemas.customers().values())
     assert migrated.restored_from() == ("", False)
+    assert last_backup.known().name == made["name"], "or the doctor would warn that there is none"
     with pytest.raises(CommandError, match="something in this database"):
         operator.restores(monkeypatch)
     assert not Session.objects.exists(), "a session that was ended since would live again"

@@ -28,8 +28,14 @@ BEHIND_POOLER = (
     "The pooler is there and has no session of PostgreSQL for us. Its log says why: all are taken, PostgreSQL is away, its "
     "certificate is not to be trusted (server_tls_ca_file), or the password is another one."
 )
-# By what libpq says, or PgBouncer: what to do about it.
+DROPPED = (
+    "PostgreSQL is there, and has no database of that name. Correct DATABASE_URL. If it is the right name, the database was dropped "
+    "or never made: `manage.py restore` brings all back from a backup (docs/operations.md, Restore); a new installation makes "
+    "one (docs/deployment.md)."
+)
+# By what libpq says, or PgBouncer, which also repeats what its server has said: what to do about it. Regular expressions.
 ADVICE = {
+    'database ".*" does not exist|no such database': DROPPED,
     UNTRUSTED: "No password was sent. Give the server a certificate that holds, of an authority in the file that sslrootcert in "
     "DATABASE_URL (or PGSSLROOTCERT) names, or add its authority to that file; it is read at each connection.",
     "does not match host name": "No password was sent. Have DATABASE_URL name the host as its certificate does, or give it one with "
@@ -73,7 +79,7 @@ def _why_no_authorities(file: str) -> str:
 def advice(wrapper: BaseDatabaseWrapper, said: str) -> tuple[str, str]:
     """What is to be added to what libpq said, and what is to be done; nothing, if that was about something else."""
     for words, hint in ADVICE.items():
-        if words in said:
+        if re.search(words, said):
             return (_why_untrusted(wrapper.get_connection_params()) if words == UNTRUSTED else "", hint)
     return "", ""
 

@@ -36,16 +36,21 @@ def pooled(own_server, own_folder):
 
 
 @pytest.fixture
-def complaints(monkeypatch):
-    """What the check says of the database at a URL, to which we connect as the settings have it."""
+def found(monkeypatch):
+    """What the check finds of the database at a URL, to which we connect as the settings have it."""
 
     def ask(url):
         options = our_settings.DATABASES["default"]["OPTIONS"]
         handler = ConnectionHandler({"default": {**dj_database_url.parse(url), "OPTIONS": options}})
         monkeypatch.setattr(pooler, "connections", handler)
-        return [message.id for message in pooler.a_pooler_keeps_customers_apart(None, databases=["default"])]
+        return pooler.a_pooler_keeps_customers_apart(None, databases=["default"])
 
     return ask
+
+
+@pytest.fixture
+def complaints(found):
+    return lambda url: [message.id for message in found(url)]
 
 
 @pytest.fixture
@@ -124,6 +129,22 @@ def test_a_pooler_that_has_no_session_for_us_is_away(pooled, complaints):
     with psycopg.connect(url) as busy:
         busy.execute("SELECT 1")  # and the transaction stays open
         assert complaints(url) == ["gatehouse.E016"]
+
+
+@pytest.mark.parametrize("behind_one", [False, True], ids=["PostgreSQL", "PgBouncer"])
+def test_of_a_database_that_was_dropped_a_restore_is_advised(found, pooled, own_server, behind_one):
+    url = pooled(QUICK[LOSING]) if behind_one else own_server.url
+
+    [message] = found(f"{url.rpartition('/')[0]}/dropped")
+
+    assert message.id == "gatehouse.E016" and '"dropped" does not exist' in message.msg
+    assert "manage.py restore" in message.hint and "docs/operations.md" in message.hint
+    assert "Start it" not in message.hint
+
+
+def test_of_a_server_that_is_away_no_restore_is_advised(found, tmp_path):
+    [message] = found(f"postgresql://somebody@{quote(str(tmp_path), safe='')}:5432/gatehouse")
+    assert "Start it" in message.hint and "restore" not in message.hint
 
 
 def test_a_database_that_cannot_be_reached_is_a_complaint_and_not_a_traceback(complaints, tmp_path):

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
 from accounts.errors import Refusal
+from tenants.away import is_away
 from tenants.pooling import LockLost
 from tenants.whose import LesserOwner
 
@@ -24,7 +27,24 @@ def harmless(text: str) -> str:
     )
 
 
-class ScriptableCommand(BaseCommand):
+class OneLineCommand(BaseCommand):
+    """Ends in one line where the database is away: who reads a traceback at night looks for a fault of ours."""
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute(*args, **options)
+        except (Error, psycopg.Error) as error:
+            if not is_away(error):
+                raise
+            raise CommandError(f"The database is away: {harmless(_first_line(error))}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What a database says in further lines quotes rows."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+class ScriptableCommand(OneLineCommand):
     """Adds --json and report(); a Refusal inside errors_as_one_line() ends the command with status 1, and so does what no
     terminal of today types.
     """

@@ -1091,6 +1091,27 @@ BREAKAGES = (
         + "a_server_that_is_not_verified_is_refused_in_words_that_say_what_to_do[of another name-in the URL]",
     ),
     _breaks(
+        "Of a database that was dropped a restore is advised",
+        "portal/checks/way.py",
+        """'database ".*" does not exist|no such database': DROPPED""",
+        "'no such database': DROPPED",
+        "portal/test_pooler.py::test_of_a_database_that_was_dropped_a_restore_is_advised[PostgreSQL]",
+    ),
+    _breaks(
+        "A command ends in one line where the database is away",
+        "tenants/management/output.py",
+        "            if not is_away(error):\n                raise\n",
+        "            raise\n",
+        "portal/test_away_commands.py::test_it_says_in_one_line_that_the_database_is_away[check_store]",
+    ),
+    _breaks(
+        "What else the database says to a command stays a traceback",
+        "tenants/management/output.py",
+        "            if not is_away(error):\n                raise\n",
+        "",
+        "portal/test_away_commands.py::test_what_else_the_database_says_stays_a_fault_with_its_traceback",
+    ),
+    _breaks(
         "An option of the database without a value is not left out in silence",
         "portal/environment.py",
         "    if not all(value for _, value in options):",

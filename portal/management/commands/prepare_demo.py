@@ -6,10 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+
+from tenants.management.output import OneLineCommand
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     # One process for all of it: each that starts Django anew costs a second or two, and the demo should start in few.
     help = (
         "Get the demo ready: check the settings, upgrade the database, collect static files, and seed it in its own "

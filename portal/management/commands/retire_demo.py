@@ -1,13 +1,12 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from accounts.actors import SYSTEM
 from portal.onebox import demo
+from tenants.management.output import OneLineCommand
 from tenants.services import switch_off
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Switch the demo's people off, for a trial whose database goes into use. Their customers and mail stay."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,11 +1,12 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from portal.onebox import demo
+from tenants.management.output import OneLineCommand
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     help = "Make what is missing of the demo: people, customers, mailboxes and mail. `demo` calls it."
 
     def handle(self, *args: Any, **options: Any) -> None:

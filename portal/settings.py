@@ -43,6 +43,13 @@ SMTP_PORT = env.number("GATEHOUSE_SMTP_PORT", 2525)
 SMTPS_PORT = env.number("GATEHOUSE_SMTPS_PORT", 2465)
 POP3_PORT = env.number("GATEHOUSE_POP3_PORT", 2110)
 POP3S_PORT = env.number("GATEHOUSE_POP3S_PORT", 2995)
+# As senders and archivers reach the gateway, which listens on others behind what leads there: Compose, a balancer. Alike in
+# all processes, for pages name them, and what the gateway listens on only the gateway knows.
+_as_reached = (SMTP_PORT, SMTPS_PORT, POP3_PORT, POP3S_PORT) if DEMO or MEASURING else (25, 465, 110, 995)
+PUBLIC_SMTP_PORT = env.number("GATEHOUSE_PUBLIC_SMTP_PORT", _as_reached[0])
+PUBLIC_SMTPS_PORT = env.number("GATEHOUSE_PUBLIC_SMTPS_PORT", _as_reached[1])
+PUBLIC_POP3_PORT = env.number("GATEHOUSE_PUBLIC_POP3_PORT", _as_reached[2])
+PUBLIC_POP3S_PORT = env.number("GATEHOUSE_PUBLIC_POP3S_PORT", _as_reached[3])
 POP3_PER_NETWORK = env.number("GATEHOUSE_POP3_PER_NETWORK", 500, least=1)
 # Exchange Online sends up to 150 MB.
 MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 1024, least=1)

@@ -91,11 +91,11 @@ def _with_all_that_is_told() -> MailboxQuerySet:
 
 
 def servers() -> MailServers:
-    """The gateway's name and ports, as people type them into other programs."""
+    """The gateway's name and its ports as the world sees them, for people to type into other programs."""
     return MailServers(
         settings.MAIL_DOMAIN,
-        settings.SMTP_PORT,
-        settings.SMTPS_PORT,
-        settings.POP3_PORT,
-        settings.POP3S_PORT,
+        settings.PUBLIC_SMTP_PORT,
+        settings.PUBLIC_SMTPS_PORT,
+        settings.PUBLIC_POP3_PORT,
+        settings.PUBLIC_POP3S_PORT,
     )

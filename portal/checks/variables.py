@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from portal.onebox.secrets import FILE_NAME, WORKER_KEY_OCTETS
 
 TAG = "gatehouse"
 PUBLIC_KEY_OCTETS = 1216
-PORTS = ("HTTP_PORT", "SMTP_PORT", "SMTPS_PORT", "POP3_PORT", "POP3S_PORT")
+LISTENED_ON = ("HTTP_PORT", "SMTP_PORT", "SMTPS_PORT", "POP3_PORT", "POP3S_PORT")
+PUBLIC = ("PUBLIC_SMTP_PORT", "PUBLIC_SMTPS_PORT", "PUBLIC_POP3_PORT", "PUBLIC_POP3S_PORT")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -91,19 +93,23 @@ def backups_have_a_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def ports_differ(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        *_of_ports(LISTENED_ON, least=0, hint="Ports go from 1 to 65535; 0 takes any free one."),
+        # The demo's are those listened on, which may be any free ones.
+        *_of_ports(
+            PUBLIC, least=0 if settings.DEMO or settings.MEASURING else 1, hint="Ports go from 1 to 65535."
+        ),
+    ]
+
+
+def _of_ports(names: Sequence[str], *, least: int, hint: str) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     wanted_by: dict[int, list[str]] = defaultdict(list)
-    for name in PORTS:
+    for name in names:
         number = getattr(settings, name)
         variable = f"GATEHOUSE_{name}"
-        if not 0 <= number <= 65535:
-            found.append(
-                Error(
-                    f"{variable} is {number}, which is no port.",
-                    hint="Ports go from 1 to 65535; 0 takes any free one.",
-                    id="gatehouse.E005",
-                )
-            )
+        if not least <= number <= 65535:
+            found.append(Error(f"{variable} is {number}, which is no port.", hint=hint, id="gatehouse.E005"))
         elif number:
             wanted_by[number].append(variable)
     found += [

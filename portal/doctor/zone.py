@@ -37,8 +37,8 @@ class Outside:
     addresses: Sequence[str] = ()  # of this installation; empty: whatever DNS says
     authorities: Sequence[str] = ("letsencrypt.org",)
     reports_to: str = ""
-    smtp_port: int = 25
-    pop3s_port: int = 995
+    smtp_port: int = field(default_factory=lambda: int(settings.PUBLIC_SMTP_PORT))
+    pop3s_port: int = field(default_factory=lambda: int(settings.PUBLIC_POP3S_PORT))
     https_port: int = 443
 
 

@@ -99,6 +99,7 @@ def instead(*options):
         'manage create_mailbox acme "First mailbox"': (
             'manage create_mailbox acme "First mailbox" --json > /srv/mailbox'
         ),
+        **documents.KEEPING_THE_OPERATOR,
         # It is asked at the end.
         "manage doctor": ":",
     }

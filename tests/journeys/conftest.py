@@ -37,8 +37,8 @@ def gateway(committed_db: None, tmp_path: Any, settings: Any) -> Iterator[Client
     """The gateway, and the pages that name its ports."""
     with gateway_running(Certificates(tmp_path)) as clients:
         ports = clients.ports
-        settings.SMTP_PORT, settings.SMTPS_PORT = ports.smtp, ports.smtps
-        settings.POP3_PORT, settings.POP3S_PORT = ports.pop3, ports.pop3s
+        settings.PUBLIC_SMTP_PORT, settings.PUBLIC_SMTPS_PORT = ports.smtp, ports.smtps
+        settings.PUBLIC_POP3_PORT, settings.PUBLIC_POP3S_PORT = ports.pop3, ports.pop3s
         yield clients
 
 

@@ -90,7 +90,9 @@ def test_the_activity_is_written_as_the_language_does(reader, language, date, ti
 
 
 @EACH
-def test_ports_are_no_amounts(reader, mailbox, language, date, time, number):
+def test_ports_are_no_amounts(reader, mailbox, language, date, time, number, settings):
+    settings.PUBLIC_SMTP_PORT, settings.PUBLIC_SMTPS_PORT = 2525, 2465
+    settings.PUBLIC_POP3_PORT, settings.PUBLIC_POP3S_PORT = 2110, 2995
     browser = reader(language)
     sheet, guide = (
         browser.post("/mailboxes/new/", {"name": "Journal"}),

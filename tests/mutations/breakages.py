@@ -3848,4 +3848,26 @@ BREAKAGES = (
         "kept = [True]",
         "portal/test_pooler.py::test_so_it_is_where_sessions_are_given_out_in_turn[2]",
     ),
+    _breaks(
+        "Each process names the ports that the world reaches",
+        "portal/settings.py",
+        "(SMTP_PORT, SMTPS_PORT, POP3_PORT, POP3S_PORT) if DEMO or MEASURING else",
+        "(SMTP_PORT, SMTPS_PORT, POP3_PORT, POP3S_PORT) if True else",
+        "portal/test_deployment.py::test_each_process_names_the_ports_that_the_world_reaches",
+        "console/mailboxes/test_detail.py::test_the_page_holds_the_address_and_the_guide_with_real_values",
+    ),
+    _breaks(
+        "The demo names its own ports",
+        "portal/settings.py",
+        "(SMTP_PORT, SMTPS_PORT, POP3_PORT, POP3S_PORT) if DEMO or MEASURING else",
+        "(SMTP_PORT, SMTPS_PORT, POP3_PORT, POP3S_PORT) if False else",
+        "portal/test_deployment.py::test_where_nothing_stands_before_the_gateway_its_own_ports_are_named",
+    ),
+    _breaks(
+        "The doctor tries the ports that the world reaches",
+        "portal/doctor/zone.py",
+        "lambda: int(settings.PUBLIC_POP3S_PORT)",
+        "lambda: 995",
+        "portal/test_doctor.py::test_the_ports_that_it_tries_are_those_of_the_world",
+    ),
 )

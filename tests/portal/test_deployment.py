@@ -164,6 +164,56 @@ def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(compose
     assert not any(service.get("pid") or service.get("ipc") for service in composed.values())
 
 
+PORTS = ("SMTP_PORT", "SMTPS_PORT", "POP3_PORT", "POP3S_PORT")
+
+
+def ports_of(environment):
+    """The gateway's four, as settings read in that environment have them: those it listens on, and those the world reaches."""
+    program = """
+import json, sys
+from portal import settings
+json.dump([[getattr(settings, f"{of}{name}") for name in sys.argv[1:]] for of in ("", "PUBLIC_")], sys.stdout)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program, *PORTS],
+        cwd=ROOT,
+        env=environment | BARE,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(told.stdout)
+
+
+def test_each_process_names_the_ports_that_the_world_reaches(composed):
+    """Containers publish others than the gateway listens on; of units, only the gateway's is told where it listens."""
+    published = {port["target"]: int(port["published"]) for port in composed["gateway"]["ports"]}
+    listened_on, _ = ports_of(composed["gateway"]["environment"])
+    reached = [published[port] for port in listened_on]
+    for name in PROCESSES:
+        assert ports_of(composed[name]["environment"])[1] == reached, name
+    units = {
+        name: dict(each.split("=", 1) for each in unit_of(name).get("Environment", [])) for name in PROCESSES
+    }
+    reached, _ = ports_of(units["gateway"])
+    for name in PROCESSES:
+        assert ports_of(units[name])[1] == reached, name
+
+
+@pytest.mark.parametrize("shortcut", ["GATEHOUSE_DEMO", "GATEHOUSE_MEASURING"])
+def test_where_nothing_stands_before_the_gateway_its_own_ports_are_named(shortcut):
+    listened_on, reached = ports_of({shortcut: "1", "GATEHOUSE_SMTP_PORT": "2600"})
+    assert reached == listened_on == [2600, 2465, 2110, 2995]
+
+
+def test_other_ports_of_the_world_are_handed_to_each_process():
+    """Where another machine leads to this one's."""
+    more = {f"GATEHOUSE_PUBLIC_{name}": str(number) for number, name in enumerate(PORTS, 26)}
+    assert ports_of(more)[1] == [26, 27, 28, 29]
+    shared = (DOCKER / "compose.yaml").read_text().split("x-settings:")[1].split("\n\n")[0]
+    assert [name for name in more if f"\n  {name}: ${{{name}:-}}" not in shared] == []
+
+
 def variables_of(*files):
     return set(re.findall(r"\bGATEHOUSE_[A-Z0-9_]+", " ".join((DOCKER / file).read_text() for file in files)))
 

@@ -28,6 +28,7 @@ from django.utils import timezone
 
 from portal.doctor.examination import Level, Outside, examine, parts, ports, zone
 from portal.gates.mta_sts import policy_id
+from portal.management.commands.doctor import Command
 from tenants import answering, last_backup
 from tenants.models import WorkerAnswer
 from tests.accounts.openid.names import NameServer
@@ -344,6 +345,15 @@ def test_a_domain_that_is_none_stops_nothing(names, settings):
     assert levels([*ports.gateway(seen(outside))[0], *ports.portal(seen(outside))]) == {
         (name, "ERROR") for name in ("smtp.reached", "pop3s.reached", "https")
     }
+
+
+def test_the_ports_that_it_tries_are_those_of_the_world(names, settings):
+    settings.PUBLIC_SMTP_PORT, settings.PUBLIC_POP3S_PORT = 1, 2
+    options = Command().create_parser("manage.py", "doctor").parse_args([])
+    assert (options.smtp_port, options.pop3s_port) == (1, 2)
+    found, _ = ports.gateway(seen(Outside(addresses=["127.0.0.1"])))
+    told = {each.id: each.seen for each in found}
+    assert "127.0.0.1:1: " in told["smtp.reached"] and "127.0.0.1:2: " in told["pop3s.reached"]
 
 
 def test_name_servers_that_say_nothing_are_waited_for_once(names, settings, monkeypatch):

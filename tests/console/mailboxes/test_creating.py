@@ -32,10 +32,10 @@ def test_a_mailbox_is_created_in_two_steps_and_opens_with_the_password_shown(
 def test_the_page_with_the_password_carries_sheet_warning_tick_and_tip(visit: Visit) -> None:
     page = visit.asks()
     for text in (
-        "port 2525 with STARTTLS",
-        "port 2465 with TLS from the start",
-        "port 2995 with TLS from the start",
-        "port 2110 with STARTTLS (STLS)",
+        "port 25 with STARTTLS",
+        "port 465 with TLS from the start",
+        "port 995 with TLS from the start",
+        "port 110 with STARTTLS (STLS)",
         "A lost password can't be recovered.",
         "this password is shown only now",
         "I've read and understood the above warning",

@@ -37,27 +37,26 @@ def test_the_page_holds_the_address_and_the_guide_with_real_values(admin: Client
         "m365-address": address,
         "m365-host": "gateway.localhost",
         "google-recipient": address,
-        "google-port": "2525",
+        "google-port": "25",
         "archiver-host": "gateway.localhost",
-        "archiver-port": "2995",
-        "archiver-stls-port": "2110",
+        "archiver-port": "995",
+        "archiver-stls-port": "110",
         "archiver-user": address,
-        "postfix-transport": "gateway.localhost    smtp:[gateway.localhost]:2525",
+        "postfix-transport": "gateway.localhost    smtp:[gateway.localhost]:25",
         "exchange-database": f'Get-MailboxDatabase | Set-MailboxDatabase -JournalRecipient "{address}"',
     }
     assert {key: page.texts[key] for key in values} == values
     assert f"always_bcc = {address}" in page.texts["postfix-main"]
-    assert "{[gateway.localhost]:2525 = encrypt}" in page.texts["postfix-main"]
+    assert "{[gateway.localhost]:25 = encrypt}" in page.texts["postfix-main"]
     assert f"{{@example.com = {address}}}" in page.texts["postfix-domain"]
-    assert '-SmartHosts "gateway.localhost" -Port 2525' in page.texts["exchange-connector"]
-    assert "Microsoft 365 delivers to port 25 only" in page.text
+    assert '-SmartHosts "gateway.localhost" -Port 25 ' in page.texts["exchange-connector"]
+    assert "delivers to port 25 only" not in page.text, "which is the port"
 
 
-def test_port_25_needs_no_forwarding(admin: Client, acme_mailbox: Any, settings: Any) -> None:
-    settings.SMTP_PORT = 25
+def test_another_port_than_25_needs_forwarding(admin: Client, acme_mailbox: Any, settings: Any) -> None:
+    settings.PUBLIC_SMTP_PORT = 2525
     page = Page(admin.get(f"/mailboxes/{acme_mailbox.mailbox.pk}/?tab=setup"))
-    assert "Port, encryption" in page.text, "the guides stand there"
-    assert "delivers to port 25 only" not in page.text
+    assert "Microsoft 365 delivers to port 25 only, and this gateway listens on port 2525." in page.text
 
 
 def test_every_copy_button_has_something_to_copy(admin: Client, acme_mailbox: Any) -> None:

@@ -91,7 +91,7 @@ def test_the_page_with_the_password_is_the_one_of_the_creation(
     for text in (
         acme_mailbox.address,
         "hand-over sheet",
-        "port 2995 with TLS from the start",
+        "port 995 with TLS from the start",
         "A lost password can't be recovered.",
         "this password is shown only now",
         "I've read and understood the above warning",

@@ -47,7 +47,17 @@ LONG = sql.SQL(
 MOST_OCTETS = rows.LINE_OCTETS // 4  # of one value; escaped, it takes up to twice that
 UNBOUNDED = {"text": "", "bytea": "", "jsonb": "::text"}
 KINDS_OF_TYPES = (("varchar(", "character varying("), ("char(", "character("))
-APPLIED = sql.SQL("SELECT app::text, name::text FROM ONLY {}.django_migrations")
+# Whoever may write there, writes what and as much as they like: no list of a release's comes near this.
+MIGRATIONS_AT_MOST = 10_000
+APPLIED = sql.SQL(
+    "SELECT coalesce(left(app::text, 256), ''), coalesce(left(name::text, 256), '') FROM ONLY {}.django_migrations LIMIT {}"
+)
+# Of a customer's mailboxes that take mail or soon will again, in the transaction that wrote the customer's own row of each.
+NOT_THERE = sql.SQL("""
+SELECT count(*) FROM public.tenants_directoryentry entry JOIN public.tenants_customer customer ON customer.id = entry.customer_id
+WHERE customer.schema_name = %s AND entry.status IN ('active', 'suspended')
+    AND NOT EXISTS (SELECT FROM ONLY {}.mailboxes_mailbox mailbox WHERE mailbox.id = entry.mailbox_id)
+""")
 
 Tables = dict[str, dict[str, str]]  # the types of columns, by table and name
 Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
@@ -91,29 +101,30 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
             continue
         try:
             with reader.transaction():
-                listed = reader.execute(APPLIED.format(sql.Identifier(schema)))
-                applied = frozenset((app, name) for app, name in listed)
+                lines = _lines(reader, schema)
         except psycopg.Error as error:
             if tools.is_the_servers(error):
                 raise
             found.broken[schema] = f"its list of migrations can't be read: {tools.first_line(error)}"
             continue
-        if trouble := trouble_with(applied, app_labels(settings.TENANT_APPS)):
+        if trouble := trouble_with(lines, app_labels(settings.TENANT_APPS)):
             found.wrong.append(f"{schema}: its list of migrations {trouble}")
             continue
-        known = tables_of(applied)
+        known = tables_of(frozenset(lines))
         _compare(schema, relations, known, found)
         if schema not in found.broken:
+            if trouble := _lacks(reader, schema):
+                found.wrong.append(f"{schema}: {trouble}")
             found.wrong += _too_long(reader, schema, known, relations)
     return found
 
 
 def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
     """Of `public`, what keeps rows of ours from coming back. There the owner may have tables of its own."""
-    applied = frozenset((app, name) for app, name in reader.execute(APPLIED.format(sql.Identifier(PUBLIC))))
-    if trouble := trouble_with(applied):
+    lines = _lines(reader, PUBLIC)
+    if trouble := trouble_with(lines):
         return [f"{PUBLIC}: the list of migrations {trouble}"]
-    ours, known = tables_of(migrated.known(), shared=True), tables_of(applied, shared=True)
+    ours, known = tables_of(migrated.known(), shared=True), tables_of(frozenset(lines), shared=True)
     relations = {row[1]: Relation(*row) for row in reader.execute(RELATIONS, [[PUBLIC]])}
     found = Found()
     _compare(
@@ -127,10 +138,13 @@ def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
     return broken + strange + found.wrong + ([] if broken else _too_long(reader, PUBLIC, known, relations))
 
 
-def trouble_with(applied: Migrations, labels: Collection[str] | None = None) -> str:
+def trouble_with(lines: Collection[tuple[str, str]], labels: Collection[str] | None = None) -> str:
     """Of a list of migrations, a part of a sentence: a restore makes tables by it."""
-    if not applied:
+    if not lines:
         return "is empty"
+    if len(lines) > MIGRATIONS_AT_MOST:
+        return f"is none, with more than {MIGRATIONS_AT_MOST} lines"
+    applied = frozenset(lines)
     if later := migrated.later(applied):
         return f"is of a later release, with {later[-1]}: bring it back by one that is no older"
     for app, name in sorted(applied & migrated.known()):
@@ -139,6 +153,25 @@ def trouble_with(applied: Migrations, labels: Collection[str] | None = None) -> 
         for before in sorted(_parents((app, name)) - applied):
             return f"has {app}.{name} and lacks {'.'.join(before)}, which comes before"
     return ""
+
+
+def _lines(reader: "psycopg.Connection[Any]", schema: str) -> list[tuple[str, str]]:
+    """One more than it may have, of a list that has too many. Raises psycopg.Error."""
+    return reader.execute(APPLIED.format(sql.Identifier(schema), MIGRATIONS_AT_MOST + 1)).fetchall()
+
+
+def _lacks(reader: "psycopg.Connection[Any]", schema: str) -> str:
+    """Where another schema stands in a lost one's place, it has all tables, and none of the mailboxes."""
+    try:
+        with reader.transaction():
+            row = reader.execute(NOT_THERE.format(sql.Identifier(schema)), [schema]).fetchone()
+    except psycopg.Error as error:
+        if tools.is_the_servers(error):
+            raise
+        return f"its mailboxes can't be compared with the directory: {tools.first_line(error)}"
+    if not row or not row[0]:
+        return ""
+    return f"{row[0]} of the mailboxes that the directory has {'is' if row[0] == 1 else 'are'} not there"
 
 
 @cache

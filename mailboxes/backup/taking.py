@@ -408,7 +408,8 @@ class _Taking:
     def _wanted(self, customer: _Customer, snapshot: str) -> Iterator[Wanted]:
         """The messages that somebody could still read, by their blobs' names; not those whose keys were destroyed."""
         query = sql.SQL(
-            "SELECT message.blob, message.octets, message.damaged_at IS NOT NULL"
+            # In types of ours, whatever somebody has made of the columns: '' is no message's name, -1 no message's size.
+            "SELECT coalesce(message.blob::text, ''), coalesce(message.octets::bigint, -1), message.damaged_at IS NOT NULL"
             # As the dump has them, without what lies in a child of theirs.
             " FROM ONLY {schema}.mailboxes_message message"
             " JOIN ONLY {schema}.mailboxes_mailboxkey key ON key.id = message.key_id"
@@ -427,7 +428,7 @@ class _Taking:
         if strays := [message for message in messages if not NAME.fullmatch(message.blob)]:
             if not early:
                 self._miss(strays)
-            messages = [message for message in messages if message not in strays]
+            messages = [message for message in messages if NAME.fullmatch(message.blob)]
         if not messages:
             return
         known: dict[str, Line] = {}

@@ -152,3 +152,18 @@ def test_the_applications_role_goes_on_as_ever(operator, application, acme, acme
     call_command("check_store", stdout=io.StringIO())
     with tenant_context(acme):
         assert Message.objects.count() == 1
+
+
+def test_schemas_that_are_nobodys_outvote_nobody(planted, who):
+    """The application's role writes customers' rows, and names there what belongs to whoever may more."""
+    with connection.cursor() as cursor:
+        for name in ("pg_catalog", "information_schema", "pg_toast"):
+            cursor.execute(
+                "INSERT INTO public.tenants_customer (id, slug, schema_name, name, created_at, provider_id, allowed_networks) "
+                "SELECT gen_random_uuid(), translate(%s, '_', '-'), %s, name, created_at, provider_id, allowed_networks "
+                "FROM public.tenants_customer LIMIT 1",
+                [name, name],
+            )
+    become(who)
+    with pytest.raises(CommandError, match=f"3 of the customers' schemas belong to {ROLE}"):
+        call_command("backup", planted.place)

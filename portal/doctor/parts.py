@@ -16,6 +16,7 @@ from django_tenants.utils import schema_context
 
 from mailboxes.errors import MailboxError
 from mailboxes.store import store
+from portal.checks import variables
 from portal.network import is_loopback
 from tenants import answering, cluster, last_backup
 from tenants.schemas import IS_A_CUSTOMERS
@@ -58,10 +59,11 @@ WHERE name IN ('synchronous_commit', 'fsync', 'max_prepared_transactions', 'max_
 
 
 def checks() -> list[Finding]:
-    """What each process asks at its start: settings, database, Redis, bucket, deployment."""
+    """What each process asks at its start: settings, database, Redis, bucket, deployment; and whether the gateway can."""
+    asked = run_checks(include_deployment_checks=True, databases=["default"])
     found = [
         Finding.of_check(message)
-        for message in run_checks(include_deployment_checks=True, databases=["default"])
+        for message in [*asked, *variables.gateway_has_a_certificate()]
         if not message.is_silenced()
     ]
     # Each that could not ask the database says so, in the same words.

@@ -358,6 +358,7 @@ def it_comes_back_where_it_was(machine):
     restores(machine, [there, *rest])
     machine.run(
         """set -e; test -d /var/lib/gatehouse/store-before
+        systemctl is-active gatehouse-backup.timer gatehouse-web gatehouse-gateway
         runuser -u postgres -- psql --dbname gatehouse_before --command 'SELECT count(*) FROM tenants_customer'"""
     )
     is_back(machine)

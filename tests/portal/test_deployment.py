@@ -10,10 +10,11 @@ import stat
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from portal.setup import questions
 from portal.setup.file import read
@@ -56,6 +57,24 @@ def set_up(folder, *options, **answers):
 
 
 # --- The settings of a new installation ---
+def test_what_comes_next_is_said_of_a_new_file_alone(tmp_path, name_server):
+    """In a restore the upgrade and the people of a first day would come before what is brought back."""
+    target = set_up(tmp_path)
+    answers = tmp_path / "answers"
+    again = ["setup", target, "--no-input", "--overwrite", "--answers", answers]
+    for more, becomes in (("", "is as it was"), ("GATEHOUSE_TIME_ZONE=Europe/Zurich\n", "is written")):
+        with answers.open("a") as given:
+            given.write(more)
+        said = io.StringIO()
+        with suppress(CommandError):  # of services that are not there
+            call_command(*again, stdout=said)
+        assert becomes in said.getvalue() and "Next:" not in said.getvalue()
+    target.unlink()
+    said = io.StringIO()
+    call_command(*again, stdout=said)
+    assert "Next:" in said.getvalue()
+
+
 def test_one_command_makes_settings_with_which_everything_starts(tmp_path, name_server):
     """Held to the checks themselves, by a process with nothing else in its environment; and no two get the same secrets."""
     first = read(set_up(tmp_path).read_text())
@@ -358,6 +377,15 @@ def test_each_unit_has_the_secrets_that_it_needs_and_no_other(name):
     assert secrets_for(unit_of(name)) == names
     # Another DATABASE_URL, the owner's during a restore, may stand there too.
     assert ("/etc/gatehouse/backup" in unit_of(name)["EnvironmentFile"]) == (name == "backup")
+
+
+def test_what_a_restore_stops_it_starts_again():
+    lines = commands("operations.md", "### A restore with systemd")
+    (stops,) = [line for line in lines if line.startswith("systemctl stop ")]
+    (starts,) = [line for line in lines if line.startswith("systemctl enable --now ")]
+    named = {*stops.split()[2:]} - {"'gatehouse-*.service'"}
+    assert named == {"gatehouse.target", "gatehouse-backup.timer"} and named <= {*starts.split()}
+    assert {f"gatehouse-{{{','.join(PROCESSES)},certificate}}.service"} <= {*starts.split()}
 
 
 @pytest.mark.parametrize("name", ["beat", "gateway"])  # which have the least

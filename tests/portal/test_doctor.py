@@ -347,6 +347,11 @@ def test_a_domain_that_is_none_stops_nothing(names, settings):
     }
 
 
+def test_that_the_gateway_has_no_certificate_is_told(db, settings):
+    settings.TLS_CERT_FILE = settings.TLS_KEY_FILE = None
+    assert ("gatehouse.W001", "WARNING") in levels(parts.checks())
+
+
 def test_the_ports_that_it_tries_are_those_of_the_world(names, settings):
     settings.PUBLIC_SMTP_PORT, settings.PUBLIC_POP3S_PORT = 1, 2
     options = Command().create_parser("manage.py", "doctor").parse_args([])

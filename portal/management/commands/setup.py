@@ -179,13 +179,14 @@ class Command(ScriptableCommand):
             }
             self.stdout.write(json.dumps(facts))
         else:
-            self._conclude(target, bool(changed), findings, records, setup.way)
+            self._conclude(target, bool(before), bool(changed), findings, records, setup.way)
         if errors and not changed:
             raise CommandError(f"{counted(len(errors), 'error')}.")
 
     def _conclude(
         self,
         target: Path,
+        was_there: bool,
         was_changed: bool,
         findings: Sequence[Finding],
         records: Sequence[Mapping[str, Any]],
@@ -203,6 +204,8 @@ class Command(ScriptableCommand):
             )
         else:
             self.stdout.write(f"\n{target} is as it was.")
+        if was_there:  # as in a restore, in which upgrading and making people comes first nowhere
+            return
         self.stdout.write(
             f"Next: {NEXT[way]}; then `create_user` for yourself, `create_provider`, `create_customer`; then backups, "
             "which begin with `new_recovery_key` (docs/operations.md). Identity providers are set up in the portal, under Team. `doctor` says what is wrong at any time."

@@ -8,12 +8,13 @@ migrations the schema says it has.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from secrets import token_hex
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import app_labels
@@ -23,6 +24,8 @@ from mailboxes.backup import rows, tools
 from mailboxes.backup.judging import SCHEMA
 from mailboxes.backup.loading import MIGRATIONS
 from tenants import migrated
+from tenants.schemas import leave_for_public
+from tenants.upgrading import migrating
 
 PUBLIC = "public"
 PLAIN = "r"
@@ -58,6 +61,21 @@ SELECT count(*) FROM public.tenants_directoryentry entry JOIN public.tenants_cus
 WHERE customer.schema_name = %s AND entry.status IN ('active', 'suspended')
     AND NOT EXISTS (SELECT FROM ONLY {}.mailboxes_mailbox mailbox WHERE mailbox.id = entry.mailbox_id)
 """)
+# What a table takes: columns that may be empty, constraints, and unique indexes, of which some are no constraint's. Without
+# the schema's own name where ours have it, and nowhere else: `acme.lower(name)` is no `lower(name)`.
+TAKEN: LiteralString = """
+SELECT n.nspname::text, c.relname::text, md5(concat_ws(E'\\n',
+    (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull), E'\\n' ORDER BY attname)
+        FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
+    (SELECT string_agg(concat_ws(' ', conname, contype, convalidated, CASE contype
+            WHEN 'f' THEN replace(pg_get_constraintdef(oid), ' REFERENCES ' || quote_ident(n.nspname) || '.', ' REFERENCES ')
+            ELSE pg_get_constraintdef(oid) END), E'\\n' ORDER BY conname)
+        FROM pg_constraint WHERE conrelid = c.oid AND (contype IN ('p', 'u', 'f', 'c', 'x') OR contype = 'n' AND NOT convalidated)),
+    (SELECT string_agg(concat_ws(' ', indisvalid,
+            replace(pg_get_indexdef(indexrelid), ' ON ' || quote_ident(n.nspname) || '.', ' ON ')), E'\\n' ORDER BY i.relname)
+        FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = c.oid AND indisunique)))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (%s) AND c.relkind = 'r'
+"""
 
 Tables = dict[str, dict[str, str]]  # the types of columns, by table and name
 Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
@@ -95,6 +113,7 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
     for row in reader.execute(RELATIONS, [list(by_schema)]):
         relation = Relation(*row)
         by_schema[relation.schema][relation.name] = relation
+    taken = {(schema, name): digest for schema, name, digest in reader.execute(TAKEN, [list(by_schema)])}
     for schema, relations in by_schema.items():
         if trouble := _unreadable(relations):
             found.broken[schema] = trouble
@@ -115,6 +134,19 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
         if schema not in found.broken:
             if trouble := _lacks(reader, schema):
                 found.wrong.append(f"{schema}: {trouble}")
+            try:
+                made = as_made(frozenset(lines))
+            except (DatabaseError, ValueError, KeyError) as error:
+                said = tools.first_line(error)
+                found.wrong.append(
+                    f"{schema}: its tables can't be compared with what migrations make: {said}"
+                )
+            else:
+                found.wrong += [
+                    f"{schema}: the table {name} is not as migrations make it"
+                    for name in sorted(known)
+                    if taken.get((schema, name)) != made.get(name)
+                ]
             found.wrong += _too_long(reader, schema, known, relations)
     return found
 
@@ -200,6 +232,28 @@ def tables_of(applied: Migrations, *, shared: bool = False) -> Tables:
     }
     recorder = MigrationRecorder.Migration._meta
     return found | {MIGRATIONS: {field.column: _type_of(field) for field in recorder.local_concrete_fields}}
+
+
+def as_made(applied: Migrations) -> dict[str, str]:
+    """What each table takes of a schema with these migrations, as the digest of it. Raises DatabaseError, ValueError, KeyError."""
+    labels = app_labels(settings.TENANT_APPS)
+    # Of the others a schema has no tables, whatever its list says of them.
+    return _as_made(frozenset(key for key in migrated.known() if key[0] not in labels or key in applied))
+
+
+@cache
+def _as_made(applied: Migrations) -> dict[str, str]:
+    """By a schema that nobody else ever sees."""
+    schema = f"examined_{token_hex(8)}"
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            migrating.make(schema, applied)
+            cursor.execute(TAKEN, [[schema]])
+            found = {name: digest for _, name, digest in cursor.fetchall()}
+            transaction.set_rollback(True)
+    finally:
+        leave_for_public()
+    return found
 
 
 def _type_of(field: Any) -> str:

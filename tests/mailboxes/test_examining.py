@@ -103,6 +103,25 @@ WRONG = {
         "UPDATE django_migrations SET name = NULL WHERE app = 'mailboxes' AND name LIKE '0002%'",
         "c_acme: its list of migrations has mailboxes.0003_count_by_key and lacks mailboxes.0002_jobs_and_whole_life",
     ),
+    "a column that may be empty": (
+        "ALTER TABLE mailboxes_message ALTER octets DROP NOT NULL",
+        "c_acme: the table mailboxes_message is not as migrations make it",
+    ),
+    "a unique index that is gone": (
+        "DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || indexrelid::regclass FROM pg_index "
+        "WHERE indrelid = 'mailboxes_mailboxkey'::regclass AND indisunique AND NOT indisprimary AND indpred IS NOT NULL LIMIT 1); END $$",
+        "c_acme: the table mailboxes_mailboxkey is not as migrations make it",
+    ),
+    "a reference that is gone": (
+        "DO $$ BEGIN EXECUTE (SELECT 'ALTER TABLE mailboxes_message DROP CONSTRAINT ' || conname FROM pg_constraint "
+        "WHERE conrelid = 'mailboxes_message'::regclass AND contype = 'f' LIMIT 1); END $$",
+        "c_acme: the table mailboxes_message is not as migrations make it",
+    ),
+    "a primary key that is gone": (
+        "DO $$ BEGIN EXECUTE (SELECT 'ALTER TABLE mailboxes_message DROP CONSTRAINT ' || conname || ' CASCADE' FROM pg_constraint "
+        "WHERE conrelid = 'mailboxes_message'::regclass AND contype = 'p'); END $$",
+        "c_acme: the table mailboxes_message is not as migrations make it",
+    ),
     "mailboxes that are gone": (
         "TRUNCATE mailboxes_mailbox CASCADE",
         "c_acme: 1 of the mailboxes that the directory has is not there",
@@ -245,6 +264,24 @@ def test_who_has_a_spare_schema_in_a_lost_ones_place_is_named(scene):
     made, _ = fails(scene)
     assert made["wrong"] == ["c_acme: 1 of the mailboxes that the directory has is not there"]
     assert (made["without_schema"], made["removed_sets"]) == ([], [])
+
+
+def test_a_schema_that_was_upgraded_takes_what_a_new_one_takes(scene):
+    call_command("migrate_schemas", "mailboxes", "0009", schema_name="c_acme", tenant=True, verbosity=0)
+    connection.close()
+    assert scene.backs_up()["wrong"] == []
+    call_command("migrate_schemas", schema_name="c_acme", tenant=True, verbosity=0)
+    connection.close()
+    assert scene.backs_up()["wrong"] == []
+
+
+def test_who_may_make_no_schema_is_told_that_nothing_was_compared(scene, monkeypatch):
+    examining._as_made.cache_clear()
+    monkeypatch.setattr(examining, "token_hex", lambda octets: "1")
+    execute("CREATE SCHEMA examined_1")
+    made, _ = fails(scene)
+    said = 'its tables can\'t be compared with what migrations make: schema "examined_1" already exists'
+    assert sorted(made["wrong"]) == [f"c_acme: {said}", f"c_globex: {said}", f"c_initech: {said}"]
 
 
 def test_a_terminal_reads_it(scene):

@@ -409,7 +409,9 @@ class _Taking:
         """The messages that somebody could still read, by their blobs' names; not those whose keys were destroyed."""
         query = sql.SQL(
             # In types of ours, whatever somebody has made of the columns: '' is no message's name, -1 no message's size.
-            "SELECT coalesce(message.blob::text, ''), coalesce(message.octets::bigint, -1), message.damaged_at IS NOT NULL"
+            "SELECT coalesce(message.blob::text, ''),"
+            " greatest(least(coalesce(message.octets::numeric, -1), 9223372036854775807), -1)::bigint,"
+            " message.damaged_at IS NOT NULL"
             # As the dump has them, without what lies in a child of theirs.
             " FROM ONLY {schema}.mailboxes_message message"
             " JOIN ONLY {schema}.mailboxes_mailboxkey key ON key.id = message.key_id"

@@ -194,6 +194,7 @@ def test_as_many_locks_as_are_reckoned_with_are_enough_for_a_dump(operator):
             count = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE application_name = 'pg_dump'"
             held += other.execute(count).fetchone()
             pieces.close()
+            until(lambda: other.execute(count).fetchone() == (0,), "its session has ended, too")
         where.execute("COMMIT")
         other.execute("DROP TABLE c_acme.mailboxes_large")
     assert 10 < held[1] - held[0] < tools.LOCKS_PER_SCHEMA

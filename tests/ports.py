@@ -14,7 +14,7 @@ def free_ports(count: int) -> list[int]:
     held: list[int] = []
     with ExitStack() as stack:
         while len(held) < count:
-            port = random.choice(OURS)  # noqa: S311 - no secret
+            port = random.choice(OURS)
             with suppress(OSError):
                 stack.enter_context(socket.create_server(("127.0.0.1", port)))
                 held.append(port)

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django_tenants.utils import tenant_context
 
-from mailboxes.backup import examining
+from mailboxes.backup import examining, tools
 from mailboxes.backup.place import Place
 from mailboxes.models import Message
 from tenants import migrated, spares
@@ -275,13 +275,22 @@ def test_a_schema_that_was_upgraded_takes_what_a_new_one_takes(scene):
     assert scene.backs_up()["wrong"] == []
 
 
-def test_who_may_make_no_schema_is_told_that_nothing_was_compared(scene, monkeypatch):
+def test_tables_that_can_not_be_compared_are_told(scene, monkeypatch):
     examining._as_made.cache_clear()
     monkeypatch.setattr(examining, "token_hex", lambda octets: "1")
     execute("CREATE SCHEMA examined_1")
     made, _ = fails(scene)
     said = 'its tables can\'t be compared with what migrations make: schema "examined_1" already exists'
     assert sorted(made["wrong"]) == [f"c_acme: {said}", f"c_globex: {said}", f"c_initech: {said}"]
+
+
+def test_whoever_may_only_read_takes_a_backup_all_the_same(scene):
+    examining._as_made.cache_clear()
+    execute("SET default_transaction_read_only = on")
+    with tools.connect() as reader, reader.transaction():
+        found = examining.customers(reader, ["c_acme"])
+    execute("SET default_transaction_read_only = off")
+    assert (found.broken, found.not_ours, found.wrong) == ({}, [], [])
 
 
 def test_a_terminal_reads_it(scene):

@@ -606,8 +606,8 @@ BREAKAGES = (
     _breaks(
         "Tables that take what those of migrations would not are named",
         "mailboxes/backup/examining.py",
-        "                    if taken.get((schema, name)) != made.get(name)\n",
-        "                    if False\n",
+        "        if taken.get((schema, name)) != made.get(name)\n",
+        "        if False\n",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a column that may be empty]",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a unique index that is gone]",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a reference that is gone]",

@@ -119,7 +119,7 @@ class Postgres:
         """As its superuser, whatever its certificate is."""
         with self._entered(database, autocommit=True) as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement.encode())
 
     # --- What it tells others ---
     @property

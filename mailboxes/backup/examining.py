@@ -22,7 +22,7 @@ from psycopg import sql
 
 from mailboxes.backup import rows, tools
 from mailboxes.backup.judging import SCHEMA
-from mailboxes.backup.loading import MIGRATIONS
+from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
 from tenants import last_backup, migrated
 from tenants.schemas import leave_for_public
 from tenants.upgrading import migrating
@@ -50,8 +50,6 @@ LONG = sql.SQL(
 MOST_OCTETS = rows.LINE_OCTETS // 4  # of one value; escaped, it takes up to twice that
 UNBOUNDED = {"text": "", "bytea": "", "jsonb": "::text"}
 KINDS_OF_TYPES = (("varchar(", "character varying("), ("char(", "character("))
-# Whoever may write there, writes what and as much as they like: no list of a release's comes near this.
-MIGRATIONS_AT_MOST = 10_000
 APPLIED = sql.SQL(
     "SELECT coalesce(left(app::text, 256), ''), coalesce(left(name::text, 256), '') FROM ONLY {}.django_migrations LIMIT {}"
 )

@@ -15,6 +15,8 @@ from mailboxes.transactions import on_disk
 
 APP = "mailboxes"
 MIGRATIONS = "django_migrations"
+# Whoever may write there, writes what and as much as they like: no list of a release's comes near this.
+MIGRATIONS_AT_MOST = 10_000
 # Sessions of archivers, and what was refused to somebody: of another time, and of another address.
 LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
 MOST_SERIALS = 2**62  # of ids that a database gives: as many are left

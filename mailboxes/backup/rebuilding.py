@@ -17,16 +17,18 @@ from itertools import groupby, islice
 from typing import Any
 
 import psycopg
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, ProgrammingError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg import sql
 
+from accounts.actors import Actor
 from mailboxes.backup import loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell
 from mailboxes.backup.errors import BackupDamaged, NotEmpty, NotOurRows, RestoreFailed
-from mailboxes.backup.loading import MIGRATIONS
+from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
 from mailboxes.backup.sets import PUBLIC, Backup
-from tenants import migrated
+from tenants import audit, migrated
+from tenants.models import Customer
 from tenants.schemas import between_customers
 from tenants.upgrading import migrating, schemas
 
@@ -52,7 +54,6 @@ BAR = (
     f"CREATE TRIGGER being_restored BEFORE INSERT ON public.{TRAIL} FOR EACH STATEMENT EXECUTE FUNCTION public.being_restored()",
 )
 UNBAR = (f"DROP TRIGGER being_restored ON public.{TRAIL}", "DROP FUNCTION public.being_restored()")
-MOST_MIGRATIONS = 10_000
 OF_PUBLIC = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
 ROLE = """
 SELECT current_user, pg_get_userbyid(datdba),
@@ -125,7 +126,7 @@ def require_known(backup: Backup) -> None:
         )
 
 
-def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell) -> Rebuilt:
+def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell, by: Actor) -> Rebuilt:
     """`messages` is how many the backup's index has, by customer's id.
 
     Raises NotEmpty, RestoreFailed, BackupDamaged, PlaceFailed, DatabaseError: then the same call goes on where it stood.
@@ -148,7 +149,7 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell) -> R
             progress.customers_done += 1
             tell(progress)
     done.without_rows = _without_rows(backup, messages)
-    strange, done.too_long = _fill_public(backup)
+    strange, done.too_long = _fill_public(backup, by)
     done.not_ours += [f"{schemas.PUBLIC}.{table}" for table in strange]
     return done
 
@@ -173,7 +174,7 @@ def _make_public(backup: Backup) -> None:
         migrated.note_restore(backup.name, made=True)
 
 
-def _fill_public(backup: Backup) -> tuple[list[str], list[str]]:
+def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], list[str]]:
     """Which of its tables no release has made, and which have rows that are too long, one by one."""
     sequences: list[rows.Sequence] = []
     too_long: list[str] = []
@@ -194,8 +195,20 @@ def _fill_public(backup: Backup) -> tuple[list[str], list[str]]:
                 "SELECT setval(to_regclass(%s), %s, %s)",
                 [f'{schemas.PUBLIC}."{one.name}"', one.last, one.is_given],
             )
+        _record(backup, by)
         migrated.note_restore("", made=True)
     return not_ours, too_long
+
+
+def _record(backup: Backup, by: Actor) -> None:
+    """Each customer's people read since when there is nothing of theirs; of who did not come there is nothing to say."""
+    data = {"set": backup.name, "backup_at": backup.manifest["made_at"]}
+    try:
+        with transaction.atomic():
+            for customer in Customer.objects.filter(schema_name__in=_brought(backup)).order_by("pk"):
+                audit.record("customer.restored", by=by, customer=customer, target=customer, data=data)
+    except ProgrammingError as error:  # an earlier release's trail has other columns
+        log.warning("the trail has no line of this restore: %s", tools.first_line(error))
 
 
 def _bring_customers(
@@ -268,9 +281,9 @@ def _applied(backup: Backup, part: str) -> dict[str, Applied]:
     found = {}
     for table in rows.tables(tools.read(backup.part(part), "", MIGRATIONS)):
         try:
-            some = list(islice(table.rows, MOST_MIGRATIONS + 1))
+            some = list(islice(table.rows, MIGRATIONS_AT_MOST + 1))
             found[table.schema] = frozenset(
-                (row["app"], row["name"]) for row in some if len(some) <= MOST_MIGRATIONS
+                (row["app"], row["name"]) for row in some if len(some) <= MIGRATIONS_AT_MOST
             )
         except (KeyError, NotOurRows):
             found[table.schema] = frozenset()

@@ -101,7 +101,7 @@ def restore(
             lines = _counted(index_of(backup.place, backup.name), of_customers)
             bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
             _look_what_was_deleted_since(backup, done, place, key)
-            rebuilt = rebuilding.bring_database(backup, of_customers, tell)
+            rebuilt = rebuilding.bring_database(backup, of_customers, tell, by)
         _note(backup)
         done.not_brought, done.not_ours = rebuilt.not_brought, rebuilt.not_ours
         done.without_rows, done.too_long = rebuilt.without_rows, rebuilt.too_long

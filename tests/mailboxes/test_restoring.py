@@ -79,7 +79,10 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     said = operator.restores(monkeypatch)
     assert f"{made['name']}, taken " in said
     assert "acme: ok: 3 messages, 3 files, 0 missing" in said
-    for now, then in zip(all_that_is_known(), before, strict=True):
+    lines = trail_of_the_restore()
+    names = sorted(Customer.objects.values_list("name", flat=True))
+    assert lines == [(name, made["name"]) for name in names], "each customer's people read it"
+    for now, then in zip(all_that_is_known(len(lines)), before, strict=True):
         assert now == then, "to the last row, and no number is given out again"
     assert collect(acme_mailbox.password) == TEXTS
     assert collect(other.password, of=other) == [b"theirs"]
@@ -89,6 +92,7 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     with pytest.raises(CommandError, match="something in this database"):
         operator.restores(monkeypatch)
     assert not Session.objects.exists(), "a session that was ended since would live again"
+    assert "was restored from a backup" in client_for(cast.admin, acme).get("/activity/").content.decode()
     fill(b"new")
     assert collect(acme_mailbox.password) == [*TEXTS, b"new"]
     made = create_customer("newcomer", "Newcomer", provider=provider("northwind"), by=SYSTEM)
@@ -328,18 +332,31 @@ UNION ALL SELECT 'default', pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_
 NOT_BROUGHT = {"django_session", "tenants_spareschema", "mailboxes_maildroplock", "tenants_lastbackup"}
 
 
-def all_that_is_known():
-    """Each table's rows in the order of the alphabet, as a digest, and each sequence's next number."""
+def trail_of_the_restore():
+    return asked(
+        "SELECT target_name, data ->> 'set' FROM tenants_auditevent WHERE action = 'customer.restored' ORDER BY 1"
+    )
+
+
+def all_that_is_known(lines_since=0):
+    """Each table's rows in the order of the alphabet, as a digest, and each sequence's next number; without the last lines of
+    the trail.
+    """
     tables = asked(
         "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'c_acme', 'c_globex')"
     )
     rows = "SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM {}.{} t"
     found = {table: asked(rows.format(*table)) for table in tables if table[1] not in NOT_BROUGHT}
+    trail = "public", "tenants_auditevent"
+    found[trail] = asked(f"{rows.format(*trail)} WHERE action <> 'customer.restored'")
     for schema in ("c_acme", "c_globex"):  # made anew, at another time
         applied = f"SELECT app, name FROM {schema}.django_migrations ORDER BY id"
         found[schema, "django_migrations"] = asked(applied)
     # Those of customers begin behind what is there.
-    sequences = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'"
+    sequences = f"""
+    SELECT sequencename, last_value - CASE sequencename WHEN 'tenants_auditevent_id_seq' THEN {lines_since} ELSE 0 END
+    FROM pg_sequences WHERE schemaname = 'public'
+    """
     return found, sorted(row for row in asked(sequences) if row[0].removesuffix("_id_seq") not in NOT_BROUGHT)
 
 
@@ -450,7 +467,7 @@ def test_messages_that_no_row_names_are_told(operator, acme, acme_mailbox, fill,
     monkeypatch.setattr(
         rebuilding,
         "bring_database",
-        lambda backup, messages, tell: bring(backup, {one: 1 + messages[one] for one in messages}, tell),
+        lambda backup, messages, *rest: bring(backup, {one: 1 + messages[one] for one in messages}, *rest),
     )
     with pytest.raises(CommandError, match="1 message of the backup without a row"):
         operator.restores(monkeypatch, set=name)

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django_tenants.utils import quote_schema_name
+from psycopg.errors import DependentObjectsStillExist, InsufficientPrivilege
 
 from tenants import whose
 from tenants.errors import SchemaInTheWay
@@ -65,6 +66,8 @@ def make_room(name: str, *, slug: str) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(name)} RESTRICT")
     except DatabaseError as error:
+        if not isinstance(error.__cause__, (DependentObjectsStillExist, InsufficientPrivilege)):
+            raise  # an outage, say, which is waited for, and for which nobody has to rename anything
         raise SchemaInTheWay(slug=slug, schema=name, why=_why(error)) from error
 
 

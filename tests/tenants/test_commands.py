@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,9 +14,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import User
+from tenants import pooling
 from tenants.models import AuditEvent, Customer, Provider
+from tests.locks import until_they_wait
 
 ROOT = Path(__file__).resolve().parents[2]
+WHO_WAITS = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 @pytest.fixture
@@ -78,6 +82,25 @@ def test_a_password_from_standard_input_is_never_printed(manage):
     assert "phrase" not in made.stdout + made.stderr
     assert json.loads(made.stdout)["password"] is None
     assert User.objects.get(email="new@northwind.example").check_password("  a pass phrase with blanks ")
+
+
+@pytest.mark.parametrize("trouble", ["SELECT pg_terminate_backend(%s)", "SELECT pg_cancel_backend(%s)"])
+def test_an_outage_while_room_is_made_for_a_schema_is_told_as_one_and_nobody_is_to_rename_anything(
+    manage, trouble
+):
+    with pooling.connect(connection) as other, ThreadPoolExecutor() as pool:
+        other.execute("CREATE SCHEMA c_umbrella")
+        with other.transaction():
+            other.execute("CREATE TABLE c_umbrella.held ()")
+            asked = ("create_customer", "umbrella", "--provider", "northwind", "--name", "Umbrella")
+            made = pool.submit(manage, *asked)
+            until_they_wait(other, 1, or_ended=made.done)
+            [(waiting,)] = other.execute(WHO_WAITS).fetchall()
+            other.execute(trouble, [waiting])
+            ended = made.result()
+    assert ended.returncode == 1
+    assert "The database is away: " in ended.stderr and "RENAME" not in ended.stderr
+    assert not Customer.objects.filter(slug="umbrella").exists()
 
 
 def test_platform_staff_needs_no_role(manage):

@@ -18,6 +18,7 @@ _SEVERAL_HOSTS = re.compile(r"(\w+://(?:[^/?#@]*@)?)([^/?#@]*,[^/?#@]*)([/?#].*)
 POSTGRES_PORT = 5432
 # Of libpq, by which everything here speaks to PostgreSQL. The weakest first.
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+LIBPQS_MODE = "prefer"  # where nobody says one
 # What stands behind the `?` of a database's URL besides libpq's own: Django's, and dj-database-url's.
 OTHER_OPTIONS = {"assume_role", "currentSchema", "isolation_level", "pool", "server_side_binding"}
 
@@ -140,18 +141,31 @@ def parts_with_password(url: str) -> SplitResult:
     return urlsplit("//") if "@" in behind_host or "#" in url else found
 
 
+def parts_of_several(url: str) -> SplitResult:
+    """As `parts_with_password`, also of a URL with several hosts, of which nobody may ask for the one port."""
+    return (
+        urlsplit(url)
+        if all(parts_with_password(one).scheme for one in _once_for_each_host(url))
+        else urlsplit("//")
+    )
+
+
+def _once_for_each_host(url: str) -> list[str]:
+    several = _SEVERAL_HOSTS.fullmatch(url)
+    before, hosts, behind = several.groups("") if several else (url, "", "")
+    return [f"{before}{host}{behind}" for host in hosts.split(",")]
+
+
 def database_of(url: str, *, engine: str) -> dict[str, Any]:
     """What Django calls a database, of a URL with one host or, as libpq writes them, several: a server and its standbys, of
     which the one that takes writes is meant. Raises ValueError, of which WrongOptions says why.
     """
-    several = _SEVERAL_HOSTS.fullmatch(url)
-    before, hosts, behind = several.groups("") if several else (url, "", "")
-    urls = [f"{before}{host}{behind}" for host in hosts.split(",")]
+    urls = _once_for_each_host(url)
     if any(parts_with_password(one).scheme not in ("postgres", "postgresql") for one in urls):
         raise ValueError("it is no URL of a PostgreSQL")
     _require_options(urls[0])
     found: list[dict[str, Any]] = [{**dj_database_url.parse(one, engine=engine)} for one in urls]
-    if not several:
+    if len(urls) == 1:
         return found[0]
     if not all(one["HOST"] for one in found):
         raise ValueError("a host is missing")

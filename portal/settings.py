@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 
 from portal.environment import (
     IN_PASSWORDS,
+    LIBPQS_MODE,
     SSL_MODES,
     Environment,
     WrongOptions,
@@ -130,10 +131,12 @@ except ValueError:
     _database = database_of(DATABASE_URL, engine="tenants.database")
 DATABASE_IS_EMBEDDED = _database.get("HOST") == str(postgres_dir(STATE_DIR))  # that of `make run`
 # What the URL says nothing of, libpq reads from the environment by itself, to the letter: an empty one is none to it either.
-if env.verbatim("PGSSLMODE", SSL_MODES[-1]) not in SSL_MODES:
+_ssl_mode = env.verbatim("PGSSLMODE", LIBPQS_MODE)
+if _ssl_mode not in SSL_MODES:
     env.complain(
         "PGSSLMODE", "there is no such mode.", f"Use {_ssl_modes}, or take it out; don't leave it empty."
     )
+DATABASE_SSL_MODE = str(_database.get("OPTIONS", {}).get("sslmode", _ssl_mode))
 # Of the authorities that vouch for the server.
 DATABASE_CA_FILE = str(_database.get("OPTIONS", {}).get("sslrootcert", env.text("PGSSLROOTCERT")))
 DATABASES = {

@@ -1,28 +1,34 @@
-"""The way to PostgreSQL over TLS: the authorities that it is judged by, and what to do where it is barred.
+"""The way to PostgreSQL over TLS: the authorities that it is judged by, and what to do where it is barred; and who could
+stand on it, or on that to Redis.
 
 libpq refuses by itself what was not asked for, and says of a certificate only that it is not to be trusted; so another look is
 taken at it, which sends nothing.
 """
 
+import os
 import re
 import socket
 import ssl
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from portal.environment import POSTGRES_PORT
+from portal.environment import POSTGRES_PORT, SSL_MODES, parts_of
+from portal.network import is_loopback
 
 from .variables import TAG, unreadable
 
 SYSTEM = "system"  # libpq's word for the authorities of the machine
 SSL_REQUEST, WILLING = struct.pack("!II", 8, 80877103), b"S"
 SECONDS = 5
+# What docker/compose.yaml calls its own, which are in a network within the machine.
+OF_COMPOSE = {"postgres", "valkey"}
 UNTRUSTED = "certificate verify failed"
 BEHIND_POOLER = (
     "The pooler is there and has no session of PostgreSQL for us. Its log says why: all are taken, PostgreSQL is away, its "
@@ -63,6 +69,61 @@ def database_authorities_are_readable(app_configs: Any, **kwargs: Any) -> list[C
             hint="Name a file with certificates (PEM) that this process may read.",
             id="gatehouse.E038",
         )
+    ]
+
+
+@register(TAG)
+def nobody_passes_for_the_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Whom nobody verifies is trusted all the same: what falls back to clear text, and what takes any certificate."""
+    database = settings.DATABASES["default"]
+    options = database.get("OPTIONS", {})
+    named = options.get("hostaddr") or database.get("HOST") or options.get("host") or os.environ.get("PGHOST")
+    away = beyond_this_machine(str(named or "").split(","))
+    mode = SSL_MODES[-1] if settings.DATABASE_CA_FILE == SYSTEM else settings.DATABASE_SSL_MODE
+    if not away or mode == SSL_MODES[-1]:
+        return []
+    return [
+        Warning(
+            f"PostgreSQL is reached over a network ({', '.join(away)}) with sslmode={mode}: whoever "
+            "stands in between may pass for it, and read and change all that goes by.",
+            hint="Give it a certificate of the name in DATABASE_URL, and put "
+            "?sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt behind that, or the file of an authority of "
+            "your own; with Compose GATEHOUSE_POSTGRES_SSLMODE and GATEHOUSE_POSTGRES_SSLROOTCERT say it (docs/deployment.md, "
+            "TLS to PostgreSQL).",
+            id="gatehouse.W018",
+        )
+    ]
+
+
+@register(TAG)
+def nobody_else_enters_redis(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    url = parts_of(settings.REDIS_URL)
+    away = beyond_this_machine([url.hostname or ""])
+    missing = [] if url.password else ["a password"]
+    if url.scheme != "rediss":
+        missing.append("TLS")
+    elif dict(parse_qsl(url.query)).get("ssl_cert_reqs", "").lower().endswith("none"):
+        missing.append("a look at its certificate")
+    if not away or not missing:
+        return []
+    return [
+        Warning(
+            f"Redis is reached over a network ({away[0]}) without {' and without '.join(missing)}: others there can empty or fill "
+            "its queues, and undo the limits of the sign-in.",
+            hint="Set requirepass and tls-port in its configuration, and REDIS_URL, with Compose GATEHOUSE_VALKEY_URL, to "
+            "rediss://:password@host:6379/0, with ?ssl_ca_certs=/file behind it for an authority of your own "
+            "(docs/deployment.md, Services of your own).",
+            id="gatehouse.W019",
+        )
+    ]
+
+
+def beyond_this_machine(hosts: Iterable[str]) -> list[str]:
+    """Of these those that are reached over a network; sockets have a path, or no host at all."""
+    return [
+        host
+        for host in hosts
+        if host and not host.startswith(("/", "@")) and not is_loopback(host) and host not in OF_COMPOSE
     ]
 
 

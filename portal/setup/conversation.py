@@ -15,11 +15,17 @@ from .trial import NotTried, Outcome, Trials
 # Services whose passwords are new: they are given them by the commands that follow.
 NOT_YET = {"DATABASE_URL": "docker/postgres/roles.sql", "REDIS_URL": "`requirepass` in its configuration"}
 OF_THIS_MACHINE = ("folder", "ports")  # which containers do not see
+OF_SETTINGS = ("way-to-database", "way-to-redis")  # which no service has to answer
+NO_KEYS = "gatehouse.E021"
 KEYS = ("GATEHOUSE_S3_ACCESS_KEY_ID", "GATEHOUSE_S3_SECRET_ACCESS_KEY")
 
 
 class Refused(Exception):
-    """With these answers nothing would start."""
+    """With these answers nothing would start: `wrong` is all that is, a line each."""
+
+    def __init__(self, *wrong: str) -> None:
+        super().__init__("\n".join(wrong))
+        self.wrong = wrong
 
 
 class Terminal(Protocol):
@@ -27,7 +33,7 @@ class Terminal(Protocol):
 
     def say(self, text: str) -> None: ...
     def tell(self, finding: Finding) -> None: ...
-    def agrees(self, question: str) -> bool: ...
+    def agrees(self, question: str, *, usually: bool = False) -> bool: ...
     def typed(self, prompt: str) -> str: ...
     def typed_unseen(self, prompt: str) -> str: ...
 
@@ -37,37 +43,45 @@ class Conversation:
 
     def __init__(self, way: Way, known: Mapping[str, str], addresses: Sequence[str], trials: Trials) -> None:
         self.way, self.values = way, dict(known)
+        self._there = dict(known)
         self._addresses, self._trials = addresses, trials
         self.fresh: set[str] = set()  # questions with a password that is new today
 
     def take_as_they_are(self) -> None:
-        """Raises Refused for what is missing, and what can't be right by itself."""
-        self._refuse_files()
-        for name, value in self.values.items():
-            if why := file.why_not(value):
-                raise Refused(f"{name}: {why}")
+        """Raises Refused for what is missing, and what can't be right by itself, and NotTried."""
+        wrong = [f"{name}: {why}" for name, value in self.values.items() if (why := file.why_not(value))]
         missing: list[str] = []
+        refused: list[Question] = []
         for question in questions.asked(self.way):
             if not question.when(self.values) or self.values.get(f"{question.name}_FILE"):
                 continue
-            # Defaults are made of the answers before.
-            typed = self.values.get(question.name) or ("" if missing else question.default(self.values))
+            typed = self.values.get(question.name) or question.default(self.values)
             try:
                 if question.kept_as is None:
                     typed = question.understood(typed, self.values) if typed else ""
+                    if why := file.why_not(typed):
+                        raise ValueError(why)
             except ValueError as error:
-                raise Refused(f"{question.name}: {error}") from error
-            if why := file.why_not(typed):
-                raise Refused(f"{question.name}: {why}")
+                refused.append(question)
+                wrong.append(f"{question.name}: {error}")
+                continue
             self._take(question, typed)
             if question.is_needed and not typed:
                 missing.append(question.name)
         if missing:
-            raise Refused(f"There is no answer for {', '.join(missing)}: give it by --answers FILE.")
+            wrong.append(f"There is no answer for {', '.join(missing)}: give it by --answers FILE.")
+        if named := self._named_files():
+            wrong.append(named)
+        else:
+            impossible = self._tried([], without=refused).impossible
+            wrong += [_line(finding) for finding in impossible if not missing or finding.id != NO_KEYS]
+        if wrong:
+            raise Refused(*dict.fromkeys(wrong))
 
     def ask(self, terminal: Terminal) -> None:
         """Raises Refused for what is wrong in the file and not asked for."""
-        self._refuse_files()
+        if named := self._named_files():
+            raise Refused(named)
         _refuse(self._tried([], without=questions.asked(self.way)))
         for question in questions.asked(self.way):
             if question.when(self.values) and not self.values.get(f"{question.name}_FILE"):
@@ -79,6 +93,7 @@ class Conversation:
         """
         parts = ["names", "mail-out"]
         if self.way == Way.UNITS:
+            parts += OF_SETTINGS
             waiting = {"DATABASE_URL": "database", "REDIS_URL": "redis"}
             parts += [part for name, part in waiting.items() if name not in self.fresh]
             parts += ["folder", "ports"]
@@ -103,12 +118,14 @@ class Conversation:
         ]
         return findings, outcome.records
 
-    def _refuse_files(self) -> None:
-        if named := questions.in_files(self.way, self.values):
-            raise Refused(
-                f"{', '.join(named)}: Compose hands no file of this machine on to the containers. Give the values themselves, as "
-                f"{', '.join(name.removesuffix('_FILE') for name in named)}: what setup writes is for its owner alone."
-            )
+    def _named_files(self) -> str:
+        """What is to be done about files that no container would have; empty if none is named."""
+        if not (named := questions.in_files(self.way, self.values)):
+            return ""
+        return (
+            f"{', '.join(named)}: Compose hands no file of this machine on to the containers. Give the values themselves, as "
+            f"{', '.join(name.removesuffix('_FILE') for name in named)}: what setup writes is for its owner alone."
+        )
 
     def _ask(self, question: Question, terminal: Terminal) -> None:
         terminal.say(f"\n{question.why}")
@@ -121,30 +138,47 @@ class Conversation:
         self.fresh.discard(question.name)  # of an answer that was refused
         try:
             typed = self._typed(question, now, terminal)
-        except ValueError as error:
+            if typed and questions.wants_password(question, typed):
+                # Nobody types the password of what is no such URL.
+                self.values[question.name] = questions.without_password(typed)
+                if self._found(question, (), terminal) is None:
+                    self.values = before
+                    return False
+                self.values = dict(before)
+                typed = self._with_password(question, typed, now, terminal)
+            self._take(question, typed)
+            is_new = question.name in self.fresh  # so its service does not know it yet
+            found = self._found(
+                question, [part for part in question.tries if not is_new or part in OF_SETTINGS], terminal
+            )
+        except (ValueError, NotTried) as error:
             terminal.say(f"  {error}")
-            return False
-        self._take(question, typed)
-        try:
-            outcome = self._tried(question.tries, without=self._after(question))
-        except NotTried as error:
-            terminal.say(f"  {error}")
+            found = None
+        if found is None or not self._is_kept(question, found, terminal):
             self.values = before
             return False
-        impossible = [finding for finding in outcome.impossible if not self._asks_on(question, finding)]
-        findings = [] if question.name in self.fresh else outcome.findings
-        for finding in [*impossible, *findings]:
-            terminal.tell(finding)
-        if impossible:
-            self.values = before
-            return False
-        if any(finding.level == Level.ERROR for finding in findings if not finding.id.startswith("dns.")):
-            if not terminal.agrees("Keep it all the same?"):
-                self.values = before
-                return False
-        elif question.name == "GATEHOUSE_SMTP_URL" and typed:
+        if question.name == "GATEHOUSE_SMTP_URL" and typed and not _wrong(found):
             self._send(terminal)
         return True
+
+    def _found(self, question: Question, parts: Sequence[str], terminal: Terminal) -> list[Finding] | None:
+        """What these parts find, which is told; None if the answer can't be. Raises NotTried."""
+        outcome = self._tried(parts, without=self._after(question))
+        impossible = [finding for finding in outcome.impossible if not self._asks_on(question, finding)]
+        for finding in [*impossible, *outcome.findings]:
+            terminal.tell(finding)
+        return None if impossible else outcome.findings
+
+    def _is_kept(self, question: Question, found: Sequence[Finding], terminal: Terminal) -> bool:
+        """What was there already usually is: else nobody would get past a service that is not there yet."""
+        if not _wrong(found):
+            return True
+        was_there = self.values.get(question.name) == self._there.get(question.name)
+        if was_there and question.name in NOT_YET:
+            terminal.say(
+                f"    -> Or give it its password first, if it has none yet: {NOT_YET[question.name]}."
+            )
+        return terminal.agrees("Keep it all the same?", usually=was_there)
 
     def _offered(self, question: Question) -> str:
         """What is there, or the default; nothing that would be refused."""
@@ -162,7 +196,7 @@ class Conversation:
 
     def _asks_on(self, question: Question, finding: Finding) -> bool:
         """That a bucket wants keys is for the questions that follow."""
-        return finding.id == "gatehouse.E021" and any(each.name in KEYS for each in self._after(question))
+        return finding.id == NO_KEYS and any(each.name in KEYS for each in self._after(question))
 
     def _typed(self, question: Question, now: str, terminal: Terminal) -> str:
         """Raises ValueError with what would do."""
@@ -178,12 +212,13 @@ class Conversation:
             text = question.understood(text, self.values)
         if question.is_needed and not text:
             raise ValueError("This is needed.")
-        if text and questions.wants_password(question, text):
-            had = questions.password_of(now) or self.values.get(question.kept_as or "", "")
-            offered = "the one that is there" if had else "a new one" if question.kept_as else "none"
-            password = terminal.typed_unseen(f"Its password, which is not shown [{offered}]: ") or had
-            text = questions.with_password(questions.without_password(text), password)
         return text
+
+    def _with_password(self, question: Question, url: str, now: str, terminal: Terminal) -> str:
+        had = questions.password_of(now) or self.values.get(question.kept_as or "", "")
+        offered = "the one that is there" if had else "a new one" if question.kept_as else "none"
+        password = terminal.typed_unseen(f"Its password, which is not shown [{offered}]: ") or had
+        return questions.with_password(questions.without_password(url), password)
 
     def _take(self, question: Question, value: str) -> None:
         if value and question.kept_as and questions.wants_password(question, value):
@@ -226,6 +261,15 @@ class Conversation:
         return self._trials.tried(values, parts, addresses=self._addresses, mail_to=mail_to)
 
 
+def _wrong(findings: Sequence[Finding]) -> bool:
+    """Whether any is not as it must be. DNS is others' to mend, and takes its time."""
+    return any(finding.level == Level.ERROR for finding in findings if not finding.id.startswith("dns."))
+
+
+def _line(finding: Finding) -> str:
+    return " ".join((finding.seen, finding.advice))
+
+
 def _refuse(outcome: Outcome) -> None:
     if outcome.impossible:
-        raise Refused(" ".join((outcome.impossible[0].seen, outcome.impossible[0].advice)))
+        raise Refused(*map(_line, outcome.impossible))

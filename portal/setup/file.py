@@ -31,23 +31,35 @@ def why_not(value: str) -> str:
 
 
 def read(text: str) -> dict[str, str]:
-    """Raises ValueError for what the three would not all read alike, which names the line and quotes none of it."""
-    found = {}
+    """Raises ValueError for what the three would not all read alike, which names each such line and quotes none of them."""
+    found: dict[str, str] = {}
+    wrong = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if line.lstrip().startswith("export "):
-            raise ValueError(f"line {number} begins with export, which systemd does not read: take it away")
-        assigned = _ASSIGNED.fullmatch(line)
-        if assigned is None:
-            raise ValueError(f"line {number} is no NAME=value")
-        if assigned[1] in found:
-            raise ValueError(f"line {number} has {assigned[1]} for the second time: leave one of the two")
         try:
-            found[assigned[1]] = _value(assigned[2].rstrip(" \t"))
+            name, value = _read_line(line)
+            if name in found:
+                raise ValueError(f"has {name} for the second time: leave one of the two")
+            found[name] = value
         except ValueError as error:
-            raise ValueError(f"line {number} has {error}") from None
+            wrong.append(f"line {number} {error}")
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return found
+
+
+def _read_line(line: str) -> tuple[str, str]:
+    """Raises ValueError with what is wrong with it."""
+    if line.lstrip().startswith("export "):
+        raise ValueError("begins with export, which systemd does not read: take it away")
+    assigned = _ASSIGNED.fullmatch(line)
+    if assigned is None:
+        raise ValueError("is no NAME=value")
+    try:
+        return assigned[1], _value(assigned[2].rstrip(" \t"))
+    except ValueError as error:
+        raise ValueError(f"has {error}") from None
 
 
 def _value(text: str) -> str:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from redis import Redis, RedisError
 
-from portal.checks import stores, variables, way  # noqa: F401 - importing them registers the checks that are run here
+from portal.checks import stores, variables, way  # noqa: F401 - importing stores registers its checks, too
 from portal.checks.servers import redis_is_fit
 from portal.doctor.findings import Finding, Level, told
 from portal.environment import Environment
@@ -31,6 +31,15 @@ def of_settings() -> list[Finding]:
         for message in run_checks(tags=[variables.TAG])
         if message.level >= ERROR and not message.is_silenced()
     ]
+
+
+def of_way_to_database() -> list[Finding]:
+    """Who could stand on it: for this nobody has to answer."""
+    return [Finding.of_check(message) for message in way.nobody_passes_for_the_database(None)]
+
+
+def of_way_to_redis() -> list[Finding]:
+    return [Finding.of_check(message) for message in way.nobody_else_enters_redis(None)]
 
 
 def of_redis() -> list[Finding]:
@@ -123,6 +132,8 @@ def _is_taken(port: int) -> bool:
 
 
 PROBES: dict[str, Callable[[], list[Finding]]] = {
+    "way-to-database": of_way_to_database,
+    "way-to-redis": of_way_to_redis,
     "redis": of_redis,
     "folder": of_folder,
     "ports": of_ports,

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from accounts.zones import is_zone
 from mailboxes.vault import BadKey, PrivateKey
-from portal.environment import parts_of
+from portal.environment import parts_of, parts_of_several
 from portal.onebox.secrets import new_secret_key, new_worker_key
 
 Answers = Mapping[str, str]
@@ -76,6 +76,10 @@ def _zone(text: str, _answers: Answers) -> str:
     return text
 
 
+def _sender_at(domain: str) -> str:
+    return f"Gatehouse <no-reply@{domain}>" if domain else ""
+
+
 def _sends_mail(answers: Answers) -> bool:
     return bool(answers.get("GATEHOUSE_SMTP_URL") or answers.get("GATEHOUSE_SMTP_URL_FILE"))
 
@@ -95,7 +99,7 @@ def _store_of_containers(text: str, answers: Answers) -> str:
 
 
 def _url(text: str, _answers: Answers) -> str:
-    if parts_of(text).password is not None:
+    if parts_of_several(text).password is not None:
         raise ValueError("Leave the password out of it: it is asked for next, and not shown.")
     return text
 
@@ -141,7 +145,7 @@ QUESTIONS = (
         "GATEHOUSE_MAIL_FROM",
         "Sender of these mails",
         "An address that your mail server may send from.",
-        default=lambda answers: f"Gatehouse <no-reply@{answers['GATEHOUSE_BASE_DOMAIN']}>",
+        default=lambda answers: _sender_at(answers.get("GATEHOUSE_BASE_DOMAIN", "")),
     ),
     Question(
         "GATEHOUSE_ALARMS_TO",
@@ -159,18 +163,19 @@ QUESTIONS = (
         is_needed=True,
         kept_as="DATABASE_PASSWORD",
         understood=_url,
-        tries=("database",),
+        tries=("way-to-database", "database"),
         ways=(Way.UNITS,),
     ),
     Question(
         "REDIS_URL",
         "Redis or Valkey, as redis://host:port/number (rediss:// with TLS)",
-        "It rings for workers and counts sign-ins; no mail and no password lies there.",
+        "It rings for workers and counts sign-ins; no mail and no password lies there. Over a network it is rediss:// with a "
+        "password (docs/deployment.md, Services of your own).",
         default=lambda _answers: "redis://127.0.0.1:6379/0",
         is_needed=True,
         kept_as="REDIS_PASSWORD",
         understood=_url,
-        tries=("redis",),
+        tries=("way-to-redis", "redis"),
         ways=(Way.UNITS,),
     ),
     Question(
@@ -251,13 +256,13 @@ def shown(question: Question, value: str) -> str:
 
 
 def without_password(url: str) -> str:
-    found = parts_of(url)
+    found = parts_of_several(url)
     user, at, host = found.netloc.rpartition("@")
     return urlunsplit(found._replace(netloc=f"{user.partition(':')[0]}{at}{host}".removeprefix("@")))
 
 
 def password_of(url: str) -> str:
-    return unquote(parts_of(url).password or "")
+    return unquote(parts_of_several(url).password or "")
 
 
 def with_password(url: str, password: str) -> str:
@@ -270,7 +275,7 @@ def with_password(url: str, password: str) -> str:
 
 def wants_password(question: Question, url: str) -> bool:
     """Whether there is one to ask for: mail servers take none without a name, sockets need none."""
-    found = parts_of(url)
+    found = parts_of_several(url)
     if question.kept_as is None or found.scheme == "unix":
         return False
     return bool(question.kept_as or found.username)

@@ -25,6 +25,7 @@ from tests.accounts.openid.names import NameServer
 from tests.accounts.post import MailServer
 from tests.breaking.workers import environment_of_processes
 from tests.environment import BARE
+from tests.ports import free_port
 from tests.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,9 @@ def talk(terminal, services, mail, folder):
     terminal.hears("not all of it are email addresses")
     terminal.answers("Who is mailed when a night's backup fails", "night@northwind.example")
     terminal.answers("PostgreSQL, as", "mysql://gatehouse_app@127.0.0.1:1/gatehouse")
-    terminal.answers("Its password", "")
+    terminal.hears(
+        "[postgresql://gatehouse_app@127.0.0.1:5432/gatehouse]: mysql://gatehouse_app@127.0.0.1:1/gatehouse\n  not right"
+    )
     terminal.hears("it is no URL of a PostgreSQL")
     terminal.answers("PostgreSQL, as", "postgresql://gatehouse_app@127.0.0.1:1/gatehouse")
     terminal.answers("Its password", "whatever")
@@ -81,7 +84,7 @@ def talk(terminal, services, mail, folder):
     terminal.answers("Its password", "any, on a socket")
     terminal.hears("ok: PostgreSQL")
     terminal.answers("Redis or Valkey", "redis://127.0.0.1:6379/0?password=x")
-    terminal.answers("Its password", "x")
+    terminal.hears("?password=x\n  not right")
     terminal.hears("it is no URL of a Redis")
     terminal.answers("Redis or Valkey", services["REDIS_URL"])
     terminal.hears("ok: Redis")
@@ -184,6 +187,95 @@ def test_a_script_gets_settings_too_and_changes_none_that_are_there_unless_it_sa
         + before.replace(f"'Gatehouse <no-reply@{BASE}>'", "p@northwind.example")
         + "OTHER='kept as it is'\n"
     )
+
+
+def test_who_runs_it_again_before_the_services_know_their_passwords_gets_through_with_return_alone(
+    answers_of, names, tmp_path
+):
+    target, port = tmp_path / "environment", free_port()
+    services = {
+        "DATABASE_URL": f"postgresql://gatehouse_app@127.0.0.1:{port}/gatehouse",
+        "REDIS_URL": f"redis://127.0.0.1:{port}/0",
+    }
+    run(target, "--answers", answers_of(NAMES | services))
+    before = target.read_bytes()
+    terminal = Terminal("setup", str(target), **BARE)
+    for question in (
+        "operators' host",
+        "gateway's name",
+        "Time zone",
+        "Mail server",
+        "Sender of these mails",
+    ):
+        terminal.answers(question, "")
+    for question, to_do in (
+        ("PostgreSQL, as", "docker/postgres/roles.sql"),
+        ("Redis or Valkey, as", "`requirepass`"),
+    ):
+        terminal.answers(question, "")
+        terminal.answers("Its password, which is not shown [the one that is there]", "")
+        terminal.hears("not right")
+        terminal.hears(to_do)
+        terminal.answers("Keep it all the same? [yes]", "")
+    for question in ("Where sealed messages lie", "Private networks in"):
+        terminal.answers(question, "")
+    terminal.hears("is as it was")
+    assert terminal.ends() == 1, "it is not right yet, and says so"
+    assert target.read_bytes() == before
+
+
+def test_another_way_over_a_network_is_told_at_once_although_its_service_has_no_password_yet(names, tmp_path):
+    given = tmp_path / "answers"
+    given.write_text(f"GATEHOUSE_DNS_SERVER={names.address}\n")
+    terminal = Terminal("setup", str(tmp_path / "environment"), "--answers", str(given), **BARE)
+    for question, answer in (("operators' host", BASE), ("gateway's name", MAIL)):
+        terminal.answers(question, answer)
+    for question in ("Time zone", "Mail server", "Sender of these mails"):
+        terminal.answers(question, "")
+    terminal.answers("PostgreSQL, as", "postgresql://gatehouse_app@db.invalid/gatehouse")
+    terminal.answers("Its password, which is not shown [a new one]", "")
+    terminal.hears("note: PostgreSQL is reached over a network (db.invalid) with sslmode=prefer")
+    terminal.answers("Redis or Valkey, as", "redis://valkey.invalid:6379/0")
+    terminal.answers("Its password, which is not shown [a new one]", "")
+    terminal.hears("note: Redis is reached over a network (valkey.invalid) without TLS")
+    terminal.answers("Where sealed messages lie", "\x03")
+    assert terminal.ends() == 1 and "cannot be" not in terminal.said
+
+
+def test_a_script_is_told_all_that_is_wrong_at_once(tmp_path):
+    target, given = tmp_path / "environment", tmp_path / "answers"
+    given.write_text(
+        "GATEHOUSE_MAIL_FROM='b\nNONSENSE\nexport GATEHOUSE_SMTP_URL=x\nREDIS_URL=a\nREDIS_URL=b\n"
+    )
+    with pytest.raises(CommandError) as told:
+        run(target, "--answers", given)
+    for words in (
+        "line 1 has a quote",
+        "line 2 is no NAME",
+        "line 3 begins with export",
+        "line 5 has REDIS_URL",
+    ):
+        assert words in str(told.value)
+    given.write_text(
+        "GATEHOUSE_BASE_DOMAIN=Portal\nGATEHOUSE_TIME_ZONE=Berlin\nGATEHOUSE_SMTP_PORT=x\nGATEHOUSE_WORKER_KEY=key\n"
+        "DATABASE_URL=mysql://a:s3cret@b/c\nGATEHOUSE_ALARMS=x\n"
+    )
+    with pytest.raises(CommandError) as told:
+        run(target, "--answers", given)
+    first, *lines = str(told.value).splitlines()
+    assert first == "7 things can't be so. Nothing was written."
+    for words in (
+        "Nothing reads GATEHOUSE_ALARMS: GATEHOUSE_ALARMS_TO is meant?",
+        "GATEHOUSE_TIME_ZONE: 'Berlin' is no time zone",
+        "There is no answer for GATEHOUSE_MAIL_DOMAIN: give it",
+        "GATEHOUSE_BASE_DOMAIN is 'Portal', which is no domain",
+        "GATEHOUSE_SMTP_PORT: 'x' is no whole number",
+        "DATABASE_URL: it is no URL of a PostgreSQL",
+        "Set GATEHOUSE_WORKER_KEY to",
+    ):
+        assert sum(words in line for line in lines) == 1, words
+    assert "s3cret" not in str(told.value)
+    assert not target.exists()
 
 
 def test_a_file_that_somebody_else_writes_meanwhile_is_left_alone(answers_of, tmp_path):

@@ -22,6 +22,8 @@ from mailboxes.backup.keys import new_recovery_key
 from portal.checks import pooler
 from portal.onebox.embedded.process import wait_until
 from portal.onebox.secrets import new_secret_key, new_worker_key
+from portal.setup import file, questions, trial
+from portal.setup.questions import IN_COMPOSE, Way
 from tests import folders, with_tls
 from tests.breaking.kit import IN_CORE
 from tests.environment import BARE
@@ -374,6 +376,113 @@ def test_commands_and_the_doctor_refuse_it_too(trouble, site, server, as_it_was,
         site.environment["DATABASE_URL"] = server.url(ROLE, ROLE)
         del site.environment["PGSSLMODE"]
         assert "E016" not in site.tries("check", "--database", "default").stderr, "nothing else is wrong"
+
+
+AWAY = "postgresql://role:secret@db.gatehouse.test:5432/gatehouse"
+PASSABLE = {
+    AWAY: ["db.gatehouse.test", "sslmode=prefer"],
+    f"{AWAY}?sslmode=disable": ["sslmode=disable"],
+    f"{AWAY}?sslmode=require": ["sslmode=require"],
+    f"{AWAY}?sslmode=verify-ca": ["sslmode=verify-ca"],
+    "postgresql://role@db:5432/gatehouse": ["(db)"],
+    "postgresql://role@127.0.0.1,10.0.0.7,10.0.0.8/gatehouse": ["(10.0.0.7, 10.0.0.8)"],
+    "postgresql://role@[2001:db8::7]/gatehouse": ["2001:db8::7"],
+    "postgresql://role@localhost/gatehouse?hostaddr=10.0.0.7": ["10.0.0.7"],
+    f"{AWAY}?sslmode=verify-full": [],
+    f"{AWAY}?sslrootcert=system": [],
+    "postgresql://role@127.0.0.1/gatehouse?sslmode=disable": [],
+    "postgresql://role@localhost,[::1]/gatehouse": [],
+    "postgresql:///gatehouse": [],
+    "postgresql:///gatehouse?host=/run/postgresql": [],
+    "postgresql://role@%2Frun%2Fpostgresql/gatehouse": [],
+    "redis://valkey.gatehouse.test:6379/0": ["without a password and without TLS"],
+    "redis://user@valkey.gatehouse.test:6379/0": ["without a password and without TLS"],
+    "redis://:secret@10.0.0.7/0": ["(10.0.0.7) without TLS:"],
+    "rediss://valkey.gatehouse.test/0?ssl_ca_certs=/file": ["without a password:"],
+    "rediss://:secret@10.0.0.7/0?ssl_cert_reqs=none": ["without a look at its certificate:"],
+    "rediss://:secret@valkey.gatehouse.test:6379/0": [],
+    "redis://localhost:6379/0": [],
+    "unix:///run/redis/redis.sock": [],
+    **{url.format(DATABASE_PASSWORD="secret", REDIS_PASSWORD="secret"): [] for url in IN_COMPOSE.values()},
+}
+
+
+@pytest.fixture(scope="module")
+def trials():
+    with trial.Trials() as trials:
+        yield trials
+
+
+@pytest.mark.parametrize("url", PASSABLE)
+def test_a_way_over_a_network_on_which_others_could_stand_is_told_and_no_other_way_is(trials, url):
+    database, redis = "postgresql:///gatehouse", "unix:///run/redis.sock"
+    values = (
+        {"DATABASE_URL": url, "REDIS_URL": redis}
+        if "sql:" in url
+        else {"DATABASE_URL": database, "REDIS_URL": url}
+    )
+    told = trials.tried(questions.made(Way.UNITS, {}) | values, ["way-to-database", "way-to-redis"])
+    assert not [each for each in told.impossible if each.id != "gatehouse.E038"]
+    number, to_type = (
+        ("gatehouse.W018", "?sslmode=verify-full&sslrootcert=")
+        if "sql:" in url
+        else ("gatehouse.W019", "rediss://:password@")
+    )
+    assert [each.id for each in told.findings] == ([number] if PASSABLE[url] else [])
+    for finding in told.findings:
+        assert all(words in finding.seen for words in PASSABLE[url]) and to_type in finding.advice
+        assert "secret" not in finding.seen + finding.advice
+
+
+def test_what_the_environment_says_of_the_mode_counts_where_the_url_says_none(trials):
+    for more, expected in (
+        ({"PGSSLMODE": "verify-full"}, []),
+        ({"PGSSLMODE": "require"}, ["gatehouse.W018"]),
+    ):
+        values = questions.made(Way.UNITS, {}) | {"DATABASE_URL": AWAY} | more
+        assert [each.id for each in trials.tried(values, ["way-to-database"]).findings] == expected
+
+
+def test_setup_the_doctor_and_the_checks_of_a_start_agree_about_it(tmp_path):
+    """Of services that are not even there, one of them with a standby."""
+    target = tmp_path / "environment"
+    answers = {
+        "GATEHOUSE_STATE_DIR": str(tmp_path / "state"),
+        "GATEHOUSE_BASE_DOMAIN": "portal.gatehouse.test",
+        "GATEHOUSE_MAIL_DOMAIN": "mx.gatehouse.test",
+        "GATEHOUSE_DNS_SERVER": f"127.0.0.1:{free_port()}",
+        "DATABASE_URL": "postgresql://role@127.0.0.1:1,db.invalid:1/gatehouse",
+        "REDIS_URL": "redis://valkey.invalid:1/0",
+    }
+
+    def run(*command, typed=None, **environment):
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env={**BARE, **environment},
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS * 3,
+            check=False,
+        )
+
+    def told(said):
+        return {
+            each["id"]: (each["level"], each["seen"])
+            for each in json.loads(said.stdout)["findings"]
+            if each["id"] in ("gatehouse.W018", "gatehouse.W019")
+        }
+
+    lines = "".join(f"{name}='{value}'\n" for name, value in answers.items())
+    by_setup = told(run("setup", "--no-input", str(target), "--answers", "-", "--json", typed=lines))
+    assert len(by_setup) == 2 and {level for level, _ in by_setup.values()} == {"warning"}
+    written = file.read(target.read_text())
+    assert written["DATABASE_PASSWORD"] in written["DATABASE_URL"]
+    assert told(run("doctor", "--json", **written)) == by_setup
+    at_a_start = run("check", **written)
+    assert at_a_start.returncode == 0, "somebody may have a network of their own"
+    assert all(number in at_a_start.stderr for number in by_setup)
 
 
 def test_programs_of_a_backup_demand_of_the_server_what_we_do(site, server, as_it_was, monkeypatch):

@@ -90,14 +90,14 @@ class Command(ScriptableCommand):
         there, answers = _values_of(target, before), _answers_of(options["answers"])
         if (written := questions.written_for(there)) not in (None, way):
             raise CommandError(OTHER_WAY[written].format(file=target))
-        self._judge_names(there, answers, options)
+        misspelt = self._misspelt(there, answers, options)
         known = there | answers
         known |= questions.made(way, known, own_bucket=options["own_bucket"])
         try:
             with Trials() as trials:
                 conversation = Conversation(way, known, options["address"], trials)
                 if options["no_input"]:
-                    conversation.take_as_they_are()
+                    _take(conversation, misspelt)
                 else:
                     self.stdout.write(
                         "Return takes what stands in brackets, - empties it, Ctrl-C ends this and nothing is written."
@@ -105,28 +105,29 @@ class Command(ScriptableCommand):
                     conversation.ask(self)
                 self._write(target, before, conversation, options)
         except (Refused, NotTried) as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(_lines(error)) from error
         except (KeyboardInterrupt, EOFError):
             raise CommandError("Ended. Nothing was written.") from None
 
-    def _judge_names(
+    def _misspelt(
         self, there: Mapping[str, str], answers: Mapping[str, str], options: Mapping[str, Any]
-    ) -> None:
-        """Of a name that nothing reads a default would serve, in silence. Raises CommandError where nobody is there to read
-        it, and for answers.
+    ) -> list[str]:
+        """Of a name that nothing reads a default would serve, in silence: told, or with --no-input for the caller to refuse.
+        Raises CommandError for answers' where somebody is there to read it.
         """
         places = {str(options["answers"]): answers, str(options["file"]): there}
         said = [
-            f"{place}: {variables.said(name, nearest)}"
+            f"{place}: {variables.said(name, nearest)} Correct the name, or take the line out."
             for place, values in places.items()
             for name, nearest in variables.unknown(values).items()
         ]
-        if said and (options["no_input"] or variables.unknown(answers)):
-            raise CommandError(
-                " ".join((*said, "Correct the name, or take the line out. Nothing was written."))
-            )
+        if options["no_input"]:
+            return said
+        if variables.unknown(answers):
+            raise CommandError(_lines(Refused(*said)))
         for line in said:
             self.stdout.write(f"  {NOTES[Level.WARNING]}: {line}")
+        return []
 
     def _write(self, target: Path, before: str, setup: Conversation, options: Mapping[str, Any]) -> None:
         asks = not options["no_input"]
@@ -219,8 +220,9 @@ class Command(ScriptableCommand):
         if finding.advice and finding.level > Level.OK:
             self.stdout.write(f"    -> {harmless(finding.advice)}")
 
-    def agrees(self, question: str) -> bool:
-        return self.typed(f"{question} [no] ").lower() in ("y", "yes")
+    def agrees(self, question: str, *, usually: bool = False) -> bool:
+        typed = self.typed(f"{question} [{'yes' if usually else 'no'}] ").lower()
+        return typed in ("y", "yes") or (usually and not typed)
 
     def typed(self, prompt: str) -> str:
         self.stdout.write(prompt, ending="")
@@ -229,6 +231,28 @@ class Command(ScriptableCommand):
 
     def typed_unseen(self, prompt: str) -> str:
         return getpass.getpass(prompt).strip()
+
+
+def _take(conversation: Conversation, misspelt: Sequence[str]) -> None:
+    """Raises Refused for all that is wrong at once, and NotTried."""
+    try:
+        conversation.take_as_they_are()
+    except Refused as error:
+        raise Refused(*misspelt, *error.wrong) from error
+    if misspelt:
+        raise Refused(*misspelt)
+
+
+def _lines(error: Refused | NotTried) -> str:
+    """One in a line, and several below each other."""
+    if not isinstance(error, Refused) or len(error.wrong) < 2:
+        return f"{error} Nothing was written."
+    return "\n".join(
+        (
+            f"{len(error.wrong)} things can't be so. Nothing was written.",
+            *(f"- {line}" for line in error.wrong),
+        )
+    )
 
 
 def _text_of(path: Path) -> str:

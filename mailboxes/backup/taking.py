@@ -1,9 +1,10 @@
 """A backup is taken while everything works.
 
 1. Messages that wait are copied, without holding anybody up.
-2. From here on no blob is removed (`mailboxes.holding`), until the end of 4.
+2. From here on no blob is removed (`mailboxes.holding`) and no upgrade begins, until the end of 4.
 3. The database is dumped: many dumps of one snapshot, since one that locks the tables of all customers runs out of locks.
-4. The messages that this snapshot names and that are not there yet are copied; few, after 1.
+4. The messages that this snapshot names and that are not there yet are copied; few, after 1. Where a table was written
+   anew meanwhile (`rewriting`), it is no backup.
 5. All that was written is read back. The manifest comes last: without it there is no backup.
 """
 
@@ -24,9 +25,10 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
 
 from accounts.actors import Actor
-from mailboxes.backup import examining, judging, keys, tools
+from mailboxes.backup import examining, judging, keys, rewriting, tools
 from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoPlace
 from mailboxes.backup.index import NAME, Line, Lines, lines_of
@@ -49,17 +51,16 @@ from mailboxes.transactions import on_disk
 from mailboxes.vault import sealed_size
 from tenants import access, audit, cluster, last_backup, pooling, schemas, whose
 from tenants.models import Customer
+from tenants.upgrading import UPGRADE_LOCK
 
 log = logging.getLogger(__name__)
 
-HOLD_WAIT = "60s"  # removers hold their end for as long as one question or one batch takes
+# Removers hold their end for as long as one question or one batch takes; an upgrade with nothing to do is over in a moment.
+HOLD_WAIT = "60s"
 # Each dump reads the whole catalog, which takes seconds where there are thousands of customers, so they are as large as the
 # server's table of locks lets them be; but each waits in TMPDIR on its way to a bucket.
 SCHEMAS_PER_DUMP = 1000
 ROWS = 5000
-# Rows that mean nothing elsewhere: sessions of the web, of which one that was ended since would live again; sessions of
-# archivers, which would keep them out; spare schemas, which are not dumped.
-WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
 CUSTOMERS = """
 SELECT customer.id, customer.slug, customer.name, schema_name, allowed_networks, mailbox_quota_octets, provider.slug
 FROM public.tenants_customer customer JOIN public.tenants_provider provider ON provider.id = customer.provider_id
@@ -262,6 +263,7 @@ class _Taking:
                 self.progress.step, self.progress.customers_done = "copying the latest messages", 0
                 lines = self._copy(customers, snapshot, [*self._indexes(before), self._early()])
                 self._write(INDEX, (self._counted(line).encoded() for line in lines))
+                self._require_that_all_was_seen(customers, snapshot)
                 hold.execute("SELECT 1")  # raises unless it was there all the time
                 holder.execute("SELECT 1")
                 server = holder.info.server_version
@@ -327,12 +329,26 @@ class _Taking:
         self.progress.step = "dumping the database"
         self.progress.customers, self.progress.customers_done = len(customers), 0
         if not self.only:
-            self._seal(PUBLIC, tools.dump(["public"], snapshot, WITHOUT_ROWS))
+            self._seal(PUBLIC, tools.dump(["public"], snapshot, rewriting.WITHOUT_ROWS))
         for start in range(0, len(customers), self.per_dump):
             some = [customer.schema for customer in customers[start : start + self.per_dump]]
-            self._seal(self._part_of(start), tools.dump(some, snapshot, WITHOUT_ROWS))
+            self._seal(self._part_of(start), tools.dump(some, snapshot, rewriting.WITHOUT_ROWS))
             self.progress.customers_done += len(some)
             self.tell(self.progress)
+
+    def _require_that_all_was_seen(self, customers: list[_Customer], snapshot: str) -> None:
+        """After the last that is read by the snapshot. Raises BackupFailed."""
+        named = [customer.schema for customer in customers] + ([] if self.only else [examining.PUBLIC])
+        with _reading(self.reader, snapshot):
+            before = rewriting.tables(self.reader, named)
+        with _reading(self.reader, ""):
+            after = rewriting.tables(self.reader, named)
+        if anew := rewriting.written_anew(before, after):
+            others = f", and {len(anew) - 1} others," if len(anew) > 1 else ""
+            raise BackupFailed(
+                f"Somebody has written the table {anew[0]}{others} anew meanwhile, dropped or altered it (TRUNCATE, ALTER TABLE, "
+                "VACUUM FULL or the like), so rows may be missing, and this is no backup: repeat it."
+            )
 
     def _part_of(self, number: int) -> str:
         """The name of the dump in which the customer of this number is."""
@@ -494,10 +510,18 @@ class _Taking:
 
 @contextmanager
 def _holding() -> "Iterator[psycopg.Connection[Any]]":
-    """No blob is removed within. In a transaction of its own, before any snapshot is taken."""
+    """No blob is removed within, and no upgrade begins. In a transaction of its own, before any snapshot is taken. Raises
+    BackupFailed beside an upgrade.
+    """
     with tools.connect() as where:
         tools.begin(where)
         where.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(HOLD_WAIT))
+        try:
+            where.execute("SELECT pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])
+        except LockNotAvailable as error:
+            raise BackupFailed(
+                "An upgrade of this database is at work. Repeat this when it has ended."
+            ) from error
         where.execute("SELECT pg_advisory_xact_lock(%s)", [HOLD_LOCK])
         yield where
 

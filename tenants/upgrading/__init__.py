@@ -39,7 +39,7 @@ ANOTHERS = "it belongs to a role that may do less than the one in DATABASE_URL: 
 
 
 class AnotherIsAtWork(Exception):
-    """An upgrade of this database goes on, and nobody wanted to wait for its end."""
+    """An upgrade or a backup of this database goes on, and nobody wanted to wait for its end."""
 
 
 class WrongRole(Exception):
@@ -54,7 +54,7 @@ class Told(Protocol):
     """Whoever is told how it gets on."""
 
     def waiting(self) -> None:
-        """Another upgrade is at work; ours begins when that has ended."""
+        """Another upgrade, or a backup, is at work; ours begins when that has ended."""
 
     def begun(self, left: int, customers: int) -> None:
         """So many customers are left to upgrade, of so many that there are."""

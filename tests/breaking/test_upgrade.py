@@ -230,7 +230,9 @@ def test_it_waits_its_turn_beside_readers_and_other_upgrades_without_keeping_mai
             for _ in range(2):  # it asks again
                 until(lambda: waits_for("c_acme.mailboxes_message"), "it asks for the table")
                 until(lambda: not waits_for("c_acme.mailboxes_message"), "it gives up for now")
-            with pytest.raises(CommandError, match="Another upgrade of this database is at work"):
+            with pytest.raises(
+                CommandError, match="Another upgrade of this database, or a backup, is at work"
+            ):
                 call_command("upgrade", no_wait=True)
             second: Future[str] = hands.submit(_upgrade)
             reader.rollback()

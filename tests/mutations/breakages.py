@@ -641,6 +641,28 @@ BREAKAGES = (
         _EXAMINING + "what_a_restore_would_not_take_is_named[a reference that is gone]",
     ),
     _breaks(
+        "A backup beside which somebody wrote a table anew is none",
+        "mailboxes/backup/taking.py",
+        "        if anew := rewriting.written_anew(before, after):\n",
+        "        if anew := []:\n",
+        "mailboxes/test_rewriting.py::test_one_beside_which_a_table_is_written_anew_is_none",
+    ),
+    _breaks(
+        "And so is one beside which a column has taken another's place",
+        "mailboxes/backup/rewriting.py",
+        "concat_ws(' ', attnum, attname, atttypid)",
+        "concat_ws(' ', attname, atttypid)",
+        "mailboxes/test_rewriting.py::test_one_beside_which_a_table_is_written_anew_is_none[a column for another]",
+    ),
+    _breaks(
+        "No upgrade begins while a backup reads",
+        "mailboxes/backup/taking.py",
+        'where.execute("SELECT pg_advisory_xact_lock(%s)", [UPGRADE_LOCK])',
+        "pass",
+        "mailboxes/test_rewriting.py::test_an_upgrade_that_comes_while_a_backup_reads_waits_or_is_refused",
+        "mailboxes/test_rewriting.py::test_a_backup_that_comes_beside_an_upgrade_waits_for_its_end_and_not_for_long",
+    ),
+    _breaks(
         "A list of migrations without end is none",
         "mailboxes/backup/examining.py",
         "    if len(lines) > MIGRATIONS_AT_MOST:\n",
@@ -935,7 +957,7 @@ BREAKAGES = (
     ),
     _breaks(
         "A session that was ended does not live again",
-        "mailboxes/backup/taking.py",
+        "mailboxes/backup/rewriting.py",
         '"public.django_session", ',
         "",
         _RESTORING + "a_destroyed_installation_comes_back_whole_and_goes_on",

@@ -47,7 +47,9 @@ class Command(ScriptableCommand):
             help="for how long a migration may keep mail waiting (%(default)g); more when nobody works",
         )
         parser.add_argument(
-            "--no-wait", action="store_true", help="end with status 1 when another upgrade is at work"
+            "--no-wait",
+            action="store_true",
+            help="end with status 1 when another upgrade, or a backup, is at work",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,7 +64,7 @@ class Command(ScriptableCommand):
                 wait=not options["no_wait"],
             )
         except upgrading.AnotherIsAtWork:
-            raise CommandError("Another upgrade of this database is at work.") from None
+            raise CommandError("Another upgrade of this database, or a backup, is at work.") from None
         except (LockLost, ThroughAPooler, upgrading.WrongRole, upgrading.BeingRestored) as error:
             raise CommandError(str(error)) from error
         except ProgrammingError as error:
@@ -106,7 +108,7 @@ class Lines:
         self._count = self._of = 0
 
     def waiting(self) -> None:
-        log.info("Another upgrade is at work. Waiting for its end.")
+        log.info("Another upgrade, or a backup, is at work. Waiting for its end.")
 
     def begun(self, left: int, customers: int) -> None:
         self._count, self._of = 0, left

@@ -1,0 +1,45 @@
+"""A table that is written anew after a snapshot (TRUNCATE, most ALTER TABLE … TYPE, a column with a default that differs by row)
+looks empty to it, and one that was dropped and made again is: PostgreSQL's manual, "Caveats" of its concurrency control. A dump
+would say nothing of the rows that it lacks.
+"""
+
+from collections.abc import Collection
+from typing import Any, LiteralString
+
+import psycopg
+
+from mailboxes.backup.examining import PUBLIC, tables_of
+from tenants import migrated
+
+# As the transaction's snapshot has the catalogs: the table, the file in which it lies, and which column is which.
+TABLES: LiteralString = """
+SELECT n.nspname::text, c.relname::text, concat_ws(' ', c.oid, c.relfilenode,
+    (SELECT md5(string_agg(concat_ws(' ', attnum, attname, atttypid), E'\\n' ORDER BY attnum))
+        FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (%s) AND c.relkind = 'r'
+"""
+# Rows that mean nothing elsewhere: sessions of the web, of which one that was ended since would live again; sessions of
+# archivers, which would keep them out; spare schemas, which are not dumped.
+WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
+
+Tables = dict[tuple[str, str], str]
+
+
+def tables(reader: "psycopg.Connection[Any]", schemas: Collection[str]) -> Tables:
+    """In the reader's transaction, by schema and name, what changes when one is written anew. In `public` only ours count: its
+    owner may empty tables of its own each night.
+    """
+    ours = tables_of(migrated.known(), shared=True)
+    return {
+        (schema, name): what
+        for schema, name, what in reader.execute(TABLES, [list(schemas)])
+        if (schema != PUBLIC or name in ours)
+        and not {f"{schema}.{name}", f"*.{name}"}.intersection(WITHOUT_ROWS)
+    }
+
+
+def written_anew(before: Tables, after: Tables) -> list[str]:
+    """Of the tables that the snapshot had, those whose rows it may have missed; what came after it does not count."""
+    return sorted(
+        f"{schema}.{name}" for (schema, name), what in before.items() if after.get((schema, name)) != what
+    )

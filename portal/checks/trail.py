@@ -40,8 +40,9 @@ def the_trail_is_guarded(
             found.append(
                 Error(
                     f"What keeps the audit trail from being changed is not as the portal made it: {'; '.join(faults)}.",
-                    hint="`manage.py upgrade --public`, as the owner of the tables, puts it back; a rule or trigger of somebody else's it leaves, for you to DROP. What stands in the trail may "
-                    "have been changed meanwhile: docs/database-roles.md, When its guards are off.",
+                    hint="`manage.py upgrade --public`, as the owner of the tables, puts it back; a rule, a trigger or a table of "
+                    "somebody else's it may leave, for you to take away. What stands in the trail may have been changed meanwhile: "
+                    "docs/database-roles.md, When its guards are off.",
                     id="gatehouse.E037",
                 )
             )

@@ -8,6 +8,7 @@ would notice: it only ever adds lines.
 import logging
 import random
 import time
+from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, connections, transaction
 
@@ -17,9 +18,15 @@ log = logging.getLogger(__name__)
 
 TABLE = "public.tenants_auditevent"
 ONLY_GROWS, NOT_EMPTIED = "tenants_audit_only_grows", "tenants_audit_is_not_emptied"
-# As pg_trigger.tgtype says it: each once for a statement, before it does anything.
+EACH_LINE = "tenants_audit_each_line_stays"
+# As pg_trigger.tgtype says it: before anything is done, once for a statement or for each row. A statement that names another
+# table, of which the trail was made a part, is none of the trail's, but its rows are.
 BEFORE, INSERT, DELETE, UPDATE, TRUNCATE, EACH_ROW = 2, 4, 8, 16, 32, 1
-TRIGGERS = {ONLY_GROWS: BEFORE | UPDATE | DELETE, NOT_EMPTIED: BEFORE | TRUNCATE}
+TRIGGERS = {
+    ONLY_GROWS: BEFORE | UPDATE | DELETE,
+    EACH_LINE: BEFORE | UPDATE | DELETE | EACH_ROW,
+    NOT_EMPTIED: BEFORE | TRUNCATE,
+}
 BODY = """
 BEGIN
     RAISE EXCEPTION 'the audit trail only grows' USING ERRCODE = 'insufficient_privilege';
@@ -40,13 +47,21 @@ FOUND_FUNCTION = """
 SELECT p.prosrc, l.lanname = 'plpgsql' AND p.proconfig IS NULL FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.oid = to_regprocedure('public.tenants_audit_only_grows()')
 """
+# Partitions as well. The tables of which it is a part, then those that are a part of it.
+FOUND_RELATIVES = """
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), i.inhparent = c.oid, c.relkind = 'p'
+FROM pg_inherits i JOIN pg_class c ON c.oid IN (i.inhparent, i.inhrelid) JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE to_regclass(%s) IN (i.inhparent, i.inhrelid) AND c.oid <> to_regclass(%s) ORDER BY 2 DESC, 1
+"""
 PUT_BACK = (
     f"CREATE OR REPLACE FUNCTION public.tenants_audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS $${BODY}$$",
     f"CREATE OR REPLACE TRIGGER {ONLY_GROWS} BEFORE UPDATE OR DELETE ON {TABLE}"
     " FOR EACH STATEMENT EXECUTE FUNCTION public.tenants_audit_only_grows()",
+    f"CREATE OR REPLACE TRIGGER {EACH_LINE} BEFORE UPDATE OR DELETE ON {TABLE}"
+    " FOR EACH ROW EXECUTE FUNCTION public.tenants_audit_only_grows()",
     f"CREATE OR REPLACE TRIGGER {NOT_EMPTIED} BEFORE TRUNCATE ON {TABLE}"
     " FOR EACH STATEMENT EXECUTE FUNCTION public.tenants_audit_only_grows()",
-    f"ALTER TABLE {TABLE} ENABLE TRIGGER {ONLY_GROWS}, ENABLE TRIGGER {NOT_EMPTIED}",
+    f"ALTER TABLE {TABLE} {', '.join(f'ENABLE TRIGGER {name}' for name in TRIGGERS)}",
     f"ALTER TABLE {TABLE} DISABLE ROW LEVEL SECURITY",
 )
 ATTEMPTS, PAUSE_SECONDS = 30, 1.0  # as of a migration
@@ -63,6 +78,7 @@ def faults(alias: str = "default") -> list[str]:
         triggers = {name: (what, is_on, is_ours) for name, what, is_on, is_ours in cursor.fetchall()}
         cursor.execute(FOUND_FUNCTION)
         function = cursor.fetchone()
+        relatives = _relatives(cursor)
     found = [] if kind == "r" else [f"{TABLE} is no table"]
     for name, wanted in TRIGGERS.items():
         what, is_on, is_ours = triggers.pop(name, (0, False, False))
@@ -91,13 +107,32 @@ def faults(alias: str = "default") -> list[str]:
     ]
     if hides_rows:
         found.append("row level security hides lines")
-    return found
+    return found + [
+        f"it is a part of {one.name}, by which its lines can be reached"
+        if one.is_parent
+        else f"{one.name} is a part of it, whose lines pass for its own"
+        for one in relatives
+    ]
+
+
+class _Relative(NamedTuple):
+    """A table of somebody else's that shares lines with the trail."""
+
+    name: str  # as statements have it
+    is_parent: bool
+    is_partitioned: bool
+
+
+def _relatives(cursor: Any) -> list[_Relative]:
+    cursor.execute(FOUND_RELATIVES, [TABLE, TABLE])
+    return [_Relative(*row) for row in cursor.fetchall()]
 
 
 def put_back(*, hold: float) -> None:
     """As its owner; whoever is not leaves it, and the checks have said so. No longer than `hold` seconds at a time.
 
-    A rule or trigger of somebody else's stays: nobody knows what it is for. Raises OperationalError when others hold the
+    A rule or trigger of somebody else's stays, and so does a table that is a part of the trail or was made of such parts:
+    nobody knows what it is for, and it may belong to another role. Raises OperationalError when others hold the
     trail for too long.
     """
     before = faults()
@@ -110,7 +145,12 @@ def put_back(*, hold: float) -> None:
                 connection.execute_wrapper(ShortLocks(hold)),
                 connection.cursor() as cursor,
             ):
-                for statement in PUT_BACK:
+                parents = [
+                    f"ALTER TABLE {TABLE} NO INHERIT {one.name}"
+                    for one in _relatives(cursor)
+                    if one.is_parent and not one.is_partitioned
+                ]
+                for statement in (*PUT_BACK, *parents):
                     cursor.execute(statement)
             break
         except OperationalError:

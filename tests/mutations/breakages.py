@@ -185,6 +185,20 @@ BREAKAGES = (
         "tenants/test_audit.py::test_guards_of_the_trail_that_are_off_are_told_and_an_upgrade_puts_them_back",
     ),
     _breaks(
+        "So is a table of which the trail is a part",
+        "tenants/upgrading/trail.py",
+        "        for one in relatives\n",
+        "        for one in ()\n",
+        "tenants/test_audit.py::test_guards_of_the_trail_that_are_off_are_told_and_an_upgrade_puts_them_back",
+    ),
+    _breaks(
+        "Lines of the trail are reached through no other table",
+        "tenants/migrations/0021_each_line_of_the_trail_stays.py",
+        "    FOR EACH ROW EXECUTE",
+        "    FOR EACH STATEMENT EXECUTE",
+        "tenants/test_audit.py::test_lines_are_neither_changed_nor_deleted_through_another_table",
+    ),
+    _breaks(
         "An upgrade puts the guards of the trail back",
         "tenants/upgrading/__init__.py",
         "            _guard_the_trail(report, told, hold)",

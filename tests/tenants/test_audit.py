@@ -91,6 +91,10 @@ def test_a_new_object_with_an_old_id_is_no_way_round(event):
 
 NOTHING = "RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
 MADE = "CREATE FUNCTION public.elsewhere() " + NOTHING
+PARENT = (
+    "CREATE TABLE public.parent (id bigint NOT NULL, action varchar(60) NOT NULL); "
+    "ALTER TABLE tenants_auditevent INHERIT public.parent"
+)
 SWITCHED_OFF = {
     "all": ("ALTER TABLE tenants_auditevent DISABLE TRIGGER ALL", "only_grows is switched off"),
     "one": (
@@ -130,6 +134,14 @@ SWITCHED_OFF = {
         " FOR EACH STATEMENT EXECUTE FUNCTION tenants_audit_only_grows()",
         "only_grows is not the portal's",
     ),
+    "of each line": (
+        "DROP TRIGGER tenants_audit_each_line_stays ON tenants_auditevent",
+        "each_line_stays is missing",
+    ),
+    "as a part of another table": (
+        f"{PARENT}; ALTER TABLE tenants_auditevent DISABLE TRIGGER ALL",
+        "it is a part of public.parent, by which its lines can be reached",
+    ),
     "hidden": ("ALTER TABLE tenants_auditevent ENABLE ROW LEVEL SECURITY", "row level security hides"),
 }
 OF_SOMEBODY_ELSE = {
@@ -137,6 +149,16 @@ OF_SOMEBODY_ELSE = {
     "a trigger": (
         f"{MADE}; CREATE TRIGGER away BEFORE INSERT ON tenants_auditevent FOR EACH ROW EXECUTE FUNCTION elsewhere()",
         "the trigger away",
+    ),
+    "a table of lines": (
+        "CREATE TABLE public.more () INHERITS (tenants_auditevent)",
+        "public.more is a part of it, whose lines pass for its own",
+    ),
+    "a table that it is a partition of": (
+        "ALTER TABLE tenants_auditevent ALTER id DROP IDENTITY; "
+        "CREATE TABLE public.whole (LIKE tenants_auditevent) PARTITION BY RANGE (id); "
+        "ALTER TABLE public.whole ATTACH PARTITION tenants_auditevent DEFAULT",
+        "it is a part of public.whole, by which its lines can be reached",
     ),
 }
 
@@ -175,6 +197,25 @@ def test_guards_of_the_trail_that_are_off_are_told_and_an_upgrade_puts_them_back
     ):
         with pytest.raises(DatabaseError, match="the audit trail only grows"):
             execute(verb)
+
+
+@pytest.mark.parametrize(
+    ("made", "table"),
+    [(PARENT, "parent"), (OF_SOMEBODY_ELSE["a table that it is a partition of"][0], "whole")],
+)
+def test_lines_are_neither_changed_nor_deleted_through_another_table(event, made, table):
+    """Of the trail's own triggers for statements nobody is asked then, but for TRUNCATE."""
+    execute(made)
+    for verb in (
+        f"UPDATE public.{table} SET action = 'x'",
+        f"UPDATE public.{table} SET id = id + 1000",
+        f"DELETE FROM public.{table}",
+        f"TRUNCATE public.{table}",
+    ):
+        with pytest.raises(DatabaseError, match="the audit trail only grows"), transaction.atomic():
+            execute(verb)
+    assert AuditEvent.objects.get(pk=event.pk).action == "mailbox.created"
+    assert f"it is a part of public.{table}" in complaints()[0]
 
 
 @pytest.mark.parametrize("way", OF_SOMEBODY_ELSE)

@@ -54,7 +54,7 @@ def instead():
             f"mkdir /opt/gatehouse; (cd {shlex.quote(str(ROOT))}; tar --create --exclude=__pycache__ {files}) | "
             "tar --extract --no-same-owner --directory /opt/gatehouse"
         ),
-        ".venv/bin/pip install --require-hashes --requirement requirements/image.lock": (
+        ".venv/bin/python -m pip install --require-hashes --requirement requirements/image.lock": (
             f"cp -a {packages()}/lib/. .venv/lib/"
         ),
         ".venv/bin/python manage.py setup /etc/gatehouse/environment": (

@@ -262,6 +262,13 @@ BREAKAGES = (
         "portal/test_setup.py::test_who_runs_it_again_before_the_services_know_their_passwords_gets_through_with_return_alone",
     ),
     _breaks(
+        "Beat ends with the worker that has it",
+        "portal/management/commands/worker.py",
+        "            _end_beat_with_us()\n",
+        "",
+        "portal/test_processes.py::test_a_worker_that_is_killed_leaves_no_beat_behind",
+    ),
+    _breaks(
         "An outage is no schema in the way",
         "tenants/schemas.py",
         "if not isinstance(error.__cause__, (DependentObjectsStillExist, InsufficientPrivilege)):",

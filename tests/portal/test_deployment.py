@@ -585,6 +585,13 @@ def test_a_file_of_somebody_elses_is_kept_on_the_first_day(tmp_path):
     assert machine.files()[CADDYFILE] == (DOCKER / "caddy/Caddyfile").read_text()
 
 
+def test_an_environment_is_entered_by_its_python_which_still_works_where_it_was_moved():
+    """The first line of any other program in it names the folder in which it was made."""
+    for document in ("deployment.md", "upgrades.md", "operations.md"):
+        text = (ROOT / "docs" / document).read_text()
+        assert set(re.findall(r"\.venv/bin/(\w[\w.-]*)", text)) <= {"python"}, document
+
+
 def test_a_folder_without_a_release_is_refused(machine):
     for words in (["--changes"], ["/nonexistent"], ["--changes", "/nonexistent"]):
         with pytest.raises(subprocess.CalledProcessError) as refused:

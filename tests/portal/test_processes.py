@@ -113,6 +113,20 @@ def test_each_process_of_a_gateway_learns_that_the_database_was_away(start, tmp_
     assert wait_until(lambda: all("--unasked" in each.cmdline() for each in process.children()), 5)
 
 
+def test_a_worker_that_is_killed_leaves_no_beat_behind(db, start):
+    """Else two would ring once it is started anew. Nobody tells the children: it is gone before it can."""
+    worker = start("worker", "--processes", "1", "--beat", **QUICK)
+    assert wait_until(lambda: "ring_stalled_jobs" in worker.log.read_text(), SECONDS), "beat rings"
+    left = worker.children(recursive=True)
+    assert len(left) == 2, "beat, and one who works"
+    worker.kill()
+    worker.wait()
+    _, alive = psutil.wait_procs(left, 15)
+    for each in alive:
+        each.kill()
+    assert not alive
+
+
 @pytest.mark.parametrize("web", [ANSWERS_AT_ONCE], indirect=True, ids=["answers at once"])
 def test_the_web_server_answers_what_has_begun_before_it_ends(web):
     """However slowly it arrives, within the time that requests have."""

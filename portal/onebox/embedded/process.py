@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -29,15 +30,15 @@ def dies_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
 
     So even SIGKILL of the parent leaves nothing behind. Only Linux has this; elsewhere it does nothing.
     """
-    parent = os.getpid()
+    return partial(die_with, os.getpid(), death_signal)
 
-    def ask_the_kernel() -> None:
-        if _prctl is not None:
-            _prctl(_PR_SET_PDEATHSIG, int(death_signal))
-            if os.getppid() != parent:  # it died between fork and here, so the signal will never come
-                os._exit(1)
 
-    return ask_the_kernel
+def die_with(parent: int, death_signal: signal.Signals) -> None:
+    """The same, said by a child that was forked and is no other program."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, int(death_signal))
+        if os.getppid() != parent:  # it died between fork and here, so the signal will never come
+            os._exit(1)
 
 
 def spawn(

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 from typing import Any, NoReturn, Self
 
 from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Lower, Now, Replace
@@ -20,6 +19,7 @@ from accounts.addresses import AddressField
 from accounts.lists import by_name
 from accounts.names import addresses_in
 from tenants import slugs
+from tenants.details import DetailsField
 from tenants.errors import AppendOnly
 from tenants.networks import validate_networks
 
@@ -460,7 +460,7 @@ class AuditEvent(models.Model):
     target_type = models.CharField(_("kind of object"), max_length=40, blank=True)
     target_id = models.CharField(_("object's ID"), max_length=64, blank=True)
     target_name = models.CharField(_("object"), max_length=254, blank=True)
-    data = models.JSONField(_("details"), default=dict, blank=True, encoder=DjangoJSONEncoder)
+    data = DetailsField(_("details"), default=dict, blank=True)
 
     objects = AuditEventQuerySet.as_manager()
 

@@ -39,7 +39,7 @@ from tests.conftest import PEER
 from tests.mailboxes.backups import box_of, makes
 
 ROOT = Path(__file__).resolve().parents[2]
-LAST = ("tenants", "0021_each_line_of_the_trail_stays")
+LAST = ("tenants", "0022_lines_of_the_trail_can_be_read")
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
 
 

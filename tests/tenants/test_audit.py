@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from accounts.actors import SYSTEM
 from portal.checks.trail import the_trail_is_guarded
 from portal.doctor.examination import Level, parts
-from tenants import audit, starting, upgrading
+from tenants import audit, details, starting, upgrading
 from tenants.errors import AppendOnly
 from tenants.management.commands.upgrade import Lines
 from tenants.models import AuditEvent
@@ -243,3 +243,59 @@ def test_of_an_earlier_release_nothing_is_said_but_that(db):
     execute("DELETE FROM public.django_migrations WHERE app = 'tenants' AND name LIKE '0009%'")
     execute("DROP TRIGGER tenants_audit_is_not_emptied ON tenants_auditevent")
     assert complaints() == []
+
+
+# --- What nobody can delete, and has to be read ---
+LINE = (
+    "INSERT INTO public.tenants_auditevent (at, action, data, actor_email, target_type, target_id, target_name, origin, actor_side, "
+    "customer_id, provider_id) VALUES ({at}, 'customer.changed', {data}, '', '', '', '', '', '', '{customer}', {provider})"
+)
+DEEP = "(repeat('{\"a\":[', 4500) || repeat(']}', 4500))::jsonb"
+UNREADABLE = {
+    "deep": {"data": DEEP},
+    "too deep to be shown": {"data": "(repeat('{\"a\":', 300) || '1' || repeat('}', 300))::jsonb"},
+    "no object": {"data": "'[]'"},
+    "long": {"data": "jsonb_build_object('a', repeat('x', 8 * 1024 * 1024))"},
+    "of no day": {"at": "'infinity'"},
+    "before all calendars": {"at": "'4000-01-01 BC'"},
+    "after them": {"at": "'20000-01-01'"},
+}
+
+
+def line(customer, *, at="now()", data="'{}'"):
+    return LINE.format(at=at, data=data, customer=customer.pk, provider=customer.provider_id)
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_whoever_may_write_lines_writes_none_that_nobody_can_read(application, acme, what):
+    execute(line(acme))
+    with pytest.raises(DatabaseError, match="audit_event_can_be_read"):
+        execute(line(acme, **UNREADABLE[what]))
+
+
+@pytest.mark.parametrize("data", [DEEP, UNREADABLE["too deep to be shown"]["data"], "'{\"a\": 1e9999}'"])
+def test_a_line_of_before_that_nobody_can_read_keeps_no_page_away(
+    cast, acme, client_for, acme_mailbox, caplog, data
+):
+    details._tell.cache_clear()
+    execute("ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read")
+    execute(line(acme, data=data))
+    event = AuditEvent.objects.latest("pk")
+    assert event.data == {}
+    for client, page in (
+        (client_for(cast.admin), "/activity/"),
+        (client_for(cast.admin), "/activity/activity.csv"),
+        (client_for(cast.admin), f"/mailboxes/{acme_mailbox.mailbox.pk}/"),
+        (client_for(cast.owner, None), "/activity/"),
+        (client_for(cast.staff, None), "/admin/tenants/auditevent/"),
+        (client_for(cast.staff, None), f"/admin/tenants/auditevent/{event.pk}/change/"),
+    ):
+        answer = client.get(page)
+        assert answer.status_code == 200
+        said = b"".join(answer).decode()
+        if "mailboxes" not in page:
+            assert "The settings of the customer" in said
+        if "activity" in page:
+            assert "was created." in said, "what else happened"
+    told = [record for record in caplog.records if "whose details nobody can read" in record.getMessage()]
+    assert len(told) == 1 and told[0].levelname == "ERROR"

@@ -20,7 +20,7 @@ import requests
 
 from portal.onebox.embedded import addresses
 from portal.onebox.embedded.process import wait_until
-from tests.ports import free_ports
+from tests.ports import free_port, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("HTTP", "SMTP", "SMTPS", "POP3", "POP3S")
@@ -137,6 +137,18 @@ def signs_in(environment: dict[str, str], email: str, password: str) -> bool:
         return answer.status_code == 302
 
 
+def asks_the_doctor(environment: dict[str, str]) -> dict:
+    told = subprocess.run(
+        [sys.executable, "manage.py", "doctor", "--json"],
+        cwd=ROOT,
+        env=environment | {"GATEHOUSE_DNS_SERVER": f"127.0.0.1:{free_port()}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return json.loads(told.stdout)
+
+
 def mailboxes(state_dir: Path) -> int:
     with psycopg.connect(addresses.postgres_url(state_dir)) as connection:
         return connection.execute("SELECT count(*) FROM c_acme.mailboxes_mailbox").fetchone()[0]
@@ -164,6 +176,17 @@ def test_the_whole_life_of_the_demo(demo, environment, state_dir):
     assert ready(environment)["status"] == "ok"
     for person in ("operator@northwind.example", "admin@acme.example", "staff@gatehouse.example"):
         assert signs_in(environment, person, "gatehouse-demo")
+
+    # Somebody asks the doctor from a second terminal.
+    assert wait_until(lambda: asks_the_doctor(environment)["ok"], 60), "a worker answers"
+    examined = asks_the_doctor(environment)
+    assert examined["records"] == []
+    assert {each["level"] for each in examined["findings"]} == {"ok"}, examined
+    [said] = [each["seen"] for each in examined["findings"] if each["id"] == "demo"]
+    assert "neither DNS nor HTTPS, backups, alarms or mail" in said
+    examined = asks_the_doctor(environment | {"GATEHOUSE_BASE_DOMAIN": "portal.gatehouse.test"})
+    found = {each["id"] for each in examined["findings"]}
+    assert found >= {"gatehouse.E020", "dns.server", "backups"} and "demo" not in found
 
     # Somebody starts it again beside the first.
     second = demo()

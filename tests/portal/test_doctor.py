@@ -41,6 +41,12 @@ BASE, MAIL = "portal.gatehouse.test", "mx.gatehouse.test"
 PASSWORD = "pass-that-nobody-sees"
 
 
+@pytest.fixture(autouse=True)
+def of_others(settings):
+    """An installation, and not the demo, of which less is expected (tests/onebox/test_supervisor.py)."""
+    settings.BASE_DOMAIN, settings.MAIL_DOMAIN = BASE, MAIL
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     folder = tmp_path_factory.mktemp("authority")

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from django.conf import settings
 
+from portal.doctor import variables
 from portal.languages.catalogs import ROOT
 
 # `gateway/test_pop3`: ids_are_the_same_after_a_restart, deletions_are_marks_until_quit
@@ -17,6 +18,7 @@ TEST = re.compile(r"^(?:async )?def test_(\w+)", re.MULTILINE)
 
 # `V10.4.1 to V10.4.11`, of the standard's requirements
 REQUIREMENTS = re.compile(r"V(\d+\.\d+)\.(\d+)(?: to V\1\.(\d+))?")
+CODE = ("accounts", "tenants", "mailboxes", "gateway", "portal")
 ROOMS = "accounts|tenants|mailboxes|gateway|portal|tests|docs|benchmarks"
 PLACE = re.compile(rf"`((?:{ROOMS})/[\w/.-]*(?:\.\w+|/))`")
 IN_BLOCK = re.compile(
@@ -73,6 +75,35 @@ def test_each_setting_that_shows_something_exists():
     assert len(named) > 5
     variables = read("docs/settings.md")
     assert [name for name in sorted(named) if not (hasattr(settings, name) or name in variables)] == []
+
+
+def test_each_variable_that_is_read_is_explained():
+    """Those that the settings asked for while they were read, which is also how the doctor knows a misspelt one."""
+    document = read("docs/settings.md")
+    values = {name for name in settings.ENVIRONMENT_NAMES if not name.endswith("_FILE")}
+    named = values | {name for name in settings.ENVIRONMENT_NAMES if name.removesuffix("_FILE") not in values}
+    assert len(named) > 50
+    assert [name for name in sorted(named) if f"`{name}`" not in document] == []
+
+
+def test_nothing_names_a_variable_of_ours_that_is_not_read():
+    """Neither code, which would get a default in silence, nor a hint, a unit or a document, after which somebody would type it."""
+    known = settings.ENVIRONMENT_NAMES | variables.OF_COMPOSE | variables.OF_UNITS
+    files = [path for room in CODE for path in (ROOT / room).rglob("*.py")]
+    files += [
+        path
+        for path in (ROOT / "docker").rglob("*")
+        if path.is_file() and path.name not in (".env", "make-image")
+    ]
+    files += [ROOT / "manage.py", ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    unread = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        for name in re.findall(r"\bGATEHOUSE_[A-Z0-9_]*", path.read_text())
+        # What ends so is only how several begin.
+        if not name.endswith("_") and name not in known and not name.startswith(variables.OF_TESTS)
+    }
+    assert sorted(unread) == []
 
 
 def anchors(document):

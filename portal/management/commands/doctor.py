@@ -81,6 +81,8 @@ class Command(ScriptableCommand):
             self.stdout.write(f"{finding.level.name:<{WIDTH}}  {finding.id}: {harmless(finding.seen)}")
             if finding.advice:
                 self.stdout.write(f"{'':<{WIDTH}}  -> {harmless(finding.advice)}")
+        if not records:
+            return
         self.stdout.write("\nDNS records wanted, as lines of a zone file:")
         for line in as_zone_file(records).splitlines():
             self.stdout.write(harmless(line))

@@ -69,8 +69,11 @@ def rename(schema_name: str, new_name: str) -> None:
 def refill(target: int = 2) -> int:
     """Drop spare schemas of another release and build new ones until `target` stand ready. Returns how many it built.
 
-    One at a time: whoever finds another refill at work leaves it to that one.
+    One at a time: whoever finds another refill at work leaves it to that one. None while the database is being restored,
+    which goes on in a database where nothing else is.
     """
+    if migrated.restored_from()[0]:
+        return 0
     _drop_stale()
     built = 0
     while _build_spare(target):

@@ -42,13 +42,15 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2
 """
 KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
-# A value that PostgreSQL has shortened or put elsewhere is looked into; all others are less than two thousand octets.
-LONG = sql.SQL(
-    "SELECT EXISTS (SELECT FROM ONLY {} WHERE CASE WHEN pg_column_size({column}) > 1000 "
-    "THEN octet_length({column}{as_text}) > %s END)"
-)
-MOST_OCTETS = rows.LINE_OCTETS // 4  # of one value; escaped, it takes up to twice that
-UNBOUNDED = {"text": "", "bytea": "", "jsonb": "::text"}
+# A text that takes less than a thousand octets here has less than a quarter of a million. Of JSON that can't be said (a number
+# of a hundred thousand digits is a few octets), nor that what was put together piece by piece is read in one piece.
+LONG = sql.SQL("SELECT EXISTS (SELECT FROM ONLY {} WHERE {octets} > %s)")
+MOST_OCTETS = rows.LINE_OCTETS // 4  # of one row; escaped, it takes up to twice that
+OCTETS = {
+    "text": sql.SQL("CASE WHEN pg_column_size({0}) > 1000 THEN octet_length({0}) ELSE 0 END"),
+    "bytea": sql.SQL("CASE WHEN pg_column_size({0}) > 1000 THEN octet_length({0}) ELSE 0 END"),
+    "jsonb": sql.SQL("coalesce(octet_length({0}::text::jsonb::text), 0)"),
+}
 KINDS_OF_TYPES = (("varchar(", "character varying("), ("char(", "character("))
 APPLIED = sql.SQL(
     "SELECT coalesce(left(app::text, 256), ''), coalesce(left(name::text, 256), '') FROM ONLY {}.django_migrations LIMIT {}"
@@ -307,25 +309,27 @@ def _compare(schema: str, relations: dict[str, Relation], known: Tables, found: 
 def _too_long(
     reader: "psycopg.Connection[Any]", schema: str, known: Tables, relations: dict[str, Relation]
 ) -> list[str]:
-    """Tables with a row that no restore reads: it takes no line of more than rows.LINE_OCTETS."""
+    """Tables with a row that no restore reads: it takes no line of more than rows.LINE_OCTETS, and no JSON that the server
+    does not read again.
+    """
     found = []
     for name, columns in known.items():
-        for column, kind in columns.items():
-            if kind not in UNBOUNDED or relations[name].columns.get(column) != kind:
-                continue
-            query = LONG.format(
-                sql.Identifier(schema, name),
-                column=sql.Identifier(column),
-                as_text=sql.SQL(UNBOUNDED[kind]),
-            )
-            try:
-                with reader.transaction():
-                    row = reader.execute(query, [MOST_OCTETS]).fetchone()
-            except psycopg.Error as error:
-                if tools.is_the_servers(error):
-                    raise
-                found.append(f"{schema}.{name}.{column} can't be read: {tools.first_line(error)}")
-                continue
-            if row and row[0]:
-                found.append(f"{schema}.{name}.{column} has a value that is too long for a restore")
+        octets = [
+            OCTETS[kind].format(sql.Identifier(column))
+            for column, kind in columns.items()
+            if kind in OCTETS and relations[name].columns.get(column) == kind
+        ]
+        if not octets:
+            continue
+        query = LONG.format(sql.Identifier(schema, name), octets=sql.SQL("::bigint + ").join(octets))
+        try:
+            with reader.transaction():
+                row = reader.execute(query, [MOST_OCTETS]).fetchone()
+        except psycopg.Error as error:
+            if tools.is_the_servers(error):
+                raise
+            found.append(f"{schema}.{name} has a row that can't be read: {tools.first_line(error)}")
+            continue
+        if row and row[0]:
+            found.append(f"{schema}.{name} has a row that is too long for a restore")
     return found

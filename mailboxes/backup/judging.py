@@ -22,6 +22,8 @@ KEY_ID = re.compile(r"([0-9a-f]{2})+", re.ASCII)
 FILE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*", re.ASCII)  # of a set
 DUMP = re.compile(r"customers-[0-9]{4,}\.dump\.sealed", re.ASCII)
 SCHEMA = re.compile(r"c_[a-z0-9_]{1,61}", re.ASCII)
+# Pairs of ids of customer and mailbox, as PostgreSQL writes JSON.
+SEALED_AS = re.compile(r"\[({0}(, {0}){{0,999}})?\]".format(r'\["[0-9a-f]{32}", "[0-9a-f]{32}"\]'), re.ASCII)
 SERIAL = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY", "GATEHOUSE_WORKER_PUBLIC_KEY")
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -65,7 +67,7 @@ def contents_of(octets: bytes, name: str) -> dict[str, Any]:
             and isinstance(customers, list)
             and all(isinstance(one, dict) for one in customers)
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         trouble = True
     if trouble:
         raise BackupDamaged(f"The contents of {name} are none that this release knows.")
@@ -88,6 +90,14 @@ def contents_of(octets: bytes, name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def json_of(text: str | None) -> Any:
+    """What JSON says, None where nobody can read it: it may be nested a thousand times, or be a number of ten thousand digits."""
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
 def require_mailbox(row: dict[str, str]) -> None:
     """Of a mailbox's row in a dump, what is said to people and what others are found by. Raises BackupDamaged."""
     if not _is(ROW_ID, row.get("id")) or not {"name", "status"} <= row.keys():
@@ -104,6 +114,8 @@ def require_key(row: dict[str, str]) -> None:
         _is(ROW_ID, row.get("mailbox_id"))
         and _is(SERIAL, row.get("id"))
         and row.get("state") in MailboxKey.State
+        # Since 0.2.
+        and _is(SEALED_AS, row.get("sealed_as", "[]"))
     ):
         raise BackupDamaged("A key of the backup is none that this release knows.")
 

@@ -1,10 +1,13 @@
 """Rows go from a dump into a schema that was made for them; of one customer: which stay out, and what of the others changes."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
-from django.db import connection
+import psycopg
+from django.db import DatabaseError, connection, transaction
 from psycopg import sql
 
 from mailboxes.backup import judging, rows
@@ -12,11 +15,21 @@ from mailboxes.backup.errors import BackupDamaged, NotOurRows
 from mailboxes.backup.renaming import Ids
 from mailboxes.backup.rows import Row, Table
 from mailboxes.transactions import on_disk
+from tenants.away import is_away
 
 APP = "mailboxes"
 MIGRATIONS = "django_migrations"
 # Whoever may write there, writes what and as much as they like: no list of a release's comes near this.
-MIGRATIONS_AT_MOST = 10_000
+MIGRATIONS_AT_MOST, NAMES_LETTERS = 10_000, 256
+# Of rows that are tried one by one where they don't go in together.
+BATCH_ROWS, BATCH_OCTETS = 1000, 1024 * 1024
+# References by one column, as all of ours are.
+REFERENCES = """
+SELECT c.relname::text, a.attname::text, p.relname::text, b.attname::text
+FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = f.conkey[1] JOIN pg_attribute b ON b.attrelid = p.oid AND b.attnum = f.confkey[1]
+WHERE f.contype = 'f' AND c.relnamespace = %s::regnamespace ORDER BY 1, 2
+"""
 # Sessions of archivers, and what was refused to somebody: of another time, and of another address.
 LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
 MOST_SERIALS = 2**62  # of ids that a database gives: as many are left
@@ -27,7 +40,7 @@ Change = Callable[[Row], Row | None]
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
+def lasting() -> Iterator[None]:
     """One that is on the disk at its end, and may last as long as it likes."""
     with on_disk():
         with connection.cursor() as cursor:
@@ -57,11 +70,15 @@ def copy_rows(
 
 
 def fill(
-    tables: Iterable[Table], schema: str, change_of: Callable[[str], Change | None]
+    tables: Iterable[Table],
+    schema: str,
+    change_of: Callable[[str], Change | None],
+    left_out: "Counter[str] | None" = None,
 ) -> tuple[list[str], list[str]]:
     """Copy rows into the tables of the same names that the schema has, in the caller's transaction; none of a table without
     a change. Which tables it does not have: no release has made them, and their rows stay where they are; and which of those
-    that were filled have ids.
+    that were filled have ids. With `left_out`, rows that their table does not take stay out and are counted there, as do those
+    that refer to them; else there is an error for all.
 
     Raises DatabaseError, BackupDamaged, RestoreFailed.
     """
@@ -83,19 +100,98 @@ def fill(
                 sql.Identifier(schema, table.name),
                 sql.SQL(", ").join(map(sql.Identifier, table.columns)),
             )
-            with cursor.copy(into) as copy:
-                for row in table.rows:
-                    try:
-                        changed = change(row)
-                    except (KeyError, ValueError):
-                        raise NotOurRows(f"{table.name} has a row that is none.") from None
-                    if changed:
-                        copy.write(rows.encoded(changed))
+            lines = _changed(table, change)
+            if left_out is None:
+                _copy(cursor, into, lines)
+            else:
+                for some in _batches(lines):
+                    left_out[table.name] += _copy_what_fits(cursor, into, some)
             if "id" in table.columns:
                 filled.append(table.name)
+        if left_out is not None:
+            _leave_out_what_refers_to_nothing(cursor, schema, left_out)
         # Now, for a migration can't change a table about which there are questions.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     return not_ours, filled
+
+
+def _changed(table: Table, change: Change) -> Iterator[bytes]:
+    for row in table.rows:
+        try:
+            changed = change(row)
+        except (KeyError, ValueError):
+            raise NotOurRows(f"{table.name} has a row that is none.") from None
+        if changed:
+            yield rows.encoded(changed)
+
+
+def _batches(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    some: list[bytes] = []
+    octets = 0
+    for line in lines:
+        some.append(line)
+        octets += len(line)
+        if len(some) == BATCH_ROWS or octets >= BATCH_OCTETS:
+            yield some
+            some, octets = [], 0
+    if some:
+        yield some
+
+
+def _copy(cursor: Any, into: sql.Composed, lines: Iterable[bytes]) -> None:
+    with cursor.copy(into) as copy:
+        for line in lines:
+            copy.write(line)
+
+
+def _copy_what_fits(cursor: Any, into: sql.Composed, lines: Sequence[bytes]) -> int:
+    """How many of these stay out."""
+    try:
+        with transaction.atomic():
+            _copy(cursor, into, lines)
+    except (psycopg.Error, DatabaseError) as error:
+        if is_away(error):
+            raise
+        if len(lines) == 1:
+            return 1
+        half = len(lines) // 2
+        return _copy_what_fits(cursor, into, lines[:half]) + _copy_what_fits(cursor, into, lines[half:])
+    return 0
+
+
+def _leave_out_what_refers_to_nothing(cursor: Any, schema: str, left_out: "Counter[str]") -> None:
+    """Until nothing does: what goes may have been referred to."""
+    cursor.execute(REFERENCES, [schema])
+    references = cursor.fetchall()
+    while True:
+        gone = 0
+        for table, column, referred, key in references:
+            query = sql.SQL(
+                "DELETE FROM {} c WHERE {column} IS NOT NULL AND NOT EXISTS (SELECT FROM {} p WHERE p.{} = {column})"
+            )
+            cursor.execute(
+                query.format(
+                    sql.Identifier(schema, table),
+                    sql.Identifier(schema, referred),
+                    sql.Identifier(key),
+                    column=sql.Identifier("c", column),
+                )
+            )
+            left_out[table] += cursor.rowcount
+            gone += cursor.rowcount
+        if not gone:
+            return
+
+
+def migrations_in(table: Table) -> frozenset[tuple[str, str]]:
+    """Those that were applied, as (app, name). Raises NotOurRows for a list that no release has written."""
+    found = set()
+    for number, row in enumerate(table.rows):
+        app, name = row.get("app", ""), row.get("name", "")
+        if number == MIGRATIONS_AT_MOST or not (0 < len(app) + len(name) <= NAMES_LETTERS):
+            raise NotOurRows("A list of migrations has lines that are none, or too many.")
+        found.add((app, name))
+    return frozenset(found)
 
 
 def begin_behind(tables: Iterable[str], schema: str) -> None:

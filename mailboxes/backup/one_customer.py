@@ -22,6 +22,8 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError
+from django.db.models import Value
+from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
@@ -36,7 +38,7 @@ from mailboxes.backup.renaming import FOLDER_LENGTH, Ids
 from mailboxes.backup.restoring import bring_messages
 from mailboxes.backup.rows import Row
 from mailboxes.backup.sets import CONTENTS, INDEX, Backup, index_of
-from mailboxes.backup.since import DELETED, TOLD, Act, acts_since
+from mailboxes.backup.since import DELETED, FIRST, LAST, TOLD, act_of, acts_since
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.services.keyring import publish
@@ -86,7 +88,7 @@ class Brought:
 class _Dumped(NamedTuple):
     """What the rows say that decide about others."""
 
-    applied: set[tuple[str, str]]  # migrations
+    applied: frozenset[tuple[str, str]]  # migrations
     mailboxes: dict[str, Row]
     dead_keys: set[str]  # destroyed, with their mail on its way out
     keys_of: dict[str, list[str]]
@@ -229,16 +231,17 @@ class _One:
     def look(self, *, with_deleted: bool) -> None:
         """What is in the dump, and what of it is not to come back. Raises BackupDamaged, RestoreFailed, BeingUpgraded."""
         wanted = (MIGRATIONS, "mailboxes_mailbox", "mailboxes_mailboxkey")
-        applied: set[tuple[str, str]] = set()
+        applied: frozenset[tuple[str, str]] = frozenset()
         mailboxes: dict[str, Row] = {}
         dead_keys: set[str] = set()
         keys_of: dict[str, list[str]] = {}
         with_current_key: set[str] = set()
         for table in self._tables(*wanted):
+            if table.name == MIGRATIONS:
+                applied = loading.migrations_in(table)
+                continue
             for row in table.rows:
-                if table.name == MIGRATIONS:
-                    applied.add((row["app"], row["name"]))
-                elif table.name == "mailboxes_mailbox":
+                if table.name == "mailboxes_mailbox":
                     judging.require_mailbox(row)
                     mailboxes[row["id"]] = row
                 else:
@@ -282,9 +285,11 @@ class _One:
         made_at = datetime.fromisoformat(self.done.made_at)
         # What was done here before tells nothing of what was done where it lived since, and an import writes lines, too.
         self.done.trail_is_known = self.is_ours and trail.filter(at__lt=made_at).exists()
+        times = Least(Greatest("at", Value(FIRST)), Value(LAST))
+        lines = trail.of(*TOLD).annotate(when=times)
         known = (
-            Act(event.at, event.action, self.ids.former, UUID(event.target_id), event.target_name)
-            for event in trail.of(*TOLD)
+            act_of(at, action, self.ids.former, mailbox, name)
+            for at, action, mailbox, name in lines.values_list("when", "action", "target_id", "target_name")
         )
         acts = acts_since(known, set(map(UUID, self.dumped.mailboxes)), made_at)
         deleted = {str(act.mailbox) for act in acts if act.action == DELETED}
@@ -400,7 +405,7 @@ class _One:
                 self._settle()
 
         self._leave_out_what_was_deleted_meanwhile(guard)
-        with loading.transaction():
+        with loading.lasting():
             bring = bring_back if self.back else bring_customer
             bring(customer, fill_schema=fill, by=self.by)
             with tenant_context(customer):

@@ -11,13 +11,14 @@ away, nor people and trail: it stays out and is named.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any
 
 import psycopg
-from django.db import DatabaseError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg import sql
 
@@ -25,7 +26,7 @@ from accounts.actors import Actor
 from mailboxes.backup import loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell
 from mailboxes.backup.errors import BackupDamaged, NotEmpty, NotOurRows, RestoreFailed
-from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
+from mailboxes.backup.loading import MIGRATIONS
 from mailboxes.backup.sets import PUBLIC, Backup
 from tenants import audit, migrated
 from tenants.models import Customer
@@ -53,6 +54,10 @@ BAR = (
     BEGIN RAISE EXCEPTION 'a restore of this database was begun, and has not ended'; END $$""",
     f"CREATE TRIGGER being_restored BEFORE INSERT ON public.{TRAIL} FOR EACH STATEMENT EXECUTE FUNCTION public.being_restored()",
 )
+IS_OPEN = f"""
+SELECT to_regclass('public.{TRAIL}') IS NOT NULL AND NOT EXISTS (
+    SELECT FROM pg_trigger WHERE tgname = 'being_restored' AND tgrelid = to_regclass('public.{TRAIL}'))
+"""  # noqa: S608 - a constant
 UNBAR = (f"DROP TRIGGER being_restored ON public.{TRAIL}", "DROP FUNCTION public.being_restored()")
 OF_PUBLIC = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
 ROLE = """
@@ -78,7 +83,7 @@ class Rebuilt:
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
     without_rows: dict[str, int] = field(default_factory=dict)
-    too_long: list[str] = field(default_factory=list)  # tables of public, for each row that stays out
+    rows_left_out: dict[str, int] = field(default_factory=dict)  # by table of public, how many
 
 
 def require_role() -> None:
@@ -94,7 +99,12 @@ def require_role() -> None:
 
 
 def require_empty(backup: Backup) -> None:
-    """What an earlier attempt at the same has brought is no hindrance. Raises NotEmpty, DatabaseError."""
+    """What an earlier attempt at the same has brought is no hindrance. Raises NotEmpty, RestoreFailed, DatabaseError."""
+    if _value("SHOW server_encoding") == "SQL_ASCII":  # whose texts are octets, which nobody can convert
+        raise RestoreFailed(
+            "This database has the encoding SQL_ASCII, in which Gatehouse does not work. Make one with ENCODING 'UTF8' "
+            "TEMPLATE template0."
+        )
     begun, made = migrated.restored_from()
     if begun and begun != backup.name:
         raise NotEmpty(
@@ -149,7 +159,7 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell, by: 
             progress.customers_done += 1
             tell(progress)
     done.without_rows = _without_rows(backup, messages)
-    strange, done.too_long = _fill_public(backup, by)
+    strange, done.rows_left_out = _fill_public(backup, by)
     done.not_ours += [f"{schemas.PUBLIC}.{table}" for table in strange]
     return done
 
@@ -157,34 +167,42 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell, by: 
 def _make_public(backup: Backup) -> None:
     """Its tables, without a row."""
     applied = _applied(backup, PUBLIC)[schemas.PUBLIC]
-    with loading.transaction():
+    with loading.lasting():
         MigrationRecorder(connection).ensure_schema()
         migrated.note_restore(backup.name, made=False)
     try:
-        migrating.make_public(applied)
+        migrating.make_public(applied, _bar)
     except (ValueError, LookupError) as error:
         raise RestoreFailed(f"The list of migrations in {PUBLIC} lacks some: {error}") from error
-    with loading.transaction(), connection.cursor() as cursor:
+    _bar()  # once more, for who was killed between the last one and that
+    with loading.lasting(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name in _tables_of_public():
             if _has_rows(name):  # the backup has what migrations write
                 cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schemas.PUBLIC, name)))
-        for statement in BAR:
-            cursor.execute(statement)
         migrated.note_restore(backup.name, made=True)
 
 
-def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], list[str]]:
-    """Which of its tables no release has made, and which have rows that are too long, one by one."""
+def _bar() -> None:
+    """As soon as there is a trail."""
+    if not _value(IS_OPEN):
+        return
+    with loading.lasting(), connection.cursor() as cursor:
+        for statement in BAR:
+            cursor.execute(statement)
+
+
+def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, int]]:
+    """Which of its tables no release has made, and how many rows of which stay out."""
     sequences: list[rows.Sequence] = []
-    too_long: list[str] = []
-    with loading.transaction(), connection.cursor() as cursor:
+    left_out: Counter[str] = Counter()
+    with loading.lasting(), connection.cursor() as cursor:
         for statement in UNBAR:
             cursor.execute(statement)
         # Of what the application may write one line must not keep all the others away.
-        tables = rows.tables(tools.read(backup.part(PUBLIC), schemas.PUBLIC), sequences, too_long)
+        tables = rows.tables(tools.read(backup.part(PUBLIC), schemas.PUBLIC), sequences, left_out)
         try:
-            not_ours, _ = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is)
+            not_ours, _ = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is, left_out)
         except (psycopg.Error, DatabaseError) as error:
             if tools.is_the_servers(error):
                 raise
@@ -197,7 +215,7 @@ def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], list[str]]:
             )
         _record(backup, by)
         migrated.note_restore("", made=True)
-    return not_ours, too_long
+    return not_ours, dict(sorted((+left_out).items()))
 
 
 def _record(backup: Backup, by: Actor) -> None:
@@ -207,7 +225,9 @@ def _record(backup: Backup, by: Actor) -> None:
         with transaction.atomic():
             for customer in Customer.objects.filter(schema_name__in=_brought(backup)).order_by("pk"):
                 audit.record("customer.restored", by=by, customer=customer, target=customer, data=data)
-    except ProgrammingError as error:  # an earlier release's trail has other columns
+    except DatabaseError as error:  # an earlier release's trail has other columns
+        if tools.is_the_servers(error):
+            raise
         log.warning("the trail has no line of this restore: %s", tools.first_line(error))
 
 
@@ -238,7 +258,7 @@ def _bring_customer(
     if later := migrated.later(applied):
         return f"it is of a later release, with {later[-1]}", []
     try:
-        with loading.transaction():
+        with loading.lasting():
             migrating.make(schema, applied)
             not_ours, filled = loading.fill(
                 tables, schema, lambda name: None if name == MIGRATIONS else _as_it_is
@@ -263,7 +283,7 @@ def _without_rows(backup: Backup, messages: Mapping[str, int]) -> dict[str, int]
         if customer["schema"] not in there:
             continue
         query = sql.SQL(MESSAGES).format(schema=sql.Identifier(customer["schema"]))
-        with loading.transaction():  # which counts for as long as it takes
+        with loading.lasting():  # which counts for as long as it takes
             named = _value(query)
         lost = sum(name.startswith(f"{customer['id']}/") for name in backup.contents["missing"])
         if (more := messages.get(customer["id"], 0) + lost - named) > 0:
@@ -281,11 +301,8 @@ def _applied(backup: Backup, part: str) -> dict[str, Applied]:
     found = {}
     for table in rows.tables(tools.read(backup.part(part), "", MIGRATIONS)):
         try:
-            some = list(islice(table.rows, MIGRATIONS_AT_MOST + 1))
-            found[table.schema] = frozenset(
-                (row["app"], row["name"]) for row in some if len(some) <= MIGRATIONS_AT_MOST
-            )
-        except (KeyError, NotOurRows):
+            found[table.schema] = loading.migrations_in(table)
+        except NotOurRows:
             found[table.schema] = frozenset()
     return found
 

@@ -37,7 +37,7 @@ from mailboxes.backup.errors import (
 from mailboxes.backup.index import Line
 from mailboxes.backup.place import WHOLE, digest_of
 from mailboxes.backup.sets import BATCH, HANDS, PUBLIC, Backup, index_of
-from mailboxes.backup.since import DELETED, Act, acts_since
+from mailboxes.backup.since import DELETED, act_of, acts_since
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
 from mailboxes.vault import BadKey, PrivateKey
@@ -66,7 +66,9 @@ class Restored:
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
     without_rows: dict[str, int] = field(default_factory=dict)  # messages that no row names, by customer
-    too_long: list[str] = field(default_factory=list)  # tables, for each row that nobody takes
+    rows_left_out: dict[str, int] = field(
+        default_factory=dict
+    )  # which nobody takes, by table of what all share
     # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
     deleted_since: list[dict[str, str]] = field(default_factory=list)
     since_is_unknown: str = ""
@@ -104,7 +106,7 @@ def restore(
             rebuilt = rebuilding.bring_database(backup, of_customers, tell, by)
         _note(backup)
         done.not_brought, done.not_ours = rebuilt.not_brought, rebuilt.not_ours
-        done.without_rows, done.too_long = rebuilt.without_rows, rebuilt.too_long
+        done.without_rows, done.rows_left_out = rebuilt.without_rows, rebuilt.rows_left_out
     except (psycopg.Error, DatabaseError) as error:
         raise RestoreFailed(tools.no_answer(error)) from error
     except BackupFailed as error:  # there is no pg_restore
@@ -149,12 +151,8 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
             return
         newest.verify_parts(PUBLIC)
         known = [
-            Act(
-                datetime.fromisoformat(row["at"]),
-                DELETED,
-                UUID(row["customer_id"]),
-                UUID(row["target_id"]),
-                rows.plain(row["target_name"]) or "",
+            act_of(
+                row["at"], DELETED, row["customer_id"], row["target_id"], rows.plain(row["target_name"]) or ""
             )
             for row in _public(newest, TRAIL)
             if spelled_now(row["action"]) == DELETED
@@ -164,7 +162,7 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
         done.deleted_since = [
             {
                 "at": act.at.isoformat(timespec="seconds"),
-                "customer": slugs[act.customer],
+                "customer": slugs.get(act.customer, act.customer.hex),
                 "mailbox": act.name,
             }
             for act in acts_since(known, there, datetime.fromisoformat(backup.manifest["made_at"]))
@@ -175,7 +173,8 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
 
 
 def _public(backup: Backup, name: str) -> Iterator[rows.Row]:
-    for table in rows.tables(tools.read(backup.part(PUBLIC), "public", name)):
+    """But for those that are too long, which nobody brings either."""
+    for table in rows.tables(tools.read(backup.part(PUBLIC), "public", name), left_out=Counter()):
         yield from table.rows
 
 

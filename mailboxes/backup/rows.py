@@ -6,6 +6,7 @@ A row is a line, its values stand between tabs, `\\N` is NULL, and a tab or line
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -44,10 +45,10 @@ class Sequence(NamedTuple):
 
 
 def tables(
-    script: Iterable[bytes], sequences: list[Sequence] | None = None, left_out: list[str] | None = None
+    script: Iterable[bytes], sequences: list[Sequence] | None = None, left_out: "Counter[str] | None" = None
 ) -> Iterator[Table]:
-    """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there, and with `left_out` the names
-    of tables with rows that are too long, which are passed over then. Raises BackupDamaged.
+    """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there. With `left_out`, rows that are
+    too long are passed over and counted there, by table. Raises BackupDamaged.
     """
     lines = by_line(script)
     for statement in _statements(lines):
@@ -58,7 +59,7 @@ def tables(
             schema, name = _plain_name(found[1]), _plain_name(found[2])
             rest = whole = _until_end(lines)
             if left_out is not None:
-                whole = _without_too_long(rest, f"{schema}.{name}", left_out)
+                whole = _without_too_long(rest, name, left_out)
             yield Table(schema, name, columns, _rows(whole, columns))
             for _ in rest:  # what nobody wanted
                 pass
@@ -130,10 +131,10 @@ def _until_end(lines: Iterator[bytes]) -> Iterator[bytes]:
     raise BackupDamaged("A dump of the database ends in the middle of a table.")
 
 
-def _without_too_long(lines: Iterator[bytes], name: str, left_out: list[str]) -> Iterator[bytes]:
+def _without_too_long(lines: Iterator[bytes], name: str, left_out: "Counter[str]") -> Iterator[bytes]:
     for line in lines:
         if line == TOO_LONG:
-            left_out.append(name)
+            left_out[name] += 1
         else:
             yield line
 

@@ -1,12 +1,17 @@
 """What was done to a backup's mailboxes after it was taken, as far as a trail knows: today's, or that of a newer backup."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from mailboxes.backup.judging import ROW_ID
+from tenants.models import spelled_now
+
 DELETED = "mailbox.deletion-started"
 TOLD = (DELETED, "mailbox.locked-mail-deleted", "mailbox.password-reset")
+# A time may be any that PostgreSQL knows, of which these are the first and the last that Python does.
+FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
 class Act(NamedTuple):
@@ -19,7 +24,27 @@ class Act(NamedTuple):
     name: str
 
 
-def acts_since(acts: Iterable[Act], mailboxes: Collection[UUID], made_at: datetime) -> list[Act]:
+def act_of(at: datetime | str, action: str, customer: UUID | str, mailbox: str, name: str) -> Act | None:
+    """None, where the line is about no mailbox: the application's role may write any, and nobody takes one away."""
+    if not (ROW_ID.fullmatch(mailbox) and ROW_ID.fullmatch(str(customer))):
+        return None
+    return Act(_time(at), spelled_now(action), UUID(str(customer)), UUID(mailbox), name)
+
+
+def _time(at: datetime | str) -> datetime:
+    if isinstance(at, datetime):
+        return at
+    try:
+        return datetime.fromisoformat(at)
+    except ValueError:
+        return FIRST if at.endswith("BC") or at == "-infinity" else LAST
+
+
+def acts_since(acts: Iterable[Act | None], mailboxes: Collection[UUID], made_at: datetime) -> list[Act]:
     """Those about the backup's `mailboxes`, by time. Of clocks no deletion depends: what the backup has was deleted later."""
-    found = (act for act in acts if act.mailbox in mailboxes and (act.action == DELETED or act.at >= made_at))
+    found = (
+        act
+        for act in acts
+        if act and act.mailbox in mailboxes and (act.action == DELETED or act.at >= made_at)
+    )
     return sorted(found, key=lambda act: act.at)

@@ -93,13 +93,18 @@ _statements: dict[frozenset[tuple[str, str]], list[Statement]] = {}  # by migrat
 PASSED_OVER = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET SEARCH_PATH")
 
 
-def make_public(applied: Collection[tuple[str, str]]) -> None:
+def make_public(applied: Collection[tuple[str, str]], after_each: Callable[[], None]) -> None:
     """The tables that all customers share, as they are once these migrations (`(app, name)`) are applied and no later ones.
-    Each commits for itself, as some must: whoever was killed begins again, and goes on.
+    Each commits for itself, as some must: whoever was killed begins again, and goes on. `after_each` is called behind that.
     """
+
+    def progress(action: str, migration: Migration | None = None, fake: bool = False) -> None:
+        if action == "apply_success":
+            after_each()
+
     with schema_context(PUBLIC):
         _own_table(PUBLIC)
-        _execute_those(applied)
+        _execute_those(applied, progress)
 
 
 def make(schema: str, applied: Collection[tuple[str, str]]) -> None:
@@ -131,8 +136,8 @@ def make(schema: str, applied: Collection[tuple[str, str]]) -> None:
         _statements[kind] = statements
 
 
-def _execute_those(applied: Collection[tuple[str, str]]) -> None:
-    executor = MigrationExecutor(connection)
+def _execute_those(applied: Collection[tuple[str, str]], progress: Callable[..., None] | None = None) -> None:
+    executor = MigrationExecutor(connection, progress)
     # One that has taken the place of others is applied where all of these are.
     replacing = {
         key for key, one in executor.loader.replacements.items() if set(one.replaces) <= set(applied)

@@ -63,6 +63,12 @@ NOT_OURS = {
         ["elsewhere.m"],
     ),
 }
+# As deep as PostgreSQL puts it together and not as it reads it.
+DEEP = """
+CREATE FUNCTION pg_temp.deep() RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE j jsonb := (repeat('[', 16000) || repeat(']', 16000))::jsonb;
+BEGIN FOR i IN 1..1800 LOOP j := jsonb_build_array(j); END LOOP; RETURN j; END $$
+"""
 WRONG = {
     "a name": (
         "UPDATE tenants_customer SET name = '' WHERE slug = 'acme'",
@@ -86,13 +92,34 @@ WRONG = {
     ),
     "a row that is too long": (
         "UPDATE mailboxes_mailboxkey SET public_key = convert_to(repeat('x', 17 * 1024 * 1024), 'UTF8')",
-        "c_acme.mailboxes_mailboxkey.public_key has a value that is too long for a restore",
+        "c_acme.mailboxes_mailboxkey has a row that is too long for a restore",
+    ),
+    "values that are too long together": (
+        "UPDATE mailboxes_mailboxkey SET public_key = convert_to(repeat('x', 9 * 1024 * 1024), 'UTF8'), "
+        "sealed_as = jsonb_build_array(repeat('x', 9 * 1024 * 1024))",
+        "c_acme.mailboxes_mailboxkey has a row that is too long for a restore",
+    ),
+    "JSON that is longer than it looks": (
+        "UPDATE mailboxes_mailboxkey SET sealed_as = (SELECT jsonb_agg('1e131000'::jsonb) FROM generate_series(1, 200))",
+        "c_acme.mailboxes_mailboxkey has a row that is too long for a restore",
+    ),
+    "JSON that nobody reads again": (
+        DEEP + "; UPDATE mailboxes_mailboxkey SET sealed_as = pg_temp.deep()",
+        "c_acme.mailboxes_mailboxkey has a row that can't be read: stack depth limit exceeded",
+    ),
+    "networks in networks": (
+        "UPDATE tenants_customer SET allowed_networks = (repeat('[', 3000) || repeat(']', 3000))::jsonb WHERE slug = 'acme'",
+        "acme: it is without a proper list of networks",
+    ),
+    "networks by a great number": (
+        "UPDATE tenants_customer SET allowed_networks = '[1e9999]' WHERE slug = 'acme'",
+        "acme: it is without a proper list of networks",
     ),
     "a line of the trail that is too long": (
         "ALTER TABLE public.tenants_auditevent DROP CONSTRAINT audit_event_can_be_read; "  # as of before there was one
         "INSERT INTO public.tenants_auditevent (at, action, data, actor_email, target_type, target_id, target_name, origin, actor_side) "
         "VALUES (now(), 'x', jsonb_build_object('x', repeat('x', 17 * 1024 * 1024)), '', '', '', '', '', '')",
-        "public.tenants_auditevent.data has a value that is too long for a restore",
+        "public.tenants_auditevent has a row that is too long for a restore",
     ),
     "no migration": ("DELETE FROM django_migrations", "c_acme: its list of migrations is empty"),
     "a list without end": (

@@ -37,7 +37,17 @@ from tests.breaking.kit import short_or_long
 from tests.breaking.workers import environment_of_processes
 from tests.cast import customer, provider
 from tests.gateway.kit import Certificates, gateway_running
-from tests.mailboxes.backups import TEXTS, Operator, box_of, collected, end_who_holds, makes, takes, work_off
+from tests.mailboxes.backups import (
+    LINE,
+    TEXTS,
+    Operator,
+    box_of,
+    collected,
+    end_who_holds,
+    makes,
+    takes,
+    work_off,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = {"contents.sealed", "customers-0000.dump.sealed", "messages"}
@@ -631,3 +641,26 @@ def test_what_a_later_release_backed_up_is_refused(bring, of_other_releases):
     name, _ = of_other_releases
     with pytest.raises(CommandError, match="was taken by a later release, with mailboxes.9001_labels"):
         bring("later-today", "later", set=name)
+
+
+def test_what_somebody_wrote_into_the_trail_keeps_nobody_from_coming_back(scene, bring):
+    forged = create_customer("forged", "Forged", provider=provider("northwind"), by=SYSTEM)
+    box, gone = makes(forged, "Journal", *TEXTS), makes(forged, "Gone")
+    name = scene.operator.backs_up_whatever_it_says()
+    with connection.cursor() as cursor:
+        for at, target in [("now()", "nobody"), ("'infinity'", gone.mailbox.pk), ("'0044-03-15 BC'", "x")]:
+            cursor.execute(LINE.format(at=at), [forged.pk, target])
+    made = bring("forged-old", "forged", set=name)
+    assert [one["name"] for one in made["left_out"]] == ["Gone"]
+    assert collected(box_of("forged-old", "Journal", box.password)) == TEXTS
+
+
+@pytest.mark.parametrize("made", ["repeat('[', 9000) || repeat(']', 9000)", '\'[["x", "y"]]\''])
+def test_a_key_with_names_that_are_none_is_refused(made, scene, bring):
+    odd = create_customer(f"odd-{len(made)}", "Odd", provider=provider("northwind"), by=SYSTEM)
+    makes(odd, "Journal", b"some")
+    with tenant_context(odd), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE mailboxes_mailboxkey SET sealed_as = ({made})::jsonb")
+    name = scene.operator.backs_up_whatever_it_says()
+    with pytest.raises(CommandError, match="A key of the backup is none that this release knows"):
+        bring(f"{odd.slug}-old", odd.slug, set=name)

@@ -20,23 +20,24 @@ from django.db.migrations.executor import MigrationExecutor
 from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
+from accounts.models import User
 from mailboxes import services
 from mailboxes.backup import alone, judging, rebuilding, restoring, rows, taking, tools
 from mailboxes.backup.errors import BackupDamaged
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.backup.place import Place
 from mailboxes.models import Job, Message
-from mailboxes.services import collection, janitor
+from mailboxes.services import collection, delivery, janitor
 from mailboxes.store import store
 from portal.setup import file
-from tenants import last_backup, migrated
+from tenants import last_backup, migrated, spares
 from tenants.models import AuditEvent, Customer, Provider
 from tenants.services import create_customer, create_provider, give_up_customer
 from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
 from tests.cast import LOST, customer, provider
 from tests.conftest import PEER
-from tests.mailboxes.backups import box_of, makes
+from tests.mailboxes.backups import LINE, box_of, makes
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST = ("tenants", "0022_lines_of_the_trail_can_be_read")
@@ -240,11 +241,15 @@ def test_an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted(
     earlier = operator.backs_up()["name"]
     delete(gone)
     delete(make_mailbox("Short-lived"))
+    with connection.cursor() as cursor:
+        for target in ("nobody", gone.mailbox.pk):
+            cursor.execute(LINE.format(at="'infinity'"), [acme.pk, target])
     operator.backs_up()
     operator.loses_all()
     said = operator.restores(monkeypatch, set=earlier)
-    (line,) = [line for line in said.splitlines() if line.startswith(("DELETED", "UNKNOWN"))]
+    line, forged = [line for line in said.splitlines() if line.startswith(("DELETED", "UNKNOWN"))]
     assert line.startswith("DELETED     'Gone' of acme since, on 20")
+    assert forged.startswith("DELETED     'forged' of acme since, on 9999")
     # Whatever is wrong with the newest, the earlier one comes back.
     (newest,) = [
         path for path in operator.files() if path.name == "public.dump.sealed" and earlier not in str(path)
@@ -378,7 +383,7 @@ def test_nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_bac
     assert asked("SELECT to_regclass('public.evil')::text") == [("evil",)], "it does run"
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE public.evil")
-    backed_up_whatever_it_says(operator)
+    operator.backs_up_whatever_it_says()
     operator.loses_all()
     said = operator.restores(monkeypatch)
     assert set(re.findall(r"^NOT OURS    c_acme\.(\w+)", said, re.M)) == {"notes", "Notes", "line"}
@@ -386,13 +391,6 @@ def test_nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_bac
     assert sorted(asked(OBJECTS)) == before
     assert asked("SELECT to_regclass('public.evil')::text") == [(None,)]
     assert collect(acme_mailbox.password) == TEXTS
-
-
-def backed_up_whatever_it_says(operator):
-    """As by the release before, which did not look at what is strange."""
-    with suppress(CommandError):
-        operator.backs_up()
-    return Place(operator.place).sets()[-1]
 
 
 STRANGE = {
@@ -446,7 +444,7 @@ def test_a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come(
             )
             + " FROM tenants_auditevent LIMIT 1"
         )
-    strange = backed_up_whatever_it_says(operator)
+    strange = operator.backs_up_whatever_it_says()
     operator.loses_all()
     with pytest.raises(CommandError, match=f"{len(STRANGE)} customers not brought, and all others are there"):
         operator.restores(monkeypatch, set=strange)
@@ -456,6 +454,37 @@ def test_a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come(
         operator.backs_up()
     operator.restores(monkeypatch, customer="fraction", set=sound, active=True)
     assert Customer.objects.filter(slug__in=STRANGE).count() == len(STRANGE)
+
+
+def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
+    operator, acme, acme_mailbox, cast, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    lines = AuditEvent.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_user ALTER name DROP NOT NULL")
+        cursor.execute("UPDATE accounts_user SET name = NULL WHERE id = %s", [cast.admin.pk])
+        cursor.execute("ALTER TABLE tenants_auditevent ALTER origin DROP NOT NULL")
+        cursor.execute(
+            "INSERT INTO tenants_auditevent (at, action, data, actor_email, target_type, target_id, target_name, actor_side) "
+            "SELECT now(), 'x', '{}', '', '', '', '', '' FROM generate_series(1, 3)"
+        )
+    name = operator.backs_up_whatever_it_says()
+    operator.loses_all()
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{operator.key}\n"))
+    said = io.StringIO()
+    with pytest.raises(CommandError, match="rows left out, and all else is there"):
+        call_command("restore", operator.place, set=name, stdout=said, stderr=said)
+    left_out = re.findall(r"^LEFT OUT +(.*) of (\S+),", said.getvalue(), re.MULTILINE)
+    assert left_out == [
+        ("1 row", "accounts_user"),
+        ("3 rows", "tenants_auditevent"),
+        ("1 row", "tenants_membership"),  # it would be nobody's
+    ]
+    assert AuditEvent.objects.exclude(action="customer.restored").count() == lines
+    assert not User.objects.filter(pk=cast.admin.pk).exists()
+    assert User.objects.filter(pk=cast.owner.pk).exists()
+    assert collect(acme_mailbox.password) == TEXTS
 
 
 def test_messages_that_no_row_names_are_told(operator, acme, acme_mailbox, fill, monkeypatch):
@@ -524,6 +553,13 @@ def test_a_database_of_another_encoding_comes_back(operator, acme, acme_mailbox,
     operator.loses_all()
     operator.restores(monkeypatch)
     assert box_of("acme", "Office 365 Journal", "").mailbox.description == "Zürich, 20 €"
+
+
+def test_a_database_without_an_encoding_is_refused(operator, acme_mailbox, monkeypatch):
+    operator.backs_up()
+    operator.loses_all("CREATE DATABASE {} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(CommandError, match="has the encoding SQL_ASCII"):
+        operator.restores(monkeypatch)
 
 
 def test_one_restore_at_a_time_by_the_owner_into_nothing(operator, acme_mailbox, fill, monkeypatch):
@@ -624,6 +660,9 @@ def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, col
     with pytest.raises(Cut):
         restoring.restore(operator.place, operator.key, by=SYSTEM, name=first, tell=cut)
     assert schemas.public_is_behind(), "no process starts on it"
+    with pytest.raises(DatabaseError, match="being restored"):  # by which the gateway puts mail off
+        delivery.resolve(acme_mailbox.mailbox.address, peer=PEER)
+    assert spares.refill() == 0, "who works already leaves it as it is"
     with pytest.raises(CommandError, match=rf"restore of {first} was begun in this database"):
         operator.restores(monkeypatch)
     said = run_checks(include_deployment_checks=True, databases=["default"])

@@ -647,9 +647,10 @@ BREAKAGES = (
     _breaks(
         "A row that no restore reads is named",
         "mailboxes/backup/examining.py",
-        "            if row and row[0]:\n",
-        "            if False:\n",
+        "        if row and row[0]:\n",
+        "        if False:\n",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a row that is too long]",
+        _EXAMINING + "what_a_restore_would_not_take_is_named[values that are too long together]",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a line of the trail that is too long]",
     ),
     _breaks(
@@ -1095,6 +1096,34 @@ BREAKAGES = (
         "for one in sequences[:0]:",
         _RESTORING + "a_destroyed_installation_comes_back_whole_and_goes_on",
     ),
+    _breaks(
+        "Rows of all that do not fit keep no others away",
+        "mailboxes/backup/rebuilding.py",
+        "lambda name: _as_it_is, left_out)",
+        "lambda name: _as_it_is)",
+        _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
+    ),
+    _breaks(
+        "What refers to a row that stays out stays out, too",
+        "mailboxes/backup/loading.py",
+        "            _leave_out_what_refers_to_nothing(cursor, schema, left_out)\n",
+        "            pass\n",
+        _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
+    ),
+    _breaks(
+        "Nobody hears of an address that there is none while all are brought back",
+        "tenants/directory.py",
+        "if found is None and migrated.restored_from()[0]:",
+        "if False:",
+        _RESTORING + "a_restore_that_was_broken_off_goes_on",
+    ),
+    _breaks(
+        "JSON that the server does not read again is named",
+        "mailboxes/backup/examining.py",
+        "octet_length({0}::text::jsonb::text)",
+        "octet_length({0}::text)",
+        _EXAMINING + "what_a_restore_would_not_take_is_named[JSON that nobody reads again]",
+    ),
     # --- Growth ---
     _breaks(
         "A session that has looked at too many customers is given up",
@@ -1370,8 +1399,8 @@ BREAKAGES = (
     _breaks(
         "Nor does one that is deleted while mail is copied",
         "mailboxes/backup/one_customer.py",
-        "        self._leave_out_what_was_deleted_meanwhile(guard)\n        with loading.transaction():",
-        "        with loading.transaction():",
+        "        self._leave_out_what_was_deleted_meanwhile(guard)\n        with loading.lasting():",
+        "        with loading.lasting():",
         _ONE_CUSTOMER + "what_is_deleted_while_mail_is_copied_stays_out_too",
     ),
     _breaks(

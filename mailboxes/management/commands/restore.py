@@ -64,8 +64,10 @@ class Command(OneCustomerCommand):
             )
         if done.missing:
             raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
-        if done.too_long:
-            raise CommandError(f"{counted(len(done.too_long), 'row')} too long to be brought.")
+        if done.rows_left_out:
+            raise CommandError(
+                f"{counted(sum(done.rows_left_out.values()), 'row')} left out, and all else is there."
+            )
         if done.without_rows:
             raise CommandError(
                 f"{counted(sum(done.without_rows.values()), 'message')} of the backup without a row."
@@ -81,8 +83,8 @@ class Command(OneCustomerCommand):
         for one in done.not_brought:
             self.say(f"NOT BROUGHT {one['customer']}: {one['why']}")
         self.say_not_ours(done.not_ours)
-        for table in done.too_long:
-            self.say(f"TOO LONG    a row of {table}, which stays in the backup")
+        for table, number in done.rows_left_out.items():
+            self.say(f"LEFT OUT    {counted(number, 'row')} of {table}, which no table of ours takes")
         for customer, number in done.without_rows.items():
             self.say(
                 f"NO ROW      {customer}: {counted(number, 'message')} of the backup that nothing tells of"

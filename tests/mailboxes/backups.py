@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connection, connections, transaction
 from django_tenants.utils import tenant_context
 from psycopg import sql
 
@@ -23,11 +23,21 @@ from tests.conftest import DATABASE, PEER, OpenMailbox, _drop, _outside
 
 TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n" + b"x" * 70_000 + b"\r\n"]
 
-# As anybody writes it who has the application's password, and nobody takes it away.
 LINE = """
 INSERT INTO tenants_auditevent (at, action, customer_id, target_id, target_name, data, actor_email, target_type, origin, actor_side)
-VALUES ({at}, 'mailbox.deletion-started', %s, %s, 'forged', '{{}}', '', 'mailbox', '', '')
+VALUES (%s, 'mailbox.deletion-started', %s, %s, 'forged', '{}', '', 'mailbox', '', '')
 """
+
+
+def forges(owner, at, target):
+    """A line of the trail, as whoever had the application's password could write it before the table took no such line."""
+    check = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'audit_event_can_be_read'"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(check)
+        (made,) = cursor.fetchone()
+        cursor.execute("ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read")
+        cursor.execute(LINE, [at, owner.pk, str(target)])
+        cursor.execute(f"ALTER TABLE tenants_auditevent ADD CONSTRAINT audit_event_can_be_read {made}")
 
 
 def makes(owner, name, *mails):

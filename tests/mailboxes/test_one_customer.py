@@ -38,12 +38,12 @@ from tests.breaking.workers import environment_of_processes
 from tests.cast import customer, provider
 from tests.gateway.kit import Certificates, gateway_running
 from tests.mailboxes.backups import (
-    LINE,
     TEXTS,
     Operator,
     box_of,
     collected,
     end_who_holds,
+    forges,
     makes,
     takes,
     work_off,
@@ -647,9 +647,8 @@ def test_what_somebody_wrote_into_the_trail_keeps_nobody_from_coming_back(scene,
     forged = create_customer("forged", "Forged", provider=provider("northwind"), by=SYSTEM)
     box, gone = makes(forged, "Journal", *TEXTS), makes(forged, "Gone")
     name = scene.operator.backs_up_whatever_it_says()
-    with connection.cursor() as cursor:
-        for at, target in [("now()", "nobody"), ("'infinity'", gone.mailbox.pk), ("'0044-03-15 BC'", "x")]:
-            cursor.execute(LINE.format(at=at), [forged.pk, target])
+    for at, target in [("now", "nobody"), ("infinity", gone.mailbox.pk), ("0044-03-15 BC", "x")]:
+        forges(forged, at, target)
     made = bring("forged-old", "forged", set=name)
     assert [one["name"] for one in made["left_out"]] == ["Gone"]
     assert collected(box_of("forged-old", "Journal", box.password)) == TEXTS

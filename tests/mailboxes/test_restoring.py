@@ -37,7 +37,7 @@ from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
 from tests.cast import LOST, customer, provider
 from tests.conftest import PEER
-from tests.mailboxes.backups import LINE, box_of, makes
+from tests.mailboxes.backups import box_of, forges, makes
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST = ("tenants", "0022_lines_of_the_trail_can_be_read")
@@ -241,9 +241,8 @@ def test_an_earlier_backup_says_which_mailboxes_a_later_one_knows_to_be_deleted(
     earlier = operator.backs_up()["name"]
     delete(gone)
     delete(make_mailbox("Short-lived"))
-    with connection.cursor() as cursor:
-        for target in ("nobody", gone.mailbox.pk):
-            cursor.execute(LINE.format(at="'infinity'"), [acme.pk, target])
+    for target in ("nobody", gone.mailbox.pk):
+        forges(acme, "infinity", target)
     operator.backs_up()
     operator.loses_all()
     said = operator.restores(monkeypatch, set=earlier)

@@ -16,11 +16,17 @@ IN_PASSWORDS = "In a password write %2F for /, %23 for #, %3F for ? and %40 for 
 _DATABASE = re.compile(r"(/[0-9]*)?")  # of a Redis, by its number
 _SEVERAL_HOSTS = re.compile(r"(\w+://(?:[^/?#@]*@)?)([^/?#@]*,[^/?#@]*)([/?#].*)?", re.DOTALL)
 POSTGRES_PORT = 5432
+# What may not stand behind the `?` of a database's URL, and why.
+REFUSED_OPTIONS = {
+    "assume_role": "what is run in the database could leave that role; name it as the user, before the @",
+    # libpq puts it before PGSSLMODE, and no check sees what it says.
+    "service": "a file that nobody looks into would say how PostgreSQL is reached; say all of it in the URL",
+}
 # Of libpq, by which everything here speaks to PostgreSQL. The weakest first.
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 LIBPQS_MODE = "prefer"  # where nobody says one
 # What stands behind the `?` of a database's URL besides libpq's own: Django's, and dj-database-url's.
-OTHER_OPTIONS = {"assume_role", "currentSchema", "isolation_level", "pool", "server_side_binding"}
+OTHER_OPTIONS = {"currentSchema", "isolation_level", "pool", "server_side_binding"}
 
 
 class Problem(NamedTuple):
@@ -183,6 +189,8 @@ def _require_options(url: str) -> None:
     """
     options = parse_qsl(parts_of(url).query, keep_blank_values=True)
     names = [name for name, _ in options]
+    for name in REFUSED_OPTIONS.keys() & set(names):
+        raise WrongOptions(f"behind its ? stands {name}: {REFUSED_OPTIONS[name]}")
     libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     if not libpq | OTHER_OPTIONS >= set(names):
         raise WrongOptions("behind its ? stands an option that PostgreSQL's clients don't know")

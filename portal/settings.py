@@ -136,6 +136,12 @@ if _ssl_mode not in SSL_MODES:
     env.complain(
         "PGSSLMODE", "there is no such mode.", f"Use {_ssl_modes}, or take it out; don't leave it empty."
     )
+if env.text("PGSERVICE"):
+    env.complain(
+        "PGSERVICE",
+        "what stands in a service file goes before PGSSLMODE, and no check sees it.",
+        "Take it out, and have DATABASE_URL say all of it.",
+    )
 DATABASE_SSL_MODE = str(_database.get("OPTIONS", {}).get("sslmode", _ssl_mode))
 # Of the authorities that vouch for the server.
 DATABASE_CA_FILE = str(_database.get("OPTIONS", {}).get("sslrootcert", env.text("PGSSLROOTCERT")))

@@ -2,7 +2,8 @@
 indexes, the casts of its types. So nobody enters a schema whose owner may do less.
 
 With two roles (docs/database-roles.md) these are the application's: as the tables' owner or a superuser, a command would run
-whatever somebody has left there who once had the application's password.
+whatever somebody has left there who once had the application's password. We are also who has signed in: what is run may leave a role
+that was taken on after that (`SET ROLE NONE`).
 """
 
 import re
@@ -13,11 +14,13 @@ from django.db import DatabaseError
 
 # Asked while the search path may lead to anybody's schema.
 OWNER: LiteralString = """
-SELECT pg_catalog.pg_get_userbyid(nspowner), current_user, pg_catalog.pg_has_role(nspowner, current_user, 'MEMBER')
+SELECT pg_catalog.pg_get_userbyid(nspowner), session_user, pg_catalog.pg_has_role(nspowner, session_user, 'MEMBER')
+    AND pg_catalog.pg_has_role(nspowner, current_user, 'MEMBER')
 FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) %s::pg_catalog.name
 """
 OWNERS: LiteralString = """
-SELECT pg_get_userbyid(nspowner)::text, current_user::text, pg_has_role(nspowner, current_user, 'MEMBER'),
+SELECT pg_get_userbyid(nspowner)::text, session_user::text,
+    pg_has_role(nspowner, session_user, 'MEMBER') AND pg_has_role(nspowner, current_user, 'MEMBER'),
     array_agg(nspname::text ORDER BY nspname)
 FROM pg_namespace WHERE nspname = ANY (%s) GROUP BY nspowner ORDER BY count(*) DESC, 1
 """

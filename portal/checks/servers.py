@@ -28,7 +28,8 @@ LOCKS_EACH = 64
 LARGEST_ITEM = 1024 * 1024  # octets; ours have less than 2,000
 
 MORE_THAN_NEEDED = """
-SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = current_user
+SELECT bool_or(rolsuper), bool_or(rolcreaterole), bool_or(rolcreatedb), bool_or(rolreplication), bool_or(rolbypassrls)
+FROM pg_roles WHERE rolname IN (current_user, session_user)
 """
 RIGHTS = ("SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS")
 ROOM = f"""

@@ -13,12 +13,15 @@ from .answers import untold
 
 # A table's owner, and who may act as the owner, can switch triggers off; superusers are owners of everything. The schema's
 # owner can drop all in it, from PostgreSQL 15 on the database's; who may make things in it has its owner run them.
+# As whom we have signed in, too, for a role that was taken on after that can be left again.
 QUESTION = """
-SELECT pg_has_role(current_user, c.relowner, 'MEMBER')
-    OR pg_has_role(current_user, n.nspowner, 'MEMBER') OR pg_has_role(current_user, d.datdba, 'MEMBER')
-    OR has_schema_privilege(n.oid, 'CREATE') OR has_any_column_privilege(c.oid, 'UPDATE')
-    OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE') OR has_table_privilege(c.oid, 'TRIGGER')
+SELECT bool_or(pg_has_role(we, c.relowner, 'MEMBER')
+    OR pg_has_role(we, n.nspowner, 'MEMBER') OR pg_has_role(we, d.datdba, 'MEMBER')
+    OR has_schema_privilege(we, n.oid, 'CREATE') OR has_any_column_privilege(we, c.oid, 'UPDATE')
+    OR has_table_privilege(we, c.oid, 'DELETE') OR has_table_privilege(we, c.oid, 'TRUNCATE')
+    OR has_table_privilege(we, c.oid, 'TRIGGER'))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_database d ON d.datname = current_database()
+    CROSS JOIN (VALUES (current_user), (session_user)) AS us (we)
 WHERE c.oid = to_regclass('public.tenants_auditevent')
 """
 

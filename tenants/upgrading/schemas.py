@@ -38,12 +38,14 @@ FROM part ORDER BY schema_name
 """  # noqa: S608 - NOTED is a constant, and nobody types it
 # As tenants_applied_migrations asks: whether whoever owns it may all that we may.
 OWNERS = f"""
-SELECT r.rolname::text, pg_has_role(s.nspowner, current_user, 'MEMBER'), count(*)
+SELECT r.rolname::text,
+    pg_has_role(s.nspowner, session_user, 'MEMBER') AND pg_has_role(s.nspowner, current_user, 'MEMBER'), count(*)
 FROM public.tenants_customer JOIN pg_namespace s ON s.nspname = schema_name JOIN pg_roles r ON r.oid = s.nspowner
 WHERE NOT {NOTED} GROUP BY 1, 2 ORDER BY 3 DESC, 1
 """  # noqa: S608 - likewise
 US = """
-SELECT rolname::text, rolsuper, to_regclass('public.tenants_customer') IS NOT NULL FROM pg_roles WHERE rolname = current_user
+SELECT session_user::text, bool_or(rolsuper), to_regclass('public.tenants_customer') IS NOT NULL
+FROM pg_roles WHERE rolname IN (session_user, current_user)
 """
 
 

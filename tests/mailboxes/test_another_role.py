@@ -11,8 +11,10 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes.models import Message
+from portal.checks.trail import could_change_it
 from tenants import spares
 from tenants.services import create_customer
+from tenants.upgrading import schemas
 from tenants.whose import LesserOwner
 from tests.cast import provider
 from tests.roles import OTHER, ROLE, as_superuser
@@ -35,6 +37,11 @@ CREATE FUNCTION {spare}.planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE TRIGGER planted BEFORE INSERT ON {spare}.mailboxes_mailbox FOR EACH ROW EXECUTE FUNCTION {spare}.planted()
 """
+
+
+def execute(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def become(user):
@@ -89,6 +96,34 @@ def test_whoever_enters_a_customers_schema_asks_whose_it_is(planted, who):
     become(ROLE)
     with schema_context("c_acme"):
         assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize("how", ["assumed", "by default"])
+def test_a_role_that_was_taken_on_is_not_who_enters(planted, acme, who, how, request):
+    """What is planted leaves it (SET ROLE NONE), and is whoever has signed in."""
+    if who == OTHER:
+        as_superuser(f"GRANT {ROLE} TO {OTHER}")
+    assert not could_change_it()
+    become(who)
+    if how == "assumed":
+        connection.settings_dict["OPTIONS"]["assume_role"] = ROLE
+        request.addfinalizer(lambda: connection.settings_dict["OPTIONS"].pop("assume_role"))
+    else:
+        as_superuser(f"ALTER ROLE {who} SET role = {ROLE}")
+        request.addfinalizer(lambda: as_superuser("SET ROLE NONE", f"ALTER ROLE {who} RESET role"))
+    request.addfinalizer(connection.close)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, session_user")
+        assert cursor.fetchone() == (ROLE, who)
+    with (
+        pytest.raises(LesserOwner, match=f"belongs to {ROLE}, which may do less than {who}"),
+        tenant_context(acme),
+    ):
+        list(Message.objects.all())
+    assert could_change_it()
+    execute("COMMENT ON TABLE c_acme.django_migrations IS NULL")
+    assert schemas.customers()["c_acme"].is_anothers
+    assert schemas.lesser_owner() == (ROLE, 1, who)
 
 
 def test_nor_within_a_transaction_that_looked_elsewhere_before(planted, acme):

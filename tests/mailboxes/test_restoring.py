@@ -40,7 +40,7 @@ from tests.conftest import PEER
 from tests.mailboxes.backups import box_of, forges, makes
 
 ROOT = Path(__file__).resolve().parents[2]
-LAST = ("tenants", "0022_lines_of_the_trail_can_be_read")
+LAST = ("tenants", "0023_as_whom_we_have_signed_in")
 TEXTS = [b"Subject: one\r\n\r\n", b"", os.urandom(300_000)]
 
 

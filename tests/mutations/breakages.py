@@ -220,6 +220,27 @@ BREAKAGES = (
         "tenants/test_audit.py::test_a_line_of_before_that_nobody_can_read_keeps_no_page_away",
     ),
     _breaks(
+        "Who has taken on another role is still who has signed in",
+        "tenants/whose.py",
+        "pg_catalog.pg_has_role(nspowner, session_user, 'MEMBER')\n    AND ",
+        "",
+        "mailboxes/test_another_role.py::test_a_role_that_was_taken_on_is_not_who_enters",
+    ),
+    _breaks(
+        "Also where it is asked who could change the trail",
+        "portal/checks/trail.py",
+        "(VALUES (current_user), (session_user))",
+        "(VALUES (current_user))",
+        "mailboxes/test_another_role.py::test_a_role_that_was_taken_on_is_not_who_enters",
+    ),
+    _breaks(
+        "No service file says how PostgreSQL is reached",
+        "portal/settings.py",
+        'if env.text("PGSERVICE"):',
+        "if False:",
+        "portal/test_way.py::test_a_service_file_does_not_have_the_server_reached_without_tls",
+    ),
+    _breaks(
         "An upgrade puts the guards of the trail back",
         "tenants/upgrading/__init__.py",
         "            _guard_the_trail(report, told, hold)",
@@ -361,7 +382,7 @@ BREAKAGES = (
     ),
     _breaks(
         "Who may more than the application reads no list of migrations of its",
-        "tenants/migrations/0019_nothing_of_others_is_run.py",
+        "tenants/migrations/0023_as_whom_we_have_signed_in.py",
         "AND NOT (\n",
         "AND FALSE AND NOT (\n",
         _ROLES + "who_may_more_runs_nothing_that_the_application_has_laid_in_a_customers_list_of_migrations",
@@ -411,22 +432,22 @@ BREAKAGES = (
     _breaks(
         "A role that owns the database could drop the trail, and is warned of",
         "portal/checks/trail.py",
-        " OR pg_has_role(current_user, d.datdba, 'MEMBER')",
+        " OR pg_has_role(we, d.datdba, 'MEMBER')",
         "",
         _ROLES + "every_way_to_the_trail_is_warned_of[the database]",
     ),
     _breaks(
         "A role that owns the schema of the trail is warned of",
         "portal/checks/trail.py",
-        "OR pg_has_role(current_user, n.nspowner, 'MEMBER') OR",
+        "OR pg_has_role(we, n.nspowner, 'MEMBER') OR",
         "OR",
         _ROLES + "every_way_to_the_trail_is_warned_of[the schema]",
     ),
     _breaks(
         "A role that may change a column of the trail is warned of",
         "portal/checks/trail.py",
-        "has_any_column_privilege(c.oid, 'UPDATE')",
-        "has_table_privilege(c.oid, 'UPDATE')",
+        "has_any_column_privilege(we, c.oid, 'UPDATE')",
+        "has_table_privilege(we, c.oid, 'UPDATE')",
         _ROLES + "every_way_to_the_trail_is_warned_of[a column]",
     ),
     # --- Mail is kept ---

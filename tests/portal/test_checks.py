@@ -265,6 +265,11 @@ def test_hosts_that_make_no_sense_are_told(hosts):
         ("sslmode=", "an option without a value"),
         ("sslmode=verify-full&sslrootcert", "an option without a value"),
         ("sslmode=verify-full&sslmode=disable", "an option stands twice"),
+        ("sslmode=verify-full&service=other", "stands service: a file that nobody looks into"),
+        (
+            "assume_role=gatehouse_app",
+            "stands assume_role: what is run in the database could leave that role",
+        ),
         ("ssl_mode=verify-full", "an option that PostgreSQL's clients don't know"),
         ("sslmode=verify-full&sslrootcert=/ca&pem=", "an option that PostgreSQL's clients don't know"),
     ],

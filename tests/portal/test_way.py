@@ -378,6 +378,27 @@ def test_commands_and_the_doctor_refuse_it_too(trouble, site, server, as_it_was,
         assert "E016" not in site.tries("check", "--database", "default").stderr, "nothing else is wrong"
 
 
+def test_a_service_file_does_not_have_the_server_reached_without_tls(site, server, as_it_was):
+    """Where libpq reads one, what it says goes before PGSSLMODE."""
+    server.lets_in(with_tls.OVER_TLS_ALONE + with_tls.WITHOUT_TLS)
+    server.reload()
+    site.reaches(WAYS[1])
+    asks = "import os, psycopg; print(psycopg.connect(os.environ['DATABASE_URL'] + {!r}).pgconn.ssl_in_use)"
+    file = site.folder / "services"
+    file.write_text("[plain]\nsslmode=disable\n")
+    site.environment["PGSERVICEFILE"] = str(file)
+    assert site.does(script=asks.format("")) == "True\n"
+    site.environment["PGSERVICE"] = "plain"
+    assert site.does(script=asks.format("")) == "False\n"
+    refused = site.tries("upgrade")
+    assert refused.returncode == 3 and "PGSERVICE: what stands in a service file" in refused.stderr
+    del site.environment["PGSERVICE"]
+    assert site.does(script=asks.format("?service=plain")) == "False\n"
+    site.environment["DATABASE_URL"] += "?service=plain"
+    refused = site.tries("upgrade")
+    assert refused.returncode == 3 and "behind its ? stands service" in refused.stderr
+
+
 AWAY = "postgresql://role:secret@db.gatehouse.test:5432/gatehouse"
 PASSABLE = {
     AWAY: ["db.gatehouse.test", "sslmode=prefer"],

@@ -20,7 +20,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import app_labels
 from psycopg import sql
 
-from mailboxes.backup import rows, tools
+from mailboxes.backup import constraints, rows, tools
 from mailboxes.backup.judging import SCHEMA
 from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
 from tenants import last_backup, migrated
@@ -31,7 +31,8 @@ PUBLIC = "public"
 PLAIN = "r"
 # Relations that have rows, or look as if they had. A child of ours may lie anywhere.
 RELATIONS: LiteralString = """
-SELECT n.nspname::text, c.relname::text, c.relkind::text, pg_has_role(c.relowner, current_user, 'MEMBER'),
+SELECT n.nspname::text, c.relname::text, c.relkind::text,
+    pg_has_role(n.nspowner, current_user, 'MEMBER'), pg_has_role(c.relowner, current_user, 'MEMBER'),
     has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), c.relkind IN ('r', 'p') AND row_security_active(c.oid),
     (SELECT coalesce(json_object_agg(attname, format_type(atttypid, atttypmod)), '{}') FROM pg_attribute
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
@@ -61,11 +62,11 @@ SELECT count(*) FROM public.tenants_directoryentry entry JOIN public.tenants_cus
 WHERE customer.schema_name = %s AND entry.status IN ('active', 'suspended')
     AND NOT EXISTS (SELECT FROM ONLY {}.mailboxes_mailbox mailbox WHERE mailbox.id = entry.mailbox_id)
 """)
-# What a table takes: columns that may be empty, constraints, and unique indexes, of which some are no constraint's. Without
+# What a table takes: columns that may be empty or are reckoned from others, constraints, and unique indexes, of which some are no constraint's. Without
 # the schema's own name where ours have it, and nowhere else: `acme.lower(name)` is no `lower(name)`.
 TAKEN: LiteralString = """
 SELECT n.nspname::text, c.relname::text, md5(concat_ws(E'\\n',
-    (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull), E'\\n' ORDER BY attname)
+    (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attgenerated), E'\\n' ORDER BY attname)
         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
     (SELECT string_agg(concat_ws(' ', conname, contype, convalidated, CASE contype
             WHEN 'f' THEN replace(pg_get_constraintdef(oid), ' REFERENCES ' || quote_ident(n.nspname) || '.', ' REFERENCES ')
@@ -87,6 +88,7 @@ class Relation(NamedTuple):
     schema: str
     name: str
     kind: str
+    is_in_a_schema_of_ours: bool
     is_ours_to_run: bool
     may_be_read: bool
     hides_rows: bool
@@ -144,16 +146,18 @@ def _unlike(schema: str, applied: Migrations, known: Tables, taken: dict[tuple[s
     try:
         made = as_made(applied)
     except (DatabaseError, ValueError, LookupError) as error:
-        if getattr(error.__cause__, "sqlstate", None) in last_backup.MAY_ONLY_READ:
-            return []  # whose backups are whole all the same
-        return [
-            f"{schema}: its tables can't be compared with what migrations make: {tools.first_line(error)}"
-        ]
+        return _not_compared(schema, error)
     return [
         f"{schema}: the table {name} is not as migrations make it"
         for name in sorted(known)
         if taken.get((schema, name)) != made.get(name)
     ]
+
+
+def _not_compared(schema: str, error: Exception) -> list[str]:
+    if getattr(error.__cause__, "sqlstate", None) in last_backup.MAY_ONLY_READ:
+        return []  # whose backups are whole all the same
+    return [f"{schema}: its tables can't be compared with what migrations make: {tools.first_line(error)}"]
 
 
 def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
@@ -172,7 +176,31 @@ def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
     )
     broken = [f"{schema}: {trouble}" for schema, trouble in found.broken.items()]
     strange = [f"{name} is of no migration that its list of migrations has" for name in found.not_ours]
-    return broken + strange + found.wrong + ([] if broken else _too_long(reader, PUBLIC, known, relations))
+    if not broken:
+        found.wrong += _looser(reader, frozenset(lines), known)
+        found.wrong += _too_long(reader, PUBLIC, known, relations)
+    return broken + strange + found.wrong
+
+
+def _looser(reader: "psycopg.Connection[Any]", applied: Migrations, known: Tables) -> list[str]:
+    """Tables of `public` that take what those of migrations would not. What they refuse beyond that is their owner's affair."""
+    try:
+        wanted = _wanted_of_all(applied)
+    except (DatabaseError, ValueError, LookupError) as error:
+        return _not_compared(PUBLIC, error)
+    there = constraints.there(reader, PUBLIC)
+    return [
+        f"{PUBLIC}: the table {name} is not as migrations make it: it lacks {min(lacking)}"
+        for name in sorted(known)
+        if (lacking := wanted[name] - there.get(name, set()))
+    ]
+
+
+@cache
+def _wanted_of_all(applied: Migrations) -> constraints.Lines:
+    # The editor makes tables between two by itself.
+    made = [model for model in _models(applied, shared=True) if not model._meta.auto_created]
+    return constraints.asked_for([MigrationRecorder.Migration, *made])
 
 
 def trouble_with(lines: Collection[tuple[str, str]], labels: Collection[str] | None = None) -> str:
@@ -223,6 +251,16 @@ def _parents(key: tuple[str, str]) -> set[tuple[str, str]]:
 @cache
 def tables_of(applied: Migrations, *, shared: bool = False) -> Tables:
     """The columns of each table that a schema with these migrations has, and their types."""
+    found = {
+        model._meta.db_table: {field.column: _type_of(field) for field in model._meta.local_concrete_fields}
+        for model in _models(applied, shared=shared)
+    }
+    recorder = MigrationRecorder.Migration._meta
+    return found | {MIGRATIONS: {field.column: _type_of(field) for field in recorder.local_concrete_fields}}
+
+
+def _models(applied: Migrations, *, shared: bool) -> list[Any]:
+    """That have a table of their own there."""
     labels = app_labels(settings.SHARED_APPS if shared else settings.TENANT_APPS)
     ours = {(app, name) for app, name in migrated.known() if app in labels}
     if ours <= applied:
@@ -230,13 +268,11 @@ def tables_of(applied: Migrations, *, shared: bool = False) -> Tables:
     else:
         state = _loader().project_state(sorted(ours & applied))
         models = state.apps.get_models(include_auto_created=True)
-    found = {
-        model._meta.db_table: {field.column: _type_of(field) for field in model._meta.local_concrete_fields}
+    return [
+        model
         for model in models
         if model._meta.app_label in labels and model._meta.managed and not model._meta.proxy
-    }
-    recorder = MigrationRecorder.Migration._meta
-    return found | {MIGRATIONS: {field.column: _type_of(field) for field in recorder.local_concrete_fields}}
+    ]
 
 
 def as_made(applied: Migrations) -> dict[str, str]:
@@ -275,6 +311,9 @@ def _unreadable(relations: dict[str, Relation]) -> str:
     for relation in relations.values():
         if relation.kind not in (PLAIN, "p"):
             continue  # of which no rows are dumped
+        # Whose owner may put anything else in its place, at any moment.
+        if not relation.is_in_a_schema_of_ours:
+            return "its schema belongs to a role that may do less than ours"
         if not relation.is_ours_to_run:
             return f"the table {relation.name} belongs to a role that may do less than ours"
         if not relation.may_be_read:

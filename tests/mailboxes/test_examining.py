@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django_tenants.utils import tenant_context
 
-from mailboxes.backup import examining, tools
+from mailboxes.backup import constraints, examining, tools
 from mailboxes.backup.place import Place
 from mailboxes.models import Message
 from tenants import migrated, spares
@@ -17,6 +17,16 @@ from tests.mailboxes.backups import collected
 from tests.roles import OTHER, as_superuser
 
 TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n"]
+
+
+def _without(table, kind):
+    """Of constraints those of this kind are gone."""
+    return (
+        f"DO $$ BEGIN EXECUTE (SELECT string_agg('ALTER TABLE {table} DROP CONSTRAINT ' || conname, ';') FROM pg_constraint "
+        f"WHERE conrelid = '{table}'::regclass AND contype = '{kind}'); END $$"
+    )
+
+
 # Each with what is said of it.
 BROKEN = {
     "no table": ("DROP TABLE mailboxes_message CASCADE", "the table mailboxes_message is missing"),
@@ -150,6 +160,48 @@ WRONG = {
         "WHERE conrelid = 'mailboxes_message'::regclass AND contype = 'p'); END $$",
         "c_acme: the table mailboxes_message is not as migrations make it",
     ),
+    "a column that is reckoned": (
+        "ALTER TABLE mailboxes_mailbox DROP COLUMN suspended_at; "
+        "ALTER TABLE mailboxes_mailbox ADD suspended_at timestamptz GENERATED ALWAYS AS (created_at) STORED",
+        "c_acme: the table mailboxes_mailbox is not as migrations make it",
+    ),
+    "one of all that may be empty": (
+        "ALTER TABLE public.tenants_auditevent ALTER origin DROP NOT NULL",
+        "public: the table tenants_auditevent is not as migrations make it: it lacks NOT NULL of origin",
+    ),
+    "one of all that is reckoned": (
+        "ALTER TABLE public.tenants_auditevent DROP COLUMN origin; "
+        "ALTER TABLE public.tenants_auditevent ADD origin varchar(200) NOT NULL GENERATED ALWAYS AS ('x') STORED",
+        "public: the table tenants_auditevent is not as migrations make it: it lacks origin as a column that is not GENERATED",
+    ),
+    "a reference of all that is gone": (
+        _without("public.tenants_directoryentry", "f"),
+        "public: the table tenants_directoryentry is not as migrations make it: it lacks FOREIGN KEY (customer_id) "
+        "REFERENCES tenants_customer(id)",
+    ),
+    "a reference of all that need not hold": (
+        _without("public.tenants_directoryentry", "f") + "; ALTER TABLE public.tenants_directoryentry "
+        "ADD FOREIGN KEY (customer_id) REFERENCES public.tenants_customer DEFERRABLE INITIALLY DEFERRED NOT VALID",
+        "public: the table tenants_directoryentry is not as migrations make it: it lacks FOREIGN KEY (customer_id) "
+        "REFERENCES tenants_customer(id)",
+    ),
+    "a name of all that may be there twice": (
+        _without("public.tenants_provider", "u"),
+        "public: the table tenants_provider is not as migrations make it: it lacks UNIQUE (slug)",
+    ),
+    "a unique index of all that is gone": (
+        "DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || indexrelid::regclass FROM pg_index "
+        "WHERE indrelid = 'public.account_emailaddress'::regclass AND indpred IS NOT NULL LIMIT 1); END $$",
+        "public: the table account_emailaddress is not as migrations make it: it lacks a unique index USING btree (",
+    ),
+    "a check of all that is gone": (
+        _without("public.tenants_customer", "c"),
+        "public: the table tenants_customer is not as migrations make it: it lacks CHECK (",
+    ),
+    "a list of migrations of all that may be empty": (
+        "ALTER TABLE public.django_migrations ALTER name DROP NOT NULL",
+        "public: the table django_migrations is not as migrations make it: it lacks NOT NULL of name",
+    ),
     "mailboxes that are gone": (
         "TRUNCATE mailboxes_mailbox CASCADE",
         "c_acme: 1 of the mailboxes that the directory has is not there",
@@ -229,6 +281,19 @@ def test_so_is_one_whose_table_belongs_to_a_role_that_may_do_less(scene):
     as_superuser("ALTER TABLE c_acme.mailboxes_job OWNER TO gatehouse", f"DROP ROLE {OTHER}")
 
 
+def test_and_one_whose_schema_belongs_to_such_a_role(scene):
+    """Which may put anything in the place of a table, between our look at it and the dump."""
+    as_superuser(f"CREATE ROLE {OTHER}", f"ALTER SCHEMA c_acme OWNER TO {OTHER}")
+    try:
+        as_superuser(f"GRANT ALL ON SCHEMA c_acme TO {OTHER}, gatehouse")
+        made, _ = fails(scene)
+    finally:
+        as_superuser("ALTER SCHEMA c_acme OWNER TO gatehouse", f"DROP OWNED BY {OTHER}", f"DROP ROLE {OTHER}")
+    assert made["left_out"] == [
+        {"customer": "acme", "why": "its schema belongs to a role that may do less than ours"}
+    ]
+
+
 def test_an_export_of_such_a_customer_says_why_there_is_none(scene, tmp_path):
     execute(BROKEN["no column"][0])
     (tmp_path / "elsewhere").mkdir()
@@ -263,6 +328,23 @@ def test_what_a_restore_would_not_take_is_named(statements, line, scene):
     assert any(one.startswith(line) for one in made["wrong"])
     assert made["customers"] == 3, "all the same it is there, for who knows how to bring it"
     assert said.startswith("There is something in the database that no restore would bring.")
+
+
+def test_what_all_share_is_put_right_by_putting_back_what_it_lacks(scene):
+    """By whichever name: rows count, and what they are held to."""
+    execute(WRONG["a reference of all that is gone"][0])
+    execute(WRONG["one of all that may be empty"][0])
+    made, _ = fails(scene)
+    for one in made["wrong"]:
+        table, _, lacking = one.removeprefix("public: the table ").partition(
+            " is not as migrations make it: it lacks "
+        )
+        column = lacking.removeprefix("NOT NULL of ")
+        execute(
+            f"ALTER TABLE public.{table} "
+            + (f"ALTER {column} SET NOT NULL" if column != lacking else f"ADD {lacking}")
+        )
+    assert scene.backs_up()["wrong"] == []
 
 
 @pytest.mark.parametrize("column", ["blob", "octets"])
@@ -305,19 +387,26 @@ def test_a_schema_that_was_upgraded_takes_what_a_new_one_takes(scene):
 
 def test_tables_that_can_not_be_compared_are_told(scene, monkeypatch):
     examining._as_made.cache_clear()
-    monkeypatch.setattr(examining, "token_hex", lambda octets: "1")
+    examining._wanted_of_all.cache_clear()
+    for module in (examining, constraints):
+        monkeypatch.setattr(module, "token_hex", lambda octets: "1")
     execute("CREATE SCHEMA examined_1")
     made, _ = fails(scene)
     said = 'its tables can\'t be compared with what migrations make: schema "examined_1" already exists'
-    assert sorted(made["wrong"]) == [f"c_acme: {said}", f"c_globex: {said}", f"c_initech: {said}"]
+    assert sorted(made["wrong"]) == [
+        f"{schema}: {said}" for schema in ("c_acme", "c_globex", "c_initech", "public")
+    ]
 
 
 def test_whoever_may_only_read_takes_a_backup_all_the_same(scene):
     examining._as_made.cache_clear()
-    execute("SET default_transaction_read_only = on")
+    examining._wanted_of_all.cache_clear()
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
     with tools.connect() as reader, reader.transaction():
         found = examining.customers(reader, ["c_acme"])
-    execute("SET default_transaction_read_only = off")
+        assert examining.what_all_share(reader) == []
+    connection.close()
     assert (found.broken, found.not_ours, found.wrong) == ({}, [], [])
 
 

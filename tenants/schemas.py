@@ -24,6 +24,13 @@ IS_A_CUSTOMERS = """
 THERE = (
     f"SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname = ANY (%s) AND {IS_A_CUSTOMERS} ORDER BY 1"  # noqa: S608 - a constant
 )
+# That look like a customer's and that no row of one names. Its mail is served to nobody, and no dump has it.
+NOBODYS = r"""
+SELECT n.nspname::text FROM pg_namespace n
+WHERE n.nspname ~ '^c_' AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname ~ '^mailboxes_')
+    AND NOT EXISTS (SELECT FROM public.tenants_customer customer WHERE customer.schema_name = n.nspname::text)
+ORDER BY 1
+"""
 ALL = "SELECT schema_name FROM public.tenants_customer UNION ALL SELECT schema_name FROM public.tenants_spareschema"
 
 

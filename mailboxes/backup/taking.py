@@ -92,6 +92,7 @@ class Made:
     without_schema: list[str] = field(
         default_factory=list
     )  # customers, by short name, of whom the database has no more
+    without_customer: list[str] = field(default_factory=list)  # schemas of whom no row knows any more
     left_out: list[dict[str, str]] = field(
         default_factory=list
     )  # customers whose rows can't be saved, and why
@@ -108,7 +109,9 @@ class Made:
     @property
     def has_all_customers(self) -> bool:
         """Else an earlier one may have the last that there is of somebody."""
-        return not (self.without_schema or self.left_out or self.not_ours or self.wrong)
+        return not (
+            self.without_schema or self.without_customer or self.left_out or self.not_ours or self.wrong
+        )
 
 
 class Wanted(NamedTuple):
@@ -303,6 +306,8 @@ class _Taking:
             named = [customer.schema for customer in known]
             there = {name for (name,) in self.reader.execute(schemas.THERE, [named])}
             self.made.wrong = [] if self.only else examining.what_all_share(self.reader)
+            nobodys = [] if self.only else self.reader.execute(schemas.NOBODYS).fetchall()
+            self.made.without_customer = [name for (name,) in nobodys]
         self.made.without_schema = [customer.slug for customer in known if customer.schema not in there]
         if self.only and self.made.without_schema:
             raise BackupFailed("The customer has no schema in this database any more (docs/operations.md).")

@@ -19,7 +19,7 @@ from mailboxes.store import store
 from portal.checks import variables
 from portal.network import is_loopback
 from tenants import answering, cluster, last_backup
-from tenants.schemas import IS_A_CUSTOMERS
+from tenants.schemas import IS_A_CUSTOMERS, NOBODYS
 
 from .findings import SHOWN, Finding, Level, told
 
@@ -94,6 +94,8 @@ def database() -> list[Finding]:
             lacking = [name for (name,) in cursor.fetchall()]
             cursor.execute(FOREIGN)
             customers = cursor.fetchall()
+            cursor.execute(NOBODYS)
+            nobodys = [name for (name,) in cursor.fetchall()]
     except DatabaseError as error:
         return [
             Finding(
@@ -131,6 +133,16 @@ def database() -> list[Finding]:
                 "Bring it from a backup, in its own place: "
                 "`manage.py restore PLACE --customer SLUG`, with `--set` one from before. Remove no backup until then. "
                 "If nobody wants it back: `manage.py give_up_customer SLUG`.",
+            )
+        )
+    if nobodys:
+        found.append(
+            Finding(
+                "database.customers",
+                Level.ERROR,
+                f"The schema {_few(nobodys)} is named and filled as a customer's, and no customer is known that has it.",
+                "Whoever deleted its row took it out of all backups to come: remove none until it is put right "
+                "(docs/operations.md, A customer whose row is gone).",
             )
         )
     if foreign := [name for name, is_missing in customers if not is_missing]:

@@ -376,6 +376,43 @@ def test_who_has_a_spare_schema_in_a_lost_ones_place_is_named(scene):
     assert (made["without_schema"], made["removed_sets"]) == ([], [])
 
 
+ROWS = "; ".join(
+    f"DELETE FROM public.tenants_{table} WHERE {column} = (SELECT id FROM public.tenants_customer WHERE slug = 'acme')"
+    for table, column in (
+        ("directoryentry", "customer_id"),
+        ("membership", "customer_id"),
+        ("domain", "tenant_id"),
+        ("customer", "id"),
+    )
+)
+
+
+def test_a_schema_whose_customer_somebody_deleted_is_named(scene):
+    execute(ROWS)
+    made, said = fails(scene)
+    assert (made["without_customer"], made["customers"], made["removed_sets"]) == (["c_acme"], 2, [])
+    assert said.startswith(
+        "1 schema with mail and without a customer, and so in no backup from now on: c_acme."
+    )
+    execute("DROP SCHEMA c_acme CASCADE")  # nobody wants it
+    assert scene.backs_up(keep=1)["without_customer"] == []
+
+
+def test_such_a_customer_comes_back_with_the_mail_that_came_since(scene, acme_mailbox, fill, monkeypatch):
+    """As docs/operations.md has it."""
+    fill(b"since")
+    execute(ROWS)
+    execute("SET search_path = pg_catalog; ALTER SCHEMA c_acme RENAME TO aside")
+    scene.restores(monkeypatch, customer="acme", set=scene.whole)
+    execute("SET search_path = pg_catalog; DROP SCHEMA c_acme CASCADE; ALTER SCHEMA aside RENAME TO c_acme")
+    for command in ("suspend_mailbox", "activate_mailbox"):
+        call_command(command, "acme", acme_mailbox.address)
+    fill(b"again")
+    assert collected(acme_mailbox) == [*TEXTS, b"since", b"again"]
+    made = scene.backs_up(keep=1)
+    assert (made["without_customer"], made["wrong"], made["messages"]) == ([], [], 5)
+
+
 def test_a_schema_that_was_upgraded_takes_what_a_new_one_takes(scene):
     call_command("migrate_schemas", "mailboxes", "0009", schema_name="c_acme", tenant=True, verbosity=0)
     connection.close()
@@ -415,12 +452,14 @@ def test_a_terminal_reads_it(scene):
         f"{NOT_OURS['a table'][0]}; {BROKEN['no column'][0].replace('mailboxes_', 'c_globex.mailboxes_', 1)}"
     )
     execute(WRONG["a name"][0])
+    execute("CREATE SCHEMA c_nobody; CREATE TABLE c_nobody.mailboxes_message ()")
     out = io.StringIO()
     with pytest.raises(CommandError):
         call_command("backup", scene.place, stdout=out, stderr=out)
     for line in (
         "LEFT OUT    globex: the table mailboxes_message lacks the column octets",
         "NOT OURS    c_acme.M2: no release has made it, and no restore brings it",
+        "NO CUSTOMER c_nobody",
         "WRONG       acme: it is without a proper name",
     ):
         assert line in out.getvalue().splitlines()

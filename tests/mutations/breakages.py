@@ -653,8 +653,8 @@ BREAKAGES = (
     _breaks(
         "What no restore would bring is named, and no earlier backup removed",
         "mailboxes/backup/taking.py",
-        "        return not (self.without_schema or self.left_out or self.not_ours or self.wrong)\n",
-        "        return not (self.without_schema or self.left_out)\n",
+        "            self.without_schema or self.without_customer or self.left_out or self.not_ours or self.wrong\n",
+        "            self.without_schema or self.without_customer or self.left_out\n",
         _EXAMINING + "what_no_release_has_made_is_named",
         _EXAMINING + "what_a_restore_would_not_take_is_named",
     ),
@@ -703,6 +703,13 @@ BREAKAGES = (
         _EXAMINING + "what_a_restore_would_not_take_is_named[a column that may be empty]",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a unique index that is gone]",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a reference that is gone]",
+    ),
+    _breaks(
+        "A schema whose customer somebody deleted past Gatehouse is named, and no earlier backup removed",
+        "mailboxes/backup/taking.py",
+        "[name for (name,) in nobodys]",
+        "[]",
+        _EXAMINING + "a_schema_whose_customer_somebody_deleted_is_named",
     ),
     _breaks(
         "A schema that belongs to another role is not read",

@@ -578,3 +578,9 @@ def test_a_schema_that_is_gone_is_told(acme, how):
     (found,) = parts.database()
     assert found.id == "database.customers" and "no schema c_acme" in found.seen
     assert "--customer SLUG" in found.advice
+
+
+def test_a_schema_whose_customer_is_gone_is_told(acme):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SCHEMA c_acme RENAME TO c_kept; CREATE SCHEMA c_empty")
+    assert ["schema c_kept is named and filled" in found.seen for found in parts.database()] == [False, True]

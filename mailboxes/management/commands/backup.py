@@ -16,8 +16,8 @@ class Command(BackupCommand):
     help = (
         "Take a backup of everything while everything works. It is sealed to GATEHOUSE_RECOVERY_PUBLIC_KEY, and read back "
         "(docs/operations.md). May be killed and repeated at any time: without its end it is no backup. Ends with status 1 "
-        "when messages could not be read in the store that nobody knew of, when a customer's schema is gone or can't be saved, "
-        "or when something is in the database that no restore would bring."
+        "when messages could not be read in the store that nobody knew of, when a customer's schema is gone or can't be saved or its "
+        "customer is gone, or when something is in the database that no restore would bring."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,6 +44,12 @@ class Command(BackupCommand):
                 f"now on: {', '.join(made.without_schema)}. All others are in this one; no earlier one is removed meanwhile. "
                 "Bring each from an earlier one (docs/operations.md), or say that it is gone: manage.py give_up_customer."
             )
+        if made.without_customer:
+            raise CommandError(
+                f"{counted(len(made.without_customer), 'schema')} with mail and without a customer, and so in no backup from now "
+                f"on: {', '.join(made.without_customer)}. All customers are in this one; no earlier one is removed meanwhile. "
+                "See docs/operations.md, A customer whose row is gone."
+            )
         if made.left_out:
             slugs = ", ".join(one["customer"] for one in made.left_out)
             raise CommandError(
@@ -66,6 +72,8 @@ class Command(BackupCommand):
             self.say(f"MISSING     {name}")
         for slug in made.without_schema:
             self.say(f"NO SCHEMA   {slug}")
+        for schema in made.without_customer:
+            self.say(f"NO CUSTOMER {schema}")
         for one in made.left_out:
             self.say(f"LEFT OUT    {one['customer']}: {one['why']}")
         self.say_strange(made)

@@ -510,7 +510,7 @@ def _take_changes(action: str, data: dict[str, Any]) -> Iterator[tuple[str, Any,
 
 
 def _only(known: Collection[str], slugs: list[Any]) -> list[Any]:
-    named = [slug for slug in slugs if slug in known]
+    named = [slug for slug in slugs if isinstance(slug, str) and slug in known]
     return named if len(named) == len(slugs) else [*named, pgettext("customers", "others")]
 
 

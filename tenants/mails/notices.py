@@ -49,7 +49,8 @@ def send(mail: PendingMail) -> None:
     """What is said, and to whom, stands in the trail, so nobody can have other words or other people written to. Raises
     what mails.send() does.
     """
-    told_now = AuditEvent.objects.of(*TEMPLATES).filter(at__gt=timezone.now() - NEWS)
+    now = timezone.now()
+    told_now = AuditEvent.objects.of(*TEMPLATES).filter(at__range=(now - NEWS, now))
     event = told_now.filter(pk=mail.details["event"]).first()
     person = User.objects.filter(pk=event.target_id).first() if event else None
     if event is None or person is None or (event.action in ROLES and "as_staff" not in event.data):

@@ -402,6 +402,16 @@ def test_an_event_of_another_customer_is_no_place_to_go_on_from(cast, acme, glob
     assert activity.read(trail, activity.Asked(), before=str(foreign.pk)) == newest
 
 
+@pytest.mark.parametrize("number", [-(2**63), -50, 2**63 - 1])
+def test_a_page_begins_at_whichever_number_an_event_has(cast, acme, number):
+    """As those have that somebody wrote past Gatehouse."""
+    AuditEvent.objects.create(id=number, action="probe.acted", customer_id=acme.pk)
+    trail = activity.activity_at(acme, by=cast.admin)
+    older = activity.read(trail, activity.Asked(), before=str(number))
+    assert number not in [entry.event.pk for entry in older.entries]
+    assert activity.read(trail, activity.Asked(), before=f"{number}0").entries, "that is no event"
+
+
 def test_a_page_asks_the_database_no_more_with_more_on_it(cast, acme, client_for):
     def acts(times):
         for number in range(times):

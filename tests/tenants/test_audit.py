@@ -299,3 +299,15 @@ def test_a_line_of_before_that_nobody_can_read_keeps_no_page_away(
             assert "was created." in said, "what else happened"
     told = [record for record in caplog.records if "whose details nobody can read" in record.getMessage()]
     assert len(told) == 1 and told[0].levelname == "ERROR"
+
+
+@pytest.mark.parametrize(
+    "data", ['{"customers": [[1]]}', '{"customers_before": [{}]}', '{"certificate": [1], "role": {}}']
+)
+def test_details_of_another_kind_than_ours_keep_no_page_away(cast, acme, client_for, data):
+    execute(line(acme, data=f"'{data}'"))
+    for client in (client_for(cast.admin), client_for(cast.owner, None)):
+        for page in ("/activity/", "/activity/activity.csv"):
+            answer = client.get(page)
+            assert answer.status_code == 200
+            assert "The settings of the customer" in b"".join(answer).decode()

@@ -127,6 +127,15 @@ def test_the_portal_sends_no_bulk_mail(cast, invite, acme, an_hour_later):
     invite()
 
 
+def test_mails_of_days_to_come_keep_nobody_from_inviting(northwind, invite, monkeypatch):
+    now = timezone.now()
+    with monkeypatch.context() as ahead:
+        ahead.setattr(timezone, "now", lambda: now + timedelta(days=300))
+        for _ in range(50):
+            AuditEvent.objects.create(action="invitation.created", provider_id=northwind.pk)
+    invite()
+
+
 def test_sending_the_same_one_again_and_again_is_bulk_mail_too(
     cast, northwind, invite, mailoutbox, an_hour_later
 ):

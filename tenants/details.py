@@ -1,8 +1,10 @@
-"""What a line of the audit trail tells of its act. Nobody can delete a line, so one that nobody could read would keep each page
-on which it stands from being shown, for good.
+"""What a line of the audit trail tells of its act, and when. Nobody can delete a line, so one that nobody could read would keep
+each page on which it stands from being shown, for good. The database takes no further one (migrations/0022), but may have
+some of before.
 """
 
 import logging
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -11,19 +13,34 @@ from django.db import models
 
 log = logging.getLogger(__name__)
 
-MOST_LEVELS = 20  # ours have four
+# As the database has them. Ours have four levels, and numbers that fit into 64 bits.
+MOST_LEVELS = 20
+NUMBERS_BELOW = 10**300
+# With room for each zone of time at either end of Python's calendar.
+FIRST_DAY, LAST_DAY = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+class MomentField(models.DateTimeField):
+    """Reads as the first or the last day what no calendar has, such as `infinity`. The database goes by what stands there."""
+
+    def deconstruct(self) -> Any:
+        # For migrations it is what it is to the database.
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DateTimeField", args, kwargs
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> Any:
+        return f"least(greatest({sql}, '{FIRST_DAY}'), '{LAST_DAY}')", params
 
 
 class DetailsField(models.JSONField):
-    """Reads as nothing what is nested more deeply than whoever shows it goes, and numbers that Python does not take. The
-    database refuses new lines of that kind (migrations/0022), but may have some of before.
+    """Reads as nothing what the database would refuse today: what is nested more deeply than whoever shows it goes, and
+    numbers that Python does not take, or that are infinite to it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"encoder": DjangoJSONEncoder, **kwargs})
 
     def deconstruct(self) -> Any:
-        # For migrations it is what it is to the database.
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.JSONField", args, kwargs
 
@@ -33,20 +50,24 @@ class DetailsField(models.JSONField):
         except (RecursionError, ValueError):
             _tell()
             return {}
-        if _is_deeper(found, MOST_LEVELS):
+        if _is_beyond(found, MOST_LEVELS):
             _tell()
             return {}
         return found
 
 
-def _is_deeper(value: Any, levels: int) -> bool:
+def _is_beyond(value: Any, levels: int) -> bool:
+    """Whether there is anything so many levels and one more below it, or a number that is too great."""
+    if isinstance(value, int | float):
+        return abs(value) >= NUMBERS_BELOW
     within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return bool(within) and (not levels or any(_is_deeper(each, levels - 1) for each in within))
+    return bool(within) and (not levels or any(_is_beyond(each, levels - 1) for each in within))
 
 
 @cache
 def _tell() -> None:
-    """Once in a process: it is there whenever somebody looks."""
+    """Once in a process: it is there whenever somebody looks, and docs/operations.md has the query that finds it."""
     log.error(
-        "the audit trail has a line whose details nobody can read, and which no act of the portal has written; it is shown without them"
+        "the audit trail has a line whose details nobody can read, and which no act of the portal has written; it is shown "
+        "without them"
     )

@@ -19,7 +19,7 @@ from accounts.addresses import AddressField
 from accounts.lists import by_name
 from accounts.names import addresses_in
 from tenants import slugs
-from tenants.details import DetailsField
+from tenants.details import FIRST_DAY, LAST_DAY, DetailsField, MomentField
 from tenants.errors import AppendOnly
 from tenants.networks import validate_networks
 
@@ -432,6 +432,12 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         """All but these acts, whichever spelling their rows have."""
         return self.exclude(action__in=_spellings(actions))
 
+    def datetimes(self, *args: Any, **kwargs: Any) -> Any:
+        """Of which the administration offers a choice: those of calendars."""
+        return super(AuditEventQuerySet, self.filter(at__range=(FIRST_DAY, LAST_DAY))).datetimes(
+            *args, **kwargs
+        )
+
     def update(self, **kwargs: Any) -> NoReturn:
         raise AppendOnly
 
@@ -445,7 +451,7 @@ class AuditEvent(models.Model):
     A database trigger refuses changes and deletion as well, whoever asks.
     """
 
-    at = models.DateTimeField(_("time"), auto_now_add=True)
+    at = MomentField(_("time"), auto_now_add=True)
     actor_id = models.BigIntegerField(_("person's ID"), null=True, blank=True)
     actor_email = models.CharField(_("person"), max_length=254, blank=True)
     # In that moment, for people change sides. Empty when they had no role there (a newcomer's first act), and in events

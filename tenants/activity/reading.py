@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Q, QuerySet
+from django.db.models import CharField, DateTimeField, ExpressionWrapper, F, Q, QuerySet, Subquery
 from django.db.models.functions import Cast
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext, gettext_noop
@@ -204,12 +204,20 @@ def _event(trail: Trail, pk: str) -> AuditEvent | None:
 
 
 def _earlier_than(event: AuditEvent) -> Q:
+    at = _moment_of(event)
     # The first condition says nothing new, but it is the one that the index on time can serve.
-    return Q(at__lte=event.at) & (Q(at__lt=event.at) | Q(id__lt=event.pk))
+    return Q(at__lte=at) & (Q(at__lt=at) | Q(id__lt=event.pk))
 
 
 def _later_than(event: AuditEvent) -> Q:
-    return Q(at__gte=event.at) & (Q(at__gt=event.at) | Q(id__gt=event.pk))
+    at = _moment_of(event)
+    return Q(at__gte=at) & (Q(at__gt=at) | Q(id__gt=event.pk))
+
+
+def _moment_of(event: AuditEvent) -> Subquery:
+    """As the database has it, which may be none of a calendar (tenants/details.py)."""
+    moment = ExpressionWrapper(F("at"), output_field=DateTimeField())
+    return Subquery(AuditEvent.objects.filter(pk=event.pk).values(moment=moment))
 
 
 # --- With names and places ---

@@ -25,18 +25,18 @@ TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n" + b"x" * 70_000 + b"\r
 
 LINE = """
 INSERT INTO tenants_auditevent (at, action, customer_id, target_id, target_name, data, actor_email, target_type, origin, actor_side)
-VALUES (%s, 'mailbox.deletion-started', %s, %s, 'forged', '{}', '', 'mailbox', '', '')
+VALUES (%s, 'mailbox.deletion-started', %s, %s, 'forged', %s, '', 'mailbox', '', '')
 """
 
 
-def forges(owner, at, target):
+def forges(owner, at, target, data="{}"):
     """A line of the trail, as whoever had the application's password could write it before the table took no such line."""
     check = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'audit_event_can_be_read'"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(check)
         (made,) = cursor.fetchone()
         cursor.execute("ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read")
-        cursor.execute(LINE, [at, owner.pk, str(target)])
+        cursor.execute(LINE, [at, owner.pk, str(target), data])
         cursor.execute(f"ALTER TABLE tenants_auditevent ADD CONSTRAINT audit_event_can_be_read {made}")
 
 

@@ -37,7 +37,7 @@ from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
 from tests.cast import LOST, customer, provider
 from tests.conftest import PEER
-from tests.mailboxes.backups import box_of, forges, makes
+from tests.mailboxes.backups import LINE, box_of, forges, makes
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST = ("tenants", "0023_as_whom_we_have_signed_in")
@@ -484,6 +484,27 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     assert not User.objects.filter(pk=cast.admin.pk).exists()
     assert User.objects.filter(pk=cast.owner.pk).exists()
     assert collect(acme_mailbox.password) == TEXTS
+
+
+def test_lines_of_the_trail_that_it_would_not_take_today_come_back_all_the_same(
+    operator, acme, acme_mailbox, cast, client_for, monkeypatch
+):
+    """It only grows: those of before its check, which whoever had the application's password has written."""
+    forges(acme, "infinity", "a")
+    forges(acme, "4000-01-01 BC", "b")
+    forges(acme, "now", "c", '{"a": 1e9999}')
+    forges(acme, "now", "d", "[]")
+    forges(acme, "now", "e", json.dumps({"a": "x" * 9 * 1024 * 1024}))
+    forges(acme, "now", "f", '{"a":' * 300 + "1" + "}" * 300)
+    lines = set(AuditEvent.objects.values_list("pk", "target_id"))
+    operator.backs_up()  # well
+    operator.loses_all()
+    assert "LEFT OUT" not in operator.restores(monkeypatch)
+    restored = AuditEvent.objects.exclude(action="customer.restored")
+    assert set(restored.values_list("pk", "target_id")) == lines
+    with pytest.raises(DatabaseError, match="audit_event_can_be_read"), connection.cursor() as cursor:
+        cursor.execute(LINE, ["infinity", acme.pk, "new", "{}"])
+    assert client_for(cast.admin).get("/activity/").status_code == 200
 
 
 def test_messages_that_no_row_names_are_told(operator, acme, acme_mailbox, fill, monkeypatch):

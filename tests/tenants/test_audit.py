@@ -1,5 +1,6 @@
 """The audit trail only grows."""
 
+import json
 import uuid
 
 import pytest
@@ -12,6 +13,7 @@ from tenants import audit, details, starting, upgrading
 from tenants.errors import AppendOnly
 from tenants.management.commands.upgrade import Lines
 from tenants.models import AuditEvent
+from tests.roles import as_superuser, statements
 
 
 @pytest.fixture
@@ -254,12 +256,15 @@ DEEP = "(repeat('{\"a\":[', 4500) || repeat(']}', 4500))::jsonb"
 UNREADABLE = {
     "deep": {"data": DEEP},
     "too deep to be shown": {"data": "(repeat('{\"a\":', 300) || '1' || repeat('}', 300))::jsonb"},
+    "too great": {"data": "'{\"a\": 1e9999}'"},
+    "too great within a list": {"data": "'{\"a\": [-1e308]}'"},
     "no object": {"data": "'[]'"},
     "long": {"data": "jsonb_build_object('a', repeat('x', 8 * 1024 * 1024))"},
     "of no day": {"at": "'infinity'"},
     "before all calendars": {"at": "'4000-01-01 BC'"},
     "after them": {"at": "'20000-01-01'"},
 }
+OF_NO_CALENDAR = {"of no day": 9999, "before all calendars": 1, "after them": 9999}  # what is shown instead
 
 
 def line(customer, *, at="now()", data="'{}'"):
@@ -273,13 +278,46 @@ def test_whoever_may_write_lines_writes_none_that_nobody_can_read(application, a
         execute(line(acme, **UNREADABLE[what]))
 
 
-@pytest.mark.parametrize("data", [DEEP, UNREADABLE["too deep to be shown"]["data"], "'{\"a\": 1e9999}'"])
+def nested(levels, innermost="1", begins='{"a":', ends="}"):
+    return begins * levels + innermost + ends * levels
+
+
+@pytest.mark.parametrize(
+    ("data", "is_taken"),
+    [
+        (nested(20), True),
+        (nested(21), False),
+        (nested(20, "{}"), True),
+        (nested(20, '{"a": {}}'), False),
+        ('{"a":' + nested(19, "1", "[", "]") + "}", True),
+        ('{"a":' + nested(20, "1", "[", "]") + "}", False),
+        ('{"a":' + nested(19, "1e300", "[", "]") + "}", False),
+        ('{"a": [1, "1e400", {"b": -1e22}], "1e400": 1e-9999}', True),
+        ('{"a": 1e300}', False),
+        (f'{{"a": [{{"b": -1{"0" * 400}.5}}]}}', False),  # infinite to Python
+        (f'{{"a": {2**63 - 1}}}', True),
+    ],
+)
+def test_the_database_refuses_what_python_would_not_show_and_nothing_else(committed_db, acme, data, is_taken):
+    written = line(acme, data=f"'{data}'")
+    if is_taken:
+        execute(written)
+        assert AuditEvent.objects.latest("pk").data == json.loads(data)
+    else:
+        with pytest.raises(DatabaseError, match="audit_event_can_be_read"):
+            execute(written)
+        execute("ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read")
+        execute(written)
+        assert AuditEvent.objects.latest("pk").data == {}
+
+
+@pytest.mark.parametrize("what", ["deep", "too deep to be shown", "too great", *OF_NO_CALENDAR])
 def test_a_line_of_before_that_nobody_can_read_keeps_no_page_away(
-    cast, acme, client_for, acme_mailbox, caplog, data
+    cast, acme, client_for, acme_mailbox, caplog, what
 ):
     details._tell.cache_clear()
     execute("ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read")
-    execute(line(acme, data=data))
+    execute(line(acme, **UNREADABLE[what]))
     event = AuditEvent.objects.latest("pk")
     assert event.data == {}
     for client, page in (
@@ -298,7 +336,10 @@ def test_a_line_of_before_that_nobody_can_read_keeps_no_page_away(
         if "activity" in page:
             assert "was created." in said, "what else happened"
     told = [record for record in caplog.records if "whose details nobody can read" in record.getMessage()]
-    assert len(told) == 1 and told[0].levelname == "ERROR"
+    if what in OF_NO_CALENDAR:
+        assert (event.at.year, told) == (OF_NO_CALENDAR[what], [])
+    else:
+        assert len(told) == 1 and told[0].levelname == "ERROR"
 
 
 @pytest.mark.parametrize(
@@ -311,3 +352,16 @@ def test_details_of_another_kind_than_ours_keep_no_page_away(cast, acme, client_
             answer = client.get(page)
             assert answer.status_code == 200
             assert "The settings of the customer" in b"".join(answer).decode()
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_the_documents_query_finds_a_line_that_nobody_can_read(application, acme, what):
+    as_superuser("ALTER TABLE public.tenants_auditevent DROP CONSTRAINT audit_event_can_be_read")
+    execute(line(acme))
+    execute(line(acme, **UNREADABLE[what]))
+    with connection.cursor() as cursor:
+        for statement in statements("which they are").rstrip().rstrip(";").split(";"):
+            cursor.execute(statement)
+        found = [row[0] for row in cursor.fetchall()]
+        cursor.execute("SET search_path = public")
+    assert found == [AuditEvent.objects.latest("pk").pk]

@@ -4,6 +4,11 @@ whether a customer has one.
 One without keys, or without its own list of migrations, is none, whatever else is in it: whoever has lost a schema may type
 `CREATE SCHEMA`, and has brought nothing back by it. An upgrade that filled it would make a customer whose mail opens to
 nobody, and whose last good backup is thinned out.
+
+What a customer's schema looks like is asked in four ways, for four reasons: here, of a customer that is known, what it lives
+by (IS_A_CUSTOMERS), and of a schema whose customer is not known any more, whether anything of one is left (NOBODYS); where
+names come from rows that the application may write, only what keeps PostgreSQL's own out (OF_CUSTOMERS in `whose.py`, with
+spare ones); and of a backup, which anybody may have sealed, the whole name and no other (SCHEMA in `mailboxes/backup/judging.py`).
 """
 
 from collections.abc import Collection
@@ -24,7 +29,8 @@ IS_A_CUSTOMERS = """
 THERE = (
     f"SELECT n.nspname::text FROM pg_namespace n WHERE n.nspname = ANY (%s) AND {IS_A_CUSTOMERS} ORDER BY 1"  # noqa: S608 - a constant
 )
-# That look like a customer's and that no row of one names. Its mail is served to nobody, and no dump has it.
+# That look like a customer's and that no row of one names: its mail is served to nobody, and no dump has it. One of our tables is
+# enough: who deletes the row may have dropped some.
 NOBODYS = r"""
 SELECT n.nspname::text FROM pg_namespace n
 WHERE n.nspname ~ '^c_' AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname ~ '^mailboxes_')

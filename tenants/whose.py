@@ -2,8 +2,10 @@
 indexes, the casts of its types. So nobody enters a schema whose owner may do less.
 
 With two roles (docs/database-roles.md) these are the application's: as the tables' owner or a superuser, a command would run
-whatever somebody has left there who once had the application's password. We are also who has signed in: what is run may leave a role
-that was taken on after that (`SET ROLE NONE`).
+whatever somebody has left there who once had the application's password.
+
+Whether we may do what an owner may is another question, and others ask it of what they are about to change: an upgrade, a
+restore, the doctor.
 """
 
 import re
@@ -12,19 +14,29 @@ from typing import Any, LiteralString, NamedTuple
 
 from django.db import DatabaseError
 
+
+def may_all(owner: LiteralString) -> LiteralString:
+    """Whether the role in this column may do all that we may, in SQL. We are also the role that has signed in: what is run can
+    leave one that was taken on after that (`SET ROLE NONE`). Migration 0023 says the same.
+    """
+    return (
+        f"(pg_catalog.pg_has_role({owner}, session_user, 'MEMBER')"
+        f" AND pg_catalog.pg_has_role({owner}, current_user, 'MEMBER'))"
+    )
+
+
 # Asked while the search path may lead to anybody's schema.
-OWNER: LiteralString = """
-SELECT pg_catalog.pg_get_userbyid(nspowner), session_user, pg_catalog.pg_has_role(nspowner, session_user, 'MEMBER')
-    AND pg_catalog.pg_has_role(nspowner, current_user, 'MEMBER')
+OWNER: LiteralString = f"""
+SELECT pg_catalog.pg_get_userbyid(nspowner), session_user, {may_all("nspowner")}
 FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) %s::pg_catalog.name
-"""
-OWNERS: LiteralString = """
-SELECT pg_get_userbyid(nspowner)::text, session_user::text,
-    pg_has_role(nspowner, session_user, 'MEMBER') AND pg_has_role(nspowner, current_user, 'MEMBER'),
+"""  # noqa: S608 - a constant
+OWNERS: LiteralString = f"""
+SELECT pg_get_userbyid(nspowner)::text, session_user::text, {may_all("nspowner")},
     array_agg(nspname::text ORDER BY nspname)
 FROM pg_namespace WHERE nspname = ANY (%s) GROUP BY nspowner ORDER BY count(*) DESC, 1
-"""
-# Whoever may write rows of customers names others there, such as PostgreSQL's own, which would outvote those that count.
+"""  # noqa: S608 - likewise
+# Those of customers, and spare ones. Whoever may write rows of customers names others there, such as PostgreSQL's own, which would
+# outvote those that count.
 OF_CUSTOMERS = re.compile(r"(c|spare)_")
 
 

@@ -1,5 +1,5 @@
-"""So that who asks which migrations a customer's schema has is also who has signed in: a role that was taken on after that can
-be left again by whatever is run there.
+"""Whoever asks which migrations a customer's schema has is asked as the role that has signed in, too: one that was taken on after
+that can be left again by whatever is run there.
 """
 
 from django.db import migrations

@@ -13,6 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import schema_context
 
 from tenants.migrated import GUARD, known, later, note_of_all, wanted
+from tenants.whose import may_all
 
 PUBLIC = "public"
 # A query locks two relations for each schema without a note until its end, and PostgreSQL's table of locks has 6,400 places
@@ -38,8 +39,7 @@ FROM part ORDER BY schema_name
 """  # noqa: S608 - NOTED is a constant, and nobody types it
 # As tenants_applied_migrations asks: whether whoever owns it may all that we may.
 OWNERS = f"""
-SELECT r.rolname::text,
-    pg_has_role(s.nspowner, session_user, 'MEMBER') AND pg_has_role(s.nspowner, current_user, 'MEMBER'), count(*)
+SELECT r.rolname::text, {may_all("s.nspowner")}, count(*)
 FROM public.tenants_customer JOIN pg_namespace s ON s.nspname = schema_name JOIN pg_roles r ON r.oid = s.nspowner
 WHERE NOT {NOTED} GROUP BY 1, 2 ORDER BY 3 DESC, 1
 """  # noqa: S608 - likewise

@@ -11,6 +11,10 @@ CODES = {"55P03", "25006"}
 PROTOCOL_VIOLATION = "08P01"  # by which poolers say everything
 
 
+class NotYetRestored(OperationalError):
+    """The database is being brought back. Whoever asks it meanwhile hears what they hear while it is away: nothing is known yet."""
+
+
 def is_away(error: BaseException) -> bool:
     """Of Django's errors, or psycopg's. Without a SQLSTATE nobody has answered, or nobody did any more.
 

@@ -8,7 +8,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from tenants import migrated
-from tenants.errors import AddressTaken, BeingRestored
+from tenants.away import NotYetRestored
+from tenants.errors import AddressTaken
 from tenants.models import Customer, DirectoryEntry, RetiredAddress
 
 Status = DirectoryEntry.Status
@@ -86,14 +87,14 @@ def bring_back(customer: Customer, mailboxes: Collection[UUID]) -> list[str]:
 def look_up(address: str) -> DirectoryEntry | None:
     """The entry of an address in any letters, with its customer at hand; retired ones too: look at the status.
 
-    Raises BeingRestored, for then nobody knows yet which addresses there are.
+    Raises NotYetRestored, for then nobody knows yet which addresses there are.
     """
     # PostgreSQL can't be asked for a NUL; and of other letters one or two would become ASCII, so somebody else's.
     if "\x00" in address or not address.isascii():
         return None
     found = DirectoryEntry.objects.select_related("customer").filter(address=address.lower()).first()
     if found is None and migrated.restored_from()[0]:
-        raise BeingRestored("This database is being restored from a backup.")
+        raise NotYetRestored("This database is being restored from a backup.")
     return found
 
 

@@ -11,10 +11,8 @@ TenantError
     AddressTaken
     AppendOnly
 InvalidNetworks, InvalidQuota, in the words of validators
-BeingRestored, which is one of the database's
 """
 
-from django.db import OperationalError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import NO_CHOICE, InvalidValue, Refusal
@@ -299,7 +297,3 @@ class AppendOnly(TenantError):
     code = "append-only"
     status = 500
     template = _("The audit trail can't be changed.")
-
-
-class BeingRestored(OperationalError):
-    """Whoever asks meanwhile hears what they hear while the database is away: nothing of it is known yet."""

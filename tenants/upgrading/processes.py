@@ -1,9 +1,7 @@
 """Several processes for many schemas."""
 
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -11,10 +9,8 @@ from multiprocessing import get_context
 
 from django.db import connections
 
+from accounts.children import die_with
 from tenants.upgrading.migrating import Outcome, migrate
-
-_PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
 
 
 def migrate_all(schemas: Sequence[str], *, by: int, hold: float) -> Iterator[Outcome]:
@@ -42,7 +38,4 @@ def migrate_all(schemas: Sequence[str], *, by: int, hold: float) -> Iterator[Out
 def _begin(parent: int) -> None:
     """Ctrl-C is the parent's to hear; and nobody lives on when it has been killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != parent:  # it died before that
-            os._exit(1)
+    die_with(parent, signal.SIGKILL)

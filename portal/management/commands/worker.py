@@ -9,9 +9,9 @@ from celery.signals import beat_embedded_init
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from accounts.children import die_with
 from portal.celery import app
 from portal.folders import private_dir
-from portal.onebox.embedded.process import die_with
 from tenants.starting import add_processes
 
 

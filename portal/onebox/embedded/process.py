@@ -1,6 +1,5 @@
 """Child processes that never outlive what started them, and the small things both services need."""
 
-import ctypes
 import os
 import pwd
 import signal
@@ -14,31 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from accounts.children import die_with
 from portal.onebox.embedded.errors import ServiceFailed, StateDirUnusable
 
 # sockaddr_un.sun_path is 108 octets on Linux and 104 elsewhere, closing NUL included.
 SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
 LOG_KEPT_OCTETS = 5 * 1024 * 1024
 
-_PR_SET_PDEATHSIG = 1
-# Loaded before any fork: between fork and exec only what is already there may be touched.
-_prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
-
 
 def dies_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    """A `preexec_fn`: the kernel sends the child this signal when the thread that started it is gone.
-
-    So even SIGKILL of the parent leaves nothing behind. Only Linux has this; elsewhere it does nothing.
-    """
+    """A `preexec_fn`, for a child that becomes another program: even SIGKILL of the parent leaves nothing behind."""
     return partial(die_with, os.getpid(), death_signal)
-
-
-def die_with(parent: int, death_signal: signal.Signals) -> None:
-    """The same, said by a child that was forked and is no other program."""
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != parent:  # it died between fork and here, so the signal will never come
-            os._exit(1)
 
 
 def spawn(

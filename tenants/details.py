@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models.fields.json import KeyTransform
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ class MomentField(models.DateTimeField):
 
 
 class DetailsField(models.JSONField):
-    """Reads as nothing what the database would refuse today: what is nested more deeply than whoever shows it goes, and
-    numbers that Python does not take, or that are infinite to it.
+    """Reads as nothing what the database would refuse today: what is no object or is nested more deeply than whoever shows it
+    goes, and numbers that Python does not take, or that are infinite to it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -50,7 +51,8 @@ class DetailsField(models.JSONField):
         except (RecursionError, ValueError):
             _tell()
             return {}
-        if _is_beyond(found, MOST_LEVELS):
+        is_all = not isinstance(expression, KeyTransform)  # and no detail by itself
+        if _is_beyond(found, MOST_LEVELS) or (is_all and not isinstance(found, dict | None)):
             _tell()
             return {}
         return found

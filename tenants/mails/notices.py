@@ -73,7 +73,11 @@ def send(mail: PendingMail) -> None:
 def _addresses(event: AuditEvent) -> list[str]:
     if event.action == ADDRESS_CHANGED:
         # The old one first: it is the one to be warned.
-        return [event.data["before"], event.data["email"]]
+        return [
+            address
+            for address in (event.data.get("before"), event.data.get("email"))
+            if isinstance(address, str)
+        ]
     return [event.target_name]
 
 

@@ -311,7 +311,7 @@ def test_the_database_refuses_what_python_would_not_show_and_nothing_else(commit
         assert AuditEvent.objects.latest("pk").data == {}
 
 
-@pytest.mark.parametrize("what", ["deep", "too deep to be shown", "too great", *OF_NO_CALENDAR])
+@pytest.mark.parametrize("what", ["deep", "too deep to be shown", "too great", "no object", *OF_NO_CALENDAR])
 def test_a_line_of_before_that_nobody_can_read_keeps_no_page_away(
     cast, acme, client_for, acme_mailbox, caplog, what
 ):

@@ -31,7 +31,7 @@ def examine(outside: Outside, mail_to: str = "") -> tuple[list[Finding], list[Re
             *parts.backups(),
         ]
     found += [*parts.store_works(), *parts.mail_out(mail_to), *parts.alarms()]
-    if parts.of_the_demo():
+    if parts.is_demo():
         return _told([*found, OF_THE_DEMO]), []
     names = zone.Names()
     seen = zone.Seen(names, outside)

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from accounts.demo import in_demo
 from mailboxes.errors import MailboxError
 from mailboxes.store import store
 from portal.checks import variables
@@ -58,11 +59,11 @@ WHERE name IN ('synchronous_commit', 'fsync', 'max_prepared_transactions', 'max_
 """
 
 
-def of_the_demo() -> bool:
-    """Whether this is what `make run` keeps, on its own database and below names that never leave this machine. The doctor is
-    asked from a second terminal, in which nothing says so.
+def is_demo() -> bool:
+    """Whether this is what `make run` keeps, on its own database: told so, or below names that never leave this machine. The
+    doctor is asked from a second terminal, in which nothing says so.
     """
-    return bool(settings.DATABASE_IS_EMBEDDED and settings.BASE_DOMAIN.endswith(".localhost"))
+    return in_demo() or bool(settings.DATABASE_IS_EMBEDDED and settings.BASE_DOMAIN.endswith(".localhost"))
 
 
 def checks() -> list[Finding]:
@@ -71,7 +72,7 @@ def checks() -> list[Finding]:
     found = [
         Finding.of_check(message)
         for message in [*asked, *variables.gateway_has_a_certificate()]
-        if not message.is_silenced() and not (of_the_demo() and _is_for_others(message.id or ""))
+        if not message.is_silenced() and not (is_demo() and _is_well_in_the_demo(message.id or ""))
     ]
     # Each that could not ask the database says so, in the same words.
     return list(dict.fromkeys(found)) or [
@@ -79,8 +80,8 @@ def checks() -> list[Finding]:
     ]
 
 
-def _is_for_others(number: str) -> bool:
-    """What Django asks of sites that are reached over HTTPS; and people of the demo, who are where they belong."""
+def _is_well_in_the_demo(number: str) -> bool:
+    """What is a fault elsewhere only: what Django asks of sites that are reached over HTTPS, and that people of the demo are there."""
     return number.startswith("security.") or number == "gatehouse.E020"
 
 
@@ -332,7 +333,7 @@ def backups() -> list[Finding]:
     """How old the last one is that ended well. A cluster is backed up by PostgreSQL's own means, and the demo not at all."""
     advice = "Take one at least daily, and see why the last one failed: docs/operations.md, Backup."
     try:
-        if settings.DEMO or of_the_demo() or cluster.is_prepared():
+        if is_demo() or cluster.is_prepared():
             return []
         last = last_backup.known()
     except DatabaseError as error:
@@ -398,7 +399,7 @@ def mail_out(mail_to: str) -> list[Finding]:
         return [
             Finding(
                 "mail-out",
-                Level.OK if settings.DEMO or of_the_demo() else Level.WARNING,
+                Level.OK if is_demo() else Level.WARNING,
                 f"Invitations and notices are sent to nobody: each becomes a file in {Path(settings.EMAIL_FILE_PATH)}.",
                 "Set GATEHOUSE_SMTP_URL.",
             )
@@ -451,7 +452,7 @@ def alarms() -> list[Finding]:
     """Whether somebody hears of a night's backup that failed (`manage.py tell_failure`). That the mail server takes our mail
     is asked for above.
     """
-    if settings.DEMO or of_the_demo():
+    if is_demo():
         return []
     if not settings.ALARMS_TO:
         seen = "Nobody is mailed when a night's backup fails: GATEHOUSE_ALARMS_TO is not set."

@@ -142,9 +142,18 @@ if env.text("PGSERVICE"):
         "what stands in a service file goes before PGSSLMODE, and no check sees it.",
         "Take it out, and have DATABASE_URL say all of it.",
     )
-DATABASE_SSL_MODE = str(_database.get("OPTIONS", {}).get("sslmode", _ssl_mode))
+_options = _database.get("OPTIONS", {})
+# Of whom it asks, by what goes before what: addresses, then names, each in the URL and then in the environment.
+DATABASE_HOSTS = str(
+    _options.get("hostaddr")
+    or env.text("PGHOSTADDR")
+    or _database.get("HOST")
+    or _options.get("host")
+    or env.text("PGHOST")
+).split(",")
+DATABASE_SSL_MODE = str(_options.get("sslmode", _ssl_mode))
 # Of the authorities that vouch for the server.
-DATABASE_CA_FILE = str(_database.get("OPTIONS", {}).get("sslrootcert", env.text("PGSSLROOTCERT")))
+DATABASE_CA_FILE = str(_options.get("sslrootcert", env.text("PGSSLROOTCERT")))
 DATABASES = {
     "default": {
         **_database,
@@ -158,7 +167,7 @@ DATABASES = {
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
-            **_database.get("OPTIONS", {}),
+            **_options,
             "connect_timeout": 5,
             "application_name": "gatehouse",
             # Nobody waits for ever: neither a browser nor a mail server that holds a message.

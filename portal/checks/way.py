@@ -5,7 +5,6 @@ libpq refuses by itself what was not asked for, and says of a certificate only t
 taken at it, which sends nothing.
 """
 
-import os
 import re
 import socket
 import ssl
@@ -75,10 +74,7 @@ def database_authorities_are_readable(app_configs: Any, **kwargs: Any) -> list[C
 @register(TAG)
 def nobody_passes_for_the_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Whom nobody verifies is trusted all the same: what falls back to clear text, and what takes any certificate."""
-    database = settings.DATABASES["default"]
-    options = database.get("OPTIONS", {})
-    named = options.get("hostaddr") or database.get("HOST") or options.get("host") or os.environ.get("PGHOST")
-    away = beyond_this_machine(str(named or "").split(","))
+    away = beyond_this_machine(settings.DATABASE_HOSTS)
     mode = SSL_MODES[-1] if settings.DATABASE_CA_FILE == SYSTEM else settings.DATABASE_SSL_MODE
     if not away or mode == SSL_MODES[-1]:
         return []

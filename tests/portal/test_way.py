@@ -400,7 +400,7 @@ def test_a_service_file_does_not_have_the_server_reached_without_tls(site, serve
 
 
 AWAY = "postgresql://role:secret@db.gatehouse.test:5432/gatehouse"
-PASSABLE = {
+NAMED_WAYS = {
     AWAY: ["db.gatehouse.test", "sslmode=prefer"],
     f"{AWAY}?sslmode=disable": ["sslmode=disable"],
     f"{AWAY}?sslmode=require": ["sslmode=require"],
@@ -434,7 +434,7 @@ def trials():
         yield trials
 
 
-@pytest.mark.parametrize("url", PASSABLE)
+@pytest.mark.parametrize("url", NAMED_WAYS)
 def test_a_way_over_a_network_on_which_others_could_stand_is_told_and_no_other_way_is(trials, url):
     database, redis = "postgresql:///gatehouse", "unix:///run/redis.sock"
     values = (
@@ -449,9 +449,9 @@ def test_a_way_over_a_network_on_which_others_could_stand_is_told_and_no_other_w
         if "sql:" in url
         else ("gatehouse.W019", "rediss://:password@")
     )
-    assert [each.id for each in told.findings] == ([number] if PASSABLE[url] else [])
+    assert [each.id for each in told.findings] == ([number] if NAMED_WAYS[url] else [])
     for finding in told.findings:
-        assert all(words in finding.seen for words in PASSABLE[url]) and to_type in finding.advice
+        assert all(words in finding.seen for words in NAMED_WAYS[url]) and to_type in finding.advice
         assert "secret" not in finding.seen + finding.advice
 
 
@@ -462,6 +462,20 @@ def test_what_the_environment_says_of_the_mode_counts_where_the_url_says_none(tr
     ):
         values = questions.made(Way.UNITS, {}) | {"DATABASE_URL": AWAY} | more
         assert [each.id for each in trials.tried(values, ["way-to-database"]).findings] == expected
+
+
+def test_so_does_what_it_says_of_the_host_as_libpq_reads_it(trials):
+    here = "postgresql://role@127.0.0.1/gatehouse"
+    for url, more, expected in (
+        ("postgresql:///gatehouse", {"PGHOST": "db.gatehouse.test"}, ["db.gatehouse.test"]),
+        (here, {"PGHOST": "db.gatehouse.test"}, []),
+        (here, {"PGHOSTADDR": "10.0.0.7"}, ["10.0.0.7"]),
+        (f"{here}?hostaddr=127.0.0.1", {"PGHOSTADDR": "10.0.0.7"}, []),
+    ):
+        values = questions.made(Way.UNITS, {}) | {"DATABASE_URL": url} | more
+        told = trials.tried(values, ["way-to-database"]).findings
+        assert [host for finding in told for host in expected if f"({host})" in finding.seen] == expected
+        assert len(told) == len(expected)
 
 
 def test_setup_the_doctor_and_the_checks_of_a_start_agree_about_it(tmp_path):

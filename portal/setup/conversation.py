@@ -88,7 +88,7 @@ class Conversation:
                 self._ask(question, terminal)
 
     def conclusion(self) -> tuple[list[Finding], list[dict[str, Any]]]:
-        """All of it, once more where it was asked for, but for what can't be so yet. Raises Refused for settings with which
+        """All of it, once more where it was asked for, but for what no service can know yet. Raises Refused for settings with which
         nothing would start, and NotTried.
         """
         parts = ["names", "mail-out"]
@@ -133,37 +133,44 @@ class Conversation:
             pass
 
     def _is_answered(self, question: Question, terminal: Terminal) -> bool:
-        now = self._offered(question)
         before = dict(self.values)
         self.fresh.discard(question.name)  # of an answer that was refused
         try:
-            typed = self._typed(question, now, terminal)
-            if typed and questions.wants_password(question, typed):
-                # Nobody types the password of what is no such URL.
-                self.values[question.name] = questions.without_password(typed)
-                if self._found(question, (), terminal) is None:
-                    self.values = before
-                    return False
-                self.values = dict(before)
-                typed = self._with_password(question, typed, now, terminal)
-            self._take(question, typed)
-            is_new = question.name in self.fresh  # so its service does not know it yet
-            found = self._found(
-                question, [part for part in question.tries if not is_new or part in OF_SETTINGS], terminal
-            )
+            found = self._answered(question, terminal)
         except (ValueError, NotTried) as error:
             terminal.say(f"  {error}")
             found = None
         if found is None or not self._is_kept(question, found, terminal):
             self.values = before
             return False
-        if question.name == "GATEHOUSE_SMTP_URL" and typed and not _wrong(found):
+        if question.name == "GATEHOUSE_SMTP_URL" and self.values.get(question.name) and not _wrong(found):
             self._send(terminal)
         return True
 
-    def _found(self, question: Question, parts: Sequence[str], terminal: Terminal) -> list[Finding] | None:
+    def _answered(self, question: Question, terminal: Terminal) -> list[Finding] | None:
+        """What is found of the answer that somebody types, and which is taken; None if it can't be. Raises ValueError, NotTried."""
+        now = self._offered(question)
+        typed = self._typed(question, now, terminal)
+        if typed and questions.wants_password(question, typed):
+            # Nobody types the password of what is no such URL.
+            if (
+                self._found(
+                    question, (), terminal, self.values | {question.name: questions.without_password(typed)}
+                )
+                is None
+            ):
+                return None
+            typed = self._with_password(question, typed, now, terminal)
+        self._take(question, typed)
+        is_new = question.name in self.fresh  # so its service does not know it yet
+        parts = [part for part in question.tries if not is_new or part in OF_SETTINGS]
+        return self._found(question, parts, terminal, self.values)
+
+    def _found(
+        self, question: Question, parts: Sequence[str], terminal: Terminal, values: Mapping[str, str]
+    ) -> list[Finding] | None:
         """What these parts find, which is told; None if the answer can't be. Raises NotTried."""
-        outcome = self._tried(parts, without=self._after(question))
+        outcome = self._tried(parts, without=self._after(question), of=values)
         impossible = [finding for finding in outcome.impossible if not self._asks_on(question, finding)]
         for finding in [*impossible, *outcome.findings]:
             terminal.tell(finding)
@@ -250,9 +257,16 @@ class Conversation:
         for finding in outcome.findings:
             terminal.tell(finding)
 
-    def _tried(self, parts: Sequence[str], *, without: Sequence[Question] = (), mail_to: str = "") -> Outcome:
+    def _tried(
+        self,
+        parts: Sequence[str],
+        *,
+        without: Sequence[Question] = (),
+        mail_to: str = "",
+        of: Mapping[str, str] | None = None,
+    ) -> Outcome:
         """With what the processes get of it, but for what is asked later: who has slipped there mends it there."""
-        values = dict(self.values)
+        values = dict(self.values if of is None else of)
         if self.way == Way.COMPOSE:
             values |= {name: url.format_map(values) for name, url in questions.IN_COMPOSE.items()}
             parts = [part for part in parts if part not in OF_THIS_MACHINE]

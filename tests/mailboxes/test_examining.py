@@ -185,7 +185,7 @@ WRONG = {
         "public: the table tenants_directoryentry is not as migrations make it: it lacks FOREIGN KEY (customer_id) "
         "REFERENCES tenants_customer(id)",
     ),
-    "a name of all that may be there twice": (
+    "a short name that two providers may have": (
         _without("public.tenants_provider", "u"),
         "public: the table tenants_provider is not as migrations make it: it lacks UNIQUE (slug)",
     ),

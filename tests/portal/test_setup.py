@@ -263,7 +263,7 @@ def test_a_script_is_told_all_that_is_wrong_at_once(tmp_path):
     with pytest.raises(CommandError) as told:
         run(target, "--answers", given)
     first, *lines = str(told.value).splitlines()
-    assert first == "7 things can't be so. Nothing was written."
+    assert first == "7 things are wrong. Nothing was written."
     for words in (
         "Nothing reads GATEHOUSE_ALARMS: GATEHOUSE_ALARMS_TO is meant?",
         "GATEHOUSE_TIME_ZONE: 'Berlin' is no time zone",

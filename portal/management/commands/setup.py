@@ -249,7 +249,7 @@ def _lines(error: Refused | NotTried) -> str:
         return f"{error} Nothing was written."
     return "\n".join(
         (
-            f"{len(error.wrong)} things can't be so. Nothing was written.",
+            f"{len(error.wrong)} things are wrong. Nothing was written.",
             *(f"- {line}" for line in error.wrong),
         )
     )

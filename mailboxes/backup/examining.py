@@ -7,14 +7,13 @@ migrations the schema says it has.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import cache
-from secrets import token_hex
+from functools import cache, partial
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from django.apps import apps
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import app_labels
@@ -23,11 +22,10 @@ from psycopg import sql
 from mailboxes.backup import constraints, rows, tools
 from mailboxes.backup.judging import SCHEMA
 from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
-from tenants import last_backup, migrated
-from tenants.schemas import leave_for_public
-from tenants.upgrading import migrating
+from tenants import migrated
+from tenants.away import is_away
+from tenants.upgrading.schemas import PUBLIC
 
-PUBLIC = "public"
 PLAIN = "r"
 # Relations that have rows, or look as if they had. A child of ours may lie anywhere.
 RELATIONS: LiteralString = """
@@ -42,11 +40,16 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2
 """
+# What is copied early is what these say.
+WITH_MESSAGES = ("mailboxes_message", "mailboxes_mailboxkey")
 KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
-# A text that takes less than a thousand octets here has less than a quarter of a million. Of JSON that can't be said (a number
-# of a hundred thousand digits is a few octets), nor that what was put together piece by piece is read in one piece.
+# Whether a row is longer than so many octets. Escaped in a dump, a text takes up to twice what it has, and octets of a bytea do
+# as two digits each; the rest of the room is for the other columns.
 LONG = sql.SQL("SELECT EXISTS (SELECT FROM ONLY {} WHERE {octets} > %s)")
-MOST_OCTETS = rows.LINE_OCTETS // 4  # of one row; escaped, it takes up to twice that
+MOST_OCTETS = rows.LINE_OCTETS // 4
+# A text is measured only where it takes more than a thousand octets as it is stored: below that, compressed as it may be, it
+# has less than a quarter of a million. JSON has no such bound (a number of a hundred thousand digits is stored in a few
+# octets), and only as a text that is read again does it show whether the server reads what it writes.
 OCTETS = {
     "text": sql.SQL("CASE WHEN pg_column_size({0}) > 1000 THEN octet_length({0}) ELSE 0 END"),
     "bytea": sql.SQL("CASE WHEN pg_column_size({0}) > 1000 THEN octet_length({0}) ELSE 0 END"),
@@ -62,23 +65,7 @@ SELECT count(*) FROM public.tenants_directoryentry entry JOIN public.tenants_cus
 WHERE customer.schema_name = %s AND entry.status IN ('active', 'suspended')
     AND NOT EXISTS (SELECT FROM ONLY {}.mailboxes_mailbox mailbox WHERE mailbox.id = entry.mailbox_id)
 """)
-# What a table takes: columns that may be empty or are reckoned from others, constraints, and unique indexes, of which some are no constraint's. Without
-# the schema's own name where ours have it, and nowhere else: `acme.lower(name)` is no `lower(name)`.
-TAKEN: LiteralString = """
-SELECT n.nspname::text, c.relname::text, md5(concat_ws(E'\\n',
-    (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attgenerated), E'\\n' ORDER BY attname)
-        FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
-    (SELECT string_agg(concat_ws(' ', conname, contype, convalidated, CASE contype
-            WHEN 'f' THEN replace(pg_get_constraintdef(oid), ' REFERENCES ' || quote_ident(n.nspname) || '.', ' REFERENCES ')
-            ELSE pg_get_constraintdef(oid) END), E'\\n' ORDER BY conname)
-        FROM pg_constraint WHERE conrelid = c.oid AND (contype IN ('p', 'u', 'f', 'c', 'x') OR contype = 'n' AND NOT convalidated)),
-    (SELECT string_agg(concat_ws(' ', indisvalid,
-            replace(pg_get_indexdef(indexrelid), ' ON ' || quote_ident(n.nspname) || '.', ' ON ')), E'\\n' ORDER BY i.relname)
-        FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = c.oid AND indisunique)))
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (%s) AND c.relkind = 'r'
-"""
-
-Tables = dict[str, dict[str, str]]  # the types of columns, by table and name
+Columns = dict[str, dict[str, str]]  # their types, by table and name
 Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
 
 
@@ -107,15 +94,12 @@ class Found:
 
 def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Found:
     """In the reader's transaction; of schemas that are there. Raises psycopg.Error where the server is to blame."""
-    found = Found()
-    for name in names:
-        if not SCHEMA.fullmatch(name):
-            found.broken[name] = "the name of its schema is none of a customer's"
-    by_schema: dict[str, dict[str, Relation]] = {name: {} for name in names if name not in found.broken}
-    for row in reader.execute(RELATIONS, [list(by_schema)]):
-        relation = Relation(*row)
-        by_schema[relation.schema][relation.name] = relation
-    taken = {(schema, name): digest for schema, name, digest in reader.execute(TAKEN, [list(by_schema)])}
+    found, labels = Found(), app_labels(settings.TENANT_APPS)
+    as_made = cache(constraints.as_made)
+    by_schema = _relations(reader, names)
+    for name in set(names) - by_schema.keys():
+        found.broken[name] = "the name of its schema is none of a customer's"
+    digests = constraints.digests(reader, list(by_schema))
     for schema, relations in by_schema.items():
         if trouble := _unreadable(relations):
             found.broken[schema] = trouble
@@ -124,40 +108,46 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
             with reader.transaction():
                 lines = _lines(reader, schema)
         except psycopg.Error as error:
-            if tools.is_the_servers(error):
+            if is_away(error):
                 raise
             found.broken[schema] = f"its list of migrations can't be read: {tools.first_line(error)}"
             continue
-        if trouble := trouble_with(lines, app_labels(settings.TENANT_APPS)):
+        if trouble := trouble_with(lines, labels):
             found.wrong.append(f"{schema}: its list of migrations {trouble}")
             continue
-        known = tables_of(frozenset(lines))
+        applied = frozenset(lines)
+        known = tables_of(applied)
         _compare(schema, relations, known, found)
         if schema not in found.broken:
             if trouble := _lacks(reader, schema):
                 found.wrong.append(f"{schema}: {trouble}")
-            found.wrong += _unlike(schema, frozenset(lines), known, taken)
+            # Of other apps a schema has no tables, whatever its list says of them.
+            ours = frozenset(key for key in migrated.known() if key[0] not in labels or key in applied)
+            different = constraints.unlike(reader, schema, partial(as_made, ours), digests.get(schema))
+            found.wrong += [f"{schema}: {what}" for what in different]
             found.wrong += _too_long(reader, schema, known, relations)
     return found
 
 
-def _unlike(schema: str, applied: Migrations, known: Tables, taken: dict[tuple[str, str], str]) -> list[str]:
-    """Tables that take what those of migrations would not."""
-    try:
-        made = as_made(applied)
-    except (DatabaseError, ValueError, LookupError) as error:
-        return _not_compared(schema, error)
-    return [
-        f"{schema}: the table {name} is not as migrations make it"
-        for name in sorted(known)
-        if taken.get((schema, name)) != made.get(name)
-    ]
+def readable(reader: "psycopg.Connection[Any]", names: Collection[str]) -> set[str]:
+    """Of these schemas, in the reader's transaction, those whose messages are in plain tables, and whoever reads them runs
+    nothing that is another's. Raises psycopg.Error.
+    """
+    return {
+        schema
+        for schema, relations in _relations(reader, names).items()
+        if not _unreadable(relations)
+        and all(name in relations and relations[name].kind == PLAIN for name in WITH_MESSAGES)
+    }
 
 
-def _not_compared(schema: str, error: Exception) -> list[str]:
-    if getattr(error.__cause__, "sqlstate", None) in last_backup.MAY_ONLY_READ:
-        return []  # whose backups are whole all the same
-    return [f"{schema}: its tables can't be compared with what migrations make: {tools.first_line(error)}"]
+def _relations(reader: "psycopg.Connection[Any]", names: Collection[str]) -> dict[str, dict[str, Relation]]:
+    """Of schemas whose name may be a customer's."""
+    found: dict[str, dict[str, Relation]] = {name: {} for name in names if SCHEMA.fullmatch(name)}
+    for row in reader.execute(RELATIONS, [list(found)]):
+        relation = Relation(*row)
+        found[relation.schema][relation.name] = relation
+    return found
 
 
 def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
@@ -177,30 +167,14 @@ def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
     broken = [f"{schema}: {trouble}" for schema, trouble in found.broken.items()]
     strange = [f"{name} is of no migration that its list of migrations has" for name in found.not_ours]
     if not broken:
-        found.wrong += _looser(reader, frozenset(lines), known)
+        # The editor makes tables between two by itself.
+        models = [model for model in _models(frozenset(lines), shared=True) if not model._meta.auto_created]
+        make = partial(constraints.as_models_ask, [MigrationRecorder.Migration, *models])
+        # What they refuse beyond that is their owner's affair.
+        lacking = constraints.unlike(reader, PUBLIC, make, lacking_only=True)
+        found.wrong += [f"{PUBLIC}: {what}" for what in lacking]
         found.wrong += _too_long(reader, PUBLIC, known, relations)
     return broken + strange + found.wrong
-
-
-def _looser(reader: "psycopg.Connection[Any]", applied: Migrations, known: Tables) -> list[str]:
-    """Tables of `public` that take what those of migrations would not. What they refuse beyond that is their owner's affair."""
-    try:
-        wanted = _wanted_of_all(applied)
-    except (DatabaseError, ValueError, LookupError) as error:
-        return _not_compared(PUBLIC, error)
-    there = constraints.there(reader, PUBLIC)
-    return [
-        f"{PUBLIC}: the table {name} is not as migrations make it: it lacks {min(lacking)}"
-        for name in sorted(known)
-        if (lacking := wanted[name] - there.get(name, set()))
-    ]
-
-
-@cache
-def _wanted_of_all(applied: Migrations) -> constraints.Lines:
-    # The editor makes tables between two by itself.
-    made = [model for model in _models(applied, shared=True) if not model._meta.auto_created]
-    return constraints.asked_for([MigrationRecorder.Migration, *made])
 
 
 def trouble_with(lines: Collection[tuple[str, str]], labels: Collection[str] | None = None) -> str:
@@ -231,7 +205,7 @@ def _lacks(reader: "psycopg.Connection[Any]", schema: str) -> str:
         with reader.transaction():
             row = reader.execute(NOT_THERE.format(sql.Identifier(schema)), [schema]).fetchone()
     except psycopg.Error as error:
-        if tools.is_the_servers(error):
+        if is_away(error):
             raise
         return f"its mailboxes can't be compared with the directory: {tools.first_line(error)}"
     if not row or not row[0]:
@@ -249,7 +223,7 @@ def _parents(key: tuple[str, str]) -> set[tuple[str, str]]:
 
 
 @cache
-def tables_of(applied: Migrations, *, shared: bool = False) -> Tables:
+def tables_of(applied: Migrations, *, shared: bool = False) -> Columns:
     """The columns of each table that a schema with these migrations has, and their types."""
     found = {
         model._meta.db_table: {field.column: _type_of(field) for field in model._meta.local_concrete_fields}
@@ -273,28 +247,6 @@ def _models(applied: Migrations, *, shared: bool) -> list[Any]:
         for model in models
         if model._meta.app_label in labels and model._meta.managed and not model._meta.proxy
     ]
-
-
-def as_made(applied: Migrations) -> dict[str, str]:
-    """What each table takes of a schema with these migrations, as the digest of it. Raises DatabaseError, ValueError, LookupError."""
-    labels = app_labels(settings.TENANT_APPS)
-    # Of the others a schema has no tables, whatever its list says of them.
-    return _as_made(frozenset(key for key in migrated.known() if key[0] not in labels or key in applied))
-
-
-@cache
-def _as_made(applied: Migrations) -> dict[str, str]:
-    """By a schema that nobody else ever sees."""
-    schema = f"examined_{token_hex(8)}"
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            migrating.make(schema, applied)
-            cursor.execute(TAKEN, [[schema]])
-            found = {name: digest for _, name, digest in cursor.fetchall()}
-            transaction.set_rollback(True)
-    finally:
-        leave_for_public()
-    return found
 
 
 def _type_of(field: Any) -> str:
@@ -323,7 +275,7 @@ def _unreadable(relations: dict[str, Relation]) -> str:
     return ""
 
 
-def _compare(schema: str, relations: dict[str, Relation], known: Tables, found: Found) -> None:
+def _compare(schema: str, relations: dict[str, Relation], known: Columns, found: Found) -> None:
     for name, columns in sorted(known.items()):
         there = relations.get(name)
         if there is None:
@@ -339,14 +291,14 @@ def _compare(schema: str, relations: dict[str, Relation], known: Tables, found: 
         for column, kind in relations[name].columns.items():
             if (wanted := columns.get(column)) is None:
                 found.not_ours.append(f"{schema}.{name}.{column}")
-            # Of a table between two, Django's models don't know which the migration has made.
-            elif wanted != kind and {wanted, kind} != {"integer", "bigint"}:
+            # Of a table between two of `public`, Django's models don't know which the migration has made.
+            elif wanted != kind and not (schema == PUBLIC and {wanted, kind} == {"integer", "bigint"}):
                 found.wrong.append(f"{schema}.{name}.{column} is of the type {kind}, not {wanted}")
     found.not_ours += [f"{schema}.{name}" for name in relations if name not in known]
 
 
 def _too_long(
-    reader: "psycopg.Connection[Any]", schema: str, known: Tables, relations: dict[str, Relation]
+    reader: "psycopg.Connection[Any]", schema: str, known: Columns, relations: dict[str, Relation]
 ) -> list[str]:
     """Tables with a row that no restore reads: it takes no line of more than rows.LINE_OCTETS, and no JSON that the server
     does not read again.
@@ -365,7 +317,7 @@ def _too_long(
             with reader.transaction():
                 row = reader.execute(query, [MOST_OCTETS]).fetchone()
         except psycopg.Error as error:
-            if tools.is_the_servers(error):
+            if is_away(error):
                 raise
             found.append(f"{schema}.{name} has a row that can't be read: {tools.first_line(error)}")
             continue

@@ -41,7 +41,7 @@ Change = Callable[[Row], Row | None]
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """One that is on the disk at its end, and may last as long as it likes."""
+    """A transaction that is on the disk once it has ended, and may last as long as it likes."""
     with on_disk():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
@@ -70,19 +70,47 @@ def copy_rows(
 
 
 def fill(
-    tables: Iterable[Table],
-    schema: str,
-    change_of: Callable[[str], Change | None],
-    left_out: "Counter[str] | None" = None,
+    tables: Iterable[Table], schema: str, change_of: Callable[[str], Change | None]
 ) -> tuple[list[str], list[str]]:
     """Copy rows into the tables of the same names that the schema has, in the caller's transaction; none of a table without
     a change. Which tables it does not have: no release has made them, and their rows stay where they are; and which of those
-    that were filled have ids. With `left_out`, rows that their table does not take stay out and are counted there, as do those
-    that refer to them; else there is an error for all.
+    that were filled have ids.
 
     Raises DatabaseError, BackupDamaged, RestoreFailed.
     """
     not_ours, filled = [], []
+    with _filling(schema) as (cursor, known):
+        for table in tables:
+            if table.name not in known:
+                not_ours.append(table.name)
+            elif change := change_of(table.name):
+                _copy(cursor, _into(table, schema), _changed(table, change))
+                if "id" in table.columns:
+                    filled.append(table.name)
+    return not_ours, filled
+
+
+def fill_what_fits(tables: Iterable[Table], schema: str) -> "tuple[list[str], Counter[str]]":
+    """As `fill`, all rows as they are. Those that are too long or that their table does not take stay out, as do those that
+    refer to them: how many, by table.
+    """
+    not_ours: list[str] = []
+    left_out: Counter[str] = Counter()
+    with _filling(schema) as (cursor, known):
+        for table in tables:
+            if table.name not in known:
+                not_ours.append(table.name)
+                continue
+            into = _into(table, schema)
+            for some in _batches(line + b"\n" for line in table.lines):
+                left_out[table.name] += _copy_what_fits(cursor, into, some)
+        _leave_out_what_refers_to_nothing(cursor, schema, left_out)
+    return not_ours, +left_out
+
+
+@contextmanager
+def _filling(schema: str) -> Iterator[tuple[Any, set[str]]]:
+    """With the names of its tables. Within, rows may refer to what comes later."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'", [schema]
@@ -90,29 +118,15 @@ def fill(
         known = {name for (name,) in cursor.fetchall()}
         # Tables come in the order of their names. Migrations that have just made the schema may have asked for the rest.
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        for table in tables:
-            if table.name not in known:
-                not_ours.append(table.name)
-                continue
-            if (change := change_of(table.name)) is None:
-                continue
-            into = sql.SQL("COPY {} ({}) FROM STDIN").format(
-                sql.Identifier(schema, table.name),
-                sql.SQL(", ").join(map(sql.Identifier, table.columns)),
-            )
-            lines = _changed(table, change)
-            if left_out is None:
-                _copy(cursor, into, lines)
-            else:
-                for some in _batches(lines):
-                    left_out[table.name] += _copy_what_fits(cursor, into, some)
-            if "id" in table.columns:
-                filled.append(table.name)
-        if left_out is not None:
-            _leave_out_what_refers_to_nothing(cursor, schema, left_out)
+        yield cursor, known
         # Now, for a migration can't change a table about which there are questions.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    return not_ours, filled
+
+
+def _into(table: Table, schema: str) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(schema, table.name), sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    )
 
 
 def _changed(table: Table, change: Change) -> Iterator[bytes]:

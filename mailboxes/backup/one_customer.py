@@ -49,7 +49,8 @@ from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry, OpenJob
 from tenants.schemas import is_there, require_room, require_the_role_that_serves
 from tenants.services import check_place_name, provider_by_slug
-from tenants.upgrading import migrating, schemas
+from tenants.upgrading import migrating
+from tenants.upgrading.schemas import database_is_newer
 from tenants.whose import LesserOwner
 
 log = logging.getLogger(__name__)
@@ -254,7 +255,7 @@ class _One:
         self.dumped = _Dumped(applied, mailboxes, dead_keys, keys_of)
         if not applied:
             raise BackupDamaged(f"{self.facts['part']} does not have the schema {self.facts['schema']}.")
-        if schemas.database_is_newer():  # it is asked once more at the end, hours later
+        if database_is_newer():  # it is asked once more at the end, hours later
             raise BeingUpgraded
         if later := migrated.later([(app, name) for app, name in applied if app == APP]):
             raise RestoreFailed(

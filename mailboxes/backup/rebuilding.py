@@ -11,7 +11,6 @@ away, nor people and trail: it stays out and is named.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -27,11 +26,13 @@ from mailboxes.backup import loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell
 from mailboxes.backup.errors import BackupDamaged, NotEmpty, NotOurRows, RestoreFailed
 from mailboxes.backup.loading import MIGRATIONS
-from mailboxes.backup.sets import PUBLIC, Backup
+from mailboxes.backup.sets import PUBLIC_DUMP, Backup
 from tenants import audit, migrated
+from tenants.away import is_away
 from tenants.models import Customer
 from tenants.schemas import between_customers
-from tenants.upgrading import migrating, schemas
+from tenants.upgrading import migrating
+from tenants.upgrading.schemas import PUBLIC
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +49,17 @@ WHERE obj_description(oid, 'pg_namespace') = %s AND pg_get_userbyid(nspowner) = 
 """
 BROUGHT = "Restored from "
 TRAIL = "tenants_auditevent"
-# Each act writes a line into the trail. None is done until all is there.
-BAR = (
+# Each act writes a line into the trail. Until all is there a trigger refuses any line, and so no act is done.
+REFUSE_ACTS = (
     """CREATE FUNCTION public.being_restored() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
     BEGIN RAISE EXCEPTION 'a restore of this database was begun, and has not ended'; END $$""",
     f"CREATE TRIGGER being_restored BEFORE INSERT ON public.{TRAIL} FOR EACH STATEMENT EXECUTE FUNCTION public.being_restored()",
 )
-IS_OPEN = f"""
+TAKES_ACTS = f"""
 SELECT to_regclass('public.{TRAIL}') IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_trigger WHERE tgname = 'being_restored' AND tgrelid = to_regclass('public.{TRAIL}'))
 """  # noqa: S608 - a constant
-UNBAR = (f"DROP TRIGGER being_restored ON public.{TRAIL}", "DROP FUNCTION public.being_restored()")
+TAKE_ACTS_AGAIN = (f"DROP TRIGGER being_restored ON public.{TRAIL}", "DROP FUNCTION public.being_restored()")
 # What its table took before a release asked for more, which is NOT VALID so that it stays: none of it is to be lost here.
 NOT_FOR_ALL_ROWS = """
 SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
@@ -132,9 +133,9 @@ def require_empty(backup: Backup) -> None:
 
 def require_known(backup: Backup) -> None:
     """That it was taken by this release or an earlier one. Raises RestoreFailed, BackupDamaged."""
-    applied = _applied(backup, PUBLIC).get(schemas.PUBLIC)
+    applied = _applied(backup, PUBLIC_DUMP).get(PUBLIC)
     if not applied:
-        raise BackupDamaged(f"{PUBLIC} has no list of migrations.")
+        raise BackupDamaged(f"{PUBLIC_DUMP} has no list of migrations.")
     if later := migrated.later(applied):
         raise RestoreFailed(
             f"{backup.name} was taken by a later release, with {later[-1]}. Restore it by one that is no older."
@@ -165,68 +166,67 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell, by: 
             tell(progress)
     done.without_rows = _without_rows(backup, messages)
     strange, done.rows_left_out = _fill_public(backup, by)
-    done.not_ours += [f"{schemas.PUBLIC}.{table}" for table in strange]
+    done.not_ours += [f"{PUBLIC}.{table}" for table in strange]
     return done
 
 
 def _make_public(backup: Backup) -> None:
     """Its tables, without a row."""
-    applied = _applied(backup, PUBLIC)[schemas.PUBLIC]
+    applied = _applied(backup, PUBLIC_DUMP)[PUBLIC]
     with loading.lasting():
         MigrationRecorder(connection).ensure_schema()
         migrated.note_restore(backup.name, made=False)
     try:
-        migrating.make_public(applied, _bar)
+        migrating.make_public(applied, _refuse_acts)
     except (ValueError, LookupError) as error:
-        raise RestoreFailed(f"The list of migrations in {PUBLIC} lacks some: {error}") from error
-    _bar()  # once more, for who was killed between the last one and that
+        raise RestoreFailed(f"The list of migrations in {PUBLIC_DUMP} lacks some: {error}") from error
+    _refuse_acts()  # for who was killed after the last migration and before this
     with loading.lasting(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name in _tables_of_public():
             if _has_rows(name):  # the backup has what migrations write
-                cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schemas.PUBLIC, name)))
+                cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(PUBLIC, name)))
         migrated.note_restore(backup.name, made=True)
 
 
-def _bar() -> None:
-    """As soon as there is a trail."""
-    if not _value(IS_OPEN):
+def _refuse_acts() -> None:
+    """From here on, if there is a trail and it does not do so."""
+    if not _value(TAKES_ACTS):
         return
     with loading.lasting(), connection.cursor() as cursor:
-        for statement in BAR:
+        for statement in REFUSE_ACTS:
             cursor.execute(statement)
 
 
 def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, int]]:
     """Which of its tables no release has made, and how many rows of which stay out."""
     sequences: list[rows.Sequence] = []
-    left_out: Counter[str] = Counter()
     with loading.lasting(), connection.cursor() as cursor:
-        for statement in UNBAR:
+        for statement in TAKE_ACTS_AGAIN:
             cursor.execute(statement)
         cursor.execute(NOT_FOR_ALL_ROWS)
         for_new_ones = cursor.fetchall()
         for table, name, _ in for_new_ones:
             cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
         # Of what the application may write one line must not keep all the others away.
-        tables = rows.tables(tools.read(backup.part(PUBLIC), schemas.PUBLIC), sequences, left_out)
+        tables = rows.tables(tools.read(backup.part(PUBLIC_DUMP), PUBLIC), sequences)
         try:
-            not_ours, _ = loading.fill(tables, schemas.PUBLIC, lambda name: _as_it_is, left_out)
+            not_ours, left_out = loading.fill_what_fits(tables, PUBLIC)
         except (psycopg.Error, DatabaseError) as error:
-            if tools.is_the_servers(error):
+            if is_away(error):
                 raise
-            raise RestoreFailed(f"The rows of {PUBLIC} do not fit: {tools.first_line(error)}") from error
+            raise RestoreFailed(f"The rows of {PUBLIC_DUMP} do not fit: {tools.first_line(error)}") from error
         for table, name, definition in for_new_ones:
             cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
         # A number that was given out means somebody, in the trail too, and does not come again.
         for one in sequences:
             cursor.execute(
                 "SELECT setval(to_regclass(%s), %s, %s)",
-                [f'{schemas.PUBLIC}."{one.name}"', one.last, one.is_given],
+                [f'{PUBLIC}."{one.name}"', one.last, one.is_given],
             )
         _record(backup, by)
         migrated.note_restore("", made=True)
-    return not_ours, dict(sorted((+left_out).items()))
+    return not_ours, dict(sorted(left_out.items()))
 
 
 def _record(backup: Backup, by: Actor) -> None:
@@ -237,7 +237,7 @@ def _record(backup: Backup, by: Actor) -> None:
             for customer in Customer.objects.filter(schema_name__in=_brought(backup)).order_by("pk"):
                 audit.record("customer.restored", by=by, customer=customer, target=customer, data=data)
     except DatabaseError as error:  # an earlier release's trail has other columns
-        if tools.is_the_servers(error):
+        if is_away(error):
             raise
         log.warning("the trail has no line of this restore: %s", tools.first_line(error))
 
@@ -281,7 +281,7 @@ def _bring_customer(
                 comment = sql.SQL("COMMENT ON SCHEMA {} IS {}")
                 cursor.execute(comment.format(sql.Identifier(schema), sql.Literal(BROUGHT + backup.name)))
     except (psycopg.Error, DatabaseError, ValueError, LookupError, NotOurRows) as error:
-        if tools.is_the_servers(error):
+        if is_away(error):
             raise
         return tools.first_line(error), []
     return "", not_ours
@@ -325,7 +325,7 @@ def _tables_of_public() -> list[str]:
 
 
 def _has_rows(name: str) -> bool:
-    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(schemas.PUBLIC, name))
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(PUBLIC, name))
     return bool(_value(query))
 
 

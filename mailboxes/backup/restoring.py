@@ -36,7 +36,7 @@ from mailboxes.backup.errors import (
 )
 from mailboxes.backup.index import Line
 from mailboxes.backup.place import WHOLE, digest_of
-from mailboxes.backup.sets import BATCH, HANDS, PUBLIC, Backup, index_of
+from mailboxes.backup.sets import BATCH, HANDS, PUBLIC_DUMP, Backup, index_of
 from mailboxes.backup.since import DELETED, act_of, acts_since
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
@@ -149,7 +149,7 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
         newest = Backup(place, key)
         if newest.name == backup.name or newest.manifest["format"] != WHOLE:
             return
-        newest.verify_parts(PUBLIC)
+        newest.verify_parts(PUBLIC_DUMP)
         known = [
             act_of(
                 row["at"], DELETED, row["customer_id"], row["target_id"], rows.plain(row["target_name"]) or ""
@@ -174,8 +174,8 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
 
 def _public(backup: Backup, name: str) -> Iterator[rows.Row]:
     """But for those that are too long, which nobody brings either."""
-    for table in rows.tables(tools.read(backup.part(PUBLIC), "public", name), left_out=Counter()):
-        yield from table.rows
+    for table in rows.tables(tools.read(backup.part(PUBLIC_DUMP), "public", name)):
+        yield from table.rows_that_are_not_too_long
 
 
 def _require_secrets(secrets: dict[str, str]) -> None:

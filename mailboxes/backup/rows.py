@@ -6,7 +6,6 @@ A row is a line, its values stand between tabs, `\\N` is NULL, and a tab or line
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -27,12 +26,29 @@ Row = dict[str, str]
 
 
 class Table(NamedTuple):
-    """A table's rows, to be read before the next table is."""
+    """A table's rows, to be read once, and before the next table is."""
 
     schema: str
     name: str
     columns: list[str]
-    rows: Iterator[Row]
+    lines: Iterator[bytes]  # TOO_LONG in the place of each that is
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """Raises NotOurRows at one that is none, or too long."""
+        for line in self.lines:
+            try:
+                values = line.decode().split("\t") if self.columns else []
+            except UnicodeDecodeError:
+                values = []
+            if line == TOO_LONG or len(values) != len(self.columns):
+                raise NotOurRows("A dump of the database has a row that is none.")
+            yield dict(zip(self.columns, values, strict=True))
+
+    @property
+    def rows_that_are_not_too_long(self) -> Iterator[Row]:
+        """Raises NotOurRows at one that is none."""
+        return self._replace(lines=(line for line in self.lines if line != TOO_LONG)).rows
 
 
 class Sequence(NamedTuple):
@@ -44,12 +60,8 @@ class Sequence(NamedTuple):
     is_given: bool
 
 
-def tables(
-    script: Iterable[bytes], sequences: list[Sequence] | None = None, left_out: "Counter[str] | None" = None
-) -> Iterator[Table]:
-    """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there. With `left_out`, rows that are
-    too long are passed over and counted there, by table. Raises BackupDamaged.
-    """
+def tables(script: Iterable[bytes], sequences: list[Sequence] | None = None) -> Iterator[Table]:
+    """Those in what `pg_restore --data-only` writes; the `sequences` that follow are put there. Raises BackupDamaged."""
     lines = by_line(script)
     for statement in _statements(lines):
         if statement.startswith(b"COPY "):
@@ -57,10 +69,8 @@ def tables(
                 raise BackupDamaged("A dump of the database has a table that nobody can read.")
             columns = [_plain_name(name[0]) for name in re.finditer(NAME, found[3] or b"")]
             schema, name = _plain_name(found[1]), _plain_name(found[2])
-            rest = whole = _until_end(lines)
-            if left_out is not None:
-                whole = _without_too_long(rest, name, left_out)
-            yield Table(schema, name, columns, _rows(whole, columns))
+            rest = _until_end(lines)
+            yield Table(schema, name, columns, rest)
             for _ in rest:  # what nobody wanted
                 pass
         elif sequences is not None and (found := SEQUENCE.fullmatch(statement)):
@@ -129,22 +139,3 @@ def _until_end(lines: Iterator[bytes]) -> Iterator[bytes]:
             return
         yield line
     raise BackupDamaged("A dump of the database ends in the middle of a table.")
-
-
-def _without_too_long(lines: Iterator[bytes], name: str, left_out: "Counter[str]") -> Iterator[bytes]:
-    for line in lines:
-        if line == TOO_LONG:
-            left_out[name] += 1
-        else:
-            yield line
-
-
-def _rows(lines: Iterator[bytes], columns: list[str]) -> Iterator[Row]:
-    for line in lines:
-        try:
-            values = line.decode().split("\t") if columns else []
-        except UnicodeDecodeError:
-            values = []
-        if line == TOO_LONG or len(values) != len(columns):
-            raise NotOurRows("A dump of the database has a row that is none.")
-        yield dict(zip(columns, values, strict=True))

@@ -24,7 +24,7 @@ from tenants import access
 BATCH = 64
 HANDS = 8  # waiting for disks and servers, not computing
 NAME = "%Y-%m-%dT%H%M%S.%fZ"  # of a set
-INDEX, EARLY, CONTENTS, PUBLIC = "messages", "early", "contents.sealed", "public.dump.sealed"
+INDEX, EARLY, CONTENTS, PUBLIC_DUMP = "messages", "early", "contents.sealed", "public.dump.sealed"
 
 
 def verify_backup(

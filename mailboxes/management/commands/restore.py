@@ -84,7 +84,9 @@ class Command(OneCustomerCommand):
             self.say(f"NOT BROUGHT {one['customer']}: {one['why']}")
         self.say_not_ours(done.not_ours)
         for table, number in done.rows_left_out.items():
-            self.say(f"LEFT OUT    {counted(number, 'row')} of {table}, which no table of ours takes")
+            self.say(
+                f"ROWS OUT    {number} of {table}: they fit no table of a release, or belong to a row that doesn't"
+            )
         for customer, number in done.without_rows.items():
             self.say(
                 f"NO ROW      {customer}: {counted(number, 'message')} of the backup that nothing tells of"

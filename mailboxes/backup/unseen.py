@@ -8,8 +8,10 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from mailboxes.backup.examining import PUBLIC, tables_of
+from mailboxes.backup.examining import tables_of
+from mailboxes.backup.tools import WITHOUT_ROWS
 from tenants import migrated
+from tenants.upgrading.schemas import PUBLIC
 
 # As the transaction's snapshot has the catalogs: the table, the file in which it lies, and which column is which.
 TABLES: LiteralString = """
@@ -18,15 +20,12 @@ SELECT n.nspname::text, c.relname::text, concat_ws(' ', c.oid, c.relfilenode,
         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (%s) AND c.relkind = 'r'
 """
-# Rows that mean nothing elsewhere: sessions of the web, of which one that was ended since would live again; sessions of
-# archivers, which would keep them out; spare schemas, which are not dumped.
-WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
 
-Tables = dict[tuple[str, str], str]
+Fingerprints = dict[tuple[str, str], str]  # by schema and name
 
 
-def tables(reader: "psycopg.Connection[Any]", schemas: Collection[str]) -> Tables:
-    """In the reader's transaction, by schema and name, what changes when one is written anew. In `public` only ours count: its
+def fingerprints(reader: "psycopg.Connection[Any]", schemas: Collection[str]) -> Fingerprints:
+    """Of tables, in the reader's transaction: what changes when one is written anew. In `public` only ours count: its
     owner may empty tables of its own each night.
     """
     ours = tables_of(migrated.known(), shared=True)
@@ -38,7 +37,7 @@ def tables(reader: "psycopg.Connection[Any]", schemas: Collection[str]) -> Table
     }
 
 
-def written_anew(before: Tables, after: Tables) -> list[str]:
+def written_anew(before: Fingerprints, after: Fingerprints) -> list[str]:
     """Of the tables that the snapshot had, those whose rows it may have missed; what came after it does not count."""
     return sorted(
         f"{schema}.{name}" for (schema, name), what in before.items() if after.get((schema, name)) != what

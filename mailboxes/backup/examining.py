@@ -25,21 +25,22 @@ from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
 from tenants import migrated
 from tenants.away import is_away
 from tenants.upgrading.schemas import PUBLIC
+from tenants.whose import may_all
 
 PLAIN = "r"
 # Relations that have rows, or look as if they had. A child of ours may lie anywhere.
-RELATIONS: LiteralString = """
+RELATIONS: LiteralString = f"""
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
-    pg_has_role(n.nspowner, current_user, 'MEMBER'), pg_has_role(c.relowner, current_user, 'MEMBER'),
+    {may_all("n.nspowner")}, {may_all("c.relowner")},
     has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), c.relkind IN ('r', 'p') AND row_security_active(c.oid),
-    (SELECT coalesce(json_object_agg(attname, format_type(atttypid, atttypmod)), '{}') FROM pg_attribute
+    (SELECT coalesce(json_object_agg(attname, format_type(atttypid, atttypmod)), '{{}}') FROM pg_attribute
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
     ARRAY(
         SELECT m.nspname || '.' || k.relname FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
         JOIN pg_namespace m ON m.oid = k.relnamespace WHERE i.inhparent = c.oid AND m.oid <> n.oid ORDER BY 1)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2
-"""
+"""  # noqa: S608 - a constant
 # What is copied early is what these say.
 WITH_MESSAGES = ("mailboxes_message", "mailboxes_mailboxkey")
 KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}

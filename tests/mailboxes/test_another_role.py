@@ -10,6 +10,7 @@ from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import SYSTEM
+from mailboxes.backup import examining, tools
 from mailboxes.models import Message
 from portal.checks.trail import could_change_it
 from tenants import spares
@@ -124,6 +125,10 @@ def test_a_role_that_was_taken_on_is_not_who_enters(planted, acme, who, how, req
     execute("COMMENT ON TABLE c_acme.django_migrations IS NULL")
     assert schemas.customers()["c_acme"].is_anothers
     assert schemas.lesser_owner() == (ROLE, 1, who)
+    if how == "by default":  # as the reader of a backup signs in, too
+        with tools.connect() as reader, reader.transaction():
+            broken = examining.customers(reader, ["c_acme"]).broken
+        assert broken == {"c_acme": "its schema belongs to a role that may do less than ours"}
 
 
 def test_nor_within_a_transaction_that_looked_elsewhere_before(planted, acme):

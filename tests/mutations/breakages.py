@@ -332,6 +332,20 @@ BREAKAGES = (
         "portal/test_processes.py::test_a_worker_that_is_killed_leaves_no_beat_behind",
     ),
     _breaks(
+        "A worker whose beat is gone ends",
+        "portal/management/commands/worker.py",
+        '            app.steps["worker"].add(EndWithBeat)\n',
+        "",
+        "portal/test_processes.py::test_a_worker_whose_beat_is_gone_says_so_and_ends_with_a_status",
+    ),
+    _breaks(
+        "A worker that can't go on does not end well",
+        "portal/management/commands/worker.py",
+        "sys.exit(started[0].exitcode if started else EX_FAILURE)",
+        "sys.exit(0)",
+        "portal/test_processes.py::test_a_worker_whose_beat_is_gone_says_so_and_ends_with_a_status",
+    ),
+    _breaks(
         "An outage is no schema in the way",
         "tenants/schemas.py",
         "if not isinstance(error.__cause__, (DependentObjectsStillExist, InsufficientPrivilege)):",

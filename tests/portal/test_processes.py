@@ -127,6 +127,33 @@ def test_a_worker_that_is_killed_leaves_no_beat_behind(db, start):
     assert not alive
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "told to end"])
+def test_a_worker_whose_beat_is_gone_says_so_and_ends_with_a_status(db, start, how):
+    """Who started it starts both anew: one that lived on without would leave everything unrung, in silence."""
+    worker, beat, _ = worker_with_beat(start)
+    beat.send_signal(how)
+    assert worker.wait(SECONDS) not in (ENDED_WELL, -how)
+    assert "ERROR" in worker.log.read_text() and "Beat " in worker.log.read_text()
+
+
+def test_a_worker_with_beat_that_is_told_to_end_ends_well_and_leaves_nobody(db, start):
+    worker, *children = worker_with_beat(start)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(SECONDS) == ENDED_WELL
+    _, alive = psutil.wait_procs(children, 15)
+    assert not alive
+    assert "Beat " not in worker.log.read_text(), "which has not ended by itself"
+
+
+def worker_with_beat(start):
+    """Once beat rings: the worker, its beat, and the one who works."""
+    worker = start("worker", "--processes", "1", "--beat", **QUICK)
+    assert wait_until(lambda: "ring_stalled_jobs" in worker.log.read_text(), SECONDS), "beat rings"
+    # It alone has closed what it inherited, the log's file aside.
+    works, beat = sorted(worker.children(recursive=True), key=psutil.Process.num_fds, reverse=True)
+    return worker, beat, works
+
+
 @pytest.mark.parametrize("web", [ANSWERS_AT_ONCE], indirect=True, ids=["answers at once"])
 def test_the_web_server_answers_what_has_begun_before_it_ends(web):
     """However slowly it arrives, within the time that requests have."""

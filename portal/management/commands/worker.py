@@ -1,11 +1,17 @@
 import os
 import signal
+import sys
 import warnings
 from argparse import ArgumentParser
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-from celery.signals import beat_embedded_init
+from celery import bootsteps
+from celery.platforms import EX_FAILURE
+from celery.signals import beat_embedded_init, worker_init
+from celery.worker import WorkController, state
+from celery.worker.components import Beat
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
@@ -13,6 +19,9 @@ from accounts.children import die_with
 from portal.celery import app
 from portal.folders import private_dir
 from tenants.starting import add_processes
+
+LOOK_SECONDS = 1.0
+log = getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -34,8 +43,13 @@ class Command(BaseCommand):
         if beat:
             private_dir(Path(settings.CELERY_BEAT_SCHEDULE_FILENAME).parent)
             _end_beat_with_us()
+            app.steps["worker"].add(EndWithBeat)
         also = ["--beat"] if beat else []
+        started: list[WorkController] = []
+        worker_init.connect(lambda sender, **_more: started.append(sender), weak=False)
         app.worker_main(["--quiet", "worker", "--loglevel", "INFO", "--concurrency", str(processes), *also])
+        # Which worker_main keeps to itself: one that can't go on would have ended well.
+        sys.exit(started[0].exitcode if started else EX_FAILURE)
 
 
 def _end_beat_with_us() -> None:
@@ -45,3 +59,22 @@ def _end_beat_with_us() -> None:
     @beat_embedded_init.connect(weak=False)
     def end_with_us(**_more: Any) -> None:
         die_with(ours, signal.SIGTERM)
+
+
+class EndWithBeat(bootsteps.StartStopStep):
+    """Celery starts beat once and never looks at it again, so a worker whose beat is gone would live on, and nothing ring."""
+
+    requires = (Beat,)
+
+    def register_with_event_loop(self, worker: WorkController, hub: Any) -> None:
+        # Not by its sentinel, a pipe: the first that beat does is to close what it has inherited.
+        hub.call_repeatedly(LOOK_SECONDS, self._look, worker.beat)
+
+    @staticmethod
+    def _look(beat: Any) -> None:
+        if state.should_stop is not None or beat.is_alive():
+            return
+        code = beat.exitcode
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        log.error("Beat %s. This worker ends too, so that who starts it again starts both.", how)
+        state.should_stop = EX_FAILURE  # what has begun ends first, as after SIGTERM

@@ -33,9 +33,9 @@ class Terminal:
         self.said, self._read = "", 0
 
     def answers(self, question, text):
-        """Waits for the question, among what is new, and types."""
+        """Waits for the question, among what is new, and types; surrogates are odd octets."""
         self.hears(question)
-        os.write(self._master, f"{text}\n".encode())
+        os.write(self._master, f"{text}\n".encode(errors="surrogateescape"))
 
     def hears(self, words):
         deadline = time.monotonic() + SECONDS
@@ -43,7 +43,7 @@ class Terminal:
             ready, _, _ = select.select([self._master], [], [], max(0, deadline - time.monotonic()))
             assert ready, f"“{words}” is not said: {self.said[self._read :]}"
             try:
-                self.said += os.read(self._master, 65536).decode().replace("\r\n", "\n")
+                self.said += os.read(self._master, 65536).decode(errors="replace").replace("\r\n", "\n")
             except OSError:  # it has ended
                 pytest.fail(f"“{words}” is not said: {self.said[self._read :]}")
         self._read = self.said.index(words, self._read) + len(words)

@@ -70,9 +70,9 @@ def _answered(line: str) -> str:
 
 def _answer(asked: Mapping[str, Any], writing: int) -> NoReturn:
     signal.alarm(asked["seconds"])
-    os.environ.clear()
-    os.environ.update({"DJANGO_SETTINGS_MODULE": "portal.settings", **asked["environment"]})
     try:
+        os.environ.clear()
+        os.environ.update({"DJANGO_SETTINGS_MODULE": "portal.settings", **asked["environment"]})
         answer = tried(asked)
     except Exception as error:  # whatever it is, it was not tried
         # Not what the error says: there may be a secret in it.

@@ -49,7 +49,7 @@ class Conversation:
 
     def take_as_they_are(self) -> None:
         """Raises Refused for what is missing, and what can't be right by itself, and NotTried."""
-        wrong = [f"{name}: {why}" for name, value in self.values.items() if (why := file.why_not(value))]
+        wrong: list[str] = []
         missing: list[str] = []
         refused: list[Question] = []
         for question in questions.asked(self.way):

@@ -14,7 +14,9 @@ HEAD = """\
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
 _ASSIGNED = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _WITHOUT_QUOTES = re.compile(r"[^\s'\"\\$`#;&|<>()~]*")
+_MARK = "\ufeff"  # at the start of what Windows calls UTF-8
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # of which systemd takes none but the tab
+_NO_CONTROLS = "No line break or control character can stand in the file."
 
 
 def why_not(value: str) -> str:
@@ -26,12 +28,17 @@ def why_not(value: str) -> str:
     if value.endswith("\\"):
         return "No \\ can stand at the end: let the value end otherwise; in a URL %5C means it."
     if _CONTROLS.search(value):
-        return "No line break or control character can stand in the file."
+        return _NO_CONTROLS
     return ""
 
 
 def read(text: str) -> dict[str, str]:
     """Raises ValueError for what the three would not all read alike, which names each such line and quotes none of them."""
+    if text.startswith(_MARK) or "\r\n" in text:
+        raise ValueError(
+            "it is written as on Windows, with a mark at its start or other ends of lines, which a shell takes for parts of "
+            "names and values: save it as UTF-8 without a byte order mark, and with the line ends of Unix"
+        )
     found: dict[str, str] = {}
     wrong = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -49,6 +56,11 @@ def read(text: str) -> dict[str, str]:
     return found
 
 
+def answers(text: str) -> dict[str, str]:
+    """What `read` says of answers, which nothing else reads: they may have been written on Windows."""
+    return read(text.removeprefix(_MARK).replace("\r\n", "\n"))
+
+
 def _read_line(line: str) -> tuple[str, str]:
     """Raises ValueError with what is wrong with it."""
     if line.lstrip().startswith("export "):
@@ -64,6 +76,8 @@ def _read_line(line: str) -> tuple[str, str]:
 
 def _value(text: str) -> str:
     """Raises ValueError with what is in the way, and what would do."""
+    if _CONTROLS.search(text):  # quoted or not
+        raise ValueError(f"a value that can't be read everywhere. {_NO_CONTROLS.rstrip('.')}")
     quote = text[:1]
     if quote not in ("'", '"'):
         if _WITHOUT_QUOTES.fullmatch(text):

@@ -394,6 +394,131 @@ def test_answers_that_are_not_there_are_refused_in_a_line(tmp_path):
         run(tmp_path / "environment", "--answers", "/nonexistent")
 
 
+def typed_in(octets, *words, **environment):
+    """`setup --no-input` in a shell, with these octets on standard input: what it says, which is no traceback."""
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "setup", "--no-input", *map(str, words)],
+        cwd=ROOT,
+        env=BARE | environment,
+        check=False,
+        capture_output=True,
+        input=octets,
+    )
+    said = (ended.stdout + ended.stderr).decode()
+    assert "Traceback" not in said, said
+    return ended.returncode, said
+
+
+@pytest.mark.parametrize("value", [b"abc\x00", b"abc\x1b[A", b"'abc\x00'"], ids=ascii)
+@pytest.mark.parametrize(
+    "name", [b"SECRET_KEY", b"GATEHOUSE_BASE_DOMAIN"], ids=["not asked for", "asked for"]
+)
+def test_a_control_character_in_answers_or_in_the_file_is_said_and_never_the_value(tmp_path, name, value):
+    target, line = tmp_path / "environment", name + b"=" + value + b"\n"
+    (tmp_path / "answers").write_bytes(line)
+    (tmp_path / "file").write_bytes(line)
+    for octets, words in (
+        (b"", (target, "--answers", tmp_path / "answers")),
+        (line, (target, "--answers", "-")),
+        (b"", (tmp_path / "file", "--overwrite")),
+    ):
+        status, said = typed_in(octets, *words)
+        assert status == 1 and not target.exists()
+        assert "line 1 has a value" in said and "No line break or control character" in said
+        assert "abc" not in said
+    assert (tmp_path / "file").read_bytes() == line
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "en_US.UTF-8"])
+def test_octets_that_are_no_text_are_refused_in_a_line(tmp_path, locale):
+    target, octets = tmp_path / "environment", b"SECRET_KEY=abc\xff\n"
+    (tmp_path / "answers").write_bytes(octets)
+    for given in ("-", tmp_path / "answers"):
+        status, said = typed_in(
+            octets, target, "--answers", given, LANG=locale, PYTHONIOENCODING="utf-8:strict"
+        )
+        assert (status, target.exists()) == (1, False) and "abc" not in said
+        assert f"{given} can't be read: it is no text in UTF-8." in said
+
+
+def test_a_standard_input_that_is_closed_is_said(tmp_path):
+    for more, what in (
+        ("--no-input --answers -", "- can't be read: it is closed"),
+        ("", "asks at a terminal"),
+    ):
+        said = subprocess.run(
+            [
+                "sh",
+                "-c",
+                f'"$1" manage.py setup "$2" {more} <&-',
+                "sh",
+                sys.executable,
+                tmp_path / "environment",
+            ],
+            cwd=ROOT,
+            env=BARE,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert said.returncode == 1 and what in said.stderr and "Traceback" not in said.stderr
+
+
+def test_links_that_lead_in_a_circle_are_said(tmp_path):
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    for words in ((tmp_path / "one",), (tmp_path / "environment", "--answers", tmp_path / "one")):
+        status, said = typed_in(b"", *words)
+        assert status == 1 and "can't be read: Too many levels of symbolic links" in said
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["no mark", "mark"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=ascii)
+def test_answers_may_be_written_on_windows(answers_of, tmp_path, mark, end):
+    given = answers_of(NAMES | {"GATEHOUSE_MAIL_FROM": "'Ö <p@northwind.example>'"})
+    given.write_bytes(mark + given.read_bytes().replace(b"\n", end))
+    run(tmp_path / "one", "--answers", given)
+    status, said = typed_in(given.read_bytes(), tmp_path / "two", "--answers", "-")
+    assert status == 0, said
+    for target in ("one", "two"):
+        values = file.read((tmp_path / target).read_bytes().decode())
+        assert values["GATEHOUSE_MAIL_DOMAIN"] == MAIL
+        assert values["GATEHOUSE_MAIL_FROM"] == "Ö <p@northwind.example>"
+
+
+@pytest.mark.parametrize(("mark", "end"), [(b"", b"\r\n"), (b"\xef\xbb\xbf", b"\n")], ids=ascii)
+def test_a_file_as_windows_writes_it_is_refused_with_what_to_do(answers_of, tmp_path, mark, end):
+    """A shell would have a carriage return at the end of each value, and systemd no first name."""
+    target = tmp_path / "environment"
+    run(target, "--answers", answers_of(NAMES))
+    target.write_bytes(before := mark + target.read_bytes().replace(b"\n", end))
+    status, said = typed_in(b"", target, "--overwrite")
+    assert (status, target.read_bytes()) == (1, before)
+    assert f"{target}: it is written as on Windows" in said and "line 1" not in said
+
+
+@pytest.mark.parametrize("strictness", ["strict", "surrogateescape"])
+def test_what_is_typed_and_is_no_text_is_asked_for_again_whatever_the_question(tmp_path, strictness):
+    odd, nothing = "p\udcfcx", free_port()  # a letter of a terminal that is not set to UTF-8
+    terminal = Terminal(
+        *("setup", str(tmp_path / "environment")), **BARE | {"PYTHONIOENCODING": f"utf-8:{strictness}"}
+    )
+    terminal.answers("The operators' host", f"{odd}.gatehouse.test")
+    terminal.hears("That is no text in UTF-8")
+    terminal.answers("The operators' host", BASE)
+    terminal.answers("The gateway's name", MAIL)
+    terminal.answers("Time zone", "")
+    terminal.answers("Mail server", f"smtp://portal@127.0.0.1:{nothing}?tls=no")
+    terminal.answers("Its password", odd)
+    terminal.hears("That is no text in UTF-8")
+    terminal.answers("Its password", "s3cret")
+    terminal.answers("Keep it all the same?", odd)
+    terminal.hears("That is no text in UTF-8")
+    terminal.answers("Keep it all the same?", "\x03")
+    terminal.hears("Nothing was written.")
+    assert terminal.ends() == 1 and "codec" not in terminal.said and "Traceback" not in terminal.said
+
+
 VALUES = {
     "PLAIN": "plain",
     "EMPTY": "",

@@ -1,9 +1,11 @@
 """`manage.py setup`"""
 
+import errno
 import getpass
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +85,10 @@ class Command(ScriptableCommand):
         way = Way.COMPOSE if options["compose"] else Way.UNITS
         if options["own_bucket"] and way != Way.COMPOSE:
             raise CommandError("The units have no bucket of their own: answer with one of yours.")
-        if not options["no_input"] and not sys.stdin.isatty():
+        if not options["no_input"] and not (sys.stdin and sys.stdin.isatty()):
             raise CommandError("This asks at a terminal. Without one give --no-input, and --answers FILE.")
-        target = options["file"].resolve()  # what a link leads to is what processes read
+        # What a link leads to is what processes read; by realpath, for of links in a circle resolve() makes a RuntimeError.
+        target = Path(os.path.realpath(options["file"]))
         before = _text_of(target)
         there, answers = _values_of(target, before), _answers_of(options["answers"])
         if (written := questions.written_for(there)) not in (None, way):
@@ -225,12 +228,28 @@ class Command(ScriptableCommand):
         return typed in ("y", "yes") or (usually and not typed)
 
     def typed(self, prompt: str) -> str:
-        self.stdout.write(prompt, ending="")
-        self.stdout.flush()
-        return input().strip()
+        return self._text(self._shown, prompt)
 
     def typed_unseen(self, prompt: str) -> str:
-        return getpass.getpass(prompt).strip()
+        return self._text(getpass.getpass, prompt)
+
+    def _shown(self, prompt: str) -> str:
+        self.stdout.write(prompt, ending="")
+        self.stdout.flush()
+        return input()
+
+    def _text(self, read: Callable[[str], str], prompt: str) -> str:
+        """Asked again for what is no text, whatever the question: nobody has answered it yet."""
+        while True:
+            try:
+                typed = read(prompt).strip()
+                typed.encode()  # where the locale is C.UTF-8 odd octets come as surrogates
+            except UnicodeError:
+                self.stdout.write(
+                    "\n  That is no text in UTF-8: set the terminal to it, or type other letters."
+                )
+            else:
+                return typed
 
 
 def _take(conversation: Conversation, misspelt: Sequence[str]) -> None:
@@ -262,20 +281,20 @@ def _text_of(path: Path) -> str:
         return ""
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, octets: Callable[[], bytes] | None = None) -> str:
     """Raises FileNotFoundError."""
     try:
-        return path.read_bytes().decode()
+        return (octets or path.read_bytes)().decode()
     except FileNotFoundError:
         raise
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise CommandError(f"{path} can't be read: {why}.") from error
 
 
-def _values_of(path: Path, text: str) -> dict[str, str]:
+def _values_of(path: Path, text: str, read: Callable[[str], dict[str, str]] = file.read) -> dict[str, str]:
     try:
-        return file.read(text)
+        return read(text)
     except ValueError as error:
         raise CommandError(f"{path}: {error}.") from error
 
@@ -283,9 +302,15 @@ def _values_of(path: Path, text: str) -> dict[str, str]:
 def _answers_of(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
-    if str(path) == "-":
-        return _values_of(path, sys.stdin.read())
     try:
-        return _values_of(path, _read(path))
+        text = _read(path, _standard_input) if str(path) == "-" else _read(path)
     except FileNotFoundError as error:
         raise CommandError(f"{path} can't be read: {error.strerror}.") from error
+    return _values_of(path, text, file.answers)
+
+
+def _standard_input() -> bytes:
+    """As octets, of which the locale makes nothing else. Raises OSError."""
+    if sys.stdin is None:  # as of `<&-`
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdin.buffer.read()

@@ -76,5 +76,8 @@ class EndWithBeat(bootsteps.StartStopStep):
             return
         code = beat.exitcode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        log.error("Beat %s. This worker ends too, so that who starts it again starts both.", how)
+        log.error(
+            "beat within this worker is gone: it %s. The worker ends too, so that who starts it again starts both",
+            how,
+        )
         state.should_stop = EX_FAILURE  # what has begun ends first, as after SIGTERM

@@ -1,13 +1,14 @@
 """Rows go from a dump into a schema that was made for them; of one customer: which stay out, and what of the others changes."""
 
-from collections import Counter
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from psycopg import sql
 
 from mailboxes.backup import judging, rows
@@ -15,7 +16,6 @@ from mailboxes.backup.errors import BackupDamaged, NotOurRows
 from mailboxes.backup.renaming import Ids
 from mailboxes.backup.rows import Row, Table
 from mailboxes.transactions import on_disk
-from tenants.away import is_away
 
 APP = "mailboxes"
 MIGRATIONS = "django_migrations"
@@ -23,6 +23,15 @@ MIGRATIONS = "django_migrations"
 MIGRATIONS_AT_MOST, NAMES_LETTERS = 10_000, 256
 # Of rows that are tried one by one where they don't go in together.
 BATCH_ROWS, BATCH_OCTETS = 1000, 1024 * 1024
+# By the first two characters of SQLSTATE, what a row is to blame for: a value that is none, a constraint, too much of something.
+ROWS_FAULTS = {"22", "23", "54"}
+LEFT_OUT_AT_MOST = 10_000  # each costs some milliseconds, within one transaction
+NAMED_BY, NAMES_AT_MOST = ("slug", "email", "address", "domain", "name", "id"), 20
+TABLES = """
+SELECT c.relname::text, array_agg(a.attname::text) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+GROUP BY 1
+"""
 # References by one column, as all of ours are.
 REFERENCES = """
 SELECT c.relname::text, a.attname::text, p.relname::text, b.attname::text
@@ -37,6 +46,19 @@ OVER = "done"  # of a job
 REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs
 
 Change = Callable[[Row], Row | None]
+
+
+@dataclass
+class LeftOut:
+    """How many rows of a table, and some of them as people know them."""
+
+    rows: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        self.rows += 1
+        if len(self.names) < NAMES_AT_MOST:
+            self.names.append(name)
 
 
 @contextmanager
@@ -73,49 +95,75 @@ def fill(
     tables: Iterable[Table], schema: str, change_of: Callable[[str], Change | None]
 ) -> tuple[list[str], list[str]]:
     """Copy rows into the tables of the same names that the schema has, in the caller's transaction; none of a table without
-    a change. Which tables it does not have: no release has made them, and their rows stay where they are; and which of those
-    that were filled have ids.
+    a change. Which tables and columns it does not have: no release has made them, and what is in them stays where it is; and
+    which of those that were filled have ids.
 
     Raises DatabaseError, BackupDamaged, RestoreFailed.
     """
-    not_ours, filled = [], []
+    not_ours: list[str] = []
+    filled = []
     with _filling(schema) as (cursor, known):
-        for table in tables:
-            if table.name not in known:
-                not_ours.append(table.name)
-            elif change := change_of(table.name):
+        for table in _ours(tables, known, not_ours):
+            if change := change_of(table.name):
                 _copy(cursor, _into(table, schema), _changed(table, change))
                 if "id" in table.columns:
                     filled.append(table.name)
     return not_ours, filled
 
 
-def fill_what_fits(tables: Iterable[Table], schema: str) -> "tuple[list[str], Counter[str]]":
+def fill_what_fits(tables: Iterable[Table], schema: str) -> tuple[list[str], dict[str, LeftOut]]:
     """As `fill`, all rows as they are. Those that are too long or that their table does not take stay out, as do those that
-    refer to them: how many, by table.
+    refer to them. Not where that would be all rows of a table, or very many: then it is no fault of theirs.
+
+    Raises as `fill`.
     """
     not_ours: list[str] = []
-    left_out: Counter[str] = Counter()
+    left_out: dict[str, LeftOut] = {}
+    read: dict[str, int] = {}
     with _filling(schema) as (cursor, known):
-        for table in tables:
-            if table.name not in known:
-                not_ours.append(table.name)
-                continue
-            into = _into(table, schema)
+        for table in _ours(tables, known, not_ours):
+            into, out = _into(table, schema), left_out.setdefault(table.name, LeftOut())
+            read[table.name] = 0
             for some in _batches(line + b"\n" for line in table.lines):
-                left_out[table.name] += _copy_what_fits(cursor, into, some)
+                read[table.name] += len(some)
+                if why := _copy_what_fits(cursor, into, some, table, out):
+                    _require_some_fit(table.name, out, read, why)
         _leave_out_what_refers_to_nothing(cursor, schema, left_out)
-    return not_ours, +left_out
+        for name, out in left_out.items():
+            if 1 < read.get(name, 0) == out.rows:
+                raise NotOurRows(
+                    f"No row of {schema}.{name} fits, nor one that would have to be there before it. Restore by the release that "
+                    "took the backup, or another one (--set)."
+                )
+    return not_ours, {name: out for name, out in sorted(left_out.items()) if out.rows}
+
+
+def _require_some_fit(name: str, out: LeftOut, read: dict[str, int], why: str) -> None:
+    if out.rows > LEFT_OUT_AT_MOST or out.rows == read[name] >= BATCH_ROWS:
+        raise NotOurRows(f"{out.rows} rows of {name} do not fit, out of {read[name]}: {why}")
+
+
+def _ours(tables: Iterable[Table], known: dict[str, set[str]], not_ours: list[str]) -> Iterator[Table]:
+    """What of them the schema has; the names of the others are put there."""
+    for table in tables:
+        if table.name not in known:
+            not_ours.append(table.name)
+            continue
+        kept = [at for at, column in enumerate(table.columns) if column in known[table.name]]
+        if len(kept) < len(table.columns):
+            not_ours += [
+                f"{table.name}.{column}" for column in table.columns if column not in known[table.name]
+            ]
+            table = table.only(kept)  # noqa: PLW2901 - from here on it is that
+        yield table
 
 
 @contextmanager
-def _filling(schema: str) -> Iterator[tuple[Any, set[str]]]:
-    """With the names of its tables. Within, rows may refer to what comes later."""
+def _filling(schema: str) -> Iterator[tuple[Any, dict[str, set[str]]]]:
+    """With the columns of its tables. Within, rows may refer to what comes later."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'", [schema]
-        )
-        known = {name for (name,) in cursor.fetchall()}
+        cursor.execute(TABLES, [schema])
+        known = {name: set(columns) for name, columns in cursor.fetchall()}
         # Tables come in the order of their names. Migrations that have just made the schema may have asked for the rest.
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         yield cursor, known
@@ -158,22 +206,35 @@ def _copy(cursor: Any, into: sql.Composed, lines: Iterable[bytes]) -> None:
             copy.write(line)
 
 
-def _copy_what_fits(cursor: Any, into: sql.Composed, lines: Sequence[bytes]) -> int:
-    """How many of these stay out."""
+def _copy_what_fits(
+    cursor: Any, into: sql.Composed, lines: Sequence[bytes], table: Table, out: LeftOut
+) -> str:
+    """Why one of them stays out; nothing when all are there."""
     try:
         with transaction.atomic():
             _copy(cursor, into, lines)
-    except (psycopg.Error, DatabaseError) as error:
-        if is_away(error):
+    except psycopg.Error as error:
+        if (error.sqlstate or "")[:2] not in ROWS_FAULTS:
             raise
         if len(lines) == 1:
-            return 1
+            out.add(_name_of(table, lines[0]))
+            return f"{error}".splitlines()[0]
         half = len(lines) // 2
-        return _copy_what_fits(cursor, into, lines[:half]) + _copy_what_fits(cursor, into, lines[half:])
-    return 0
+        first = _copy_what_fits(cursor, into, lines[:half], table, out)
+        return _copy_what_fits(cursor, into, lines[half:], table, out) or first
+    return ""
 
 
-def _leave_out_what_refers_to_nothing(cursor: Any, schema: str, left_out: "Counter[str]") -> None:
+def _name_of(table: Table, line: bytes) -> str:
+    values = dict(zip(table.columns, line.decode(errors="replace").rstrip("\n").split("\t"), strict=False))
+    return _named(values)
+
+
+def _named(values: dict[str, Any]) -> str:
+    return next((str(values[name])[:NAMES_LETTERS] for name in NAMED_BY if values.get(name)), "?")
+
+
+def _leave_out_what_refers_to_nothing(cursor: Any, schema: str, left_out: dict[str, LeftOut]) -> None:
     """Until nothing does: what goes may have been referred to."""
     cursor.execute(REFERENCES, [schema])
     references = cursor.fetchall()
@@ -181,7 +242,8 @@ def _leave_out_what_refers_to_nothing(cursor: Any, schema: str, left_out: "Count
         gone = 0
         for table, column, referred, key in references:
             query = sql.SQL(
-                "DELETE FROM {} c WHERE {column} IS NOT NULL AND NOT EXISTS (SELECT FROM {} p WHERE p.{} = {column})"
+                "DELETE FROM {} c WHERE {column} IS NOT NULL AND NOT EXISTS (SELECT FROM {} p WHERE p.{} = {column}) "
+                "RETURNING to_json(c)"
             )
             cursor.execute(
                 query.format(
@@ -191,8 +253,11 @@ def _leave_out_what_refers_to_nothing(cursor: Any, schema: str, left_out: "Count
                     column=sql.Identifier("c", column),
                 )
             )
-            left_out[table] += cursor.rowcount
-            gone += cursor.rowcount
+            for (row,) in cursor:
+                left_out.setdefault(table, LeftOut()).add(
+                    _named(row if isinstance(row, dict) else json.loads(row))
+                )
+                gone += 1
         if not gone:
             return
 

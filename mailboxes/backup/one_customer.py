@@ -22,7 +22,7 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError
-from django.db.models import Value
+from django.db.models import Max, Value
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
@@ -38,7 +38,7 @@ from mailboxes.backup.renaming import FOLDER_LENGTH, Ids
 from mailboxes.backup.restoring import bring_messages
 from mailboxes.backup.rows import Row
 from mailboxes.backup.sets import CONTENTS, INDEX, Backup, index_of
-from mailboxes.backup.since import DELETED, FIRST, LAST, TOLD, act_of, acts_since
+from mailboxes.backup.since import BROUGHT, DELETED, FIRST, LAST, TOLD, act_of, acts_since
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.services.keyring import publish
@@ -289,10 +289,14 @@ class _One:
         times = Least(Greatest("at", Value(FIRST)), Value(LAST))
         lines = trail.of(*TOLD).annotate(when=times)
         known = (
-            act_of(at, action, self.ids.former, mailbox, name)
-            for at, action, mailbox, name in lines.values_list("when", "action", "target_id", "target_name")
+            act_of(pk, at, action, self.ids.former, mailbox, name)
+            for pk, at, action, mailbox, name in lines.values_list(
+                "pk", "when", "action", "target_id", "target_name"
+            )
         )
-        acts = acts_since(known, set(map(UUID, self.dumped.mailboxes)), made_at)
+        back = trail.of(*BROUGHT).filter(at__lt=made_at).aggregate(last=Max("pk"))["last"]
+        brought = {self.ids.former: back} if back else None
+        acts = acts_since(known, set(map(UUID, self.dumped.mailboxes)), made_at, brought)
         deleted = {str(act.mailbox) for act in acts if act.action == DELETED}
         self.done.since = [
             {"at": act.at.isoformat(timespec="seconds"), "action": act.action, "mailbox": act.name}

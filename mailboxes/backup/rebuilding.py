@@ -25,7 +25,7 @@ from accounts.actors import Actor
 from mailboxes.backup import loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell
 from mailboxes.backup.errors import BackupDamaged, NotEmpty, NotOurRows, RestoreFailed
-from mailboxes.backup.loading import MIGRATIONS
+from mailboxes.backup.loading import MIGRATIONS, LeftOut
 from mailboxes.backup.sets import PUBLIC_DUMP, Backup
 from tenants import audit, migrated
 from tenants.away import is_away
@@ -89,7 +89,7 @@ class Rebuilt:
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
     without_rows: dict[str, int] = field(default_factory=dict)
-    rows_left_out: dict[str, int] = field(default_factory=dict)  # by table of public, how many
+    rows_left_out: dict[str, LeftOut] = field(default_factory=dict)  # by table of public
 
 
 def require_role() -> None:
@@ -165,6 +165,7 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell, by: 
             progress.customers_done += 1
             tell(progress)
     done.without_rows = _without_rows(backup, messages)
+    tell(progress)  # and nobody else has begun meanwhile
     strange, done.rows_left_out = _fill_public(backup, by)
     done.not_ours += [f"{PUBLIC}.{table}" for table in strange]
     return done
@@ -198,8 +199,8 @@ def _refuse_acts() -> None:
             cursor.execute(statement)
 
 
-def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, int]]:
-    """Which of its tables no release has made, and how many rows of which stay out."""
+def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, LeftOut]]:
+    """Which of its tables and columns no release has made, and which rows stay out."""
     sequences: list[rows.Sequence] = []
     with loading.lasting(), connection.cursor() as cursor:
         for statement in TAKE_ACTS_AGAIN:
@@ -226,20 +227,23 @@ def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, int]]:
             )
         _record(backup, by)
         migrated.note_restore("", made=True)
-    return not_ours, dict(sorted(left_out.items()))
+    return not_ours, left_out
 
 
 def _record(backup: Backup, by: Actor) -> None:
     """Each customer's people read since when there is nothing of theirs; of who did not come there is nothing to say."""
     data = {"set": backup.name, "backup_at": backup.manifest["made_at"]}
-    try:
-        with transaction.atomic():
-            for customer in Customer.objects.filter(schema_name__in=_brought(backup)).order_by("pk"):
+    customers = Customer.objects.filter(schema_name__in=_brought(backup)).order_by("pk")
+    for customer in customers.only("pk", "slug", "name", "provider_id"):
+        try:
+            with transaction.atomic():
                 audit.record("customer.restored", by=by, customer=customer, target=customer, data=data)
-    except DatabaseError as error:  # an earlier release's trail has other columns
-        if is_away(error):
-            raise
-        log.warning("the trail has no line of this restore: %s", tools.first_line(error))
+        except DatabaseError as error:  # an earlier release's trail has other columns
+            if is_away(error):
+                raise
+            log.warning(
+                "the trail of %s has no line of this restore: %s", customer.slug, tools.first_line(error)
+            )
 
 
 def _bring_customers(

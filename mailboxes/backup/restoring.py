@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from accounts.actors import Actor
-from mailboxes.backup import rebuilding, rows, tools
+from mailboxes.backup import judging, rebuilding, rows, tools
 from mailboxes.backup.alone import Progress, Tell, be_alone, telling
 from mailboxes.backup.errors import (
     BackupError,
@@ -35,9 +35,10 @@ from mailboxes.backup.errors import (
     RestoreFailed,
 )
 from mailboxes.backup.index import Line
+from mailboxes.backup.loading import LeftOut
 from mailboxes.backup.place import WHOLE, digest_of
 from mailboxes.backup.sets import BATCH, HANDS, PUBLIC_DUMP, Backup, index_of
-from mailboxes.backup.since import DELETED, act_of, acts_since
+from mailboxes.backup.since import BROUGHT, DELETED, act_of, acts_since, time_of
 from mailboxes.errors import MessageGone
 from mailboxes.store import store
 from mailboxes.vault import BadKey, PrivateKey
@@ -66,12 +67,15 @@ class Restored:
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
     without_rows: dict[str, int] = field(default_factory=dict)  # messages that no row names, by customer
-    rows_left_out: dict[str, int] = field(
-        default_factory=dict
-    )  # which nobody takes, by table of what all share
+    rows_left_out: dict[str, LeftOut] = field(default_factory=dict)  # by table of what all share
     # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
     deleted_since: list[dict[str, str]] = field(default_factory=list)
     since_is_unknown: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """All that was in the backup is there."""
+        return not (self.not_brought or self.missing or self.rows_left_out or self.without_rows)
 
 
 def restore(
@@ -104,9 +108,10 @@ def restore(
             bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
             _look_what_was_deleted_since(backup, done, place, key)
             rebuilt = rebuilding.bring_database(backup, of_customers, tell, by)
-        _note(backup)
         done.not_brought, done.not_ours = rebuilt.not_brought, rebuilt.not_ours
         done.without_rows, done.rows_left_out = rebuilt.without_rows, rebuilt.rows_left_out
+        if done.is_whole:
+            _note(backup)
     except (psycopg.Error, DatabaseError) as error:
         raise RestoreFailed(tools.no_answer(error)) from error
     except BackupFailed as error:  # there is no pg_restore
@@ -150,13 +155,16 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
         if newest.name == backup.name or newest.manifest["format"] != WHOLE:
             return
         newest.verify_parts(PUBLIC_DUMP)
-        known = [
-            act_of(
-                row["at"], DELETED, row["customer_id"], row["target_id"], rows.plain(row["target_name"]) or ""
-            )
-            for row in _public(newest, TRAIL)
-            if spelled_now(row["action"]) == DELETED
-        ]
+        made_at, known = datetime.fromisoformat(backup.manifest["made_at"]), []
+        brought: dict[UUID, int] = {}
+        for row in _public(newest, TRAIL):
+            number, customer = int(row["id"]), row["customer_id"]
+            action = spelled_now(row["action"])
+            if action == DELETED:
+                name = rows.plain(row["target_name"]) or ""
+                known.append(act_of(number, row["at"], action, customer, row["target_id"], name))
+            elif action in BROUGHT and judging.ROW_ID.fullmatch(customer) and time_of(row["at"]) < made_at:
+                brought[UUID(customer)] = max(number, brought.get(UUID(customer), number))
         there = {UUID(row["mailbox_id"]) for row in _public(backup, DIRECTORY) if row["status"] in ALIVE}
         slugs = {UUID(customer["id"]): customer["slug"] for customer in backup.contents["customers"]}
         done.deleted_since = [
@@ -165,7 +173,7 @@ def _look_what_was_deleted_since(backup: Backup, done: Restored, place: str, key
                 "customer": slugs.get(act.customer, act.customer.hex),
                 "mailbox": act.name,
             }
-            for act in acts_since(known, there, datetime.fromisoformat(backup.manifest["made_at"]))
+            for act in acts_since(known, there, made_at, brought)
         ]
     except (BackupError, LookupError, ValueError) as error:  # the last ones: of a later release
         log.warning("what was deleted since is not known: %s", error)

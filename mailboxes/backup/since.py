@@ -1,6 +1,6 @@
 """What was done to a backup's mailboxes after it was taken, as far as a trail knows: today's, or that of a newer backup."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,13 +10,15 @@ from tenants.models import spelled_now
 
 DELETED = "mailbox.deletion-started"
 TOLD = (DELETED, "mailbox.locked-mail-deleted", "mailbox.password-reset")
+BROUGHT = ("customer.restored", "customer.imported")
 # A time may be any that PostgreSQL knows, of which these are the first and the last that Python does.
 FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
 class Act(NamedTuple):
-    """A line of a trail about a mailbox."""
+    """A line of a trail about a mailbox; those of later have greater numbers."""
 
+    number: int
     at: datetime
     action: str
     customer: UUID
@@ -24,14 +26,17 @@ class Act(NamedTuple):
     name: str
 
 
-def act_of(at: datetime | str, action: str, customer: UUID | str, mailbox: str, name: str) -> Act | None:
+def act_of(
+    number: int, at: datetime | str, action: str, customer: UUID | str, mailbox: str, name: str
+) -> Act | None:
     """None, where the line is about no mailbox: the application's role may write any, and nobody takes one away."""
     if not (ROW_ID.fullmatch(mailbox) and ROW_ID.fullmatch(str(customer))):
         return None
-    return Act(_time(at), spelled_now(action), UUID(str(customer)), UUID(mailbox), name)
+    return Act(number, time_of(at), spelled_now(action), UUID(str(customer)), UUID(mailbox), name)
 
 
-def _time(at: datetime | str) -> datetime:
+def time_of(at: datetime | str) -> datetime:
+    """As near to it as Python comes."""
     if isinstance(at, datetime):
         return at
     try:
@@ -40,11 +45,26 @@ def _time(at: datetime | str) -> datetime:
         return FIRST if at.endswith("BC") or at == "-infinity" else LAST
 
 
-def acts_since(acts: Iterable[Act | None], mailboxes: Collection[UUID], made_at: datetime) -> list[Act]:
-    """Those about the backup's `mailboxes`, by time. Of clocks no deletion depends: what the backup has was deleted later."""
+def acts_since(
+    acts: Iterable[Act | None],
+    mailboxes: Collection[UUID],
+    made_at: datetime,
+    brought: Mapping[UUID, int] | None = None,
+) -> list[Act]:
+    """Those about the backup's `mailboxes`, by time. Of clocks no deletion depends: what the backup has was deleted later,
+    unless its customer was brought back in between (`brought`: the number of the last such line of before the backup, by
+    customer).
+    """
+    back = brought or {}
     found = (
         act
         for act in acts
-        if act and act.mailbox in mailboxes and (act.action == DELETED or act.at >= made_at)
+        if act
+        and act.mailbox in mailboxes
+        and (
+            act.number > back.get(act.customer, act.number - 1)
+            if act.action == DELETED
+            else act.at >= made_at
+        )
     )
     return sorted(found, key=lambda act: act.at)

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -641,6 +642,24 @@ def test_what_a_later_release_backed_up_is_refused(bring, of_other_releases):
     name, _ = of_other_releases
     with pytest.raises(CommandError, match="was taken by a later release, with mailboxes.9001_labels"):
         bring("later-today", "later", set=name)
+
+
+def test_a_mailbox_that_was_brought_back_counts_as_deleted_only_once_it_is_deleted_anew(scene, bring):
+    owner = create_customer("twice", "Twice", provider=provider("northwind"), by=SYSTEM)
+    makes(owner, "Journal", *TEXTS)
+    gone = makes(owner, "Gone", b"kept")
+    first = scene.operator.backs_up_whatever_it_says()
+    deletes(owner, gone)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA c_twice CASCADE")
+    restore_customer(
+        scene.operator.place, scene.operator.key, "twice", name=first, with_deleted=True, by=SYSTEM
+    )
+    time.sleep(1)  # a manifest says in which second it was made
+    second = scene.operator.backs_up_whatever_it_says()
+    assert bring("twice-again", "twice", set=second)["left_out"] == []
+    deletes(customer("twice"), box_of("twice", "Gone", gone.password))
+    assert [one["name"] for one in bring("twice-more", "twice", set=second)["left_out"]] == ["Gone"]
 
 
 def test_what_somebody_wrote_into_the_trail_keeps_nobody_from_coming_back(scene, bring):

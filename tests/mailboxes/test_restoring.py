@@ -31,7 +31,7 @@ from mailboxes.services import collection, delivery, janitor
 from mailboxes.store import store
 from portal.setup import file
 from tenants import last_backup, migrated, spares
-from tenants.models import AuditEvent, Customer, Provider
+from tenants.models import AuditEvent, Customer, Membership, Provider
 from tenants.services import create_customer, create_provider, give_up_customer
 from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
@@ -393,7 +393,6 @@ def test_nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_bac
 
 
 STRANGE = {
-    "column": "ALTER TABLE mailboxes_mailbox ADD strange text",
     "fraction": "ALTER TABLE mailboxes_message ALTER octets TYPE numeric; UPDATE mailboxes_message SET octets = 2.5",
     "no-list": "DELETE FROM django_migrations",
     "half-a-list": "DELETE FROM django_migrations WHERE name = '0001_initial'",
@@ -459,7 +458,7 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     operator, acme, acme_mailbox, cast, fill, collect, monkeypatch
 ):
     fill(*TEXTS)
-    lines = AuditEvent.objects.count()
+    lines, membership = AuditEvent.objects.count(), Membership.objects.get(user=cast.admin).pk
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_user ALTER name DROP NOT NULL")
         cursor.execute("UPDATE accounts_user SET name = NULL WHERE id = %s", [cast.admin.pk])
@@ -472,20 +471,54 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     operator.loses_all()
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{operator.key}\n"))
     said = io.StringIO()
-    with pytest.raises(CommandError, match="rows left out, and all else is there"):
+    with pytest.raises(CommandError, match="5 rows left out: see the lines above"):
         call_command("restore", operator.place, set=name, stdout=said, stderr=said)
     assert re.findall(r"^ROWS OUT.*$", said.getvalue(), re.MULTILINE) == [
-        f"ROWS OUT    {number} of {table}: they fit no table of a release, or belong to a row that doesn't"
-        for number, table in (
-            (1, "accounts_user"),
-            (3, "tenants_auditevent"),
-            (1, "tenants_membership"),  # it would be nobody's
+        f"ROWS OUT    {out}): they fit no table of a release, or belong to a row that doesn't"
+        for out in (
+            "1 of accounts_user ('admin@acme.example'",
+            f"3 of tenants_auditevent ('{lines + 1}', '{lines + 2}', '{lines + 3}'",
+            f"1 of tenants_membership ('{membership}'",  # it would be nobody's
         )
     ]
+    assert last_backup.known() is None, "that one did not come back whole"
     assert AuditEvent.objects.exclude(action="customer.restored").count() == lines
     assert not User.objects.filter(pk=cast.admin.pk).exists()
     assert User.objects.filter(pk=cast.owner.pk).exists()
     assert collect(acme_mailbox.password) == TEXTS
+
+
+def test_what_somebody_added_to_our_tables_stays_out_and_their_rows_come(
+    operator, acme, acme_mailbox, cast, fill, collect, monkeypatch
+):
+    fill(*TEXTS)
+    added = (
+        "public.tenants_customer",
+        "public.accounts_user",
+        "public.tenants_auditevent",
+        "c_acme.mailboxes_mailbox",
+    )
+    with connection.cursor() as cursor:
+        for table in added:
+            cursor.execute(f"""ALTER TABLE {table} ADD "our notes" text NOT NULL DEFAULT E'a\tb'""")
+    name = operator.backs_up_whatever_it_says()
+    operator.loses_all()
+    said = operator.restores(monkeypatch, set=name)
+    for table in added:
+        assert f"{table}.our notes" in said
+    assert User.objects.filter(pk=cast.admin.pk).exists() and Customer.objects.count() == 3
+    assert collect(acme_mailbox.password) == TEXTS
+
+
+def test_where_no_row_of_a_table_fits_nothing_is_opened(operator, acme_mailbox, monkeypatch):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_user ALTER name DROP NOT NULL")
+        cursor.execute("UPDATE accounts_user SET name = NULL")
+    name = operator.backs_up_whatever_it_says()
+    operator.loses_all()
+    with pytest.raises(CommandError, match=r"No row of public\.accounts_user fits"):
+        operator.restores(monkeypatch, set=name)
+    assert migrated.restored_from() == (name, True), "nobody takes it for an installation"
 
 
 def test_lines_of_the_trail_that_it_would_not_take_today_come_back_all_the_same(

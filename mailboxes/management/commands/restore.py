@@ -66,7 +66,8 @@ class Command(OneCustomerCommand):
             raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
         if done.rows_left_out:
             raise CommandError(
-                f"{counted(sum(done.rows_left_out.values()), 'row')} left out, and all else is there."
+                f"{counted(sum(out.rows for out in done.rows_left_out.values()), 'row')} left out: see the lines above. Keep "
+                "this backup, for no later one has them."
             )
         if done.without_rows:
             raise CommandError(
@@ -83,9 +84,10 @@ class Command(OneCustomerCommand):
         for one in done.not_brought:
             self.say(f"NOT BROUGHT {one['customer']}: {one['why']}")
         self.say_not_ours(done.not_ours)
-        for table, number in done.rows_left_out.items():
+        for table, out in done.rows_left_out.items():
+            some = ", ".join(map(repr, out.names))
             self.say(
-                f"ROWS OUT    {number} of {table}: they fit no table of a release, or belong to a row that doesn't"
+                f"ROWS OUT    {out.rows} of {table} ({some}): they fit no table of a release, or belong to a row that doesn't"
             )
         for customer, number in done.without_rows.items():
             self.say(

@@ -22,8 +22,7 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError
-from django.db.models import Max, Value
-from django.db.models.functions import Greatest, Least
+from django.db.models import Max
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
@@ -38,7 +37,7 @@ from mailboxes.backup.renaming import FOLDER_LENGTH, Ids
 from mailboxes.backup.restoring import bring_messages
 from mailboxes.backup.rows import Row
 from mailboxes.backup.sets import CONTENTS, INDEX, Backup, index_of
-from mailboxes.backup.since import BROUGHT, DELETED, FIRST, LAST, TOLD, act_of, acts_since
+from mailboxes.backup.since import BROUGHT, DELETED, TOLD, act_of, acts_since
 from mailboxes.models import Mailbox, MailboxKey, Message
 from mailboxes.services import creation, jobs, tallies
 from mailboxes.services.keyring import publish
@@ -286,12 +285,10 @@ class _One:
         made_at = datetime.fromisoformat(self.done.made_at)
         # What was done here before tells nothing of what was done where it lived since, and an import writes lines, too.
         self.done.trail_is_known = self.is_ours and trail.filter(at__lt=made_at).exists()
-        times = Least(Greatest("at", Value(FIRST)), Value(LAST))
-        lines = trail.of(*TOLD).annotate(when=times)
         known = (
             act_of(pk, at, action, self.ids.former, mailbox, name)
-            for pk, at, action, mailbox, name in lines.values_list(
-                "pk", "when", "action", "target_id", "target_name"
+            for pk, at, action, mailbox, name in trail.of(*TOLD).values_list(
+                "pk", "at", "action", "target_id", "target_name"
             )
         )
         back = trail.of(*BROUGHT).filter(at__lt=made_at).aggregate(last=Max("pk"))["last"]

@@ -1,18 +1,17 @@
 """What was done to a backup's mailboxes after it was taken, as far as a trail knows: today's, or that of a newer backup."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from mailboxes.backup.judging import ROW_ID
+from tenants.details import FIRST_DAY, LAST_DAY
 from tenants.models import spelled_now
 
 DELETED = "mailbox.deletion-started"
 TOLD = (DELETED, "mailbox.locked-mail-deleted", "mailbox.password-reset")
 BROUGHT = ("customer.restored", "customer.imported")
-# A time may be any that PostgreSQL knows, of which these are the first and the last that Python does.
-FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
 class Act(NamedTuple):
@@ -42,7 +41,7 @@ def time_of(at: datetime | str) -> datetime:
     try:
         return datetime.fromisoformat(at)
     except ValueError:
-        return FIRST if at.endswith("BC") or at == "-infinity" else LAST
+        return FIRST_DAY if at.endswith("BC") or at == "-infinity" else LAST_DAY
 
 
 def acts_since(

@@ -7,6 +7,8 @@ from uuid import UUID
 from django.db.models import Model
 
 from accounts.actors import Actor, System
+from tenants import details
+from tenants.errors import TooMuchToTell
 from tenants.models import SPELLING, AuditEvent, Customer, Membership, Provider, Side
 
 # The IP address of who is being served; middleware sets it. Empty for commands and background tasks.
@@ -30,10 +32,12 @@ def record(
     """Write down that `by` did `action`: the thing and what happened to it, as in "mailbox.password-reset".
 
     `target` is a saved object or (type, id, name). `data` is plain JSON and never holds a secret. Raises ValueError for
-    an action of another spelling: scripts and other programs tell acts by these names.
+    an action of another spelling: scripts and other programs tell acts by these names; TooMuchToTell.
     """
     if not SPELLING.fullmatch(action):
         raise ValueError(f"not the spelling of an action: {action}")
+    if data and details.is_too_much(data):
+        raise TooMuchToTell
     kind, pk, name = _describe(target)
     provider_id = provider.pk if provider else customer.provider_id if customer else None
     customer_id = customer.pk if customer else None

@@ -3,6 +3,7 @@ each page on which it stands from being shown, for good. The database takes no f
 some of before.
 """
 
+import json
 import logging
 from datetime import UTC, datetime
 from functools import cache
@@ -14,11 +15,24 @@ from django.db.models.fields.json import KeyTransform
 
 log = logging.getLogger(__name__)
 
-# As the database has them. Ours have four levels, and numbers that fit into 64 bits.
+# As the database has them. Ours have four levels, less than 100 kB, and numbers that fit into 64 bits.
 MOST_LEVELS = 20
+MOST_OCTETS = 256 * 1024
+# Of what stands before a part of a list or an object: counted without reading it. One in a text counts as well.
+MOST_PARTS, BEFORE_A_PART = 5_000, ",[{"
 NUMBERS_BELOW = 10**300
 # With room for each zone of time at either end of Python's calendar.
 FIRST_DAY, LAST_DAY = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def is_too_much(data: Any) -> bool:
+    """Whether it is more than a line holds."""
+    text = json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False)
+    return len(text.encode()) > MOST_OCTETS or _parts(text) > MOST_PARTS
+
+
+def _parts(text: str) -> int:
+    return sum(text.count(sign) for sign in BEFORE_A_PART)
 
 
 class MomentField(models.DateTimeField):
@@ -34,8 +48,8 @@ class MomentField(models.DateTimeField):
 
 
 class DetailsField(models.JSONField):
-    """Reads as nothing what the database would refuse today: what is no object or is nested more deeply than whoever shows it
-    goes, and numbers that Python does not take, or that are infinite to it.
+    """Reads as nothing what the database would refuse today: what is no object, is longer or is nested more deeply than whoever
+    shows it goes, or has more parts, and numbers that Python does not take, or that are infinite to it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,7 +59,17 @@ class DetailsField(models.JSONField):
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.JSONField", args, kwargs
 
+    def select_format(self, compiler: Any, sql: str, params: Any) -> Any:
+        # What is too long is not even fetched: a page has many lines.
+        return f"CASE WHEN octet_length(({sql})::text) > {MOST_OCTETS} THEN '[]' ELSE {sql} END", (
+            *params,
+            *params,
+        )
+
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        if value is not None and _parts(value) > MOST_PARTS:
+            _tell()
+            return {}
         try:
             found = super().from_db_value(value, expression, connection)
         except (RecursionError, ValueError):

@@ -9,7 +9,7 @@ TenantError
         InvitationUsed, InvitationWithdrawn, InvitationExpired, SignInFirst, ForSomebodyElse
     UnknownKind
     AddressTaken
-    AppendOnly
+    AppendOnly, TooMuchToTell
 InvalidNetworks, InvalidQuota, in the words of validators
 """
 
@@ -297,3 +297,13 @@ class AppendOnly(TenantError):
     code = "append-only"
     status = 500
     template = _("The audit trail can't be changed.")
+
+
+class TooMuchToTell(TenantError):
+    """An act whose line in the trail the database would refuse (tenants/details.py)."""
+
+    code = "too-much-to-tell"
+    status = 422
+    template = _(
+        "This is more than the audit trail can hold of one act. Do it in several steps, or with less."
+    )

@@ -29,7 +29,7 @@ from tenants.models import (
 )
 
 PAGE_LENGTH = 50
-BATCH_LENGTH = 500  # of a download
+BATCH_LENGTH = 100  # of a download, of lines of up to 256 kB
 NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 COMMAND_LINE = gettext_noop("Platform staff, on the command line")
 

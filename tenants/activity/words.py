@@ -4,8 +4,7 @@ A new action needs a line in WORDINGS, and its details a label in LABELS; what h
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.timezone import is_aware, localtime
-from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -241,6 +240,7 @@ LABELS: dict[str, Text] = {
     "expires_at": _("Valid until"),
     "email": _("Email address"),
     "fingerprint": _("Fingerprint of the new key"),
+    "further_details": _("Further details"),
     "generation": _("Number of the key"),
     "groups": _("Groups"),
     "invited_by": _("Invited by"),
@@ -312,6 +312,9 @@ CHANGED = {
 
 PLACE = re.compile(r"%\((\w+)\)s")
 MISSING = "\N{EN DASH}"  # in the place of what an old event does not tell
+# Beyond that nobody reads on, and a page with many such lines would take long. Ours have less than 20 details, and texts of at
+# most the 2,048 characters of a URL.
+MOST_DETAILS, MOST_PARTS, MOST_CHARACTERS = 50, 1_000, 2_500
 
 SIZES = {"octets", "mailbox_quota_octets"}
 CODES = {
@@ -394,15 +397,16 @@ def sentence(event: AuditEvent) -> str:
 
 def parts(event: AuditEvent) -> tuple[str, Mapping[str, str]]:
     """The sentence before its places are filled, and what belongs there: for who shows one of them otherwise."""
-    template, places = str(_template(event)), _places(event)
-    return template, {name: places[name] for name in PLACE.findall(template)}
+    template = str(_template(event))
+    return template, _places(event, template)
 
 
 def act(event: AuditEvent, told: Iterable[Detail]) -> tuple[str, list[Detail]]:
     """All that is told of it, but not to which object it was done: what acts have in common that can be told as one."""
     wording = WORDINGS.get(event.action)
     of_object = wording.of_object if wording else ()
-    sentence = str(_template(event)) % (_places(event) | {"object": MISSING})
+    template = str(_template(event))
+    sentence = template % (_places(event, template) | {"object": MISSING})
     return sentence, [detail for detail in told if detail.key not in of_object]
 
 
@@ -426,15 +430,28 @@ def details(
         for key, before, after in _take_changes(event.action, data)
         if before != after and key != decided
     ]
-    return changes + [
+    told = changes + [
         Detail(key, value)
         for key, value in data.items()
         if value is not None and key != decided and f"%({key})s" not in said
     ]
+    left = len(told) - MOST_DETAILS
+    return told if left <= 0 else [*told[:MOST_DETAILS], Detail("further_details", left)]
 
 
 def shown(key: str, value: Any, *, plain: bool = False) -> str:
-    """A value of the trail as people read it; `plain` is with numbers and times as programs do."""
+    """A value of the trail as people read it, of many parts the first; `plain` is with numbers and times as programs do."""
+    return _shown(key, value, plain, _Room())
+
+
+@dataclass
+class _Room:
+    """For how many more parts of a value there is any."""
+
+    left: int = MOST_PARTS
+
+
+def _shown(key: str, value: Any, plain: bool, room: _Room) -> str:
     if value is None and key in NOTHING:
         return str(NOTHING[key])
     if value is None or value in ("", [], {}):
@@ -442,18 +459,32 @@ def shown(key: str, value: Any, *, plain: bool = False) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return gettext(", ").join(shown(key, each, plain=plain) for each in value)
+        return gettext(", ").join(_first(value, lambda each: _shown(key, each, plain, room), room))
     if isinstance(value, dict):
-        return gettext("; ").join(
-            _labelled(each, shown(each, part, plain=plain)) for each, part in value.items()
-        )
+        said = _first(value, lambda each: _labelled(each, _shown(each, value[each], plain, room)), room)
+        return gettext("; ").join(said)
     if isinstance(value, int):
         if abs(value) > BigIntegerField.MAX_BIGINT:  # which no act of ours has told
             return MISSING
         return filesizeformat(value) if key in SIZES else number_format(value, use_l10n=not plain)
     if key.endswith("_at") and (moment := _moment(value)):
         return _told(moment, plain=plain)
-    return str(VALUES.get(key, {}).get(value, value))
+    return _begun(str(VALUES.get(key, {}).get(value, value)))
+
+
+def _begun(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _first(parts: Collection[Any], say: Callable[[Any], str], room: _Room) -> Iterator[str]:
+    """As many as there is room for, and how many are left."""
+    for number, each in enumerate(parts):
+        if not room.left:
+            more = len(parts) - number
+            yield ngettext("and %(more)s more", "and %(more)s more", more) % {"more": number_format(more)}
+            return
+        room.left -= 1
+        yield say(each)
 
 
 def _told(moment: datetime, *, plain: bool) -> str:
@@ -487,11 +518,15 @@ def _decides(event: AuditEvent) -> str:
     return wording.by if wording and (not value or value in wording.told) else ""
 
 
-def _places(event: AuditEvent) -> dict[str, str]:
+def _places(event: AuditEvent, template: str) -> dict[str, str]:
     """An old event may lack what the sentence of today names."""
-    places: dict[str, str] = defaultdict(lambda: MISSING)
-    places |= {key: shown(key, value) for key, value in data_of(event).items() if not isinstance(value, dict)}
-    return places | {"object": event.target_name or MISSING, "action": event.action}
+    data = data_of(event)
+    places = {"object": event.target_name or MISSING, "action": event.action}
+    for name in PLACE.findall(template):
+        if name not in places:
+            has = name in data and not isinstance(data[name], dict)
+            places[name] = shown(name, data[name]) if has else MISSING
+    return places
 
 
 def _take_changes(action: str, data: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -515,7 +550,7 @@ def _only(known: Collection[str], slugs: list[Any]) -> list[Any]:
 
 
 def _label(key: str) -> str:
-    return str(LABELS.get(key, key))
+    return str(LABELS.get(key) or _begun(key))
 
 
 def _labelled(key: str, value: str) -> str:

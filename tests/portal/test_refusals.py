@@ -170,6 +170,7 @@ CODES = {
     "slug-taken": (409, "slug"),
     "tenant-error": (409, ""),
     "too-many-invitations": (429, ""),
+    "too-much-to-tell": (422, ""),
     "unknown-kind": (422, "kind"),
     "unknown-protocol": (422, "kind"),
 }

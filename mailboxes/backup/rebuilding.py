@@ -60,6 +60,10 @@ SELECT to_regclass('public.{TRAIL}') IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_trigger WHERE tgname = 'being_restored' AND tgrelid = to_regclass('public.{TRAIL}'))
 """  # noqa: S608 - a constant
 TAKE_ACTS_AGAIN = (f"DROP TRIGGER being_restored ON public.{TRAIL}", "DROP FUNCTION public.being_restored()")
+# Each line comes back with the number that it had. An earlier release's migrations make no such trigger.
+GIVES_NUMBERS = f"""
+SELECT tgname FROM pg_trigger WHERE tgname = 'tenants_audit_next_number' AND tgrelid = to_regclass('public.{TRAIL}')
+"""  # noqa: S608 - a constant
 # What its table took before a release asked for more, which is NOT VALID so that it stays: none of it is to be lost here.
 NOT_FOR_ALL_ROWS = """
 SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
@@ -209,6 +213,10 @@ def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, LeftOu
         for_new_ones = cursor.fetchall()
         for table, name, _ in for_new_ones:
             cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        cursor.execute(GIVES_NUMBERS)
+        triggers = [name for (name,) in cursor.fetchall()]
+        for name in triggers:
+            cursor.execute(f"ALTER TABLE public.{TRAIL} DISABLE TRIGGER {name}")
         # Of what the application may write one line must not keep all the others away.
         tables = rows.tables(tools.read(backup.part(PUBLIC_DUMP), PUBLIC), sequences)
         try:
@@ -219,6 +227,8 @@ def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, LeftOu
             raise RestoreFailed(f"The rows of {PUBLIC_DUMP} do not fit: {tools.first_line(error)}") from error
         for table, name, definition in for_new_ones:
             cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+        for name in triggers:
+            cursor.execute(f"ALTER TABLE public.{TRAIL} ENABLE TRIGGER {name}")
         # A number that was given out means somebody, in the trail too, and does not come again.
         for one in sequences:
             cursor.execute(

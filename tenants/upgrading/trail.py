@@ -1,8 +1,8 @@
-"""What keeps the audit trail as it is: triggers that refuse, made by migrations. Whether all of it still stands, and how it
-is put back.
+"""What keeps the audit trail as it is: triggers and a check that refuse, made by migrations. Whether all of it still stands,
+and how it is put back.
 
-The tables' owner can switch triggers off, drop them, or have their function do something else, and nothing else in the portal
-would notice: it only ever adds lines.
+The tables' owner can switch triggers off, drop them or the check, or have their functions do something else, and nothing else
+in the portal would notice: it only ever adds lines.
 """
 
 import logging
@@ -18,20 +18,49 @@ log = logging.getLogger(__name__)
 
 TABLE = "public.tenants_auditevent"
 ONLY_GROWS, NOT_EMPTIED = "tenants_audit_only_grows", "tenants_audit_is_not_emptied"
-EACH_LINE = "tenants_audit_each_line_stays"
+EACH_LINE, NEXT_NUMBER = "tenants_audit_each_line_stays", "tenants_audit_next_number"
+CAN_BE_READ = "audit_event_can_be_read"
 # As pg_trigger.tgtype says it: before anything is done, once for a statement or for each row. A statement that names another
 # table, of which the trail was made a part, is none of the trail's, but its rows are.
 BEFORE, INSERT, DELETE, UPDATE, TRUNCATE, EACH_ROW = 2, 4, 8, 16, 32, 1
-TRIGGERS = {
-    ONLY_GROWS: BEFORE | UPDATE | DELETE,
-    EACH_LINE: BEFORE | UPDATE | DELETE | EACH_ROW,
-    NOT_EMPTIED: BEFORE | TRUNCATE,
+TRIGGERS = {  # with their functions
+    ONLY_GROWS: (BEFORE | UPDATE | DELETE, ONLY_GROWS),
+    EACH_LINE: (BEFORE | UPDATE | DELETE | EACH_ROW, ONLY_GROWS),
+    NOT_EMPTIED: (BEFORE | TRUNCATE, ONLY_GROWS),
+    NEXT_NUMBER: (BEFORE | INSERT | EACH_ROW, NEXT_NUMBER),
 }
-BODY = """
+ORDINARY, PINNED = "", " SET search_path = pg_catalog, pg_temp"
+FUNCTIONS = {  # what they are made with, and do: as migrations have it
+    ONLY_GROWS: (
+        ORDINARY,
+        """
 BEGIN
     RAISE EXCEPTION 'the audit trail only grows' USING ERRCODE = 'insufficient_privilege';
 END
-"""
+""",
+    ),
+    NEXT_NUMBER: (
+        PINNED,
+        """
+BEGIN
+    IF NEW.id IS DISTINCT FROM currval('public.tenants_auditevent_id_seq') THEN
+        RAISE EXCEPTION 'a line of the audit trail has the next number of its sequence'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+EXCEPTION WHEN object_not_in_prerequisite_state THEN  -- it has given none in this session
+    RAISE EXCEPTION 'a line of the audit trail has the next number of its sequence' USING ERRCODE = 'insufficient_privilege';
+END
+""",
+    ),
+}
+CHECK = """CHECK (
+    jsonb_typeof(data) = 'object' AND octet_length(data::text) <= 262144
+    AND length(data::text) - length(translate(data::text, ',[{', '')) <= 5000
+    AND NOT jsonb_path_exists(data, '$.**{21}')
+    AND NOT jsonb_path_exists(data, 'strict $.**{0 to 20} ? (@ >= 1e300 || @ <= -1e300)')
+    AND at >= '2000-01-01 00:00:00+00' AND at < '3000-01-01 00:00:00+00'
+) NOT VALID"""
 FOUND = """
 SELECT c.relkind, c.relrowsecurity, pg_has_role(current_user, c.relowner, 'USAGE'),
     current_setting('session_replication_role') = 'replica',
@@ -39,13 +68,20 @@ SELECT c.relkind, c.relrowsecurity, pg_has_role(current_user, c.relowner, 'USAGE
 FROM pg_class c WHERE c.oid = to_regclass(%s)
 """
 FOUND_TRIGGERS = """
-SELECT t.tgname::text, t.tgtype, t.tgenabled IN ('O', 'A'), t.tgqual IS NULL AND t.tgattr::text = '' AND t.tgconstraint = 0
-    AND t.tgfoid = to_regprocedure('public.tenants_audit_only_grows()')
-FROM pg_trigger t WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal ORDER BY 1
+SELECT t.tgname::text, t.tgtype, t.tgenabled IN ('O', 'A'), t.tgqual IS NULL AND t.tgattr::text = '' AND t.tgconstraint = 0,
+    CASE p.pronamespace WHEN 'public'::regnamespace THEN p.proname::text END
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal ORDER BY 1
 """
 FOUND_FUNCTION = """
-SELECT p.prosrc, l.lanname = 'plpgsql' AND p.proconfig IS NULL FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.oid = to_regprocedure('public.tenants_audit_only_grows()')
+SELECT CASE WHEN l.lanname = 'plpgsql' AND NOT p.prosecdef THEN
+    coalesce(' SET ' || replace(array_to_string(p.proconfig, ', '), '=', ' = '), '') END, p.prosrc
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.oid = to_regprocedure(%s)
+"""
+# Which columns it is about: what it says of them each server words in its own way. From PostgreSQL 18 on one may be off.
+FOUND_CHECK = """
+SELECT ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) ORDER BY 1)
+    = ARRAY['at', 'data'], coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
+FROM pg_constraint k WHERE k.conrelid = to_regclass(%s) AND k.contype = 'c' AND k.conname = %s
 """
 # Partitions as well. The tables of which it is a part, then those that are a part of it.
 FOUND_RELATIVES = """
@@ -54,15 +90,21 @@ FROM pg_inherits i JOIN pg_class c ON c.oid IN (i.inhparent, i.inhrelid) JOIN pg
 WHERE to_regclass(%s) IN (i.inhparent, i.inhrelid) AND c.oid <> to_regclass(%s) ORDER BY 2 DESC, 1
 """
 PUT_BACK = (
-    f"CREATE OR REPLACE FUNCTION public.tenants_audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS $${BODY}$$",
+    *(
+        f"CREATE OR REPLACE FUNCTION public.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER{made} AS $${body}$$"
+        for name, (made, body) in FUNCTIONS.items()
+    ),
     f"CREATE OR REPLACE TRIGGER {ONLY_GROWS} BEFORE UPDATE OR DELETE ON {TABLE}"
-    " FOR EACH STATEMENT EXECUTE FUNCTION public.tenants_audit_only_grows()",
+    f" FOR EACH STATEMENT EXECUTE FUNCTION public.{ONLY_GROWS}()",
     f"CREATE OR REPLACE TRIGGER {EACH_LINE} BEFORE UPDATE OR DELETE ON {TABLE}"
-    " FOR EACH ROW EXECUTE FUNCTION public.tenants_audit_only_grows()",
+    f" FOR EACH ROW EXECUTE FUNCTION public.{ONLY_GROWS}()",
     f"CREATE OR REPLACE TRIGGER {NOT_EMPTIED} BEFORE TRUNCATE ON {TABLE}"
-    " FOR EACH STATEMENT EXECUTE FUNCTION public.tenants_audit_only_grows()",
+    f" FOR EACH STATEMENT EXECUTE FUNCTION public.{ONLY_GROWS}()",
+    f"CREATE OR REPLACE TRIGGER {NEXT_NUMBER} BEFORE INSERT ON {TABLE}"
+    f" FOR EACH ROW EXECUTE FUNCTION public.{NEXT_NUMBER}()",
     f"ALTER TABLE {TABLE} {', '.join(f'ENABLE TRIGGER {name}' for name in TRIGGERS)}",
     f"ALTER TABLE {TABLE} DISABLE ROW LEVEL SECURITY",
+    f"ALTER TABLE {TABLE} DROP CONSTRAINT IF EXISTS {CAN_BE_READ}, ADD CONSTRAINT {CAN_BE_READ} {CHECK}",
 )
 ATTEMPTS, PAUSE_SECONDS = 30, 1.0  # as of a migration
 
@@ -75,22 +117,27 @@ def faults(alias: str = "default") -> list[str]:
             return []
         kind, hides_rows, _, triggers_are_off, rules = row
         cursor.execute(FOUND_TRIGGERS, [TABLE])
-        triggers = {name: (what, is_on, is_ours) for name, what, is_on, is_ours in cursor.fetchall()}
-        cursor.execute(FOUND_FUNCTION)
-        function = cursor.fetchone()
+        triggers = {name: found for name, *found in cursor.fetchall()}
+        functions = {name: _function(cursor, name) for name in FUNCTIONS}
+        cursor.execute(FOUND_CHECK, [TABLE, CAN_BE_READ])
+        check = cursor.fetchone()
         relatives = _relatives(cursor)
     found = [] if kind == "r" else [f"{TABLE} is no table"]
-    for name, wanted in TRIGGERS.items():
-        what, is_on, is_ours = triggers.pop(name, (0, False, False))
+    for name, (wanted, its_function) in TRIGGERS.items():
+        what, is_on, is_plain, function = triggers.pop(name, (0, False, False, ""))
         if not what:
             found.append(f"the trigger {name} is missing")
-        elif what != wanted or not is_ours:
+        elif (what, is_plain, function) != (wanted, True, its_function):
             found.append(f"the trigger {name} is not the portal's")
         elif not is_on:
             found.append(f"the trigger {name} is switched off")
-    if function != (BODY, True):
-        what = "does something else" if function else "is missing"
-        found.append(f"the function {ONLY_GROWS} {what}")
+    for name, as_made in FUNCTIONS.items():
+        if functions[name] != as_made:
+            found.append(f"the function {name} {'does something else' if functions[name] else 'is missing'}")
+    if check is None:
+        found.append(f"the check {CAN_BE_READ} is missing")
+    elif check != (True, True):
+        found.append(f"the check {CAN_BE_READ} is not the portal's")
     if triggers_are_off:
         found.append("session_replication_role is replica, with which no trigger of a session works")
     # What would keep lines out of the trail, or from being seen.
@@ -113,6 +160,12 @@ def faults(alias: str = "default") -> list[str]:
         else f"{one.name} is a part of it, whose lines pass for its own"
         for one in relatives
     ]
+
+
+def _function(cursor: Any, name: str) -> Any:
+    """What it is made with, and does; None where there is none."""
+    cursor.execute(FOUND_FUNCTION, [f"public.{name}()"])
+    return cursor.fetchone()
 
 
 class _Relative(NamedTuple):

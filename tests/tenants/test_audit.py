@@ -7,12 +7,17 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from accounts.actors import SYSTEM
+from mailboxes.services import create_mailbox
 from portal.checks.trail import the_trail_is_guarded
 from portal.doctor.examination import Level, parts
 from tenants import audit, details, starting, upgrading
-from tenants.errors import AppendOnly
+from tenants.activity import PAGE_LENGTH
+from tenants.activity import details as activity_details
+from tenants.activity.words import shown
+from tenants.errors import AppendOnly, TooMuchToTell
 from tenants.management.commands.upgrade import Lines
 from tenants.models import AuditEvent
+from tests.cast import customer
 from tests.roles import as_superuser, statements
 
 
@@ -144,6 +149,32 @@ SWITCHED_OFF = {
         f"{PARENT}; ALTER TABLE tenants_auditevent DISABLE TRIGGER ALL",
         "it is a part of public.parent, by which its lines can be reached",
     ),
+    "of the number": (
+        "DROP TRIGGER tenants_audit_next_number ON tenants_auditevent",
+        "next_number is missing",
+    ),
+    "of the number, with another function": (
+        "CREATE OR REPLACE TRIGGER tenants_audit_next_number BEFORE INSERT ON tenants_auditevent"
+        " FOR EACH ROW EXECUTE FUNCTION tenants_audit_only_grows()",
+        "next_number is not the portal's",
+    ),
+    "of the number, which looks elsewhere": (
+        "ALTER FUNCTION tenants_audit_next_number() RESET search_path",
+        "function tenants_audit_next_number does something else",
+    ),
+    "by somebody else's rights": (
+        "ALTER FUNCTION tenants_audit_next_number() SECURITY DEFINER",
+        "function tenants_audit_next_number does something else",
+    ),
+    "the check": (
+        "ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read",
+        "the check audit_event_can_be_read is missing",
+    ),
+    "another check": (
+        "ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read, "
+        "ADD CONSTRAINT audit_event_can_be_read CHECK (data IS NOT NULL)",
+        "the check audit_event_can_be_read is not the portal's",
+    ),
     "hidden": ("ALTER TABLE tenants_auditevent ENABLE ROW LEVEL SECURITY", "row level security hides"),
 }
 OF_SOMEBODY_ELSE = {
@@ -178,6 +209,16 @@ def execute(sql):
         cursor.execute(sql)
 
 
+def as_made():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'tenants_auditevent'::regclass "
+            "AND contype = 'c' UNION ALL "
+            "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE proname LIKE 'tenants_audit_%' ORDER BY 1"
+        )
+        return cursor.fetchall()
+
+
 def test_as_migrations_make_it_the_trail_is_guarded(db):
     assert complaints() == []
 
@@ -185,11 +226,13 @@ def test_as_migrations_make_it_the_trail_is_guarded(db):
 @pytest.mark.parametrize("way", SWITCHED_OFF)
 def test_guards_of_the_trail_that_are_off_are_told_and_an_upgrade_puts_them_back(committed_db, caplog, way):
     done, told = SWITCHED_OFF[way]
+    made = as_made()
     execute(done)
     (complaint,) = complaints()
     assert told in complaint
     report = upgrading.upgrade(Lines(), by=1, hold=1.0, public_only=True)
     assert not report.failed and complaints() == []
+    assert as_made() == made, "as migrations have it"
     assert "what guards the audit trail was off, and is put back: " in caplog.text and told in caplog.text
     audit.record("job.finished", by=SYSTEM)
     for verb in (
@@ -259,7 +302,8 @@ UNREADABLE = {
     "too great": {"data": "'{\"a\": 1e9999}'"},
     "too great within a list": {"data": "'{\"a\": [-1e308]}'"},
     "no object": {"data": "'[]'"},
-    "long": {"data": "jsonb_build_object('a', repeat('x', 8 * 1024 * 1024))"},
+    "long": {"data": "jsonb_build_object('a', repeat('x', 256 * 1024))"},
+    "of many parts": {"data": "('{\"a\":[' || repeat('[],', 5000) || '[]]}')::jsonb"},
     "of no day": {"at": "'infinity'"},
     "before all calendars": {"at": "'4000-01-01 BC'"},
     "after them": {"at": "'20000-01-01'"},
@@ -276,6 +320,9 @@ def test_whoever_may_write_lines_writes_none_that_nobody_can_read(application, a
     execute(line(acme))
     with pytest.raises(DatabaseError, match="audit_event_can_be_read"):
         execute(line(acme, **UNREADABLE[what]))
+
+
+LONGEST, EMPTY = 256 * 1024, '{"a": ""}'
 
 
 def nested(levels, innermost="1", begins='{"a":', ends="}"):
@@ -296,6 +343,13 @@ def nested(levels, innermost="1", begins='{"a":', ends="}"):
         ('{"a": 1e300}', False),
         (f'{{"a": [{{"b": -1{"0" * 400}.5}}]}}', False),  # infinite to Python
         (f'{{"a": {2**63 - 1}}}', True),
+        (f'{{"a": "{"x" * (LONGEST - len(EMPTY))}"}}', True),
+        (f'{{"a": "{"x" * (LONGEST - len(EMPTY) + 1)}"}}', False),
+        (f'{{"a": "{"é" * (LONGEST // 2)}"}}', False),
+        ('{"a": [' + "1, " * 4997 + "1]}", True),
+        ('{"a": [' + "1, " * 4999 + "1]}", False),
+        ('{"a": [' + "{}, " * 2499 + "1]}", True),
+        ('{"a": [' + "[], " * 2500 + "1]}", False),
     ],
 )
 def test_the_database_refuses_what_python_would_not_show_and_nothing_else(committed_db, acme, data, is_taken):
@@ -311,7 +365,10 @@ def test_the_database_refuses_what_python_would_not_show_and_nothing_else(commit
         assert AuditEvent.objects.latest("pk").data == {}
 
 
-@pytest.mark.parametrize("what", ["deep", "too deep to be shown", "too great", "no object", *OF_NO_CALENDAR])
+@pytest.mark.parametrize(
+    "what",
+    ["deep", "too deep to be shown", "too great", "no object", "long", "of many parts", *OF_NO_CALENDAR],
+)
 def test_a_line_of_before_that_nobody_can_read_keeps_no_page_away(
     cast, acme, client_for, acme_mailbox, caplog, what
 ):
@@ -340,6 +397,117 @@ def test_a_line_of_before_that_nobody_can_read_keeps_no_page_away(
         assert (event.at.year, told) == (OF_NO_CALENDAR[what], [])
     else:
         assert len(told) == 1 and told[0].levelname == "ERROR"
+
+
+# As much as the database takes.
+MUCH = {
+    "lists": "('{\"a\":[' || repeat('[],', 2490) || '1]}')",
+    "details": "(SELECT json_object_agg('key' || i, '') FROM generate_series(1, 4990) i)",
+    "changes": "(SELECT json_build_object('after', json_object_agg('key' || i, '')) FROM generate_series(1, 4990) i)",
+    "what was before": "(SELECT json_object_agg('key' || i || '_before', '') FROM generate_series(1, 4990) i)",
+    "a text": "('{\"address\": \"' || repeat('&', 260000) || '\"}')",
+    "a name": "('{\"' || repeat('&', 260000) || '\": 1}')",
+}
+
+
+@pytest.mark.parametrize("what", MUCH)
+def test_a_page_full_of_lines_with_as_much_as_the_database_takes_is_shown_in_short(
+    cast, acme, client_for, what
+):
+    """Nobody reads it, and somebody waits for it."""
+    for _ in range(PAGE_LENGTH):
+        execute(line(acme, data=f"{MUCH[what]}::text::jsonb"))
+    octets = {}
+    for page in ("/activity/", "/activity/activity.csv"):
+        answer = client_for(cast.admin).get(page)
+        assert answer.status_code == 200
+        octets[page] = len(b"".join(answer))
+    assert octets["/activity/"] < 2_000_000 and octets["/activity/activity.csv"] < 1_000_000, octets
+
+
+def test_of_many_parts_the_first_are_shown_and_how_many_there_are_more():
+    assert shown("customers", ["a"] * 1000).endswith("a, a")
+    assert shown("customers", ["a"] * 1234).endswith("a, a, and 234 more")
+    assert shown("x", [["a"] * 997, ["b"], ["c"]]).endswith("a, b, and 1 more")
+    assert shown("x", {str(number): 1 for number in range(1001)}).endswith("; 999: 1; and 1 more")
+    assert shown("name", "x" * 2501) == "x" * 2500 + "…"
+
+
+@pytest.mark.parametrize(
+    "data", [{"a": "x" * LONGEST}, {"a": ["x"] * 5001}, {"a": "é" * (LONGEST // 2)}, {"a": [{}] * 2501}]
+)
+def test_an_act_with_more_to_tell_than_a_line_holds_is_refused_in_words(acme, data):
+    with pytest.raises(TooMuchToTell, match="Do it in several steps"):
+        audit.record("customer.changed", by=SYSTEM, customer=acme, data=data)
+
+
+def test_a_limit_to_a_thousand_customers_is_told(acme):
+    slugs = [f"{number:040}" for number in range(1000)]
+    event = audit.record(
+        "membership.changed",
+        by=SYSTEM,
+        customer=acme,
+        data={"customers": slugs, "customers_before": slugs[:1]},
+    )
+    event.refresh_from_db()
+    assert event.data["customers"] == slugs
+    (detail,) = activity_details(event)[:1]
+    assert slugs[-1] in detail.value and "more" not in detail.value
+
+
+# --- Numbers ---
+COLUMNS = "at, action, data, actor_email, target_type, target_id, target_name, origin, actor_side"
+VALUES = "now(), 'x.y', '{}'::jsonb, '', '', '', '', '', ''"
+ROWS = {
+    "one": f"INSERT INTO tenants_auditevent ({COLUMNS}) VALUES ({VALUES})",
+    "many": f"INSERT INTO tenants_auditevent ({COLUMNS}) VALUES ({VALUES}), ({VALUES}), ({VALUES})",
+    "by default": f"INSERT INTO tenants_auditevent (id, {COLUMNS}) VALUES (DEFAULT, {VALUES}), (DEFAULT, {VALUES})",
+    "sorted": f"INSERT INTO tenants_auditevent ({COLUMNS}) SELECT {VALUES} FROM generate_series(1, 500) i ORDER BY random()",
+    "its own": f"INSERT INTO tenants_auditevent ({COLUMNS}) SELECT {COLUMNS} FROM tenants_auditevent "
+    f"UNION ALL SELECT {COLUMNS} FROM tenants_auditevent",
+    "within": f"WITH new AS (INSERT INTO tenants_auditevent ({COLUMNS}) SELECT {VALUES} FROM generate_series(1, 9) RETURNING id) "
+    "SELECT count(*) FROM new",
+}
+
+
+@pytest.mark.parametrize("way", [*ROWS, "bulk_create", "COPY"])
+def test_lines_get_their_numbers_whichever_way_they_come(event, way):
+    before = AuditEvent.objects.count()
+    if way == "bulk_create":
+        AuditEvent.objects.bulk_create(AuditEvent(action="x.y") for _ in range(300))
+    elif way == "COPY":
+        copying = f"COPY tenants_auditevent ({COLUMNS}) FROM STDIN"
+        with connection.cursor() as cursor, cursor.copy(copying) as copy:
+            for _ in range(2000):
+                copy.write_row(["now", "x.y", "{}", *[""] * 6])
+    else:
+        execute(ROWS[way])
+    added = AuditEvent.objects.count() - before
+    numbers = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True)[: added + 1]
+    assert added and list(numbers) == list(range(numbers[0], numbers[0] - added - 1, -1))
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "(SELECT max(id) FROM public.tenants_auditevent) + i",
+        "9000000000000000000 + i",
+        "-i",
+        "currval('public.tenants_auditevent_id_seq') + i",
+        "NULL",
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_whoever_may_write_lines_takes_no_number_that_is_somebody_elses(application, acme, number, is_first):
+    if not is_first:
+        audit.record("job.finished", customer=acme, by=SYSTEM)
+    if is_first:
+        connection.close()  # and with it a session that has been given one
+    with pytest.raises(DatabaseError, match="the next number of its sequence|not yet defined"):
+        execute(
+            f"INSERT INTO public.tenants_auditevent (id, {COLUMNS}) SELECT {number}, {VALUES} FROM generate_series(1, 500) i"
+        )
+    create_mailbox(customer("acme"), name="Journal", by=SYSTEM)
 
 
 @pytest.mark.parametrize(

@@ -173,14 +173,14 @@ BREAKAGES = (
     _breaks(
         "So is a function that does something else",
         "tenants/upgrading/trail.py",
-        "if function != (BODY, True):",
+        "if functions[name] != as_made:",
         "if False:",
         "tenants/test_audit.py::test_guards_of_the_trail_that_are_off_are_told_and_an_upgrade_puts_them_back",
     ),
     _breaks(
         "So is a trigger of another kind",
         "tenants/upgrading/trail.py",
-        "elif what != wanted or not is_ours:",
+        "elif (what, is_plain, function) != (wanted, True, its_function):",
         "elif False:",
         "tenants/test_audit.py::test_guards_of_the_trail_that_are_off_are_told_and_an_upgrade_puts_them_back",
     ),

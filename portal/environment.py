@@ -208,7 +208,10 @@ def is_redis(url: str) -> bool:
     Behind its `?` stands what caches and tasks both understand there. Of a password, above all, tasks fail, or ignore it.
     """
     found = parts_with_password(url)
-    options = {name for name, _ in parse_qsl(found.query, keep_blank_values=True)}
+    named = [name for name, _ in parse_qsl(found.query, keep_blank_values=True)]
+    options = set(named)
+    if len(named) > len(options):  # of two that say something else each library takes another one
+        return False
     if found.scheme == "unix":
         return not found.hostname and found.path.startswith("/") and options <= {"db"}
     by_network = found.scheme in ("redis", "rediss") and bool(found.hostname)

@@ -8,9 +8,10 @@ def is_loopback(bind: str) -> bool:
     if bind == "localhost":
         return True
     try:
-        return ipaddress.ip_address(bind).is_loopback
+        address = ipaddress.ip_address(bind)
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def bracketed(bind: str) -> str:

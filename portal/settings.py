@@ -183,13 +183,16 @@ TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# docker/compose.yaml says so: there names of services lead to what is on this machine.
+IN_COMPOSE = env.flag("GATEHOUSE_IN_COMPOSE")
+
 REDIS_URL = env.secret("REDIS_URL", redis_url(STATE_DIR))
 if not is_redis(REDIS_URL):
     env.complain(
         "REDIS_URL",
         "it is no URL of a Redis.",
         "Use redis://:password@host:6379/0, rediss://… or unix:///path/to/socket; the password stands before the host, not "
-        f"behind a ?. {IN_PASSWORDS}",
+        f"behind a ?, and what stands there stands there once. {IN_PASSWORDS}",
     )
     REDIS_URL = redis_url(STATE_DIR)
 # One that says nothing is away, and somebody waits for the answer to what they did. Bells and counts are small.

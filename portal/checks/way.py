@@ -26,8 +26,9 @@ from .variables import TAG, unreadable
 SYSTEM = "system"  # libpq's word for the authorities of the machine
 SSL_REQUEST, WILLING = struct.pack("!II", 8, 80877103), b"S"
 SECONDS = 5
-# What docker/compose.yaml calls its own, which are in a network within the machine.
+# What docker/compose.yaml calls its own, which are in a network within the machine. Elsewhere it is a name like any other.
 OF_COMPOSE = {"postgres", "valkey"}
+YES = ("true", "1", "yes")
 UNTRUSTED = "certificate verify failed"
 BEHIND_POOLER = (
     "The pooler is there and has no session of PostgreSQL for us. Its log says why: all are taken, PostgreSQL is away, its "
@@ -96,10 +97,13 @@ def nobody_else_enters_redis(app_configs: Any, **kwargs: Any) -> list[CheckMessa
     url = parts_of(settings.REDIS_URL)
     away = beyond_this_machine([url.hostname or ""])
     missing = [] if url.password else ["a password"]
+    options = dict(parse_qsl(url.query, keep_blank_values=True))
     if url.scheme != "rediss":
         missing.append("TLS")
-    elif dict(parse_qsl(url.query)).get("ssl_cert_reqs", "").lower().endswith("none"):
+    elif options.get("ssl_cert_reqs", "").lower().endswith("none"):
         missing.append("a look at its certificate")
+    elif options.get("ssl_check_hostname", YES[0]).lower() not in YES:
+        missing.append("a look at its certificate's name")
     if not away or not missing:
         return []
     return [
@@ -116,10 +120,11 @@ def nobody_else_enters_redis(app_configs: Any, **kwargs: Any) -> list[CheckMessa
 
 def beyond_this_machine(hosts: Iterable[str]) -> list[str]:
     """Of these those that are reached over a network; sockets have a path, or no host at all."""
+    ours = OF_COMPOSE if settings.IN_COMPOSE else set()
     return [
         host
         for host in hosts
-        if host and not host.startswith(("/", "@")) and not is_loopback(host) and host not in OF_COMPOSE
+        if host and not host.startswith(("/", "@")) and not is_loopback(host) and host not in ours
     ]
 
 

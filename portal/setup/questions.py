@@ -17,6 +17,7 @@ Answers = Mapping[str, str]
 # Where docker/systemd/ and docs/deployment.md have them.
 STATE_DIR, STATIC_DIR = "/var/lib/gatehouse", "/opt/gatehouse/static"
 IN_COMPOSE = {
+    "GATEHOUSE_IN_COMPOSE": "1",
     "DATABASE_URL": "postgresql://gatehouse_app:{DATABASE_PASSWORD}@postgres:5432/gatehouse",
     "REDIS_URL": "redis://:{REDIS_PASSWORD}@valkey:6379/0",
 }

@@ -353,6 +353,20 @@ BREAKAGES = (
         "portal/test_way.py::test_a_way_over_a_network_on_which_others_could_stand_is_told_and_no_other_way_is",
     ),
     _breaks(
+        "What Compose calls its own is this machine there alone",
+        "portal/checks/way.py",
+        "OF_COMPOSE if settings.IN_COMPOSE else set()",
+        "OF_COMPOSE",
+        _WAY + "what_compose_calls_its_own_is_on_this_machine",
+    ),
+    _breaks(
+        "An option of Redis stands once",
+        "portal/environment.py",
+        "    if len(named) > len(options):",
+        "    if not found:",
+        "portal/test_checks.py::test_the_url_of_a_redis_is_one_that_tasks_and_caches_both_understand",
+    ),
+    _breaks(
         "And one to Redis",
         "portal/checks/way.py",
         'missing = [] if url.password else ["a password"]',

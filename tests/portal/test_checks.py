@@ -343,6 +343,7 @@ def test_a_url_whose_password_is_not_written_as_in_urls_is_told_without_it(passw
         ("unix:///run/redis.sock?password=s3cret", False),
         ("redis://host/3?db=1", False),
         ("rediss://host?ssl_ca_certs=/ca.pem&password=s3cret", False),
+        ("rediss://host?ssl_cert_reqs=none&ssl_cert_reqs=required", False),
     ],
 )
 def test_the_url_of_a_redis_is_one_that_tasks_and_caches_both_understand(url, is_one):

@@ -424,7 +424,14 @@ NAMED_WAYS = {
     "rediss://:secret@valkey.gatehouse.test:6379/0": [],
     "redis://localhost:6379/0": [],
     "unix:///run/redis/redis.sock": [],
-    **{url.format(DATABASE_PASSWORD="secret", REDIS_PASSWORD="secret"): [] for url in IN_COMPOSE.values()},
+    "rediss://:secret@10.0.0.7/0?ssl_check_hostname=false": ["without a look at its certificate's name:"],
+    "rediss://:secret@10.0.0.7/0?ssl_check_hostname=": ["without a look at its certificate's name:"],
+    "rediss://:secret@10.0.0.7/0?ssl_check_hostname=True": [],
+    "postgresql://role@[::ffff:127.0.0.1]/gatehouse": [],
+    "postgresql://role@[::ffff:10.0.0.7]/gatehouse": ["::ffff:10.0.0.7"],
+    # Which only within Compose is this machine.
+    "postgresql://role@postgres/gatehouse": ["(postgres)"],
+    "redis://:secret@valkey:6379/0": ["(valkey) without TLS:"],
 }
 
 
@@ -453,6 +460,19 @@ def test_a_way_over_a_network_on_which_others_could_stand_is_told_and_no_other_w
     for finding in told.findings:
         assert all(words in finding.seen for words in NAMED_WAYS[url]) and to_type in finding.advice
         assert "secret" not in finding.seen + finding.advice
+
+
+def test_what_compose_calls_its_own_is_on_this_machine(trials):
+    values = {
+        name: value.format(DATABASE_PASSWORD="secret", REDIS_PASSWORD="secret")
+        for name, value in IN_COMPOSE.items()
+    }
+    parts = ["way-to-database", "way-to-redis"]
+    told = trials.tried(questions.made(Way.COMPOSE, {}) | values, parts)
+    assert not told.findings
+    elsewhere = values | {"GATEHOUSE_IN_COMPOSE": "0"}
+    found = trials.tried(questions.made(Way.COMPOSE, {}) | elsewhere, parts).findings
+    assert [finding.id for finding in found] == ["gatehouse.W018", "gatehouse.W019"]
 
 
 def test_what_the_environment_says_of_the_mode_counts_where_the_url_says_none(trials):

@@ -19,7 +19,7 @@ from django_tenants.utils import quote_schema_name
 from psycopg.errors import DependentObjectsStillExist, InsufficientPrivilege
 
 from tenants import whose
-from tenants.errors import SchemaInTheWay
+from tenants.errors import SchemaInTheWay, SchemaIsThere
 
 # Whether the schema `n` is a customer's: as plain tables, for nothing else has rows of its own.
 IS_A_CUSTOMERS = """
@@ -62,6 +62,12 @@ def that_are_there(names: Collection[str]) -> list[str]:
 
 def is_there(name: str) -> bool:
     return that_are_there([name]) == [name]
+
+
+def require_gone(name: str, *, slug: str) -> None:
+    """Of a customer that somebody gives up. Raises SchemaIsThere."""
+    if is_there(name):
+        raise SchemaIsThere(slug=slug)
 
 
 def require_the_role_that_serves() -> None:

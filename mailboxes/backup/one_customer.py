@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"mbx-[a-z0-9]{16}")
 NAMES = 1000  # of one query
+NAMED = 5  # of the customers of a backup, to who asks for another
 STAYS = "It comes back in its own place, with the name and the provider that it has here: leave out --name and --provider."
 
 
@@ -171,7 +172,13 @@ def _find(backup: Backup, slug: str) -> dict[str, Any]:
             "with --customer SLUG."
         )
     if slug not in there:
-        raise NoSuchBackup(f"There is no customer {slug!r} in {backup.name}.")
+        known = sorted(there)
+        raise NoSuchBackup(
+            f"There is no customer {slug!r} in {backup.name}. It has "
+            + (", ".join(known[:NAMED]) or "none")
+            + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
+            + "."
+        )
     return dict(there[slug])
 
 

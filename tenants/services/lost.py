@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from tenants import access, audit, directory, schemas
-from tenants.errors import NoSuchCustomer, SchemaIsThere
+from tenants.errors import NoSuchCustomer
 from tenants.models import Customer, Membership
 from tenants.services.people import take_role
 
@@ -34,8 +34,7 @@ def give_up_customer(customer: Customer, *, by: Actor) -> GivenUp:
     if (held := which.select_for_update().first()) is None:
         raise NoSuchCustomer(slug=customer.slug)
     access.require_held(by, access.Right.GIVE_UP_CUSTOMER)
-    if schemas.is_there(held.schema_name):
-        raise SchemaIsThere(slug=held.slug)
+    schemas.require_gone(held.schema_name, slug=held.slug)
     schemas.make_room(held.schema_name, slug=held.slug)  # for when it comes from a backup after all
     people = list(Membership.objects.filter(customer=held).select_related("user").order_by("pk"))
     for membership in people:

@@ -1054,8 +1054,15 @@ BREAKAGES = (
     _breaks(
         "Only a customer whose schema is gone is given up",
         "tenants/services/lost.py",
-        "if schemas.is_there(held.schema_name):",
-        "if False:",
+        "    schemas.require_gone(held.schema_name, slug=held.slug)\n",
+        "",
+        "tenants/test_lost.py::test_while_its_schema_is_there_it_is_refused",
+    ),
+    _breaks(
+        "Who would give up a customer that is alive is asked nothing",
+        "tenants/management/commands/give_up_customer.py",
+        "            schemas.require_gone(customer.schema_name, slug=slug)\n",
+        "",
         "tenants/test_lost.py::test_while_its_schema_is_there_it_is_refused",
     ),
     _breaks(

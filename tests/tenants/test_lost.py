@@ -72,6 +72,9 @@ def test_while_its_schema_is_there_it_is_refused(acme, acme_mailbox, gives_up):
     before = left_of(acme.pk)
     with pytest.raises(CommandError, match="Only a customer whose schema is gone can be given up"):
         gives_up()
+    assert gives_up.warned() == "", "refused before anything is asked"
+    with pytest.raises(errors.SchemaIsThere):
+        services.give_up_customer(acme, by=SYSTEM)
     assert left_of(acme.pk) == before
     assert customer("acme") == acme
 

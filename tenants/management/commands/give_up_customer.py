@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.actors import SYSTEM
-from tenants import services
+from tenants import schemas, services
 from tenants.management.output import ScriptableCommand, counted
 
 
@@ -26,8 +26,11 @@ class Command(ScriptableCommand):
         slug = options["slug"]
         with self.errors_as_one_line():
             customer = services.customer_by_slug(slug, by=SYSTEM)
+            # Whose customer is alive has mistyped the name, and is frightened by no question.
+            schemas.require_gone(customer.schema_name, slug=slug)
+            schemas.require_room(customer.schema_name, slug=slug)
             self.stderr.write(
-                f"From then on mail to the addresses of {slug} is refused for good (550), and senders bounce it. To bring it back "
+                f"Once you confirm, mail to the addresses of {slug} is refused for good (550), and senders bounce it. To bring it back "
                 f"instead, give nothing up: `manage.py restore PLACE --customer {slug}`. Meanwhile senders keep its mail."
             )
             if _typed(f"This can't be taken back. Type {slug} to give it up: ") != slug:

@@ -196,6 +196,7 @@ def test_a_reset_with_the_current_password_opens_all_mail_at_once_and_shuts_the_
         watches_the_job(page)
         assert page.evaluate(f"[{BAR}.value, {BAR}.max]") == [40, 40]
         visitor.sees("the old key exists nowhere any more")
+        visitor.sees("Copies that exist elsewhere, such as backups, are not covered.")
         assert page.evaluate("window.neverReloaded")
 
         assert post.refuses(old)

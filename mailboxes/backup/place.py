@@ -17,7 +17,17 @@ from urllib.parse import unquote, urlsplit
 
 from mailboxes.backup.errors import BackupDamaged, NoPlace, PlaceFailed
 from mailboxes.errors import MessageGone, StoreFailed, StoreFull
-from mailboxes.store import Access, Blob, BlobStore, Draft, FolderStore, S3Store, why_bucket_failed
+from mailboxes.store import (
+    Access,
+    Blob,
+    BlobStore,
+    Draft,
+    FolderStore,
+    NoFolder,
+    S3Store,
+    require_folder,
+    why_bucket_failed,
+)
 
 S3 = "s3://"
 OF_BACKUPS = "BACKUP_S3"  # with which the settings of their bucket begin
@@ -155,8 +165,10 @@ class Place:
             blobs: BlobStore = S3Store(f"{self.url}/{BLOBS}", access._replace(prefix=prefix))
         else:
             root = Path(unquote(urlsplit(self.url).path))
-            if not root.is_dir():  # where one is missing, a volume may not be mounted
-                raise NoPlace(f"There is no folder {root}. Mount it, or make it.")
+            try:
+                require_folder(root)
+            except NoFolder as missing:
+                raise NoPlace(str(missing)) from missing
             files, blobs = FolderStore(root), FolderStore(root / BLOBS)
         self._files, self.blobs = _Told(files, self.url), _Told(blobs, self.url)
 

@@ -19,6 +19,7 @@ from mailboxes.backup.errors import BackupError, NoSuchBackup
 from mailboxes.backup.place import WHOLE, Place
 from mailboxes.backup.sets import find
 from mailboxes.backup.tools import no_answer
+from mailboxes.store import NoFolder, store
 from tenants.management.output import ScriptableCommand, counted, harmless
 from tenants.pooling import ThroughAPooler
 from tenants.whose import LesserOwner
@@ -46,6 +47,18 @@ class BackupCommand(ScriptableCommand):
                 raise NoSuchBackup(
                     f"{name} in {place.url} is an export of one customer, for manage.py import_customer."
                 )
+
+    def look_at_the_store(self) -> None:
+        """Before a backup is read for long, whose mail could be put nowhere. Raises CommandError."""
+        with self.errors_as_one_line():
+            try:
+                store().require_ready()
+            except NoFolder as missing:
+                raise CommandError(f"The message store: {missing}") from missing
+            except OSError as error:
+                raise CommandError(
+                    f"The message store {error.filename} can't be used: {error.strerror}."
+                ) from error
 
     def say_strange(self, made: Made) -> None:
         """What of a backup that was just taken no restore would bring."""
@@ -131,6 +144,7 @@ class OneCustomerCommand(BackupCommand):
     def bring(self, slug: str, options: dict[str, Any]) -> None:
         """Raises CommandError."""
         self.look_first(options)
+        self.look_at_the_store()
         key = recovery_key_from_stdin()
         with self.errors_as_one_line():
             done = restore_customer(

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from .access import S3, Access, folder_of, overlap
 from .both import BothStores
-from .folder import FolderStore, open_regular
+from .folder import FolderStore, NoFolder, open_regular, require_folder
 from .interface import SHARDS, Blob, BlobStore, Draft
 from .s3 import S3Store, why_bucket_failed
 
@@ -16,9 +16,11 @@ __all__ = [
     "BothStores",
     "Draft",
     "FolderStore",
+    "NoFolder",
     "S3Store",
     "open_regular",
     "overlap",
+    "require_folder",
     "store",
     "store_at",
     "why_bucket_failed",

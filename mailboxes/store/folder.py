@@ -45,6 +45,19 @@ def open_regular(path: str | Path, flags: int = 0) -> int:
     return descriptor
 
 
+class NoFolder(FileNotFoundError):
+    """The folder itself is not there. It is not made: where one is missing, a volume may not be mounted."""
+
+    def __str__(self) -> str:
+        return f"There is no folder {self.filename}. Mount it, or make it."
+
+
+def require_folder(root: Path) -> None:
+    """Raises NoFolder."""
+    if not root.is_dir():
+        raise NoFolder(errno.ENOENT, os.strerror(errno.ENOENT), str(root))
+
+
 class FolderStore(BlobStore):
     """Blobs below one folder, a folder for each customer and mailbox, 256 folders for each mailbox.
 
@@ -155,7 +168,7 @@ class FolderStore(BlobStore):
 
         A disk that fails only when it is written to is told by deliveries (`451`) and jobs.
         """
-        # The folder is not made here: where one is missing, a volume may not be mounted.
+        require_folder(self.root)
         volume = os.statvfs(self.root)
         if volume.f_flag & os.ST_RDONLY:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.root))

@@ -3,6 +3,8 @@
 import dataclasses
 import os
 
+from accounts.demo import is_beside_the_demo
+
 from . import parts, ports, variables, zone
 from .findings import Finding, Level, without_secrets
 from .zone import Outside, Record
@@ -31,7 +33,7 @@ def examine(outside: Outside, mail_to: str = "") -> tuple[list[Finding], list[Re
             *parts.backups(),
         ]
     found += [*parts.store_works(), *parts.mail_out(mail_to), *parts.alarms()]
-    if parts.is_demo():
+    if is_beside_the_demo():
         return _told([*found, OF_THE_DEMO]), []
     names = zone.Names()
     seen = zone.Seen(names, outside)

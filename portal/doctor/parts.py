@@ -14,9 +14,9 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
-from accounts.demo import in_demo
+from accounts.demo import is_beside_the_demo
 from mailboxes.errors import MailboxError
-from mailboxes.store import store
+from mailboxes.store import NoFolder, store
 from portal.checks import variables
 from portal.network import is_loopback
 from tenants import answering, cluster, last_backup
@@ -59,20 +59,13 @@ WHERE name IN ('synchronous_commit', 'fsync', 'max_prepared_transactions', 'max_
 """
 
 
-def is_demo() -> bool:
-    """Whether this is what `make run` keeps, on its own database: told so, or below names that never leave this machine. The
-    doctor is asked from a second terminal, in which nothing says so.
-    """
-    return in_demo() or bool(settings.DATABASE_IS_EMBEDDED and settings.BASE_DOMAIN.endswith(".localhost"))
-
-
 def checks() -> list[Finding]:
     """What each process asks at its start: settings, database, Redis, bucket, deployment; and whether the gateway can."""
     asked = run_checks(include_deployment_checks=True, databases=["default"])
     found = [
         Finding.of_check(message)
         for message in [*asked, *variables.gateway_has_a_certificate()]
-        if not message.is_silenced() and not (is_demo() and _is_well_in_the_demo(message.id or ""))
+        if not message.is_silenced() and not (is_beside_the_demo() and _is_well_in_the_demo(message.id or ""))
     ]
     # Each that could not ask the database says so, in the same words.
     return list(dict.fromkeys(found)) or [
@@ -333,7 +326,7 @@ def backups() -> list[Finding]:
     """How old the last one is that ended well. A cluster is backed up by PostgreSQL's own means, and the demo not at all."""
     advice = "Take one at least daily, and see why the last one failed: docs/operations.md, Backup."
     try:
-        if is_demo() or cluster.is_prepared():
+        if is_beside_the_demo() or cluster.is_prepared():
             return []
         last = last_backup.known()
     except DatabaseError as error:
@@ -373,6 +366,9 @@ def store_works() -> list[Finding]:
             if isinstance(error.__cause__, Exception)
             else told(error)
         )
+        if isinstance(error, NoFolder):
+            advice = "Mount it, or make it, for the portal's user alone; see GATEHOUSE_STORE_URL and GATEHOUSE_STATE_DIR."
+            return [Finding("store", Level.ERROR, f"There is no folder {error.filename}.", advice)]
         return [
             Finding(
                 "store",
@@ -399,7 +395,7 @@ def mail_out(mail_to: str) -> list[Finding]:
         return [
             Finding(
                 "mail-out",
-                Level.OK if is_demo() else Level.WARNING,
+                Level.OK if is_beside_the_demo() else Level.WARNING,
                 f"Invitations and notices are sent to nobody: each becomes a file in {Path(settings.EMAIL_FILE_PATH)}.",
                 "Set GATEHOUSE_SMTP_URL.",
             )
@@ -452,7 +448,7 @@ def alarms() -> list[Finding]:
     """Whether somebody hears of a night's backup that failed (`manage.py tell_failure`). That the mail server takes our mail
     is asked for above.
     """
-    if is_demo():
+    if is_beside_the_demo():
         return []
     if not settings.ALARMS_TO:
         seen = "Nobody is mailed when a night's backup fails: GATEHOUSE_ALARMS_TO is not set."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from accounts.actors import SYSTEM, Actor
+from accounts.demo import is_beside_the_demo
 from accounts.models import User
 from accounts.services import remove_factors, reset_link
 from tenants import access
@@ -41,7 +42,7 @@ def let_in(
         raise NoSuchPerson(email=email)
     if not user.is_active:
         raise PersonIsSwitchedOff(email=user.email)
-    if user.is_shut_out_with_the_demo():
+    if user.is_demo and not is_beside_the_demo():
         raise PersonIsOfTheDemo(email=user.email)
     if owner_of is not None:
         _make_owner(user, owner_of, by=by)

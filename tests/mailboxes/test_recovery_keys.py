@@ -1,9 +1,12 @@
 """The recovery key as it stands on paper, and as somebody types it who reads it off there."""
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from mailboxes.backup.errors import NoRecoveryKey
 from mailboxes.backup.keys import new_recovery_key, recovery_key
+from portal.doctor.findings import Level
+from portal.doctor.parts import store_works
 from tests.breaking.workers import environment_of_processes
 from tests.environment import BARE
 from tests.terminal import Terminal
@@ -61,6 +64,24 @@ def test_what_is_no_key_at_all_is_refused_with_the_number_of_its_symbols(typed):
 
 
 # --- Before it is asked for ---
+@pytest.mark.parametrize("typed", [["restore"], ["restore", "--customer", "acme"]], ids=" ".join)
+def test_that_the_folder_of_the_message_store_is_missing_is_said_before_it_is_asked_for(
+    operator, acme_mailbox, fill, settings, typed
+):
+    fill(b"A mail.")
+    operator.backs_up()
+    missing = settings.STORE_ROOT.with_name("elsewhere")
+    settings.STORE_ROOT.rename(missing)
+    command, *rest = typed
+    with pytest.raises(CommandError) as refused:
+        call_command(command, operator.place, *rest)  # nobody types a key: it would be missed
+    assert str(refused.value) == (
+        f"The message store: There is no folder {settings.STORE_ROOT}. Mount it, or make it."
+    )
+    (finding,) = [found for found in store_works() if found.level == Level.ERROR]
+    assert finding.seen == f"There is no folder {settings.STORE_ROOT}." and "Mount it" in finding.advice
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [

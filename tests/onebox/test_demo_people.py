@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.checks import run_checks
@@ -75,6 +76,20 @@ def test_the_demos_people_sign_in_nowhere_but_in_the_demo(trial, sign_in):
     trial.DEMO = False
     call_command("retire_demo", stdout=io.StringIO())
     assert complaints() == []
+
+
+def test_who_is_let_in_from_a_second_terminal_beside_the_demo_signs_in_there(trial, client_for):
+    """Nothing says there that this is the demo, and its names never leave this machine."""
+    trial.DEMO = False
+    said = io.StringIO()
+    call_command("let_in", "admin@acme.example", json=True, stdout=said)
+    trial.DEMO = True
+    link = urlsplit(json.loads(said.getvalue())["link"])
+    browser = client_for(None, host=None)
+    assert "/key/" in browser.get(link.path, follow=True).redirect_chain[-1][0]
+    trial.DEMO, trial.BASE_DOMAIN = False, "portal.gatehouse.test"
+    with pytest.raises(CommandError, match="one of the demo's people"):
+        call_command("let_in", "admin@acme.example")
 
 
 @pytest.fixture

@@ -123,7 +123,8 @@ def test_without_json_it_reads_like_a_letter(cast):
         (["mallory@globex.example", "--owner-of=fabrikam"], "the demo's people"),  # and this is not the demo
     ],
 )
-def test_what_can_not_be_is_refused_in_one_line_and_changes_nothing(cast, args, says):
+def test_what_can_not_be_is_refused_in_one_line_and_changes_nothing(cast, settings, args, says):
+    settings.DATABASE_IS_EMBEDDED = False
     User.objects.filter(email="stranger@nowhere.example").update(is_active=False)
     User.objects.filter(email="mallory@globex.example").update(is_demo=True)
     before = AuditEvent.objects.count()

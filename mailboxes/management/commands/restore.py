@@ -46,6 +46,8 @@ class Command(OneCustomerCommand):
             why = "it is there already" if file.exists() else f"there is no folder {file.parent}"
             raise CommandError(f"{file} can't be made: {why}.")
         self.look_first(options, whole=not file)
+        if not file:
+            self.look_at_the_store()
         key = recovery_key_from_stdin()
         with self.errors_as_one_line():
             if file:

@@ -4,10 +4,12 @@ import pytest
 from django.conf import settings
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes.models import Mailbox
 from mailboxes.services import reset_password, sign_in_refusals, start_deletion, suspend_mailbox
 from mailboxes.work.slices import work_slice
-from tenants import services
+from tenants import audit, services
+from tenants.models import Customer
 from tests.cast import PASSWORD
 
 LONG = "Vito Donaudampfschifffahrtsgesellschaftskapitän"
@@ -210,3 +212,75 @@ def test_what_has_room_beside_each_other_stands_so_and_names_come_first(visit, c
         assert name["width"] > 2.5 * status["width"]
 
     visit(story, viewport={"width": 768, "height": 900})
+
+
+# Of elements the words that stand on two lines and would fit on one. What has a dash may break after it.
+SPLIT = """(all) => all.flatMap((one) => {
+  const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT), split = [];
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (!text.parentElement.checkVisibility()) continue;
+    for (const word of text.data.matchAll(/[^\\s-]+-?/g)) {
+      const range = new Range();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const parts = [...range.getClientRects()];
+      const wide = parts.reduce((sum, part) => sum + part.width, 0);
+      if (new Set(parts.map((part) => part.top)).size > 1 && wide < one.clientWidth) split.push(word[0]);
+    }
+  }
+  return split;
+})"""
+
+
+@pytest.mark.parametrize("width", [360, 768])
+@pytest.mark.parametrize("language", [code for code, _ in settings.LANGUAGES])
+def test_no_word_of_who_acted_where_and_when_is_broken(visit, cast, acme, globex, language, width):
+    Customer.objects.filter(pk=acme.pk).update(name="Acme (acme-later2, 2026-11-30)")
+    for customer in (acme, globex):
+        audit.record("customer.changed", by=SYSTEM, customer=customer, target=customer)
+    services.invite(acme, "v@acme.example", role="viewer", by=cast.admin)
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.owner.email, PASSWORD)
+        for host in (None, "acme"):
+            page.goto(visitor.url("/activity/", host))
+            asides = page.locator(".feed .aside:visible")
+            assert asides.count() > 1
+            assert asides.evaluate_all(SPLIT) == [], host
+
+    visit(story, locale=language, viewport={"width": width, "height": 900})
+
+
+# Of times those whose first part would have had room on the line before.
+LATE = """(all) => all.filter((time) => {
+  const before = time.previousSibling, part = new Range(), last = new Range();
+  const end = before.data.trimEnd().length;
+  last.setStart(before, end - 1);
+  last.setEnd(before, end);
+  part.setStart(time.firstChild, 0);
+  part.setEnd(time.firstChild, time.firstChild.data.search(/\\s/));
+  const [from, to] = [last.getBoundingClientRect(), part.getClientRects()[0]];
+  const room = time.closest("p").getBoundingClientRect().right - from.right;
+  return Math.abs(from.top - to.top) > 3 && room > to.width + 8;
+}).map((time) => time.parentElement.textContent.trim())"""
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_a_time_in_a_note_leaves_no_line_half_empty(visit, cast, acme, acme_mailbox, language):
+    with tenant_context(acme):
+        sign_in_refusals.note(acme_mailbox.address, "192.0.2.7")
+
+    def story(visitor):
+        page = visitor.page
+        visitor.signs_in(cast.admin.email, PASSWORD)
+        page.goto(visitor.url(f"/mailboxes/{acme_mailbox.mailbox.pk}/", "acme"))
+        assert page.locator(".notice time:visible").count() == 2
+        late = []
+        for width in range(320, 400, 4):
+            page.set_viewport_size({"width": width, "height": 900})
+            late += page.locator(".notice time").evaluate_all(LATE)
+        assert late == []
+
+    visit(story, locale=language, viewport={"width": 360, "height": 900})

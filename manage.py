@@ -4,8 +4,9 @@
 import os
 import sys
 
-from portal.management.refusing import Commands
+from portal.management.refusing import Commands, until_nobody_reads
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    Commands(sys.argv).execute()
+    with until_nobody_reads():
+        Commands(sys.argv).execute()

@@ -6,7 +6,11 @@ refused by one of the same name in `portal/management/commands/`, which Django f
 `manage.py` or by `python -m django`; and `manage.py` does not offer them. Code calls them all the same (`call_command`).
 """
 
+import os
+import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from django.core.management import ManagementUtility, get_commands
@@ -40,6 +44,7 @@ INSTEAD = {
     "rename_schema": "a customer's schema keeps its name.",
     "tenant_command": EACH,
 }
+NOBODY_READS = 128 + 13  # as shells say of SIGPIPE
 NOT_OFFERED = {*INSTEAD, "changepassword"}  # the last one refuses by itself
 
 
@@ -56,6 +61,27 @@ class Refused(BaseCommand):
 def _refuse(name: str) -> NoReturn:
     sys.stderr.write(f"CommandError: {name} is not for Gatehouse: {INSTEAD[name]}\n")
     sys.exit(1)
+
+
+@contextmanager
+def until_nobody_reads() -> Iterator[None]:
+    """Whoever cuts what a command says (`| head`) has read enough, and reads no traceback: it ends as one that SIGPIPE ends."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()  # here, or the interpreter says it at its end
+    except BrokenPipeError:
+        if not _nobody_reads():  # it is of another pipe than this one
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(NOBODY_READS)
+
+
+def _nobody_reads() -> bool:
+    out = select.poll()
+    out.register(sys.stdout.fileno(), 0)
+    return any(state & select.POLLERR for _, state in out.poll(0))
 
 
 class Commands(ManagementUtility):

@@ -108,6 +108,24 @@ def test_help_has_our_commands_first_by_what_they_are_for_each_with_a_line_that_
     assert not {*offering.OURS, *NOT_OFFERED} & set(others.split())
 
 
+@pytest.mark.parametrize("words", [["help"], ["doctor"], ["doctor", "--json"]], ids=" ".join)
+def test_who_reads_no_further_reads_no_traceback(words):
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open(writes, "wb") as nobody:
+        ended = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
 def test_each_command_of_ours_stands_in_one_group():
     rooms = {path.parent.name for path in ROOT.glob("*/management")}
     there = {name for name, app in get_commands().items() if app in rooms}

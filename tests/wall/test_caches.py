@@ -12,10 +12,10 @@ ROOMS = ("tenants", "mailboxes")  # which know customers
 REMEMBERED = {
     "tenants/spares.py: fingerprint",  # of this release's migrations
     "tenants/migrated.py: known",  # the names of all
+    "tenants/details.py: _tell",  # that it has said so
     "tenants/migrated.py: wanted",  # of those that a customer's schema gets
     "mailboxes/backup/examining.py: _loader",  # of this release's migrations
     "mailboxes/backup/examining.py: tables_of",  # what those of a list make
-    "mailboxes/backup/examining.py: _as_made",  # and what these take
     "mailboxes/services/worker_keys.py: _public",  # of the installation's key
     "mailboxes/vault/primitives.py: _public_key",  # the same octets, read
     "mailboxes/batch.py: _hands",  # threads

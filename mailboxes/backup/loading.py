@@ -154,8 +154,9 @@ def _ours(tables: Iterable[Table], known: dict[str, set[str]], not_ours: list[st
             not_ours += [
                 f"{table.name}.{column}" for column in table.columns if column not in known[table.name]
             ]
-            table = table.only(kept)  # noqa: PLW2901 - from here on it is that
-        yield table
+            yield table.only(kept)
+        else:
+            yield table
 
 
 @contextmanager

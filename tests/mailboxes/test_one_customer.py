@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
+from django.utils import timezone
 from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
@@ -29,6 +29,7 @@ from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, Message
 from mailboxes.services import janitor, tallies
 from mailboxes.store import store
 from mailboxes.work.slices import work_slice
+from portal.onebox.embedded.process import wait_until
 from tenants import directory, spares
 from tenants.errors import AddressTaken
 from tenants.models import AuditEvent, Customer, DirectoryEntry
@@ -655,7 +656,10 @@ def test_a_mailbox_that_was_brought_back_counts_as_deleted_only_once_it_is_delet
     restore_customer(
         scene.operator.place, scene.operator.key, "twice", name=first, with_deleted=True, by=SYSTEM
     )
-    time.sleep(1)  # a manifest says in which second it was made
+    brought_at = timezone.now()
+    assert wait_until(
+        lambda: timezone.now().replace(microsecond=0) > brought_at, 5
+    )  # a manifest tells no less
     second = scene.operator.backs_up_whatever_it_says()
     assert bring("twice-again", "twice", set=second)["left_out"] == []
     deletes(customer("twice"), box_of("twice", "Gone", gone.password))

@@ -269,29 +269,24 @@ def test_after_ten_wrong_ones_even_the_right_one_has_to_wait(reset, acme_mailbox
     assert AuditEvent.objects.filter(action="mailbox.password-refused").count() == 10
 
 
+def refused_ten_times(action, owner, box):
+    for _ in range(10):
+        AuditEvent.objects.create(
+            action=action, customer_id=owner.pk, target_type="mailbox", target_id=str(box.mailbox.pk)
+        )
+
+
 def test_wrong_ones_of_days_to_come_keep_nobody_waiting(reset, acme, acme_mailbox, monkeypatch):
     """Whoever had the application's password could write them, and nobody takes them away."""
     now = timezone.now()
     with monkeypatch.context() as ahead:
         ahead.setattr(timezone, "now", lambda: now + timedelta(days=300))
-        for _ in range(10):
-            AuditEvent.objects.create(
-                action="mailbox.password-refused",
-                customer_id=acme.pk,
-                target_type="mailbox",
-                target_id=str(acme_mailbox.mailbox.pk),
-            )
+        refused_ten_times("mailbox.password-refused", acme, acme_mailbox)
     reset(acme_mailbox.password)
 
 
 def test_wrong_ones_that_an_earlier_release_wrote_down_count(reset, acme, acme_mailbox):
-    for _ in range(10):
-        AuditEvent.objects.create(
-            action="mailbox.password_refused",
-            customer_id=acme.pk,
-            target_type="mailbox",
-            target_id=str(acme_mailbox.mailbox.pk),
-        )
+    refused_ten_times("mailbox.password_refused", acme, acme_mailbox)
     with pytest.raises(errors.TooManyGuesses):
         reset(acme_mailbox.password)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import CharField, DateTimeField, ExpressionWrapper, F, Q, QuerySet, Subquery
 from django.db.models.functions import Cast
-from django.utils.timezone import make_aware
+from django.utils.timezone import localdate, make_aware, now
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
@@ -133,8 +133,13 @@ def read(trail: Trail, asked: Asked, *, before: str = "", after: str = "") -> Pa
 
     Pages begin at an event and not at a number, so that they stay in place while the trail grows, and the last one
     costs no more than the first.
+
+    Lines of days to come, as whoever could write lines may have written before the database asked when, would stand before all
+    acts for good: they are shown to who asks for such a day, and by `read_all`.
     """
     found = search(trail, asked)
+    if not asked.until and (not asked.since or asked.since <= localdate()):
+        found = found.filter(at__lt=now() + timedelta(days=1))
     if (start := _event(trail, after)) is not None:
         newer = list(found.filter(_later_than(start)).order_by("at", "id")[: PAGE_LENGTH + 1])
         if len(newer) > PAGE_LENGTH:

@@ -43,9 +43,16 @@ END
         PINNED,
         """
 BEGIN
+    IF NEW.at NOT BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() + interval '1 day' THEN
+        RAISE EXCEPTION 'a line of the audit trail is of now: the clock of this machine or that of the database is a day off'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF NEW.id IS DISTINCT FROM currval('public.tenants_auditevent_id_seq') THEN
         RAISE EXCEPTION 'a line of the audit trail has the next number of its sequence'
             USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF NEW.id <> (SELECT last_value FROM public.tenants_auditevent_id_seq) THEN
+        NEW.id := nextval('public.tenants_auditevent_id_seq');
     END IF;
     RETURN NEW;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN  -- it has given none in this session

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.core.management import CommandError, call_command
@@ -29,15 +29,23 @@ VALUES (%s, 'mailbox.deletion-started', %s, %s, 'forged', %s, '', 'mailbox', '',
 """
 
 
-def forges(owner, at, target, data="{}"):
-    """A line of the trail, as whoever had the application's password could write it before the table took no such line."""
+@contextmanager
+def before_its_guards():
+    """What is written into the trail within is as of before the database asked when, and how much of it can be read."""
     check = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'audit_event_can_be_read'"
+    trail, trigger = "ALTER TABLE tenants_auditevent", "TRIGGER tenants_audit_next_number"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(check)
         (made,) = cursor.fetchone()
-        cursor.execute("ALTER TABLE tenants_auditevent DROP CONSTRAINT audit_event_can_be_read")
+        cursor.execute(f"{trail} DROP CONSTRAINT audit_event_can_be_read, DISABLE {trigger}")
+        yield cursor
+        cursor.execute(f"{trail} ADD CONSTRAINT audit_event_can_be_read {made}, ENABLE {trigger}")
+
+
+def forges(owner, at, target, data="{}"):
+    """A line of the trail, as whoever had the application's password could write it before the table took no such line."""
+    with before_its_guards() as cursor:
         cursor.execute(LINE, [at, owner.pk, str(target), data])
-        cursor.execute(f"ALTER TABLE tenants_auditevent ADD CONSTRAINT audit_event_can_be_read {made}")
 
 
 def makes(owner, name, *mails):

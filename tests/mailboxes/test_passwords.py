@@ -14,6 +14,7 @@ from mailboxes.vault import new_password
 from mailboxes.work.reencryption import step
 from tenants.models import AuditEvent
 from tests.conftest import PEER
+from tests.mailboxes.backups import before_its_guards
 
 MAILS = [b"Subject: one\r\n\r\n1\r\n", b"", bytes(range(256)) * 1000]
 
@@ -279,7 +280,7 @@ def refused_ten_times(action, owner, box):
 def test_wrong_ones_of_days_to_come_keep_nobody_waiting(reset, acme, acme_mailbox, monkeypatch):
     """Whoever had the application's password could write them, and nobody takes them away."""
     now = timezone.now()
-    with monkeypatch.context() as ahead:
+    with monkeypatch.context() as ahead, before_its_guards():
         ahead.setattr(timezone, "now", lambda: now + timedelta(days=300))
         refused_ten_times("mailbox.password-refused", acme, acme_mailbox)
     reset(acme_mailbox.password)

@@ -540,7 +540,7 @@ def test_lines_of_the_trail_that_it_would_not_take_today_come_back_all_the_same(
     restored = AuditEvent.objects.exclude(action="customer.restored")
     assert set(restored.values_list("pk", "target_id")) == lines
     with pytest.raises(DatabaseError, match="audit_event_can_be_read"), connection.cursor() as cursor:
-        cursor.execute(LINE, ["infinity", acme.pk, "new", "{}"])
+        cursor.execute(LINE, ["now", acme.pk, "new", "[]"])
     assert client_for(cast.admin).get("/activity/").status_code == 200
 
 

@@ -235,10 +235,31 @@ BREAKAGES = (
     ),
     _breaks(
         "Nobody takes a number of the trail that is somebody else's",
-        "tenants/migrations/0024_next_number_of_the_trail.py",
+        "tenants/migrations/0025_lines_of_the_trail_are_of_now.py",
         "IF NEW.id IS DISTINCT FROM currval('public.tenants_auditevent_id_seq') THEN",
         "IF NEW.id < 0 THEN",
         "tenants/test_audit.py::test_whoever_may_write_lines_takes_no_number_that_is_somebody_elses",
+    ),
+    _breaks(
+        "A number that somebody kept says nothing of when a line was written",
+        "tenants/migrations/0025_lines_of_the_trail_are_of_now.py",
+        "IF NEW.id <> (SELECT last_value FROM public.tenants_auditevent_id_seq) THEN",
+        "IF FALSE THEN",
+        "tenants/test_audit.py::test_a_number_that_somebody_kept_for_later_is_no_lines",
+    ),
+    _breaks(
+        "A line of the trail is of now",
+        "tenants/migrations/0025_lines_of_the_trail_are_of_now.py",
+        "IF NEW.at NOT BETWEEN clock_timestamp()",
+        "IF FALSE AND NEW.at NOT BETWEEN clock_timestamp()",
+        "tenants/test_audit.py::test_whoever_may_write_lines_writes_none_of_other_days",
+    ),
+    _breaks(
+        "Lines of days to come stand before no act",
+        "tenants/activity/reading.py",
+        "found = found.filter(at__lt=now() + timedelta(days=1))",
+        "pass",
+        "tenants/test_audit.py::test_lines_of_days_to_come_of_before_stand_before_no_act",
     ),
     _breaks(
         "A restore brings each line with its number",

@@ -14,6 +14,7 @@ from tenants import errors, services
 from tenants.models import AuditEvent, Invitation, Membership
 from tests.cast import provider
 from tests.locks import until_they_wait
+from tests.mailboxes.backups import before_its_guards
 from tests.tenants.kit import at_once, page
 
 NEW = "newcomer@northwind.example"
@@ -129,7 +130,7 @@ def test_the_portal_sends_no_bulk_mail(cast, invite, acme, an_hour_later):
 
 def test_mails_of_days_to_come_keep_nobody_from_inviting(northwind, invite, monkeypatch):
     now = timezone.now()
-    with monkeypatch.context() as ahead:
+    with monkeypatch.context() as ahead, before_its_guards():
         ahead.setattr(timezone, "now", lambda: now + timedelta(days=300))
         for _ in range(50):
             AuditEvent.objects.create(action="invitation.created", provider_id=northwind.pk)

@@ -70,6 +70,13 @@ class Guard:
             ) from error
 
 
+def last_as_long_as_it_takes(cursor: Any) -> None:
+    """Of the cursor's transaction: it may wait for what is done beside it."""
+    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    if cursor.connection.info.server_version >= 170_000:  # an earlier one refuses a word that it doesn't know
+        cursor.execute("SET LOCAL transaction_timeout = 0")
+
+
 @contextmanager
 def lasting_transaction() -> Iterator[Guard]:
     """One on a connection of its own, which may say nothing for as long as it likes.
@@ -81,7 +88,7 @@ def lasting_transaction() -> Iterator[Guard]:
     try:
         guard.set_autocommit(False)
         with guard.cursor() as cursor:
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            last_as_long_as_it_takes(cursor)
             yield Guard(cursor)
     finally:
         with suppress(Error):

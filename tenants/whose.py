@@ -25,15 +25,16 @@ def may_all(owner: LiteralString) -> LiteralString:
     )
 
 
-# Asked while the search path may lead to anybody's schema.
+# Both are asked while the search path may lead to anybody's schema.
 OWNER: LiteralString = f"""
 SELECT pg_catalog.pg_get_userbyid(nspowner), session_user, {may_all("nspowner")}
 FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) %s::pg_catalog.name
 """  # noqa: S608 - a constant
 OWNERS: LiteralString = f"""
-SELECT pg_get_userbyid(nspowner)::text, session_user::text, {may_all("nspowner")},
-    array_agg(nspname::text ORDER BY nspname)
-FROM pg_namespace WHERE nspname = ANY (%s) GROUP BY nspowner ORDER BY count(*) DESC, 1
+SELECT pg_catalog.pg_get_userbyid(nspowner)::pg_catalog.text, session_user::pg_catalog.text, {may_all("nspowner")},
+    pg_catalog.array_agg(nspname::pg_catalog.text ORDER BY nspname)
+FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.name[])
+GROUP BY nspowner ORDER BY pg_catalog.count(*) DESC, 1
 """  # noqa: S608 - likewise
 # Those of customers, and spare ones. Whoever may write rows of customers names others there, such as PostgreSQL's own, which would
 # outvote those that count.

@@ -15,9 +15,6 @@ from tenants import last_backup
 from tenants.schemas import leave_for_public
 from tenants.upgrading import migrating
 
-# Under this alone every other schema's name stands in a definition: a reference to another schema's table of a name of ours is
-# another one, and `acme.lower(name)` is no `lower(name)`.
-PATH = "SELECT set_config('search_path', 'pg_catalog', true)"
 LETTERS = 300  # of a line that somebody else has made
 NOT_GENERATED = " as a column that is not GENERATED"
 # What is not valid for all rows there says so in its definition. PostgreSQL 18 has such a NOT NULL, too. In a reference to
@@ -58,7 +55,7 @@ class Made(NamedTuple):
 
 def digests(reader: "psycopg.Connection[Any]", schemas: Collection[str]) -> dict[str, str]:
     """By schema, in the reader's transaction."""
-    reader.execute(PATH)
+    tools.settle(reader)
     return dict(reader.execute(DIGESTS, [list(schemas)]).fetchall())
 
 
@@ -81,7 +78,7 @@ def unlike(
         return [f"its tables can't be compared with what migrations make: {tools.first_line(error)}"]
     if made.digest == digest:
         return []
-    reader.execute(PATH)
+    tools.settle(reader)
     there = _by_table(reader.execute(LINES, [[schema]]))
     return list(_differences(made.lines, there, lacking_only=lacking_only))
 
@@ -113,7 +110,7 @@ def _made_by(make: Callable[[str], object]) -> Made:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             make(schema)
-            cursor.execute(PATH)
+            tools.settle(cursor)
             cursor.execute(DIGESTS, [[schema]])
             digest = dict(cursor.fetchall()).get(schema, "")
             cursor.execute(LINES, [[schema]])

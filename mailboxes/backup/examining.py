@@ -105,6 +105,7 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
         if trouble := _unreadable(relations):
             found.broken[schema] = trouble
             continue
+        tools.settle(reader)  # an index of the one before may have functions
         try:
             with reader.transaction():
                 lines = _lines(reader, schema)

@@ -16,6 +16,7 @@ from mailboxes.backup.errors import BackupDamaged, NotOurRows
 from mailboxes.backup.renaming import Ids
 from mailboxes.backup.rows import Row, Table
 from mailboxes.transactions import on_disk
+from tenants import pooling
 
 APP = "mailboxes"
 MIGRATIONS = "django_migrations"
@@ -67,7 +68,7 @@ def lasting() -> Iterator[None]:
     with on_disk():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            pooling.last_as_long_as_it_takes(cursor)
         yield
 
 

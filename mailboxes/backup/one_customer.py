@@ -28,7 +28,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import Actor
 from mailboxes.backup import judging, loading, rows, tools
-from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
+from mailboxes.backup.alone import Progress, Tell, be_alone, installations, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
 from mailboxes.backup.index import NAME, Line
 from mailboxes.backup.loading import APP, MIGRATIONS
@@ -218,7 +218,7 @@ class _One:
     def choose_provider(self, slug: str) -> None:
         """Raises NoSuchProvider, NotEmpty when it has to be said."""
         with tools.connect() as where:
-            ours = [installation(where, None), installation(where, self.ids.former)]
+            ours = installations(where, None) + installations(where, self.ids.former)
         self.is_ours = self.backup.place.owner() in ours
         if self.back:
             if slug:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,19 +172,19 @@ class Place:
             files, blobs = FolderStore(root), FolderStore(root / BLOBS)
         self._files, self.blobs = _Told(files, self.url), _Told(blobs, self.url)
 
-    def claim(self, installation: str) -> None:
-        """From now on this is one installation's place, or that of one of its customers. Raises NoPlace when it is another's,
-        PlaceFailed.
+    def claim(self, installations: Sequence[str]) -> None:
+        """From now on this is one installation's place, or that of one of its customers, by the first of the names that it has
+        or had. Raises NoPlace when it is another's, PlaceFailed.
         """
         try:
             owner = json.loads(b"".join(self.read(OWNER)))
         except MessageGone:
             self.blobs.make_root()
-            self.write(OWNER, [json.dumps({"format": FORMAT, "installation": installation}).encode()])
+            self.write(OWNER, [json.dumps({"format": FORMAT, "installation": installations[0]}).encode()])
             return
         except ValueError:
             owner = None
-        if not isinstance(owner, dict) or owner.get("installation") != installation:
+        if not isinstance(owner, dict) or owner.get("installation") not in installations:
             raise NoPlace(
                 f"Backups of another installation, or of one customer, lie in {self.url}. Choose another folder or prefix: of "
                 "what lies in one, each installation removes what it does not know."

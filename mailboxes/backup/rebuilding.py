@@ -80,19 +80,25 @@ MESSAGES = """
 SELECT count(*) FROM {schema}.mailboxes_message message
 JOIN {schema}.mailboxes_mailboxkey key ON key.id = message.key_id WHERE key.state <> 'destroyed'
 """
+WITHOUT_LOCK = """
+SELECT count(*) FROM {schema}.mailboxes_mailboxkey key WHERE key.state = 'current'
+    AND NOT EXISTS (SELECT FROM {schema}.mailboxes_keylock WHERE key_id = key.id AND kind = 'password')
+"""
 
 Applied = frozenset[tuple[str, str]]  # migrations, as (app, name)
 
 
 @dataclass
 class Rebuilt:
-    """What did not come: customers, with why; tables that no release has made; and, by customer, how many messages of the
-    backup no row names.
+    """What did not come: customers, with why; tables that no release has made, and how many of these were customers'; and, by
+    customer, how many messages of the backup no row names, and how many mailboxes no password opens.
     """
 
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
+    strange: int = 0
     without_rows: dict[str, int] = field(default_factory=dict)
+    without_locks: dict[str, int] = field(default_factory=dict)
     rows_left_out: dict[str, LeftOut] = field(default_factory=dict)  # by table of public
 
 
@@ -168,7 +174,8 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell, by: 
                 done.not_brought.append({"customer": slugs[schema], "why": trouble})
             progress.customers_done += 1
             tell(progress)
-    done.without_rows = _without_rows(backup, messages)
+    done.strange = len(done.not_ours)
+    done.without_rows, done.without_locks = _without_rows_or_locks(backup, messages)
     tell(progress)  # and nobody else has begun meanwhile
     strange, done.rows_left_out = _fill_public(backup, by)
     done.not_ours += [f"{PUBLIC}.{table}" for table in strange]
@@ -301,20 +308,28 @@ def _bring_customer(
     return "", not_ours
 
 
-def _without_rows(backup: Backup, messages: Mapping[str, int]) -> dict[str, int]:
-    """By customer, how many of its messages no row names: nobody would ever read these."""
-    found, there = {}, _brought(backup)
+def _without_rows_or_locks(
+    backup: Backup, messages: Mapping[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """By customer, how many of its messages no row names, and how many of its mailboxes no password opens: nobody would ever
+    read these.
+    """
+    found: dict[str, int] = {}
+    locked: dict[str, int] = {}
+    there = _brought(backup)
     for customer in backup.contents["customers"]:
         if customer["schema"] not in there:
             continue
-        query = sql.SQL(MESSAGES).format(schema=sql.Identifier(customer["schema"]))
+        schema = sql.Identifier(customer["schema"])
         with loading.lasting():  # which counts for as long as it takes
-            named = _value(query)
+            named = _value(sql.SQL(MESSAGES).format(schema=schema))
+            if closed := _value(sql.SQL(WITHOUT_LOCK).format(schema=schema)):
+                locked[customer["slug"]] = closed
         lost = sum(name.startswith(f"{customer['id']}/") for name in backup.contents["missing"])
         if (more := messages.get(customer["id"], 0) + lost - named) > 0:
             found[customer["slug"]] = more
         between_customers()
-    return found
+    return found, locked
 
 
 def _as_it_is(row: rows.Row) -> rows.Row:

@@ -66,7 +66,11 @@ class Restored:
     missing: list[str] = field(default_factory=list)
     not_brought: list[dict[str, str]] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
+    strange: int = 0  # of these, tables and columns of customers: somebody may have moved rows of ours there
     without_rows: dict[str, int] = field(default_factory=dict)  # messages that no row names, by customer
+    without_locks: dict[str, int] = field(
+        default_factory=dict
+    )  # mailboxes that no password opens, by customer
     rows_left_out: dict[str, LeftOut] = field(default_factory=dict)  # by table of what all share
     # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
     deleted_since: list[dict[str, str]] = field(default_factory=list)
@@ -75,7 +79,14 @@ class Restored:
     @property
     def is_whole(self) -> bool:
         """All that was in the backup is there."""
-        return not (self.not_brought or self.missing or self.rows_left_out or self.without_rows)
+        return not (
+            self.not_brought
+            or self.missing
+            or self.rows_left_out
+            or self.without_rows
+            or self.without_locks
+            or self.strange
+        )
 
 
 def restore(
@@ -108,8 +119,9 @@ def restore(
             bring_messages(backup, lines, done, Progress("copying messages", done.customers), tell)
             _look_what_was_deleted_since(backup, done, place, key)
             rebuilt = rebuilding.bring_database(backup, of_customers, tell, by)
-        done.not_brought, done.not_ours = rebuilt.not_brought, rebuilt.not_ours
+        done.not_brought, done.not_ours, done.strange = rebuilt.not_brought, rebuilt.not_ours, rebuilt.strange
         done.without_rows, done.rows_left_out = rebuilt.without_rows, rebuilt.rows_left_out
+        done.without_locks = rebuilt.without_locks
         if done.is_whole:
             _note(backup)
     except (psycopg.Error, DatabaseError) as error:

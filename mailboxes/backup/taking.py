@@ -29,7 +29,7 @@ from psycopg.errors import LockNotAvailable
 
 from accounts.actors import Actor
 from mailboxes.backup import examining, judging, keys, tools, unseen
-from mailboxes.backup.alone import Progress, Tell, be_alone, installation, telling
+from mailboxes.backup.alone import Progress, Tell, be_alone, installations, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoPlace
 from mailboxes.backup.index import NAME, Line, Lines, lines_of
 from mailboxes.backup.place import MANIFEST, OF_BACKUPS, ONE_CUSTOMER, S3, SETS, WHOLE, Place, digest_of
@@ -201,7 +201,7 @@ def _take(
         with be_alone() as guard, tools.connect() as reader:
             _refuse_the_store(where)
             _refuse_another_role(reader, only)
-            where.claim(installation(reader, only))
+            where.claim(installations(reader, only))
             with closing(_Taking(where, public, reader, telling(tell, guard), only)) as taking:
                 made = taking.take(before_whole)
             try:

@@ -37,20 +37,53 @@ VARIABLES = {
     for option in psycopg.pq.Conninfo.get_defaults()
     if option.envvar and option.keyword.decode() not in OF_SESSIONS
 }
+# A role's own settings, which it may change itself and which outlive a new password, must not change what is asked, answered or
+# written here: its functions would stand for PostgreSQL's own where its search path leads elsewhere first. What a session
+# is begun with goes before them. Rows that are hidden are an error, and not fewer rows.
+SESSION = {
+    "search_path": "pg_catalog,pg_temp",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
+    "row_security": "off",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "statement_timeout": "0",
+    "lock_timeout": LOCK_WAIT,
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+}
 # And where OpenSSL finds authorities, if sslrootcert is `system`.
 OF_MACHINE = ("PATH", "HOME", "PGSERVICEFILE", "PGSYSCONFDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def connect() -> "psycopg.Connection[tuple[Any, ...]]":
     """A connection of its own, whose transactions last as long as a backup does. Raises psycopg.Error."""
-    found = psycopg.connect(**_parameters(), autocommit=True, prepare_threshold=None)
+    found = psycopg.connect(**_parameters(), options=_options(), autocommit=True, prepare_threshold=None)
     try:
+        if (
+            found.info.server_version >= 170_000
+        ):  # an earlier one refuses to begin with a word that it doesn't know
+            found.execute("SET transaction_timeout = 0")
         begin(found)
         found.execute("COMMIT")
     except BaseException:
         found.close()
         raise
     return found
+
+
+def settle(where: Any) -> None:
+    """For the rest of a transaction of Django's, or of one in which somebody else's function may have said otherwise. Under this
+    path alone each other schema's name stands in a definition: `acme.lower(name)` is no `lower(name)`.
+    """
+    each = ", ".join(["pg_catalog.set_config(%s, %s, true)"] * len(SESSION))
+    where.execute(f"SELECT {each}", [part for setting in SESSION.items() for part in setting])
 
 
 def first_line(error: BaseException) -> str:
@@ -66,7 +99,8 @@ def no_answer(error: Exception) -> str:
 def begin(where: "psycopg.Connection[tuple[Any, ...]]", how: LiteralString = "") -> None:
     """A transaction that waits for itself as long as it likes: a pooler gives each to another session."""
     where.execute("BEGIN " + how)
-    where.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    with where.cursor() as cursor:
+        pooling.last_as_long_as_it_takes(cursor)
     where.execute("SET LOCAL statement_timeout = 0")
 
 
@@ -205,8 +239,11 @@ def _environment(program: str) -> dict[str, str]:
     """No password on a command line, where everybody on the machine could read it."""
     kept = {name: os.environ[name] for name in (*OF_MACHINE, *VARIABLES.values()) if name in os.environ}
     found = {VARIABLES[name]: str(value) for name, value in _parameters().items() if name in VARIABLES}
-    # A role's own settings, which it may change itself, must not spoil what is written: not its time zone either.
-    return {**kept, **found, **_tls(program), "LC_ALL": "C", "PGTZ": "UTC"}
+    return {**kept, **found, **_tls(program), "LC_ALL": "C", "PGOPTIONS": _options()}
+
+
+def _options() -> str:
+    return " ".join(f"-c {name}={value}" for name, value in SESSION.items())
 
 
 def _tls(program: str) -> dict[str, str]:

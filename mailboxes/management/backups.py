@@ -163,10 +163,19 @@ class OneCustomerCommand(BackupCommand):
             call_command("check_store", done.customer, stdout=self.stdout, stderr=self.stderr)
         if done.missing:
             raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
+        self.require_nothing_strange(len(done.not_ours))
 
     def say_not_ours(self, tables: list[str]) -> None:
         for table in tables:
             self.say(f"NOT OURS    {table}: a table that no release has made; its rows stay in the backup")
+
+    def require_nothing_strange(self, number: int) -> None:
+        """Raises CommandError."""
+        if number:
+            raise CommandError(
+                f"{counted(number, 'thing')} that no release has made: see the lines above. Somebody may have moved rows there. "
+                "Keep this backup, for no later one has them."
+            )
 
     def _say(self, done: Brought) -> None:
         for name in done.missing:

@@ -152,6 +152,6 @@ class Operator:
         return sorted(path for path in root.rglob("*") if path.is_file())
 
     def _says(self, command, **options):
-        said = io.StringIO()
+        said = self.said = io.StringIO()  # also what it has said before it fails
         call_command(command, self.place, stdout=said, stderr=said, **options)
         return said.getvalue()

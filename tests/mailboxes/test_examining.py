@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,10 +13,10 @@ from django_tenants.utils import tenant_context
 from mailboxes.backup import examining, tools
 from mailboxes.backup.place import Place
 from mailboxes.models import Message
-from tenants import migrated, spares
+from tenants import migrated, pooling, spares
 from tenants.models import LastBackup, SpareSchema
 from tests.mailboxes.backups import collected
-from tests.roles import OTHER, as_superuser
+from tests.roles import OTHER, ROLE, as_superuser
 
 TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n"]
 
@@ -470,6 +471,55 @@ def test_whoever_may_only_read_takes_a_backup_all_the_same(scene):
         assert examining.what_all_share(reader) == []
     connection.close()
     assert (found.broken, found.not_ours, found.wrong) == ({}, [], [])
+
+
+# By itself, or by whoever had its password once: they outlive a new one. Each would change what a backup asks, or end it.
+OF_THE_ROLE = {
+    "search_path": "shadow, pg_catalog, public",
+    "row_security": "on",
+    "quote_all_identifiers": "on",
+    "TimeZone": "'Asia/Kolkata'",
+    "DateStyle": "German",
+    "client_encoding": "LATIN1",
+    "statement_timeout": "'1ms'",
+    "transaction_timeout": "'60s'",
+}
+# In which PostgreSQL's own questions find a whole customer in the place of another.
+SHADOW = """
+ALTER TABLE c_acme.mailboxes_keylock RENAME TO aside;
+CREATE VIEW c_acme.mailboxes_keylock AS SELECT * FROM c_acme.aside;
+CREATE SCHEMA shadow;
+CREATE VIEW shadow.pg_namespace AS
+    SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace WHERE nspname <> 'c_acme' UNION ALL
+    SELECT oid, 'c_acme', nspowner, nspacl FROM pg_catalog.pg_namespace WHERE nspname = 'c_globex';
+CREATE FUNCTION shadow.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS
+    $$ SELECT CASE WHEN $2 = 'pg_catalog' THEN $2 ELSE pg_catalog.set_config($1, $2, $3) END $$;
+CREATE FUNCTION shadow.pg_get_constraintdef(oid) RETURNS text LANGUAGE sql AS
+    $$ SELECT replace(pg_catalog.pg_get_constraintdef($1), 'c_globex.', '') $$
+"""
+
+
+def test_what_a_role_says_of_its_sessions_changes_nothing_in_a_backup(scene, acme_mailbox, application):
+    with tools.connect() as where:
+        where.execute(SHADOW)
+        for name, value in OF_THE_ROLE.items():
+            if name != "transaction_timeout" or where.info.server_version >= 170_000:
+                where.execute(f"ALTER ROLE {ROLE} SET {name} = {value}")
+        where.execute("SET TimeZone = 'Asia/Kolkata'")
+        # Its place, as earlier releases claimed it: by a moment in the server's time zone.
+        (earlier,) = where.execute(
+            "SELECT encode(sha256(convert_to('gatehouse/' || min(applied), 'UTF8')), 'hex') FROM public.django_migrations"
+        ).fetchone()
+    owner = Path(scene.place.removeprefix("file://")) / "backup.json"
+    assert earlier not in owner.read_text()
+    owner.write_text(json.dumps({"format": 1, "installation": earlier}))
+    with tools.connect() as reader, pooling.lasting_transaction() as guard:
+        for one in (reader, guard.cursor):
+            found = one.execute("SELECT current_setting('transaction_timeout', true)") or one
+            assert found.fetchone()[0] in (None, "0")
+    made, _ = fails(scene)
+    assert made["left_out"] == [{"customer": "acme", "why": "mailboxes_keylock is a view and no plain table"}]
+    assert (made["not_ours"], made["wrong"], made["customers"], made["removed_sets"]) == ([], [], 2, [])
 
 
 def test_a_terminal_reads_it(scene):

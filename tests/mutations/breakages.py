@@ -1247,10 +1247,24 @@ BREAKAGES = (
         _RESTORING + "a_restore_that_was_broken_off_goes_on",
     ),
     _breaks(
+        "What a role says of its search path leads no backup elsewhere",
+        "mailboxes/backup/tools.py",
+        '    "search_path": "pg_catalog,pg_temp",\n',
+        "",
+        _EXAMINING + "what_a_role_says_of_its_sessions_changes_nothing_in_a_backup",
+    ),
+    _breaks(
+        "A restore that left out what somebody made in a customer's schema is not whole",
+        "mailboxes/backup/restoring.py",
+        "            or self.strange\n",
+        "",
+        _RESTORING + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
+    ),
+    _breaks(
         "What a role says of its time zone is not in its backups",
         "mailboxes/backup/tools.py",
-        ', "PGTZ": "UTC"}',
-        "}",
+        '    "TimeZone": "UTC",\n',
+        "",
         _RESTORING + "a_database_of_another_encoding_comes_back",
     ),
     _breaks(

@@ -59,6 +59,10 @@ class Command(OneCustomerCommand):
             self.stdout.write(json.dumps(asdict(done)))
         else:
             self.tell_all(done)
+        self._require_whole(done)
+
+    def _require_whole(self, done: Restored) -> None:
+        """Raises CommandError."""
         if done.not_brought:
             raise CommandError(
                 f"{counted(len(done.not_brought), 'customer')} not brought, and all others are there: an earlier backup may have "
@@ -75,6 +79,12 @@ class Command(OneCustomerCommand):
             raise CommandError(
                 f"{counted(sum(done.without_rows.values()), 'message')} of the backup without a row."
             )
+        if done.without_locks:
+            raise CommandError(
+                f"{counted(sum(done.without_locks.values()), 'key')} of mailboxes that no password opens: an earlier backup may have the "
+                "locks (restore PLACE --customer SLUG --set NAME)."
+            )
+        self.require_nothing_strange(done.strange)
 
     def tell_all(self, done: Restored) -> None:
         for name in done.missing:
@@ -95,6 +105,8 @@ class Command(OneCustomerCommand):
             self.say(
                 f"NO ROW      {customer}: {counted(number, 'message')} of the backup that nothing tells of"
             )
+        for customer, number in done.without_locks.items():
+            self.say(f"NO LOCK     {customer}: {counted(number, 'key')} of mailboxes that no password opens")
         for act in done.deleted_since:
             self.say(f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back")
         if done.since_is_unknown:

@@ -14,6 +14,8 @@ STRUCTURE = (
     f"SELECT c.relname, tgname FROM pg_trigger t JOIN pg_class {_OF_TABLE.format('tgrelid')} AND NOT tgisinternal",
     "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = %s::regnamespace",
 )
+NOTHING = "'{}'::text[]"
+WHEN = {"django_migrations": "ARRAY['applied', 'id']"}
 
 
 def structure(schema: str) -> list[list[str]]:
@@ -22,13 +24,16 @@ def structure(schema: str) -> list[list[str]]:
 
 
 def contents(schema: str) -> list[list[str]]:
-    """All rows and what sequences count, but for when that was."""
+    """All rows and what sequences count, but for when that was, and in which order for what was applied."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
         tables = [name for (name,) in cursor.fetchall()]
     return [
         _rows(schema, "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = %s", schema),
-        *(_rows(schema, f"SELECT to_jsonb(t) - 'applied' FROM {schema}.{name} t") for name in tables),
+        *(
+            _rows(schema, f"SELECT to_jsonb(t) - {WHEN.get(name, NOTHING)} FROM {schema}.{name} t")
+            for name in tables
+        ),
     ]
 
 

@@ -105,7 +105,7 @@ def make_public(applied: Collection[tuple[str, str]], after_each: Callable[[], N
 
     with schema_context(PUBLIC):
         _own_table(PUBLIC)
-        _execute_those(applied, progress)
+        _execute_those(applied, settings.SHARED_APPS, progress)
 
 
 def make(schema: str, applied: Collection[tuple[str, str]]) -> None:
@@ -132,21 +132,28 @@ def make(schema: str, applied: Collection[tuple[str, str]]) -> None:
 
         with connection.execute_wrapper(keep):
             _own_table(schema)
-            _execute_those(kind)
+            _execute_those(kind, settings.TENANT_APPS)
     if schema not in repr(statements):  # else they are for this one alone
         _statements[kind] = statements
 
 
-def _execute_those(applied: Collection[tuple[str, str]], progress: Callable[..., None] | None = None) -> None:
+def _execute_those(
+    applied: Collection[tuple[str, str]], apps: Collection[str], progress: Callable[..., None] | None = None
+) -> None:
+    """In a schema that has tables of these apps alone. Of the others it gets a line in its list: for these Django has the
+    database do nothing, after it has made all their models anew for each of their migrations.
+    """
     executor = MigrationExecutor(connection, progress)
     # One that has taken the place of others is applied where all of these are.
     replacing = {
         key for key, one in executor.loader.replacements.items() if set(one.replaces) <= set(applied)
     }
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    executor.migrate(
-        [], plan=[step for step in plan if (step[0].app_label, step[0].name) in replacing.union(applied)]
-    )
+    plan = [step for step in plan if (step[0].app_label, step[0].name) in replacing.union(applied)]
+    labels = app_labels(apps)
+    executor.migrate([], plan=[step for step in plan if step[0].app_label not in labels], fake=True)
+    executor.loader.build_graph()  # which knows of them now
+    executor.migrate([], plan=[step for step in plan if step[0].app_label in labels])
 
 
 def bring_up_to_date(schema: str) -> None:

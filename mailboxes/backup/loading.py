@@ -1,6 +1,7 @@
 """Rows go from a dump into a schema that was made for them; of one customer: which stay out, and what of the others changes."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,6 @@ MIGRATIONS_AT_MOST, NAMES_LETTERS = 10_000, 256
 BATCH_ROWS, BATCH_OCTETS = 1000, 1024 * 1024
 # By the first two characters of SQLSTATE, what a row is to blame for: a value that is none, a constraint, too much of something.
 ROWS_FAULTS = {"22", "23", "54"}
-LEFT_OUT_AT_MOST = 10_000  # each costs some milliseconds, within one transaction
 NAMED_BY, NAMES_AT_MOST = ("slug", "email", "address", "domain", "name", "id"), 20
 TABLES = """
 SELECT c.relname::text, array_agg(a.attname::text) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -51,10 +51,11 @@ Change = Callable[[Row], Row | None]
 
 @dataclass
 class LeftOut:
-    """How many rows of a table, and some of them as people know them."""
+    """How many rows of a table, some of them as people know them, and why the first did not fit."""
 
     rows: int = 0
     names: list[str] = field(default_factory=list)
+    why: str = ""
 
     def add(self, name: str) -> None:
         self.rows += 1
@@ -112,36 +113,32 @@ def fill(
     return not_ours, filled
 
 
-def fill_what_fits(tables: Iterable[Table], schema: str) -> tuple[list[str], dict[str, LeftOut]]:
+def fill_what_fits(
+    tables: Iterable[Table], schema: str, needed: Collection[str]
+) -> tuple[list[str], dict[str, LeftOut]]:
     """As `fill`, all rows as they are. Those that are too long or that their table does not take stay out, as do those that
-    refer to them. Not where that would be all rows of a table, or very many: then it is no fault of theirs.
+    refer to them, however many: whoever may write them must not keep the others away by it. Only where a table of those that
+    are `needed` had rows, and none of them fits, is nothing filled.
 
     Raises as `fill`.
     """
     not_ours: list[str] = []
     left_out: dict[str, LeftOut] = {}
-    read: dict[str, int] = {}
+    read: Counter[str] = Counter()
     with _filling(schema) as (cursor, known):
         for table in _ours(tables, known, not_ours):
             into, out = _into(table, schema), left_out.setdefault(table.name, LeftOut())
-            read[table.name] = 0
             for some in _batches(line + b"\n" for line in table.lines):
                 read[table.name] += len(some)
-                if why := _copy_what_fits(cursor, into, some, table, out):
-                    _require_some_fit(table.name, out, read, why)
+                _copy_what_fits(cursor, into, some, table, out)
         _leave_out_what_refers_to_nothing(cursor, schema, left_out)
         for name, out in left_out.items():
-            if 1 < read.get(name, 0) == out.rows:
+            if name in needed and 0 < read[name] == out.rows:
                 raise NotOurRows(
-                    f"No row of {schema}.{name} fits, nor one that would have to be there before it. Restore by the release that "
-                    "took the backup, or another one (--set)."
+                    f"No row of {schema}.{name} fits{f' ({out.why})' if out.why else ''}, nor one that would have to be there "
+                    "before it. Restore by the release that took the backup, or another one (--set)."
                 )
     return not_ours, {name: out for name, out in sorted(left_out.items()) if out.rows}
-
-
-def _require_some_fit(name: str, out: LeftOut, read: dict[str, int], why: str) -> None:
-    if out.rows > LEFT_OUT_AT_MOST or out.rows == read[name] >= BATCH_ROWS:
-        raise NotOurRows(f"{out.rows} rows of {name} do not fit, out of {read[name]}: {why}")
 
 
 def _ours(tables: Iterable[Table], known: dict[str, set[str]], not_ours: list[str]) -> Iterator[Table]:
@@ -210,8 +207,7 @@ def _copy(cursor: Any, into: sql.Composed, lines: Iterable[bytes]) -> None:
 
 def _copy_what_fits(
     cursor: Any, into: sql.Composed, lines: Sequence[bytes], table: Table, out: LeftOut
-) -> str:
-    """Why one of them stays out; nothing when all are there."""
+) -> None:
     try:
         with transaction.atomic():
             _copy(cursor, into, lines)
@@ -220,11 +216,11 @@ def _copy_what_fits(
             raise
         if len(lines) == 1:
             out.add(_name_of(table, lines[0]))
-            return f"{error}".splitlines()[0]
+            out.why = out.why or f"{error}".splitlines()[0]
+            return
         half = len(lines) // 2
-        first = _copy_what_fits(cursor, into, lines[:half], table, out)
-        return _copy_what_fits(cursor, into, lines[half:], table, out) or first
-    return ""
+        _copy_what_fits(cursor, into, lines[:half], table, out)
+        _copy_what_fits(cursor, into, lines[half:], table, out)
 
 
 def _name_of(table: Table, line: bytes) -> str:

@@ -49,6 +49,17 @@ WHERE obj_description(oid, 'pg_namespace') = %s AND pg_get_userbyid(nspowner) = 
 """
 BROUGHT = "Restored from "
 TRAIL = "tenants_auditevent"
+# Without these nobody gets in, no host and no mailbox is known, and nobody knows what was done. Others come back empty rather
+# than keep an installation away: what somebody has written to the administration's log, or to sessions, say.
+NEEDED = {
+    "accounts_user",
+    "tenants_provider",
+    "tenants_customer",
+    "tenants_domain",
+    "tenants_membership",
+    "tenants_directoryentry",
+    TRAIL,
+}
 # Each act writes a line into the trail. Until all is there a trigger refuses any line, and so no act is done.
 REFUSE_ACTS = (
     """CREATE FUNCTION public.being_restored() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -227,7 +238,7 @@ def _fill_public(backup: Backup, by: Actor) -> tuple[list[str], dict[str, LeftOu
         # Of what the application may write one line must not keep all the others away.
         tables = rows.tables(tools.read(backup.part(PUBLIC_DUMP), PUBLIC), sequences)
         try:
-            not_ours, left_out = loading.fill_what_fits(tables, PUBLIC)
+            not_ours, left_out = loading.fill_what_fits(tables, PUBLIC, NEEDED)
         except (psycopg.Error, DatabaseError) as error:
             if is_away(error):
                 raise

@@ -7,7 +7,7 @@ whole one, and what was broken off is repeated by the same call.
 import hashlib
 import logging
 import os
-import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +49,6 @@ log = logging.getLogger(__name__)
 
 TRAIL, DIRECTORY = "tenants_auditevent", "tenants_directoryentry"
 ALIVE = ("active", "suspended")  # in the directory
-PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
 
 
 @dataclass
@@ -150,11 +149,9 @@ def write_secrets(place: str, key: str, file: Path, *, by: Actor, name: str = ""
     except OSError as error:
         raise NotEmpty(f"{file} can't be made: {error.strerror}.") from error
     with os.fdopen(descriptor, "w") as written:
-        # As shells, systemd, Compose and `setup` all read it (portal/setup/file.py).
-        written.writelines(
-            f"{variable}={value}\n" if PLAIN.fullmatch(value) else f"{variable}='{value}'\n"
-            for variable, value in secrets.items()
-        )
+        # As shells, systemd, Compose and `setup` all read it (portal/setup/file.py). Where there is a ' in it only the first two
+        # do, and a shell runs nothing of it: whoever writes to the place of the backups may have sealed this one.
+        written.writelines(f"{variable}={shlex.quote(value)}\n" for variable, value in secrets.items())
     return list(secrets)
 
 

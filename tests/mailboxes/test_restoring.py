@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ from mailboxes.services import collection, delivery, janitor
 from mailboxes.store import store
 from portal.setup import file
 from tenants import last_backup, migrated, spares
-from tenants.models import AuditEvent, Customer, Membership, Provider
+from tenants.models import AuditEvent, Customer, Membership, Provider, RetiredAddress
 from tenants.services import create_customer, create_provider, give_up_customer
 from tenants.upgrading import schemas
 from tests.breaking.kit import mails, short_or_long
@@ -462,12 +463,24 @@ def test_a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come(
 def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     operator, acme, globex, acme_mailbox, make_mailbox, cast, fill, collect, monkeypatch
 ):
+    monkeypatch.setattr(rows, "LINE_OCTETS", 100_000)
     fill(*TEXTS)
     make_mailbox("Theirs", customer=globex)
     lines, membership = AuditEvent.objects.count(), Membership.objects.get(user=cast.admin).pk
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_user ALTER name DROP NOT NULL")
         cursor.execute("UPDATE accounts_user SET name = NULL WHERE id = %s", [cast.admin.pk])
+        # What nobody needs may be without any row that fits, and many of these may come first.
+        cursor.execute(
+            "INSERT INTO django_admin_log (action_time, object_repr, action_flag, change_message, user_id) "
+            "SELECT now(), '', 1, repeat('x', 200000), %s FROM generate_series(1, 2)",
+            [cast.owner.pk],
+        )
+        cursor.execute("ALTER TABLE tenants_retiredaddress ALTER address DROP NOT NULL")
+        cursor.execute(
+            "INSERT INTO tenants_retiredaddress (address) SELECT NULL FROM generate_series(1, 1000)"
+        )
+        cursor.execute("INSERT INTO tenants_retiredaddress (address) VALUES ('gone@acme.example')")
         cursor.execute("ALTER TABLE tenants_auditevent ALTER origin DROP NOT NULL")
         cursor.execute(
             "INSERT INTO tenants_auditevent (at, action, data, actor_email, target_type, target_id, target_name, actor_side) "
@@ -478,9 +491,15 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     operator.loses_all()
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{operator.key}\n"))
     said = io.StringIO()
-    with pytest.raises(CommandError, match="5 rows left out: see the lines above"):
+    with pytest.raises(CommandError, match="1007 rows left out: see the lines above"):
         call_command("restore", operator.place, set=name, stdout=said, stderr=said)
-    assert re.findall(r"^ROWS OUT.*$", said.getvalue(), re.MULTILINE) == [
+    told = re.findall(r"^ROWS OUT.*$", said.getvalue(), re.MULTILINE)
+    assert [line.split(" (")[0] for line in told if "_log" in line or "retired" in line] == [
+        "ROWS OUT    2 of django_admin_log",
+        "ROWS OUT    1000 of tenants_retiredaddress",
+    ]
+    assert RetiredAddress.objects.filter(address="gone@acme.example").exists()
+    assert [line for line in told if "_log" not in line and "retired" not in line] == [
         f"ROWS OUT    {out}): they fit no table of a release, or belong to a row that doesn't"
         for out in (
             "1 of accounts_user ('admin@acme.example'",
@@ -523,11 +542,12 @@ def test_what_somebody_added_to_our_tables_stays_out_and_their_rows_come(
 
 def test_where_no_row_of_a_table_fits_nothing_is_opened(operator, acme_mailbox, monkeypatch):
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE accounts_user ALTER name DROP NOT NULL")
-        cursor.execute("UPDATE accounts_user SET name = NULL")
+        cursor.execute("ALTER TABLE tenants_directoryentry ALTER status DROP NOT NULL")
+        cursor.execute("UPDATE tenants_directoryentry SET status = NULL")
+        assert cursor.rowcount == 1
     name = operator.backs_up_whatever_it_says()
     operator.loses_all()
-    with pytest.raises(CommandError, match=r"No row of public\.accounts_user fits"):
+    with pytest.raises(CommandError, match=r"No row of public\.tenants_directoryentry fits \(null value"):
         operator.restores(monkeypatch, set=name)
     assert migrated.restored_from() == (name, True), "nobody takes it for an installation"
 
@@ -707,6 +727,20 @@ def test_the_secrets_that_it_writes_are_answers_for_setup(
     assert read["SECRET_KEY"] == settings.SECRET_KEY
     assert read["SECRET_KEY_FALLBACKS"].split() == settings.SECRET_KEY_FALLBACKS
     assert read["GATEHOUSE_WORKER_KEY"] == settings.WORKER_KEY
+
+
+def test_a_shell_runs_nothing_of_the_secrets_that_it_writes(operator, settings, tmp_path, monkeypatch):
+    """Anybody can seal a backup to the public key who writes to their place."""
+    settings.SECRET_KEY = f"abc'$(touch {tmp_path}/ran)';touch {tmp_path}/ran;'def"
+    operator.backs_up()
+    operator.restores(monkeypatch, secrets_to=str(tmp_path / "secrets"))
+    read = subprocess.run(
+        ["/bin/sh", "-c", '. "$0"; printf %s "$SECRET_KEY"', tmp_path / "secrets"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (read.stdout, (tmp_path / "ran").exists()) == (settings.SECRET_KEY, False)
 
 
 def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, collect, monkeypatch):

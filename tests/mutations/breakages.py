@@ -1298,7 +1298,7 @@ BREAKAGES = (
     _breaks(
         "Rows of all that do not fit keep no others away",
         "mailboxes/backup/rebuilding.py",
-        "loading.fill_what_fits(tables, PUBLIC)",
+        "loading.fill_what_fits(tables, PUBLIC, NEEDED)",
         "loading.fill(tables, PUBLIC, lambda name: _as_it_is)[0], {}",
         _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
     ),
@@ -3104,9 +3104,9 @@ BREAKAGES = (
     _breaks(
         "The secrets that a restore writes are read as they are meant",
         "mailboxes/backup/restoring.py",
-        "if PLAIN.fullmatch(value) else",
-        "if value else",
-        _RESTORING + "the_secrets_that_it_writes_are_answers_for_setup",
+        "{shlex.quote(value)}",
+        "'{value}'",
+        _RESTORING + "a_shell_runs_nothing_of_the_secrets_that_it_writes",
     ),
     _breaks(
         "An upgrade brings the new Caddyfile",

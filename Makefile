@@ -33,9 +33,9 @@ core: .venv/dev.stamp catalogs ## run a part of it on this machine's own Postgre
 	@test -n "$(POSTGRES)" || { echo "make core: there is no PostgreSQL; on Debian and Ubuntu: apt-get install postgresql redis-server" >&2; exit 1; }
 	GATEHOUSE_TEST_POSTGRES=$(POSTGRES) $(PY) -m pytest -n 2 $(CORE) $(TESTS)
 
-soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, every page in every language (about half an hour)
+soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, every page in every language, everybody at every URL (about half an hour)
 	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking tests/mailboxes/test_store.py tests/mailboxes/test_moving.py \
-	  tests/mailboxes/test_backup.py tests/mailboxes/test_restoring.py tests/mailboxes/test_one_customer.py tests/gateway/test_bucket.py tests/journeys/test_every_page.py $(TESTS)
+	  tests/mailboxes/test_backup.py tests/mailboxes/test_restoring.py tests/mailboxes/test_one_customer.py tests/gateway/test_bucket.py tests/journeys/test_every_page.py tests/wall/test_wall.py $(TESTS)
 
 drill: .venv/dev.stamp catalogs ## back up under load, destroy everything, restore, and account for every message (some minutes)
 	GATEHOUSE_LONG=1 $(PY) -m pytest -n 0 --timeout=3600 -rP tests/breaking/test_drill.py

@@ -1,16 +1,21 @@
-"""Every URL of both hosts, with everybody, against one table."""
+"""Every URL of both hosts, with everybody, against one table.
 
-from collections.abc import Callable
+`make test` has everybody look at every page of ours. Where the same few views or one question decide for many, it draws
+one of those whom the table treats alike, in every run the same one; `make soak` tries them all.
+"""
+
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
 import pytest
 
+from tests.breaking.kit import short_or_long
 from tests.wall.routes import routes
 from tests.wall.scene import BASE, GLOBEX, Person, Scene, send
 from tests.wall.table import ANONYMOUS, READERS, SIGNED_IN, TABLE, Outcome, line_of
-from tests.wall.trying import HOSTS, Door, Holes, doors, outcome, seen
-from tests.wall.visiting import Visit
+from tests.wall.trying import HOSTS, Door, Holes, alike, doors, outcome, seen
+from tests.wall.visiting import SignedOut, Visit
 
 Tell = Callable[[int, int, int], None]
 
@@ -18,11 +23,12 @@ METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 each_host = pytest.mark.parametrize("host", HOSTS)
 
-# Everybody who sees something else on pages that are ours: Django and Rosetta make their own.
+# Everybody who sees something else on pages that are ours.
 VISITORS = {
     "base": ("owner", "operator", "auditor", "staff", "stranger", "anonymous"),
     "customer": ("owner", "operator", "auditor", "admin", "viewer", "anonymous"),
 }
+# Django and Rosetta make their own: all of the administration's by the same few views.
 NOT_OURS = ("admin:", "rosetta")
 
 FILES = {
@@ -71,13 +77,24 @@ def test_every_place_of_a_url_is_filled(host: str, scene: Scene) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @each_host
 def test_everybody_gets_what_the_table_says(host: str, method: str, scene: Scene, counted: Tell) -> None:
-    holes, urls = Holes(), 0
+    holes, urls, draw = Holes(), 0, Random(f"{host} {method}")
     for door in doors(host, scene.things):
         urls += 1
-        for person in scene.people.values():
+        everybody = method == "GET" and not door.name.startswith(NOT_OURS)
+        for person in _those_who_try(door, host, scene, draw, everybody=everybody):
             holes.check(door, person, method, HOSTS[host], door.line.expected(host, person.name, method))
     counted(urls if method == "GET" else 0, holes.tried if method == "GET" else 0, holes.tried)
     assert not holes.found, str(holes)
+
+
+def _those_who_try(
+    door: Door, host: str, scene: Scene, draw: Random, *, everybody: bool = False
+) -> Iterable[Person]:
+    people = scene.people.values()
+    if everybody:
+        return people
+    groups = alike(door, host, people).values()
+    return [person for group in groups for person in short_or_long([draw.choice(group)], group)]
 
 
 def test_who_is_limited_to_some_customers_has_the_same_rights_at_these(scene: Scene, counted: Tell) -> None:
@@ -96,9 +113,9 @@ def test_who_is_limited_to_some_customers_has_the_same_rights_at_these(scene: Sc
 @each_host
 def test_others_things_look_like_things_that_do_not_exist(host: str, scene: Scene, counted: Tell) -> None:
     """The same status, page and headers, whoever asks and however: nobody learns what others have."""
-    holes = Holes()
+    holes, draw = Holes(), Random(host)
     for door in (door for door in doors(host, scene.things) if door.thing.foreign):
-        for person in scene.people.values():
+        for person in _those_who_try(door, host, scene, draw):
             if host == "customer" and person.name not in READERS | ANONYMOUS:
                 continue  # for whom there is nothing at all here
             for method in ("GET", "POST"):
@@ -148,27 +165,18 @@ def test_a_provider_named_in_the_query_opens_no_door_either(scene: Scene) -> Non
 # --- Other methods, other sites ---
 @each_host
 def test_no_other_method_opens_what_get_and_post_do_not(host: str, scene: Scene, counted: Tell) -> None:
-    """Everybody with every method at every URL would take minutes. So one is drawn of those whom the table treats alike,
-    and beside HEAD, which views answer like GET, one more method; at the administration, whose pages are all made by the
-    same few views of Django's, one of all: in every run the same.
+    """Everybody with every method at every URL would take minutes, also in `make soak`: beside HEAD, which views answer
+    like GET, one more method is drawn, and at pages that are not ours one of all.
     """
     holes, draw = Holes(), Random(host)
     for door in doors(host, scene.things):
-        for expected, alike in _whom_it_treats_alike(door, host, scene).items():
+        for (expected, _), group in alike(door, host, scene.people.values()).items():
             drawn = draw.choice(METHODS)
-            for method in [drawn] if door.name.startswith("admin:") else ["HEAD", drawn]:
-                person = draw.choice(alike)
+            for method in [drawn] if door.name.startswith(NOT_OURS) else ["HEAD", drawn]:
+                person = draw.choice(group)
                 holes.check(door, person, method, HOSTS[host], expected | {Outcome.NO_METHOD})
     counted(0, 0, holes.tried)
     assert not holes.found, str(holes)
-
-
-def _whom_it_treats_alike(door: Door, host: str, scene: Scene) -> dict[frozenset[Outcome], list[Person]]:
-    groups: dict[frozenset[Outcome], list[Person]] = {}
-    for person in scene.people.values():
-        expected = (door.line.expected(host, person.name, method) for method in ("GET", "POST"))
-        groups.setdefault(frozenset().union(*expected), []).append(person)
-    return groups
 
 
 @each_host
@@ -208,9 +216,9 @@ def _is_file(answer: Any) -> bool:
 @each_host
 def test_every_form_is_taken_and_every_link_opens(host: str, scene: Scene, counted: Tell) -> None:
     """Also for who presses a button after the session has ended: the sign-in leads on to a page."""
-    holes = Holes()
+    holes, later = Holes(), SignedOut(scene.people["anonymous"])
     for name in VISITORS[host]:
-        visit = Visit(scene.people[name], scene.people["anonymous"], holes)
+        visit = Visit(scene.people[name], later, holes)
         for door in doors(host, scene.things):
             if not door.name.startswith(NOT_OURS):
                 visit.sees(f"http://{HOSTS[host]}{door.path}")

@@ -1,14 +1,14 @@
 """What all tests of the wall do: walk the URLs that the table knows, and name what somebody got."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from tests.wall.routes import Route, admin_object, routes
 from tests.wall.scene import ACME, BASE, Person, Thing
-from tests.wall.table import Line, Outcome, line_of
+from tests.wall.table import NORTHWIND, Line, Outcome, line_of
 
 HOSTS = {"base": BASE, "customer": ACME}
 SIGN_INS = ("/accounts/login/", "/admin/login/")
@@ -54,6 +54,20 @@ def _thing_of(route: Route, line: Line, things: dict[str, Thing]) -> Thing:
     if line.of == "row of the administration":
         return Thing(tuple(admin_object(route) for _ in route.places))
     return things[line.of]
+
+
+def alike(
+    door: Door, host: str, people: Iterable[Person]
+) -> dict[tuple[frozenset[Outcome], bool], list[Person]]:
+    """Groups of people of whom the table expects the same there, by GET and by POST, with roles of the same kind: a
+    provider's people have rights at its other customers, too.
+    """
+    groups: dict[tuple[frozenset[Outcome], bool], list[Person]] = {}
+    for person in people:
+        expected = (door.line.expected(host, person.name, method) for method in ("GET", "POST"))
+        key = (frozenset().union(*expected), person.name in NORTHWIND)
+        groups.setdefault(key, []).append(person)
+    return groups
 
 
 def outcome(answer: Any) -> Outcome | int:

@@ -10,11 +10,29 @@ from tests.wall.trying import HOSTS, SIGN_INS, Holes
 ENDS = 3  # redirects, at most, until a page
 
 
+class SignedOut:
+    """Where those are led whose session has ended when they press a button: everybody to the same sign-in."""
+
+    def __init__(self, anonymous: Person) -> None:
+        self._anonymous = anonymous
+        self._led: dict[str, list[str]] = {}
+
+    def leads_on(self, there: str, holes: Holes) -> list[str]:
+        """Where the sign-in leads on to."""
+        if there not in self._led:
+            holes.tried += 1
+            answer = self._anonymous.tries("POST", _path(there), urlsplit(there).netloc)
+            sign_in = urlsplit(answer.get("Location", ""))
+            is_one = sign_in.geturl().startswith(SIGN_INS)
+            self._led[there] = parse_qs(sign_in.query).get("next", []) if is_one else []
+        return self._led[there]
+
+
 class Visit:
     """One person's walk: what is offered several times is tried once."""
 
-    def __init__(self, person: Person, anonymous: Person, holes: Holes) -> None:
-        self.person, self.anonymous, self.holes = person, anonymous, holes
+    def __init__(self, person: Person, later: SignedOut, holes: Holes) -> None:
+        self.person, self.later, self.holes = person, later, holes
         self.opened: dict[tuple[str, ...], Any] = {}
         self.sent: set[str] = set()
 
@@ -36,14 +54,11 @@ class Visit:
             return
         self.sent.add(there)
         self.holes.tried += 1
-        host, path = urlsplit(there).netloc, _path(there)
-        answer = self.person.submits(fields, path, host)
+        answer = self.person.submits(fields, _path(there), urlsplit(there).netloc)
         if answer.status_code not in (200, 302):
             self._note(f"{page} has a form for {there}, which is answered {answer.status_code}")
-        later = self.anonymous.tries("POST", path, host).get("Location", "")
-        if later.startswith(SIGN_INS):
-            for onward in parse_qs(urlsplit(later).query).get("next", []):
-                self._opens(urljoin(there, onward), f"the sign-in before {there} leads on to {onward}")
+        for onward in self.later.leads_on(there, self.holes):
+            self._opens(urljoin(there, onward), f"the sign-in before {there} leads on to {onward}")
 
     def _opens(self, there: str, what: str) -> None:
         for _redirect in range(ENDS):

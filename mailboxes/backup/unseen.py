@@ -1,6 +1,7 @@
 """A table that is written anew after a snapshot (TRUNCATE, most ALTER TABLE … TYPE, a column with a default that differs by row)
 looks empty to it, and one that was dropped and made again is: PostgreSQL's manual, "Caveats" of its concurrency control. A dump
-would say nothing of the rows that it lacks.
+would say nothing of the rows that it lacks. Nor where a table, a column or a schema stepped aside for another of its name while
+it was dumped, and is back: names are looked up in the catalogs of now.
 """
 
 from collections.abc import Collection
@@ -13,10 +14,11 @@ from mailboxes.backup.tools import WITHOUT_ROWS
 from tenants import migrated
 from tenants.upgrading.schemas import PUBLIC
 
-# As the transaction's snapshot has the catalogs: the table, the file in which it lies, and which column is which.
+# As the transaction's snapshot has the catalogs: the table, the file in which it lies, which column is which, and who wrote
+# these lines last, as whoever renames or alters one does; VACUUM, ANALYZE and CREATE INDEX change theirs in place.
 TABLES: LiteralString = """
-SELECT n.nspname::text, c.relname::text, concat_ws(' ', c.oid, c.relfilenode,
-    (SELECT md5(string_agg(concat_ws(' ', attnum, attname, atttypid), E'\\n' ORDER BY attnum))
+SELECT n.nspname::text, c.relname::text, concat_ws(' ', c.oid, c.relfilenode, c.xmin, n.oid, n.xmin,
+    (SELECT md5(string_agg(concat_ws(' ', attnum, attname, atttypid, xmin), E'\\n' ORDER BY attnum))
         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (%s) AND c.relkind = 'r'
 """

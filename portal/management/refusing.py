@@ -65,16 +65,28 @@ def _refuse(name: str) -> NoReturn:
 
 @contextmanager
 def until_nobody_reads() -> Iterator[None]:
-    """Whoever cuts what a command says (`| head`) has read enough, and reads no traceback: it ends as one that SIGPIPE ends."""
+    """Whoever cuts what a command says (`| head`) has read enough, and reads no traceback: it ends as one that SIGPIPE ends.
+    One that crashes says so all the same. Where there is no standard output (`>&-`) nobody reads from the start.
+    """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the interpreter ends
+    crash: BaseException | None = None
     try:
         try:
             yield
+        except (BrokenPipeError, SystemExit):
+            raise
+        except BaseException as error:
+            crash = error
+            raise
         finally:
             sys.stdout.flush()  # here, or the interpreter says it at its end
     except BrokenPipeError:
         if not _nobody_reads():  # it is of another pipe than this one
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if crash:
+            raise crash from None
         sys.exit(NOBODY_READS)
 
 

@@ -126,6 +126,34 @@ def test_who_reads_no_further_reads_no_traceback(words):
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
+def test_a_command_that_crashes_says_so_where_nobody_reads_the_rest():
+    script = (
+        "from portal.management.refusing import until_nobody_reads as until\nwith until(): print('some'); {}"
+    )
+    for what, status, said in (("1 / 0", 1, "ZeroDivisionError"), ("raise SystemExit(3)", 141, "")):
+        # In which what is said waits for the end.
+        command = ["env", "-u", "PYTHONUNBUFFERED", sys.executable, "-c", script.format(what)]
+        reads, writes = os.pipe()
+        os.close(reads)
+        with open(writes, "wb") as nobody:
+            ended = subprocess.run(
+                command, cwd=ROOT, stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            )
+        assert (ended.returncode, said in ended.stderr, "BrokenPipe" in ended.stderr) == (status, True, False)
+
+
+def test_a_command_without_a_standard_output_does_its_work():
+    ended = subprocess.run(
+        ["/bin/sh", "-c", '"$0" manage.py help >&-', sys.executable],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_each_command_of_ours_stands_in_one_group():
     rooms = {path.parent.name for path in ROOT.glob("*/management")}
     there = {name for name, app in get_commands().items() if app in rooms}

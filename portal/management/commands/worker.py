@@ -3,6 +3,7 @@ import signal
 import sys
 import warnings
 from argparse import ArgumentParser
+from contextlib import suppress
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,15 @@ class EndWithBeat(bootsteps.StartStopStep):
         if state.should_stop is not None or beat.is_alive():
             return
         code = beat.exitcode
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        how = f"was killed by {_name_of(-code)}" if code < 0 else f"ended with status {code}"
         log.error(
             "beat within this worker is gone: it %s. The worker ends too, so that who starts it again starts both",
             how,
         )
         state.should_stop = EX_FAILURE  # what has begun ends first, as after SIGTERM
+
+
+def _name_of(number: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"  # of those for real time, which have no names of their own

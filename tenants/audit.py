@@ -36,9 +36,10 @@ def record(
     """
     if not SPELLING.fullmatch(action):
         raise ValueError(f"not the spelling of an action: {action}")
+    data = details.storable(data or {})
     if data and details.is_too_much(data):
         raise TooMuchToTell
-    kind, pk, name = _describe(target)
+    kind, pk, name = details.storable(_describe(target))
     provider_id = provider.pk if provider else customer.provider_id if customer else None
     customer_id = customer.pk if customer else None
     return AuditEvent.objects.create(
@@ -53,7 +54,7 @@ def record(
         target_type=kind,
         target_id=pk,
         target_name=name,
-        data=data or {},
+        data=data,
     )
 
 

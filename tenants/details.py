@@ -5,6 +5,7 @@ some of before.
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -23,6 +24,19 @@ MOST_PARTS, BEFORE_A_PART = 5_000, ",[{"
 NUMBERS_BELOW = 10**300
 # With room for each zone of time at either end of Python's calendar.
 FIRST_DAY, LAST_DAY = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+# Half a character, as a program may have sent it, and NUL: no database takes one.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(value: Any) -> Any:
+    """With a mark in the place of what no database would take: for that no act is to fail, nor go untold."""
+    if isinstance(value, str):
+        return _NO_TEXT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {storable(key): storable(each) for key, each in value.items()}
+    return [storable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def is_too_much(data: Any) -> bool:

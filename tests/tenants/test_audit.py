@@ -448,6 +448,16 @@ def test_an_act_with_more_to_tell_than_a_line_holds_is_refused_in_words(acme, da
         audit.record("customer.changed", by=SYSTEM, customer=acme, data=data)
 
 
+def test_what_no_database_takes_is_told_with_a_mark_in_its_place(acme):
+    data = {"a\ud83d": ["\udcff", {"b": ("x\0", 1, None)}]}
+    event = audit.record(
+        "probe.acted", by=SYSTEM, customer=acme, target=("probe", "\0", "J\ud800"), data=data
+    )
+    event.refresh_from_db()
+    assert event.data == {"a\ufffd": ["\ufffd", {"b": ["x\ufffd", 1, None]}]}
+    assert (event.target_id, event.target_name) == ("\ufffd", "J\ufffd")
+
+
 def test_a_limit_to_a_thousand_customers_is_told(acme):
     slugs = [f"{number:040}" for number in range(1000)]
     event = audit.record(

@@ -23,19 +23,13 @@ ANEW = {
         "ALTER TABLE {}.mailboxes_message ADD tag uuid NOT NULL DEFAULT gen_random_uuid()",
         "mailboxes_message",
     ),
-    "a column for another": (
-        "ALTER TABLE {0}.mailboxes_mailbox DROP description; "
-        "ALTER TABLE {0}.mailboxes_mailbox ADD description text NOT NULL DEFAULT ''",
-        "mailboxes_mailbox",
-    ),
     "a table for another": (
         "ALTER TABLE {0}.mailboxes_tallychange RENAME TO was; "
         "CREATE TABLE {0}.mailboxes_tallychange AS SELECT * FROM {0}.was",
         "mailboxes_tallychange",
     ),
     "a column that is back": (
-        "ALTER TABLE {0}.mailboxes_keylock RENAME data TO was; ALTER TABLE {0}.mailboxes_keylock ADD data bytea; "
-        "ALTER TABLE {0}.mailboxes_keylock DROP data; ALTER TABLE {0}.mailboxes_keylock RENAME was TO data",
+        "ALTER TABLE {0}.mailboxes_keylock RENAME data TO was; ALTER TABLE {0}.mailboxes_keylock RENAME was TO data",
         "mailboxes_keylock",
     ),
     "a table that is back": (

@@ -863,9 +863,9 @@ BREAKAGES = (
     _breaks(
         "And so is one beside which a column has taken another's place",
         "mailboxes/backup/unseen.py",
-        "concat_ws(' ', attnum, attname, atttypid)",
+        "concat_ws(' ', attnum, attname, atttypid, xmin)",
         "attrelid::text",
-        "mailboxes/test_unseen.py::test_one_beside_which_a_table_is_written_anew_is_none[a column for another]",
+        "mailboxes/test_unseen.py::test_one_beside_which_a_table_is_written_anew_is_none[a column that is back]",
     ),
     _breaks(
         "A backup beside which a table stepped aside and came back is none",

@@ -1333,9 +1333,16 @@ BREAKAGES = (
     _breaks(
         "Where no row of a table fits nothing is opened",
         "mailboxes/backup/loading.py",
-        "            if 1 < read.get(name, 0) == out.rows:\n",
-        "            if False:\n",
+        "if name in needed and 0 < read[name] == out.rows:",
+        "if name in needed and 1 < read[name] == out.rows:",
         _RESTORING + "where_no_row_of_a_table_fits_nothing_is_opened",
+    ),
+    _breaks(
+        "What nobody needs keeps no installation away",
+        "mailboxes/backup/loading.py",
+        "if name in needed and 0 < read",
+        "if 0 < read",
+        _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
     ),
     _breaks(
         "Columns that somebody added keep no row from coming back",

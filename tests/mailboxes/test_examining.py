@@ -15,6 +15,7 @@ from mailboxes.backup.place import Place
 from mailboxes.models import Message
 from tenants import migrated, pooling, spares
 from tenants.models import LastBackup, SpareSchema
+from tests.breaking.kit import short_or_long
 from tests.mailboxes.backups import collected
 from tests.roles import OTHER, ROLE, as_superuser
 
@@ -83,9 +84,10 @@ NOT_OURS = {
 }
 # As deep as PostgreSQL puts it together and not as it reads it.
 DEEP = """
-CREATE FUNCTION pg_temp.deep() RETURNS jsonb LANGUAGE plpgsql AS $$
-DECLARE j jsonb := (repeat('[', 16000) || repeat(']', 16000))::jsonb;
-BEGIN FOR i IN 1..1800 LOOP j := jsonb_build_array(j); END LOOP; RETURN j; END $$
+CREATE FUNCTION pg_temp.deep() RETURNS jsonb LANGUAGE sql AS $$
+SELECT jsonb_set((repeat('[', 1800) || '0' || repeat(']', 1800))::jsonb, array_fill('0'::text, ARRAY[1800]),
+    (repeat('[', 16000) || repeat(']', 16000))::jsonb)
+$$
 """
 WRONG = {
     "a name": (
@@ -249,6 +251,33 @@ WRONG = {
         "public.tenants_lastbackup is of no migration that its list of migrations has",
     ),
 }
+# What of these a backup is taken of; of the others the look that it takes at the database is asked.
+TAKEN = short_or_long(
+    ["no column", "a view that does something", "an index that fails", "a name"], list(BROKEN)
+)
+TAKEN_TOO = short_or_long(["a table", "a child elsewhere"], list(NOT_OURS))
+TAKEN_AS_WELL = short_or_long(
+    [
+        "a name",
+        "networks in networks",
+        "networks by a great number",
+        "a list without end",
+        "a check more",
+        "a line of the trail that is too long",
+    ],
+    list(WRONG),
+)
+
+
+def cases(of, names):
+    return pytest.mark.parametrize(
+        ("statements", "expected"), [pytest.param(*of[name], id=name) for name in of if name in names]
+    )
+
+
+def seen(of, taken, *rest):
+    """The cases that a look is asked for, but for `rest`, which show elsewhere."""
+    return cases(of, of.keys() - {*taken, *rest})
 
 
 def execute(statements):
@@ -282,19 +311,41 @@ def fails(scene):
     return made, str(ended.value)
 
 
-@pytest.mark.parametrize(("statements", "why"), BROKEN.values(), ids=list(BROKEN))
+@pytest.fixture
+def look(db, acme, globex, acme_mailbox, fill):
+    """What a backup sees of the database once statements about Acme are executed."""
+    fill(*TEXTS)
+
+    def at(statements):
+        with tenant_context(acme), connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute(statements)
+        reader = connection.connection
+        found = examining.customers(reader, ["c_acme", "c_globex", "c_initech"])
+        found.wrong += examining.what_all_share(reader)
+        return found
+
+    return at
+
+
+@cases(BROKEN, TAKEN)
 def test_one_customer_whose_tables_are_broken_is_named_and_all_others_are_saved(
-    statements, why, scene, monkeypatch
+    statements, expected, scene, monkeypatch
 ):
     execute(statements)
     made, said = fails(scene)
-    assert made["left_out"] == [{"customer": "acme", "why": why}]
+    assert made["left_out"] == [{"customer": "acme", "why": expected}]
     assert (made["customers"], made["messages"]) == (2, 1)
     assert "not all is well: 1 customer left out" in said
     scene.loses_all()
     with pytest.raises(CommandError, match="1 of the customers can't be checked: acme"):
         scene.restores(monkeypatch, set=made["name"])
     assert collected(scene.theirs) == [b"theirs"]
+
+
+@seen(BROKEN, TAKEN)
+def test_whatever_is_broken_is_seen(statements, expected, look):
+    assert look(statements).broken == {"c_acme": expected}
 
 
 def test_so_is_one_whose_table_belongs_to_a_role_that_may_do_less(scene):
@@ -326,12 +377,18 @@ def test_an_export_of_such_a_customer_says_why_there_is_none(scene, tmp_path):
         call_command("export_customer", "acme", (tmp_path / "elsewhere").as_uri())
 
 
-@pytest.mark.parametrize(("statements", "names"), NOT_OURS.values(), ids=list(NOT_OURS))
-def test_what_no_release_has_made_is_named(statements, names, scene):
+@cases(NOT_OURS, TAKEN_TOO)
+def test_what_no_release_has_made_is_named(statements, expected, scene):
     execute(statements)
     made, said = fails(scene)
-    assert (made["not_ours"], made["left_out"], made["customers"]) == (names, [], 3)
+    assert (made["not_ours"], made["left_out"], made["customers"]) == (expected, [], 3)
     assert "1 thing that no restore would bring. See" in said
+
+
+@seen(NOT_OURS, TAKEN_TOO)
+def test_whatever_no_release_has_made_is_seen(statements, expected, look):
+    found = look(statements)
+    assert (found.not_ours, found.broken, found.wrong) == (expected, {}, [])
 
 
 def test_mail_that_lies_where_no_restore_looks_is_in_no_index_either(scene, acme, monkeypatch):
@@ -346,13 +403,20 @@ def test_mail_that_lies_where_no_restore_looks_is_in_no_index_either(scene, acme
     assert (made["not_ours"], made["messages"]) == (["c_acme.M2"], 1)
 
 
-@pytest.mark.parametrize(("statements", "line"), WRONG.values(), ids=list(WRONG))
-def test_what_a_restore_would_not_take_is_named(statements, line, scene):
+@cases(WRONG, TAKEN_AS_WELL)
+def test_what_a_restore_would_not_take_is_named(statements, expected, scene):
     execute(statements)
     made, said = fails(scene)
-    assert any(one.startswith(line) for one in made["wrong"])
+    assert any(one.startswith(expected) for one in made["wrong"])
     assert made["customers"] == 3, "all the same it is there, for who knows how to bring it"
     assert re.search(r"[1-9] things? that no restore would bring\. See", said)
+
+
+@seen(WRONG, TAKEN_AS_WELL, "networks")
+def test_whatever_a_restore_would_not_take_is_seen(statements, expected, look):
+    found = look(statements)
+    assert any(one.startswith(expected) for one in found.wrong)
+    assert found.broken == {}, "all the same it is saved, for who knows how to bring it"
 
 
 def test_what_all_share_is_put_right_by_putting_back_what_it_lacks(scene):

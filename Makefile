@@ -36,7 +36,7 @@ core: .venv/dev.stamp catalogs ## run a part of it on this machine's own Postgre
 soak: .venv/dev.stamp catalogs ## run long: more kills, more mail, more resets, every page in every language, everybody at every URL (about half an hour)
 	GATEHOUSE_LONG=1 $(PY) -m pytest --timeout=3600 tests/breaking tests/mailboxes/test_store.py tests/mailboxes/test_moving.py \
 	  tests/mailboxes/test_backup.py tests/mailboxes/test_restoring.py tests/mailboxes/test_one_customer.py tests/mailboxes/test_examining.py \
-	  tests/gateway/test_bucket.py tests/journeys/test_every_page.py tests/wall/test_wall.py $(TESTS)
+	  tests/gateway/test_bucket.py tests/journeys/test_every_page.py tests/wall/test_wall.py tests/portal/test_processes.py $(TESTS)
 
 drill: .venv/dev.stamp catalogs ## back up under load, destroy everything, restore, and account for every message (some minutes)
 	GATEHOUSE_LONG=1 $(PY) -m pytest -n 0 --timeout=3600 -rP tests/breaking/test_drill.py

@@ -3092,7 +3092,7 @@ BREAKAGES = (
         "portal/setup/conversation.py",
         "    if outcome.impossible:",
         "    if False:",
-        "portal/test_setup.py::test_a_script_is_told_in_a_line_what_cannot_be_and_nothing_is_written",
+        "portal/test_setup.py::test_what_is_wrong_and_not_asked_for_is_told_before_the_first_question",
     ),
     _breaks(
         "Somebody hears by mail of a unit that failed",

@@ -47,19 +47,27 @@ OF_THE_FILE = {"DATABASE_OWNER_PASSWORD", "DATABASE_PASSWORD", "REDIS_PASSWORD"}
 EXPOSURE = 2.0  # of 10, as systemd-analyze counts; "OK" ends at 5
 
 
-def set_up(folder, *options, **answers):
+def set_up(folder, *options, stdout=None, **answers):
     """What `manage.py setup` writes of these answers, for a machine that is not there yet."""
     given, target = folder / "answers", folder / "environment"
     names = dict(zip(("GATEHOUSE_BASE_DOMAIN", "GATEHOUSE_MAIL_DOMAIN"), NAMES, strict=True))
     given.write_text("".join(f"{name}={value}\n" for name, value in (names | answers).items()))
-    call_command("setup", target, *options, "--no-input", "--answers", given, stdout=io.StringIO())
+    call_command("setup", target, *options, "--no-input", "--answers", given, stdout=stdout or io.StringIO())
     return target
 
 
 # --- The settings of a new installation ---
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, name_server):
+    """What the command writes for units."""
+    return read(set_up(tmp_path_factory.mktemp("units")).read_text())
+
+
 def test_what_comes_next_is_said_of_a_new_file_alone(tmp_path, name_server):
     """In a restore the upgrade and the people of a first day would come before what is brought back."""
-    target = set_up(tmp_path)
+    said = io.StringIO()
+    target = set_up(tmp_path, stdout=said)
+    assert "Next:" in said.getvalue()
     answers = tmp_path / "answers"
     again = ["setup", target, "--no-input", "--overwrite", "--answers", answers]
     for more, becomes in (("", "is as it was"), ("GATEHOUSE_TIME_ZONE=Europe/Zurich\n", "is written")):
@@ -69,15 +77,11 @@ def test_what_comes_next_is_said_of_a_new_file_alone(tmp_path, name_server):
         with suppress(CommandError):  # of services that are not there
             call_command(*again, stdout=said)
         assert becomes in said.getvalue() and "Next:" not in said.getvalue()
-    target.unlink()
-    said = io.StringIO()
-    call_command(*again, stdout=said)
-    assert "Next:" in said.getvalue()
 
 
-def test_one_command_makes_settings_with_which_everything_starts(tmp_path, name_server):
+def test_one_command_makes_settings_with_which_everything_starts(written):
     """Held to the checks themselves, by a process with nothing else in its environment; and no two get the same secrets."""
-    first = read(set_up(tmp_path).read_text())
+    first = written
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--fail-level", "ERROR"],
         cwd=ROOT,
@@ -186,49 +190,60 @@ def test_containers_can_do_little_and_only_what_is_meant_for_all_is_open(compose
 PORTS = ("SMTP_PORT", "SMTPS_PORT", "POP3_PORT", "POP3S_PORT")
 
 
-def ports_of(environment):
-    """The gateway's four, as settings read in that environment have them: those it listens on, and those the world reaches."""
+def ports_of(*environments):
+    """The gateway's four, as settings read in each of these environments have them: those it listens on, and those the world
+    reaches. One process reads them, in a child for each, for what settings import takes longer than they.
+    """
     program = """
-import json, sys
-from portal import settings
-json.dump([[getattr(settings, f"{of}{name}") for name in sys.argv[1:]] for of in ("", "PUBLIC_")], sys.stdout)
+import json, os, sys
+import portal
+for environment in json.load(sys.stdin):
+    if not os.fork():
+        os.environ.update(environment)
+        from portal import settings
+        print(json.dumps([[getattr(settings, f"{of}{name}") for name in sys.argv[1:]] for of in ("", "PUBLIC_")]), flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0
 """
     told = subprocess.run(
         [sys.executable, "-c", program, *PORTS],
         cwd=ROOT,
-        env=environment | BARE,
+        env=BARE,
+        input=json.dumps(environments),
         check=True,
         capture_output=True,
         text=True,
     )
-    return json.loads(told.stdout)
+    return [json.loads(line) for line in told.stdout.splitlines()]
 
 
 def test_each_process_names_the_ports_that_the_world_reaches(composed):
     """Containers publish others than the gateway listens on; of units, only the gateway's is told where it listens."""
     published = {port["target"]: int(port["published"]) for port in composed["gateway"]["ports"]}
-    listened_on, _ = ports_of(composed["gateway"]["environment"])
-    reached = [published[port] for port in listened_on]
-    for name in PROCESSES:
-        assert ports_of(composed[name]["environment"])[1] == reached, name
-    units = {
-        name: dict(each.split("=", 1) for each in unit_of(name).get("Environment", [])) for name in PROCESSES
-    }
-    reached, _ = ports_of(units["gateway"])
-    for name in PROCESSES:
-        assert ports_of(units[name])[1] == reached, name
+    units = [dict(each.split("=", 1) for each in unit_of(name).get("Environment", [])) for name in PROCESSES]
+    told = ports_of(*(composed[name]["environment"] for name in PROCESSES), *units)
+    in_containers = dict(zip(PROCESSES, told[: len(PROCESSES)], strict=True))
+    of_units = dict(zip(PROCESSES, told[len(PROCESSES) :], strict=True))
+    by_containers = [published[port] for port in in_containers["gateway"][0]]
+    assert {name: reached for name, (_, reached) in in_containers.items()} == dict.fromkeys(
+        PROCESSES, by_containers
+    )
+    assert {name: reached for name, (_, reached) in of_units.items()} == dict.fromkeys(
+        PROCESSES, of_units["gateway"][0]
+    )
 
 
-@pytest.mark.parametrize("shortcut", ["GATEHOUSE_DEMO", "GATEHOUSE_MEASURING"])
-def test_where_nothing_stands_before_the_gateway_its_own_ports_are_named(shortcut):
-    listened_on, reached = ports_of({shortcut: "1", "GATEHOUSE_SMTP_PORT": "2600"})
-    assert reached == listened_on == [2600, 2465, 2110, 2995]
+def test_where_nothing_stands_before_the_gateway_its_own_ports_are_named():
+    shortcuts = ("GATEHOUSE_DEMO", "GATEHOUSE_MEASURING")
+    told = ports_of(*({shortcut: "1", "GATEHOUSE_SMTP_PORT": "2600"} for shortcut in shortcuts))
+    assert told == [[[2600, 2465, 2110, 2995]] * 2] * len(shortcuts)
 
 
 def test_other_ports_of_the_world_are_handed_to_each_process():
     """Where another machine leads to this one's."""
     more = {f"GATEHOUSE_PUBLIC_{name}": str(number) for number, name in enumerate(PORTS, 26)}
-    assert ports_of(more)[1] == [26, 27, 28, 29]
+    [(_, reached)] = ports_of(more)
+    assert reached == [26, 27, 28, 29]
     shared = (DOCKER / "compose.yaml").read_text().split("x-settings:")[1].split("\n\n")[0]
     assert [name for name in more if f"\n  {name}: ${{{name}:-}}" not in shared] == []
 
@@ -389,12 +404,10 @@ def test_what_a_restore_stops_it_starts_again():
 
 
 @pytest.mark.parametrize("name", ["beat", "gateway"])  # which have the least
-def test_what_a_unit_does_without_is_not_missed(tmp_path, name_server, name):
+def test_what_a_unit_does_without_is_not_missed(written, name):
     """By the checks with which it begins; messages lie in a bucket."""
     bucket = {"STORE_URL": "s3://bucket/mail", "S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "secret"}
-    all_of_it = read(set_up(tmp_path).read_text()) | {
-        f"GATEHOUSE_{key}": value for key, value in bucket.items()
-    }
+    all_of_it = written | {f"GATEHOUSE_{key}": value for key, value in bucket.items()}
     gone = set(unit_of(name)["UnsetEnvironment"])
     checked = subprocess.run(
         [sys.executable, "manage.py", "check", "--fail-level", "ERROR"],

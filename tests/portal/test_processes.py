@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 from portal import webserver
 from portal.onebox.embedded.process import wait_until
 from portal.onebox.supervisor import crew
+from tests.breaking.kit import short_or_long
 from tests.breaking.workers import environment_of_processes
 from tests.gateway.kit import Certificates
 from tests.ports import free_port, free_ports
@@ -23,6 +25,8 @@ SECONDS = 60
 ENDED_WELL = 0
 PORTS = ("GATEHOUSE_SMTP_PORT", "GATEHOUSE_SMTPS_PORT", "GATEHOUSE_POP3_PORT", "GATEHOUSE_POP3S_PORT")
 QUICK = {"DJANGO_SETTINGS_MODULE": "tests.breaking.worker_settings"}  # beat rings twice a second
+# By a signal for real time, which Python has no name for, and by the usual one.
+KILLED, TOLD = pytest.param(signal.SIGRTMIN + 1, id="killed"), pytest.param(signal.SIGTERM, id="told to end")
 # `manage.py web` that reckons with answers that take no time: what it waits for is what may take its time to arrive.
 ANSWERS_AT_ONCE = """
 import sys
@@ -35,20 +39,20 @@ execute_from_command_line(sys.argv)
 """
 
 
-@pytest.fixture
-def start(tmp_path):
-    """Starts `manage.py NAME` with variables of the environment, or that script in its place; whatever is left is killed."""
+@contextmanager
+def starting(folder):
+    """Gives what starts `manage.py NAME` with variables of the environment, or that script in its place; whatever is left is
+    killed.
+    """
     started = []
 
     def start(*command, script=None, **environment):
-        log = tmp_path / f"{command[0]}.log"
+        log = folder / f"{command[0]}{len(started)}.log"
         with log.open("wb") as output:
             process = psutil.Popen(
                 [sys.executable, *(("-c", script) if script else ("manage.py",)), *command],
                 cwd=ROOT,
-                env=environment_of_processes()
-                | {"GATEHOUSE_STATE_DIR": str(tmp_path / "state")}
-                | environment,
+                env=environment_of_processes() | {"GATEHOUSE_STATE_DIR": str(folder / "state")} | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -63,6 +67,28 @@ def start(tmp_path):
                 each.kill()
         process.wait()
         sys.stdout.write(process.log.read_text(errors="replace"))
+
+
+@pytest.fixture
+def start(tmp_path):
+    with starting(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def open_web(django_db_setup, tmp_path_factory):
+    """A web server of as many processes as the setting says, beside a gateway that is open, with a log of JSON; and its port."""
+    port = free_port()
+    with starting(tmp_path_factory.mktemp("web")) as start:
+        process = start(
+            "web",
+            GATEHOUSE_BIND="0.0.0.0",
+            GATEHOUSE_HTTP_PORT=str(port),
+            GATEHOUSE_WEB_PROCESSES="3",
+            GATEHOUSE_LOG_FORMAT="json",
+        )
+        assert wait_until(lambda: _answer(port, b"/healthz").startswith(b"HTTP/1.1 200"), SECONDS)
+        yield process, port
 
 
 @pytest.fixture
@@ -127,8 +153,7 @@ def test_a_worker_that_is_killed_leaves_no_beat_behind(db, start):
     assert not alive
 
 
-# By a signal for real time, which Python has no name for.
-@pytest.mark.parametrize("how", [signal.SIGRTMIN + 1, signal.SIGTERM], ids=["killed", "told to end"])
+@pytest.mark.parametrize("how", short_or_long([KILLED], [KILLED, TOLD]))
 def test_a_worker_whose_beat_is_gone_says_so_and_ends_with_a_status(db, start, how):
     """Who started it starts both anew: one that lived on without would leave everything unrung, in silence."""
     worker, beat, _ = worker_with_beat(start)
@@ -187,20 +212,16 @@ def test_who_stops_the_web_server_gives_it_the_time_that_it_takes():
     assert takes < crew.GRACE_SECONDS
 
 
-def test_a_web_server_whose_port_is_taken_says_so_and_ends(web, start):
-    _, port = web
+def test_a_web_server_whose_port_is_taken_says_so_and_ends(open_web, start):
+    _, port = open_web
     second = start("web", GATEHOUSE_HTTP_PORT=str(port))
     assert second.wait(SECONDS) != ENDED_WELL
     assert f"('127.0.0.1', {port})" in second.log.read_text()
 
 
-def test_what_opens_the_gateway_does_not_open_the_web_server(db, start):
-    port = free_port()
-    process = start(
-        "web", GATEHOUSE_BIND="0.0.0.0", GATEHOUSE_HTTP_PORT=str(port), GATEHOUSE_WEB_PROCESSES="3"
-    )
-    wait_until(lambda: _answer(port, b"/healthz"), SECONDS)
-    wait_until(lambda: len(process.children()) == 3, SECONDS)
+def test_what_opens_the_gateway_does_not_open_the_web_server(open_web):
+    process, _ = open_web
+    assert wait_until(lambda: len(process.children()) == 3, SECONDS)
     opened = {each.laddr.ip for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN}
     assert opened == {"127.0.0.1"}
 
@@ -216,10 +237,10 @@ def test_beat_rings_and_a_worker_answers(committed_db, start):
         assert process.wait(SECONDS) == ENDED_WELL
 
 
-def test_the_log_is_of_json_where_that_is_asked_for(db, start):
-    port = free_port()
-    web = start("web", "--processes", "1", GATEHOUSE_HTTP_PORT=str(port), GATEHOUSE_LOG_FORMAT="json")
-    wait_until(lambda: _answer(port, b"/no-such-page/"), SECONDS)
+def test_the_log_is_of_json_where_that_is_asked_for(open_web):
+    """To its last line, so nothing is asked of this server any more."""
+    web, port = open_web
+    assert _answer(port, b"/no-such-page/")
     _answer(port, b"/\xff")  # of which gunicorn has a line of its own
     web.terminate()
     web.wait(SECONDS)

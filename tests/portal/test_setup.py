@@ -728,6 +728,14 @@ def test_a_script_with_a_misspelt_answer_is_refused_and_nothing_is_written(answe
     assert "The operators' host" not in terminal.said
 
 
+def test_what_is_wrong_and_not_asked_for_is_told_before_the_first_question(tmp_path):
+    given = tmp_path / "answers"
+    given.write_text("GATEHOUSE_SMTP_PORT=x\n")
+    terminal = Terminal("setup", str(tmp_path / "environment"), "--answers", str(given), **BARE)
+    terminal.hears("GATEHOUSE_SMTP_PORT: 'x' is no whole number")
+    assert terminal.ends() == 1 and "The operators' host" not in terminal.said
+
+
 def test_a_file_with_a_misspelt_name_is_told_and_a_script_ends_with_a_status(made, tmp_path):
     target = tmp_path / "environment"
     target.write_text(before := f"{made[Way.UNITS]}GATEHOUSE_ALARM_TO=night@northwind.example\n")

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.core.signals import request_finished, request_started
-from django.db import connection, connections
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import schema_exists, tenant_context
 
@@ -18,6 +18,7 @@ from mailboxes.backup.keys import new_recovery_key
 from mailboxes.models import Mailbox
 from portal.celery import app
 from portal.doctor import parts
+from tenants import pooling
 from tenants.database import base
 from tenants.models import AuditEvent, Customer, Provider
 from tenants.schemas import between_customers
@@ -30,7 +31,7 @@ from tests.catalogs import structure
 LOCKED = """
 SELECT pid, count(DISTINCT n.nspname) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
 JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_stat_activity USING (pid)
-WHERE n.nspname LIKE 'c\\_%%' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+WHERE n.nspname LIKE 'c\\_%' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND application_name <> 'pg_dump'
 GROUP BY pid
 """
@@ -105,7 +106,7 @@ def test_upgrades_and_comparisons_of_all_customers_give_theirs_up(committed_db, 
 
 # --- Locks ---
 def test_nothing_locks_the_tables_of_many_customers_in_one_transaction(
-    committed_db, acme, acme_mailbox, fill, settings, monkeypatch, tmp_path
+    committed_db, acme, acme_mailbox, fill, settings, monkeypatch, tmp_path, request
 ):
     """One over some thousand runs out of locks, and then nothing that asks for any goes on."""
     monkeypatch.setattr(schemas, "AT_ONCE", 1)  # the one question that is asked of so many at once
@@ -115,10 +116,7 @@ def test_nothing_locks_the_tables_of_many_customers_in_one_transaction(
     def holds(*_):
         nonlocal asked
         asked += 1
-        with connections["default"].copy().cursor() as cursor:
-            cursor.execute(LOCKED)
-            locked = dict(cursor.fetchall())
-            cursor.db.close()
+        locked = dict(other.execute(LOCKED).fetchall())
         assert max(locked.values(), default=0) <= 1, (
             "a transaction has locked the tables of several customers"
         )
@@ -128,6 +126,7 @@ def test_nothing_locks_the_tables_of_many_customers_in_one_transaction(
         holds()
         return result
 
+    request.addfinalizer((other := pooling.connect(connection)).close)
     with connection.execute_wrapper(watch):
         app.loader.import_default_modules()
         for entry in django_settings.CELERY_BEAT_SCHEDULE.values():

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 from portal.languages.catalogs import ROOT
 
@@ -40,12 +41,17 @@ def test_no_room_writes_markup():
     assert MARKUP.keys() - found == set(), "These need no reason any more."
 
 
-def _nodes() -> Iterator[tuple[str, ast.AST]]:
+@cache
+def _nodes() -> list[tuple[str, ast.AST]]:
+    """The calls and imports of all rooms."""
     files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
     assert len(files) > 100
-    for path in files:
-        for node in ast.walk(ast.parse(path.read_text())):
-            yield str(path.relative_to(ROOT)), node
+    return [
+        (str(path.relative_to(ROOT)), node)
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call | ast.Import | ast.ImportFrom)
+    ]
 
 
 def _addresses() -> Iterator[tuple[str, str]]:
@@ -53,7 +59,10 @@ def _addresses() -> Iterator[tuple[str, str]]:
     for file, node in _nodes():
         if not isinstance(node, ast.Call):
             continue
-        whose, _, called = ast.unparse(node.func).rpartition(".")
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if called not in MAKES_ADDRESSES | TAKES_PATHS:
+            continue
+        whose = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
         if called in MAKES_ADDRESSES and whose != "self":  # whose method is called so by chance
             name = node.args[0] if node.args else node
             yield file, name.value if isinstance(name, ast.Constant) else ast.unparse(name)

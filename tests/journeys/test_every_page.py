@@ -134,6 +134,23 @@ def alike(language):
     return found
 
 
+JUDGE = """async ([direction, rules]) => {
+  document.documentElement.dir = direction;
+  // No rule of these reads what preloading would fetch: styles as text, and media.
+  const how = {runOnly: rules, resultTypes: ["violations"], preload: false};
+  const judge = async (part, asked) => (await axe.run(part, how)).violations.map((found) => [asked, found]);
+  const found = await judge("html", "");
+  const dialog = document.querySelector("dialog");  // they are one part: a page's first stands for all
+  if (dialog) {
+    dialog.showModal();
+    found.push(...await judge("dialog:modal", "asked"));
+    dialog.close();
+  }
+  document.documentElement.dir = "ltr";
+  return found;
+}"""
+
+
 def accessible(page, found):
     """Notes what axe finds, in light and from left to right, and once more as for people who like it dark and read from
     the right.
@@ -142,45 +159,38 @@ def accessible(page, found):
     def look(step):
         if not page.evaluate("typeof axe === 'object'"):
             page.evaluate(AXE_SCRIPT)
-        dialog = page.query_selector("dialog")  # they are one part: a page's first stands for all
-        for scheme, direction, rules in (("light", "ltr", RULES), ("dark", "rtl", RULES_OF_LOOKS)):
-            page.emulate_media(color_scheme=scheme)
-            _turn(page, direction)
-            note((step, scheme, direction), "html", rules)
-            if dialog:
-                dialog.evaluate("dialog => dialog.showModal()")
-                note((step, "asked", scheme, direction), "dialog:modal", rules)
-                dialog.evaluate("dialog => dialog.close()")
+        note(step, "light", "ltr", RULES)
+        page.emulate_media(color_scheme="dark")
+        note(step, "dark", "rtl", RULES_OF_LOOKS)
         page.emulate_media(color_scheme="light")
-        _turn(page, "ltr")
 
-    def note(when, part, rules):
-        # No rule of these reads what preloading would fetch: styles as text, and media.
-        options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
-        judge = "([part, how]) => axe.run(part, how).then(({violations}) => violations)"
-        for violation in page.evaluate(judge, [part, options]):
+    def note(step, scheme, direction, rules):
+        for asked, violation in page.evaluate(JUDGE, [direction, rules]):
             where = [node["html"][:160] for node in violation["nodes"][:3]]
-            found.append((*when, violation["id"], violation["help"], where))
+            found.append((step, asked, scheme, direction, violation["id"], violation["help"], where))
 
     return look
 
 
-# Parts of a line whose dots, which stand before them, would stand behind.
-ASTRAY = """() => [...document.querySelectorAll(".dot-sep > *")]
-  .filter((one) => getComputedStyle(one).direction !== getComputedStyle(one.parentElement).direction)
-  .map((one) => one.outerHTML.slice(0, 120))"""
+# How wide a page is on a phone, in both directions, and the parts of a line whose dots, which stand before them, would
+# stand behind.
+FIT = """() => ["rtl", "ltr"].map((direction) => {
+  document.documentElement.dir = direction;
+  const astray = [...document.querySelectorAll(".dot-sep > *")]
+    .filter((one) => getComputedStyle(one).direction !== getComputedStyle(one.parentElement).direction)
+    .map((one) => one.outerHTML.slice(0, 120));
+  return [direction, document.documentElement.scrollWidth, astray];
+})"""
 
 
 def fitting(page, language, unfit):
     """Notes how wide a page is on a phone if that is too much, in both directions, and what its dots don't part."""
 
     def look(step):
-        for direction in ("rtl", "ltr"):
-            _turn(page, direction)
-            width = page.evaluate("document.documentElement.scrollWidth")
+        for direction, width, astray in page.evaluate(FIT):
             if width > PHONE["width"]:
                 unfit.append((language, step, direction, width))
-            unfit.extend((language, step, direction, part) for part in page.evaluate(ASTRAY))
+            unfit.extend((language, step, direction, part) for part in astray)
 
     return look
 
@@ -207,8 +217,9 @@ def worded(page, language, texts):
     """Notes the texts of a page, and where they were seen last."""
 
     def look(step):
-        assert page.get_attribute("html", "lang") == language
-        texts.update({words(text): step for text in page.evaluate(TEXTS)})
+        named, found = page.evaluate(f"() => [document.documentElement.lang, ({TEXTS})()]")
+        assert named == language
+        texts.update({words(text): step for text in found})
 
     return look
 
@@ -234,13 +245,10 @@ def standing():
         template_rendered.disconnect(note)
 
 
-def _turn(page, direction):
-    page.evaluate("to => { document.documentElement.dir = to }", direction)
-
-
 def _open(page):
-    for closed in page.query_selector_all("details:not([open]):not(.menu)"):
-        closed.evaluate("part => { part.open = true }")
+    page.evaluate(
+        "document.querySelectorAll('details:not([open], .menu)').forEach((part) => { part.open = true })"
+    )
 
 
 @pytest.mark.parametrize("name", tour.PARTS)
@@ -251,6 +259,7 @@ def test_every_page_is_accessible_fits_a_phone_and_is_in_the_language(visit, sta
 
     def at_the_desk(visitor, templates):
         page = visitor.page
+        page.add_init_script(AXE_SCRIPT)  # sent once, while at each page it would be sent anew
         read, seen = worded(page, ENGLISH, texts[ENGLISH]), accessible(page, found)
         held, left = fitting(page, ENGLISH, unfit), left_to_the_server(page, unasked)
 

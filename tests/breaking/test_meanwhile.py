@@ -26,7 +26,7 @@ def test_mail_that_comes_and_goes_meanwhile_is_neither_lost_nor_back_again(worke
     prove_whole(box, job, total=None, clients=gateway)
 
 
-@pytest.mark.parametrize("resets", [1, 2])
+@pytest.mark.parametrize("resets", short_or_long([2], [1, 2]))
 def test_resets_in_the_middle_are_one_job_and_the_newest_password_opens_all_at_once(
     workers, box, gateway, resets
 ):

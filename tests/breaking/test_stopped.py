@@ -10,7 +10,7 @@ from accounts.actors import SYSTEM
 from mailboxes import services
 from mailboxes.models import KeyLock
 from mailboxes.work.slices import work_slice
-from tests.breaking.kit import hands_on, mails, until
+from tests.breaking.kit import hands_on, mails, short_or_long, until
 from tests.breaking.proofs import prove_whole
 
 DISK_MS = 8
@@ -31,7 +31,7 @@ def end_access(box):
     return end
 
 
-@pytest.mark.parametrize("how", ["expired", "wiped"])
+@pytest.mark.parametrize("how", short_or_long(["expired"], ["expired", "wiped"]))
 def test_a_job_whose_access_ended_asks_for_the_password_and_goes_on_with_it(
     workers, box, gateway, end_access, how
 ):

@@ -25,7 +25,7 @@ def test_a_deletion_killed_at_any_step_ends_with_its_certificate_after_the_last_
 
 
 def test_a_deletion_whose_workers_are_killed_again_and_again_has_no_certificate_before_its_end(workers, box):
-    count = KILLS * 600
+    count = KILLS * short_or_long(400, 600)
     box.seed(mails(count))
     needles = needles_of(box)[:1000]
     job = box.delete()

@@ -10,7 +10,7 @@ from tests.breaking.kit import mails, short_or_long, until
 from tests.breaking.proofs import prove_whole
 
 DISK_MS = 4  # for each blob, so that a few hundred of them keep two processes busy for a while
-KILLS = short_or_long(4, 100)
+KILLS = short_or_long(3, 100)
 # In the order in which a batch goes through them, some in the first batch of a process and some in a later one.
 STEPS = "read:1 draft:17 rename:1 rename:20 folder:2 remove:1 remove:20 read:70"
 

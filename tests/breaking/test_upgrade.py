@@ -41,7 +41,7 @@ from tests.gateway.kit import Certificates, Clients, Ports, without_trace
 
 LABELS, NOTES = "mailboxes.9001_labels", "mailboxes.9002_notes"
 # Customers besides those that are there, and how often it is killed: many of them, and often.
-SIZES = [(500, 5), (50, 12)] if LONG else [(10, 3)]
+SIZES = [(500, 5), (50, 12)] if LONG else [(10, 2)]
 # A second is promised, and the machine may be busy; without the promise it would be eight or ten.
 PATIENCE = 4.0
 

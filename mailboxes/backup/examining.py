@@ -41,6 +41,7 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2
 """  # noqa: S608 - a constant
+MOST_RELATIONS = 1000  # of a schema: a dump locks each
 # What is copied early is what these say.
 WITH_MESSAGES = ("mailboxes_message", "mailboxes_mailboxkey")
 KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "a foreign table"}
@@ -48,6 +49,8 @@ KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", 
 # as two digits each; the rest of the room is for the other columns.
 LONG = sql.SQL("SELECT EXISTS (SELECT FROM ONLY {} WHERE {octets} > %s)")
 MOST_OCTETS = rows.LINE_OCTETS // 4
+LONGER = "it is too long"
+DUMP_OCTETS = 500_000_000  # a dump takes a row of 1 GB, in which each may be two
 # A text is measured only where it takes more than a thousand octets as it is stored: below that, compressed as it may be, it
 # has less than a quarter of a million. JSON has no such bound (a number of a hundred thousand digits is stored in a few
 # octets), and only as a text that is read again does it show whether the server reads what it writes.
@@ -56,6 +59,7 @@ OCTETS = {
     "bytea": sql.SQL("CASE WHEN pg_column_size({0}) > 1000 THEN octet_length({0}) ELSE 0 END"),
     "jsonb": sql.SQL("coalesce(octet_length({0}::text::jsonb::text), 0)"),
 }
+AS_WRITTEN = OCTETS | {"jsonb": sql.SQL("coalesce(octet_length({0}::text), 0)")}
 KINDS_OF_TYPES = (("varchar(", "character varying("), ("char(", "character("))
 APPLIED = sql.SQL(
     "SELECT coalesce(left(app::text, 256), ''), coalesce(left(name::text, 256), '') FROM ONLY {}.django_migrations LIMIT {}"
@@ -91,6 +95,7 @@ class Found:
     broken: dict[str, str] = field(default_factory=dict)
     not_ours: list[str] = field(default_factory=list)  # tables and columns that no release has made
     wrong: list[str] = field(default_factory=list)  # what keeps rows of ours from coming back
+    tables: dict[str, list[str]] = field(default_factory=dict)  # that a schema with its migrations has
 
 
 def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Found:
@@ -100,10 +105,13 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
     by_schema = _relations(reader, names)
     for name in set(names) - by_schema.keys():
         found.broken[name] = "the name of its schema is none of a customer's"
-    digests = constraints.digests(reader, list(by_schema))
+    digests, untold = constraints.digests(reader, list(by_schema))
     for schema, relations in by_schema.items():
         if trouble := _unreadable(relations):
             found.broken[schema] = trouble
+            continue
+        if trouble := untold.get(schema, ""):
+            found.broken[schema] = f"nobody can say what its tables take: {trouble}"
             continue
         tools.settle(reader)  # an index of the one before may have functions
         try:
@@ -119,6 +127,7 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
             continue
         applied = frozenset(lines)
         known = tables_of(applied)
+        found.tables[schema] = sorted(known)
         _compare(schema, relations, known, found)
         if schema not in found.broken:
             if trouble := _lacks(reader, schema):
@@ -127,7 +136,10 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
             ours = frozenset(key for key in migrated.known() if key[0] not in labels or key in applied)
             different = constraints.unlike(reader, schema, partial(as_made, ours), digests.get(schema))
             found.wrong += [f"{schema}: {what}" for what in different]
-            found.wrong += _too_long(reader, schema, known, relations)
+            long, no_dump_takes = _too_long(reader, schema, known, relations)
+            found.wrong += long
+            if no_dump_takes:
+                found.broken[schema] = no_dump_takes[0]
     return found
 
 
@@ -175,7 +187,8 @@ def what_all_share(reader: "psycopg.Connection[Any]") -> list[str]:
         # What they refuse beyond that is their owner's affair.
         lacking = constraints.unlike(reader, PUBLIC, make, lacking_only=True)
         found.wrong += [f"{PUBLIC}: {what}" for what in lacking]
-        found.wrong += _too_long(reader, PUBLIC, known, relations)
+        long, no_dump_takes = _too_long(reader, PUBLIC, known, relations)
+        found.wrong += long + no_dump_takes
     return broken + strange + found.wrong
 
 
@@ -262,6 +275,8 @@ def _type_of(field: Any) -> str:
 
 def _unreadable(relations: dict[str, Relation]) -> str:
     """Why these can't be dumped, or run what is another's."""
+    if len(relations) > MOST_RELATIONS:
+        return f"it has more than {MOST_RELATIONS} tables and views"
     for relation in relations.values():
         if relation.kind not in (PLAIN, "p"):
             continue  # of which no rows are dumped
@@ -301,28 +316,44 @@ def _compare(schema: str, relations: dict[str, Relation], known: Columns, found:
 
 def _too_long(
     reader: "psycopg.Connection[Any]", schema: str, known: Columns, relations: dict[str, Relation]
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
     """Tables with a row that no restore reads: it takes no line of more than rows.LINE_OCTETS, and no JSON that the server
-    does not read again.
+    does not read again. And those with a row that no dump takes.
     """
-    found = []
+    found, no_dump_takes = [], []
     for name, columns in known.items():
-        octets = [
-            OCTETS[kind].format(sql.Identifier(column))
+        measured = [
+            (column, kind)
             for column, kind in columns.items()
             if kind in OCTETS and relations[name].columns.get(column) == kind
         ]
-        if not octets:
+        table = sql.Identifier(schema, name)
+        if not measured or not (trouble := _longer(reader, table, measured, OCTETS, MOST_OCTETS)):
             continue
-        query = LONG.format(sql.Identifier(schema, name), octets=sql.SQL("::bigint + ").join(octets))
-        try:
-            with reader.transaction():
-                row = reader.execute(query, [MOST_OCTETS]).fetchone()
-        except psycopg.Error as error:
-            if is_away(error):
-                raise
-            found.append(f"{schema}.{name} has a row that can't be read: {tools.first_line(error)}")
-            continue
-        if row and row[0]:
+        if why := _longer(reader, table, measured, AS_WRITTEN, DUMP_OCTETS):
+            no_dump_takes.append(f"{schema}.{name} has a row that no dump takes: {why}")
+        elif trouble == LONGER:
             found.append(f"{schema}.{name} has a row that is too long for a restore")
-    return found
+        else:
+            found.append(f"{schema}.{name} has a row that can't be read: {trouble}")
+    return found, no_dump_takes
+
+
+def _longer(
+    reader: "psycopg.Connection[Any]",
+    table: sql.Identifier,
+    columns: Iterable[tuple[str, str]],
+    octets: dict[str, sql.SQL],
+    most: int,
+) -> str:
+    """LONGER where a row of the table is longer, or else why that can't be said; nothing if none is."""
+    each = [octets[kind].format(sql.Identifier(column)) for column, kind in columns]
+    query = LONG.format(table, octets=sql.SQL("::bigint + ").join(each))
+    try:
+        with reader.transaction():
+            row = reader.execute(query, [most]).fetchone()
+    except psycopg.Error as error:
+        if is_away(error):
+            raise
+        return tools.first_line(error)
+    return LONGER if row and row[0] else ""

@@ -11,7 +11,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -64,11 +64,18 @@ HOLD_WAIT = "60s"
 SCHEMAS_PER_DUMP = 1000
 ROWS = 5000
 CUSTOMERS = """
-SELECT customer.id, customer.slug, customer.name, schema_name,
-    CASE WHEN octet_length(allowed_networks::text) <= 65536 THEN allowed_networks::text END, mailbox_quota_octets, provider.slug
+SELECT customer.id, customer.slug, customer.name, schema_name, mailbox_quota_octets, provider.slug
 FROM public.tenants_customer customer JOIN public.tenants_provider provider ON provider.id = customer.provider_id
 WHERE customer.id = %s OR %s::uuid IS NULL ORDER BY customer.id
 """
+# By themselves: JSON of a few octets may be a text that the server does not make.
+NETWORKS = """
+SELECT id, CASE WHEN octet_length(allowed_networks::text) <= 65536 THEN allowed_networks::text END
+FROM public.tenants_customer WHERE id = ANY (%s)
+"""
+ALONE_AT_MOST = (
+    20  # customers whose dumps fail, each after some that have failed before it: more are no fault of theirs
+)
 SECRETS = {
     "SECRET_KEY": "SECRET_KEY",
     "SECRET_KEY_FALLBACKS": "SECRET_KEY_FALLBACKS",
@@ -129,7 +136,6 @@ class _Customer(NamedTuple):
     slug: str
     name: str
     schema: str
-    allowed_networks: str | None  # JSON, which may be any: it is judged with the rest
     mailbox_quota_octets: int | None
     provider: str
 
@@ -256,6 +262,10 @@ class _Taking:
         self.per_dump = max(1, min(SCHEMAS_PER_DUMP, tools.schemas_at_once(reader)))
         self.source: BlobStore = store()
         self.unread: dict[str, str] = {}  # schemas whose messages can't be asked for, and why
+        self.tables: dict[str, list[str]] = {}  # of schemas, those that their migrations make
+        self.networks: dict[UUID, str | None] = {}  # JSON, which may be any: it is judged with the rest
+        self.alone = 0  # customers whose dump failed
+        self.part_of: dict[str, str] = {}  # the name of the dump in which a schema is
 
     def take(self, before_whole: Callable[[Made], None]) -> Made:
         before = [name for name in self.place.sets() if self.place.manifest(name)][-1:]
@@ -265,7 +275,7 @@ class _Taking:
             self.place.write(f"{self.folder}/{EARLY}", (line.encoded() for line in early))
             with _holding() as hold, _snapshot() as (holder, snapshot):
                 customers = self._examined(snapshot)
-                self._dump(customers, snapshot)
+                customers = self._dump(customers, snapshot)
                 self.progress.step, self.progress.customers_done = "copying the latest messages", 0
                 lines = self._copy(customers, snapshot, [*self._indexes(before), self._early()])
                 self._write(INDEX, (self._counted(line).encoded() for line in lines))
@@ -337,6 +347,8 @@ class _Taking:
             broken |= found.broken
             self.made.not_ours += found.not_ours
             self.made.wrong += found.wrong
+            self.tables |= found.tables
+        self.networks = self._networks_of(customers, snapshot)
         self.made.left_out = [
             {"customer": one.slug, "why": broken[one.schema]} for one in customers if one.schema in broken
         ]
@@ -349,17 +361,75 @@ class _Taking:
         for start in range(0, len(customers), self.per_dump):
             yield customers[start : start + self.per_dump]
 
-    def _dump(self, customers: list[_Customer], snapshot: str) -> None:
+    def _networks_of(self, customers: list[_Customer], snapshot: str) -> dict[UUID, str | None]:
+        """Where they can't be told, by halves."""
+        ids = [customer.id for customer in customers]
+        try:
+            with _reading(self.reader, snapshot):
+                return dict(self.reader.execute(NETWORKS, [ids]).fetchall())
+        except psycopg.Error as error:
+            if is_away(error):
+                raise
+        half = len(customers) // 2
+        if not half:
+            return dict.fromkeys(ids)
+        first, second = customers[:half], customers[half:]
+        return self._networks_of(first, snapshot) | self._networks_of(second, snapshot)
+
+    def _dump(self, customers: list[_Customer], snapshot: str) -> list[_Customer]:
+        """Those that are in a dump now; all, as a rule. Raises BackupFailed."""
         self.progress.step = "dumping the database"
         self.progress.customers, self.progress.customers_done = len(customers), 0
         if not self.only:
-            self._seal(PUBLIC_DUMP, tools.dump([PUBLIC], snapshot, tools.WITHOUT_ROWS))
+            try:
+                self._seal(PUBLIC_DUMP, tools.dump([PUBLIC], snapshot, tools.WITHOUT_ROWS))
+            except BackupFailed as error:
+                rows = [one for one in self.made.wrong if one.startswith(f"{PUBLIC}.")]
+                raise BackupFailed("; ".join([str(error), *rows])) from error
+        dumped = []
         for some in self._by_dump(customers):
-            names = [customer.schema for customer in some]
-            part = self._part_of(self.progress.customers_done)
-            self._seal(part, tools.dump(names, snapshot, tools.WITHOUT_ROWS))
+            dumped += self._dump_some(some, snapshot)
             self.progress.customers_done += len(some)
             self.tell(self.progress)
+        return dumped
+
+    def _dump_some(self, some: list[_Customer], snapshot: str) -> list[_Customer]:
+        """Where that fails, by halves: one customer must not be everybody."""
+        try:
+            self._dump_into_a_part([customer.schema for customer in some], snapshot)
+        except BackupFailed as error:
+            if self.only:
+                raise
+            self.tell(self.progress)
+            if len(some) == 1:
+                return self._dump_what_is_ours(some[0], snapshot, error)
+            half = len(some) // 2
+            return self._dump_some(some[:half], snapshot) + self._dump_some(some[half:], snapshot)
+        return some
+
+    def _dump_what_is_ours(self, customer: _Customer, snapshot: str, failed: BackupFailed) -> list[_Customer]:
+        """Of a customer whose schema can't be dumped, or it is left out."""
+        ours = self.tables.get(customer.schema, [])
+        try:
+            if not ours:
+                raise failed
+            self._dump_into_a_part([customer.schema], snapshot, ours)
+        except BackupFailed as error:
+            self.alone += 1
+            if self.alone > ALONE_AT_MOST:
+                raise
+            why = f"it can't be dumped: {tools.first_line(error)}"
+            self.made.left_out.append({"customer": customer.slug, "why": why})
+            return []
+        self.made.wrong.append(
+            f"{customer.schema}: what no release has made there is in no backup: {tools.first_line(failed)}"
+        )
+        return [customer]
+
+    def _dump_into_a_part(self, names: list[str], snapshot: str, tables: Sequence[str] = ()) -> None:
+        part = f"customers-{len(set(self.part_of.values())):04d}.dump.sealed"
+        self._seal(part, tools.dump(names, snapshot, tools.WITHOUT_ROWS, tables))
+        self.part_of |= dict.fromkeys(names, part)
 
     def _require_that_all_was_seen(self, customers: list[_Customer], snapshot: str) -> None:
         """After the last that is read by the snapshot. Raises BackupFailed."""
@@ -374,10 +444,6 @@ class _Taking:
                 f"The table {anew[0]} was emptied, rewritten, altered or dropped while the backup ran{more}. Repeat it."
             )
 
-    def _part_of(self, number: int) -> str:
-        """The name of the dump in which the customer of this number is."""
-        return f"customers-{number // self.per_dump:04d}.dump.sealed"
-
     def _write_contents(self, customers: list[_Customer]) -> None:
         found = {variable: getattr(settings, name) for variable, name in SECRETS.items()}
         found["SECRET_KEY_FALLBACKS"] = " ".join(found["SECRET_KEY_FALLBACKS"])
@@ -391,12 +457,12 @@ class _Taking:
                     "slug": customer.slug,
                     "name": customer.name,
                     "schema": customer.schema,
-                    "part": self._part_of(number),
+                    "part": self.part_of[customer.schema],
                     "provider": customer.provider,
-                    "allowed_networks": judging.json_of(customer.allowed_networks),
+                    "allowed_networks": judging.json_of(self.networks[customer.id]),
                     "mailbox_quota_octets": customer.mailbox_quota_octets,
                 }
-                for number, customer in enumerate(customers)
+                for customer in customers
             ],
             "missing": self.made.missing,
         }

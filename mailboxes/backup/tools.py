@@ -111,8 +111,12 @@ def schemas_at_once(where: "psycopg.Connection[tuple[Any, ...]]") -> int:
     return int(row[0]) // LOCKS_PER_SCHEMA
 
 
-def dump(schemas: Sequence[str], snapshot: str, without: Sequence[str] = ()) -> Iterator[bytes]:
-    """An archive of these schemas as the snapshot shows them; of the tables `without` no rows. Raises BackupFailed."""
+def dump(
+    schemas: Sequence[str], snapshot: str, without: Sequence[str] = (), tables: Sequence[str] = ()
+) -> Iterator[bytes]:
+    """An archive of these schemas, or of the only one these `tables`, as the snapshot shows them; of the tables `without` no
+    rows. Raises BackupFailed.
+    """
     command = [
         _program("pg_dump"),
         *(
@@ -124,7 +128,10 @@ def dump(schemas: Sequence[str], snapshot: str, without: Sequence[str] = ()) -> 
             "--strict-names",
         ),
         *(f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT}"),
-        *(f'--schema="{schema}"' for schema in schemas),
+        *(
+            [f'--table="{schemas[0]}"."{table}"' for table in tables]
+            or [f'--schema="{schema}"' for schema in schemas]
+        ),
         *(f"--exclude-table-data={table}" for table in without),
     ]
     with TemporaryFile() as said:

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django_tenants.utils import tenant_context
 
+from accounts.actors import SYSTEM
 from mailboxes.backup import examining, tools
 from mailboxes.backup.place import Place
 from mailboxes.models import Message
 from tenants import migrated, pooling, spares
 from tenants.models import LastBackup, SpareSchema
+from tenants.services import create_customer
 from tests.breaking.kit import short_or_long
+from tests.cast import provider
 from tests.mailboxes.backups import collected
 from tests.roles import OTHER, ROLE, as_superuser
 
@@ -280,6 +283,11 @@ def seen(of, taken, *rest):
     return cases(of, of.keys() - {*taken, *rest})
 
 
+def execute_in_place(statements):
+    with connection.cursor() as cursor:
+        cursor.execute(statements)
+
+
 def execute(statements):
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -389,6 +397,46 @@ def test_what_no_release_has_made_is_named(statements, expected, scene):
 def test_whatever_no_release_has_made_is_seen(statements, expected, look):
     found = look(statements)
     assert (found.not_ours, found.broken, found.wrong) == (expected, {}, [])
+
+
+# What the server puts together and does not take apart again: each ends the dump of all.
+TOO_LONG = "UPDATE mailboxes_mailboxkey SET sealed_as = (SELECT jsonb_agg('1e131000'::jsonb) FROM generate_series(1, 9000))"
+TOO_DEEP = (
+    "CREATE TABLE c_globex.deep (a int DEFAULT {})",
+    "CREATE TABLE c_initech.deep (a int CHECK (a = {}))",
+)
+
+
+def deep(statement):
+    """With as long a sum as it takes, nearly: to write it down again takes more of the server's stack."""
+    few, many = 100, 60_000
+    while many - few > 100:
+        some = (few + many) // 2
+        try:
+            with transaction.atomic():
+                execute_in_place(statement.format("1" + "+1" * some))
+                transaction.set_rollback(True)
+            few = some
+        except OperationalError:
+            many = some
+    return statement.format("1" + "+1" * int(few * 0.93))
+
+
+def test_what_no_dump_takes_of_some_customers_keeps_nobody_elses_away(scene, monkeypatch):
+    create_customer("umbrella", "Umbrella", provider=provider("northwind"), by=SYSTEM)
+    execute(";".join([TOO_LONG, *map(deep, TOO_DEEP)]))
+    made, _ = fails(scene)
+    assert sorted(one["customer"] for one in made["left_out"]) == ["acme", "initech"]
+    said = {one["customer"]: one["why"] for one in made["left_out"]}
+    assert said["acme"].startswith("c_acme.mailboxes_mailboxkey has a row that no dump takes: ")
+    assert said["initech"] == "nobody can say what its tables take: stack depth limit exceeded"
+    # Of one in whose tables nothing is wrong these are there, and strange ones are in none.
+    assert (made["customers"], made["messages"], made["not_ours"]) == (2, 1, ["c_globex.deep"])
+    (wrong,) = made["wrong"]
+    assert wrong.startswith(
+        "c_globex: what no release has made there is in no backup: pg_dump ended with 1: "
+    )
+    scene.restores(monkeypatch, customer="globex", as_slug="beside")
 
 
 def test_mail_that_lies_where_no_restore_looks_is_in_no_index_either(scene, acme, monkeypatch):

@@ -788,8 +788,8 @@ BREAKAGES = (
     _breaks(
         "A row that no restore reads is named",
         "mailboxes/backup/examining.py",
-        "        if row and row[0]:\n",
-        "        if False:\n",
+        '    return LONGER if row and row[0] else ""\n',
+        '    return ""\n',
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a row that is too long]",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[values that are too long together]",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a line of the trail that is too long]",
@@ -852,6 +852,20 @@ BREAKAGES = (
         " AND attgenerated = ''",
         "",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a column that is reckoned]",
+    ),
+    _breaks(
+        "A customer whom no dump takes ends nobody else's backup",
+        "mailboxes/backup/taking.py",
+        "            if self.only:\n                raise\n            self.tell(self.progress)\n",
+        "            raise\n",
+        _EXAMINING + "what_no_dump_takes_of_some_customers_keeps_nobody_elses_away",
+    ),
+    _breaks(
+        "A customer whose tables nobody can describe ends nobody else's backup",
+        "mailboxes/backup/constraints.py",
+        "        if len(schemas) < 2:\n",
+        "        if False:\n",
+        _EXAMINING + "what_no_dump_takes_of_some_customers_keeps_nobody_elses_away",
     ),
     _breaks(
         "A backup beside which somebody wrote a table anew is none",

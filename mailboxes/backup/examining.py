@@ -20,8 +20,9 @@ from django_tenants.utils import app_labels
 from psycopg import sql
 
 from mailboxes.backup import constraints, rows, tools
-from mailboxes.backup.judging import SCHEMA
+from mailboxes.backup.judging import ADDRESS, PAIR, SCHEMA
 from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
+from mailboxes.models import Mailbox, MailboxKey
 from tenants import migrated
 from tenants.away import is_away
 from tenants.upgrading.schemas import PUBLIC
@@ -70,6 +71,24 @@ SELECT count(*) FROM public.tenants_directoryentry entry JOIN public.tenants_cus
 WHERE customer.schema_name = %s AND entry.status IN ('active', 'suspended')
     AND NOT EXISTS (SELECT FROM ONLY {}.mailboxes_mailbox mailbox WHERE mailbox.id = entry.mailbox_id)
 """)
+# What keeps one customer from being brought back alone (judging.require_mailbox and require_key, and who looks at them). A
+# thousand pairs have 74,000 letters; PostgreSQL counts no further than 255 repetitions.
+REFUSED = sql.SQL("""
+SELECT what, count(*) FROM (
+    SELECT CASE WHEN (address ~ {address}) IS NOT TRUE THEN 'mailboxes without a proper address'
+        WHEN (status = ANY ({statuses})) IS NOT TRUE THEN 'mailboxes without a proper status'
+        WHEN status <> {deleting} AND NOT EXISTS (
+            SELECT FROM ONLY {schema}.mailboxes_mailboxkey key WHERE key.mailbox_id = mailbox.id AND key.state = {current})
+            THEN 'mailboxes without a current key' END
+    FROM ONLY {schema}.mailboxes_mailbox mailbox
+    UNION ALL
+    SELECT CASE WHEN (id > 0 AND state = ANY ({states}) AND {names_before}) IS NOT TRUE THEN 'keys that no release has written' END
+    FROM ONLY {schema}.mailboxes_mailboxkey
+) AS found(what) WHERE what IS NOT NULL GROUP BY what ORDER BY what
+""")
+NAMES_BEFORE = sql.SQL(
+    "CASE WHEN octet_length(sealed_as::text) <= 74000 THEN sealed_as::text ~ {} ELSE false END"
+).format(rf"^\[({PAIR}(, {PAIR})*)?\]$")
 Columns = dict[str, dict[str, str]]  # their types, by table and name
 Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
 
@@ -137,7 +156,8 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
             different = constraints.unlike(reader, schema, partial(as_made, ours), digests.get(schema))
             found.wrong += [f"{schema}: {what}" for what in different]
             long, no_dump_takes = _too_long(reader, schema, known, relations)
-            found.wrong += long
+            # Rows that nobody reads are not looked into.
+            found.wrong += long or ([] if no_dump_takes else _refused(reader, schema, known))
             if no_dump_takes:
                 found.broken[schema] = no_dump_takes[0]
     return found
@@ -226,6 +246,30 @@ def _lacks(reader: "psycopg.Connection[Any]", schema: str) -> str:
     if not row or not row[0]:
         return ""
     return f"{row[0]} of the mailboxes that the directory has {'is' if row[0] == 1 else 'are'} not there"
+
+
+def _refused(reader: "psycopg.Connection[Any]", schema: str, known: Columns) -> list[str]:
+    """What of its mailboxes and keys nobody brings back who brings this customer alone."""
+    query = REFUSED.format(
+        schema=sql.Identifier(schema),
+        address=f"^({ADDRESS.pattern})$",
+        statuses=list(Mailbox.Status.values),
+        deleting=Mailbox.Status.DELETING.value,
+        states=list(MailboxKey.State.values),
+        current=MailboxKey.State.CURRENT.value,
+        names_before=NAMES_BEFORE if "sealed_as" in known["mailboxes_mailboxkey"] else sql.SQL("true"),
+    )
+    try:
+        with reader.transaction():
+            found = reader.execute(query).fetchall()
+    except psycopg.Error as error:
+        if is_away(error):
+            raise
+        return [f"{schema}: its mailboxes can't be looked at: {tools.first_line(error)}"]
+    return [
+        f"{schema}: it has {what} ({number}), with which restore --customer would refuse it"
+        for what, number in found
+    ]
 
 
 @cache

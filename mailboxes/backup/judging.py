@@ -23,7 +23,8 @@ FILE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*", re.ASCII)  # of a set
 DUMP = re.compile(r"customers-[0-9]{4,}\.dump\.sealed", re.ASCII)
 SCHEMA = re.compile(r"c_[a-z0-9_]{1,61}", re.ASCII)
 # Pairs of ids of customer and mailbox, as PostgreSQL writes JSON.
-SEALED_AS = re.compile(r"\[({0}(, {0}){{0,999}})?\]".format(r'\["[0-9a-f]{32}", "[0-9a-f]{32}"\]'), re.ASCII)
+PAIR = r'\["[0-9a-f]{32}", "[0-9a-f]{32}"\]'
+SEALED_AS = re.compile(rf"\[({PAIR}(, {PAIR}){{0,999}})?\]", re.ASCII)
 SERIAL = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY", "GATEHOUSE_WORKER_PUBLIC_KEY")
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -99,7 +100,9 @@ def json_of(text: str | None) -> Any:
 
 
 def require_mailbox(row: dict[str, str]) -> None:
-    """Of a mailbox's row in a dump, what is said to people and what others are found by. Raises BackupDamaged."""
+    """Of a mailbox's row in a dump, what is said to people and what others are found by. Before rows are dumped examining.REFUSED
+    asks the same. Raises BackupDamaged.
+    """
     if not _is(ROW_ID, row.get("id")) or not {"name", "status"} <= row.keys():
         raise BackupDamaged("A mailbox of the backup is none that this release knows.")
     if not _is(ADDRESS, row.get("address")):
@@ -109,7 +112,7 @@ def require_mailbox(row: dict[str, str]) -> None:
 
 
 def require_key(row: dict[str, str]) -> None:
-    """Of a key's row, whose it is and what it may do. Raises BackupDamaged."""
+    """Of a key's row, whose it is and what it may do. Likewise. Raises BackupDamaged."""
     if not (
         _is(ROW_ID, row.get("mailbox_id"))
         and _is(SERIAL, row.get("id"))

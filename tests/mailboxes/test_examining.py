@@ -467,6 +467,33 @@ def test_whatever_a_restore_would_not_take_is_seen(statements, expected, look):
     assert found.broken == {}, "all the same it is saved, for who knows how to bring it"
 
 
+def test_rows_with_which_one_customer_would_be_refused_alone_are_named(look):
+    """All of them, for whoever puts right the first would be refused for the next."""
+    another = (
+        "INSERT INTO mailboxes_mailbox SELECT (jsonb_populate_record(m, jsonb_build_object('id', gen_random_uuid(), 'name', {0}, "
+        "'canonical_name', {0}, 'address', '{1}', 'status', '{2}'))).* FROM mailboxes_mailbox m LIMIT 1"
+    )
+    rows = [
+        ("no address", "suspended"),
+        ("1@x.example", "x"),
+        ("2@x.example", "active"),
+        ("3@x.example", "active"),
+        ("4@x.example", "deleting"),  # whose keys are destroyed, as they are then
+    ]
+    inserted = [another.format(number, *one) for number, one in enumerate(rows)]
+    found = look("; ".join([*inserted, "UPDATE mailboxes_mailboxkey SET sealed_as = '{}'"]))
+    assert found.broken == {}
+    assert found.wrong == [
+        f"c_acme: it has {what}, with which restore --customer would refuse it"
+        for what in (
+            "keys that no release has written (1)",
+            "mailboxes without a current key (2)",
+            "mailboxes without a proper address (1)",
+            "mailboxes without a proper status (1)",
+        )
+    ]
+
+
 def test_what_all_share_is_put_right_by_putting_back_what_it_lacks(scene):
     """By whichever name: rows count, and what they are held to."""
     execute(WRONG["a reference of all that is gone"][0])

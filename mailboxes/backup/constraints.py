@@ -18,6 +18,8 @@ from tenants.upgrading import migrating
 
 LETTERS = 300  # of a line that somebody else has made
 NOT_GENERATED = " as a column that is not GENERATED"
+# Else `lower(name)` says something else of it there, and what differs under a unique index is alike in a new table.
+OWN_COLLATION = " in the collation of the database"
 # What is not valid for all rows there says so in its definition. PostgreSQL 18 has such a NOT NULL, too. In a reference to
 # a table beside it a schema's own name says nothing.
 LINES: LiteralString = f"""
@@ -29,6 +31,9 @@ SELECT n.nspname::text, c.relname::text, line FROM pg_class c JOIN pg_namespace 
     SELECT attname || '{NOT_GENERATED}' FROM pg_attribute
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
     UNION ALL
+    SELECT attname || '{OWN_COLLATION}' FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attcollation = '"default"'::regcollation
+    UNION ALL
     SELECT CASE contype WHEN 'f'
             THEN replace(pg_get_constraintdef(oid), ' REFERENCES ' || quote_ident(n.nspname) || '.', ' REFERENCES ')
             ELSE pg_get_constraintdef(oid) END
@@ -37,7 +42,7 @@ SELECT n.nspname::text, c.relname::text, line FROM pg_class c JOIN pg_namespace 
     SELECT 'a unique index' || substring(pg_get_indexdef(indexrelid) FROM ' USING .*')
         FROM pg_index WHERE indrelid = c.oid AND indisunique AND indisvalid
 ) AS found(line) WHERE n.nspname = ANY (%s) AND c.relkind = 'r'
-"""  # noqa: S608 - NOT_GENERATED is a constant
+"""  # noqa: S608 - constants
 # Of thousands of schemas the lines are hundreds each, and nearly all schemas are alike.
 DIGESTS: LiteralString = f"""
 SELECT schema, md5(array_agg(ARRAY[name, line] ORDER BY name COLLATE "C", line COLLATE "C")::text)
@@ -144,7 +149,7 @@ def _differences(made: Lines, there: Lines, *, lacking_only: bool) -> Iterator[s
             yield f"the table {name} is not as migrations make it: it lacks {min(lacking)}"
         # A column more is told of by itself.
         elif not lacking_only and (
-            beyond := {line for line in found - wanted if not line.endswith(NOT_GENERATED)}
+            beyond := {line for line in found - wanted if not line.endswith((NOT_GENERATED, OWN_COLLATION))}
         ):
             yield f"the table {name} is not as migrations make it: it has {min(beyond)[:LETTERS]}, which that has not"
 

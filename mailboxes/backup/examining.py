@@ -89,6 +89,15 @@ SELECT what, count(*) FROM (
 NAMES_BEFORE = sql.SQL(
     "CASE WHEN octet_length(sealed_as::text) <= 74000 THEN sealed_as::text ~ {} ELSE false END"
 ).format(rf"^\[({PAIR}(, {PAIR})*)?\]$")
+# A reference holds for what was seen when it was made: row level security may have hidden rows that refer to nothing.
+TO_NOTHING = sql.SQL(
+    "CASE WHEN EXISTS (SELECT FROM ONLY {} c WHERE c.{column} IS NOT NULL"
+    " AND NOT EXISTS (SELECT FROM ONLY {} p WHERE p.{} = c.{column})) THEN {said} END"
+)
+WITHOUT_LOCK = sql.SQL(
+    "CASE WHEN EXISTS (SELECT FROM ONLY {schema}.mailboxes_mailboxkey key WHERE key.state = 'current' AND NOT EXISTS"
+    " (SELECT FROM ONLY {schema}.mailboxes_keylock WHERE key_id = key.id AND kind = 'password')) THEN {said} END"
+)
 Columns = dict[str, dict[str, str]]  # their types, by table and name
 Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
 
@@ -155,6 +164,7 @@ def customers(reader: "psycopg.Connection[Any]", names: Collection[str]) -> Foun
             ours = frozenset(key for key in migrated.known() if key[0] not in labels or key in applied)
             different = constraints.unlike(reader, schema, partial(as_made, ours), digests.get(schema))
             found.wrong += [f"{schema}: {what}" for what in different]
+            found.wrong += [f"{schema}: {what}" for what in _in_the_air(reader, schema, applied)]
             long, no_dump_takes = _too_long(reader, schema, known, relations)
             # Rows that nobody reads are not looked into.
             found.wrong += long or ([] if no_dump_takes else _refused(reader, schema, known))
@@ -269,6 +279,43 @@ def _refused(reader: "psycopg.Connection[Any]", schema: str, known: Columns) -> 
     return [
         f"{schema}: it has {what} ({number}), with which restore --customer would refuse it"
         for what, number in found
+    ]
+
+
+def _in_the_air(reader: "psycopg.Connection[Any]", schema: str, applied: Migrations) -> list[str]:
+    """Rows that refer to nothing, which no restore takes; and keys without the lock that a password opens."""
+    each = [
+        TO_NOTHING.format(
+            sql.Identifier(schema, table),
+            sql.Identifier(schema, referred),
+            sql.Identifier(key),
+            column=sql.Identifier(column),
+            said=sql.Literal(f"rows of {table} refer to nothing by {column}"),
+        )
+        for table, column, referred, key in _references(applied)
+    ]
+    said = sql.Literal("no password opens the current key of a mailbox")
+    each.append(WITHOUT_LOCK.format(schema=sql.Identifier(schema), said=said))
+    query = sql.SQL("SELECT array_remove(ARRAY[{}]::text[], NULL)").format(sql.SQL(", ").join(each))
+    try:
+        with reader.transaction():
+            row = reader.execute(query).fetchone()
+    except psycopg.Error as error:
+        if is_away(error):
+            raise
+        return [f"what its rows refer to can't be asked: {tools.first_line(error)}"]
+    return list(row[0]) if row else []
+
+
+@cache
+def _references(applied: Migrations) -> list[tuple[str, str, str, str]]:
+    """Table and column, and those that it refers to, in a schema with these migrations."""
+    known = tables_of(applied)
+    return [
+        (model._meta.db_table, field.column, table, field.target_field.column)
+        for model in _models(applied, shared=False)
+        for field in model._meta.local_concrete_fields
+        if field.remote_field and (table := field.remote_field.model._meta.db_table) in known
     ]
 
 

@@ -232,6 +232,24 @@ WRONG = {
         "ALTER TABLE public.django_migrations ALTER name DROP NOT NULL",
         "public: the table django_migrations is not as migrations make it: it lacks NOT NULL of name",
     ),
+    "a name that is told apart otherwise": (
+        'ALTER TABLE mailboxes_mailbox ALTER name TYPE varchar(100) COLLATE "C"',
+        "c_acme: the table mailboxes_mailbox is not as migrations make it: it lacks name in the collation of the database",
+    ),
+    # While the reference was made again the row was hidden.
+    "a lock of no key": (
+        "DO $$ DECLARE f record; BEGIN SELECT conname, pg_get_constraintdef(oid) AS def INTO f FROM pg_constraint "
+        "WHERE conrelid = 'mailboxes_keylock'::regclass AND contype = 'f' AND pg_get_constraintdef(oid) ~ 'key_id'; "
+        "EXECUTE 'ALTER TABLE mailboxes_keylock DROP CONSTRAINT ' || f.conname; UPDATE mailboxes_keylock SET key_id = 999999; "
+        "ALTER TABLE mailboxes_keylock ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; "
+        "EXECUTE 'ALTER TABLE mailboxes_keylock ADD CONSTRAINT ' || f.conname || ' ' || f.def; "
+        "ALTER TABLE mailboxes_keylock DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY; END $$",
+        "c_acme: rows of mailboxes_keylock refer to nothing by key_id",
+    ),
+    "a key without its lock": (
+        "DELETE FROM mailboxes_keylock",
+        "c_acme: no password opens the current key of a mailbox",
+    ),
     "mailboxes that are gone": (
         "TRUNCATE mailboxes_mailbox CASCADE",
         "c_acme: 1 of the mailboxes that the directory has is not there",

@@ -861,6 +861,20 @@ BREAKAGES = (
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a column that is reckoned]",
     ),
     _breaks(
+        "Rows of a customer that refer to nothing are named",
+        "mailboxes/backup/examining.py",
+        'found.wrong += [f"{schema}: {what}" for what in _in_the_air(reader, schema, applied)]',
+        "_in_the_air(reader, schema, applied)",
+        _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a lock of no key]",
+    ),
+    _breaks(
+        "A column of a customer's in another collation is named",
+        "mailboxes/backup/constraints.py",
+        " AND attcollation = '\"default\"'::regcollation",
+        " AND attcollation <> 0",
+        _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a name that is told apart otherwise]",
+    ),
+    _breaks(
         "A customer whom no dump takes ends nobody else's backup",
         "mailboxes/backup/taking.py",
         "            if self.only:\n                raise\n            self.tell(self.progress)\n",

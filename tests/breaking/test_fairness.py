@@ -3,7 +3,7 @@
 from tests.breaking.kit import Box, mails, short_or_long
 from tests.breaking.proofs import prove_whole
 
-LARGE = short_or_long(900, 20_000)
+LARGE = short_or_long(1500, 20_000)
 SMALL = 50
 
 

@@ -15,6 +15,7 @@ from mailboxes.models import Mailbox, TallyChange
 from tenants import audit
 from tenants.models import AuditEvent
 from tests.console.kit import Page
+from tests.mailboxes.backups import before_its_guards
 
 NBSP = "\N{NO-BREAK SPACE}"
 RLM = "\N{RIGHT-TO-LEFT MARK}"
@@ -57,7 +58,7 @@ def mailbox(acme, acme_mailbox):
 @pytest.fixture
 def happened(acme, monkeypatch):
     """Something with a number and a time, at that moment."""
-    with monkeypatch.context() as then:
+    with monkeypatch.context() as then, before_its_guards():
         then.setattr(timezone, "now", lambda: MOMENT)
         data = {"messages": MANY, "expires_at": MOMENT.isoformat()}
         audit.record("probe.acted", customer=acme, target=("probe", 1, "no. 1"), data=data, by=SYSTEM)

@@ -15,6 +15,7 @@ REMEMBERED = {
     "tenants/details.py: _tell",  # that it has said so
     "tenants/migrated.py: wanted",  # of those that a customer's schema gets
     "mailboxes/backup/examining.py: _loader",  # of this release's migrations
+    "mailboxes/backup/examining.py: _references",  # what these tables refer to
     "mailboxes/backup/examining.py: tables_of",  # what those of a list make
     "mailboxes/services/worker_keys.py: _public",  # of the installation's key
     "mailboxes/vault/primitives.py: _public_key",  # the same octets, read

@@ -202,7 +202,9 @@ def test_a_job_gets_four_slices_at_once_and_one_failure_of_them_all_counts_once(
     def slice_of_work() -> None:
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = 0")  # the first waits as long as it takes the fourth to come
+                cursor.execute(
+                    "SET lock_timeout = 0"
+                )  # the first waits as long as it takes the fourth to come
             work_slice(acme, job.pk)
             turned_away.release()
         finally:

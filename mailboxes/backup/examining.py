@@ -29,6 +29,18 @@ from tenants.upgrading.schemas import PUBLIC
 from tenants.whose import may_all
 
 PLAIN = "r"
+# Tables of which an index, a statistic, a default or a constraint calls what is not PostgreSQL's own (whose oids begin at 16384).
+# Whoever only plans a question about such a table may run it: it could end everybody's backup, or have the look see nothing.
+CALLING: LiteralString = """
+SELECT calling.relation FROM pg_depend d CROSS JOIN LATERAL (
+    SELECT indrelid FROM pg_index WHERE d.classid = 'pg_class'::regclass AND indexrelid = d.objid
+    UNION ALL SELECT stxrelid FROM pg_statistic_ext WHERE d.classid = 'pg_statistic_ext'::regclass AND oid = d.objid
+    UNION ALL SELECT adrelid FROM pg_attrdef WHERE d.classid = 'pg_attrdef'::regclass AND oid = d.objid
+    UNION ALL SELECT conrelid FROM pg_constraint WHERE d.classid = 'pg_constraint'::regclass AND oid = d.objid
+) AS calling(relation)
+WHERE d.refobjid >= 16384
+    AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass)
+"""
 # Relations that have rows, or look as if they had. A child of ours may lie anywhere.
 RELATIONS: LiteralString = f"""
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
@@ -38,7 +50,8 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
     ARRAY(
         SELECT m.nspname || '.' || k.relname FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
-        JOIN pg_namespace m ON m.oid = k.relnamespace WHERE i.inhparent = c.oid AND m.oid <> n.oid ORDER BY 1)
+        JOIN pg_namespace m ON m.oid = k.relnamespace WHERE i.inhparent = c.oid AND m.oid <> n.oid ORDER BY 1),
+    c.oid IN ({CALLING})
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2
 """  # noqa: S608 - a constant
@@ -114,6 +127,7 @@ class Relation(NamedTuple):
     hides_rows: bool
     columns: dict[str, str]  # and their types
     children_elsewhere: list[str]
+    calls_what_is_strange: bool
 
 
 @dataclass
@@ -380,6 +394,8 @@ def _unreadable(relations: dict[str, Relation]) -> str:
             return f"the table {relation.name} may not be read by ours"
         if relation.hides_rows:
             return f"row level security hides rows of {relation.name}"
+        if relation.calls_what_is_strange and relation.schema != PUBLIC:  # whose owner is nobody's to doubt
+            return f"an index, a check or the like of {relation.name} calls a function that is not PostgreSQL's own"
     return ""
 
 

@@ -68,7 +68,18 @@ BROKEN = {
         "CREATE TABLE armed (); CREATE FUNCTION fails(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN "
         "IF EXISTS (SELECT FROM c_acme.armed) THEN RAISE EXCEPTION 'it fails'; END IF; RETURN 1; END $$; "
         "CREATE INDEX ON mailboxes_message (fails(1)); INSERT INTO armed DEFAULT VALUES",
-        "its messages can't be read: it fails",
+        "an index, a check or the like of mailboxes_message calls a function that is not PostgreSQL's own",
+    ),
+    "statistics that fail": (
+        "CREATE FUNCTION fails(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'it fails'; END $$; "
+        "CREATE STATISTICS ON (fails(1)), octets FROM mailboxes_message",
+        "an index, a check or the like of mailboxes_message calls a function that is not PostgreSQL's own",
+    ),
+    "an operator of its own": (
+        "CREATE FUNCTION alike(bigint, bigint) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true'; "
+        "CREATE OPERATOR === (FUNCTION = alike, LEFTARG = bigint, RIGHTARG = bigint); "
+        "CREATE INDEX ON mailboxes_message (id) WHERE octets OPERATOR(c_acme.===) 1::bigint",
+        "an index, a check or the like of mailboxes_message calls a function that is not PostgreSQL's own",
     ),
     "a name": (
         "ALTER SCHEMA c_acme RENAME TO \"c_Acme\"; UPDATE tenants_customer SET schema_name = 'c_Acme' WHERE slug = 'acme'",

@@ -308,12 +308,8 @@ def test_a_restore_refuses_before_it_changes_anything(
 EVIL = """
 CREATE FUNCTION c_acme.evil(text) RETURNS text LANGUAGE plpgsql AS $$
     BEGIN CREATE TABLE IF NOT EXISTS public.evil (); RETURN $1; END $$;;
-CREATE FUNCTION c_acme.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN c_acme.evil($1); END $$;;
 CREATE FUNCTION c_acme.at_each() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM c_acme.evil(''); RETURN NEW; END $$;;
 CREATE FUNCTION c_acme.door() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT c_acme.evil('') $$;;
-CREATE INDEX planted ON c_acme.mailboxes_mailbox (c_acme.plain(description));;
-ALTER TABLE c_acme.mailboxes_mailbox ADD CONSTRAINT planted CHECK (c_acme.plain(description) IS NOT NULL);;
-ALTER TABLE c_acme.mailboxes_mailbox ALTER description SET DEFAULT c_acme.plain('');;
 CREATE TRIGGER planted BEFORE INSERT ON c_acme.mailboxes_message FOR EACH ROW EXECUTE FUNCTION c_acme.at_each();;
 CREATE RULE planted AS ON INSERT TO c_acme.mailboxes_tally DO ALSO SELECT c_acme.evil('');;
 CREATE VIEW c_acme.view AS SELECT c_acme.evil('') AS text;;

@@ -491,12 +491,24 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
             "INSERT INTO tenants_auditevent (at, action, data, actor_email, target_type, target_id, target_name, actor_side) "
             "SELECT now(), 'x', '{}', '', '', '', '', '' FROM generate_series(1, 3)"
         )
+        # What refers to one may be of any kind.
+        cursor.execute("ALTER TABLE socialaccount_socialapp ALTER key DROP NOT NULL")
+        cursor.execute(
+            "INSERT INTO socialaccount_socialapp (provider, name, client_id, secret, provider_id, settings) "
+            "VALUES ('openid_connect', 'Keyless', '', '', '', '{}') RETURNING id"
+        )
+        cursor.execute(
+            "INSERT INTO tenants_identityprovider (provider_id, app_id, kind, email_domains, active) SELECT "
+            "(SELECT min(id) FROM tenants_provider), %s, 'oidc', (repeat('[', 3000) || repeat(']', 3000))::jsonb, true RETURNING id",
+            cursor.fetchone(),
+        )
+        (domains,) = cursor.fetchone()
         cursor.execute("DELETE FROM c_globex.mailboxes_keylock")
     name = operator.backs_up_whatever_it_says()
     operator.loses_all()
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{operator.key}\n"))
     said = io.StringIO()
-    with pytest.raises(CommandError, match="1007 rows left out: see the lines above"):
+    with pytest.raises(CommandError, match="1009 rows left out: see the lines above"):
         call_command("restore", operator.place, set=name, stdout=said, stderr=said)
     told = re.findall(r"^ROWS OUT.*$", said.getvalue(), re.MULTILINE)
     assert [line.split(" (")[0] for line in told if "_log" in line or "retired" in line] == [
@@ -508,7 +520,9 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
         f"ROWS OUT    {out}): they fit no table of a release, or belong to a row that doesn't"
         for out in (
             "1 of accounts_user ('admin@acme.example'",
+            "1 of socialaccount_socialapp ('Keyless'",
             f"3 of tenants_auditevent ('{lines + 1}', '{lines + 2}', '{lines + 3}'",
+            f"1 of tenants_identityprovider ('{domains}'",
             f"1 of tenants_membership ('{membership}'",  # it would be nobody's
         )
     ]

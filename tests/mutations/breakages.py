@@ -1354,7 +1354,7 @@ BREAKAGES = (
     _breaks(
         "What refers to a row that stays out stays out, too",
         "mailboxes/backup/loading.py",
-        "        _leave_out_what_refers_to_nothing(cursor, schema, left_out)\n",
+        "        _leave_out_what_refers_to_nothing(cursor, schema, known, left_out)\n",
         "        pass\n",
         _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
     ),

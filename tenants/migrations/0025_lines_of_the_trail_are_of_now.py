@@ -21,7 +21,7 @@ BEGIN
         RAISE EXCEPTION 'a line of the audit trail has the next number of its sequence'
             USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF NEW.id <> (SELECT last_value FROM public.tenants_auditevent_id_seq) THEN
+    IF NEW.id <> pg_sequence_last_value('public.tenants_auditevent_id_seq') THEN
         NEW.id := nextval('public.tenants_auditevent_id_seq');
     END IF;
     RETURN NEW;

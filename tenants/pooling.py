@@ -19,8 +19,8 @@ MARK = "gatehouse.probe"  # a parameter that means nothing to PostgreSQL, and th
 
 # How many locks the server has room for, in SQL.
 LOCK_PLACES = (
-    "current_setting('max_locks_per_transaction')::int"
-    " * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)"
+    "pg_catalog.current_setting('max_locks_per_transaction')::int * (pg_catalog.current_setting('max_connections')::int"
+    " + pg_catalog.current_setting('max_prepared_transactions')::int)"
 )
 
 Link = psycopg.Connection[tuple[Any, ...]]
@@ -107,7 +107,7 @@ def sessions_are_shared(wrapper: BaseDatabaseWrapper) -> bool:
     """Whether sessions are handed around between transactions. Raises psycopg.Error when the database can't be reached."""
 
     def set_mark(link: Link, mark: str) -> None:
-        link.execute("SELECT set_config(%s, %s, false)", [MARK, mark])
+        link.execute("SELECT pg_catalog.set_config(%s, %s, false)", [MARK, mark])
 
     return _is_left_behind(wrapper, MARK, set_mark)
 
@@ -151,7 +151,9 @@ def reach(wrapper: BaseDatabaseWrapper) -> None:
 
 
 def connect(wrapper: BaseDatabaseWrapper) -> Link:
-    """As Django connects, but past its pool and without a prepared statement, which poolers may not know."""
+    """As Django connects, but past its pool and without a prepared statement, which poolers may not know. Its search path is
+    what the role says: what is asked here names PostgreSQL's own functions in full.
+    """
     parameters = {
         name: value
         for name, value in wrapper.get_connection_params().items()
@@ -162,5 +164,5 @@ def connect(wrapper: BaseDatabaseWrapper) -> Link:
 
 def shown(link: Link, name: str) -> str:
     """What a parameter is in the session that the link has at this moment."""
-    row = link.execute("SELECT current_setting(%s, true)", [name]).fetchone()
+    row = link.execute("SELECT pg_catalog.current_setting(%s, true)", [name]).fetchone()
     return str(row[0] or "") if row else ""

@@ -39,7 +39,7 @@ VARIABLES = {
 }
 # A role's own settings, which it may change itself and which outlive a new password, must not change what is asked, answered or
 # written here: its functions would stand for PostgreSQL's own where its search path leads elsewhere first. What a session
-# is begun with goes before them. Rows that are hidden are an error, and not fewer rows.
+# is begun with goes before them, and what is set in it. Rows that are hidden are an error, and not fewer rows.
 SESSION = {
     "search_path": "pg_catalog,pg_temp",
     "client_encoding": "UTF8",
@@ -58,14 +58,20 @@ SESSION = {
     "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
 }
+# What pg_dump says of these by itself, before it asks anything, goes before them too. Of the others a pooler may drop what its
+# session is begun with.
+LEFT_TO_PG_DUMP = ("standard_conforming_strings", "quote_all_identifiers", "bytea_output")
+# What libpq begins a session with beside its options, which each pooler passes on.
+BEGUN_WITH = {"TimeZone": "PGTZ"}
 # And where OpenSSL finds authorities, if sslrootcert is `system`.
 OF_MACHINE = ("PATH", "HOME", "PGSERVICEFILE", "PGSYSCONFDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def connect() -> "psycopg.Connection[tuple[Any, ...]]":
     """A connection of its own, whose transactions last as long as a backup does. Raises psycopg.Error."""
-    found = psycopg.connect(**_parameters(), options=_options(), autocommit=True, prepare_threshold=None)
+    found = _begun()
     try:
+        settle(found, lasting=True)  # a pooler may have dropped what it was begun with
         if (
             found.info.server_version >= 170_000
         ):  # an earlier one refuses to begin with a word that it doesn't know
@@ -78,12 +84,32 @@ def connect() -> "psycopg.Connection[tuple[Any, ...]]":
     return found
 
 
-def settle(where: Any) -> None:
-    """For the rest of a transaction of Django's, or of one in which somebody else's function may have said otherwise. Under this
-    path alone each other schema's name stands in a definition: `acme.lower(name)` is no `lower(name)`.
+def _begun() -> "psycopg.Connection[tuple[Any, ...]]":
+    """As pg_dump begins its own. Raises psycopg.Error."""
+    return psycopg.connect(**_parameters(), options=_options(), autocommit=True, prepare_threshold=None)
+
+
+def settle(where: Any, *, lasting: bool = False) -> None:
+    """For the rest of a transaction of Django's, or of one in which somebody else's function may have said otherwise; or of a
+    session. Under this path alone each other schema's name stands in a definition: `acme.lower(name)` is no `lower(name)`.
     """
-    each = ", ".join(["pg_catalog.set_config(%s, %s, true)"] * len(SESSION))
-    where.execute(f"SELECT {each}", [part for setting in SESSION.items() for part in setting])
+    each = ", ".join(["pg_catalog.set_config(%s, %s, %s)"] * len(SESSION))
+    where.execute(f"SELECT {each}", [part for setting in SESSION.items() for part in (*setting, not lasting)])
+
+
+def _require_that_pg_dump_is_told() -> None:
+    """Raises BackupFailed, psycopg.Error."""
+    with _begun() as where:
+        row = where.execute(
+            f"SELECT {', '.join(['pg_catalog.current_setting(%s)'] * len(LEFT_TO_PG_DUMP))}", LEFT_TO_PG_DUMP
+        ).fetchone()
+    assert row
+    if dropped := [name for name, found in zip(LEFT_TO_PG_DUMP, row, strict=True) if found != SESSION[name]]:
+        raise BackupFailed(
+            f"DATABASE_URL leads to a pooler that drops what a session is begun with, and the role has said otherwise: "
+            f"{', '.join(dropped)}. Give this command one that leads to PostgreSQL itself (docs/deployment.md), or take that "
+            "back (ALTER ROLE … RESET …)."
+        )
 
 
 def first_line(error: BaseException) -> str:
@@ -117,6 +143,7 @@ def dump(
     """An archive of these schemas, or of the only one these `tables`, as the snapshot shows them; of the tables `without` no
     rows. Raises BackupFailed.
     """
+    _require_that_pg_dump_is_told()
     command = [
         _program("pg_dump"),
         *(
@@ -246,7 +273,8 @@ def _environment(program: str) -> dict[str, str]:
     """No password on a command line, where everybody on the machine could read it."""
     kept = {name: os.environ[name] for name in (*OF_MACHINE, *VARIABLES.values()) if name in os.environ}
     found = {VARIABLES[name]: str(value) for name, value in _parameters().items() if name in VARIABLES}
-    return {**kept, **found, **_tls(program), "LC_ALL": "C", "PGOPTIONS": _options()}
+    begun = {variable: SESSION[name] for name, variable in BEGUN_WITH.items() if name in SESSION}
+    return {**kept, **found, **begun, **_tls(program), "LC_ALL": "C", "PGOPTIONS": _options()}
 
 
 def _options() -> str:

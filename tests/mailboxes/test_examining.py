@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from mailboxes.models import Message
 from tenants import migrated, pooling, spares
 from tenants.models import LastBackup, SpareSchema
 from tenants.services import create_customer
+from tests import folders
 from tests.breaking.kit import short_or_long
 from tests.cast import provider
 from tests.mailboxes.backups import collected
+from tests.poolers import PORT, SESSIONS, Pooler
 from tests.roles import OTHER, ROLE, as_superuser
 
 TEXTS = [b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\n"]
@@ -662,6 +665,7 @@ CREATE VIEW shadow.pg_namespace AS
     SELECT oid, 'c_acme', nspowner, nspacl FROM pg_catalog.pg_namespace WHERE nspname = 'c_globex';
 CREATE FUNCTION shadow.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS
     $$ SELECT CASE WHEN $2 = 'pg_catalog' THEN $2 ELSE pg_catalog.set_config($1, $2, $3) END $$;
+CREATE FUNCTION shadow.current_setting(text, boolean) RETURNS text LANGUAGE sql AS $$ SELECT ''::text $$;
 CREATE FUNCTION shadow.pg_get_constraintdef(oid) RETURNS text LANGUAGE sql AS
     $$ SELECT replace(pg_catalog.pg_get_constraintdef($1), 'c_globex.', '') $$
 """
@@ -688,6 +692,45 @@ def test_what_a_role_says_of_its_sessions_changes_nothing_in_a_backup(scene, acm
     made, _ = fails(scene)
     assert made["left_out"] == [{"customer": "acme", "why": "mailboxes_keylock is a view and no plain table"}]
     assert (made["not_ours"], made["wrong"], made["customers"], made["removed_sets"]) == ([], [], 2, [])
+
+
+@contextmanager
+def behind_a_pooler(lines):
+    known = connection.get_connection_params()
+    with folders.folder() as folder, pytest.MonkeyPatch.context() as patched:
+        behind = f"host={known['host']} port={known['port']} user={known['user']}"
+        pooler = Pooler(folder / "pooler", behind, lines)
+        connection.close()
+        patched.setitem(connection.settings_dict, "HOST", str(pooler.folder))
+        patched.setitem(connection.settings_dict, "PORT", PORT)
+        try:
+            yield
+        finally:
+            connection.close()
+            pooler.stop()
+
+
+def test_nor_does_it_behind_a_pooler_that_drops_what_sessions_are_begun_with(
+    scene, acme_mailbox, application
+):
+    """But where pg_dump alone would have to be told: that is refused."""
+    with tools.connect() as where:
+        where.execute(SHADOW)
+        for name in ("search_path", "row_security", "TimeZone", "DateStyle"):
+            where.execute(f"ALTER ROLE {ROLE} SET {name} = {OF_THE_ROLE[name]}")
+    with behind_a_pooler(SESSIONS):
+        made, _ = fails(scene)
+        with tools.connect() as where, where.transaction():
+            (snapshot,) = where.execute("SELECT pg_export_snapshot()").fetchone()
+            rows = b"".join(tools.read(tools.dump(["c_globex"], snapshot)))
+            where.execute(f"ALTER ROLE {ROLE} SET quote_all_identifiers = on")
+    assert made["left_out"] == [{"customer": "acme", "why": "mailboxes_keylock is a view and no plain table"}]
+    assert b"+00\t" in rows and b"+05:30" not in rows
+    with (  # one that has no sessions of before
+        behind_a_pooler(SESSIONS),
+        pytest.raises(CommandError, match=r"a pooler that drops .*: quote_all_identifiers\. Give"),
+    ):
+        call_command("backup", scene.place)
 
 
 def test_a_terminal_reads_it(scene):

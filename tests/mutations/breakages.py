@@ -1303,6 +1303,13 @@ BREAKAGES = (
         _EXAMINING + "what_a_role_says_of_its_sessions_changes_nothing_in_a_backup",
     ),
     _breaks(
+        "Nor where a pooler drops what a session is begun with",
+        "mailboxes/backup/tools.py",
+        "        settle(found, lasting=True)",
+        "        pass",
+        _EXAMINING + "nor_does_it_behind_a_pooler_that_drops_what_sessions_are_begun_with",
+    ),
+    _breaks(
         "A restore that left out what somebody made in a customer's schema is not whole",
         "mailboxes/backup/restoring.py",
         "            or self.strange\n",

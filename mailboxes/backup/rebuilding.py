@@ -10,6 +10,7 @@ transaction of its own. What is wrong with one customer's rows, which are the ap
 away, nor people and trail: it stays out and is named.
 """
 
+import json
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from psycopg import sql
 
 from accounts.actors import Actor
-from mailboxes.backup import loading, rows, tools
+from mailboxes.backup import judging, loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell
 from mailboxes.backup.errors import BackupDamaged, NotEmpty, NotOurRows, RestoreFailed
 from mailboxes.backup.loading import MIGRATIONS, LeftOut
@@ -44,8 +45,8 @@ SELECT count(*) FROM pg_depend d WHERE refclassid = 'pg_namespace'::regclass AND
         SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
 """
 OURS = """
-SELECT nspname FROM pg_namespace
-WHERE obj_description(oid, 'pg_namespace') = %s AND pg_get_userbyid(nspowner) = current_user
+SELECT nspname, substr(said, length(%(ours)s) + 1) FROM pg_namespace, obj_description(oid, 'pg_namespace') AS said
+WHERE starts_with(said, %(ours)s) AND pg_get_userbyid(nspowner) = current_user
 """
 BROUGHT = "Restored from "
 TRAIL = "tenants_auditevent"
@@ -138,7 +139,7 @@ def require_empty(backup: Backup) -> None:
             f"A restore of {begun} was begun in this database: repeat that one (--set), or give this one an empty database."
         )
     there = _schemas()
-    if begun and there == _brought(backup):
+    if begun and there == _brought(backup).keys():
         looked_at = [name for name in _tables_of_public() if made or name == TRAIL]
         if used := [name for name in looked_at if _has_rows(name)]:
             raise NotEmpty(
@@ -176,15 +177,17 @@ def bring_database(backup: Backup, messages: Mapping[str, int], tell: Tell, by: 
         _make_public(backup)
     for part, group in groupby(customers, lambda customer: customer["part"]):
         slugs = {customer["schema"]: customer["slug"] for customer in group}
-        wanted = slugs.keys() - _brought(backup)
+        wanted = slugs.keys() - _brought(backup).keys()
         progress.customers_done += len(slugs) - len(wanted)
-        for schema, trouble, strange in _bring_customers(backup, part, wanted):
-            done.not_ours += [f"{schema}.{table}" for table in strange]
+        for schema, trouble in _bring_customers(backup, part, wanted):
             if trouble:
                 log.error("%s is not restored: %s", schema, trouble)
                 done.not_brought.append({"customer": slugs[schema], "why": trouble})
             progress.customers_done += 1
             tell(progress)
+    # What an attempt has brought that was broken off is not read again, and has as much beside it.
+    for schema, strange in sorted(_brought(backup).items()):
+        done.not_ours += [f"{schema}.{table}" for table in strange]
     done.strange = len(done.not_ours)
     done.without_rows, done.without_locks = _without_rows_or_locks(backup, messages)
     tell(progress)  # and nobody else has begun meanwhile
@@ -274,10 +277,8 @@ def _record(backup: Backup, by: Actor) -> None:
             )
 
 
-def _bring_customers(
-    backup: Backup, part: str, wanted: Collection[str]
-) -> Iterator[tuple[str, str, list[str]]]:
-    """Each schema, why it did not come, and which of its tables stay out."""
+def _bring_customers(backup: Backup, part: str, wanted: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Each schema, and why it did not come."""
     if not wanted:
         return
     applied, left = _applied(backup, part), set(wanted)
@@ -285,21 +286,20 @@ def _bring_customers(
     for schema, tables in groupby(script, lambda table: table.schema):
         if schema in left:
             left.remove(schema)
-            yield schema, *_bring_customer(backup, schema, applied.get(schema, frozenset()), tables)
+            yield schema, _bring_customer(backup, schema, applied.get(schema, frozenset()), tables)
             between_customers()
         elif schema in wanted:
             raise BackupDamaged(f"{part} has {schema} in two places.")
     for schema in sorted(left):
-        yield schema, f"{part} does not have it", []
+        yield schema, f"{part} does not have it"
 
 
-def _bring_customer(
-    backup: Backup, schema: str, applied: Applied, tables: Iterator[rows.Table]
-) -> tuple[str, list[str]]:
+def _bring_customer(backup: Backup, schema: str, applied: Applied, tables: Iterator[rows.Table]) -> str:
+    """Why it did not come. Which of its tables and columns stayed out is noted with it."""
     if not applied:
-        return "it has no list of migrations", []
+        return "it has no list of migrations"
     if later := migrated.later(applied):
-        return f"it is of a later release, with {later[-1]}", []
+        return f"it is of a later release, with {later[-1]}"
     try:
         with loading.lasting():
             migrating.make(schema, applied)
@@ -311,12 +311,13 @@ def _bring_customer(
                 migrated.note(schema)
             with connection.cursor() as cursor:
                 comment = sql.SQL("COMMENT ON SCHEMA {} IS {}")
-                cursor.execute(comment.format(sql.Identifier(schema), sql.Literal(BROUGHT + backup.name)))
+                words = _noted(backup) + json.dumps(not_ours)
+                cursor.execute(comment.format(sql.Identifier(schema), sql.Literal(words)))
     except (psycopg.Error, DatabaseError, ValueError, LookupError, NotOurRows) as error:
         if is_away(error):
             raise
-        return tools.first_line(error), []
-    return "", not_ours
+        return tools.first_line(error)
+    return ""
 
 
 def _without_rows_or_locks(
@@ -369,11 +370,18 @@ def _has_rows(name: str) -> bool:
     return bool(_value(query))
 
 
-def _brought(backup: Backup) -> set[str]:
-    """By this restore, and by us: somebody else may have made a schema of that name meanwhile."""
+def _brought(backup: Backup) -> dict[str, list[str]]:
+    """By this restore, and by us: somebody else may have made a schema of that name meanwhile. And what of each stayed out,
+    for no release has made it.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(OURS, [BROUGHT + backup.name])
-        return {name for (name,) in cursor.fetchall()}
+        cursor.execute(OURS, {"ours": _noted(backup)})
+        return {name: judging.json_of(strange) or [] for name, strange in cursor.fetchall()}
+
+
+def _noted(backup: Backup) -> str:
+    """How the comment begins on what comes from this one. Behind it stands JSON."""
+    return f"{BROUGHT}{backup.name}: "
 
 
 def _schemas() -> set[str]:

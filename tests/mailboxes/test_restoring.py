@@ -534,6 +534,15 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     assert collect(acme_mailbox.password) == TEXTS
 
 
+class Cut(Exception):
+    """As if somebody had killed it."""
+
+
+def cut_at_the_last(progress):
+    if progress.step == "loading the database" and progress.customers_done == progress.customers:
+        raise Cut
+
+
 def test_what_somebody_added_to_our_tables_stays_out_and_their_rows_come(
     operator, acme, acme_mailbox, cast, fill, collect, monkeypatch
 ):
@@ -549,10 +558,13 @@ def test_what_somebody_added_to_our_tables_stays_out_and_their_rows_come(
             cursor.execute(f"""ALTER TABLE {table} ADD "our notes" text NOT NULL DEFAULT E'a\tb'""")
     name = operator.backs_up_whatever_it_says()
     operator.loses_all()
+    with pytest.raises(Cut):  # when all customers are there, and nobody has heard of anything
+        restoring.restore(operator.place, operator.key, by=SYSTEM, name=name, tell=cut_at_the_last)
     with pytest.raises(
         CommandError, match="^1 thing that no release has made"
     ):  # of public it is the owner's
         operator.restores(monkeypatch, set=name)
+    assert last_backup.known() is None, "as if it had not been broken off"
     for table in added:
         assert f"{table}.our notes" in operator.said.getvalue()
     assert User.objects.filter(pk=cast.admin.pk).exists() and Customer.objects.count() == 3
@@ -768,9 +780,6 @@ def test_a_restore_that_was_broken_off_goes_on(operator, acme_mailbox, fill, col
     first = operator.backs_up()["name"]
     operator.backs_up()
     operator.loses_all()
-
-    class Cut(Exception):
-        pass
 
     def cut(progress):
         if progress.step == "loading the database":

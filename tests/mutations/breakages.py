@@ -1291,7 +1291,7 @@ BREAKAGES = (
     _breaks(
         "A schema that somebody else made meanwhile counts for none that was brought",
         "mailboxes/backup/rebuilding.py",
-        "if begun and there == _brought(backup):",
+        "if begun and there == _brought(backup).keys():",
         "if begun:",
         _RESTORING + "a_restore_that_was_broken_off_goes_on",
     ),
@@ -1315,6 +1315,13 @@ BREAKAGES = (
         "            or self.strange\n",
         "",
         _RESTORING + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
+    ),
+    _breaks(
+        "What stayed out is told by the restore that goes on, too",
+        "mailboxes/backup/rebuilding.py",
+        "_noted(backup) + json.dumps(not_ours)",
+        '_noted(backup) + "[]"',
+        _RESTORING + "what_somebody_added_to_our_tables_stays_out_and_their_rows_come",
     ),
     _breaks(
         "What a role says of its time zone is not in its backups",

@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import AutoField
 from django_tenants.utils import app_labels
 from psycopg import sql
 
-from mailboxes.backup import constraints, rows, tools
+from mailboxes.backup import constraints, judging, rows, tools
 from mailboxes.backup.judging import ADDRESS, PAIR, SCHEMA
-from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST
+from mailboxes.backup.loading import MIGRATIONS, MIGRATIONS_AT_MOST, MOST_SERIALS
 from mailboxes.models import Mailbox, MailboxKey
 from tenants import migrated
 from tenants.away import is_away
@@ -97,6 +98,12 @@ SELECT what, count(*) FROM (
     UNION ALL
     SELECT CASE WHEN (id > 0 AND state = ANY ({states}) AND {names_before}) IS NOT TRUE THEN 'keys that no release has written' END
     FROM ONLY {schema}.mailboxes_mailboxkey
+    UNION ALL
+    SELECT CASE WHEN starts_with(blob, replace(customer.id || '/' || message.mailbox_id || '/', '-', '')) IS NOT TRUE
+        THEN 'messages whose names are of another mailbox' END
+    FROM ONLY {schema}.mailboxes_message message JOIN ONLY {schema}.mailboxes_mailboxkey key ON key.id = message.key_id
+    JOIN public.tenants_customer customer ON customer.schema_name = {name}
+    WHERE key.state <> {destroyed}
 ) AS found(what) WHERE what IS NOT NULL GROUP BY what ORDER BY what
 """)
 NAMES_BEFORE = sql.SQL(
@@ -107,10 +114,9 @@ TO_NOTHING = sql.SQL(
     "CASE WHEN EXISTS (SELECT FROM ONLY {} c WHERE c.{column} IS NOT NULL"
     " AND NOT EXISTS (SELECT FROM ONLY {} p WHERE p.{} = c.{column})) THEN {said} END"
 )
-WITHOUT_LOCK = sql.SQL(
-    "CASE WHEN EXISTS (SELECT FROM ONLY {schema}.mailboxes_mailboxkey key WHERE key.state = 'current' AND NOT EXISTS"
-    " (SELECT FROM ONLY {schema}.mailboxes_keylock WHERE key_id = key.id AND kind = 'password')) THEN {said} END"
-)
+WITHOUT_LOCK = sql.SQL(f"CASE WHEN EXISTS (SELECT {judging.UNOPENED}) THEN {{said}} END")
+# As loading.begin_behind puts the sequence behind the last of them.
+NO_IDS = sql.SQL("CASE WHEN (SELECT max(id) NOT BETWEEN 1 AND {most} FROM ONLY {}) THEN {said} END")
 Columns = dict[str, dict[str, str]]  # their types, by table and name
 Migrations = frozenset[tuple[str, str]]  # applied, as (app, name)
 
@@ -273,7 +279,7 @@ def _lacks(reader: "psycopg.Connection[Any]", schema: str) -> str:
 
 
 def _refused(reader: "psycopg.Connection[Any]", schema: str, known: Columns) -> list[str]:
-    """What of its mailboxes and keys nobody brings back who brings this customer alone."""
+    """What of its mailboxes, keys and messages nobody brings back who brings this customer alone."""
     query = REFUSED.format(
         schema=sql.Identifier(schema),
         address=f"^({ADDRESS.pattern})$",
@@ -281,6 +287,8 @@ def _refused(reader: "psycopg.Connection[Any]", schema: str, known: Columns) -> 
         deleting=Mailbox.Status.DELETING.value,
         states=list(MailboxKey.State.values),
         current=MailboxKey.State.CURRENT.value,
+        destroyed=MailboxKey.State.DESTROYED.value,
+        name=schema,
         names_before=NAMES_BEFORE if "sealed_as" in known["mailboxes_mailboxkey"] else sql.SQL("true"),
     )
     try:
@@ -297,7 +305,7 @@ def _refused(reader: "psycopg.Connection[Any]", schema: str, known: Columns) -> 
 
 
 def _in_the_air(reader: "psycopg.Connection[Any]", schema: str, applied: Migrations) -> list[str]:
-    """Rows that refer to nothing, which no restore takes; and keys without the lock that a password opens."""
+    """Rows that refer to nothing, and ids, which no restore takes; and keys that nobody opens."""
     each = [
         TO_NOTHING.format(
             sql.Identifier(schema, table),
@@ -308,7 +316,15 @@ def _in_the_air(reader: "psycopg.Connection[Any]", schema: str, applied: Migrati
         )
         for table, column, referred, key in _references(applied)
     ]
-    said = sql.Literal("no password opens the current key of a mailbox")
+    each += [
+        NO_IDS.format(
+            sql.Identifier(schema, table),
+            most=sql.Literal(MOST_SERIALS),
+            said=sql.Literal(f"rows of {table} have ids that no restore takes"),
+        )
+        for table in _with_serials(applied)
+    ]
+    said = sql.Literal("no password opens a key of a mailbox")
     each.append(WITHOUT_LOCK.format(schema=sql.Identifier(schema), said=said))
     query = sql.SQL("SELECT array_remove(ARRAY[{}]::text[], NULL)").format(sql.SQL(", ").join(each))
     try:
@@ -330,6 +346,16 @@ def _references(applied: Migrations) -> list[tuple[str, str, str, str]]:
         for model in _models(applied, shared=False)
         for field in model._meta.local_concrete_fields
         if field.remote_field and (table := field.remote_field.model._meta.db_table) in known
+    ]
+
+
+@cache
+def _with_serials(applied: Migrations) -> list[str]:
+    """Tables whose ids a database gives."""
+    return [
+        model._meta.db_table
+        for model in _models(applied, shared=False)
+        if isinstance(model._meta.pk, AutoField)
     ]
 
 

@@ -5,7 +5,7 @@ there is used as it is from then on: as a path, an id, a decision about deliveri
 import json
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -29,6 +29,18 @@ SERIAL = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY", "GATEHOUSE_WORKER_PUBLIC_KEY")
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ADDRESS = re.compile(r"[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
+
+# Keys that nobody opens (docs/formats/locks.md), in SQL: the current one is opened by its password, an earlier one by a key
+# that is opened so, and one that was locked by either. A lock is not only a row.
+UNOPENED: LiteralString = """
+FROM ONLY {schema}.mailboxes_mailboxkey key WHERE key.state <> 'destroyed' AND NOT EXISTS (
+    SELECT FROM ONLY {schema}.mailboxes_keylock lock
+    LEFT JOIN ONLY {schema}.mailboxes_keylock opener ON opener.key_id = lock.opener_id
+        AND opener.kind = 'password' AND starts_with(encode(substr(opener.data, 1, 8), 'escape'), 'GATELOCK')
+    WHERE lock.key_id = key.id AND starts_with(encode(substr(lock.data, 1, 8), 'escape'), 'GATELOCK')
+        AND (key.state <> 'retired' AND lock.kind = 'password'
+            OR key.state <> 'current' AND lock.kind = 'successor' AND opener.id IS NOT NULL))
+"""
 
 
 def require_manifest(manifest: dict[str, Any], where: str) -> None:

@@ -92,10 +92,7 @@ MESSAGES = """
 SELECT count(*) FROM {schema}.mailboxes_message message
 JOIN {schema}.mailboxes_mailboxkey key ON key.id = message.key_id WHERE key.state <> 'destroyed'
 """
-WITHOUT_LOCK = """
-SELECT count(*) FROM {schema}.mailboxes_mailboxkey key WHERE key.state = 'current'
-    AND NOT EXISTS (SELECT FROM {schema}.mailboxes_keylock WHERE key_id = key.id AND kind = 'password')
-"""
+WITHOUT_LOCK = f"SELECT count(*) {judging.UNOPENED}"
 
 Applied = frozenset[tuple[str, str]]  # migrations, as (app, name)
 

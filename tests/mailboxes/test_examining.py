@@ -262,7 +262,26 @@ WRONG = {
     ),
     "a key without its lock": (
         "DELETE FROM mailboxes_keylock",
-        "c_acme: no password opens the current key of a mailbox",
+        "c_acme: no password opens a key of a mailbox",
+    ),
+    "a lock of nothing": (
+        "UPDATE mailboxes_keylock SET data = ''",
+        "c_acme: no password opens a key of a mailbox",
+    ),
+    "an earlier key that was opened by another": (
+        "INSERT INTO mailboxes_mailboxkey SELECT (jsonb_populate_record(k, jsonb_build_object("
+        "'id', id + 1, 'generation', 2, 'state', 'retired'))).* FROM mailboxes_mailboxkey k; "
+        "INSERT INTO mailboxes_keylock (key_id, kind, data, created_at) "
+        "SELECT key_id + 1, 'worker', data, created_at FROM mailboxes_keylock",
+        "c_acme: no password opens a key of a mailbox",
+    ),
+    "ids after which there are no more": (
+        "UPDATE mailboxes_message SET id = id + 5000000000000000000",
+        "c_acme: rows of mailboxes_message have ids that no restore takes",
+    ),
+    "ids that no database gives": (
+        "UPDATE mailboxes_keylock SET id = -id",
+        "c_acme: rows of mailboxes_keylock have ids that no restore takes",
     ),
     "mailboxes that are gone": (
         "TRUNCATE mailboxes_mailbox CASCADE",
@@ -513,7 +532,11 @@ def test_rows_with_which_one_customer_would_be_refused_alone_are_named(look):
         ("4@x.example", "deleting"),  # whose keys are destroyed, as they are then
     ]
     inserted = [another.format(number, *one) for number, one in enumerate(rows)]
-    found = look("; ".join([*inserted, "UPDATE mailboxes_mailboxkey SET sealed_as = '{}'"]))
+    of_another = (
+        "UPDATE mailboxes_message SET mailbox_id = (SELECT id FROM mailboxes_mailbox WHERE name = '1') "
+        "WHERE id = (SELECT min(id) FROM mailboxes_message)"
+    )
+    found = look("; ".join([*inserted, "UPDATE mailboxes_mailboxkey SET sealed_as = '{}'", of_another]))
     assert found.broken == {}
     assert found.wrong == [
         f"c_acme: it has {what}, with which restore --customer would refuse it"
@@ -522,6 +545,7 @@ def test_rows_with_which_one_customer_would_be_refused_alone_are_named(look):
             "mailboxes without a current key (2)",
             "mailboxes without a proper address (1)",
             "mailboxes without a proper status (1)",
+            "messages whose names are of another mailbox (1)",
         )
     ]
 

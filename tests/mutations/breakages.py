@@ -868,6 +868,20 @@ BREAKAGES = (
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a lock of no key]",
     ),
     _breaks(
+        "Ids that no restore takes are named",
+        "mailboxes/backup/examining.py",
+        "max(id) NOT BETWEEN 1 AND {most}",
+        "max(id) NOT BETWEEN 1 AND {most} AND false",
+        _EXAMINING + "whatever_a_restore_would_not_take_is_seen[ids after which there are no more]",
+    ),
+    _breaks(
+        "An earlier key that no password opens is named",
+        "mailboxes/backup/judging.py",
+        "key.state <> 'destroyed' AND NOT EXISTS (",
+        "key.state = 'current' AND NOT EXISTS (",
+        _EXAMINING + "whatever_a_restore_would_not_take_is_seen[an earlier key that was opened by another]",
+    ),
+    _breaks(
         "A column of a customer's in another collation is named",
         "mailboxes/backup/constraints.py",
         " AND attcollation = '\"default\"'::regcollation",

@@ -26,6 +26,9 @@ SCHEMA = re.compile(r"c_[a-z0-9_]{1,61}", re.ASCII)
 PAIR = r'\["[0-9a-f]{32}", "[0-9a-f]{32}"\]'
 SEALED_AS = re.compile(rf"\[({PAIR}(, {PAIR}){{0,999}})?\]", re.ASCII)
 SERIAL = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+# Kinds of what a backup saw that a restore of it would not bring: lines as people read them, and of LEFT_OUT whom and why.
+LEFT_OUT = "left_out"
+LACKS = ("without_schema", "without_customer", LEFT_OUT, "not_ours", "wrong")
 SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "GATEHOUSE_WORKER_KEY", "GATEHOUSE_WORKER_PUBLIC_KEY")
 DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 ADDRESS = re.compile(r"[A-Za-z0-9.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
@@ -72,6 +75,10 @@ def contents_of(octets: bytes, name: str) -> dict[str, Any]:
     try:
         found = json.loads(octets)
         secrets, customers, missing = found["secrets"], found["customers"], found["missing"]
+        # Since 0.2, and later releases may know more kinds.
+        lacks = found["lacks"] = {
+            kind: all_of_it for kind, all_of_it in found.get("lacks", {}).items() if kind in LACKS
+        }
         trouble = not (
             isinstance(secrets, dict)
             and all(isinstance(value, str) and value.isprintable() for value in secrets.values())
@@ -79,8 +86,9 @@ def contents_of(octets: bytes, name: str) -> dict[str, Any]:
             and all(isinstance(one, str) for one in missing)
             and isinstance(customers, list)
             and all(isinstance(one, dict) for one in customers)
+            and all(_is_lacking(kind, all_of_it) for kind, all_of_it in lacks.items())
         )
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         trouble = True
     if trouble:
         raise BackupDamaged(f"The contents of {name} are none that this release knows.")
@@ -167,6 +175,12 @@ def _fits(require: Any, value: Any) -> bool:
 
 def _is(shape: "re.Pattern[str]", value: Any) -> bool:
     return isinstance(value, str) and bool(shape.fullmatch(value))
+
+
+def _is_lacking(kind: str, lines: Any) -> bool:
+    if kind == LEFT_OUT:
+        lines = [one[key] for one in lines for key in ("customer", "why")]
+    return isinstance(lines, list) and all(isinstance(one, str) for one in lines)
 
 
 def _is_name(value: Any) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -54,7 +54,8 @@ ALIVE = ("active", "suspended")  # in the directory
 @dataclass
 class Restored:
     """What came back. `missing` was in the backup's list and is not there, or not as it was written. `not_brought` are
-    customers whose rows are none of Gatehouse's, with why; `not_ours` tables that no release has made.
+    customers whose rows are none of Gatehouse's, with why; `not_ours` tables that no release has made; `lacked`, by kind, what
+    whoever took the backup heard that no restore would bring.
     """
 
     name: str
@@ -71,13 +72,14 @@ class Restored:
         default_factory=dict
     )  # mailboxes that no password opens, by customer
     rows_left_out: dict[str, LeftOut] = field(default_factory=dict)  # by table of what all share
+    lacked: dict[str, list[Any]] = field(default_factory=dict)
     # Mailboxes, as far as the newest backup knows; and why that can't be said, else empty.
     deleted_since: list[dict[str, str]] = field(default_factory=list)
     since_is_unknown: str = ""
 
     @property
     def is_whole(self) -> bool:
-        """All that was in the backup is there."""
+        """All is there that there was when the backup was taken."""
         return not (
             self.not_brought
             or self.missing
@@ -85,6 +87,7 @@ class Restored:
             or self.without_rows
             or self.without_locks
             or self.strange
+            or self.lacked
         )
 
 
@@ -120,7 +123,7 @@ def restore(
             rebuilt = rebuilding.bring_database(backup, of_customers, tell, by)
         done.not_brought, done.not_ours, done.strange = rebuilt.not_brought, rebuilt.not_ours, rebuilt.strange
         done.without_rows, done.rows_left_out = rebuilt.without_rows, rebuilt.rows_left_out
-        done.without_locks = rebuilt.without_locks
+        done.without_locks, done.lacked = rebuilt.without_locks, backup.contents["lacks"]
         if done.is_whole:
             _note(backup)
     except (psycopg.Error, DatabaseError) as error:

@@ -118,9 +118,13 @@ class Made:
     @property
     def brings_all_back(self) -> bool:
         """That is in the database. Else an earlier one may have the last that there is of somebody."""
-        return not (
-            self.without_schema or self.without_customer or self.left_out or self.not_ours or self.wrong
-        )
+        return not self.lacks
+
+    @property
+    def lacks(self) -> dict[str, list[Any]]:
+        """What of the database no restore would bring, by kind, as the set's contents tell whoever restores it."""
+        found = {kind: getattr(self, kind) for kind in judging.LACKS}
+        return {kind: all_of_it for kind, all_of_it in found.items() if all_of_it}
 
 
 class Wanted(NamedTuple):
@@ -471,7 +475,7 @@ class _Taking:
         self.made.wrong += [
             f"{one['customer']}: {one['why']}" for one in judging.contents_of(octets, self.name)["wrong"]
         ]
-        self._seal(CONTENTS, [octets])
+        self._seal(CONTENTS, [json.dumps(contents | {"lacks": self.made.lacks}).encode()])
 
     def _seal(self, name: str, pieces: Iterator[bytes] | list[bytes]) -> None:
         self._write(name, keys.seal(pieces, self.public, of=self.id, name=name))

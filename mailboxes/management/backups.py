@@ -14,7 +14,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from accounts.actors import SYSTEM
-from mailboxes.backup import Brought, Made, Progress, restore_customer
+from mailboxes.backup import Brought, Progress, restore_customer
 from mailboxes.backup.errors import BackupError, NoSuchBackup
 from mailboxes.backup.place import WHOLE, Place
 from mailboxes.backup.sets import find
@@ -60,11 +60,17 @@ class BackupCommand(ScriptableCommand):
                     f"The message store {error.filename} can't be used: {error.strerror}."
                 ) from error
 
-    def say_strange(self, made: Made) -> None:
-        """What of a backup that was just taken no restore would bring."""
-        for what in made.not_ours:
+    def say_lacks(self, lacks: dict[str, list[Any]]) -> None:
+        """What whoever takes a backup hears that no restore would bring, and whoever restores it hears again."""
+        for slug in lacks.get("without_schema", []):
+            self.say(f"NO SCHEMA   {slug}")
+        for schema in lacks.get("without_customer", []):
+            self.say(f"NO CUSTOMER {schema}")
+        for one in lacks.get("left_out", []):
+            self.say(f"LEFT OUT    {one['customer']}: {one['why']}")
+        for what in lacks.get("not_ours", []):
             self.say(f"NOT OURS    {what}: no release has made it, and no restore brings it")
-        for what in made.wrong:
+        for what in lacks.get("wrong", []):
             self.say(f"WRONG       {what}")
 
     @contextmanager
@@ -175,6 +181,20 @@ class OneCustomerCommand(BackupCommand):
             raise CommandError(
                 f"{counted(number, 'thing')} that no release has made: see the lines above. Somebody may have moved rows there. "
                 "Keep this backup, for no later one has them."
+            )
+
+    def say_lacked(self, lacked: dict[str, list[Any]], not_ours: list[str]) -> None:
+        """Of a backup that was restored; without those tables that were `not_ours` in what it has."""
+        self.say_lacks(
+            {**lacked, "not_ours": [one for one in lacked.get("not_ours", []) if one not in not_ours]}
+        )
+
+    def require_nothing_lacked(self, lacked: dict[str, list[Any]]) -> None:
+        """Raises CommandError."""
+        if number := sum(map(len, lacked.values())):
+            raise CommandError(
+                f"{counted(number, 'thing')} that the backup lacks or a restore does not bring as it was, and said so when it "
+                "was taken: see the lines above. An earlier one may have what is gone (restore PLACE --customer SLUG --set NAME)."
             )
 
     def _say(self, done: Brought) -> None:

@@ -397,8 +397,10 @@ def test_one_customer_whose_tables_are_broken_is_named_and_all_others_are_saved(
     assert (made["customers"], made["messages"]) == (2, 1)
     assert "not all is well: 1 customer left out" in said
     scene.loses_all()
-    with pytest.raises(CommandError, match="1 of the customers can't be checked: acme"):
+    with pytest.raises(CommandError, match="^1 thing that the backup lacks"):
         scene.restores(monkeypatch, set=made["name"])
+    assert f"LEFT OUT    acme: {expected}\n" in scene.said.getvalue()
+    assert not LastBackup.objects.exists(), "what was not in it did not come back"
     assert collected(scene.theirs) == [b"theirs"]
 
 

@@ -773,8 +773,8 @@ BREAKAGES = (
     _breaks(
         "What no restore would bring is named, and no earlier backup removed",
         "mailboxes/backup/taking.py",
-        "            self.without_schema or self.without_customer or self.left_out or self.not_ours or self.wrong\n",
-        "            self.without_schema or self.without_customer or self.left_out\n",
+        "for kind in judging.LACKS}",
+        "for kind in judging.LACKS[:3]}",
         _EXAMINING + "what_no_release_has_made_is_named",
         _EXAMINING + "what_a_restore_would_not_take_is_named",
     ),
@@ -1336,6 +1336,13 @@ BREAKAGES = (
         "_noted(backup) + json.dumps(not_ours)",
         '_noted(backup) + "[]"',
         _RESTORING + "what_somebody_added_to_our_tables_stays_out_and_their_rows_come",
+    ),
+    _breaks(
+        "What a backup lacked is told by the restore of it, which is not whole",
+        "mailboxes/backup/restoring.py",
+        "            or self.lacked\n",
+        "",
+        _EXAMINING + "one_customer_whose_tables_are_broken_is_named_and_all_others_are_saved",
     ),
     _breaks(
         "What a role says of its time zone is not in its backups",

@@ -55,13 +55,7 @@ class Command(BackupCommand):
     def _say(self, made: Made) -> None:
         for name in made.missing:
             self.say(f"MISSING     {name}")
-        for slug in made.without_schema:
-            self.say(f"NO SCHEMA   {slug}")
-        for schema in made.without_customer:
-            self.say(f"NO CUSTOMER {schema}")
-        for one in made.left_out:
-            self.say(f"LEFT OUT    {one['customer']}: {one['why']}")
-        self.say_strange(made)
+        self.say_lacks(made.lacks)
         for name in made.without:
             self.say(f"WITHOUT     {name}, which this process does not have: keep it elsewhere.")
         if made.ended_well and not made.noted:

@@ -32,7 +32,7 @@ class Command(BackupCommand):
         else:
             for name in made.missing:
                 self.say(f"MISSING     {name}")
-            self.say_strange(made)
+            self.say_lacks(made.lacks)
             self.say(
                 f"{made.name}: {customer.slug}, {counted(made.messages, 'message')}, {megabytes(made.octets)}; "
                 f"{counted(made.copied, 'message')} of these copied now, {megabytes(made.copied_octets)}. "

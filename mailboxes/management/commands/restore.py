@@ -85,6 +85,7 @@ class Command(OneCustomerCommand):
                 "locks (restore PLACE --customer SLUG --set NAME)."
             )
         self.require_nothing_strange(done.strange)
+        self.require_nothing_lacked(done.lacked)
 
     def tell_all(self, done: Restored) -> None:
         for name in done.missing:
@@ -96,6 +97,7 @@ class Command(OneCustomerCommand):
         for one in done.not_brought:
             self.say(f"NOT BROUGHT {one['customer']}: {one['why']}")
         self.say_not_ours(done.not_ours)
+        self.say_lacked(done.lacked, done.not_ours)
         for table, out in done.rows_left_out.items():
             some = ", ".join(map(repr, out.names))
             self.say(
@@ -118,6 +120,6 @@ class Command(OneCustomerCommand):
         try:
             call_command("check_store", stdout=self.stdout, stderr=self.stderr)
         except CommandError as error:
-            if not done.not_brought:
+            if not (done.not_brought or done.lacked):
                 raise
             self.say(str(error))

@@ -126,6 +126,7 @@ def _made_by(make: Callable[[str], object]) -> Made:
     """By a function that is given the name of a schema, makes that with its tables, and is undone: nobody else ever sees it.
     Raises DatabaseError and what `make` raises.
     """
+    tools.revive()
     schema = f"examined_{token_hex(8)}"
     try:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -293,3 +293,4 @@ def bring_messages(
                 done.octets += sum(line.octets for line in some if line not in lost)
                 progress.copied, progress.copied_octets = done.messages, done.octets
                 tell(progress)
+    tools.revive()

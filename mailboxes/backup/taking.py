@@ -153,6 +153,7 @@ def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lamb
     access.require(by, access.PLATFORM, access.Right.BACK_UP)
     begun = timezone.now()
     made = _take(place, None, tell, keep)
+    tools.revive()
     if made.ended_well:
         made.noted = last_backup.note(made.name, begun)
     log.info("a backup was taken set=%s messages=%d copied=%d", made.name, made.messages, made.copied)
@@ -174,6 +175,7 @@ def export_customer(place: str, customer: Customer, *, by: Actor, tell: Tell = l
             "messages": made.messages,
             "recovery_key": keys.key_id_of(keys.public_key()),
         }
+        tools.revive()
         try:
             with on_disk():
                 audit.record("customer.exported", by=by, customer=customer, target=customer, data=data)

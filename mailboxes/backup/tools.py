@@ -112,6 +112,12 @@ def _require_that_pg_dump_is_told() -> None:
         )
 
 
+def revive() -> None:
+    """Django's own connection, after work that took hours: a server that is told to (idle_session_timeout) has ended it."""
+    if not connection.in_atomic_block and connection.connection and not connection.is_usable():
+        connection.close()
+
+
 def first_line(error: BaseException) -> str:
     """What a database says in further lines quotes rows."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

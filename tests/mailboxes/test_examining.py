@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
-from mailboxes.backup import examining, tools
+from mailboxes.backup import back_up, examining, export_customer, restore, tools
 from mailboxes.backup.place import Place
 from mailboxes.models import Message
 from tenants import migrated, pooling, spares
@@ -757,6 +757,29 @@ def test_nor_does_it_behind_a_pooler_that_drops_what_sessions_are_begun_with(
         pytest.raises(CommandError, match=r"a pooler that drops .*: quote_all_identifiers\. Give"),
     ):
         call_command("backup", scene.place)
+
+
+def test_a_server_that_ends_whoever_says_nothing_for_long_ends_no_backup_export_or_restore(
+    scene, acme, tmp_path
+):
+    """As idle_session_timeout does: while messages and dumps are written nobody needs Django's own connection."""
+    ended = set()
+
+    def ends(progress):
+        if connection.connection and progress.step != "loading the database":
+            with tools.connect() as where:
+                pid = connection.connection.info.backend_pid
+                where.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            ended.add(progress.step)
+
+    made = back_up(scene.place, by=SYSTEM, tell=ends)
+    assert made.noted and made.wrong == [] and "dumping the database" in ended
+    (tmp_path / "elsewhere").mkdir()
+    assert export_customer((tmp_path / "elsewhere").as_uri(), acme, by=SYSTEM, tell=ends).ended_well
+    scene.loses_all()
+    ended.clear()
+    assert restore(scene.place, scene.key, by=SYSTEM, tell=ends).is_whole and ended
+    assert collected(scene.theirs) == [b"theirs"]
 
 
 def test_a_terminal_reads_it(scene):

@@ -111,6 +111,14 @@ def contents_of(octets: bytes, name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def lacking_of(customer: dict[str, Any], lacks: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """What of a backup's `lacks` is about a customer that is in it, by the names with which these lines begin."""
+    begun = (f"{customer['schema']}.", f"{customer['schema']}: ", f"{customer['slug']}: ")
+    lines = {kind: lacks.get(kind, []) for kind in ("not_ours", "wrong")}
+    found = {kind: [one for one in all_of_it if one.startswith(begun)] for kind, all_of_it in lines.items()}
+    return {kind: all_of_it for kind, all_of_it in found.items() if all_of_it}
+
+
 def json_of(text: str | None) -> Any:
     """What JSON says, None where nobody can read it: it may be nested a thousand times, or be a number of ten thousand digits."""
     try:

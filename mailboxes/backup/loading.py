@@ -276,6 +276,13 @@ def migrations_in(table: Table) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
+def without_locks(schema: str) -> int:
+    """How many mailboxes that were brought no password opens: nobody would ever read their mail."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT count(*) " + judging.UNOPENED).format(schema=sql.Identifier(schema)))
+        return int(cursor.fetchone()[0])
+
+
 def begin_behind(tables: Iterable[str], schema: str) -> None:
     """Have the ids that are given out next begin behind those that are there. Raises DatabaseError, NotOurRows."""
     with connection.cursor() as cursor:

@@ -83,6 +83,10 @@ class Brought:
     waiting_jobs: int = 0
     in_its_place: bool = False  # of one that was here without a schema
     not_ours: list[str] = field(default_factory=list)  # tables that no release has made: they stay out
+    without_locks: int = 0  # keys of mailboxes that no password opens
+    lacked: dict[str, list[Any]] = field(
+        default_factory=dict
+    )  # by kind: what the backup said of it that no restore brings
     lost: list[str] = field(default_factory=list)  # addresses of mailboxes that no backup has
 
 
@@ -189,6 +193,7 @@ class _One:
         self.backup, self.facts, self.by = backup, facts, by
         self.ids = Ids(UUID(facts["id"]), facts["slug"])
         self.done = Brought(backup.name, backup.manifest["made_at"], facts["slug"])
+        self.done.lacked = judging.lacking_of(facts, backup.contents["lacks"])
         self.is_import = backup.manifest["format"] == ONE_CUSTOMER
         self.slug = slugs.check(as_slug or facts["slug"])
         self.original = Customer.objects.select_related("provider").filter(pk=self.ids.former).first()
@@ -410,6 +415,7 @@ class _One:
             self.done.not_ours = [f"{self.facts['schema']}.{table}" for table in strange]
             if not is_todays:
                 migrating.bring_up_to_date(schema)
+            self.done.without_locks = loading.without_locks(schema)
             with schema_context(schema):
                 self._settle()
 

@@ -92,7 +92,6 @@ MESSAGES = """
 SELECT count(*) FROM {schema}.mailboxes_message message
 JOIN {schema}.mailboxes_mailboxkey key ON key.id = message.key_id WHERE key.state <> 'destroyed'
 """
-WITHOUT_LOCK = f"SELECT count(*) {judging.UNOPENED}"
 
 Applied = frozenset[tuple[str, str]]  # migrations, as (app, name)
 
@@ -332,7 +331,7 @@ def _without_rows_or_locks(
         schema = sql.Identifier(customer["schema"])
         with loading.lasting():  # which counts for as long as it takes
             named = _value(sql.SQL(MESSAGES).format(schema=schema))
-            if closed := _value(sql.SQL(WITHOUT_LOCK).format(schema=schema)):
+            if closed := loading.without_locks(customer["schema"]):
                 locked[customer["slug"]] = closed
         lost = sum(name.startswith(f"{customer['id']}/") for name in backup.contents["missing"])
         if (more := messages.get(customer["id"], 0) + lost - named) > 0:

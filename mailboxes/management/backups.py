@@ -169,11 +169,24 @@ class OneCustomerCommand(BackupCommand):
             call_command("check_store", done.customer, stdout=self.stdout, stderr=self.stderr)
         if done.missing:
             raise CommandError(f"{counted(len(done.missing), 'message')} of the backup missing or altered.")
+        self.require_locks(done.without_locks)
         self.require_nothing_strange(len(done.not_ours))
+        self.require_nothing_lacked(done.lacked)
 
     def say_not_ours(self, tables: list[str]) -> None:
         for table in tables:
             self.say(f"NOT OURS    {table}: a table that no release has made; its rows stay in the backup")
+
+    def say_without_locks(self, customer: str, number: int) -> None:
+        self.say(f"NO LOCK     {customer}: {counted(number, 'key')} of mailboxes that no password opens")
+
+    def require_locks(self, number: int) -> None:
+        """Raises CommandError."""
+        if number:
+            raise CommandError(
+                f"{counted(number, 'key')} of mailboxes that no password opens: an earlier backup may have the "
+                "locks (restore PLACE --customer SLUG --set NAME)."
+            )
 
     def require_nothing_strange(self, number: int) -> None:
         """Raises CommandError."""
@@ -201,6 +214,9 @@ class OneCustomerCommand(BackupCommand):
         for name in done.missing:
             self.say(f"MISSING     {name}")
         self.say_not_ours(done.not_ours)
+        self.say_lacked(done.lacked, done.not_ours)
+        if done.without_locks:
+            self.say_without_locks(done.customer, done.without_locks)
         for act in done.since:
             self.say(f"SINCE       {act['at']} {act['action']} {act['mailbox']!r}")
         for address in done.lost:

@@ -489,7 +489,9 @@ def test_what_no_dump_takes_of_some_customers_keeps_nobody_elses_away(scene, mon
     assert wrong.startswith(
         "c_globex: what no release has made there is in no backup: pg_dump ended with 1: "
     )
-    scene.restores(monkeypatch, customer="globex", as_slug="beside")
+    with pytest.raises(CommandError, match="^2 things that the backup lacks"):
+        scene.restores(monkeypatch, customer="globex", as_slug="beside")
+    assert f"WRONG       {wrong}\n" in scene.said.getvalue()
 
 
 def test_mail_that_lies_where_no_restore_looks_is_in_no_index_either(scene, acme, monkeypatch):

@@ -535,6 +535,9 @@ def test_rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come(
     assert not User.objects.filter(pk=cast.admin.pk).exists()
     assert User.objects.filter(pk=cast.owner.pk).exists()
     assert collect(acme_mailbox.password) == TEXTS
+    with pytest.raises(CommandError, match="^1 key of mailboxes that no password opens"):
+        operator.restores(monkeypatch, customer="globex", as_slug="beside", set=name)
+    assert "NO LOCK     beside: 1 key of mailboxes that no password opens\n" in operator.said.getvalue()
 
 
 class Cut(Exception):

@@ -79,11 +79,7 @@ class Command(OneCustomerCommand):
             raise CommandError(
                 f"{counted(sum(done.without_rows.values()), 'message')} of the backup without a row."
             )
-        if done.without_locks:
-            raise CommandError(
-                f"{counted(sum(done.without_locks.values()), 'key')} of mailboxes that no password opens: an earlier backup may have the "
-                "locks (restore PLACE --customer SLUG --set NAME)."
-            )
+        self.require_locks(sum(done.without_locks.values()))
         self.require_nothing_strange(done.strange)
         self.require_nothing_lacked(done.lacked)
 
@@ -108,7 +104,7 @@ class Command(OneCustomerCommand):
                 f"NO ROW      {customer}: {counted(number, 'message')} of the backup that nothing tells of"
             )
         for customer, number in done.without_locks.items():
-            self.say(f"NO LOCK     {customer}: {counted(number, 'key')} of mailboxes that no password opens")
+            self.say_without_locks(customer, number)
         for act in done.deleted_since:
             self.say(f"DELETED     {act['mailbox']!r} of {act['customer']} since, on {act['at']}: it is back")
         if done.since_is_unknown:

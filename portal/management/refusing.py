@@ -69,7 +69,7 @@ def until_nobody_reads() -> Iterator[None]:
     One that crashes says so all the same. Where there is no standard output (`>&-`) nobody reads from the start.
     """
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the interpreter ends
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the interpreter ends, as the one in its place would
     crash: BaseException | None = None
     try:
         try:

@@ -6,6 +6,9 @@ as it lies in the store. A blob never changes and no name is used twice, so one 
 Taking one
     taking        from the first message that is copied to the manifest
     examining     what of the database can't be saved, or would not come back
+    asking        what the rows of one schema are asked for that
+    relations     what has rows in a schema, and whether a dump may read it
+    tables        which tables a schema with a list of migrations has
     constraints   what tables take: of customers and of `public`, compared with what migrations and models make
     unseen        tables that somebody wrote anew while the backup read
 Bringing it back

@@ -128,7 +128,7 @@ def json_of(text: str | None) -> Any:
 
 
 def require_mailbox(row: dict[str, str]) -> None:
-    """Of a mailbox's row in a dump, what is said to people and what others are found by. Before rows are dumped examining.REFUSED
+    """Of a mailbox's row in a dump, what is said to people and what others are found by. Before rows are dumped asking.REFUSED
     asks the same. Raises BackupDamaged.
     """
     if not _is(ROW_ID, row.get("id")) or not {"name", "status"} <= row.keys():

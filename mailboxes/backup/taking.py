@@ -28,7 +28,7 @@ from psycopg import sql
 from psycopg.errors import LockNotAvailable
 
 from accounts.actors import Actor
-from mailboxes.backup import examining, judging, keys, tools, unseen
+from mailboxes.backup import examining, judging, keys, relations, tools, unseen
 from mailboxes.backup.alone import Progress, Tell, be_alone, installations, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoPlace
 from mailboxes.backup.index import NAME, Line, Lines, lines_of
@@ -333,7 +333,7 @@ class _Taking:
         found = []
         for some in self._by_dump(self._known("")[0]):
             with _reading(self.reader, ""):
-                readable = examining.readable(self.reader, [customer.schema for customer in some])
+                readable = relations.readable(self.reader, [customer.schema for customer in some])
             found += [customer for customer in some if customer.schema in readable]
         return found
 

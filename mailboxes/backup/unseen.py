@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from mailboxes.backup.examining import tables_of
+from mailboxes.backup.tables import tables_of
 from mailboxes.backup.tools import WITHOUT_ROWS
 from tenants import migrated
 from tenants.upgrading.schemas import PUBLIC

@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from django_tenants.utils import tenant_context
@@ -18,6 +19,7 @@ from mailboxes.backup.place import Place
 from mailboxes.models import Job, Mailbox
 from mailboxes.services import collection, create_mailbox, delivery
 from mailboxes.work.slices import work_slice
+from tenants.models import LastBackup
 from tests.cast import customer
 from tests.conftest import DATABASE, PEER, OpenMailbox, _drop, _outside
 
@@ -155,3 +157,25 @@ class Operator:
         said = self.said = io.StringIO()  # also what it has said before it fails
         call_command(command, self.place, stdout=said, stderr=said, **options)
         return said.getvalue()
+
+
+def fails(scene):
+    """What a backup says that does not end well."""
+    out = io.StringIO()
+    with pytest.raises(CommandError) as ended:
+        call_command("backup", scene.place, json=True, keep=1, stdout=out, stderr=out)
+    assert Place(scene.place).sets()[0] == scene.whole, "it may have the last that there is"
+    assert not LastBackup.objects.exists(), "the doctor waits for one that ends well"
+    made = json.loads(out.getvalue())
+    scene.checks(set=made["name"])
+    return made, str(ended.value)
+
+
+def asked(query):
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+class Cut(Exception):
+    """As if somebody had killed it."""

@@ -13,9 +13,10 @@ from accounts.actors import SYSTEM
 from mailboxes.models import Job, KeyLock, MailboxKey, Message
 from mailboxes.services import job_for, tallies
 from mailboxes.work.slices import work_slice
+from tenants.models import LastBackup
 from tests import s3
 from tests.conftest import OpenMailbox, _clone
-from tests.mailboxes.backups import Operator
+from tests.mailboxes.backups import TEXTS, Operator
 
 
 @pytest.fixture
@@ -98,3 +99,16 @@ def operator_with_buckets(committed_db: None, settings: Any, s3_store: str, s3_s
     settings.BACKUP_S3_ACCESS_KEY_ID = s3.ACCESS_KEY_ID
     settings.BACKUP_S3_SECRET_ACCESS_KEY = s3.SECRET_ACCESS_KEY
     return Operator(settings, f"s3://{s3_server.bucket()}/backups")
+
+
+@pytest.fixture
+def scene(
+    operator: Operator, globex: Any, acme_mailbox: OpenMailbox, make_mailbox: Any, fill: Any
+) -> Operator:
+    """One whole backup, and more mail since."""
+    operator.theirs = make_mailbox("Theirs", customer=globex)
+    fill(b"theirs", to=operator.theirs)
+    fill(*TEXTS)
+    operator.whole = operator.backs_up()["name"]
+    LastBackup.objects.all().delete()
+    return operator

@@ -34,6 +34,8 @@ _GROWTH = "tenants/test_growth.py::test_"
 _BACKUP = "mailboxes/test_backup.py::test_"
 _EXAMINING = "mailboxes/test_examining.py::test_"
 _RESTORING = "mailboxes/test_restoring.py::test_"
+_STRANGE = "mailboxes/test_restoring_strange.py::test_"
+_SESSIONS = "mailboxes/test_backup_sessions.py::test_"
 _MOVING = "mailboxes/test_moving.py::test_"
 _ONE_CUSTOMER = "mailboxes/test_one_customer.py::test_"
 _EXPORTS = "mailboxes/test_exports.py::test_"
@@ -266,7 +268,7 @@ BREAKAGES = (
         "mailboxes/backup/rebuilding.py",
         "        triggers = [name for (name,) in cursor.fetchall()]",
         "        triggers: list[str] = []",
-        "mailboxes/test_restoring.py::test_lines_of_the_trail_that_it_would_not_take_today_come_back_all_the_same",
+        "mailboxes/test_restoring_strange.py::test_lines_of_the_trail_that_it_would_not_take_today_come_back_all_the_same",
     ),
     _breaks(
         "An upgrade puts the check of the trail back",
@@ -287,7 +289,7 @@ BREAKAGES = (
         "mailboxes/backup/rebuilding.py",
         "for_new_ones = cursor.fetchall()",
         "for_new_ones = cursor.fetchall()[:0]",
-        "mailboxes/test_restoring.py::test_lines_of_the_trail_that_it_would_not_take_today_come_back_all_the_same",
+        "mailboxes/test_restoring_strange.py::test_lines_of_the_trail_that_it_would_not_take_today_come_back_all_the_same",
     ),
     _breaks(
         "A line that nobody can read keeps no page away",
@@ -757,7 +759,7 @@ BREAKAGES = (
     ),
     _breaks(
         "Messages are read early only where that runs nothing of somebody else's",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/relations.py",
         "relations[name].kind == PLAIN for name in WITH_MESSAGES",
         "True for name in WITH_MESSAGES",
         _EXAMINING
@@ -765,7 +767,7 @@ BREAKAGES = (
     ),
     _breaks(
         "A table that belongs to another role is not read",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/relations.py",
         "        if not relation.is_ours_to_run:\n",
         "        if False:\n",
         _EXAMINING + "so_is_one_whose_table_belongs_to_a_role_that_may_do_less",
@@ -787,9 +789,9 @@ BREAKAGES = (
     ),
     _breaks(
         "A row that no restore reads is named",
-        "mailboxes/backup/examining.py",
-        '    return LONGER if row and row[0] else ""\n',
-        '    return ""\n',
+        "mailboxes/backup/asking.py",
+        '    return why or (LONGER if found[0][0] else "")\n',
+        "    return why\n",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a row that is too long]",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[values that are too long together]",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a line of the trail that is too long]",
@@ -804,13 +806,13 @@ BREAKAGES = (
     _breaks(
         "Rows with which one customer would be refused alone are named",
         "mailboxes/backup/examining.py",
-        "else _refused(reader, schema, known)",
+        "else asking.refused(reader, schema, known)",
         "else []",
         _EXAMINING + "rows_with_which_one_customer_would_be_refused_alone_are_named",
     ),
     _breaks(
         "A spare schema in a lost one's place is not taken for it",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/asking.py",
         "AND NOT EXISTS (SELECT FROM ONLY {}.mailboxes_mailbox",
         "AND false AND NOT EXISTS (SELECT FROM ONLY {}.mailboxes_mailbox",
         _EXAMINING + "who_has_a_spare_schema_in_a_lost_ones_place_is_named",
@@ -840,7 +842,7 @@ BREAKAGES = (
     ),
     _breaks(
         "A schema that belongs to another role is not read",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/relations.py",
         "        if not relation.is_in_a_schema_of_ours:",
         "        if False:",
         _EXAMINING + "and_one_whose_schema_belongs_to_such_a_role",
@@ -863,13 +865,13 @@ BREAKAGES = (
     _breaks(
         "Rows of a customer that refer to nothing are named",
         "mailboxes/backup/examining.py",
-        'found.wrong += [f"{schema}: {what}" for what in _in_the_air(reader, schema, applied)]',
-        "_in_the_air(reader, schema, applied)",
+        'found.wrong += [f"{schema}: {what}" for what in asking.in_the_air(reader, schema, applied)]',
+        "asking.in_the_air(reader, schema, applied)",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a lock of no key]",
     ),
     _breaks(
         "Ids that no restore takes are named",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/asking.py",
         "max(id) NOT BETWEEN 1 AND {most}",
         "max(id) NOT BETWEEN 1 AND {most} AND false",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[ids after which there are no more]",
@@ -933,21 +935,21 @@ BREAKAGES = (
     ),
     _breaks(
         "A list of migrations without end is none",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/tables.py",
         "    if len(lines) > MIGRATIONS_AT_MOST:\n",
         "    if False:\n",
         _EXAMINING + "what_a_restore_would_not_take_is_named[a list without end]",
     ),
     _breaks(
         "Whoever plans a question about a customer runs nothing of anybody's",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/relations.py",
         "if relation.calls_what_is_strange and relation.schema != PUBLIC:",
         "if False:",
         _EXAMINING + "whatever_is_broken_is_seen[statistics that fail]",
     ),
     _breaks(
         "A list of migrations has what came before",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/tables.py",
         "for before in sorted(_parents((app, name)) - applied):",
         "for before in ():",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[a migration that is gone]",
@@ -1293,14 +1295,14 @@ BREAKAGES = (
         "mailboxes/backup/rebuilding.py",
         "except (psycopg.Error, DatabaseError, ValueError, LookupError, NotOurRows) as error:",
         "except ZeroDivisionError as error:",
-        _RESTORING + "a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come",
+        _STRANGE + "a_customer_whose_rows_fit_no_release_stays_out_and_all_others_come",
     ),
     _breaks(
         "A name with a line feed in it begins no table",
         "mailboxes/backup/rows.py",
         'if not quote and line.endswith(b";"):',
         'if line.endswith(b";"):',
-        _RESTORING + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
+        _STRANGE + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
     ),
     _breaks(
         "A schema that somebody else made meanwhile counts for none that was brought",
@@ -1314,28 +1316,28 @@ BREAKAGES = (
         "mailboxes/backup/tools.py",
         '    "search_path": "pg_catalog,pg_temp",\n',
         "",
-        _EXAMINING + "what_a_role_says_of_its_sessions_changes_nothing_in_a_backup",
+        _SESSIONS + "what_a_role_says_of_its_sessions_changes_nothing_in_a_backup",
     ),
     _breaks(
         "Nor where a pooler drops what a session is begun with",
         "mailboxes/backup/tools.py",
         "        settle(found, lasting=True)",
         "        pass",
-        _EXAMINING + "nor_does_it_behind_a_pooler_that_drops_what_sessions_are_begun_with",
+        _SESSIONS + "nor_does_it_behind_a_pooler_that_drops_what_sessions_are_begun_with",
     ),
     _breaks(
         "A restore that left out what somebody made in a customer's schema is not whole",
         "mailboxes/backup/restoring.py",
         "            or self.strange\n",
         "",
-        _RESTORING + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
+        _STRANGE + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
     ),
     _breaks(
         "What stayed out is told by the restore that goes on, too",
         "mailboxes/backup/rebuilding.py",
         "_noted(backup) + json.dumps(not_ours)",
         '_noted(backup) + "[]"',
-        _RESTORING + "what_somebody_added_to_our_tables_stays_out_and_their_rows_come",
+        _STRANGE + "what_somebody_added_to_our_tables_stays_out_and_their_rows_come",
     ),
     _breaks(
         "What a backup lacked is told by the restore of it, which is not whole",
@@ -1370,7 +1372,7 @@ BREAKAGES = (
         "mailboxes/backup/loading.py",
         "        if table.name not in known:\n",
         "        if False:\n",
-        _RESTORING + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
+        _STRANGE + "nothing_that_somebody_planted_in_a_customers_schema_is_run_or_comes_back",
     ),
     _breaks(
         "No number of a person or an act is given out again after a restore",
@@ -1384,14 +1386,14 @@ BREAKAGES = (
         "mailboxes/backup/rebuilding.py",
         "loading.fill_what_fits(tables, PUBLIC, NEEDED)",
         "loading.fill(tables, PUBLIC, lambda name: _as_it_is)[0], {}",
-        _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
+        _STRANGE + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
     ),
     _breaks(
         "What refers to a row that stays out stays out, too",
         "mailboxes/backup/loading.py",
         "        _leave_out_what_refers_to_nothing(cursor, schema, known, left_out)\n",
         "        pass\n",
-        _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
+        _STRANGE + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
     ),
     _breaks(
         "Nobody hears of an address that there is none while all are brought back",
@@ -1402,7 +1404,7 @@ BREAKAGES = (
     ),
     _breaks(
         "JSON that the server does not read again is named",
-        "mailboxes/backup/examining.py",
+        "mailboxes/backup/asking.py",
         "octet_length({0}::text::jsonb::text)",
         "octet_length({0}::text)",
         _EXAMINING + "whatever_a_restore_would_not_take_is_seen[JSON that nobody reads again]",
@@ -1412,28 +1414,28 @@ BREAKAGES = (
         "mailboxes/backup/loading.py",
         "if name in needed and 0 < read[name] == out.rows:",
         "if name in needed and 1 < read[name] == out.rows:",
-        _RESTORING + "where_no_row_of_a_table_fits_nothing_is_opened",
+        _STRANGE + "where_no_row_of_a_table_fits_nothing_is_opened",
     ),
     _breaks(
         "What nobody needs keeps no installation away",
         "mailboxes/backup/loading.py",
         "if name in needed and 0 < read",
         "if 0 < read",
-        _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
+        _STRANGE + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
     ),
     _breaks(
         "Columns that somebody added keep no row from coming back",
         "mailboxes/backup/loading.py",
         "        if len(kept) < len(table.columns):\n",
         "        if False:\n",
-        _RESTORING + "what_somebody_added_to_our_tables_stays_out_and_their_rows_come",
+        _STRANGE + "what_somebody_added_to_our_tables_stays_out_and_their_rows_come",
     ),
     _breaks(
         "What did not come back whole counts for no last backup",
         "mailboxes/backup/restoring.py",
         "        if done.is_whole:\n",
         "        if True:\n",
-        _RESTORING + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
+        _STRANGE + "rows_of_all_that_do_not_fit_stay_out_and_are_told_and_all_others_come",
     ),
     _breaks(
         "A mailbox that was brought back is not deleted",

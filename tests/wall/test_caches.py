@@ -14,10 +14,10 @@ REMEMBERED = {
     "tenants/migrated.py: known",  # the names of all
     "tenants/details.py: _tell",  # that it has said so
     "tenants/migrated.py: wanted",  # of those that a customer's schema gets
-    "mailboxes/backup/examining.py: _loader",  # of this release's migrations
-    "mailboxes/backup/examining.py: _references",  # what these tables refer to
-    "mailboxes/backup/examining.py: _with_serials",  # which of them number their rows
-    "mailboxes/backup/examining.py: tables_of",  # what those of a list make
+    "mailboxes/backup/tables.py: _loader",  # of this release's migrations
+    "mailboxes/backup/tables.py: references",  # what these tables refer to
+    "mailboxes/backup/tables.py: with_serials",  # which of them number their rows
+    "mailboxes/backup/tables.py: tables_of",  # what those of a list make
     "mailboxes/services/worker_keys.py: _public",  # of the installation's key
     "mailboxes/vault/primitives.py: _public_key",  # the same octets, read
     "mailboxes/batch.py: _hands",  # threads

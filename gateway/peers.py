@@ -19,6 +19,12 @@ def peer_address(transport: Any) -> str:
         return UNKNOWN
 
 
+def tls_version(transport: Any) -> str:
+    """TLSv1.3, or empty where there is none."""
+    tls = transport.get_extra_info("ssl_object") if transport is not None else None
+    return (tls.version() or "") if tls is not None else ""
+
+
 def address_of(peer: str) -> str:
     """What counts as one address: itself, or the /64 that a household gets."""
     return _net(peer, 64) if ":" in peer else peer

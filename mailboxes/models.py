@@ -287,6 +287,85 @@ class SignInRefusal(models.Model):
         return f"{self.network} since {self.since}"
 
 
+class LogLine(models.Model):
+    """A line of a mailbox's delivery log: a message that came, a session that collected, or an attempt at either.
+
+    It knows neither senders nor subjects, nor anything else of a mail's text. Attempts that anybody can make any number of
+    are summed (`services.delivery_log`).
+    """
+
+    class Direction(models.TextChoices):
+        DELIVERY = "delivery"
+        COLLECTION = "collection"
+
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted"
+        PUT_OFF = "put-off"  # comes again
+        REFUSED = "refused"  # for good, as long as nothing is changed
+
+    class Reason(models.TextChoices):
+        """Why it ended so. Pages have a sentence for each, and what to do."""
+
+        # Of deliveries
+        KEPT = "kept"
+        SUSPENDED = "suspended"
+        FULL = "full"
+        NETWORK = "network"
+        TOO_LARGE = "too-large"
+        BARE_LF = "bare-lf"
+        NO_ROOM = "no-room"  # in the message store
+        WITH_OTHERS = "with-others"  # another recipient of the same message did not take it
+        # Of collections
+        COLLECTED = "collected"
+        NOTHING = "nothing"  # signed in and left, and took nothing
+        WRONG_PASSWORD = "wrong-password"  # noqa: S105 - a reason, not a password
+        NO_TLS = "no-tls"
+        IN_USE = "in-use"
+        AT_ONCE = "at-once"
+        ENDED = "ended"  # by a reset or a deletion
+        NOT_DELETED = "not-deleted"
+        # Of both
+        TROUBLE = "trouble"  # of ours
+        BROKEN_OFF = "broken-off"
+        TOO_SLOW = "too-slow"
+        STOPPED = "stopped"  # by us: the gateway was told to end, or others needed the place
+        LIMITS = "limits"  # of one connection
+
+    id = models.BigAutoField(primary_key=True)
+    # Without a constraint: the release before, which deletes mailboxes beside this one, knows nothing of these lines.
+    mailbox = models.ForeignKey(
+        Mailbox, on_delete=models.CASCADE, related_name="log_lines", db_index=False, db_constraint=False
+    )
+    at = models.DateTimeField()
+    since = models.DateTimeField(null=True)  # of several attempts, the first one
+    attempts = models.PositiveIntegerField(default=1)
+    direction = models.CharField(max_length=10)
+    outcome = models.CharField(max_length=10)
+    reason = models.CharField(max_length=20)
+    reply = models.CharField(
+        max_length=20, blank=True
+    )  # its code and enhanced status, or response code; none was given
+    peer = models.GenericIPAddressField(null=True)
+    hello = models.CharField(
+        max_length=64, blank=True
+    )  # what a sender calls itself, as far as it can be shown
+    tls = models.CharField(max_length=10, blank=True)  # version; empty: none
+    octets = models.PositiveBigIntegerField(null=True)  # of the message, or of all that was collected
+    messages = models.PositiveIntegerField(null=True)  # that were collected
+    deleted = models.PositiveIntegerField(null=True)  # at the end of a collection
+
+    class Meta:
+        indexes = [
+            # The newest deliveries, or collections, of a mailbox, for its page.
+            models.Index("mailbox", "direction", "id", name="log_line_of_mailbox"),
+            # The few others than accepted ones, for the same.
+            models.Index("mailbox", "id", name="log_line_not_accepted", condition=~Q(outcome="accepted")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.reason} {self.reply}"
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     """Questions about jobs."""
 

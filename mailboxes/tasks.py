@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db.models import Exists, OuterRef
 from django_tenants.utils import schema_context, tenant_context
 
-from mailboxes.services import janitor, jobs, tallies
+from mailboxes.services import delivery_log, janitor, jobs, tallies
 from mailboxes.work.slices import work_slice
 from tenants.models import Customer, DirectoryEntry
 
@@ -77,8 +77,17 @@ def tidy_store(schema: str) -> None:
     with tenant_context(customer):
         jobs.wipe_expired_locks()
         tallies.fold()  # what `fold_all_tallies` has not seen
+    clear_delivery_log(schema)
     for folder in janitor.mailbox_folders(customer):
         tidy_mailbox.delay(schema, folder)
+
+
+@shared_task
+def clear_delivery_log(schema: str) -> None:
+    """Lines that are no longer kept, as many as there is time for, and ring for the rest."""
+    with tenant_context(_customer(schema)):
+        if delivery_log.clear():
+            clear_delivery_log.delay(schema)
 
 
 @shared_task

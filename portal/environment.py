@@ -94,12 +94,11 @@ class Environment:
             self.complain(name, f"{value!r} is neither yes nor no.", "Use 1 or 0.")
         return False
 
-    def number(self, name: str, default: int, *, least: int = 0) -> int:
+    def number(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
         value = self.text(name, str(default))
-        if not value.isdecimal() or int(value) < least:
-            self.complain(
-                name, f"{value!r} is no whole number from {least} up.", f"The default is {default}."
-            )
+        if not value.isdecimal() or int(value) < least or (most is not None and int(value) > most):
+            bounds = f"from {least} up" if most is None else f"from {least} to {most}"
+            self.complain(name, f"{value!r} is no whole number {bounds}.", f"The default is {default}.")
             return default
         return int(value)
 

@@ -54,6 +54,8 @@ PUBLIC_POP3S_PORT = env.number("GATEHOUSE_PUBLIC_POP3S_PORT", _as_reached[3])
 POP3_PER_NETWORK = env.number("GATEHOUSE_POP3_PER_NETWORK", 500, least=1)
 # Exchange Online sends up to 150 MB.
 MAX_MESSAGE_OCTETS = env.number("GATEHOUSE_MAX_MESSAGE_OCTETS", 150 * 1024 * 1024, least=1)
+# For so long a mailbox's page tells of each delivery and collection.
+DELIVERY_LOG_DAYS = env.number("GATEHOUSE_DELIVERY_LOG_DAYS", 14, least=1, most=3650)
 # How many of each kind of process one command runs.
 WEB_PROCESSES = env.number("GATEHOUSE_WEB_PROCESSES", 2, least=1)
 WEB_THREADS = env.number("GATEHOUSE_WEB_THREADS", 8, least=1)

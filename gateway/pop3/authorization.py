@@ -38,6 +38,8 @@ async def stls(session: "Session", argument: str) -> Reply:
 
 async def user(session: "Session", argument: str) -> Reply:
     """RFC 1939 7. The answer is the same whether there is such a mailbox or not."""
+    if argument and not session.secure:
+        session.maildrops.tell_of_clear_text(argument, peer=session.peer)
     _require_tls(session)
     if not argument:
         raise BadCommand("Syntax: USER name")
@@ -94,7 +96,9 @@ async def quit_(session: "Session", argument: str) -> Reply:
 
 async def _enter(session: "Session", login: str, secret: Secret) -> Reply:
     try:
-        maildrop = await session.maildrops.open(login, secret, peer=session.peer, on_lost=session.hang_up)
+        maildrop = await session.maildrops.open(
+            login, secret, peer=session.peer, tls=session.tls, on_lost=session.hang_up
+        )
     except Refused as refused:
         return session.failed(refused)
     session.enter_transaction(maildrop)

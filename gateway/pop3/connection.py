@@ -7,9 +7,11 @@ import ssl
 from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
+from mailboxes.services.delivery_log import Reason
+
 from ..errors import BareLineFeed, ConnectionEnded, EndlessLine, LineTooLong
 from ..lines import LineReader
-from ..peers import peer_address
+from ..peers import peer_address, tls_version
 from .replies import Interrupted, Reply, Then
 from .session import Session
 from .stuffing import DotStuffer
@@ -53,6 +55,7 @@ class Connection:
         self._stopping = False
         self._shaking_hands = False
         self._session = Session(maildrops, peer=self.peer, secure=secure, hang_up=self.hang_up)
+        self._session.tls = tls_version(writer)
 
     async def serve(self) -> None:
         """Returns when the connection is over; the maildrop is released by then, deletions only if QUIT said so."""
@@ -65,7 +68,9 @@ class Connection:
         except Interrupted:
             # The final dot must not come: what was sent is only a part of the message.
             self.hang_up()
-        except (ConnectionEnded, EndlessLine, OSError, TimeoutError):
+        except TimeoutError:
+            self._session.broken_by = Reason.TOO_SLOW
+        except (ConnectionEnded, EndlessLine, OSError):
             pass
         finally:
             try:
@@ -80,6 +85,7 @@ class Connection:
 
     def give_way(self) -> None:
         """POP3 has no word for it: the connection ends, nothing is deleted, and the client comes again."""
+        self._session.broken_by = Reason.STOPPED
         self.hang_up()
 
     def hang_up(self) -> None:
@@ -88,6 +94,7 @@ class Connection:
     def shut_down(self) -> None:
         """Close now, or after the command at hand."""
         self._stopping = True
+        self._session.broken_by = Reason.STOPPED
         if not self.busy:
             self._writer.transport.close()
 
@@ -147,6 +154,7 @@ class Connection:
         self._shaking_hands = False
         self._lines = LineReader(self._stream)
         self._session.secure = True
+        self._session.tls = tls_version(self._writer)
 
     async def _write(self, octets: bytes) -> None:
         self._writer.write(octets)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import threading
 import time
@@ -14,7 +15,8 @@ from django.db import Error as DatabaseError
 
 from accounts.peers import network_of
 from mailboxes import errors
-from mailboxes.services import collection, sign_in_refusals
+from mailboxes.services import collection, delivery_log, sign_in_refusals
+from mailboxes.services.delivery_log import Direction, Reason, Visit
 from mailboxes.vault import MistypedPassword, Secret, parse_password
 
 from ..errors import Overloaded
@@ -38,6 +40,7 @@ AT_ONCE = 4  # sign-ins under way for one mailbox from one network, or from an a
 PIECE_OCTETS = 64 * 1024  # worth a trip to a thread, and one write to the socket
 
 _WRONG = ("Login name or password is wrong", "AUTH")
+_IN_USE = ("Maildrop is open in another session", "IN-USE")
 _LATER = ("Please try again later", "SYS/TEMP")
 _AT_ONCE = ("Too many sign-ins to this mailbox at once, please try again later", "SYS/TEMP")
 
@@ -64,31 +67,40 @@ class Maildrops:
         self._refusal_seconds = refusal_seconds
         self._under_way: Counter[str] = Counter()
         self._notes = threading.BoundedSemaphore(MOST_NOTES)
-        self._told: OrderedDict[str, float] = OrderedDict()  # when each pair's refusal was written down last
+        # When each pair's refusal was written down last, and how many came since.
+        self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     async def open(
-        self, login: str, secret: Secret, *, peer: str, on_lost: Callable[[], None]
+        self, login: str, secret: Secret, *, peer: str, on_lost: Callable[[], None], tls: str = ""
     ) -> "OpenMaildrop":
         """Raises Refused: `[AUTH]` for an unknown name, a wrong password and too many guesses alike, and as late."""
         answer_at = time.monotonic() + self._refusal_seconds
         try:
             maildrop = await self._sign_in(login, secret, peer)
+        except _TooManyAtOnce:
+            self._tell(login, _refusal(Reason.AT_ONCE, _AT_ONCE, peer, tls))
+            raise
         except Refused:
             raise
         except errors.BadCredentials:
-            self._tell(pair_of(login, peer), login, peer)
+            self._tell(login, _refusal(Reason.WRONG_PASSWORD, _WRONG, peer, tls))
             # Equal work alone would not do: old locks take longer than new ones, mistyped passwords no time at all.
             await asyncio.sleep(answer_at - time.monotonic())
             raise Refused(*_WRONG) from None
         except errors.MaildropInUse:
-            raise Refused("Maildrop is open in another session", "IN-USE") from None
+            self._tell(login, _refusal(Reason.IN_USE, _IN_USE, peer, tls))
+            raise Refused(*_IN_USE) from None
         except Overloaded:
             log.error("login not answered in time peer=%s", peer)
             raise Refused(*_LATER) from None
         except Exception:
             log.exception("login failed peer=%s", peer)
             raise Refused(*_LATER) from None
-        return OpenMaildrop(maildrop, self, peer=peer, on_lost=on_lost)
+        return OpenMaildrop(maildrop, self, peer=peer, tls=tls, on_lost=on_lost)
+
+    def tell_of_clear_text(self, login: str, *, peer: str) -> None:
+        """Somebody wants to sign in with this name, and without TLS."""
+        self._tell(login, _refusal(Reason.NO_TLS, ("", ""), peer, ""))
 
     async def _sign_in(self, login: str, secret: Secret, peer: str) -> Any:
         """An open maildrop of the service. Counts what fails; raises what the service raises, and Overloaded."""
@@ -145,7 +157,7 @@ class Maildrops:
     @contextlib.contextmanager
     def _one_of_few(self, group: str) -> Iterator[None]:
         if self._under_way[group] >= AT_ONCE:
-            raise Refused(*_AT_ONCE)
+            raise _TooManyAtOnce(*_AT_ONCE)
         self._under_way[group] += 1
         try:
             yield
@@ -157,23 +169,26 @@ class Maildrops:
     def _succeeded(self, login: str, peer: str) -> None:
         self.threads.start_aside(self._limits.succeeded, login, peer)
 
-    def _tell(self, pair: str, login: str, peer: str) -> None:
+    def _tell(self, login: str, visit: Visit) -> None:
         """For the console. Nobody waits for it, so the answer's time does not tell whether there is such a mailbox."""
-        now = time.monotonic()
-        if now - self._told.get(pair, -TOLD_AGAIN_SECONDS) < TOLD_AGAIN_SECONDS:
-            return
+        now, what = time.monotonic(), f"{visit.reason} {pair_of(login, visit.peer)}"
+        at, more = self._told.get(what, (-TOLD_AGAIN_SECONDS, 0))
         # Behind the counting, and not without end: whoever collects mail waits for none of it.
-        if not self._notes.acquire(blocking=False):
-            return
-        self._told[pair] = now
-        self._told.move_to_end(pair)
+        told_now = now - at >= TOLD_AGAIN_SECONDS and self._notes.acquire(blocking=False)
+        self._told[what] = (now, 0) if told_now else (at, more + 1)
+        self._told.move_to_end(what)
         if len(self._told) > TOLD_PAIRS:
             self._told.popitem(last=False)
-        self._counting.start_aside(self._note, login, network_of(peer))
+        if told_now:
+            self._counting.start_aside(self._note, login, visit, more + 1)
 
-    def _note(self, login: str, network: str) -> None:
+    def _note(self, login: str, visit: Visit, attempts: int) -> None:
         try:
-            sign_in_refusals.note(login, network)
+            is_of_a_mailbox = True
+            if visit.reason is Reason.WRONG_PASSWORD:
+                is_of_a_mailbox = sign_in_refusals.note(login, network_of(visit.peer))
+            if is_of_a_mailbox:
+                delivery_log.note(login, visit, attempts=attempts)
         finally:
             self._notes.release()
 
@@ -193,15 +208,31 @@ class Maildrops:
             self.threads.start_aside(opening.result().release)  # if not, the lock expires by itself
 
 
+class _TooManyAtOnce(Refused):
+    """Of this mailbox from there."""
+
+
+def _refusal(reason: Reason, said: tuple[str, str], peer: str, tls: str) -> Visit:
+    return Visit(Direction.COLLECTION, reason, reply=_err(said[1]), peer=peer, tls=tls)
+
+
+def _err(code: str) -> str:
+    return f"-ERR [{code}]" if code else "-ERR"
+
+
 class OpenMaildrop:
     """One open maildrop. Its calls to the service run one after the other; it keeps the session's lock alive."""
 
-    def __init__(self, maildrop: Any, owner: Maildrops, *, peer: str, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self, maildrop: Any, owner: Maildrops, *, peer: str, tls: str, on_lost: Callable[[], None]
+    ) -> None:
         self.entries = maildrop.entries
         self._maildrop = maildrop
         self._owner = owner
         self._peer = peer
-        self._on_lost = on_lost
+        self._tls = tls
+        self._tell_lost = on_lost
+        self._lost = False
         self._turn = asyncio.Lock()
         self._begun = time.monotonic()
         self._retrieved = 0
@@ -232,24 +263,25 @@ class OpenMaildrop:
         """Delete these and close. Raises Refused when that failed; the maildrop is closed all the same."""
         await self._stop_renewal()
         try:
-            await self._call(COMMIT_SECONDS, self._maildrop.commit, deleted)
+            visit = self._visit(Reason.COLLECTED, "+OK", len(deleted))
+            await self._call(COMMIT_SECONDS, functools.partial(self._maildrop.commit, deleted, visit=visit))
         except Exception:
             log.exception("collection not ended mailbox=%s", self._maildrop.address)
-            await self._release()
+            await self._release(self._visit(Reason.NOT_DELETED, _err("SYS/TEMP")))
             raise Refused(
                 "Some messages may not have been deleted, please try again later", "SYS/TEMP"
             ) from None
         self._log("quit", len(deleted))
 
-    async def release(self) -> None:
-        """Close and delete nothing. Never raises."""
+    async def release(self, reason: Reason = Reason.BROKEN_OFF) -> None:
+        """Close and delete nothing, for this reason. Never raises."""
         await self._stop_renewal()
-        await self._release()
+        await self._release(self._visit(Reason.ENDED if self._lost else reason))
         self._log("lost", 0)
 
-    async def _release(self) -> None:
+    async def _release(self, visit: Visit) -> None:
         try:
-            await self._call(COMMIT_SECONDS, self._maildrop.release)
+            await self._call(COMMIT_SECONDS, functools.partial(self._maildrop.release, visit=visit))
         except Exception:
             log.exception("maildrop not released mailbox=%s", self._maildrop.address)
 
@@ -288,6 +320,24 @@ class OpenMaildrop:
                 return
             except Exception:
                 log.exception("maildrop not renewed mailbox=%s", self._maildrop.address)
+
+    def _on_lost(self) -> None:
+        self._lost = True
+        self._tell_lost()
+
+    def _visit(self, reason: Reason, reply: str = "", deleted: int = 0) -> Visit:
+        if reason is Reason.COLLECTED and not self._retrieved and not deleted:
+            reason = Reason.NOTHING
+        return Visit(
+            Direction.COLLECTION,
+            reason,
+            reply=reply,
+            peer=self._peer,
+            tls=self._tls,
+            octets=self._octets,
+            messages=self._retrieved,
+            deleted=deleted,
+        )
 
     async def _stop_renewal(self) -> None:
         self._renewal.cancel()

@@ -7,6 +7,8 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
+from mailboxes.services.delivery_log import Reason
+
 from . import authorization, transaction
 from .grammar import COMMAND_OCTETS, RESPONSE_OCTETS, BadCommand, parse_command
 from .replies import Refused, Reply, Then, err
@@ -56,6 +58,8 @@ class Session:
         self.hang_up = hang_up  # for when another session took the maildrop over
         self.peer = peer
         self.secure = secure
+        self.tls = ""  # version
+        self.broken_by = Reason.BROKEN_OFF  # what ends it, unless QUIT does
         self.state = State.AUTHORIZATION
         self.login: str | None = None
         self.maildrop: Any = None
@@ -137,4 +141,4 @@ class Session:
     async def end(self) -> None:
         """Let go of the maildrop without deleting anything: RFC 1939 6, for every end but QUIT."""
         if self.maildrop is not None:
-            await self.maildrop.release()
+            await self.maildrop.release(self.broken_by)

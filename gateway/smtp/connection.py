@@ -62,6 +62,7 @@ class Connection(SMTP):
         self.peer = ""
         self.stopping = False
         self.in_transaction = False  # from MAIL to the reply to its text
+        self.said_last: Reply | None = None
         self._announce = announce
         self._shaking_hands = False
 
@@ -103,6 +104,7 @@ class Connection(SMTP):
         if self._shaking_hands:
             self.hang_up()  # nothing that it would understand can be said now
         elif self.transport is not None and not self.transport.is_closing():
+            self.said_last = reply
             self._writer.write(f"{reply}\r\n".encode())
             self.close()
 

@@ -1,6 +1,7 @@
 """Between the SMTP dialogue and `mailboxes.services.delivery`: threads, bounds, and outcomes turned into replies."""
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 from django.db import Error as DatabaseError
 
 from mailboxes import errors
-from mailboxes.services import delivery
+from mailboxes.services import delivery, delivery_log
+from mailboxes.services.delivery_log import Direction, Reason, Visit
 
 from ..errors import Overloaded
 from ..threads import Threads, finish
@@ -39,6 +41,23 @@ _TROUBLES: list[tuple[type[Exception], Reply]] = [
 ]
 
 
+# What the delivery log of a mailbox says of a reply.
+_REASONS: dict[Reply | None, Reason] = {
+    None: Reason.BROKEN_OFF,
+    replies.SUSPENDED: Reason.SUSPENDED,
+    replies.MAILBOX_FULL: Reason.FULL,
+    replies.NOT_YOUR_NETWORK: Reason.NETWORK,
+    replies.TOO_LARGE: Reason.TOO_LARGE,
+    replies.BARE_LINE_FEED: Reason.BARE_LF,
+    replies.STORE_FULL: Reason.NO_ROOM,
+    replies.TRY_LATER: Reason.TROUBLE,
+    replies.TIMED_OUT: Reason.TOO_SLOW,
+    replies.SHUTTING_DOWN: Reason.STOPPED,
+    replies.GIVING_WAY: Reason.STOPPED,
+}
+_OF_MAILBOXES = (errors.MailboxSuspended, errors.MailboxFull, errors.NetworkNotAllowed)
+
+
 class Bounds(NamedTuple):
     """Seconds that a step may take; then the sender had better come back."""
 
@@ -61,6 +80,22 @@ def reply_to(error: Exception) -> Reply:
     return replies.TRY_LATER
 
 
+def _visit(reply: Reply | None, *, peer: str, hello: str, tls: str, octets: int | None) -> Visit:
+    return Visit(
+        Direction.DELIVERY,
+        _REASONS.get(reply, Reason.LIMITS),
+        reply=_code(reply) if reply else "",
+        peer=peer,
+        hello=hello,
+        tls=tls,
+        octets=octets,
+    )
+
+
+def _code(reply: Reply) -> str:
+    return f"{reply.code} {reply.status}"
+
+
 def _told(error: BaseException) -> str:
     """Its first line, for PostgreSQL puts values of rows into those that follow; of a store, what the system said as well."""
     said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
@@ -78,14 +113,30 @@ class Ingress:
         self.bounds = bounds
         self._unfinished: set[asyncio.Task[None]] = set()
 
-    async def resolve(self, address: str, *, peer: str, octets: int) -> Any:
+    async def resolve(self, address: str, *, peer: str, octets: int, hello: str = "", tls: str = "") -> Any:
         """The Recipient of this address, for a text of so many octets as far as that is known. Raises Refused."""
+
+        def resolve_or_tell() -> Any:
+            try:
+                return delivery.resolve(address, peer=peer, octets=octets)
+            except _OF_MAILBOXES as error:
+                visit = _visit(reply_to(error), peer=peer, hello=hello, tls=tls, octets=octets or None)
+                delivery_log.note(address, visit)
+                raise
+
         try:
-            return await self._lookups.call(
-                self.bounds.resolve, delivery.resolve, address, peer=peer, octets=octets
-            )
+            return await self._lookups.call(self.bounds.resolve, resolve_or_tell)
         except Exception as error:
             raise Refused(reply_to(error)) from error
+
+    def tell_aside(self, refused: list[tuple[str, Visit]]) -> None:
+        """Have the delivery logs of these addresses say what became of a text. Nobody waits for it."""
+
+        def tell() -> None:
+            for address, visit in refused:
+                delivery_log.note(address, visit)
+
+        self._lookups.start_aside(tell)
 
     def intake(self, recipients: list[Any], arrival: Arrival) -> "Intake":
         return Intake(self, list(recipients), arrival)
@@ -119,6 +170,8 @@ class Intake:
         self._delivery: Any = None
         self._step: Future[Any] | None = None
         self._over = False
+        self._kept = False
+        self._refused_by = ""
         self._begun = time.monotonic()
 
     async def write(self, text: bytes) -> None:
@@ -141,6 +194,21 @@ class Intake:
             self._pending.clear()
             if self._step is not None:
                 self._ingress.see_to(self._abort_after(self._step))
+
+    def tell(self, reply: Reply | None, octets: int) -> None:
+        """What became of a text that was not kept, after all; None: its sender went away in the middle."""
+        if self._kept:
+            return
+        visit = _visit(
+            reply, peer=self._arrival.peer, hello=self._arrival.helo, tls=self._arrival.tls, octets=octets
+        )
+        others = dataclasses.replace(visit, reason=Reason.WITH_OTHERS)
+        self._ingress.tell_aside(
+            [
+                (recipient.address, others if self._refused_by not in ("", recipient.address) else visit)
+                for recipient in self._recipients
+            ]
+        )
 
     def _taken(self) -> bytes:
         text = b"".join(self._pending)
@@ -170,14 +238,28 @@ class Intake:
 
     def _write(self, text: bytes) -> None:
         if self._delivery is None:
+            arrival = self._arrival
             self._delivery = delivery.begin(
-                self._recipients, trace=lambda recipient: trace(self._arrival, recipient.address)
+                self._recipients,
+                trace=lambda recipient: trace(arrival, recipient.address),
+                visit=Visit(
+                    Direction.DELIVERY,
+                    Reason.KEPT,
+                    reply=_code(replies.OK),
+                    peer=arrival.peer,
+                    hello=arrival.helo,
+                    tls=arrival.tls,
+                ),
             )
         self._delivery.write(text)
 
     def _commit(self, text: bytes) -> None:
         self._write(text)
-        self._delivery.commit()
+        try:
+            self._delivery.commit()
+        except _OF_MAILBOXES:
+            self._refused_by = self._delivery.refused_by
+            raise
         self._delivery = None
 
     def _abort(self) -> None:
@@ -186,7 +268,7 @@ class Intake:
             self._delivery = None
 
     def _log(self) -> None:
-        self._over = True
+        self._over = self._kept = True
         seconds = time.monotonic() - self._begun
         for recipient in self._recipients:
             log.info(

@@ -16,6 +16,7 @@ from aiosmtpd.smtp import TLSSetupException
 
 from ..errors import BareLineFeed, ConnectionEnded, EndlessLine, LineTooLong
 from ..lines import READ_OCTETS, LineReader
+from ..peers import tls_version
 from . import grammar, replies
 from .connection import Connection
 from .data import DotDecoder
@@ -95,7 +96,7 @@ class Protocol(Connection):
         self._recipients = []
         self.in_transaction = False
         if self._text is not None:
-            self._text.abandon()
+            self._text.end(self.said_last)
             self._text = None
 
     # -- dialogue
@@ -175,7 +176,7 @@ class Protocol(Connection):
     def _kept(self, text: Text) -> Reply:
         self._fruitless = self._asked = 0
         self._mail_due = self.loop.time() + self.times.without_mail
-        return Reply(250, "2.0.0", f"OK, kept as {text.id}")
+        return replies.OK._replace(text=f"OK, kept as {text.id}")
 
     async def _count(self, reply: Reply) -> None:
         if reply.code < 500:
@@ -253,7 +254,9 @@ class Protocol(Connection):
         address = grammar.parse_recipient(argument, smtputf8=self._sender.smtputf8)
         if len(self._recipients) >= self.limits.recipients:
             return replies.TOO_MANY_RECIPIENTS
-        recipient = await self.ingress.resolve(address, peer=self.peer, octets=self._sender.size or 0)
+        recipient = await self.ingress.resolve(
+            address, peer=self.peer, octets=self._sender.size or 0, hello=self._hello(), tls=tls_version(self.transport)
+        )
         # A mailbox named twice gets the message once.
         if all(recipient.mailbox_id != known.mailbox_id for known in self._recipients):
             self._recipients.append(recipient)
@@ -362,11 +365,15 @@ class Protocol(Connection):
         intake = self.ingress.intake(self._recipients, self._arrival())
         return Text(intake, max_octets=self.max_octets, pace=self.times.text)
 
+    def _hello(self) -> str:
+        assert self.session is not None
+        return self.session.host_name or ""
+
     def _arrival(self) -> Arrival:
         assert self.session is not None
         assert self._sender is not None
         return Arrival(
-            helo=self.session.host_name or "",
+            helo=self._hello(),
             peer=self.peer,
             host=self.hostname,
             extended=self.session.extended_smtp,
@@ -375,6 +382,7 @@ class Protocol(Connection):
             sender=self._sender.address,
             id=secrets.token_hex(8),
             at=datetime.now(UTC),
+            tls=tls_version(self.transport),
         )
 
     async def _rset(self, argument: str) -> Reply:

@@ -77,6 +77,12 @@ class Text:
         if self._intake is not None:
             self._intake.abandon()
 
+    def end(self, said_last: Reply | None) -> None:
+        """Nothing more comes. What was not kept is told of: with its refusal, or with what ended the connection, if it was us."""
+        self.abandon()
+        if self._intake is not None:
+            self._intake.tell(self.refusal or said_last, self.octets)
+
     def _count(self, octets: bytes) -> None:
         self.octets += len(octets)
         if self.octets > self._max_octets:

@@ -20,6 +20,7 @@ class Arrival(NamedTuple):
     sender: str
     id: str
     at: datetime
+    tls: str = ""  # version
 
     @property
     def protocol(self) -> str:

@@ -10,6 +10,8 @@ from mailboxes.services.certificates import (
 from mailboxes.services.condition import Condition, condition
 from mailboxes.services.creation import Offer, accept, create_mailbox, offer
 from mailboxes.services.deletion import Losses, losses, start_deletion
+from mailboxes.services.delivery_log import Page as LogPage
+from mailboxes.services.delivery_log import deliveries_of
 from mailboxes.services.finding import (
     SORTABLE,
     MailServers,
@@ -40,6 +42,7 @@ __all__ = [
     "Certificate",
     "CertificateInvalid",
     "Condition",
+    "LogPage",
     "Losses",
     "MailServers",
     "Offer",
@@ -59,6 +62,7 @@ __all__ = [
     "create_mailbox",
     "delete_locked_mail",
     "deleted_by",
+    "deliveries_of",
     "edit_mailbox",
     "job_for",
     "jobs_of",

@@ -15,7 +15,8 @@ from django_tenants.utils import tenant_context
 from mailboxes import errors
 from mailboxes.batch import remove_all
 from mailboxes.models import MailboxKey, MaildropLock, Message, TallyChange
-from mailboxes.services import damage, sign_in_refusals, statuses
+from mailboxes.services import damage, delivery_log, sign_in_refusals, statuses
+from mailboxes.services.delivery_log import Visit
 from mailboxes.services.keyring import (
     Keyring,
     earlier_messages,
@@ -174,11 +175,13 @@ class Maildrop:
             if not self._lock().update(expires_at=timezone.now() + LOCK_TIME):
                 raise errors.MaildropLost
 
-    def commit(self, deleted: Iterable[int]) -> None:
-        """The UPDATE state of RFC 1939 section 6: delete these messages for good and leave. Raises MaildropLost: nothing is deleted."""
+    def commit(self, deleted: Iterable[int], *, visit: Visit | None = None) -> None:
+        """The UPDATE state of RFC 1939 section 6: delete these messages for good and leave. With a `visit` the delivery log has a
+        line of it. Raises MaildropLost: nothing is deleted.
+        """
         uids = [UUID(self.entries[index].uid) for index in deleted]
         with tenant_context(self.customer):
-            blobs = self._delete(uids)
+            blobs = self._delete(uids, visit)
         try:
             remove_all(blobs)
         except errors.StoreFailed:
@@ -186,7 +189,7 @@ class Maildrop:
         self._forget()
 
     @on_disk()
-    def _delete(self, uids: list[UUID]) -> list[str]:
+    def _delete(self, uids: list[UUID], visit: Visit | None) -> list[str]:
         released, _ = self._lock().delete()
         if not released:
             raise errors.MaildropLost
@@ -202,12 +205,16 @@ class Maildrop:
             )
         if gone or self._collected:
             TallyChange.objects.create(mailbox_id=self.mailbox_id, collection_at=timezone.now())
+        if visit:
+            delivery_log.ended(self.mailbox_id, visit)
         return [blob for *_, blob in gone]
 
-    def release(self) -> None:
-        """Leave without deleting anything. May be called more than once."""
+    def release(self, *, visit: Visit | None = None) -> None:
+        """Leave without deleting anything. May be called more than once, and is told of with a `visit`."""
         with tenant_context(self.customer):
             self._lock().delete()
+            if visit:
+                delivery_log.ended(self.mailbox_id, visit)
         self._forget()
 
     def _lock(self) -> "QuerySet[MaildropLock]":

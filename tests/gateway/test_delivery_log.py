@@ -134,7 +134,7 @@ def test_archivers_that_get_nothing_are_told_of(start_gateway, acme_mailbox, unt
     assert told()[4:] == [("collection", "accepted", "nothing", "+OK")]
 
 
-def test_a_flood_leaves_few_lines_and_hides_no_message(acme, acme_mailbox, gateway, lines):
+def test_a_flood_leaves_few_lines_and_hides_no_message(gateway, acme, acme_mailbox, lines):
     with smtplib.SMTP("127.0.0.1", gateway.ports.smtp) as sender:
         sender.sendmail(SENDER, acme_mailbox.address, MAIL)
     for number in range(300):

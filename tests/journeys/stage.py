@@ -14,7 +14,8 @@ from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import create_person, mail_reset_link
 from mailboxes.models import Job
-from mailboxes.services import create_mailbox, reset_password
+from mailboxes.services import create_mailbox, delivery_log, reset_password
+from mailboxes.services.delivery_log import Direction, Reason, Visit
 from mailboxes.work.slices import work_slice
 from tenants import audit
 from tenants.models import Customer, Membership, Provider
@@ -65,6 +66,21 @@ class Life:
 
     def receives_mail(self) -> None:
         assert self._send(b"Subject: 1\r\n\r\nHello.\r\n", self.mailbox.address).startswith(b"250 ")
+
+    def refuses_strangers(self) -> None:
+        """So that its log of deliveries has something of each kind."""
+
+        def note() -> None:
+            for direction, reason, reply in (
+                (Direction.DELIVERY, Reason.NETWORK, "550 5.7.1"),
+                (Direction.DELIVERY, Reason.BROKEN_OFF, ""),
+                (Direction.COLLECTION, Reason.WRONG_PASSWORD, "-ERR [AUTH]"),
+            ):
+                hello = "a-host-with-a-very-long-name.mail.contoso.example"
+                visit = Visit(direction, reason, reply=reply, peer="2001:db8:85a3::8a2e:370:7334", hello=hello)
+                delivery_log.note(self.mailbox.address, visit, attempts=30)
+
+        self._meanwhile(note)
 
     def is_reset(self, **how: Any) -> str | None:
         """Gives the path of the job's page, if there is one."""

@@ -238,6 +238,7 @@ def test_what_belongs_to_another_customer_is_not_there(
         assert services.losses(globex, locked, by=mallory) == Losses(0, 0, 0, None)
         assert not any(services.activity(globex, locked, by=mallory))
         assert services.jobs_of(globex, locked, by=mallory) == []
+        assert services.deliveries_of(globex, locked, by=mallory).lines == []
         assert services.sign_in_refusals_of(globex, locked, by=mallory) == []
         assert not written
     verbs_tried(0, len(acts) + 4)

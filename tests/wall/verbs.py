@@ -226,6 +226,9 @@ TABLE: dict[str, Line] = {
         lambda s, by: services.edit_mailbox(s.acme, s.box("kept"), by=by, name="Else", description=""),
     ),
     "mailboxes.services.job_for": Line(LOOK, lambda s, by: services.job_for(by, s.acme, s.jobs["failed"])),
+    "mailboxes.services.deliveries_of": Line(
+        LOOK, lambda s, by: services.deliveries_of(s.acme, s.box("kept"), by=by)
+    ),
     "mailboxes.services.jobs_of": Line(LOOK, lambda s, by: services.jobs_of(s.acme, s.box("kept"), by=by)),
     "mailboxes.services.list_mailboxes": Line(
         LOOK, lambda s, by: services.list_mailboxes(s.acme, by=by), ends=ValueError

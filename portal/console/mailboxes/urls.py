@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.console.mailboxes import creating, deleting, editing, jobs, overview, passwords
+from portal.console.mailboxes import creating, deleting, deliveries, editing, jobs, overview, passwords
 
 app_name = "mailboxes"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("deleted/<uuid:pk>/", deleting.certificate, name="certificate"),
     path("deleted/<uuid:pk>/certificate.json", deleting.certificate_json, name="certificate_json"),
     path("<uuid:pk>/", overview.detail, name="detail"),
+    path("<uuid:pk>/deliveries/", deliveries.deliveries, name="deliveries"),
     path("<uuid:pk>/edit/", editing.edit, name="edit"),
     path("<uuid:pk>/reset-password/", passwords.reset_password, name="reset_password"),
     path("<uuid:pk>/unlock/", passwords.unlock, name="unlock"),

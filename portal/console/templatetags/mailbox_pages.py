@@ -97,6 +97,12 @@ def deleted_by(certificate: services.Certificate, askers: dict[UUID | None, Who]
 
 
 @register.filter
+def tls_name(version: str) -> str:
+    """A version of TLS as people write it."""
+    return version.replace("TLSv", "TLS ")
+
+
+@register.filter
 def instant(text: str) -> datetime | None:
     """A moment as certificates write it."""
     return parse_datetime(text)

@@ -46,6 +46,9 @@ def first_steps(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     page.click(".tabs a[href='?tab=setup']")
     page.wait_for_selector("#m365-address")
     look("set-up of a mailbox")
+    page.click(".tabs a[href$='/deliveries/']")
+    page.wait_for_selector(".empty")
+    look("no delivery yet")
     page.goto(visitor.url("/mailboxes/", stage.customer.slug))
     look("mailboxes")
     page.goto(visitor.url("/mailboxes/?q=nothing", stage.customer.slug))
@@ -63,6 +66,8 @@ def whole_life(visitor: Any, stage: Any, company: Any, look: Look) -> None:
 
     visitor.signs_in(company.admin.email, PASSWORD)
     life.receives_mail()
+    life.refuses_strangers()
+    look_at(f"{life.url}deliveries/")
     look_at(f"{life.url}unlock/", f"{life.url}edit/")  # nothing is locked yet
     page.check("[name=status][value=suspended]")
     page.fill("[name=reason]", REASON)

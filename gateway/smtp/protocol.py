@@ -255,7 +255,11 @@ class Protocol(Connection):
         if len(self._recipients) >= self.limits.recipients:
             return replies.TOO_MANY_RECIPIENTS
         recipient = await self.ingress.resolve(
-            address, peer=self.peer, octets=self._sender.size or 0, hello=self._hello(), tls=tls_version(self.transport)
+            address,
+            peer=self.peer,
+            octets=self._sender.size or 0,
+            hello=self._hello(),
+            tls=tls_version(self.transport),
         )
         # A mailbox named twice gets the message once.
         if all(recipient.mailbox_id != known.mailbox_id for known in self._recipients):

@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Direction, Outcome, Reason = LogLine.Direction, LogLine.Outcome, LogLine.Reason
+Direction = LogLine.Direction
+Outcome = LogLine.Outcome
+Reason = LogLine.Reason
 
 PAGE_LINES = 50
 HELLO_CHARACTERS = 64

@@ -17,7 +17,9 @@ from mailboxes.tasks import tidy_store
 from tests.gateway.kit import SENDER
 
 MAIL = b"Subject: Quarterly figures\r\n\r\nNobody's business.\r\n"
-STRANGE = Visit(Direction.DELIVERY, Reason.NETWORK, reply="550 5.7.1", peer="198.51.100.9", hello="mx.example")
+STRANGE = Visit(
+    Direction.DELIVERY, Reason.NETWORK, reply="550 5.7.1", peer="198.51.100.9", hello="mx.example"
+)
 
 
 @pytest.fixture

@@ -77,7 +77,9 @@ class Life:
                 (Direction.COLLECTION, Reason.WRONG_PASSWORD, "-ERR [AUTH]"),
             ):
                 hello = "a-host-with-a-very-long-name.mail.contoso.example"
-                visit = Visit(direction, reason, reply=reply, peer="2001:db8:85a3::8a2e:370:7334", hello=hello)
+                visit = Visit(
+                    direction, reason, reply=reply, peer="2001:db8:85a3::8a2e:370:7334", hello=hello
+                )
                 delivery_log.note(self.mailbox.address, visit, attempts=30)
 
         self._meanwhile(note)

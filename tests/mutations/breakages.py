@@ -3935,6 +3935,27 @@ BREAKAGES = (
         "console/mailboxes/test_resetting.py::test_which_way_is_open_decides_nothing",
     ),
     _breaks(
+        "The delivery log knows nothing of the mail itself",
+        "gateway/smtp/ingress.py",
+        "hello=arrival.helo,",
+        "hello=arrival.sender,",
+        "gateway/test_delivery_log.py::test_the_log_knows_nothing_of_the_mail_itself",
+    ),
+    _breaks(
+        "A flood of refusals leaves few lines",
+        "mailboxes/services/delivery_log.py",
+        "refusals = Few(at_once=20, seconds=300, of_network=5,",
+        "refusals = Few(at_once=20, seconds=300, of_network=50,",
+        "gateway/test_delivery_log.py::test_a_flood_leaves_few_lines_and_hides_no_message",
+    ),
+    _breaks(
+        "Lines of the delivery log go when their days are over",
+        "mailboxes/services/delivery_log.py",
+        "for pk, at in oldest if at < limit]",
+        "for pk, at in oldest if at < at]",
+        "gateway/test_delivery_log.py::test_lines_go_when_their_days_are_over_and_with_their_mailbox",
+    ),
+    _breaks(
         "What nobody has chosen stands open on the page that asks again",
         "portal/console/templates/mailboxes/reset.html",
         "{% if form.locked_mail.errors %}checked{% endif %}",

@@ -10,7 +10,8 @@ from django.utils.translation import ngettext
 
 from mailboxes.models import LogLine
 
-Direction, Reason = LogLine.Direction, LogLine.Reason
+Direction = LogLine.Direction
+Reason = LogLine.Reason
 
 
 class Meaning(NamedTuple):
@@ -46,7 +47,9 @@ def _collected(line: LogLine) -> Meaning:
         return Meaning(said)
     return Meaning(
         said,
-        _("The archiver leaves its mail here. Have it delete what it has collected, or the mailbox fills up."),
+        _(
+            "The archiver leaves its mail here. Have it delete what it has collected, or the mailbox fills up."
+        ),
     )
 
 

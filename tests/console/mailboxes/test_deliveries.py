@@ -18,7 +18,9 @@ KEPT = Visit(
     Direction.DELIVERY, Reason.KEPT, reply="250 2.0.0", peer=PEER, hello="mail.acme.example", tls="TLSv1.3"
 )
 STRANGE = Visit(Direction.DELIVERY, Reason.NETWORK, reply="550 5.7.1", peer="198.51.100.9", octets=None)
-WRONG = Visit(Direction.COLLECTION, Reason.WRONG_PASSWORD, reply="-ERR [AUTH]", peer="203.0.113.7", tls="TLSv1.2")
+WRONG = Visit(
+    Direction.COLLECTION, Reason.WRONG_PASSWORD, reply="-ERR [AUTH]", peer="203.0.113.7", tls="TLSv1.2"
+)
 
 
 @pytest.fixture
@@ -47,10 +49,15 @@ def test_each_reply_stands_with_its_meaning_and_the_next_step(
     delivery_log.note(acme_mailbox.address, STRANGE)
     delivery_log.note(acme_mailbox.address, WRONG, attempts=3)
     wrong, strange, kept = rows()
-    assert kept.startswith("Mail in just now Sealed and kept 250 2.0.0 192.0.2.25 mail.acme.example TLS 1.3 1.")
+    assert kept.startswith(
+        "Mail in Sealed and kept just now 250 2.0.0 192.0.2.25 mail.acme.example TLS 1.3 1."
+    )
     assert "Refused: mail is not accepted from this network" in strange
-    assert "have its address added to the networks that may deliver. 550 5.7.1 198.51.100.9 none" in strange
-    assert wrong.startswith("Collection just now Refused: the login name or the password is wrong")
+    assert (
+        "have its address added to the networks that may deliver. just now 550 5.7.1 198.51.100.9 none"
+        in strange
+    )
+    assert wrong.startswith("Collection Refused: the login name or the password is wrong")
     assert "3 times since" in wrong
     assert "-ERR [AUTH] 203.0.113.7 TLS 1.2" in wrong
 

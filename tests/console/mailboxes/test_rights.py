@@ -25,7 +25,15 @@ ACTS = {
     "delete": ("delete/", {"confirmed_name": "Office 365 Journal"}),
     "delete_locked": ("delete-locked-mail/", {}),
 }
-LOOKS = {"list", "detail", "deliveries", "job", "deleted", "certificate", "certificate_json"}  # job: see test_jobs
+LOOKS = {
+    "list",
+    "detail",
+    "deliveries",
+    "job",
+    "deleted",
+    "certificate",
+    "certificate_json",
+}  # job: see test_jobs
 act = pytest.mark.parametrize(("path", "data"), ACTS.values(), ids=ACTS)
 
 

@@ -67,8 +67,7 @@ def whole_life(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     visitor.signs_in(company.admin.email, PASSWORD)
     life.receives_mail()
     life.refuses_strangers()
-    look_at(f"{life.url}deliveries/")
-    look_at(f"{life.url}unlock/", f"{life.url}edit/")  # nothing is locked yet
+    look_at(f"{life.url}deliveries/", f"{life.url}unlock/", f"{life.url}edit/")  # nothing is locked yet
     page.check("[name=status][value=suspended]")
     page.fill("[name=reason]", REASON)
     visitor.presses("main form .primary", ".notice.success")

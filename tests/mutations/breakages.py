@@ -1251,7 +1251,7 @@ BREAKAGES = (
     _breaks(
         "A session that was ended does not live again",
         "mailboxes/backup/tools.py",
-        '"public.django_session", ',
+        '    "public.django_session",\n',
         "",
         _RESTORING + "a_destroyed_installation_comes_back_whole_and_goes_on",
     ),

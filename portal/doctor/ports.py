@@ -48,7 +48,7 @@ def gateway(seen: Seen) -> tuple[list[Finding], bytes | None]:
         (
             "smtp",
             seen.outside.smtp_port,
-            _start_tls,
+            start_tls,
             Level.ERROR if settings.MTA_STS == "enforce" else Level.WARNING,
         ),
         ("pop3s", seen.outside.pop3s_port, _connect, Level.ERROR),
@@ -57,7 +57,7 @@ def gateway(seen: Seen) -> tuple[list[Finding], bytes | None]:
         for address in seen.at_mail:
             place = f"{bracketed(address)}:{port}"
             try:
-                served = _served(
+                served = served_at(
                     connect, address, port, seen.mail, greeting=b"+OK" if name == "pop3s" else b""
                 )
                 about = _of_certificate(name, place, served, severity, file)
@@ -120,7 +120,7 @@ def _fetched(address: str, port: int, host: str, path: str) -> str:
         return answer.read(ANSWER_OCTETS).decode(errors="replace")
 
 
-def _served(connect: Connect, address: str, port: int, name: str, *, greeting: bytes = b"") -> Served:
+def served_at(connect: Connect, address: str, port: int, name: str, *, greeting: bytes = b"") -> Served:
     """Raises OSError when nothing or something else answers there, or no TLS."""
     try:
         return Served(_shown(connect(address, port), ssl.create_default_context(), name, greeting))
@@ -145,7 +145,7 @@ def _connect(address: str, port: int) -> socket.socket:
     return socket.create_connection((address, port), SECONDS)
 
 
-def _start_tls(address: str, port: int) -> socket.socket:
+def start_tls(address: str, port: int) -> socket.socket:
     """As far as a server says 220 to STARTTLS."""
     client = smtplib.SMTP(local_hostname="doctor.invalid", timeout=SECONDS)
     try:

@@ -302,6 +302,7 @@ MIDDLEWARE = [
     "portal.gates.mark.Mark",
     "portal.gates.isolation.ResourceIsolation",
     "portal.gates.hosts.HostTenant",
+    "portal.gates.branding.ProvidersDress",
     # Guessing a page's secret by its compressed length (BREACH) finds none here that stays the same: tokens are masked
     # anew for each page, passwords are shown once; and Django varies the length. What is typed stands beside a list, but
     # whether there are rows shows in the length without compression, too: so no other site's page may have ours fetched
@@ -396,6 +397,8 @@ SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # tenants decides whose addresses an identity provider speaks for
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIAL_GATE = "tenants.identity.gate.Gate"
+# Whose letterhead a person's mails have: accounts.mails can't know who belongs to whom.
+MAIL_LETTERHEAD = "tenants.mails.letterhead.letterhead_of"
 # The modules that write the mails of accounts.mails.outbox, each its own kinds.
 MAIL_WRITERS = ["accounts.mails.notices", "accounts.services.forgotten", "tenants.mails.notices"]
 # Identity providers are asked on the public network only, but for these.
@@ -475,6 +478,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # of the whole request; a larger one is refused by its header
 FILE_UPLOAD_HANDLERS = ["portal.gates.bodies.NoFiles"]
+UPLOADS_AT = ("/branding/logo/",)  # the paths that take one, in memory
 CSRF_FAILURE_VIEW = "portal.console.signin.by_password.outdated_form"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -528,7 +532,7 @@ STATICFILES_FINDERS = [
 ]
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700  # of collected files as well
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nobody uploads anything
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # no upload is kept as a file
     "staticfiles": {"BACKEND": "portal.collected.CollectedFiles"},
 }
 

@@ -39,6 +39,7 @@ class Right(StrEnum):
     VIEW_TEAM = "view-team"
     MANAGE_TEAM = "manage-team"
     SET_SECURITY = "set-security"
+    SET_BRANDING = "set-branding"
     VIEW_TEAM_ACTIVITY = "view-team-activity"
     # At the platform.
     VIEW_PROVIDER = "view-provider"
@@ -75,7 +76,13 @@ CUSTOMER_RIGHTS = frozenset(
     }
 )
 PROVIDER_RIGHTS = frozenset(
-    {Right.VIEW_TEAM, Right.MANAGE_TEAM, Right.SET_SECURITY, Right.VIEW_TEAM_ACTIVITY}
+    {
+        Right.VIEW_TEAM,
+        Right.MANAGE_TEAM,
+        Right.SET_SECURITY,
+        Right.SET_BRANDING,
+        Right.VIEW_TEAM_ACTIVITY,
+    }
 )
 PLATFORM_RIGHTS = frozenset(
     {
@@ -117,6 +124,7 @@ ROLE_RIGHTS: dict[str, frozenset[Right]] = {
             Right.VIEW_TEAM,
             Right.MANAGE_TEAM,
             Right.SET_SECURITY,
+            Right.SET_BRANDING,
             Right.VIEW_TEAM_ACTIVITY,
         }
     ),

@@ -8,9 +8,10 @@ TenantError
         AlreadyInvited, TooManyInvitations, NoSuchInvitation, SentJustNow, MailNotSent
         InvitationUsed, InvitationWithdrawn, InvitationExpired, SignInFirst, ForSomebodyElse
     UnknownKind
+    InvalidColour, InvalidPhone, InvalidLogo, LogoTooLarge
     AddressTaken
     AppendOnly, TooMuchToTell
-InvalidNetworks, InvalidQuota, in the words of validators
+InvalidNetworks, InvalidQuota, InvalidWebsite, in the words of validators
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -280,6 +281,46 @@ class UnknownKind(TenantError):
     status = 422
     field = "kind"
     template = NO_CHOICE
+
+
+# --- Branding ---
+class InvalidColour(TenantError):
+    code = "invalid-colour"
+    status = 422
+    field = "colour"
+    template = _("Type a colour as a # and six digits from 0 to 9 and a to f, such as #0d6b5f.")
+
+
+class InvalidPhone(TenantError):
+    code = "invalid-phone"
+    status = 422
+    field = "support_phone"
+    template = _(
+        "Type a telephone number of at most %(most)s digits, blanks and signs, such as +49 30 123456."
+    )
+
+
+class InvalidWebsite(InvalidValue):
+    code = "invalid-website"
+    field = "support_url"
+
+
+class InvalidLogo(TenantError):
+    code = "invalid-logo"
+    status = 422
+    field = "logo"
+    template = _(
+        "This file can't be used as a logo. Choose a picture in the format PNG or JPEG that does not move."
+    )
+
+
+class LogoTooLarge(TenantError):
+    code = "logo-too-large"
+    status = 422
+    field = "logo"
+    template = _(
+        "This picture is too large. Choose one of at most %(kilobytes)s KB, and of at most %(pixels)s pixels in width and height."
+    )
 
 
 # --- Directory ---

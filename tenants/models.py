@@ -24,6 +24,7 @@ from tenants.errors import AppendOnly
 from tenants.networks import validate_networks
 
 NAME_LENGTH = 200  # of a provider or customer
+PHONE_LENGTH, WEBSITE_LENGTH = 40, 300
 
 
 class NamedInMails:
@@ -59,6 +60,44 @@ class Provider(NamedInMails, models.Model):
 
     def customers_by_name(self) -> "models.QuerySet[Customer]":
         return self.customers.order_by(*by_name())
+
+
+class Branding(models.Model):
+    """How a provider looks to its people and its customers' people. Read by tenants.branding.brand_of, written by its verbs."""
+
+    provider = models.OneToOneField(Provider, on_delete=models.CASCADE, related_name="branding")
+    # Of what browsers keep, in its addresses: nobody guesses it, for on the operators' host no provider is known yet.
+    key = models.CharField(max_length=32, unique=True)
+    name = models.CharField(max_length=NAME_LENGTH, blank=True, default="", db_default="")
+    colour = models.CharField(max_length=7, blank=True, default="", db_default="")  # #rrggbb
+    support_email = models.CharField(max_length=254, blank=True, default="", db_default="")
+    support_phone = models.CharField(max_length=PHONE_LENGTH, blank=True, default="", db_default="")
+    support_url = models.CharField(max_length=WEBSITE_LENGTH, blank=True, default="", db_default="")
+    # What pages need to know of the logo. Its octets stand apart: they are read when a browser asks for them.
+    logo_digest = models.CharField(max_length=64, blank=True, default="", db_default="")  # SHA-256
+    logo_width = models.PositiveSmallIntegerField(default=0, db_default=0)  # pixels
+    logo_height = models.PositiveSmallIntegerField(default=0, db_default=0)
+
+    class Meta:
+        constraints = (
+            # It goes into a stylesheet as it stands.
+            models.CheckConstraint(
+                name="branding_colour_is_one", condition=Q(colour__regex=r"^(#[0-9a-f]{6})?$")
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider_id}: {self.name}"
+
+
+class Logo(models.Model):
+    """A PNG of our own making (tenants.branding.logos)."""
+
+    branding = models.OneToOneField(Branding, on_delete=models.CASCADE, related_name="logo")
+    octets = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.branding_id}: {len(self.octets)}"
 
 
 class CustomerQuerySet(models.QuerySet["Customer"]):

@@ -1,5 +1,5 @@
-"""What may come with a request: a form of modest size, whole, without files, and text that is one. Judged before anything
-reads it.
+"""What may come with a request: a form of modest size, whole, without files but where one is asked for, and text that is one.
+Judged before anything reads it.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from unicodedata import combining, normalize
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
-from django.core.files.uploadhandler import FileUploadHandler
+from django.core.files.uploadhandler import FileUploadHandler, MemoryFileUploadHandler
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
@@ -66,6 +66,8 @@ class ModestBodies:
                 whole = False
             if not whole:
                 return HttpResponseBadRequest("Incomplete request", content_type="text/plain; charset=utf-8")
+        if request.path_info in settings.UPLOADS_AT:
+            request.upload_handlers = [MemoryFileUploadHandler(request)]
         # Browsers say it of no form, or UTF-8. Python has codecs that fail, unpack, or take the square of the length.
         if (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise BadRequest("a form in other letters than UTF-8")
@@ -80,10 +82,10 @@ class ModestBodies:
 
 
 class NoFiles(FileUploadHandler):
-    """No page takes files. One that ever does puts handlers of its own into `request.upload_handlers`."""
+    """No path takes files but those of settings.UPLOADS_AT, which keep them in memory for the length of the request."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise MultiPartParserError("a file, and no page takes any")
+        raise MultiPartParserError("a file, and this page takes none")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> NoReturn:
         raise NotImplementedError

@@ -121,7 +121,7 @@ def _lead(request: GatedRequest) -> None:
 
 
 def _customer_at(host: str) -> Customer | None:
-    domain = Domain.objects.select_related("tenant__provider").filter(domain=host).first()
+    domain = Domain.objects.select_related("tenant__provider__branding").filter(domain=host).first()
     return domain.tenant if domain else None
 
 

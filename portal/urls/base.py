@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include(customers.base)),
     path("", include(people.base)),
     path("", include("portal.console.identity_provider.urls")),
+    path("", include("portal.console.branding.urls")),
     path("", include(activity.base)),
     path("parts/", parts, name="parts"),
     path("admin/", admin.site.urls),

@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import User
 from mailboxes.models import Mailbox
 from tenants import identity, services
-from tenants.models import AuditEvent, Customer, IdentityProvider, Membership, Provider
+from tenants.models import AuditEvent, Branding, Customer, IdentityProvider, Membership, Provider
 from tenants.services.authority import limit_to, lock
 from tests.accounts.openid.kit import CLIENT_SECRET, PAGE
 from tests.cast import customer, provider
@@ -145,6 +145,14 @@ PAGES = {
         "admin",
         host="acme",
         who="admin",
+    ),
+    "branding": Page(
+        lambda cast: "/branding/",
+        lambda cast: Branding.objects.create(provider=provider("northwind"), key="k", colour="#0d6b5f"),
+        lambda cast: Branding.objects.values_list("name", "colour").get(),
+        ("Else", "#0d6b5f"),
+        {"name": "Else"},
+        who="owner",
     ),
     "own settings": Page(
         lambda cast: "/settings/",

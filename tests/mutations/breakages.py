@@ -52,6 +52,8 @@ _STYLES = "portal/console/static/portal/"
 _LOOKS = "journeys/test_looks.py::test_all_parts_follow_how_a_person_sees"
 _WAY = "portal/test_way.py::test_"
 _UPGRADE = "breaking/test_upgrade.py::test_"
+_BRANDING = "tenants/test_branding.py::test_"
+_BRANDING_PAGE = "console/branding/test_page.py::test_"
 _SHEETS = "console/frame/test_stylesheets.py::test_"
 
 BREAKAGES = (
@@ -4424,5 +4426,90 @@ BREAKAGES = (
         "        return []  # as in most processes: the pair is the gateway's alone",
         "        return gateway_has_a_certificate()",
         "portal/test_checks.py::test_who_is_given_no_certificate_has_nothing_to_complain_about",
+    ),
+    # --- Branding ---
+    _breaks(
+        "A logo is a picture, and no drawing or page",
+        "tenants/branding/logos.py",
+        "            return _small(_upright(image))",
+        "            return Picture(upload, 1, 1)",
+        _BRANDING + "a_picture_is_made_anew_small_and_without_anything_but_pixels",
+    ),
+    _breaks(
+        "Large pictures are refused by their head",
+        "tenants/branding/logos.py",
+        "            if max(image.size) > MOST_PIXELS:",
+        "            if False:",
+        _BRANDING + "what_is_no_still_picture_is_refused",
+    ),
+    _breaks(
+        "No logo moves",
+        "tenants/branding/logos.py",
+        '            if getattr(image, "is_animated", False):',
+        "            if False:",
+        _BRANDING + "a_picture_that_moves_is_refused",
+    ),
+    _breaks(
+        "Nothing of a logo's file but its pixels is kept",
+        "tenants/branding/logos.py",
+        '    image = Image.frombytes("RGBA", image.size, image.tobytes())\n',
+        "",
+        _BRANDING + "a_picture_is_made_anew_small_and_without_anything_but_pixels",
+    ),
+    _breaks(
+        "Links in a provider's colour can be read",
+        "tenants/branding/colours.py",
+        "return all(contrast(tone, ground) >= TEXT for ground in theme.grounds)",
+        "return True",
+        _BRANDING + "whatever_colour_is_chosen_can_be_read_in_both_themes",
+    ),
+    _breaks(
+        "So can the words on buttons in it",
+        "tenants/branding/colours.py",
+        "return edges and contrast(tone, theme.ink) >= TEXT",
+        "return edges",
+        _BRANDING + "whatever_colour_is_chosen_can_be_read_in_both_themes",
+    ),
+    _breaks(
+        "A website leads to where it seems to",
+        "tenants/branding/deciding.py",
+        '        if "@" in urlsplit(address).netloc:',
+        "        if False:",
+        _BRANDING + "what_can_not_be_shown_is_refused_by_field",
+    ),
+    _breaks(
+        "A provider's files are on no other's hosts",
+        "portal/gates/branding.py",
+        "return Dress(brand) if brand and brand.key == key else None",
+        "return Dress(found) if (found := branding.brand_by_key(key)) else None",
+        _BRANDING_PAGE + "files_are_there_on_the_hosts_of_its_customers_and_for_whom_they_were_shown",
+    ),
+    _breaks(
+        "Who is signed in and has no role at a customer finds no door either",
+        "portal/console/frame/context.py",
+        "known and (rights or not request.user.is_authenticated)",
+        "known",
+        "gates/test_hosts.py::test_a_customer_that_exists_looks_like_one_that_does_not",
+    ),
+    _breaks(
+        "No other page takes a file",
+        "portal/gates/bodies.py",
+        "        if request.path_info in settings.UPLOADS_AT:",
+        "        if True:",
+        _BRANDING_PAGE + "no_other_page_takes_a_file",
+    ),
+    _breaks(
+        "Who belongs to several providers gets no one's letterhead",
+        "tenants/branding/brand.py",
+        "return brand_of(found[0]) if len(found) == 1 else None",
+        "return brand_of(found[0]) if found else None",
+        "tenants/test_letterheads.py::test_others_mails_have_nothing_of_it",
+    ),
+    _breaks(
+        "A mail names no provider by an address",
+        "tenants/branding/brand.py",
+        "mail_name=provider.slug if addresses_in(name) else name,",
+        "mail_name=name,",
+        "tenants/test_letterheads.py::test_a_name_that_holds_an_address_makes_no_link_in_a_mail",
     ),
 )

@@ -120,6 +120,11 @@ CODES = {
     "unknown-status": (422, "status"),
     "wrong-current-password": (422, "password"),
     # tenants
+    "invalid-colour": (422, "colour"),
+    "invalid-logo": (422, "logo"),
+    "invalid-phone": (422, "support_phone"),
+    "invalid-website": (422, "support_url"),
+    "logo-too-large": (422, "logo"),
     "address-taken": (409, ""),
     "already-invited": (409, "email"),
     "already-member": (409, "email"),

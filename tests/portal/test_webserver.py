@@ -134,7 +134,7 @@ def test_a_body_that_does_not_say_how_large_it_is_is_refused(server):
     assert server.post(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n").startswith(b"HTTP/1.1 411")
 
 
-def test_no_page_takes_files(server):
+def test_no_other_page_takes_files(server):
     body = FILE + b"hello\r\n--x--\r\n"
     answer = server.post(
         b"Content-Type: multipart/form-data; boundary=x",

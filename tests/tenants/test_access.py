@@ -42,6 +42,7 @@ TABLE = {
     "view-team": (AT_PROVIDER, "owner operator auditor"),
     "manage-team": (AT_PROVIDER, "owner"),
     "set-security": (AT_PROVIDER, "owner"),
+    "set-branding": (AT_PROVIDER, "owner"),
     "view-team-activity": (AT_PROVIDER, "owner operator auditor"),
     "view-provider": (AT_PLATFORM, "staff"),
     "add-provider": (AT_PLATFORM, "staff"),

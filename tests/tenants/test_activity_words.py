@@ -39,6 +39,10 @@ ROOMS = ("accounts", "tenants", "mailboxes", "gateway", "portal")
 
 # What programs know acts by. None ever changes.
 ACTIONS = {
+    "provider.branding-changed",
+    "provider.branding-reset",
+    "provider.logo-changed",
+    "provider.logo-removed",
     "mailbox.created",
     "mailbox.edited",
     "mailbox.suspended",

@@ -201,6 +201,10 @@ BASE = (
             OWNERS, get=AWAY, post=AWAY, may_post=frozenset({"owner"}), of="team invitation"
         ),
         "identity_provider": Line(OWNERS, post=PAGE),
+        "branding": Line(OWNERS, post=PAGE),
+        "branding_logo": Line(OWNERS, get=AWAY, post=PAGE),
+        "branding_logo_remove": Line(OWNERS, get=AWAY, post=AWAY),
+        "branding_reset": Line(OWNERS, get=AWAY, post=AWAY),
         # Fabrikam has none.
         "identity_provider_switch": Line(OWNERS, get=AWAY, post=AWAY, may_post=frozenset({"owner"})),
         "identity_provider_forget": Line(OWNERS, get=AWAY, post=PAGE, may_post=frozenset({"owner"})),

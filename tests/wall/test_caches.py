@@ -13,6 +13,7 @@ REMEMBERED = {
     "tenants/spares.py: fingerprint",  # of this release's migrations
     "tenants/migrated.py: known",  # the names of all
     "tenants/details.py: _tell",  # that it has said so
+    "tenants/branding/colours.py: palette_of",  # what a colour becomes, whosever it is
     "tenants/migrated.py: wanted",  # of those that a customer's schema gets
     "mailboxes/backup/tables.py: _loader",  # of this release's migrations
     "mailboxes/backup/tables.py: references",  # what these tables refer to

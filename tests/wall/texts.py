@@ -11,6 +11,7 @@ from unittest.mock import patch
 import accounts.services
 import mailboxes.services
 import tenants.activity
+import tenants.branding
 import tenants.identity
 import tenants.services
 from mailboxes.models import Mailbox
@@ -63,6 +64,10 @@ CALLS: dict[str, Line] = {
         ),
         "tenants.activity.search": lambda s, by: list(
             tenants.activity.search(tenants.activity.activity_at(s.acme, by=by), tenants.activity.Asked())
+        ),
+        "tenants.branding.brand_by_key": lambda s, by: tenants.branding.brand_by_key("x"),
+        "tenants.branding.logo_of": lambda s, by: tenants.branding.logo_of(
+            tenants.branding.Brand("x", "x", logo_digest="x")
         ),
         "tenants.identity.domains_from": lambda s, by: tenants.identity.domains_from("acme.example"),
         "tenants.services.accept_invitation_as_newcomer": lambda s, by: (

@@ -21,6 +21,7 @@ from django_tenants.utils import tenant_context
 import accounts.services
 import mailboxes.services
 import tenants.activity
+import tenants.branding
 import tenants.identity
 import tenants.services
 from accounts.actors import SYSTEM
@@ -33,7 +34,7 @@ from mailboxes.models import Job, Mailbox
 from mailboxes.services import creation, damage, delivery, janitor, jobs, moving, offers, passwords
 from mailboxes.work.slices import work_slice
 from portal.languages.catalogs import ROOT
-from tenants import bringing, errors, identity, measuring
+from tenants import branding, bringing, errors, identity, measuring
 from tenants.access import Right
 from tenants.identity import errors as identity_errors
 from tenants.models import Customer, IdentityProvider, Invitation, Membership, Provider
@@ -49,6 +50,7 @@ FRONT_DOORS: tuple[ModuleType, ...] = (
     tenants.services,
     accounts.services,
     tenants.activity,
+    tenants.branding,
     tenants.identity,
 )
 # What commands, tasks and the gateway alone enter; every function of these is a verb.
@@ -535,6 +537,26 @@ TABLE: dict[str, Line] = {
         TEAM - {"system"} | {"rival"},  # each at their own providers
         lambda s, by: tenants.activity.reading.activity_for(by),
     ),
+    "tenants.branding.branding_of": Line(OWNER, lambda s, by: branding.branding_of(s.northwind, by=by)),
+    "tenants.branding.set_branding": Line(
+        OWNER,
+        lambda s, by: branding.set_branding(
+            s.northwind,
+            name="Else",
+            colour="#0d6b5f",
+            support_email="help@northwind.example",
+            support_phone="1",
+            support_url="",
+            by=by,
+        ),
+    ),
+    "tenants.branding.set_logo": Line(
+        OWNER,
+        lambda s, by: branding.set_logo(s.northwind, b"no picture", by=by),
+        ends=errors.InvalidLogo,
+    ),
+    "tenants.branding.remove_logo": Line(OWNER, lambda s, by: branding.remove_logo(s.northwind, by=by)),
+    "tenants.branding.reset_branding": Line(OWNER, lambda s, by: branding.reset_branding(s.northwind, by=by)),
     "tenants.identity.of": Line(OWNER, lambda s, by: identity.of(s.northwind, by=by)),
     "tenants.identity.offered_to": Line(PEOPLE, lambda s, by: identity.offered_to(s.acme, by=by)),
     "tenants.identity.proofs_of": Line(OWNER, lambda s, by: identity.proofs_of(s.identity_provider, by=by)),
@@ -614,6 +636,10 @@ OPEN: dict[str, str] = {
     "tenants.activity.read_all": "of a trail that activity_at or activity_for has given",
     "tenants.activity.search": "of a trail that activity_at or activity_for has given",
     "tenants.activity.sentence": "words for an act that its reader was given",
+    "tenants.branding.brand_by_key": "the same of who was shown its key",
+    "tenants.branding.brand_of": "what whoever opens a sign-in page is shown of the provider",
+    "tenants.branding.brand_of_person": "the same, for a mail to this person and the pages around their work",
+    "tenants.branding.logo_of": "the picture that belongs to that",
     "tenants.identity.domains_from": "reads a text that the caller brings",
     "tenants.services.accept_invitation_as_newcomer": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from portal.console.frame.places import AT_BASE, AT_CUSTOMER, Place
+from portal.gates.branding import Dress, dress_of
 from portal.gates.links import at_base, base_url
 from portal.languages.translators import group_of
 from tenants.access import Right, customers_of, providers_of, rights_of
@@ -54,6 +55,18 @@ class Frame:
     def of_staff(self) -> bool:
         """Whether the rail leads into the administration, too: platform staff's, on the host where that is."""
         return self.request.user.is_staff and at_base(self.request)
+
+    @cached_property
+    def dress(self) -> Dress | None:
+        """Whose look the page has: the customer's provider's, or that of the one provider where the person works."""
+        if self.customer is not None:
+            return dress_of(self.customer.provider)
+        return dress_of(self._providers[0]) if len(self._providers) == 1 else None
+
+    @property
+    def own_dress(self) -> Dress | None:
+        """The same, of who has decided about it: on top of the rail, where else Gatehouse stands."""
+        return self.dress if self.dress is not None and self.dress.is_own else None
 
     @property
     def at_provider(self) -> bool:
@@ -109,7 +122,9 @@ class Frame:
     @cached_property
     def _providers(self) -> list[Provider]:
         """Not on a host that does not exist either, or that would tell it from a customer's."""
-        return list(providers_of(self.request.user)) if at_base(self.request) else []
+        if not at_base(self.request):
+            return []
+        return list(providers_of(self.request.user).select_related("branding"))
 
     @cached_property
     def _beyond(self) -> _Beyond:
@@ -124,16 +139,28 @@ class Frame:
         return _Beyond(*Customer.objects.filter(pk=self.customer.pk).values_list(*asked).get())
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
-    """`customer` and `rights` of the console that the person may use, and the `frame`, which shows where they may go.
+@dataclass(frozen=True)
+class Door:
+    """At whose door somebody stands who has not signed in: all that strangers are told of them."""
 
-    A stranger on a customer's host sees no customer at all: its name is no public knowledge.
+    dress: Dress
+    customer: str = ""  # its name
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """`customer` and `rights` of the console that the person may use, the `frame`, which shows where they may go, and on a
+    customer's host the `door`.
+
+    Who has signed in and has no role there sees no customer at all, and no door either.
     """
     rights: frozenset[Right] = getattr(request, "rights", frozenset())
-    customer = getattr(request, "customer", None) if rights else None
+    here: Customer | None = getattr(request, "customer", None)
+    customer = here if rights else None
     # An error page may be rendered before it is known who asks, or for a host that is none of ours.
     known = getattr(request, "user", None) is not None
+    at_door = here is not None and known and (rights or not request.user.is_authenticated)
     return {
+        "door": Door(dress_of(here.provider), here.name) if here is not None and at_door else None,
         "customer": customer,
         "rights": rights,
         "frame": Frame(request, customer, rights) if known else None,

@@ -26,12 +26,12 @@ class Place:
 
 
 # In the order of the rail. The first is where a console begins. Each customer has them all.
-AT_CUSTOMER = (
+AT_CUSTOMER: tuple[Place, ...] = (
     Place(_("Mailboxes"), "mailboxes:list", "inbox", Right.VIEW_MAILBOXES, find=_("Find a mailbox")),
     Place(_("People"), "people", "users", Right.VIEW_PEOPLE),
     Place(_("Activity"), "activity", "activity", Right.VIEW_ACTIVITY),
 )
-AT_BASE = (
+AT_BASE: tuple[Place, ...] = (
     Place(
         _("Customers"),
         "customers",
@@ -42,6 +42,7 @@ AT_BASE = (
     ),
     Place(_("Team"), "team", "users", Right.VIEW_TEAM),
     Place(_("Activity"), "activity", "activity", Right.VIEW_TEAM_ACTIVITY),
+    Place(_("Branding"), "branding", "palette", Right.SET_BRANDING),
 )
 
 

@@ -19,10 +19,12 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import Refusal
 from accounts.names import addresses_in
 from portal.console.frame import refusals
+from portal.console.frame.context import Door
 from portal.console.people.forms import NewcomerForm
 from portal.console.signin.by_password import SIGN_IN_AS
+from portal.gates.branding import dress_of
 from tenants import errors, services
-from tenants.models import Invitation
+from tenants.models import Invitation, Provider
 
 SESSION_KEY = "invitation"
 SHUT = (
@@ -108,12 +110,15 @@ def _shut(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 def _context(found: Invitation) -> dict[str, Any]:
     by = services.inviters_of([found])[found.pk]
+    place = services.place_of(found)
     return {
+        # Who has the link may know whose it is; on this host nobody else does.
+        "door": Door(dress_of(place if isinstance(place, Provider) else place.provider)),
         "invitation": found,
         "by": by,
         # As in the mail: an earlier release took names that hold an address.
         "inviter": "" if addresses_in(by.name) else by.name,
-        "place": services.place_of(found),
+        "place": place,
         "next": reverse("invitation_accept"),
         **services.named_limit_of(found),
     }

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
 from portal.languages.translators import GROUP
+from tenants.models import Customer, Provider
 from tenants.services import add_membership
 from tests.pages import read, text_of
 
@@ -89,10 +90,21 @@ def test_what_is_not_there_leaves_who_is_signed_in_in_the_frame_and_tells_others
 
 
 @pytest.mark.parametrize("path", BEFORE_SIGN_IN)
-def test_the_door_names_no_customer_and_no_provider(cast, acme, client_for, path):
-    page = client_for().get(path).content.decode()
-    assert '<div class="door">' in page
-    assert acme.name not in page.replace("acme.portal", "") and acme.provider.name not in page
+def test_the_door_names_whose_it_is_and_nobody_else_and_at_the_operators_host_nobody(
+    cast, acme, client_for, path
+):
+    def names(host):
+        page = client_for(host=host).get(path).content.decode()
+        assert '<div class="door">' in page
+        page = page.replace("acme.portal", "")
+        known = [
+            *Customer.objects.values_list("name", flat=True),
+            *Provider.objects.values_list("name", flat=True),
+        ]
+        return {name for name in known if name in page}
+
+    assert names("acme") == {acme.name, acme.provider.name}
+    assert names(None) == names("nowhere") == set()
 
 
 @pytest.mark.parametrize(
@@ -152,7 +164,8 @@ def test_platform_staff_have_one_rail_wherever_they_are(cast, client_for, path):
     assert "Translations" not in places(cast.owner, "/customers/")
     cast.owner.is_staff = True
     cast.owner.save()
-    assert places(cast.owner, "/customers/")[:5] == ["All customers", "Team", "Activity", *theirs[1:3]]
+    own = ["All customers", "Team", "Activity", "Branding"]
+    assert places(cast.owner, "/customers/")[:6] == [*own, *theirs[1:3]]
     assert "Translations" not in [
         text_of(place)
         for place in read(client_for(cast.owner).get("/mailboxes/")).xpath("//nav[@id='rail']//a")

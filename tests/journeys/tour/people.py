@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.cast import PASSWORD
 from tests.journeys.tour.looking import Look
+from tests.tenants.drawing import picture
 
 
 def people(visitor: Any, stage: Any, company: Any, look: Look) -> None:
@@ -15,6 +16,7 @@ def people(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     look("the owner, perhaps the last")
     manage(visitor, look, "/team/", None, company.operator)
     identity_provider(visitor, look)
+    branding(visitor, look)
     manage(visitor, look, "/people/", stage.customer.slug, company.admin)
     visitor.page.goto(visitor.url("/people/?page=2", stage.empty.slug))
     look("many people")
@@ -52,6 +54,26 @@ def manage(visitor: Any, look: Look, home: str, customer: str | None, newest: An
     look_at("/activity/")
     look_at("/activity/?q=nothing")
     look_at("/activity/?since=nonsense")
+
+
+def branding(visitor: Any, look: Look) -> None:
+    """As it is at first, refused, and worn; then it is taken back, for the stage is everybody's."""
+    page = visitor.page
+    page.goto(visitor.url("/branding/"))
+    look("branding")
+    page.fill("[name=colour]", "yellow")
+    visitor.presses("main form .primary", "#id_colour_error")
+    look("branding refused")
+    page.fill("[name=colour]", "#ffcc00")
+    page.fill("[name=support_email]", "help@northwind.example")
+    page.fill("[name=support_url]", "https://northwind.example/help")
+    visitor.presses("main form .primary", ".messages")
+    file = {"name": "logo.png", "mimeType": "image/png", "buffer": picture()}
+    page.set_input_files("[name=logo]", file)
+    visitor.presses("main form[enctype] .button", "main img.logo")
+    look("branding worn")
+    page.click("[commandfor=reset]")
+    visitor.presses("#reset [type=submit]", ".messages")
 
 
 def identity_provider(visitor: Any, look: Look) -> None:

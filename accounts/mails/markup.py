@@ -10,7 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language_bidi
 
 from accounts.mails.colours import DARK, LIGHT
+from accounts.mails.letterhead import Letterhead
 
+LOGO = "logo@gatehouse"  # the Content-ID of the picture in a letterhead
 ADDRESS = re.compile(r"https?://\S+")
 FACT = re.compile(r"([^:]{1,40}:) (\S.*)")
 ENTRY = "- "
@@ -38,10 +40,13 @@ class Parts:
     foot: list[Block] = field(default_factory=list)
 
 
-def html_of(text: str, *, subject: str, home: str, verbs: Mapping[str, str]) -> SafeString:
+def html_of(
+    text: str, *, subject: str, home: str, verbs: Mapping[str, str], letterhead: Letterhead | None = None
+) -> SafeString:
     """The HTML part for a mail's text as it is before its lines are broken, in the language that is active.
 
-    It has what the text has and nothing else: no picture, and no address that isn't in the text. `home` is the address
+    It has what the text has and nothing else: no address that isn't in the text, and no picture but the letterhead's logo,
+    which comes with the mail. `home` is the address
     with which texts end that say where a mail comes from; that paragraph is the foot. Any other link on a line of its
     own is a button, with its address readable below it; `verbs` say by address what the button does.
     """
@@ -55,8 +60,10 @@ def html_of(text: str, *, subject: str, home: str, verbs: Mapping[str, str]) -> 
             "subject": subject,
             "parts": parts,
             "direction": "rtl" if get_language_bidi() else "ltr",
-            "light": LIGHT,
-            "dark": DARK,
+            "letterhead": letterhead,
+            "logo": LOGO,
+            "light": LIGHT | dict(letterhead.light if letterhead else {}),
+            "dark": DARK | dict(letterhead.dark if letterhead else {}),
         },
     )
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.header import Header
+from email.mime.image import MIMEImage
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,9 @@ from django.utils.text import wrap
 from django.utils.translation import gettext
 
 from accounts.addresses import mailed_to
-from accounts.mails.markup import html_of
+from accounts.mails import letterhead as letterheads
+from accounts.mails.letterhead import Letterhead
+from accounts.mails.markup import LOGO, html_of
 from accounts.models import User
 from accounts.zones import zone_of
 
@@ -28,7 +31,9 @@ class Unmailable(Exception):
 
 
 class Mail(EmailMultiAlternatives):
-    """Its subject begins on the line of the header's name."""
+    """Its subject begins on the line of the header's name. What is attached belongs to its HTML part."""
+
+    mixed_subtype = "related"
 
     def message(self, *args: Any, **options: Any) -> Any:
         # Django encodes a subject as if nothing stood before it, so that a long one has to begin with a fold.
@@ -62,16 +67,27 @@ def speaking_to(user: User, *, otherwise: str = "") -> Iterator[None]:
         yield
 
 
-def compose(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> Mail:
+def compose(
+    user: User,
+    template: str,
+    context: dict[str, Any],
+    *,
+    to: str = "",
+    language: str = "",
+    letterhead: Letterhead | None = None,
+) -> Mail:
     """The mail whose subject stands in `<template>_subject.txt` and whose text stands in `<template>_message.txt`.
 
     Its HTML part is made of the text; what the button of `link` does is its `verb`. It goes to the person's address, or
-    `to` another that was theirs. `language` is for who has chosen none.
+    `to` another that was theirs. `language` is for who has chosen none, `letterhead` for a mail that is about somewhere else
+    than where the person belongs, or to who belongs nowhere yet.
     """
+    letterhead = letterhead or letterheads.of(user)
     with speaking_to(user, otherwise=language):
         known = {
             "user": user,
             "portal_url": portal_url(),
+            "letterhead": letterhead,
             "sessions_url": portal_url(reverse("sessions")),
             "forgotten_url": portal_url(reverse("account_reset_password")),
             **context,
@@ -83,7 +99,7 @@ def compose(user: User, template: str, context: dict[str, Any], *, to: str = "",
             known["sessions_url"]: gettext("End all sessions"),
             known.get("link", ""): str(known.get("verb", "")),
         }
-        html = html_of(text, subject=subject, home=portal_url(), verbs=verbs)
+        html = html_of(text, subject=subject, home=portal_url(), verbs=verbs, letterhead=letterhead)
     mail = Mail(
         subject,
         wrap(text, COLUMNS) + "\n",
@@ -91,11 +107,24 @@ def compose(user: User, template: str, context: dict[str, Any], *, to: str = "",
         headers={"Auto-Submitted": "auto-generated"},  # so that no absence note answers it
     )
     mail.attach_alternative(html, "text/html")
+    if letterhead and letterhead.logo:
+        picture = MIMEImage(letterhead.logo.octets, "png")
+        picture.add_header("Content-ID", f"<{LOGO}>")
+        picture.add_header("Content-Disposition", "inline", filename="logo.png")
+        mail.attach(picture)
     return mail
 
 
-def send(user: User, template: str, context: dict[str, Any], *, to: str = "", language: str = "") -> None:
+def send(
+    user: User,
+    template: str,
+    context: dict[str, Any],
+    *,
+    to: str = "",
+    language: str = "",
+    letterhead: Letterhead | None = None,
+) -> None:
     """Raises OSError or smtplib.SMTPException when the mail server does not take it, Unmailable when none can be asked."""
     if not mailed_to(to or user.email):
         raise Unmailable
-    compose(user, template, context, to=to, language=language).send()
+    compose(user, template, context, to=to, language=language, letterhead=letterhead).send()

@@ -10,17 +10,36 @@ from django.utils.translation import gettext_lazy as _
 from accounts import mails
 from accounts.actors import Actor
 from accounts.models import User
-from tenants.models import Invitation
+from tenants.mails.letterhead import letterhead_at
+from tenants.models import Customer, Invitation, Provider
 
 
-def send(invitation: Invitation, secret: str, *, known: User | None, by: Actor, **told: Any) -> None:
+def send(
+    invitation: Invitation,
+    secret: str,
+    *,
+    place: Provider | Customer,
+    known: User | None,
+    by: Actor,
+    **told: Any,
+) -> None:
     """In the reader's language, or for newcomers in that of who invites them; whichever host that person is on, the link
-    leads to the base host. `told` is where they are asked to come, and to which customers.
+    leads to the base host. `told` is to which customers of the `place` they are asked to come.
 
     Raises what mails.send() does.
     """
     reader = known or User(email=invitation.email, language=translation.get_language() or "")
     path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
-    facts = {"invitation": invitation, "by": by, "known": known is not None}
+    facts = {
+        "invitation": invitation,
+        "place": place.get_mail_name(),
+        "by": by,
+        "known": known is not None,
+    }
     link = {"link": mails.portal_url(path), "verb": _("Accept the invitation")}
-    mails.send(reader, "tenants/email/invitation", {**facts, **link, **told})
+    mails.send(
+        reader,
+        "tenants/email/invitation",
+        {**facts, **link, **told},
+        letterhead=letterhead_at(place),
+    )

@@ -13,6 +13,7 @@ from accounts.mails import outbox
 from accounts.models import PendingMail, User
 from tenants import audit
 from tenants.activity import words
+from tenants.mails.letterhead import letterhead_at, letterhead_of
 from tenants.models import AuditEvent, Customer, Provider
 
 ADDRESS_CHANGED, ACCESS_CHANGED, LET_IN = "person.address-changed", "person.access-changed", "person.let-in"
@@ -62,12 +63,14 @@ def send(mail: PendingMail) -> None:
         return
     reader = User(email=mail.email, name=person.name, language=person.language, time_zone=person.time_zone)
     # The template asks for the sentence, once the reader's language is spoken.
+    place = _place_of(event)
     told = {
         "event": event,
         "sentence": partial(words.sentence, event),
-        "place": _place_of(event),
+        "place": place,
     }
-    mails.send(reader, TEMPLATES[event.action], told)
+    letterhead = letterhead_at(place) if place else letterhead_of(person)
+    mails.send(reader, TEMPLATES[event.action], told, letterhead=letterhead)
 
 
 def _addresses(event: AuditEvent) -> list[str]:

@@ -378,9 +378,9 @@ def _join(invitation: Invitation, user: User) -> Membership:
 
 def _send(invitation: Invitation, secret: str, *, by: Actor) -> None:
     """After the commit, never before. Raises MailNotSent."""
-    told = {"place": place_of(invitation).get_mail_name(), **named_limit_of(invitation)}
+    place, limit = place_of(invitation), named_limit_of(invitation)
     try:
-        mail.send(invitation, secret, known=invitee(invitation), by=by, **told)
+        mail.send(invitation, secret, place=place, known=invitee(invitation), by=by, **limit)
     except OSError as error:  # smtplib's errors are of this kind too
         log.error("An invitation could not be sent: %s", error)
         raise MailNotSent from error

@@ -1,13 +1,12 @@
 """Time zones: which a person can choose, and which is theirs."""
 
 from functools import cache
+from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from babel.core import get_global
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-
-from accounts.models import User
 
 UTC = ZoneInfo("UTC")
 
@@ -52,11 +51,17 @@ def is_zone(name: str) -> bool:
     return name in _zones()
 
 
-def zone_of(user: User) -> ZoneInfo:
-    """The person's zone; UTC without a choice, or when the database no longer knows it. Never raises."""
-    if not user.time_zone:
+class HasTimeZone(Protocol):
+    """A person, or a provider."""
+
+    time_zone: str
+
+
+def zone_of(whose: HasTimeZone) -> ZoneInfo:
+    """The person's or provider's zone; UTC without a choice, or when the database no longer knows it. Never raises."""
+    if not whose.time_zone:
         return UTC
     try:
-        return ZoneInfo(user.time_zone)
+        return ZoneInfo(whose.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC

@@ -31,7 +31,7 @@ def filled(customer: Customer, name: str, texts: Iterable[bytes]) -> tuple[Mailb
                 file.writelines(seal([text], bytes(key.public_key), context=context))
             rows.append(Message(uid=uid, mailbox=mailbox, key=key, octets=len(text), blob=blob))
         Message.objects.bulk_create(rows, batch_size=1000)
-        _count(mailbox, key, len(rows), sum(row.octets for row in rows))
+        _count(customer, mailbox, key, len(rows), sum(row.octets for row in rows))
     os.sync()
     return mailbox, password
 
@@ -48,10 +48,10 @@ def listed(customer: Customer, name: str, messages: int) -> Mailbox:
                 [mailbox.pk, key.pk, f"{mailbox.pk.hex}/", messages],
             )
             cursor.execute("ANALYZE mailboxes_message")
-        _count(mailbox, key, messages, messages * 76800)
+        _count(customer, mailbox, key, messages, messages * 76800)
     return mailbox
 
 
-def _count(mailbox: Mailbox, key: MailboxKey, messages: int, octets: int) -> None:
+def _count(customer: Customer, mailbox: Mailbox, key: MailboxKey, messages: int, octets: int) -> None:
     TallyChange.objects.create(mailbox=mailbox, key=key, messages=messages, octets=octets)
-    tallies.fold()
+    tallies.fold(customer)

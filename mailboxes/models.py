@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import Max, Q, Sum
 from django.db.models.functions import Coalesce, Greatest, Lower
@@ -253,6 +254,11 @@ class TallyChange(models.Model):
     mail_at = models.DateTimeField(null=True)
     collection_at = models.DateTimeField(null=True)
     put_off = models.IntegerField(default=0)
+    # When. What is changed together has the same moment, for a sum in between is no amount that there was. The database's own
+    # is for the release before.
+    at = models.DateTimeField(db_default=TransactionNow())
+    # That keys were destroyed: nobody has collected what is less by it.
+    given_up = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return f"{self.messages:+d} messages"

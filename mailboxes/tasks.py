@@ -8,7 +8,9 @@ from django.db.models import Exists, OuterRef
 from django_tenants.utils import schema_context, tenant_context
 
 from mailboxes.services import delivery_log, janitor, jobs, tallies
+from mailboxes.services.keyring import publish_names
 from mailboxes.work.slices import work_slice
+from tenants.figures import keeping
 from tenants.models import Customer, DirectoryEntry
 
 log = logging.getLogger(__name__)
@@ -33,21 +35,25 @@ def ring_stalled_jobs() -> None:
 
 @shared_task
 def fold_all_tallies() -> None:
-    """Ring for each customer that has something to fold: much of one does not hold up the others."""
+    """Ring for each customer that has something to fold, or mailboxes without figures: much of one does not hold up the others."""
     with schema_context("public"):
-        changed = list(
-            Customer.objects.filter(schema_name__in=tallies.changed_schemas()).values_list(
-                "schema_name", flat=True
-            )
-        )
-    for schema in changed:
-        fold_tallies.delay(schema)
+        changed = set(tallies.changed_schemas())
+        unknown = set(keeping.schemas_without_figures())
+        known = Customer.objects.filter(schema_name__in=changed | unknown).order_by("schema_name")
+        schemas = list(known.values_list("schema_name", flat=True))
+    for schema in schemas:
+        if schema in unknown:
+            fold_tallies.delay(schema, wholly=True)
+        else:
+            fold_tallies.delay(schema)
 
 
 @shared_task
-def fold_tallies(schema: str) -> None:
-    with tenant_context(_customer(schema)):
-        tallies.fold()
+def fold_tallies(schema: str, wholly: bool = False) -> None:
+    """Of a customer; `wholly` where not all that is known in `public` is sure to be right."""
+    customer = _customer(schema)
+    with tenant_context(customer):
+        tallies.fold(customer, wholly=wholly)
 
 
 @shared_task
@@ -76,7 +82,8 @@ def tidy_store(schema: str) -> None:
     customer = _customer(schema)
     with tenant_context(customer):
         jobs.wipe_expired_locks()
-        tallies.fold()  # what `fold_all_tallies` has not seen
+        tallies.fold(customer, wholly=True)  # what `fold_all_tallies` has not seen
+        publish_names(customer)
     clear_delivery_log(schema)
     for folder in janitor.mailbox_folders(customer):
         tidy_mailbox.delay(schema, folder)
@@ -101,4 +108,4 @@ def tidy_mailbox(schema: str, folder: str, first_shard: int = 0) -> None:
 def _customer(schema: str) -> Customer:
     """Raises Customer.DoesNotExist for a task that is forged or too late: it fails loudly."""
     with schema_context("public"):
-        return Customer.objects.get(schema_name=schema)
+        return Customer.objects.select_related("provider").get(schema_name=schema)

@@ -238,6 +238,7 @@ CELERY_BEAT_SCHEDULE = {
     # Each act that writes mails rings; this is for those whose bell was lost, or that a mail server did not take.
     "send mails": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30.0}},
     "look for proofs of domains": {"task": "tenants.tasks.recheck_domains", "schedule": 86400.0},
+    "clear old figures": {"task": "tenants.tasks.clear_old_figures", "schedule": 86400.0},
     "fold mailbox counters": {"task": "mailboxes.tasks.fold_all_tallies", "schedule": 120.0},
     # One that workers could not take in time is replaced by the next.
     "ring stalled jobs": {

@@ -16,9 +16,17 @@ Status = DirectoryEntry.Status
 
 
 def publish(
-    *, address: str, customer: Customer, mailbox_id: UUID, status: str, public_key: bytes, generation: int
+    *,
+    address: str,
+    customer: Customer,
+    mailbox_id: UUID,
+    status: str,
+    public_key: bytes,
+    generation: int,
+    name: str | None = None,
+    description: str | None = None,
 ) -> None:
-    """Write or change the mailbox's entry, in the caller's transaction.
+    """Write or change the mailbox's entry, in the caller's transaction. What people call it stays where it is None.
 
     Raises AddressTaken when another mailbox has or had the address, or when this one's is retired already.
     """
@@ -28,6 +36,10 @@ def publish(
         "public_key": public_key,
         "generation": generation,
     }
+    if name is not None:
+        values["name"] = name
+    if description is not None:
+        values["description"] = description
     entries = DirectoryEntry.objects.filter(mailbox_id=mailbox_id, customer=customer)
     if status != Status.RETIRED:
         entries = entries.exclude(status=Status.RETIRED)
@@ -38,11 +50,18 @@ def publish(
                 if RetiredAddress.objects.filter(address=values["address"]).exists():
                     raise AddressTaken(address=address)
                 entry = DirectoryEntry(customer=customer, mailbox_id=mailbox_id)
-            for name, value in values.items():
-                setattr(entry, name, value)
+            for field, value in values.items():
+                setattr(entry, field, value)
             entry.save()
     except IntegrityError as error:
         raise AddressTaken(address=address) from error
+
+
+def names_of(customer: Customer) -> list[tuple[UUID, str, str]]:
+    """What the customer's mailboxes are called, with their ids; of those that are there."""
+    entries = DirectoryEntry.objects.filter(customer=customer)
+    there = entries.filter(status__in=(Status.ACTIVE, Status.SUSPENDED))
+    return list(there.values_list("mailbox_id", "name", "description"))
 
 
 def has_another(address: str, *, mailbox_id: UUID) -> bool:

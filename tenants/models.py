@@ -49,6 +49,8 @@ class Provider(NamedInMails, models.Model):
         default=False,
         help_text=_("Of its own people, and of its customers' people."),
     )
+    # By whose days its customers' figures are told (tenants.figures).
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", db_default="UTC")
 
     class Meta:
         verbose_name = _("provider")
@@ -362,6 +364,9 @@ class DirectoryEntry(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
     public_key = models.BinaryField(_("public key"))
     generation = models.PositiveIntegerField(_("number of the key"))
+    # What people call it, to be found by among all customers'. Empty in what the release before writes, until the daily round.
+    name = models.CharField(_("name"), max_length=100, blank=True, db_default="")
+    description = models.CharField(_("description"), max_length=500, blank=True, db_default="")
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:
@@ -578,3 +583,7 @@ class WorkerAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S}"
+
+
+# Rows of this app in a file of their own: Django looks for them here.
+from tenants.counts import CustomerDay, MailboxDay, MailboxFigures  # noqa: E402, F401

@@ -1,8 +1,10 @@
 """Background work of the tenants room."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from tenants import spares
+from tenants.figures import keeping
 from tenants.identity import domains
 
 
@@ -22,3 +24,10 @@ def recheck_domains() -> None:
 @shared_task(ignore_result=True)
 def recheck_domain(proof_id: int) -> None:
     domains.recheck(proof_id)
+
+
+@shared_task(ignore_result=True)
+def clear_old_figures() -> None:
+    """Days of mailboxes and customers that are too old, some at a time; rings for the rest. Rung once a day by beat."""
+    if keeping.clear_old(timezone.now().date()) >= keeping.CLEARED_AT_ONCE:
+        clear_old_figures.delay()

@@ -474,6 +474,7 @@ class _One:
             self.done.mailboxes.append(
                 {"name": mailbox.name, "address": mailbox.address, "was": was, "status": mailbox.status}
             )
+        tallies.fold(customer, wholly=True)
 
     def _lost_before(self) -> list[str]:
         return [

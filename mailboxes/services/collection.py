@@ -199,12 +199,13 @@ class Maildrop:
         by_key: dict[int, list[int]] = {}
         for _, key_id, octets, _ in gone:
             by_key.setdefault(key_id, []).append(octets)
+        now = timezone.now()
         for key_id, sizes in by_key.items():
             TallyChange.objects.create(
-                mailbox_id=self.mailbox_id, key_id=key_id, messages=-len(sizes), octets=-sum(sizes)
+                mailbox_id=self.mailbox_id, key_id=key_id, messages=-len(sizes), octets=-sum(sizes), at=now
             )
         if gone or self._collected:
-            TallyChange.objects.create(mailbox_id=self.mailbox_id, collection_at=timezone.now())
+            TallyChange.objects.create(mailbox_id=self.mailbox_id, collection_at=now, at=now)
         if visit:
             delivery_log.ended(self.mailbox_id, visit)
         return [blob for *_, blob in gone]

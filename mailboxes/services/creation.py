@@ -28,6 +28,7 @@ from mailboxes.vault import (
     new_password,
 )
 from tenants import access, audit, directory
+from tenants.figures import keeping
 from tenants.models import Customer
 
 SALT = "gatehouse.mailbox-offer"
@@ -144,7 +145,10 @@ def _insert(customer: Customer, key: _NewKey, name: str, details: dict[str, str]
         status=mailbox.status,
         public_key=key.public_key,
         generation=generation.generation,
+        name=mailbox.name,
+        description=mailbox.description,
     )
+    keeping.begin(customer, mailbox.pk)
     audit.record(
         "mailbox.created",
         by=by,

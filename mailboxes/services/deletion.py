@@ -8,7 +8,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM, Actor
 from mailboxes import errors
-from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock, Message
+from mailboxes.models import Job, KeyLock, Mailbox, MailboxKey, MaildropLock, Message, TallyChange
 from mailboxes.services import jobs, statuses, tallies
 from mailboxes.services.certificates import ACTION, facts_of, sign
 from mailboxes.services.keyring import hold_mailbox
@@ -16,6 +16,7 @@ from mailboxes.services.naming import seen
 from mailboxes.services.statuses import Act
 from mailboxes.transactions import on_disk
 from tenants import access, audit, directory
+from tenants.figures import keeping
 from tenants.models import Customer, DirectoryEntry, OpenJob
 
 
@@ -66,6 +67,14 @@ def start_deletion(
         _publish(customer, found, DirectoryEntry.Status.DELETING, generation)
         jobs.close_all(found, OpenJob.Trouble.MAILBOX_DELETED, Job.Kind.REENCRYPTION, Job.Kind.CLEARING)
         lost = tallies.of(found.pk)
+        # From now on nothing waits there: what is being freed, the job counts.
+        TallyChange.objects.create(
+            mailbox=found,
+            messages=-lost.waiting,
+            octets=-lost.waiting_octets,
+            given_up=True,
+            at=timezone.now(),
+        )
         job = jobs.open_job(customer, found, Job.Kind.DELETION, total=lost.waiting, by=by)
         audit.record(
             "mailbox.deletion-started",
@@ -89,6 +98,7 @@ def finish_deletion(customer: Customer, job: Job) -> bool:
     mailbox = held.filter(jobs=job.pk).first()
     if mailbox is None or Message.objects.filter(mailbox=mailbox).exists():
         return mailbox is None
+    mailbox_id = mailbox.pk
     keys = list(MailboxKey.objects.filter(mailbox=mailbox).order_by("generation"))
     job = Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
     facts = facts_of(
@@ -111,7 +121,9 @@ def finish_deletion(customer: Customer, job: Job) -> bool:
     _publish(customer, mailbox, DirectoryEntry.Status.RETIRED, keys[-1].generation)
     jobs.close(job, Job.State.DONE)
     Job.objects.filter(pk=job.pk).update(mailbox=None)
+    tallies.fold(customer)  # with the mailbox go its changes
     mailbox.delete()
+    keeping.forget(mailbox_id)
     return True
 
 

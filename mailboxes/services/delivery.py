@@ -190,12 +190,9 @@ def _insert(copies: "list[_Copy]", visit: Visit | None) -> None:
             if visit:
                 delivery_log.arrived(mailbox_id, key_id, copy.octets, visit)
                 continue
+            now = timezone.now()
             TallyChange.objects.create(
-                mailbox_id=mailbox_id,
-                key_id=key_id,
-                messages=1,
-                octets=copy.octets,
-                mail_at=timezone.now(),
+                mailbox_id=mailbox_id, key_id=key_id, messages=1, octets=copy.octets, mail_at=now, at=now
             )
         for copy in copies:
             copy.may_be_committed = True

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.actors import Actor
 from mailboxes import errors
@@ -195,4 +195,19 @@ def publish(customer: Customer, mailbox: Mailbox) -> None:
         status=mailbox.status,
         public_key=bytes(key.public_key),
         generation=key.generation,
+        name=mailbox.name,
+        description=mailbox.description,
     )
+
+
+def publish_names(customer: Customer) -> None:
+    """Where the directory has other ones than the mailboxes: the release before knew nothing of names there. In the customer's schema."""
+    known = {
+        mailbox: called for mailbox, *called in directory.names_of(customer)
+    }  # in two steps, for the two may lie on different servers
+    for pk, *called in Mailbox.objects.values_list("pk", "name", "description"):
+        if known.get(pk, called) != called:
+            with transaction.atomic():
+                mailbox = _hold(pk)
+                if mailbox is not None and mailbox.status != Mailbox.Status.DELETING:
+                    publish(customer, mailbox)

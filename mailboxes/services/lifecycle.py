@@ -25,6 +25,7 @@ from tenants import access, audit
 from tenants.models import Customer
 
 SETTABLE = (Mailbox.Status.ACTIVE, Mailbox.Status.SUSPENDED)
+PUBLISHED = {"name", "description", "status"}  # what the directory has of it, too
 
 
 def edit_mailbox(
@@ -113,10 +114,10 @@ def _write(
         found.canonical_name = canonical_name(found.name)
         stored.add("canonical_name")
     found.save(update_fields=stored)
-    if "status" in changed:
+    if changed & PUBLISHED:
         publish(customer, found)
-        if found.status == Mailbox.Status.SUSPENDED:
-            tallies.forget_put_off(found.pk)
+    if "status" in changed and found.status == Mailbox.Status.SUSPENDED:
+        tallies.forget_put_off(found.pk)
     audit.record(
         _action(changed, found),
         by=by,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
@@ -25,7 +26,14 @@ def doom(customer: Customer, mailbox: Mailbox, keys: Iterable[int], *, by: Actor
     total = 0
     for key in doomed:
         amount = tallies.sealed_to(MailboxKey.objects.filter(pk=key.pk))
-        TallyChange.objects.create(mailbox=mailbox, key=key, messages=-amount.messages, octets=-amount.octets)
+        TallyChange.objects.create(
+            mailbox=mailbox,
+            key=key,
+            messages=-amount.messages,
+            octets=-amount.octets,
+            given_up=True,
+            at=timezone.now(),
+        )
         total += amount.messages
     doomed.update(state=MailboxKey.State.DESTROYED)
     drop_empty(mailbox.pk, MailboxKey.State.DESTROYED)

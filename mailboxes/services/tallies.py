@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -15,34 +15,84 @@ from django_tenants.utils import tenant_context
 from accounts.actors import Actor
 from mailboxes.models import Mailbox, MailboxKey, Message, Tally, TallyChange
 from tenants import access, cluster
+from tenants.figures import keeping
 from tenants.models import Customer
 
 PUT_OFF_ROWS = 20  # that one mailbox's attempts may write at once, in each process
 PUT_OFF_SECONDS = 1.0  # until it is one more
 
+# One after the other for each customer: of what two counted at once nobody could tell how much waited in between. Any first
+# number will do, as long as nothing else in this database locks it: "fold" on a telephone keypad.
+FOLD_LOCK = 3653
+LOCK = "SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))"
+
+# What a fold takes away of the changes, adds to the counters and tells of each mailbox by the quarter of an hour.
 FOLD = """
 WITH changes AS (
-    DELETE FROM mailboxes_tallychange RETURNING mailbox_id, key_id, messages, octets, mail_at, collection_at, put_off
+    DELETE FROM mailboxes_tallychange
+    RETURNING mailbox_id, key_id, messages, octets, mail_at, collection_at, put_off, given_up,
+        least(coalesce(mail_at, collection_at, at), %(now)s) AS moment
+), before AS MATERIALIZED (
+    SELECT mailbox_id, octets FROM mailboxes_tally
+), levels AS MATERIALIZED (
+    SELECT changes.*, date_bin('15 minutes', moment, '2000-01-01 00:00Z') AS quarter,
+        coalesce(before.octets, 0) + sum(changes.octets) OVER (PARTITION BY changes.mailbox_id ORDER BY moment) AS level,
+        (SELECT coalesce(sum(octets), 0) FROM before) + sum(changes.octets) OVER (ORDER BY moment) AS level_of_all
+    FROM changes LEFT JOIN before ON before.mailbox_id = changes.mailbox_id
 ), by_key AS (
     INSERT INTO mailboxes_keytally AS tally (key_id, messages, octets)
     SELECT key_id, sum(messages), sum(octets) FROM changes WHERE key_id IS NOT NULL GROUP BY key_id
     ON CONFLICT (key_id) DO UPDATE SET
         messages = tally.messages + excluded.messages,
         octets = tally.octets + excluded.octets
+), by_mailbox AS (
+    INSERT INTO mailboxes_tally AS tally
+        (mailbox_id, messages, octets, first_mail_at, last_mail_at, first_collection_at, last_collection_at, put_off)
+    SELECT mailbox_id, sum(messages), sum(octets), min(mail_at), max(mail_at), min(collection_at), max(collection_at),
+        sum(put_off)
+    FROM changes GROUP BY mailbox_id
+    ON CONFLICT (mailbox_id) DO UPDATE SET
+        messages = tally.messages + excluded.messages,
+        octets = tally.octets + excluded.octets,
+        first_mail_at = least(tally.first_mail_at, excluded.first_mail_at),
+        last_mail_at = greatest(tally.last_mail_at, excluded.last_mail_at),
+        first_collection_at = least(tally.first_collection_at, excluded.first_collection_at),
+        last_collection_at = greatest(tally.last_collection_at, excluded.last_collection_at),
+        put_off = tally.put_off + excluded.put_off
 )
-INSERT INTO mailboxes_tally AS tally
-    (mailbox_id, messages, octets, first_mail_at, last_mail_at, first_collection_at, last_collection_at, put_off)
-SELECT mailbox_id, sum(messages), sum(octets), min(mail_at), max(mail_at), min(collection_at), max(collection_at),
-    sum(put_off)
-FROM changes GROUP BY mailbox_id
-ON CONFLICT (mailbox_id) DO UPDATE SET
-    messages = tally.messages + excluded.messages,
-    octets = tally.octets + excluded.octets,
-    first_mail_at = least(tally.first_mail_at, excluded.first_mail_at),
-    last_mail_at = greatest(tally.last_mail_at, excluded.last_mail_at),
-    first_collection_at = least(tally.first_collection_at, excluded.first_collection_at),
-    last_collection_at = greatest(tally.last_collection_at, excluded.last_collection_at),
-    put_off = tally.put_off + excluded.put_off
+SELECT mailbox_id, quarter,
+    coalesce(sum(messages) FILTER (WHERE mail_at IS NOT NULL), 0)::bigint,
+    coalesce(sum(octets) FILTER (WHERE mail_at IS NOT NULL), 0)::bigint,
+    -- What a re-encryption takes from one key and gives to another adds up to nothing.
+    greatest(-coalesce(sum(messages) FILTER (WHERE mail_at IS NULL AND NOT given_up), 0), 0)::bigint,
+    greatest(-coalesce(sum(octets) FILTER (WHERE mail_at IS NULL AND NOT given_up), 0), 0)::bigint,
+    count(*) FILTER (WHERE collection_at IS NOT NULL),
+    sum(put_off)::bigint, sum(messages)::bigint, sum(octets)::bigint,
+    sum(octets * extract(epoch FROM quarter + interval '15 minutes' - moment))::bigint,
+    max(level)::bigint, max(level_of_all)::bigint
+FROM levels GROUP BY mailbox_id, quarter
+"""
+# Mailboxes as they are after it. The oldest message is the first one of some key that is left, for nobody reads the mail of a
+# destroyed one; what came in since the fold may be seen here already, and is not counted.
+AMOUNTS = """
+SELECT mailbox.id, tally.messages, tally.octets, first_mail_at, last_mail_at, first_collection_at, last_collection_at,
+    CASE WHEN tally.messages > 0 THEN (
+        SELECT min(first.received_at)
+        FROM mailboxes_mailboxkey key CROSS JOIN LATERAL (
+            SELECT received_at FROM mailboxes_message WHERE key_id = key.id ORDER BY id LIMIT 1
+        ) AS first
+        WHERE key.mailbox_id = mailbox.id AND key.state <> 'destroyed'
+    ) END,
+    CASE WHEN tally.messages > 0 THEN (
+        SELECT min(first.received_at)
+        FROM mailboxes_mailboxkey key CROSS JOIN LATERAL (
+            SELECT received_at FROM mailboxes_message WHERE key_id = key.id AND damaged_at IS NULL ORDER BY id LIMIT 1
+        ) AS first
+        WHERE key.mailbox_id = mailbox.id AND key.state IN ('current', 'retired')
+    ) END,
+    mailbox.status <> 'deleting'
+FROM mailboxes_mailbox mailbox JOIN mailboxes_tally tally ON tally.mailbox_id = mailbox.id
+WHERE %(all)s OR mailbox.id = ANY(%(mailboxes)s)
 """
 
 # By what PostgreSQL counts anyway: a mark of our own would be one row for all deliveries of a customer to meet at. It may
@@ -137,16 +187,37 @@ class Activity(NamedTuple):
         return self.waiting - self.locked
 
 
-def fold() -> None:
-    """Add all noted changes of the current schema to the counters, in one statement; side by side it is harmless."""
+def fold(customer: Customer, *, wholly: bool = False) -> None:
+    """Add all noted changes to the counters, and to the figures in `public`; side by side it is harmless.
+
+    `wholly` states there what each mailbox has, also where nothing has changed. Runs in the customer's schema.
+    """
+    with transaction.atomic():
+        now = timezone.now()
+        moved = _fold(now)
+        changed = list({one.mailbox_id for one in moved})
+        if not (changed or wholly):
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(AMOUNTS, {"all": wholly, "mailboxes": changed})
+            amounts = [keeping.Amount(*row) for row in cursor.fetchall()]
+        keeping.add(customer, amounts, moved, now=now, are_all=wholly)
+
+
+def _fold(now: datetime) -> list[keeping.Moved]:
+    """In the caller's transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(FOLD)
+        cursor.execute(LOCK, [FOLD_LOCK])
+        cursor.execute(FOLD, {"now": now})
+        return [keeping.Moved(*row) for row in cursor.fetchall()]
 
 
 def count_anew() -> None:
-    """Where rows were left out behind the counters' back, as a restore does; while nobody else sees the current schema."""
-    fold()
-    with connection.cursor() as cursor:
+    """Where rows were left out behind the counters' back, as a restore does; while nobody else sees the current schema, of
+    which no figures are known.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        _fold(timezone.now())
         cursor.execute(COUNT_MAILBOXES)
         cursor.execute(COUNT_KEYS)
 
@@ -226,7 +297,7 @@ def count_put_off(mailbox_id: UUID) -> None:
     if attempts > 1 and Mailbox.objects.filter(pk=mailbox_id, suspended_at__gt=since).exists():
         attempts = 1
     if attempts:
-        TallyChange.objects.create(mailbox_id=mailbox_id, put_off=attempts)
+        TallyChange.objects.create(mailbox_id=mailbox_id, put_off=attempts, at=timezone.now())
 
 
 def forget_put_off(mailbox_id: UUID) -> None:

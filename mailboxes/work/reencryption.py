@@ -157,10 +157,14 @@ def _write_down(job: Job, key: MailboxKey, target_id: int, moved: list[_Moved]) 
             " FROM unnest(%s::bigint[], %s::text[]) AS moved (id, blob) WHERE message.id = moved.id",
             [target_id, [one.message.pk for one in moved], [one.blob for one in moved]],
         )
-    octets = sum(one.message.octets for one in moved)
+    octets, now = sum(one.message.octets for one in moved), timezone.now()
     for key_id, sign in ((key.pk, -1), (target_id, 1)):
         TallyChange.objects.create(
-            mailbox_id=key.mailbox_id, key_id=key_id, messages=sign * len(moved), octets=sign * octets
+            mailbox_id=key.mailbox_id,
+            key_id=key_id,
+            messages=sign * len(moved),
+            octets=sign * octets,
+            at=now,
         )
     jobs.count_done(job, len(moved), octets)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from accounts import bell
@@ -16,6 +16,7 @@ from accounts.errors import refusing
 from accounts.lists import by_name, each_word, folded, sorted_by
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from tenants import access, audit, schemas, slugs, spares
+from tenants.counts import MailboxFigures
 from tenants.errors import (
     BeingUpgraded,
     InvalidName,
@@ -32,7 +33,19 @@ from tenants.upgrading.schemas import database_is_newer
 REFILL = "tenants.tasks.refill_spares"
 
 # What ?sort= may say.
-SORTABLE: dict[str, Any] = {"name": folded("name"), "mailboxes": F("mailboxes")}
+SORTABLE: dict[str, Any] = {
+    "name": folded("name"),
+    "mailboxes": F("mailboxes"),
+    "waiting": F("waiting"),
+    "last_mail_at": F("last_mail_at"),
+    "last_collection_at": F("last_collection_at"),
+}
+# Of all of a customer's mailboxes, as of the last fold.
+FIGURES: dict[str, Any] = {
+    "waiting": Sum("messages"),
+    "last_mail_at": Max("last_mail_at"),
+    "last_collection_at": Max("last_collection_at"),
+}
 
 
 def check_place_name(name: str) -> str:
@@ -158,7 +171,7 @@ def find_customers(*, by: Any, search: str = "") -> QuerySet[Customer]:
 def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet[Customer]:
     """What find_customers() gives, with the provider and the number of `mailboxes` of each.
 
-    `sort` is one of SORTABLE, with "-" for descending.
+    `sort` is one of SORTABLE, with "-" for descending. What is shown of those of a page, tenants.figures knows.
     """
     alive = DirectoryEntry.objects.filter(customer=OuterRef("pk")).exclude(
         status=DirectoryEntry.Status.RETIRED
@@ -167,6 +180,9 @@ def list_customers(*, by: Any, search: str = "", sort: str = "name") -> QuerySet
     count = alive.order_by().values("customer").annotate(mailboxes=Count("pk")).values("mailboxes")
     found = find_customers(by=by, search=search)
     counted = found.annotate(mailboxes=Coalesce(Subquery(count), 0)).select_related("provider")
+    if (key := sort.removeprefix("-")) in FIGURES:
+        rows = MailboxFigures.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
+        counted = counted.annotate(**{key: Subquery(rows.annotate(all=FIGURES[key]).values("all"))})
     return sorted_by(counted, SORTABLE, sort, *by_name())
 
 

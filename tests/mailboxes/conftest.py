@@ -68,7 +68,7 @@ def folding(acme: Any) -> Callable[[int], AbstractContextManager[None]]:
             if "tally" in str(statement):
                 left -= 1
                 if left == 0:
-                    tallies.fold()
+                    tallies.fold(acme)
             return result
 
         return connection.execute_wrapper(watch)

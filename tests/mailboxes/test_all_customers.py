@@ -144,7 +144,7 @@ def test_counters_are_folded_where_something_has_changed(
 def fold_everything():
     for customer in Customer.objects.all():
         with tenant_context(customer):
-            tallies.fold()
+            tallies.fold(customer)
 
 
 def test_the_daily_round_rings_for_some_customers_at_a_time(acme, bell, make_mailbox, monkeypatch):

@@ -317,8 +317,8 @@ def test_counters_are_the_same_before_and_after_folding(receives, opened, acme, 
     maildrop.commit([0])
     with tenant_context(acme):
         before = activity(acme, acme_mailbox.mailbox, by=SYSTEM)
-        tallies.fold()
-        tallies.fold()
+        tallies.fold(acme)
+        tallies.fold(acme)
         assert activity(acme, acme_mailbox.mailbox, by=SYSTEM) == before
         listed = Mailbox.objects.with_activity().get()
         assert not TallyChange.objects.exists()

@@ -279,6 +279,9 @@ ROWS = "; ".join(
     f"DELETE FROM public.tenants_{table} WHERE {column} = (SELECT id FROM public.tenants_customer WHERE slug = 'acme')"
     for table, column in (
         ("directoryentry", "customer_id"),
+        ("mailboxfigures", "customer_id"),
+        ("mailboxday", "customer_id"),
+        ("customerday", "customer_id"),
         ("membership", "customer_id"),
         ("domain", "tenant_id"),
         ("customer", "id"),

@@ -31,6 +31,7 @@ from mailboxes.store import store
 from mailboxes.work.slices import work_slice
 from portal.onebox.embedded.process import wait_until
 from tenants import directory, spares
+from tenants.counts import MailboxFigures
 from tenants.errors import AddressTaken
 from tenants.models import AuditEvent, Customer, DirectoryEntry
 from tenants.services import create_customer, edit_customer, give_up_customer
@@ -85,7 +86,7 @@ def scene(one_database, tmp_path_factory):
         takes(turning, b"newer")
         deletes(acme, half)
         with tenant_context(acme):
-            tallies.fold()
+            tallies.fold(acme)
         reset(acme, given_up, locked_mail="delete")
         takes(given_up, b"kept")
         lost = create_customer("lost", "Lost", provider=provider("northwind"), by=SYSTEM)
@@ -156,6 +157,22 @@ def test_it_has_all_mail_of_then_which_the_password_of_then_opens(scene, copy):
 
 def test_it_shares_no_id_and_no_folder_with_the_living_one(scene, copy):
     assert not ids_of(customer("acme-old")) & ids_of(scene.acme)
+
+
+def told_and_counted(owner):
+    """Of each living mailbox what figures tell, and what its counters are."""
+    with tenant_context(owner):
+        counted = {
+            box.pk: (box.waiting, box.waiting_octets)
+            for box in Mailbox.objects.with_activity().exclude(status="deleting")
+        }
+    told = MailboxFigures.objects.filter(customer=owner).values_list("pk", "messages", "octets")
+    return {pk: amount for pk, *amount in told}, {pk: [*amount] for pk, amount in counted.items()}
+
+
+def test_figures_of_who_is_brought_are_those_of_the_mailboxes(scene, copy):
+    told, counted = told_and_counted(customer("acme-old"))
+    assert told == counted and len(told) > 3 and any(messages for messages, _ in told.values())
 
 
 def test_it_has_its_short_name_and_the_backups_day_in_its_name(scene, copy):
@@ -386,6 +403,8 @@ def test_one_whose_schema_is_gone_comes_back_in_its_place_and_senders_keep_its_m
         assert clients.send(mail, scene.gone_of_dropped.address).startswith(b"550")
         assert clients.send(mail, late.address).startswith(b"550")
     back = customer("dropped")
+    told, counted = told_and_counted(back)
+    assert told == counted and late.mailbox.pk not in told
     assert (back.pk, back.name, done.in_its_place) == (scene.dropped.pk, "Renamed since", True)
     assert done.lost == [late.address]
     assert collected(scene.of_dropped) == TEXTS

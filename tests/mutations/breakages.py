@@ -51,12 +51,84 @@ _CRASHES = "gateway/test_crashes.py::test_"
 _STYLES = "portal/console/static/portal/"
 _LOOKS = "journeys/test_looks.py::test_all_parts_follow_how_a_person_sees"
 _WAY = "portal/test_way.py::test_"
+_FIGURES = "mailboxes/test_figures.py::test_"
 _UPGRADE = "breaking/test_upgrade.py::test_"
 _BRANDING = "tenants/test_branding.py::test_"
 _BRANDING_PAGE = "console/branding/test_page.py::test_"
 _SHEETS = "console/frame/test_stylesheets.py::test_"
 
 BREAKAGES = (
+    # --- Figures ---
+    _breaks(
+        "What was given up was not collected",
+        "mailboxes/services/tallies.py",
+        "greatest(-coalesce(sum(octets) FILTER (WHERE mail_at IS NULL AND NOT given_up), 0), 0)::bigint",
+        "greatest(-coalesce(sum(octets) FILTER (WHERE mail_at IS NULL), 0), 0)::bigint",
+        f"{_FIGURES}mail_that_came_was_collected_was_given_up_or_was_put_off_is_told_apart",
+    ),
+    _breaks(
+        "A fold and its figures are one transaction",
+        "mailboxes/services/tallies.py",
+        "    with transaction.atomic():\n        now = timezone.now()\n        moved = _fold(now)\n",
+        "    now = timezone.now()\n    with transaction.atomic():\n        moved = _fold(now)\n    if True:\n",
+        f"{_FIGURES}a_fold_that_ends_at_any_step_has_counted_nothing",
+    ),
+    _breaks(
+        "Of one customer one fold counts at a time",
+        "mailboxes/services/tallies.py",
+        "        cursor.execute(LOCK, [FOLD_LOCK])\n",
+        "",
+        f"{_FIGURES}a_fold_waits_for_another_of_the_same_customer",
+    ),
+    _breaks(
+        "A day that ended by another clock is reckoned up to its own end",
+        "tenants/figures/keeping.py",
+        "        * extract(epoch FROM row.ends_at - excluded.ends_at)::bigint",
+        "        * 0",
+        f"{_FIGURES}another_clock_in_the_middle_of_a_month_leaves_its_mean_exact",
+    ),
+    _breaks(
+        "Late mail raises no peak of a day that is over",
+        "tenants/figures/keeping.py",
+        "peak if day.day >= from_day else 0",
+        "peak",
+        f"{_FIGURES}mail_that_was_committed_late_counts_on_its_own_day_and_waited_from_then_on",
+    ),
+    _breaks(
+        "Nothing waits in a mailbox that is being deleted",
+        "mailboxes/services/deletion.py",
+        "            octets=-lost.waiting_octets,\n",
+        "            octets=0,\n",
+        f"{_FIGURES}days_of_a_deleted_mailbox_stay_and_nothing_waits_in_it",
+    ),
+    _breaks(
+        "What a mailbox did last is told before it goes",
+        "mailboxes/services/deletion.py",
+        "    tallies.fold(customer)  # with the mailbox go its changes\n",
+        "",
+        f"{_FIGURES}days_of_a_deleted_mailbox_stay_and_nothing_waits_in_it",
+    ),
+    _breaks(
+        "A new name is in the directory at once",
+        "mailboxes/services/lifecycle.py",
+        'PUBLISHED = {"name", "description", "status"}',
+        'PUBLISHED = {"status"}',
+        f"{_FIGURES}names_and_descriptions_are_in_the_directory_with_the_act_that_gives_them",
+    ),
+    _breaks(
+        "Figures are of those whom the one who asks may enter",
+        "tenants/figures/reading.py",
+        "    here = access.customers_of(by).filter(pk__in=asked).values_list",
+        "    here = Customer.objects.filter(pk__in=asked).values_list",
+        f"{_FIGURES}figures_of_many_are_read_by_as_many_queries_as_of_one_and_by_who_may_enter",
+    ),
+    _breaks(
+        "Who is brought has figures",
+        "mailboxes/backup/one_customer.py",
+        "        tallies.fold(customer, wholly=True)\n",
+        "",
+        f"{_ONE_CUSTOMER}figures_of_who_is_brought_are_those_of_the_mailboxes",
+    ),
     # --- The database ---
     _breaks(
         "Who enters a customer's schema asks whose it is",

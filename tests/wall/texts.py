@@ -12,6 +12,7 @@ import accounts.services
 import mailboxes.services
 import tenants.activity
 import tenants.branding
+import tenants.figures
 import tenants.identity
 import tenants.services
 from mailboxes.models import Mailbox
@@ -69,6 +70,10 @@ CALLS: dict[str, Line] = {
         "tenants.branding.logo_of": lambda s, by: tenants.branding.logo_of(
             tenants.branding.Brand("x", "x", logo_digest="x")
         ),
+        "tenants.figures.days_of_provider": lambda s, by: tenants.figures.days_of_provider(
+            s.northwind, by=by
+        ),
+        "tenants.figures.of_customers": lambda s, by: tenants.figures.of_customers([s.acme], by=by),
         "tenants.identity.domains_from": lambda s, by: tenants.identity.domains_from("acme.example"),
         "tenants.services.accept_invitation_as_newcomer": lambda s, by: (
             tenants.services.accept_invitation_as_newcomer(

@@ -4,7 +4,7 @@ import inspect
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ import accounts.services
 import mailboxes.services
 import tenants.activity
 import tenants.branding
+import tenants.figures
 import tenants.identity
 import tenants.services
 from accounts.actors import SYSTEM
@@ -52,6 +53,7 @@ FRONT_DOORS: tuple[ModuleType, ...] = (
     tenants.activity,
     tenants.branding,
     tenants.identity,
+    tenants.figures,
 )
 # What commands, tasks and the gateway alone enter; every function of these is a verb.
 SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup, bringing, measuring)
@@ -557,6 +559,16 @@ TABLE: dict[str, Line] = {
     ),
     "tenants.branding.remove_logo": Line(OWNER, lambda s, by: branding.remove_logo(s.northwind, by=by)),
     "tenants.branding.reset_branding": Line(OWNER, lambda s, by: branding.reset_branding(s.northwind, by=by)),
+    "tenants.figures.days_of_mailbox": Line(
+        LOOK, lambda s, by: tenants.figures.days_of_mailbox(s.acme, s.boxes["kept"], by=by)
+    ),
+    "tenants.figures.mail_of_mailboxes": Line(
+        LOOK, lambda s, by: tenants.figures.mail_of_mailboxes(s.acme, [s.boxes["kept"]], by=by)
+    ),
+    "tenants.figures.usage_of": Line(
+        LOOK,
+        lambda s, by: tenants.figures.usage_of(s.acme, date(2026, 1, 1), date(2026, 1, 31), by=by),
+    ),
     "tenants.identity.of": Line(OWNER, lambda s, by: identity.of(s.northwind, by=by)),
     "tenants.identity.offered_to": Line(PEOPLE, lambda s, by: identity.offered_to(s.acme, by=by)),
     "tenants.identity.proofs_of": Line(OWNER, lambda s, by: identity.proofs_of(s.identity_provider, by=by)),
@@ -640,6 +652,8 @@ OPEN: dict[str, str] = {
     "tenants.branding.brand_of": "what whoever opens a sign-in page is shown of the provider",
     "tenants.branding.brand_of_person": "the same, for a mail to this person and the pages around their work",
     "tenants.branding.logo_of": "the picture that belongs to that",
+    "tenants.figures.days_of_provider": "tells of nobody but whom the one who asks may enter",
+    "tenants.figures.of_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.identity.domains_from": "reads a text that the caller brings",
     "tenants.services.accept_invitation_as_newcomer": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",

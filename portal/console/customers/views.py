@@ -5,15 +5,18 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from portal.console.frame import charts
+from portal.console.frame.charts import Spark
 from portal.console.frame.lists import page_of, searched
 from portal.console.frame.live import asks_for_a_part
 from portal.console.frame.places import kept
 from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
-from tenants import services
+from tenants import figures, services
 from tenants.access import customers_of, providers_of
 from tenants.models import Customer
 
@@ -27,6 +30,8 @@ class Row:
     customer: Customer
     url: str
     stopped: int  # jobs that need somebody
+    figures: figures.Overview
+    spark: Spark
 
 
 @require_safe
@@ -50,10 +55,11 @@ def customers(request: HttpRequest) -> HttpResponse:
     found = services.list_customers(by=request.user, search=search, sort=sort)
     page = page_of(request, found)
     stopped = services.stopped_jobs(page, by=request.user)
+    told = figures.of_customers(page, by=request.user)
     context: dict[str, Any] = {
         "page": page,
         "rows": [
-            Row(customer, console_url(customer, request, kept()), stopped.get(customer.pk, 0))
+            _row(customer, request, stopped.get(customer.pk, 0), told.get(customer.pk, figures.Overview()))
             for customer in page
         ],
         "q": search,
@@ -62,6 +68,11 @@ def customers(request: HttpRequest) -> HttpResponse:
         "anything": bool(page.paginator.count) or customers_of(request.user).exists(),
     }
     return render(request, "customers/customers.html", context)
+
+
+def _row(customer: Customer, request: HttpRequest, stopped: int, told: figures.Overview) -> Row:
+    spark = charts.spark(_("Mail in, 30 days"), told.mail_a_day)
+    return Row(customer, console_url(customer, request, kept()), stopped, told, spark)
 
 
 @require_safe

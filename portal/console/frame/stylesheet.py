@@ -15,7 +15,16 @@ from portal.folders import private_dir
 
 FOLDER = Path(__file__).resolve().parent.parent / "static" / "portal"
 PARTS = ("layout", "controls", "states", "content")
-SHEETS = ("tokens", "base", "frame", *PARTS, "pages", "narrow", "print")  # the first names the layers
+SHEETS = (
+    "tokens",
+    "base",
+    "frame",
+    *PARTS,
+    "charts",
+    "pages",
+    "narrow",
+    "print",
+)  # the first names the layers
 NAME = "portal/gatehouse.css"  # beside the fonts that it names
 
 

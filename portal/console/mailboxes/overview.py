@@ -6,17 +6,20 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
+from portal.console.frame import charts
 from portal.console.frame.lists import page_of, searched
 from portal.console.frame.live import asks_for_a_part, fingerprint, part
 from portal.console.mailboxes.jobs import job_context, shown_of
 from portal.console.mailboxes.redirects import to_the_certificate
 from portal.gates.hosts import ConsoleRequest
+from tenants import figures
 from tenants.access import Right
 
 
@@ -28,6 +31,9 @@ def index(request: ConsoleRequest) -> HttpResponse:
     sort = request.GET.get("sort", "name")
     mailboxes = services.list_mailboxes(request.customer, by=request.user, search=search, sort=sort)
     page = page_of(request, mailboxes)
+    mail = figures.mail_of_mailboxes(request.customer, [mailbox.pk for mailbox in page], by=request.user)
+    for mailbox in page:
+        mailbox.spark = charts.spark(_("Mail in, 30 days"), mail[mailbox.pk])
     seen = fingerprint(*map(_listed, page))
     context = {
         "page": page,
@@ -76,9 +82,21 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "servers": services.servers(),
         "mail_domain": mailbox.address.partition("@")[2],
     }
+    if context["tab"] == "overview":
+        context["plot"] = _plot(request, mailbox)
     if context["tab"] == "jobs":
         context["origins"] = services.origins_of(request.customer, jobs, by=request.user)
     return render(request, "mailboxes/detail.html", context)
+
+
+def _plot(request: ConsoleRequest, mailbox: Mailbox) -> charts.Plot:
+    days = figures.days_of_mailbox(request.customer, mailbox.pk, by=request.user)
+    return charts.plot(
+        _("Mail in and collected, 30 days"),
+        [day.day for day in days],
+        charts.Series(_("Mail in"), [day.messages_in for day in days]),
+        charts.Series(_("Collected"), [day.messages_out for day in days], "out"),
+    )
 
 
 def _common_domain(mailboxes: Iterable[Mailbox]) -> str:

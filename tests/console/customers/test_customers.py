@@ -6,10 +6,14 @@ import uuid
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
+from mailboxes.services import tallies
 from tenants import directory, services
 from tenants.access import ROLE_RIGHTS, Right
+from tenants.counts import MailboxFigures
 from tenants.models import Customer, DirectoryEntry
 from tenants.services import add_membership
 from tests.cast import provider
@@ -147,11 +151,56 @@ def test_the_list_says_how_many_there_are_and_one_link_leads_back_from_a_search(
     assert names(follows(client.get("/customers/", {"q": "zzzz"}), "Show all")) == ["Acme", "Globex"]
 
 
+def test_the_list_shows_what_waits_since_when_and_the_mail_of_thirty_days(
+    cast, acme, acme_mailbox, fill, visit
+):
+    fill(b"one", b"two")
+    with tenant_context(acme):
+        tallies.fold(acme)
+    page = visit(cast.owner, "/customers/", sort="-waiting")
+    assert names(page) == ["Acme", "Globex"]
+
+    def cell(label, number=0):
+        return read(page).xpath(f"//tbody/tr/td[@data-label='{label}']")[number]
+
+    assert text_of(cell("Waiting · oldest")) == "2 · just now"
+    assert [text_of(cell(label)) for label in ("Last mail in", "Last collection")] == ["just now", "not yet"]
+    assert [text_of(cell(label, 1)) for label in ("Waiting · oldest", "Last mail in")] == ["0", "not yet"]
+    assert cell("Mail in, 30 days").xpath("*/@aria-label") == ["Mail in, 30 days: 2"]
+    for sort in ("last_mail_at", "-last_collection_at", "waiting"):
+        assert {*names(visit(cast.owner, "/customers/", sort=sort))} == {"Acme", "Globex"}
+
+
+def test_the_list_asks_the_same_of_ten_customers_and_of_a_thousand(cast, client_for):
+    client = client_for(cast.owner, host=None)
+
+    def asked(sort, more=0):
+        made = Customer.objects.bulk_create(
+            Customer(slug=f"t-{n}", name=f"T {n}", schema_name=f"c_t_{n}", provider=provider("northwind"))
+            for n in range(more)
+        )
+        today = timezone.now()
+        MailboxFigures.objects.bulk_create(
+            MailboxFigures(mailbox_id=uuid.uuid4(), customer=one, messages=1, octets=1, folded_at=today)
+            for one in made
+        )
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get("/customers/", {"sort": sort}).status_code == 200
+        return len(queries)
+
+    asked("name")
+    few = [asked(sort) for sort in ("name", "-waiting")]
+    asked("name", more=1000)
+    assert [asked(sort) for sort in ("name", "-waiting")] == few
+    assert max(few) <= 15
+
+
 def test_every_column_has_a_heading_and_no_cell_is_empty(cast, acme, visit):
     page = read(visit(cast.owner, "/customers/"))
-    assert [text_of(one) for one in page.xpath("//table//th[@scope='col']")] == ["Name", "Host", "Mailboxes"]
+    headings = ["Name", "Mailboxes", "Waiting · oldest", "Mail in, 30 days", "Last mail in"]
+    assert [text_of(one) for one in page.xpath("//table//th[@scope='col']")] == [*headings, "Last collection"]
     assert not page.xpath("//th[@scope='col']/*[@class='visually-hidden']")
-    assert all(text_of(cell) for cell in page.xpath("//table/tbody//td"))
+    assert all(text_of(cell) or cell.xpath("*[@aria-label]") for cell in page.xpath("//table/tbody//td"))
 
 
 def test_a_switch_to_nobody_leads_back(cast, client_for):

@@ -19,7 +19,6 @@ GALLERY = CONSOLE / "templates" / "gallery" / "gallery.html"
 # Sheets for what libraries write, in classes of their own, and templates that have such.
 FOR_LIBRARIES = ("admin", "rosetta")
 ELSEWHERE = ("rosetta",)
-ON_SOME_PAGES = ("charts",)  # which name it themselves
 
 CLASS = re.compile(r"\.(-?[A-Za-z][\w-]*)")
 DECLARED = re.compile(r"(?:^|[{;])\s*([\w-]+)\s*:\s*([^{};]+)(?=[;}])")
@@ -249,7 +248,7 @@ def test_every_picture_is_there_and_on_a_page():
 
 
 def test_browsers_get_every_sheet_in_one_file():
-    written = {path.stem for path in STYLES.glob("*.css")} - {*FOR_LIBRARIES, *ON_SOME_PAGES}
+    written = {path.stem for path in STYLES.glob("*.css")} - {*FOR_LIBRARIES}
     assert written == set(SHEETS)
     file = Path(finders.find(NAME)).read_text()
     places = [file.index((STYLES / f"{sheet}.css").read_text()) for sheet in SHEETS]

@@ -10,7 +10,9 @@ from accounts.actors import SYSTEM
 from mailboxes.models import Job
 from mailboxes.services import reset_password, sign_in_refusals, start_deletion, suspend_mailbox
 from mailboxes.work.slices import work_slice
+from tenants import branding
 from tests.cast import PASSWORD
+from tests.tenants.drawing import picture
 
 COPY = "[data-copy='#address']"
 SHEET = re.compile(rb"/Type\s*/Page\b")  # each is an object of the PDF
@@ -120,7 +122,15 @@ def test_a_deleted_mailbox_takes_one_line_of_the_list(visit, cast, deleted):
     assert visit(story, viewport={"width": 1440, "height": 900}) == 1
 
 
-def test_what_is_filed_takes_one_sheet_of_paper_in_each_language(visit, cast, deleted):
+def test_what_is_filed_takes_one_sheet_of_paper_in_each_language(visit, cast, northwind, deleted):
+    """With all that a provider can put upon it."""
+    contacts = {"support_email": "help@northwind.example", "support_phone": "+49 30 0000 2200"}
+    website = "https://northwind.example/help/with-gateway-mailboxes/"
+    branding.set_branding(
+        northwind, name="Northwind Managed Mail", support_url=website, **contacts, by=cast.owner
+    )
+    branding.set_logo(northwind, picture((160, 160)), by=cast.owner)
+
     def story(visitor):
         page = visitor.page
         visitor.signs_in(cast.admin.email, PASSWORD)

@@ -30,7 +30,7 @@ from mailboxes.models import Job, Message
 from mailboxes.services import collection, delivery, janitor
 from mailboxes.store import store
 from portal.setup import file
-from tenants import last_backup, migrated, spares
+from tenants import branding, last_backup, migrated, spares
 from tenants.models import Customer, Provider
 from tenants.services import create_customer, create_provider, give_up_customer
 from tenants.upgrading import schemas
@@ -38,6 +38,7 @@ from tests.breaking.kit import mails, short_or_long
 from tests.cast import LOST, customer, provider
 from tests.conftest import PEER
 from tests.mailboxes.backups import Cut, asked, box_of, forges
+from tests.tenants.drawing import picture
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST = ("tenants", "0023_as_whom_we_have_signed_in")
@@ -66,6 +67,9 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     fill(b"theirs", to=other)
     client_for(cast.owner)
     Group.objects.create(name="of the past").delete()
+    branding.set_branding(provider("northwind"), name="Northwind Mail", by=cast.owner)
+    branding.set_logo(provider("northwind"), picture(), by=cast.owner)
+    logo = branding.logo_of(branding.brand_of(provider("northwind")))
     assert Session.objects.exists()
     at_work = collection.open_maildrop(other.address, other.password, peer=PEER)
     made = operator.backs_up()
@@ -90,6 +94,7 @@ def test_a_destroyed_installation_comes_back_whole_and_goes_on(
     assert all(state.is_noted for state in schemas.customers().values())
     assert migrated.restored_from() == ("", False)
     assert last_backup.known().name == made["name"], "or the doctor would warn that there is none"
+    assert logo and branding.logo_of(branding.brand_of(provider("northwind"))) == logo
     with pytest.raises(CommandError, match="something in this database"):
         operator.restores(monkeypatch)
     assert not Session.objects.exists(), "a session that was ended since would live again"

@@ -31,6 +31,11 @@ class Brand:
         return palette_of(self.colour) if self.colour else None
 
     @property
+    def website(self) -> str:
+        """As people read it: all of them are by HTTPS."""
+        return self.support_url.removeprefix("https://").removesuffix("/")
+
+    @property
     def has_support(self) -> bool:
         return bool(self.support_email or self.support_phone or self.support_url)
 

@@ -37,7 +37,8 @@ class BrandingForm(Changes, forms.Form):
     support_url = forms.CharField(
         label=_("Support on the web"),
         required=False,
-        widget=forms.TextInput({**LEFT_TO_RIGHT, "inputmode": "url", "placeholder": "https://"}),
+        widget=forms.TextInput({**LEFT_TO_RIGHT, "inputmode": "url"}),
+        help_text=_("A page by HTTPS."),
     )
 
     def __init__(self, data: Any, *, provider: Provider, saved: Any) -> None:

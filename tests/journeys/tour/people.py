@@ -66,7 +66,7 @@ def branding(visitor: Any, look: Look) -> None:
     look("branding refused")
     page.fill("[name=colour]", "#ffcc00")
     page.fill("[name=support_email]", "help@northwind.example")
-    page.fill("[name=support_url]", "https://northwind.example/help")
+    page.fill("[name=support_url]", "https://contoso.example/")
     visitor.presses("main form .primary", ".messages")
     file = {"name": "logo.png", "mimeType": "image/png", "buffer": picture()}
     page.set_input_files("[name=logo]", file)

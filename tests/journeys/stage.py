@@ -17,11 +17,12 @@ from mailboxes.models import Job
 from mailboxes.services import create_mailbox, delivery_log, reset_password
 from mailboxes.services.delivery_log import Direction, Reason, Visit
 from mailboxes.work.slices import work_slice
-from tenants import audit
+from tenants import audit, branding
 from tenants.models import Customer, Membership, Provider
 from tenants.services import add_membership, create_customer, create_provider, invite
 from tests.accounts.factors import Clock
 from tests.cast import PASSWORD
+from tests.tenants.drawing import picture
 
 Meanwhile = Callable[[Callable[[], Any]], Any]
 
@@ -132,6 +133,22 @@ class Stage:
         )
         self.clock = clock
         self._meanwhile, self._send, self._companies = meanwhile, send, 0
+
+    def wears_its_own_look(self) -> None:
+        """A colour that gives way in the light, and all else that a provider can say of itself."""
+
+        def decide() -> None:
+            support = {"support_email": "help@contoso.example", "support_phone": "+49 30 0000 2200"}
+            website = "https://contoso.example/"
+            branding.set_branding(
+                self.provider, name=PROVIDER, colour="#ffcc00", support_url=website, **support, by=SYSTEM
+            )
+            branding.set_logo(self.provider, picture(), by=SYSTEM)
+
+        self._meanwhile(decide)
+
+    def gives_that_up(self) -> None:
+        self._meanwhile(lambda: branding.reset_branding(self.provider, by=SYSTEM))
 
     def company(self) -> Company:
         """People whom nobody has seen before, in a quiet moment: nothing is counted against them."""

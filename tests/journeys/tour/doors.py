@@ -11,13 +11,13 @@ NEW = "seven-words-that-nobody-has-heard"
 
 
 def ways_in(visitor: Any, stage: Any, company: Any, look: Look) -> None:
-    sign_in(visitor, company, look)
+    sign_in(visitor, stage, company, look)
     forgotten(visitor, stage, company, look)
     by_invitation(visitor, stage, company, look)
     shut(visitor, stage, company, look)
 
 
-def sign_in(visitor: Any, company: Any, look: Look) -> None:
+def sign_in(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     page = visitor.page
     page.goto(visitor.url("/accounts/login/"))
     page.fill("[name=login]", company.viewer.email)
@@ -31,6 +31,13 @@ def sign_in(visitor: Any, company: Any, look: Look) -> None:
     look("no such organization")
     page.goto(visitor.url("/accounts/oidc/stage/login/callback/?error=denied"))
     look("organization refused")
+    page.goto(visitor.url("/accounts/login/", stage.customer.slug))
+    look("a customer's door")
+    stage.wears_its_own_look()
+    page.goto(visitor.url("/accounts/login/", stage.customer.slug))
+    page.wait_for_selector("img.logo")
+    look("a customer's door in its provider's look")
+    stage.gives_that_up()
 
 
 def forgotten(visitor: Any, stage: Any, company: Any, look: Look) -> None:

@@ -18,7 +18,7 @@ MOST_OCTETS = (
 )  # of what is uploaded; with its form it fits into a request (DATA_UPLOAD_MAX_MEMORY_SIZE)
 MOST_PIXELS = 2000  # of each side, asked of the file's head before anything is unpacked: 16 MB at most
 WIDTH, HEIGHT = 480, 160  # of what is kept: three times what pages show
-PLENTY = 64 * 1024  # octets; what is more gets 256 colours, for it goes with every mail
+PLENTY = 32 * 1024  # octets, at most: a visitor waits for it, and it goes with every mail
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,15 @@ def _small(image: Image.Image) -> Picture:
     image = Image.frombytes("RGBA", image.size, image.tobytes())
     octets = _written(image)
     if len(octets) > PLENTY:
-        octets = _written(image.quantize(256, method=Image.Quantize.FASTOCTREE))
+        octets = _written(_with_few_colours(image))
+    if len(octets) > PLENTY:  # whatever it shows, now it takes an octet for each of 19,200 pixels at most
+        image = image.reduce(2)
+        octets = _written(_with_few_colours(image))
     return Picture(octets, *image.size)
+
+
+def _with_few_colours(image: Image.Image) -> Image.Image:
+    return image.quantize(256, method=Image.Quantize.FASTOCTREE)
 
 
 def _written(image: Image.Image) -> bytes:

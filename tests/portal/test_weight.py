@@ -9,6 +9,8 @@ from django_tenants.utils import tenant_context
 from whitenoise.compress import Compressor
 
 from mailboxes.models import Mailbox
+from tenants import branding
+from tests.tenants.drawing import noise
 
 FIRST_PAGE_OCTETS, LATER_PAGE_OCTETS = 250_000, 40_000
 ROWS = 50  # of a list, at most
@@ -41,12 +43,19 @@ def code_points(ranges):
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_a_visitors_first_page_weighs_little(db, client_for, language):
-    answer = client_for().get("/accounts/login/", headers={"accept-language": language})
+def test_a_visitors_first_page_weighs_little(cast, northwind, client_for, language):
+    """In its provider's look, with the heaviest logo that there can be."""
+    branding.set_branding(northwind, colour="#ffcc00", by=cast.owner)
+    branding.set_logo(northwind, noise(), by=cast.owner)
+    visitor = client_for()
+    answer = visitor.get("/accounts/login/", headers={"accept-language": language})
     files = linked(answer.content.decode())
     assert {"portal/gatehouse.css", "portal/icons.svg", "portal/app.js"} < files
     assert len([file for file in files if file.endswith(".woff2")]) >= 2
     weights = {file: weight(file) for file in files}
+    worn = re.findall(r'(?:href|src)="(/branding/[^"]+)', answer.content.decode())
+    assert len(worn) == 2
+    weights |= {file: len(visitor.get(file).content) for file in worn}
     assert len(answer.content) + sum(weights.values()) < FIRST_PAGE_OCTETS, weights
 
 

@@ -12,3 +12,10 @@ def picture(size: tuple[int, int] = (300, 100), kind: str = "PNG", mode: str = "
     colour = 77 if len(mode) == 1 else (200, 30, 60, 90)[: len(mode)]
     Image.new(mode, size, colour).save(file, kind, **more)
     return file.getvalue()
+
+
+def noise(mode: str = "RGB", kind: str = "PNG") -> bytes:
+    """What takes most octets of all pictures of a logo's size."""
+    file = BytesIO()
+    Image.merge(mode, [Image.effect_noise((480, 160), 200) for _ in mode]).save(file, kind)
+    return file.getvalue()

@@ -93,6 +93,14 @@ class InvalidReason(MailboxError):
     )
 
 
+class TestedTooOften(MailboxError):
+    code = "tested-too-often"
+    status = 429
+    template = _(
+        "The way to this mailbox was tested a moment ago, or you have tested many. Try again in some minutes."
+    )
+
+
 class UnknownStatus(MailboxError):
     code = "unknown-status"
     status = 422

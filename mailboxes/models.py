@@ -86,6 +86,9 @@ class Mailbox(models.Model):
     )
     suspension_backup_at = models.DateTimeField(_("backup taken"), null=True, blank=True)
 
+    # The last test of the way to it (services.reach): when it was asked for, and what was found.
+    reach_test = models.JSONField(null=True, editable=False)
+
     # What people say of a mailbox besides its name: verbs, the form and the command take each of these. A line, at most
     # as long as its field; else it is refused so.
     DETAILS = {"description": errors.InvalidDescription}

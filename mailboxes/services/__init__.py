@@ -25,6 +25,13 @@ from mailboxes.services.lifecycle import SETTABLE, activate_mailbox, edit_mailbo
 from mailboxes.services.origins import Behind, Origin, behind, deleted_by, origins_of
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
+from mailboxes.services.reach import (
+    ReachTest,
+    finish_reach_test,
+    reach_test_of,
+    start_reach_test,
+    take_reach_test,
+)
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
 from mailboxes.services.sign_in_refusals import sign_in_refusals_of
@@ -48,6 +55,7 @@ __all__ = [
     "Offer",
     "Origin",
     "Progress",
+    "ReachTest",
     "ResetOffer",
     "accept",
     "accept_reset",
@@ -64,6 +72,7 @@ __all__ = [
     "deleted_by",
     "deliveries_of",
     "edit_mailbox",
+    "finish_reach_test",
     "job_for",
     "jobs_of",
     "list_mailboxes",
@@ -74,6 +83,7 @@ __all__ = [
     "offer_reset",
     "origins_of",
     "progress",
+    "reach_test_of",
     "refusal",
     "reset_password",
     "retry",
@@ -81,7 +91,9 @@ __all__ = [
     "servers",
     "sign_in_refusals_of",
     "start_deletion",
+    "start_reach_test",
     "suspend_mailbox",
+    "take_reach_test",
     "unlock",
     "unsettled",
     "verify_certificate",

@@ -63,6 +63,14 @@ WORDINGS: dict[str, Wording] = {
     "mailbox.activated": Wording(
         Kind.MAILBOXES, _("The mailbox “%(object)s” was activated."), of_object=("suspended_at",)
     ),
+    "mailbox.reach-tested": Wording(
+        Kind.MAILBOXES,
+        _("The way of mail to the mailbox “%(object)s” was tested."),
+        by="test_message",
+        told={
+            True: _("The way of mail to the mailbox “%(object)s” was tested, and a test message was sent.")
+        },
+    ),
     "mailbox.deletion-started": Wording(
         Kind.MAILBOXES,
         _("The deletion of the mailbox “%(object)s” began, and all its keys were destroyed."),

@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 from accounts.actors import SYSTEM
 from accounts.models import User
 from accounts.services import create_person, mail_reset_link
-from mailboxes.models import Job
+from mailboxes.models import Job, Mailbox
 from mailboxes.services import create_mailbox, delivery_log, reset_password
 from mailboxes.services.delivery_log import Direction, Reason, Visit
 from mailboxes.work.slices import work_slice
@@ -176,6 +176,24 @@ class Stage:
 
     def life(self, company: Company) -> Life:
         return Life(self.customer, company.admin, self._meanwhile, self._send)
+
+    def way_was_tested(self) -> None:
+        """To the mailboxes for which somebody has asked: what a worker found, of each kind."""
+        at = {"address": "2001:db8:85a3::8a2e:370:7334", "port": 25, "mail": "gateway.contoso.example"}
+        at |= {"why": "certificate has expired", "until": "2026-12-01T08:00:00+00:00"}
+        findings = [
+            {"step": "name", "code": "found", "ok": True, **at},
+            {"step": "certificate", "code": "untrusted", "ok": None, **at},
+            {"step": "reply", "code": "refused", "ok": False, "reply": "550 5.7.1"},
+        ]
+
+        def write() -> None:
+            with tenant_context(self.customer):
+                for mailbox in Mailbox.objects.exclude(reach_test=None):
+                    mailbox.reach_test |= {"findings": findings}
+                    mailbox.save(update_fields=["reach_test"])
+
+        self._meanwhile(write)
 
     def requires_a_second_factor(self, required: bool) -> None:
         providers = Provider.objects.filter(pk=self.provider.pk)

@@ -4030,6 +4030,27 @@ BREAKAGES = (
         "gateway/test_delivery_log.py::test_lines_go_when_their_days_are_over_and_with_their_mailbox",
     ),
     _breaks(
+        "A test of the way to a mailbox follows no record elsewhere",
+        "portal/doctor/reach.py",
+        "places += names.addresses(mail)",
+        "places += [place for name in [mail, *exchangers] for place in names.addresses(name)]",
+        "portal/test_reach.py::test_nobody_is_led_elsewhere_by_an_address_or_a_record",
+    ),
+    _breaks(
+        "A test message is sent once, however often the bell rings",
+        "mailboxes/services/reach.py",
+        ' or "taken" in asked:',
+        ":",
+        "portal/test_reach.py::test_a_message_is_sent_only_if_the_person_says_so_and_once",
+    ),
+    _breaks(
+        "A test message is sent only if the person says so",
+        "portal/doctor/reach.py",
+        'if found[0]["ok"] and with_message:',
+        'if found[0]["ok"]:',
+        "portal/test_reach.py::test_who_presses_the_button_reads_what_a_sender_would_meet",
+    ),
+    _breaks(
         "What nobody has chosen stands open on the page that asks again",
         "portal/console/templates/mailboxes/reset.html",
         "{% if form.locked_mail.errors %}checked{% endif %}",

@@ -117,6 +117,7 @@ CODES = {
     "stores-not-both-in-use": (409, ""),
     "too-many-guesses": (429, "password"),
     "unknown-address": (404, "address"),
+    "tested-too-often": (429, ""),
     "unknown-status": (422, "status"),
     "wrong-current-password": (422, "password"),
     # tenants

@@ -47,6 +47,7 @@ ACTIONS = {
     "mailbox.edited",
     "mailbox.suspended",
     "mailbox.activated",
+    "mailbox.reach-tested",
     "mailbox.deletion-started",
     "mailbox.deleted",
     "mailbox.password-reset",

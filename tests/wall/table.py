@@ -236,7 +236,7 @@ CUSTOMER = ACCOUNTS | {
     "people_invitation_*": Line(ADMINS, get=AWAY, post=AWAY, of="invitation"),
     "mailboxes:list": Line(READERS),
     "mailboxes:detail": Line(READERS, of="mailbox"),
-    "mailboxes:deliveries": Line(READERS, of="mailbox"),
+    "mailboxes:deliveries": Line(READERS, may_post=WRITERS, post=AWAY, of="mailbox"),
     "mailboxes:deleted": Line(READERS),
     "mailboxes:certificate": Line(READERS, of="certificate"),
     "mailboxes:certificate_json": Line(READERS, of="certificate"),

@@ -212,6 +212,7 @@ def test_what_belongs_to_another_customer_is_not_there(
         ),
         (none, lambda: services.start_deletion(globex, suspended, by=mallory)),
         (none, lambda: services.suspend_mailbox(globex, kept, by=mallory)),
+        (none, lambda: services.start_reach_test(globex, kept, by=mallory)),
         (none, lambda: services.unlock(globex, locked, stage.password, by=mallory)),
         (none, lambda: services.mailbox_by_address(globex, kept.address, by=mallory)),
         (
@@ -239,6 +240,7 @@ def test_what_belongs_to_another_customer_is_not_there(
         assert not any(services.activity(globex, locked, by=mallory))
         assert services.jobs_of(globex, locked, by=mallory) == []
         assert services.deliveries_of(globex, locked, by=mallory).lines == []
+        assert services.reach_test_of(globex, locked, by=mallory) is None
         assert services.sign_in_refusals_of(globex, locked, by=mallory) == []
         assert not written
     verbs_tried(0, len(acts) + 4)

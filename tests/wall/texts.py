@@ -56,6 +56,12 @@ CALLS: dict[str, Line] = {
                 s.viewer, "four-words-no-one-heard", key="x", **NOWHERE
             )
         ),
+        "mailboxes.services.finish_reach_test": lambda s, by: mailboxes.services.finish_reach_test(
+            s.acme, s.box("kept").pk, "x", []
+        ),
+        "mailboxes.services.take_reach_test": lambda s, by: mailboxes.services.take_reach_test(
+            s.acme, s.box("kept").pk, "x"
+        ),
         "mailboxes.services.verify_certificate": lambda s, by: mailboxes.services.verify_certificate("{}"),
         "tenants.activity.read": lambda s, by: tenants.activity.read(
             tenants.activity.activity_at(s.acme, by=by), tenants.activity.Asked()

@@ -233,6 +233,12 @@ TABLE: dict[str, Line] = {
     "mailboxes.services.deliveries_of": Line(
         LOOK, lambda s, by: services.deliveries_of(s.acme, s.box("kept"), by=by)
     ),
+    "mailboxes.services.reach_test_of": Line(
+        LOOK, lambda s, by: services.reach_test_of(s.acme, s.box("kept"), by=by)
+    ),
+    "mailboxes.services.start_reach_test": Line(
+        CHANGE, lambda s, by: services.start_reach_test(s.acme, s.box("kept"), by=by)
+    ),
     "mailboxes.services.jobs_of": Line(LOOK, lambda s, by: services.jobs_of(s.acme, s.box("kept"), by=by)),
     "mailboxes.services.list_mailboxes": Line(
         LOOK, lambda s, by: services.list_mailboxes(s.acme, by=by), ends=ValueError
@@ -641,6 +647,8 @@ OPEN: dict[str, str] = {
     "mailboxes.services.right_to_retry": "names the right that retry asks for",
     "mailboxes.services.servers": "names and ports of the gateway, which the whole world may know",
     "mailboxes.services.unsettled": "of jobs that jobs_of has given",
+    "mailboxes.services.take_reach_test": "the worker's half of start_reach_test, which has asked",
+    "mailboxes.services.finish_reach_test": "the same",
     "mailboxes.services.verify_certificate": "judges a text that the caller brings",
     "tenants.activity.details": "words for an act that its reader was given",
     "tenants.activity.nobody": "words for an act that its reader was given",

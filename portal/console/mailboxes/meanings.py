@@ -102,11 +102,11 @@ MEANINGS: dict[tuple[str, str], Callable[[LogLine], Meaning]] = {
     ),
     ("", Reason.IN_USE): lambda line: Meaning(
         _("Turned away: another session was open"),
-        _("Let one archiver alone collect here, with more time between two visits."),
+        _("Let one archiver alone collect here, with more time from one visit to the next."),
     ),
     ("", Reason.AT_ONCE): lambda line: Meaning(
         _("Turned away: too many sign-ins at once"),
-        _("Let one archiver alone collect here, with more time between two visits."),
+        _("Let one archiver alone collect here, with more time from one visit to the next."),
     ),
     ("", Reason.ENDED): lambda line: Meaning(
         _("Ended: the password was reset, or another session took over"),

@@ -49,17 +49,14 @@ def test_each_reply_stands_with_its_meaning_and_the_next_step(
     delivery_log.note(acme_mailbox.address, STRANGE)
     delivery_log.note(acme_mailbox.address, WRONG, attempts=3)
     wrong, strange, kept = rows()
-    assert kept.startswith(
-        "Mail in Sealed and kept just now 250 2.0.0 192.0.2.25 mail.acme.example TLS 1.3 1."
-    )
+    assert kept.startswith("Mail in Sealed and kept just now 250 2.0.0 1.")
+    assert kept.endswith("KB TLS 1.3 192.0.2.25 mail.acme.example")
     assert "Refused: mail is not accepted from this network" in strange
-    assert (
-        "have its address added to the networks that may deliver. just now 550 5.7.1 198.51.100.9 none"
-        in strange
-    )
+    assert "have its address added to the networks that may deliver. just now 550 5.7.1" in strange
     assert wrong.startswith("Collection Refused: the login name or the password is wrong")
     assert "3 times since" in wrong
-    assert "-ERR [AUTH] 203.0.113.7 TLS 1.2" in wrong
+    assert "-ERR [AUTH]" in wrong
+    assert wrong.endswith("TLS 1.2 203.0.113.7")
 
 
 def test_lines_are_shown_by_what_became_of_them_and_in_pages(

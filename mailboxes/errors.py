@@ -46,6 +46,17 @@ class NameTaken(MailboxError):
     template = _("There is already a mailbox named “%(name)s”. Choose another name.")
 
 
+class TooManyMailboxes(MailboxError):
+    code = "too-many-mailboxes"
+    template = ngettext_lazy(
+        "There may be no more than %(most)s mailbox here. Delete one that is needed no longer, or ask your service provider for "
+        "a higher limit.",
+        "There may be no more than %(most)s mailboxes here. Delete one that is needed no longer, or ask your service provider "
+        "for a higher limit.",
+        "most",
+    )
+
+
 class NotUnderstood(MailboxError):
     code = "not-understood"
     status = 422
@@ -244,10 +255,33 @@ class MailboxSuspended(MailboxError):
     template = _("This mailbox is suspended.")
 
 
+class CustomerSuspended(MailboxSuspended):
+    """All its mailboxes, whatever their own status is."""
+
+    code = "customer-suspended"
+    template = _("All mailboxes of this customer are suspended.")
+
+
 class MailboxFull(MailboxError):
     code = "mailbox-full"
     status = 507
     template = _("This mailbox is full.")
+
+
+class CustomerFull(MailboxFull):
+    """As much waits in all mailboxes of the customer together as may."""
+
+    code = "customer-full"
+    template = _("The mailboxes of this customer are full.")
+
+
+class MessageTooLarge(MailboxError):
+    """For this customer: it will get no better."""
+
+    code = "message-too-large"
+    status = 413
+    field = "octets"
+    template = _("This message is larger than this customer takes.")
 
 
 class NetworkNotAllowed(MailboxError):

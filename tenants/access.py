@@ -35,12 +35,16 @@ class Right(StrEnum):
     VIEW_ACTIVITY = "view-activity"
     VIEW_PEOPLE = "view-people"
     MANAGE_PEOPLE = "manage-people"
+    OVERSEE_CUSTOMER = "oversee-customer"  # its facts and limits, as its provider sees them
+    EDIT_CUSTOMER = "edit-customer"
+    SUSPEND_CUSTOMER = "suspend-customer"
     # Within a provider.
     VIEW_TEAM = "view-team"
     MANAGE_TEAM = "manage-team"
     SET_SECURITY = "set-security"
     SET_BRANDING = "set-branding"
     VIEW_TEAM_ACTIVITY = "view-team-activity"
+    CREATE_CUSTOMER = "create-customer"
     # At the platform.
     VIEW_PROVIDER = "view-provider"
     ADD_PROVIDER = "add-provider"
@@ -73,6 +77,9 @@ CUSTOMER_RIGHTS = frozenset(
         Right.VIEW_ACTIVITY,
         Right.VIEW_PEOPLE,
         Right.MANAGE_PEOPLE,
+        Right.OVERSEE_CUSTOMER,
+        Right.EDIT_CUSTOMER,
+        Right.SUSPEND_CUSTOMER,
     }
 )
 PROVIDER_RIGHTS = frozenset(
@@ -82,8 +89,11 @@ PROVIDER_RIGHTS = frozenset(
         Right.SET_SECURITY,
         Right.SET_BRANDING,
         Right.VIEW_TEAM_ACTIVITY,
+        Right.CREATE_CUSTOMER,
     }
 )
+# What of a role's rights at the provider itself are left to who is limited to some of its customers.
+LIMITED_RIGHTS = frozenset({Right.VIEW_TEAM, Right.VIEW_TEAM_ACTIVITY})
 PLATFORM_RIGHTS = frozenset(
     {
         Right.VIEW_PROVIDER,
@@ -109,7 +119,7 @@ PLATFORM_RIGHTS = frozenset(
 )
 
 # A provider's roles hold there and at each of its customers (or those to which the person is limited), a customer's
-# at that one.
+# at that one, unless it is suspended.
 ROLE_RIGHTS: dict[str, frozenset[Right]] = {
     Membership.Role.OWNER: frozenset(
         {
@@ -121,11 +131,15 @@ ROLE_RIGHTS: dict[str, frozenset[Right]] = {
             Right.VIEW_ACTIVITY,
             Right.VIEW_PEOPLE,
             Right.MANAGE_PEOPLE,
+            Right.OVERSEE_CUSTOMER,
+            Right.EDIT_CUSTOMER,
+            Right.SUSPEND_CUSTOMER,
             Right.VIEW_TEAM,
             Right.MANAGE_TEAM,
             Right.SET_SECURITY,
             Right.SET_BRANDING,
             Right.VIEW_TEAM_ACTIVITY,
+            Right.CREATE_CUSTOMER,
         }
     ),
     Membership.Role.OPERATOR: frozenset(
@@ -137,8 +151,12 @@ ROLE_RIGHTS: dict[str, frozenset[Right]] = {
             Right.DELETE_MAILBOX,
             Right.VIEW_ACTIVITY,
             Right.VIEW_PEOPLE,
+            Right.OVERSEE_CUSTOMER,
+            Right.EDIT_CUSTOMER,
+            Right.SUSPEND_CUSTOMER,
             Right.VIEW_TEAM,
             Right.VIEW_TEAM_ACTIVITY,
+            Right.CREATE_CUSTOMER,
         }
     ),
     Membership.Role.AUDITOR: frozenset(
@@ -146,6 +164,7 @@ ROLE_RIGHTS: dict[str, frozenset[Right]] = {
             Right.VIEW_MAILBOXES,
             Right.VIEW_ACTIVITY,
             Right.VIEW_PEOPLE,
+            Right.OVERSEE_CUSTOMER,
             Right.VIEW_TEAM,
             Right.VIEW_TEAM_ACTIVITY,
         }
@@ -199,19 +218,29 @@ def rights_of(by: Any, place: Customer | Provider | Platform) -> frozenset[Right
     if isinstance(place, Platform):
         current = User.objects.filter(pk=by.pk, is_active=True).first()
         return frozenset(right for right in PLATFORM_RIGHTS if current and _is_staff_with(current, right))
+    mine = Membership.objects.filter(user=by.pk, user__is_active=True)
     if isinstance(place, Provider):
-        here = Q(provider=place.pk)
-    else:
-        here = Q(customer=place.pk) | Q(provider=place.provider_id) & (
-            Q(limited=False) | Q(customers=place.pk)
+        held = mine.filter(provider=place).values_list("role", "limited")
+        rights = (
+            ROLE_RIGHTS[role] & LIMITED_RIGHTS if limited else ROLE_RIGHTS[role] for role, limited in held
         )
-    roles = Membership.objects.filter(here, user=by.pk, user__is_active=True).values_list("role", flat=True)
-    return frozenset().union(*(ROLE_RIGHTS[role] for role in roles)) & _rights_at(place)
+    else:
+        here = Q(customer=place.pk, customer__status=Customer.Status.ACTIVE) | Q(
+            provider=place.provider_id
+        ) & (Q(limited=False) | Q(customers=place.pk))
+        rights = (ROLE_RIGHTS[role] for role in mine.filter(here).values_list("role", flat=True))
+    return frozenset().union(*rights) & _rights_at(place)
 
 
 def require(by: Any, place: Customer | Provider | Platform, right: Right) -> None:
     """Raises NotAllowed unless the actor may do that there. The first line of every verb."""
     if right not in rights_of(by, place):
+        raise NotAllowed
+
+
+def require_any(by: Any, *ways: tuple[Customer | Provider | Platform, Right]) -> None:
+    """Raises NotAllowed unless the actor may do one of these: acts that a provider's people do, and platform staff as well."""
+    if not any(right in rights_of(by, place) for place, right in ways):
         raise NotAllowed
 
 
@@ -258,7 +287,15 @@ def customers_of(user: Any) -> QuerySet[Customer]:
         return Customer.objects.none()
     mine = Membership.objects.filter(user=user.pk)
     return Customer.objects.filter(
-        Q(pk__in=mine.filter(customer__isnull=False).values("customer"))
+        Q(pk__in=mine.filter(customer__isnull=False).values("customer"), status=Customer.Status.ACTIVE)
         | Q(provider__in=mine.filter(provider__isnull=False, limited=False).values("provider"))
         | Q(pk__in=mine.filter(limited=True, customers__isnull=False).values("customers"))
     )
+
+
+def shut_out_of(user: Any) -> QuerySet[Customer]:
+    """The suspended customers at which the person has a role that lets nobody in for now, by name."""
+    if not isinstance(user, User) or not user.is_active:
+        return Customer.objects.none()
+    theirs = Customer.objects.filter(memberships__user=user.pk, status=Customer.Status.SUSPENDED)
+    return theirs.select_related("provider").order_by(*by_name())

@@ -22,7 +22,9 @@ def bring_customer(customer: Customer, *, fill_schema: Callable[[str], object], 
     access.require(by, access.PLATFORM, access.Right.RESTORE)
     name = f"brought_{secrets.token_hex(8)}"
     fill_schema(name)
-    add_customer(customer, lambda wanted: spares.rename(name, wanted), access.Right.RESTORE, by)
+    add_customer(
+        customer, lambda wanted: spares.rename(name, wanted), by, (access.PLATFORM, access.Right.RESTORE)
+    )
 
 
 def bring_back(customer: Customer, *, fill_schema: Callable[[str], object], by: Actor) -> None:

@@ -103,6 +103,11 @@ def bring_back(customer: Customer, mailboxes: Collection[UUID]) -> list[str]:
     return lost
 
 
+def count(customer: Customer) -> int:
+    """How many mailboxes the customer has."""
+    return DirectoryEntry.objects.filter(customer=customer).exclude(status=Status.RETIRED).count()
+
+
 def look_up(address: str) -> DirectoryEntry | None:
     """The entry of an address in any letters, with its customer at hand; retired ones too: look at the status.
 

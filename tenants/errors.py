@@ -2,6 +2,7 @@
 
 TenantError
     InvalidSlug, SlugTaken, InvalidName, NoSuchProvider, NoSuchCustomer, BeingUpgraded, SchemaIsThere, SchemaInTheWay
+    InvalidGroup, InvalidTags, InvalidReason
     InvalidRole, InvalidLimit, AlreadyMember, NoSuchMember, NoSuchPerson, PersonIsSwitchedOff, PersonIsOfTheDemo
     NotAllowed, NotInATeam, MoreThanOwn, LastOwner, OwnAccess, OwnSecondFactorMissing
     InvitationError
@@ -14,6 +15,7 @@ TenantError
 InvalidNetworks, InvalidQuota, InvalidWebsite, in the words of validators
 """
 
+from django.forms import IntegerField
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import NO_CHOICE, InvalidValue, Refusal
@@ -100,6 +102,34 @@ class InvalidNetworks(InvalidValue):
 class InvalidQuota(InvalidValue):
     code = "invalid-quota"
     field = "mailbox_quota_octets"
+    whole = IntegerField.default_error_messages["invalid"]  # as Django's forms say it
+
+
+class InvalidGroup(TenantError):
+    code = "invalid-group"
+    status = 422
+    field = "group"
+    template = _("A group has up to %(most)s characters, without line breaks or other control characters.")
+
+
+class InvalidTags(TenantError):
+    code = "invalid-tags"
+    status = 422
+    field = "tags"
+    template = _(
+        "Type up to %(most)s tags of up to %(letters)s characters each, without line breaks or other control characters."
+    )
+
+
+class InvalidReason(TenantError):
+    """Of a customer's suspension."""
+
+    code = "invalid-suspension-reason"
+    status = 422
+    field = "reason"
+    template = _(
+        "The reason may have up to %(most)s characters, without line breaks or other control characters."
+    )
 
 
 # --- People ---

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NoReturn, Self
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Lower, Now, Replace
@@ -25,6 +26,10 @@ from tenants.networks import validate_networks
 
 NAME_LENGTH = 200  # of a provider or customer
 PHONE_LENGTH, WEBSITE_LENGTH = 40, 300
+GROUP_LENGTH, TAG_LENGTH, MOST_TAGS = 60, 40, 10  # the provider's own words for a customer
+REASON_LENGTH = 500
+# Every server takes as much (RFC 5321 4.5.3.1.7): below that a slip of the pen would send all mail back for good.
+LEAST_MESSAGE_OCTETS = 64 * 1024
 
 
 class NamedInMails:
@@ -110,7 +115,32 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
 
 
 class Customer(NamedInMails, TenantMixin, models.Model):
-    """A provider's customer: one schema, one host. Made by services.create_customer, which finds it a schema."""
+    """A provider's customer: one schema, one host. Made by services.create_customer, which finds it a schema.
+
+    The database's defaults are for the release before, which makes customers without these columns.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        SUSPENDED = (
+            "suspended",
+            _("Suspended"),
+        )  # its own people are shut out, new mail is put off, data stays
+
+    # What is decided about a customer besides its name; judged by services.facts.
+    FACTS = (
+        "language",
+        "time_zone",
+        "group",
+        "tags",
+        "mailbox_limit",
+        "waiting_quota_octets",
+        "mailbox_quota_octets",
+        "message_limit_octets",
+        "allowed_networks",
+    )
+    # The provider's own words: its customers' people don't read them, not even in the activity.
+    PROVIDERS_OWN = ("group", "tags")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.ForeignKey(
@@ -125,7 +155,34 @@ class Customer(NamedInMails, TenantMixin, models.Model):
         blank=True,
         validators=[validate_networks],
     )
+    # Limits: None is none. What waits counts as the counters of mailboxes have it (mailboxes.services.tallies).
     mailbox_quota_octets = models.PositiveBigIntegerField(_("limit for each mailbox"), null=True, blank=True)
+    waiting_quota_octets = models.PositiveBigIntegerField(
+        _("limit for all waiting mail"), null=True, blank=True
+    )
+    message_limit_octets = models.PositiveBigIntegerField(
+        _("limit for each message"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LEAST_MESSAGE_OCTETS)],
+    )
+    mailbox_limit = models.PositiveIntegerField(_("limit for the number of mailboxes"), null=True, blank=True)
+    # Of who comes to the customer, and of sheets for it. Nothing: as for everybody.
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="", db_default="")
+    group = models.CharField(_("group"), max_length=GROUP_LENGTH, blank=True, default="", db_default="")
+    tags = models.JSONField(_("tags"), blank=True, default=list, db_default=[])
+    # Written by services.suspend_customer and activate_customer alone.
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE, db_default=Status.ACTIVE
+    )
+    suspended_at = models.DateTimeField(_("suspended since"), null=True, blank=True)
+    suspended_by_email = models.CharField(
+        _("suspended by"), max_length=254, blank=True, default="", db_default=""
+    )
+    suspension_reason = models.CharField(
+        _("reason"), max_length=REASON_LENGTH, blank=True, default="", db_default=""
+    )
     # That the provider's identity provider may sign in this customer's people: it could act as any of them.
     identity_provider_consent = models.BooleanField(default=False, db_default=False, editable=False)
     # Raised whenever that changes: a consent that is given anew is another one (tenants.identity.gate). Both are written
@@ -144,6 +201,10 @@ class Customer(NamedInMails, TenantMixin, models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.status == self.Status.SUSPENDED
 
     @property
     def host(self) -> str:

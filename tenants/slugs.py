@@ -1,6 +1,7 @@
 """Short names. A customer's one is its host's first label and names its schema, so the rules are those of both."""
 
 import re
+from unicodedata import normalize
 
 from django.conf import settings
 
@@ -36,6 +37,7 @@ RESERVED = frozenset(
         "mail",
         "mta-sts",
         "mx",
+        "new",  # the page on which customers are created
         "ns",
         "ns1",
         "ns2",
@@ -69,6 +71,15 @@ def check(slug: str) -> str:
     if not SHAPE.fullmatch(slug) or slug in RESERVED or slug[2:4] == "--" or is_gateway:
         raise InvalidSlug(slug=slug, most=MAX_LENGTH)
     return slug
+
+
+def propose(name: str) -> str:
+    """One for a customer of this name, as whoever types one would begin: by its letters and digits, without marks. It may be
+    taken, or no short name at all; "" if the name has no such letters.
+    """
+    plain = normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
+    return "-".join(words)[:MAX_LENGTH].strip("-")
 
 
 def schema_name(slug: str) -> str:

@@ -16,7 +16,13 @@ from accounts.services.passwords import (
     offer_password,
     reset_forgotten_password,
 )
-from accounts.services.people import Settings, create_person, new_password, save_settings
+from accounts.services.people import (
+    NewcomersSettings,
+    Settings,
+    create_person,
+    new_password,
+    save_settings,
+)
 from accounts.services.sessions import (
     clear_expired_sessions,
     end_all_sessions,
@@ -27,6 +33,7 @@ from accounts.services.sessions import (
 
 __all__ = [
     "OFFER_SECONDS",
+    "NewcomersSettings",
     "PasswordOffer",
     "Settings",
     "accept_password",

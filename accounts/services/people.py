@@ -32,6 +32,13 @@ def new_password() -> str:
     return "".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(PASSWORD_LETTERS))
 
 
+class NewcomersSettings(TypedDict, total=False):
+    """What somebody begins with. What is not named is as for everybody."""
+
+    language: str
+    time_zone: str
+
+
 @transaction.atomic
 def create_person(
     email: str,
@@ -41,16 +48,20 @@ def create_person(
     password: str | None = None,
     staff: bool = False,
     demo_hash: str | None = None,
+    **begins_with: Unpack[NewcomersSettings],
 ) -> tuple[User, str | None]:
     """Make a person; without a password a random one is made and returned, this once. The demo's people have one past
     the rules, which is too much like one of their addresses and public on purpose: only its hash is given.
 
     For the system alone: who may have people made is for the rooms above. Raises SomebodyElses, InvalidAddress,
-    PersonExists, InvalidPersonName, TooManyMarks, WeakPassword.
+    PersonExists, InvalidPersonName, TooManyMarks, UnknownLanguage, UnknownTimeZone, WeakPassword.
     """
     require_system(by)
     _check_name(name)
-    user = User.objects.begun(check_address(email), name=name, is_staff=staff, is_superuser=staff)
+    _check_choices(begins_with.get("language"), begins_with.get("time_zone"))
+    user = User.objects.begun(
+        check_address(email), name=name, is_staff=staff, is_superuser=staff, **begins_with
+    )
     generated = None
     if demo_hash is not None:
         user.password, user.is_demo = demo_hash, True
@@ -89,15 +100,20 @@ def save_settings(user: User, *, by: Actor, **changes: Unpack[Settings]) -> None
         raise TypeError(f"no settings: {', '.join(sorted(unknown))}")
     if "name" in changes:
         unless_kept(changes["name"], user.name, _check_name)
-    if (language := changes.get("language")) and language not in dict(settings.LANGUAGES):
-        raise UnknownLanguage(value=language)
-    if (time_zone := changes.get("time_zone")) and not is_zone(time_zone):
-        raise UnknownTimeZone(value=time_zone)
+    _check_choices(changes.get("language"), changes.get("time_zone"))
     if (theme := changes.get("theme")) and theme not in User.Theme.values:
         raise UnknownTheme(value=theme)
     for field, value in changes.items():
         setattr(user, field, value)
     user.save(update_fields=list(changes))
+
+
+def _check_choices(language: str | None, time_zone: str | None) -> None:
+    """Raises UnknownLanguage or UnknownTimeZone."""
+    if language and language not in dict(settings.LANGUAGES):
+        raise UnknownLanguage(value=language)
+    if time_zone and not is_zone(time_zone):
+        raise UnknownTimeZone(value=time_zone)
 
 
 def _check_name(name: str) -> None:

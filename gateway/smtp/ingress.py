@@ -31,6 +31,7 @@ _ANSWERS: list[tuple[type[Exception], Reply]] = [
     (errors.MailboxDeleting, replies.NO_SUCH_MAILBOX),
     (errors.MailboxSuspended, replies.SUSPENDED),
     (errors.MailboxFull, replies.MAILBOX_FULL),
+    (errors.MessageTooLarge, replies.TOO_LARGE),
     (errors.NetworkNotAllowed, replies.NOT_YOUR_NETWORK),
 ]
 _TROUBLES: list[tuple[type[Exception], Reply]] = [
@@ -55,7 +56,12 @@ _REASONS: dict[Reply | None, Reason] = {
     replies.SHUTTING_DOWN: Reason.STOPPED,
     replies.GIVING_WAY: Reason.STOPPED,
 }
-_OF_MAILBOXES = (errors.MailboxSuspended, errors.MailboxFull, errors.NetworkNotAllowed)
+_OF_MAILBOXES = (
+    errors.MailboxSuspended,
+    errors.MailboxFull,
+    errors.MessageTooLarge,
+    errors.NetworkNotAllowed,
+)
 
 
 class Bounds(NamedTuple):

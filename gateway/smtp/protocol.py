@@ -261,6 +261,12 @@ class Protocol(Connection):
             hello=self._hello(),
             tls=tls_version(self.transport),
         )
+        # Nobody knows how large the text will be, and one reply to it is for all: where customers take messages of different
+        # sizes, what is too large for one would be sent back to the others' senders. So each has a text of its own.
+        if self._sender.size is None and any(
+            known.message_limit != recipient.message_limit for known in self._recipients
+        ):
+            return replies.TOO_MANY_RECIPIENTS
         # A mailbox named twice gets the message once.
         if all(recipient.mailbox_id != known.mailbox_id for known in self._recipients):
             self._recipients.append(recipient)

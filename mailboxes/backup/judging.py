@@ -4,17 +4,20 @@ there is used as it is from then on: as a path, an id, a decision about deliveri
 
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
+from accounts.errors import Refusal
 from mailboxes.backup.errors import BackupDamaged
 from mailboxes.models import Mailbox, MailboxKey
 from tenants import slugs
 from tenants.models import NAME_LENGTH, Customer
 from tenants.networks import validate_networks
+from tenants.services import LIMITS, judged
 
 HEX_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 ROW_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -162,15 +165,31 @@ def _wrong_with(customer: dict[str, Any]) -> str:
         # Since 0.2.
         "proper provider": "provider" not in customer or _is(slugs.SHAPE, customer["provider"]),
         "proper list of networks": _fits(validate_networks, customer.get("allowed_networks", [])),
-        "proper limit": _fits(_require_quota, customer.get("mailbox_quota_octets")),
+        "proper limit": all(_fits(_limit(name), customer.get(name)) for name in LIMITS),
+        "proper language": isinstance(customer.get("language", ""), str),
+        "proper time zone": isinstance(customer.get("time_zone", ""), str),
+        "proper group": _is_accepted(group=customer.get("group", "")),
+        "proper list of tags": _is_accepted(tags=customer.get("tags", [])),
     }
     return next((what for what, is_so in facts.items() if not is_so), "")
 
 
-def _require_quota(value: Any) -> None:
-    if value is not None and not _is_number(value):
-        raise ValidationError("")
-    Customer._meta.get_field("mailbox_quota_octets").run_validators(value)
+def _limit(name: str) -> Callable[[Any], None]:
+    def require(value: Any) -> None:
+        if value is not None and not _is_number(value):
+            raise ValidationError("")
+        field: Any = Customer._meta.get_field(name)
+        field.run_validators(value)
+
+    return require
+
+
+def _is_accepted(**facts: Any) -> bool:
+    try:
+        judged(facts, Customer())
+    except Refusal:
+        return False
+    return True
 
 
 def _fits(require: Any, value: Any) -> bool:

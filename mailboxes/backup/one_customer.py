@@ -27,6 +27,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from accounts.actors import Actor
+from accounts.zones import is_zone
 from mailboxes.backup import judging, loading, rows, tools
 from mailboxes.backup.alone import Progress, Tell, be_alone, installations, telling
 from mailboxes.backup.errors import BackupDamaged, BackupFailed, NoSuchBackup, NotEmpty, RestoreFailed
@@ -47,7 +48,7 @@ from tenants.bringing import bring_back, bring_customer
 from tenants.errors import BeingUpgraded, SlugTaken
 from tenants.models import NAME_LENGTH, AuditEvent, Customer, DirectoryEntry, OpenJob
 from tenants.schemas import is_there, require_room, require_the_role_that_serves
-from tenants.services import check_place_name, provider_by_slug
+from tenants.services import LIMITS, check_place_name, provider_by_slug
 from tenants.upgrading import migrating
 from tenants.upgrading.schemas import database_is_newer
 from tenants.whose import LesserOwner
@@ -394,7 +395,14 @@ class _One:
             name=self.name,
             provider=self.provider,
             allowed_networks=self._decided("allowed_networks", []),
-            mailbox_quota_octets=self._decided("mailbox_quota_octets", None),
+            tags=self._decided("tags", []),
+            group=self._decided("group", ""),
+            # Another installation may not know it.
+            language=language
+            if (language := self._decided("language", "")) in dict(settings.LANGUAGES)
+            else "",
+            time_zone=zone if is_zone(zone := self._decided("time_zone", "")) else "",
+            **{name: self._decided(name, None) for name in LIMITS},
         )
         ours = {f"{app}.{name}" for app, name in self.dumped.applied if app == APP}
         is_todays = ours == migrated.wanted()

@@ -52,6 +52,7 @@ from mailboxes.vault import sealed_size
 from tenants import access, audit, cluster, last_backup, pooling, schemas, whose
 from tenants.away import is_away
 from tenants.models import Customer
+from tenants.services import LIMITS
 from tenants.upgrading import UPGRADE_LOCK
 from tenants.upgrading.schemas import PUBLIC
 
@@ -64,13 +65,15 @@ HOLD_WAIT = "60s"
 SCHEMAS_PER_DUMP = 1000
 ROWS = 5000
 CUSTOMERS = """
-SELECT customer.id, customer.slug, customer.name, schema_name, mailbox_quota_octets, provider.slug
+SELECT customer.id, customer.slug, customer.name, schema_name, provider.slug, language, time_zone, customer."group",
+    mailbox_limit, waiting_quota_octets, mailbox_quota_octets, message_limit_octets
 FROM public.tenants_customer customer JOIN public.tenants_provider provider ON provider.id = customer.provider_id
 WHERE customer.id = %s OR %s::uuid IS NULL ORDER BY customer.id
 """
 # By themselves: JSON of a few octets may be a text that the server does not make.
-NETWORKS = """
-SELECT id, CASE WHEN octet_length(allowed_networks::text) <= 65536 THEN allowed_networks::text END
+LISTS = """
+SELECT id, CASE WHEN octet_length(allowed_networks::text) <= 65536 THEN allowed_networks::text END,
+    CASE WHEN octet_length(tags::text) <= 65536 THEN tags::text END
 FROM public.tenants_customer WHERE id = ANY (%s)
 """
 ALONE_AT_MOST = (
@@ -140,8 +143,14 @@ class _Customer(NamedTuple):
     slug: str
     name: str
     schema: str
-    mailbox_quota_octets: int | None
     provider: str
+    language: str
+    time_zone: str
+    group: str
+    mailbox_limit: int | None
+    waiting_quota_octets: int | None
+    mailbox_quota_octets: int | None
+    message_limit_octets: int | None
 
 
 def back_up(place: str, *, by: Actor, keep: int | None = None, tell: Tell = lambda progress: None) -> Made:
@@ -269,7 +278,8 @@ class _Taking:
         self.source: BlobStore = store()
         self.unread: dict[str, str] = {}  # schemas whose messages can't be asked for, and why
         self.tables: dict[str, list[str]] = {}  # of schemas, those that their migrations make
-        self.networks: dict[UUID, str | None] = {}  # JSON, which may be any: it is judged with the rest
+        # Networks and tags: JSON, which may be any, and is judged with the rest.
+        self.lists: dict[UUID, tuple[str | None, str | None]] = {}
         self.alone = 0  # customers whose dump failed
         self.part_of: dict[str, str] = {}  # the name of the dump in which a schema is
 
@@ -354,7 +364,7 @@ class _Taking:
             self.made.not_ours += found.not_ours
             self.made.wrong += found.wrong
             self.tables |= found.tables
-        self.networks = self._networks_of(customers, snapshot)
+        self.lists = self._lists_of(customers, snapshot)
         self.made.left_out = [
             {"customer": one.slug, "why": broken[one.schema]} for one in customers if one.schema in broken
         ]
@@ -367,20 +377,22 @@ class _Taking:
         for start in range(0, len(customers), self.per_dump):
             yield customers[start : start + self.per_dump]
 
-    def _networks_of(self, customers: list[_Customer], snapshot: str) -> dict[UUID, str | None]:
+    def _lists_of(
+        self, customers: list[_Customer], snapshot: str
+    ) -> dict[UUID, tuple[str | None, str | None]]:
         """Where they can't be told, by halves."""
         ids = [customer.id for customer in customers]
         try:
             with _reading(self.reader, snapshot):
-                return dict(self.reader.execute(NETWORKS, [ids]).fetchall())
+                return {pk: (networks, tags) for pk, networks, tags in self.reader.execute(LISTS, [ids])}
         except psycopg.Error as error:
             if is_away(error):
                 raise
         half = len(customers) // 2
         if not half:
-            return dict.fromkeys(ids)
+            return dict.fromkeys(ids, (None, None))
         first, second = customers[:half], customers[half:]
-        return self._networks_of(first, snapshot) | self._networks_of(second, snapshot)
+        return self._lists_of(first, snapshot) | self._lists_of(second, snapshot)
 
     def _dump(self, customers: list[_Customer], snapshot: str) -> list[_Customer]:
         """Those that are in a dump now; all, as a rule. Raises BackupFailed."""
@@ -465,8 +477,9 @@ class _Taking:
                     "schema": customer.schema,
                     "part": self.part_of[customer.schema],
                     "provider": customer.provider,
-                    "allowed_networks": judging.json_of(self.networks[customer.id]),
-                    "mailbox_quota_octets": customer.mailbox_quota_octets,
+                    "allowed_networks": judging.json_of(self.lists[customer.id][0]),
+                    "tags": judging.json_of(self.lists[customer.id][1]),
+                    **{name: getattr(customer, name) for name in ("language", "time_zone", "group", *LIMITS)},
                 }
                 for customer in customers
             ],

@@ -22,6 +22,7 @@ from mailboxes.services.finding import (
 )
 from mailboxes.services.jobs import job_for, jobs_of, right_to_retry, unsettled
 from mailboxes.services.lifecycle import SETTABLE, activate_mailbox, edit_mailbox, suspend_mailbox
+from mailboxes.services.limits import Use, mailboxes_left, use_of
 from mailboxes.services.origins import Behind, Origin, behind, deleted_by, origins_of
 from mailboxes.services.passwords import ResetOffer, accept_reset, offer_reset, reset_password, unlock
 from mailboxes.services.progress import Progress, progress
@@ -57,6 +58,7 @@ __all__ = [
     "Progress",
     "ReachTest",
     "ResetOffer",
+    "Use",
     "accept",
     "accept_reset",
     "activate_mailbox",
@@ -79,6 +81,7 @@ __all__ = [
     "losses",
     "mailbox_by_address",
     "mailbox_for",
+    "mailboxes_left",
     "offer",
     "offer_reset",
     "origins_of",
@@ -96,5 +99,6 @@ __all__ = [
     "take_reach_test",
     "unlock",
     "unsettled",
+    "use_of",
     "verify_certificate",
 ]

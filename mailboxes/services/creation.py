@@ -13,6 +13,7 @@ from accounts.actors import Actor
 from mailboxes import errors
 from mailboxes.models import KeyLock, Mailbox, MailboxKey, Tally
 from mailboxes.services import offers
+from mailboxes.services.limits import require_room
 from mailboxes.services.naming import (
     NAME_CONSTRAINTS,
     canonical_name,
@@ -56,10 +57,11 @@ class _NewKey:
 def offer(customer: Customer, *, by: Actor, name: str, **details: str) -> Offer:
     """Make password, key pair and address for a mailbox that does not exist yet. `details`: Mailbox.DETAILS.
 
-    Raises NotAllowed, InvalidName, TooManyMarks, InvalidDescription, NameTaken.
+    Raises NotAllowed, InvalidName, TooManyMarks, InvalidDescription, TooManyMailboxes, NameTaken.
     """
     access.require(by, customer, access.Right.CREATE_MAILBOX)
     name, details = clean_name(name), clean_details(details)
+    require_room(customer)
     with tenant_context(customer):
         refuse_taken(name)
     password, key = _new_key(customer)
@@ -87,8 +89,8 @@ def accept(
     """Step 2: create the mailbox of an offer, once.
 
     Raises NotAllowed, OfferExpired, OfferAltered, AlreadyCreated, NotUnderstood, InvalidName, TooManyMarks,
-    InvalidDescription, NameTaken; after any of these nothing has changed, and the last five leave the offer good for
-    another try.
+    InvalidDescription, TooManyMailboxes, NameTaken; after any of these nothing has changed, and the last six leave the
+    offer good for another try.
     """
     access.require(by, customer, access.Right.CREATE_MAILBOX)
     key = _key_of(token, customer, by)
@@ -125,6 +127,7 @@ def _create(customer: Customer, key: _NewKey, name: str, details: dict[str, str]
 
 @transaction.atomic(durable=True)
 def _insert(customer: Customer, key: _NewKey, name: str, details: dict[str, str], *, by: Actor) -> Mailbox:
+    require_room(customer, held=True)
     mailbox = Mailbox.objects.create(
         id=key.mailbox_id,
         name=name,

@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -36,6 +37,7 @@ class Recipient:
         self.address: str = entry.address
         self.customer: Customer = entry.customer
         self.mailbox_id: UUID = entry.mailbox_id
+        self.message_limit: int | None = entry.customer.message_limit_octets
         self.public_key = bytes(entry.public_key)
         self.generation: int = entry.generation
 
@@ -47,7 +49,8 @@ class Recipient:
 def resolve(address: str, *, peer: str, octets: int = 0) -> Recipient:
     """Who this address is, if it takes mail from `peer` (an IP address) now; `octets` as far as they are announced.
 
-    Raises UnknownAddress, MailboxDeleting, MailboxSuspended, NetworkNotAllowed, MailboxFull.
+    Raises UnknownAddress, MailboxDeleting, MailboxSuspended, CustomerSuspended, NetworkNotAllowed, MessageTooLarge,
+    MailboxFull, CustomerFull.
     """
     entry = directory.look_up(address)
     if entry is None:
@@ -56,6 +59,7 @@ def resolve(address: str, *, peer: str, octets: int = 0) -> Recipient:
         statuses.require(entry, Act.TAKE_MAIL)
     if not _is_allowed(peer, entry.customer.allowed_networks):
         raise errors.NetworkNotAllowed
+    _check_size(octets, entry.customer.message_limit_octets)
     _check_room(entry, octets)
     return Recipient(entry)
 
@@ -102,13 +106,20 @@ class Delivery:
         self._copies: list[_Copy] = []
         self._visit = visit
         self.refused_by = ""  # the recipient for whose sake nobody gets it, once `commit` has raised
+        self._octets = 0  # of the message as it was sent, without what each copy has on top
+        self._most: int | None = None  # what the customer takes who takes least
 
     def add(self, recipient: Recipient, top: bytes) -> None:
+        limit = recipient.message_limit
+        if limit is not None:
+            self._most = limit if self._most is None else min(limit, self._most)
         self._copies.append(_Copy(self._store, recipient))
         self._copies[-1].write(top)
 
     def write(self, data: bytes) -> None:
-        """More of the message, in pieces of any size. Raises StoreFull, StoreFailed."""
+        """More of the message, in pieces of any size. Raises MessageTooLarge, StoreFull, StoreFailed."""
+        self._octets += len(data)
+        _check_size(self._octets, self._most)
         for copy in self._copies:
             copy.write(data)
 
@@ -120,11 +131,14 @@ class Delivery:
         its own customer only. Deliveries don't wait for each other: those that are
         committed at the same moment may exceed a limit together, by one message for each thread of the gateway.
 
-        Raises MailboxSuspended, MailboxFull, StoreFull, StoreFailed, KeyChanged, UnknownAddress, django.db.Error.
+        Raises MailboxSuspended, CustomerSuspended, MailboxFull, CustomerFull, StoreFull, StoreFailed, KeyChanged,
+        UnknownAddress, django.db.Error.
         """
+        beside: Counter[UUID] = Counter()  # octets of this message's copies for the same customer
         for copy in self._copies:
             self.refused_by = copy.recipient.address
-            copy.check_room()
+            copy.check_room(beside[copy.recipient.customer_id])
+            beside[copy.recipient.customer_id] += copy.octets
         self.refused_by = ""
         for copy in self._copies:
             copy.keep()
@@ -159,10 +173,10 @@ class _Copy:
         if sealed := self._sealer.update(data):
             self._draft.write(sealed)
 
-    def check_room(self) -> None:
+    def check_room(self, beside: int) -> None:
         entry = directory.look_up(self.recipient.address)
         if entry is not None:  # else it has no key any more, which is noticed when the row goes in
-            _check_room(entry, self.octets)
+            _check_room(entry, self.octets, beside)
 
     def keep(self) -> None:
         self._draft.write(self._sealer.finish())
@@ -198,8 +212,18 @@ def _insert(copies: "list[_Copy]", visit: Visit | None) -> None:
             copy.may_be_committed = True
 
 
-def _check_room(entry: DirectoryEntry, octets: int) -> None:
-    """Raises MailboxSuspended, and MailboxFull when so many octets (or one) are more than the limit leaves."""
+def _check_size(octets: int, limit: int | None) -> None:
+    """Raises MessageTooLarge."""
+    if limit is not None and octets > limit:
+        raise errors.MessageTooLarge
+
+
+def _check_room(entry: DirectoryEntry, octets: int, beside: int = 0) -> None:
+    """Raises CustomerSuspended, MailboxSuspended, and MailboxFull or CustomerFull when so many octets (or one), and those that
+    come `beside` them for the same customer, are more than the limits leave.
+    """
+    if entry.customer.is_suspended:
+        raise errors.CustomerSuspended(name=entry.address)
     refusal = statuses.refusal(entry, Act.TAKE_MAIL)
     # One whose deletion has begun meanwhile has no key any more, which is noticed when the row goes in: a 550 now would
     # be one for all recipients of this text.
@@ -207,11 +231,23 @@ def _check_room(entry: DirectoryEntry, octets: int) -> None:
         _count_put_off(entry)
         raise refusal
     tallies.put_off.forget(entry.mailbox_id)
-    quota = entry.customer.mailbox_quota_octets
-    if quota is not None:
-        with tenant_context(entry.customer):
-            if tallies.waiting(entry.mailbox_id).octets + max(octets, 1) > quota:
-                raise errors.MailboxFull
+    _check_limits(entry, max(octets, 1), beside)
+
+
+def _check_limits(entry: DirectoryEntry, octets: int, beside: int) -> None:
+    """One question for both limits, and none where there is no limit."""
+    quota, together = entry.customer.mailbox_quota_octets, entry.customer.waiting_quota_octets
+    if quota is None and together is None:
+        return
+    with tenant_context(entry.customer):
+        if together is None:
+            here, all_of_them = tallies.waiting(entry.mailbox_id).octets, 0
+        else:
+            here, all_of_them, _messages = tallies.waiting_at_customer(entry.mailbox_id)
+    if quota is not None and here + octets > quota:
+        raise errors.MailboxFull
+    if together is not None and all_of_them + beside + octets > together:
+        raise errors.CustomerFull
 
 
 def _count_put_off(entry: DirectoryEntry) -> None:

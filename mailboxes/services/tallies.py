@@ -139,6 +139,18 @@ FROM (
 """
 
 
+# Beside it what all mailboxes of the customer hold: a row for each of them, and the changes since the last fold.
+WAITING_AT_CUSTOMER = """
+SELECT coalesce(sum(octets) FILTER (WHERE mailbox_id = %(mailbox)s), 0)::bigint,
+    coalesce(sum(octets), 0)::bigint, coalesce(sum(messages), 0)::bigint
+FROM (
+    SELECT mailbox_id, messages, octets FROM mailboxes_tally
+    UNION ALL
+    SELECT mailbox_id, messages, octets FROM mailboxes_tallychange
+) AS counted
+"""
+
+
 COUNT_MAILBOXES = """
 UPDATE mailboxes_tally AS tally SET messages = counted.messages, octets = counted.octets
 FROM (
@@ -245,6 +257,21 @@ def waiting(mailbox_id: UUID) -> Amount:
     with connection.cursor() as cursor:
         cursor.execute(WAITING, {"mailbox": mailbox_id})
         return Amount(*cursor.fetchone())
+
+
+class Together(NamedTuple):
+    """What waits in one mailbox, and in all of the customer's, that one too."""
+
+    here_octets: int
+    octets: int
+    messages: int
+
+
+def waiting_at_customer(mailbox_id: UUID | None = None) -> Together:
+    """The same of all mailboxes of the current schema, in one statement, without counting messages."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING_AT_CUSTOMER, {"mailbox": mailbox_id})
+        return Together(*cursor.fetchone())
 
 
 @dataclass

@@ -14,6 +14,7 @@ from django.http import (
 )
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import set_urlconf
 from django_tenants.utils import tenant_context
 
@@ -22,7 +23,7 @@ from accounts.models import User
 from portal.gates.links import at_base
 from portal.gates.requests import GatedRequest
 from tenants import audit
-from tenants.access import rights_of
+from tenants.access import rights_of, shut_out_of
 from tenants.models import Customer, Domain
 from tenants.schemas import leave_for_public
 
@@ -83,7 +84,7 @@ class HostTenant:
 class CustomerGate:
     """On a customer's host: lets the anonymous pass to the sign-in, enters the schema for who has rights, and is 404
     for everybody else, on every path alike. On hosts of no customer there is nobody with rights, and else the same.
-    So nobody learns which customers exist, or which pages they have.
+    So nobody learns which customers exist, or which pages they have. Whom a suspension shuts out is told so, 403.
 
     Comes after authentication. Sets request.rights, which is empty outside a customer's console.
     """
@@ -100,6 +101,8 @@ class CustomerGate:
         if customer is None or not request.rights:
             if request.path_info.startswith(SIGN_OUT):
                 return self.get_response(request)
+            if customer is not None and shut_out_of(request.user).filter(pk=customer.pk).exists():
+                return render(request, "suspended.html", {"suspended": customer}, status=403)
             raise Http404
         with tenant_context(customer):
             response = self.get_response(request)

@@ -3,6 +3,7 @@
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
+from accounts.models import User
 from tenants.access import Right
 from tenants.models import Customer, Provider
 
@@ -15,3 +16,9 @@ class GatedRequest(HttpRequest):
     rights: frozenset[Right]  # CustomerGate: what the person may there
     second_factor_required_by: Provider | None  # SecondFactorGate: who waits for one
     htmx: HtmxDetails
+
+
+class PersonsRequest(GatedRequest):
+    """One that gets to a page that asks for sign-in, as pages do unless they say otherwise."""
+
+    user: User

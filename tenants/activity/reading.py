@@ -86,6 +86,7 @@ class Trail:
     customers: QuerySet[Customer]
     here: Q  # says the same of events, in the way that is quickest to answer
     providers: list[Provider] = field(default_factory=list)
+    oversees: bool = True  # reads what the provider says of its customer for itself
 
     def events(self) -> AuditEventQuerySet:
         return AuditEvent.objects.filter(self.here)
@@ -113,7 +114,8 @@ class Page:
 def activity_at(customer: Customer, *, by: Any) -> Trail:
     """All that anybody did at the customer. Raises NotAllowed."""
     require(by, customer, Right.VIEW_ACTIVITY)
-    return Trail(Customer.objects.filter(pk=customer.pk), Q(customer_id=customer.pk))
+    oversees = Right.OVERSEE_CUSTOMER in rights_of(by, customer)
+    return Trail(Customer.objects.filter(pk=customer.pk), Q(customer_id=customer.pk), oversees=oversees)
 
 
 def activity_for(by: Any) -> Trail:
@@ -240,6 +242,8 @@ def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
         pk__in=trail.customers.values("pk")
     )
     secret = ("email_domains",) if domains and others.exists() else ()
+    # A provider's words for its customer are not for the customer's own people.
+    own_words = () if trail.oversees else Customer.PROVIDERS_OWN
     return [
         Entry(
             event=event,
@@ -247,7 +251,7 @@ def _tell(trail: Trail, events: list[AuditEvent]) -> list[Entry]:
             customer=customers.get(event.customer_id) if event.customer_id else None,
             provider=providers.get(event.provider_id) if event.provider_id else None,
             mailbox=targets.get(event.target_id) if event.target_type == "mailbox" else None,
-            details=words.details(event, known, () if event.customer_id else secret),
+            details=words.details(event, known, own_words if event.customer_id else secret),
         )
         for event in events
     ]

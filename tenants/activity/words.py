@@ -237,6 +237,13 @@ WORDINGS: dict[str, Wording] = {
         Kind.SETTINGS, _("The customer “%(object)s”, whose data was lost, was given up for good.")
     ),
     "customer.changed": Wording(Kind.SETTINGS, _("The settings of the customer “%(object)s” were changed.")),
+    "customer.suspended": Wording(
+        Kind.SETTINGS,
+        _("The customer “%(object)s” was suspended: its people are shut out, and new mail is put off."),
+    ),
+    "customer.activated": Wording(
+        Kind.SETTINGS, _("The customer “%(object)s” was activated."), of_object=("suspended_at",)
+    ),
 }
 
 LABELS: dict[str, Text] = {
@@ -257,6 +264,7 @@ LABELS: dict[str, Text] = {
     "fingerprint": _("Fingerprint of the new key"),
     "further_details": _("Further details"),
     "generation": _("Number of the key"),
+    "group": _("Group"),
     "groups": _("Groups"),
     "invited_by": _("Invited by"),
     "is_staff": _("Platform staff"),
@@ -268,8 +276,10 @@ LABELS: dict[str, Text] = {
     "language": _("Language"),
     "logo": _("Fingerprint of the picture"),
     "locked_mail": _("Mail that only the lost password opens"),
+    "mailbox_limit": _("Limit for the number of mailboxes"),
     "mailbox_quota_octets": _("Limit for each mailbox"),
     "mailboxes": _("Mailboxes"),
+    "message_limit_octets": _("Limit for each message"),
     "messages": _("Messages"),
     "mistyped": _("Was mistyped"),
     "name": _("Name"),
@@ -285,6 +295,7 @@ LABELS: dict[str, Text] = {
     "support_email": _("Support by email"),
     "support_phone": _("Support by telephone"),
     "support_url": _("Support on the web"),
+    "tags": _("Tags"),
     "status": _("Status"),
     "trouble": _("Trouble"),
     "theme": _("Appearance"),
@@ -294,6 +305,7 @@ LABELS: dict[str, Text] = {
     "suspension_backup_at": _("Backup taken"),
     "suspension_cause": _("Reason"),
     "suspension_reason": _("Reason"),
+    "waiting_quota_octets": _("Limit for all waiting mail"),
     "with_current_password": _("With the current password"),
 }
 
@@ -335,7 +347,7 @@ MISSING = "\N{EN DASH}"  # in the place of what an old event does not tell
 # most the 2,048 characters of a URL.
 MOST_DETAILS, MOST_PARTS, MOST_CHARACTERS = 50, 1_000, 2_500
 
-SIZES = {"octets", "mailbox_quota_octets"}
+SIZES = {"octets", "mailbox_quota_octets", "waiting_quota_octets", "message_limit_octets"}
 CODES = {
     "address",
     "client_id",

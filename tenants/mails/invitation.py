@@ -23,12 +23,15 @@ def send(
     by: Actor,
     **told: Any,
 ) -> None:
-    """In the reader's language, or for newcomers in that of who invites them; whichever host that person is on, the link
-    leads to the base host. `told` is to which customers of the `place` they are asked to come.
+    """In the reader's language, or for newcomers in that of the customer, or else of who invites them; whichever host that
+    person is on, the link leads to the base host. `told` is to which customers of the `place` they are asked to come.
 
     Raises what mails.send() does.
     """
-    reader = known or User(email=invitation.email, language=translation.get_language() or "")
+    of_customer = isinstance(place, Customer)
+    language = (place.language if of_customer else "") or translation.get_language() or ""
+    zone = place.time_zone if of_customer else ""
+    reader = known or User(email=invitation.email, language=language, time_zone=zone)
     path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
     facts = {
         "invitation": invitation,

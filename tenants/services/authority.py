@@ -122,6 +122,20 @@ def may_found(user: Any, provider: Provider) -> bool:
     return isinstance(user, User) and Right.ADD_PROVIDER in rights_of(user, PLATFORM) and not owners.exists()
 
 
+def may_found_customer(user: Any, customer: Customer) -> bool:
+    """Whether the person may ask the first administrator in: who may create customers there, while this one has none."""
+    admins = Membership.objects.filter(customer=customer, role=Membership.Role.ADMIN)
+    may_create = Right.CREATE_CUSTOMER in rights_of(user, customer.provider)
+    return isinstance(user, User) and may_create and not admins.exists()
+
+
+def to_be_first_admin(customer: Customer) -> QuerySet[Invitation]:
+    """Who has been asked to be it and is not there yet."""
+    return Invitation.objects.filter(
+        customer=customer, role=Membership.Role.ADMIN, accepted_at=None, withdrawn_at=None
+    )
+
+
 def to_be_first_owner(provider: Provider) -> QuerySet[Invitation]:
     """Who has been asked to be it and is not there yet."""
     return Invitation.objects.filter(

@@ -1,7 +1,7 @@
 """Providers and their customers."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypedDict, Unpack
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.conf import settings
@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts import bell
 from accounts.actors import Actor
-from accounts.errors import refusing
 from accounts.lists import by_name, each_word, folded, sorted_by
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
 from tenants import access, audit, schemas, slugs, spares
@@ -20,14 +20,13 @@ from tenants.counts import MailboxFigures
 from tenants.errors import (
     BeingUpgraded,
     InvalidName,
-    InvalidNetworks,
-    InvalidQuota,
+    InvalidReason,
     NoSuchCustomer,
     NoSuchProvider,
     SlugTaken,
 )
-from tenants.models import NAME_LENGTH, Customer, DirectoryEntry, Domain, OpenJob, Provider
-from tenants.networks import validate_networks
+from tenants.models import NAME_LENGTH, REASON_LENGTH, Customer, DirectoryEntry, Domain, OpenJob, Provider
+from tenants.services.facts import Facts, judged
 from tenants.upgrading.schemas import database_is_newer
 
 REFILL = "tenants.tasks.refill_spares"
@@ -86,30 +85,49 @@ def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
 
 
 @transaction.atomic(durable=True)
-def create_customer(slug: str, name: str, *, provider: Provider, by: Actor) -> Customer:
+def create_customer(
+    slug: str, name: str, *, provider: Provider, by: Actor, **facts: Unpack[Facts]
+) -> Customer:
     """A customer with schema and host, all or nothing. Call it from the public schema.
 
-    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken or BeingUpgraded.
+    Raises NotAllowed, InvalidSlug, InvalidName, TooManyMarks, SlugTaken, BeingUpgraded, and what facts.judged() does.
     """
-    access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
+    access.require_any(by, *creating(provider))
+    return make_customer(slug, name, provider=provider, by=by, **facts)
+
+
+def creating(provider: Provider) -> tuple[tuple[Provider | access.Platform, access.Right], ...]:
+    """By which right a customer of this provider is created: its own people's, or the platform's."""
+    return (provider, access.Right.CREATE_CUSTOMER), (access.PLATFORM, access.Right.ADD_CUSTOMER)
+
+
+def make_customer(slug: str, name: str, *, provider: Provider, by: Actor, **facts: Unpack[Facts]) -> Customer:
+    """create_customer inside another act's transaction, which has asked already."""
     customer = Customer(slug=slug, name=name, provider=provider)
-    add_customer(customer, spares.take, access.Right.ADD_CUSTOMER, by)
-    audit.record("customer.created", by=by, customer=customer, target=customer)
+    decided = judged(facts, customer)
+    for fact, value in decided.items():
+        setattr(customer, fact, value)
+    add_customer(customer, spares.take, by, *creating(provider))
+    audit.record("customer.created", by=by, customer=customer, target=customer, data=decided)
     return customer
 
 
 def add_customer(
-    customer: Customer, make_schema: Callable[[str], object], right: access.Right, by: Actor
+    customer: Customer,
+    make_schema: Callable[[str], object],
+    by: Actor,
+    *ways: tuple[Provider | access.Platform, access.Right],
 ) -> None:
-    """In another act's transaction, which has asked for `right`. Raises InvalidSlug, InvalidName, TooManyMarks, SlugTaken,
-    SchemaInTheWay or BeingUpgraded; NotAllowed when `by` has lost it since.
+    """In another act's transaction, which has asked for one of these rights. Raises InvalidSlug, InvalidName, TooManyMarks,
+    SlugTaken, SchemaInTheWay or BeingUpgraded; NotAllowed when `by` has lost them since.
     """
     slugs.check(customer.slug)
     customer.name = check_place_name(customer.name)
     customer.schema_name = slugs.schema_name(customer.slug)
     # The row comes first: of two who want the same name, its unique index lets the second one wait and then lose.
     _insert(customer)
-    access.require_held(by, right)
+    access.hold_people(by)
+    access.require_any(by, *ways)
     # From here on an upgrade that has begun waits for us, before it looks for customers.
     if database_is_newer():
         raise BeingUpgraded
@@ -125,41 +143,110 @@ def add_customer(
     bell.ring_after_commit(REFILL)  # and beat refills within minutes, should nobody hear it
 
 
-class CustomerChanges(TypedDict, total=False):
-    """What staff decide about a customer; no quota is no limit, and no network all of them."""
+class CustomerChanges(Facts, total=False):
+    """What is decided about a customer, and its name."""
 
     name: str
-    allowed_networks: list[str]
-    mailbox_quota_octets: int | None
 
 
 @transaction.atomic(durable=True)
 def edit_customer(customer: Customer, *, by: Actor, **changes: Unpack[CustomerChanges]) -> None:
     """Says in the trail what has changed; what is not named stays as it is by now.
 
-    Raises NotAllowed, InvalidName, TooManyMarks, InvalidNetworks, InvalidQuota.
+    Raises NotAllowed, InvalidName, TooManyMarks, and what facts.judged() does.
     """
-    access.require(by, access.PLATFORM, access.Right.CHANGE_CUSTOMER)
-    if unknown := changes.keys() - CustomerChanges.__annotations__:
-        raise TypeError(f"nothing that staff decide about a customer: {', '.join(sorted(unknown))}")
-    current = Customer.objects.select_for_update().get(pk=customer.pk)
-    access.require_held(by, access.Right.CHANGE_CUSTOMER)
-    if "name" in changes:
-        changes["name"] = unless_kept(changes["name"], current.name, check_place_name)
-    changed: dict[str, Any] = {
-        field: value for field, value in changes.items() if getattr(current, field) != value
-    }
-    if "allowed_networks" in changed:
-        with refusing(InvalidNetworks):
-            validate_networks(changed["allowed_networks"])
-    if "mailbox_quota_octets" in changed:
-        with refusing(InvalidQuota):
-            Customer._meta.get_field("mailbox_quota_octets").run_validators(changed["mailbox_quota_octets"])
-    for field, value in changes.items():
-        setattr(customer, field, value)
+    access.require_any(by, *_ways(customer, access.Right.EDIT_CUSTOMER))
+    current = _held(customer, access.Right.EDIT_CUSTOMER, by)
+    wanted: dict[str, Any] = dict(changes)
+    name = unless_kept(wanted.pop("name", current.name), current.name, check_place_name)
+    changed = judged(wanted, current) | ({"name": name} if name != current.name else {})
+    for field in changes:
+        setattr(customer, field, changed.get(field, getattr(current, field)))
     if changed:
         customer.save(update_fields=list(changed))
         audit.record("customer.changed", by=by, customer=customer, target=customer, data=changed)
+
+
+@transaction.atomic(durable=True)
+def suspend_customer(customer: Customer, *, by: Actor, reason: str = "") -> Customer:
+    """From now on its own people are shut out, and new mail is put off (450); its provider still sees all, what waits can be
+    collected, and nothing is taken away. Of one that is suspended already the reason alone is another.
+
+    Raises NotAllowed or InvalidReason.
+    """
+    access.require_any(by, *_ways(customer, access.Right.SUSPEND_CUSTOMER))
+    current = _held(customer, access.Right.SUSPEND_CUSTOMER, by)
+    reason = unless_kept(reason.strip(), current.suspension_reason, _check_reason)
+    if current.is_suspended and reason == current.suspension_reason:
+        return current
+    if not current.is_suspended:
+        current.status = Customer.Status.SUSPENDED
+        current.suspended_at, current.suspended_by_email = timezone.now(), by.email
+    current.suspension_reason = reason
+    return _keep_standing(current, "customer.suspended", {"reason": reason}, by)
+
+
+@transaction.atomic(durable=True)
+def activate_customer(customer: Customer, *, by: Actor) -> Customer:
+    """From now on its people come in again, and mail is taken. Raises NotAllowed."""
+    access.require_any(by, *_ways(customer, access.Right.SUSPEND_CUSTOMER))
+    current = _held(customer, access.Right.SUSPEND_CUSTOMER, by)
+    if not current.is_suspended:
+        return current
+    since = current.suspended_at
+    current.status, current.suspended_at = Customer.Status.ACTIVE, None
+    current.suspended_by_email = current.suspension_reason = ""
+    return _keep_standing(current, "customer.activated", {"suspended_at": since}, by)
+
+
+def _ways(
+    customer: Customer, right: access.Right
+) -> tuple[tuple[Customer | access.Platform, access.Right], ...]:
+    """By which right it is changed: its provider's people's, or the platform's."""
+    return (customer, right), (access.PLATFORM, access.Right.CHANGE_CUSTOMER)
+
+
+def _held(customer: Customer, right: access.Right, by: Actor) -> Customer:
+    """As it is now: until the transaction ends nobody else changes it. Raises NotAllowed for who has lost the right."""
+    current = Customer.objects.select_for_update(of=("self",), no_key=True).get(pk=customer.pk)
+    access.hold_people(by)
+    access.require_any(by, *_ways(customer, right))
+    return current
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > REASON_LENGTH or not is_a_line(reason):
+        raise InvalidReason(most=REASON_LENGTH)
+
+
+def _keep_standing(customer: Customer, action: str, data: dict[str, Any], by: Actor) -> Customer:
+    customer.save(update_fields=["status", "suspended_at", "suspended_by_email", "suspension_reason"])
+    audit.record(action, by=by, customer=customer, target=customer, data=data)
+    return customer
+
+
+def customer_for(by: Any, slug: str, right: access.Right) -> Customer:
+    """The customer of this short name, as its provider's people see it, if this person may do `right` there.
+
+    Raises NoSuchCustomer, also for who does not oversee it, and NotAllowed.
+    """
+    customer = Customer.objects.select_related("provider").filter(slug=slug).first()
+    if customer is None or access.Right.OVERSEE_CUSTOMER not in access.rights_of(by, customer):
+        raise NoSuchCustomer(slug=slug)
+    access.require(by, customer, right)
+    return customer
+
+
+def founding_providers(*, by: Any) -> list[Provider]:
+    """Where `by` may create customers, by name."""
+    mine = access.providers_of(by)
+    return [one for one in mine if access.Right.CREATE_CUSTOMER in access.rights_of(by, one)]
+
+
+def groups_of(providers: Collection[Provider], *, by: Any) -> list[str]:
+    """The groups that these providers' customers are in, of those whom `by` may enter, to choose from."""
+    theirs = access.customers_of(by).filter(provider__in=[one.pk for one in providers]).exclude(group="")
+    return list(dict.fromkeys(theirs.order_by(folded("group"), "group").values_list("group", flat=True)))
 
 
 def find_customers(*, by: Any, search: str = "") -> QuerySet[Customer]:

@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from typing import Unpack
 
 from django.db import transaction
 from django.utils import timezone
@@ -48,13 +49,16 @@ from tenants.services.authority import (
     lock,
     managing,
     may_found,
+    may_found_customer,
     named_limit_of,
     place_of,
     placed,
+    to_be_first_admin,
     to_be_first_owner,
 )
-from tenants.services.customers import add_provider
-from tenants.services.people import enrol
+from tenants.services.customers import add_provider, make_customer
+from tenants.services.facts import Facts
+from tenants.services.people import enrol, settings_of_newcomers
 from tenants.services.withdrawal import record, withdraw
 
 log = logging.getLogger(__name__)
@@ -99,11 +103,7 @@ def found_provider(slug: str, name: str, *, owner_email: str, by: Actor) -> Prov
     """
     access.require(by, access.PLATFORM, access.Right.ADD_PROVIDER)
     _refuse_the_system(by)
-    try:
-        email = check_address(owner_email)
-    except InvalidAddress as refusal:
-        refusal.about("owner_email")
-        raise
+    email = _checked(owner_email, "owner_email")
     secret = _new_secret()
     with transaction.atomic(durable=True):
         access.require_held(by, access.Right.ADD_PROVIDER)
@@ -130,6 +130,46 @@ def invite_first_owner(provider: Provider, email: str, *, by: Actor) -> Invitati
             withdraw(earlier, by=by)
         _check_mails_of_the_hour(provider)
         invitation = _invite_first_owner(provider, email, secret, by=by)
+    _send(invitation, secret, by=by)
+    return invitation
+
+
+def found_customer(
+    slug: str, name: str, *, admin_email: str, provider: Provider, by: Actor, **facts: Unpack[Facts]
+) -> Customer:
+    """A provider's people make a customer and ask its first administrator in, in one act. Call it from the public schema.
+
+    Raises what create_customer() does, InvalidAddress, and MailNotSent: then customer and invitation stand, and
+    invite_first_admin sends it again.
+    """
+    access.require(by, provider, access.Right.CREATE_CUSTOMER)
+    _refuse_the_system(by)
+    email = _checked(admin_email, "admin_email")
+    secret = _new_secret()
+    with transaction.atomic(durable=True):
+        customer = make_customer(slug, name, provider=provider, by=by, **facts)
+        invitation = _invite_first_admin(customer, email, secret, by=by)
+    _send(invitation, secret, by=by)
+    return customer
+
+
+def invite_first_admin(customer: Customer, email: str, *, by: Actor) -> Invitation:
+    """A provider's people ask the first administrator of a customer in, or another one instead: earlier links are dead.
+
+    Raises NotAllowed, also once the customer has an administrator; InvalidAddress, AlreadyMember, TooManyInvitations,
+    MailNotSent: then the invitation stands, and another try sends a new link.
+    """
+    access.require(by, customer.provider, access.Right.CREATE_CUSTOMER)
+    _refuse_the_system(by)
+    email = check_address(email)
+    secret = _new_secret()
+    with transaction.atomic(durable=True):
+        lock(customer)
+        access.hold_people(by)
+        for earlier in to_be_first_admin(customer).select_for_update(of=("self",)):
+            withdraw(earlier, by=by)
+        _check_mails_of_the_hour(customer)
+        invitation = _invite_first_admin(customer, email, secret, by=by)
     _send(invitation, secret, by=by)
     return invitation
 
@@ -223,7 +263,13 @@ def accept_invitation_as_newcomer(invitation: Invitation, *, name: str, password
     if invitee(invitation) is not None:
         raise SignInFirst(email=invitation.email)
     try:
-        user, _none = create_person(invitation.email, by=SYSTEM, name=name, password=password)
+        user, _none = create_person(
+            invitation.email,
+            by=SYSTEM,
+            name=name,
+            password=password,
+            **settings_of_newcomers(place_of(invitation)),
+        )
     except PersonExists as error:
         raise SignInFirst(email=invitation.email) from error  # by another invitation, in this moment
     audit.record(
@@ -269,6 +315,23 @@ def _invite_first_owner(provider: Provider, email: str, secret: str, *, by: Acto
     if not may_found(by, provider):
         raise NotAllowed
     return _write(provider, email, secret, role=Membership.Role.OWNER, limit=None, by=by)
+
+
+def _invite_first_admin(customer: Customer, email: str, secret: str, *, by: Actor) -> Invitation:
+    if not may_found_customer(by, customer):
+        raise NotAllowed
+    if Membership.objects.filter(user__email=email, **placed(customer)).exists():
+        raise AlreadyMember(email=email)
+    return _write(customer, email, secret, role=Membership.Role.ADMIN, limit=None, by=by)
+
+
+def _checked(email: str, field: str) -> str:
+    """As an argument of this name. Raises InvalidAddress."""
+    try:
+        return check_address(email)
+    except InvalidAddress as refusal:
+        refusal.about(field)
+        raise
 
 
 def _write(
@@ -343,6 +406,9 @@ def _is_stood_for(invitation: Invitation) -> bool:
         return False
     place = place_of(invitation)
     if isinstance(place, Provider) and invitation.role == Membership.Role.OWNER and may_found(inviter, place):
+        return True
+    of_admin = invitation.role == Membership.Role.ADMIN
+    if isinstance(place, Customer) and of_admin and may_found_customer(inviter, place):
         return True
     try:
         check_authority(inviter, place, invitation.role, customers=limit_of(invitation))

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 from django.db import IntegrityError, transaction
 
 from accounts.actors import SYSTEM, Actor, System
-from accounts.services import create_person
+from accounts.services import NewcomersSettings, create_person
 from tenants import access, audit
 from tenants.access import ROLE_RIGHTS, Right
 from tenants.errors import AlreadyMember, NoSuchMember
@@ -138,13 +138,26 @@ def create_member(
     if not staff:
         check_role(role, provider=provider, customer=customer)
     _lock_held(provider or customer, Right.ADD_PERSON, by=by)
-    user, generated = create_person(email, by=SYSTEM, name=name, password=password, staff=staff)
+    user, generated = create_person(
+        email, by=SYSTEM, name=name, password=password, staff=staff, **settings_of_newcomers(customer)
+    )
     audit.record(
         "person.created", by=by, provider=provider, customer=customer, target=user, data={"staff": staff}
     )
     if not staff:
         enrol(user, role=role, provider=provider, customer=customer, by=by)
     return user, generated
+
+
+def settings_of_newcomers(place: Place | None) -> NewcomersSettings:
+    """What somebody begins with who is new here: what a customer has chosen for its people."""
+    chosen: NewcomersSettings = {}
+    if isinstance(place, Customer):
+        if place.language:
+            chosen["language"] = place.language
+        if place.time_zone:
+            chosen["time_zone"] = place.time_zone
+    return chosen
 
 
 def enrol(

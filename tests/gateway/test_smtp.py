@@ -5,9 +5,11 @@ import socket
 
 import pytest
 
+from accounts.actors import SYSTEM
 from gateway.smtp.connection import Times
 from gateway.smtp.protocol import Limits
-from mailboxes import errors
+from mailboxes import errors, services
+from tenants.services import edit_customer, suspend_customer
 from tests.gateway.kit import SENDER, without_trace
 
 EHLO_CLEAR = (
@@ -297,6 +299,58 @@ def test_a_store_that_is_not_there_is_named_where_mail_is_put_off(gateway, acme_
 
     (line,) = [text for record in caplog.records if "put off" in (text := record.getMessage())]
     assert "FileNotFoundError" in line and str(settings.STORE_ROOT) in line
+
+
+TOO_LARGE = b"552 5.3.4 Message is larger than the limit\r\n"
+
+
+@pytest.fixture
+def limit(acme):
+    """What Acme takes at most, of one message."""
+
+    def put(octets):
+        edit_customer(acme, message_limit_octets=octets, by=SYSTEM)
+
+    return put
+
+
+def test_a_message_that_is_too_large_for_the_customer_is_refused_when_that_is_known(
+    gateway, acme_mailbox, limit
+):
+    limit(70_000)
+    wire, to = gateway.smtp_wire(), f"RCPT TO:<{acme_mailbox.address}>".encode()
+    wire.ask(b"MAIL FROM:<a@b.example> SIZE=70001")
+    assert wire.ask(to) == TOO_LARGE
+    wire.ask(b"RSET")
+    for octets in (70_001, 1_000_000):  # in its last piece, and on the way
+        assert gateway.send(b"x" * (octets - 2) + b"\r\n", acme_mailbox.address) == TOO_LARGE
+    assert gateway.send(b"x" * 69_998 + b"\r\n", acme_mailbox.address).startswith(b"250 ")
+    assert len(gateway.collect(acme_mailbox)) == 1
+
+
+def test_what_is_too_large_for_one_customer_is_not_sent_back_for_another(
+    gateway, acme_mailbox, make_mailbox, globex, limit
+):
+    limit(70_000)
+    of_globex, _password = services.create_mailbox(globex, by=SYSTEM, name="Journal")
+    here, there = (f"RCPT TO:<{to.address}>".encode() for to in (acme_mailbox, of_globex))
+    wire = gateway.smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")  # of which size, it does not say
+    assert wire.ask(there).startswith(b"250 ")
+    assert wire.ask(here) == b"452 4.5.3 Too many recipients, send the rest in another transaction\r\n"
+    wire.ask(b"RSET")
+    wire.ask(b"MAIL FROM:<a@b.example> SIZE=1000")
+    assert wire.ask(there).startswith(b"250 ")
+    assert wire.ask(here).startswith(b"250 ")
+
+
+def test_mail_for_a_suspended_customer_is_put_off(gateway, acme, acme_mailbox):
+    suspend_customer(acme, by=SYSTEM)
+    wire = gateway.smtp_wire()
+    wire.ask(b"MAIL FROM:<a@b.example>")
+    reply = wire.ask(f"RCPT TO:<{acme_mailbox.address}>".encode())
+    assert reply == b"450 4.2.1 Mailbox is suspended, please try again later\r\n"
+    assert len(gateway.collect(acme_mailbox)) == 0  # one may sign in
 
 
 def test_smtplib_sends_over_every_port(gateway, acme_mailbox):

@@ -34,6 +34,18 @@ from tests.mailboxes.backups import TEXTS, Operator, box_of, collected, makes, t
 
 PARTS = {"contents.sealed", "customers-0000.dump.sealed", "messages"}
 HERE = "gateway.elsewhere.example"
+# What is decided about the customer that goes.
+FACTS = {
+    "language": "de",
+    "time_zone": "Europe/Berlin",
+    "group": "Gold",
+    "tags": ["on-site", "new"],
+    "mailbox_limit": 5,
+    "waiting_quota_octets": 50_000_000,
+    "mailbox_quota_octets": 10_000_000,
+    "message_limit_octets": 1_000_000,
+    "allowed_networks": ["192.0.2.0/24"],
+}
 TOO_MANY = 2**63  # one more than a column of ours holds
 
 
@@ -98,7 +110,7 @@ def scene(one_database, tmp_path_factory):
     public, key, place = chosen.RECOVERY_PUBLIC_KEY, export.key, export.place
     with override_settings(STORE_ROOT=folder / "store", RECOVERY_PUBLIC_KEY=public):
         newcomer = create_customer("newcomer", "Newcomer", provider=provider("northwind"), by=SYSTEM)
-        edit_customer(newcomer, by=SYSTEM, allowed_networks=["192.0.2.0/24"], mailbox_quota_octets=10_000_000)
+        edit_customer(newcomer, by=SYSTEM, **FACTS)
         box = makes(newcomer, "Journal", *TEXTS)
         copied = [export_customer(place, newcomer, by=SYSTEM).copied]
         takes(box, b"late")
@@ -180,7 +192,7 @@ def test_it_comes_with_its_id_name_and_limits(scene, moved):
     assert "newcomer: ok: 3 messages, 3 files" in moved
     here = customer("newcomer")
     assert (here.pk, here.name, here.provider.slug) == (scene.newcomer.pk, "Newcomer", "fabrikam")
-    assert (here.allowed_networks, here.mailbox_quota_octets) == (["192.0.2.0/24"], 10_000_000)
+    assert {name: getattr(here, name) for name in FACTS} == FACTS
 
 
 def test_its_mailboxes_have_their_ids_addresses_and_passwords(scene, moved):
@@ -350,6 +362,10 @@ TWICE = object()
         ("a proper limit", {"facts": {"mailbox_quota_octets": -5}}),
         ("a proper limit", {"facts": {"mailbox_quota_octets": TOO_MANY}}),
         ("a proper limit", {"facts": {"mailbox_quota_octets": True}}),
+        ("a proper limit", {"facts": {"message_limit_octets": 1}}),
+        ("a proper language", {"facts": {"language": 1}}),
+        ("a proper group", {"facts": {"group": "\x1b[2J"}}),
+        ("a proper list of tags", {"facts": {"tags": "gold"}}),
         ("contents of .* are none", {"contents": {"missing": None}}),
         ("contents of .* are none", {"contents": {"customers": {}}}),
         ("contents of .* are none", {"contents": {"lacks": ["wrong"]}}),

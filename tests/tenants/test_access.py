@@ -17,13 +17,16 @@ from tenants.access import (
     providers_of,
     require,
     rights_of,
+    shut_out_of,
 )
 from tenants.errors import NotAllowed
 from tenants.models import Membership
-from tenants.services import change_role, remove_membership
+from tenants.services import activate_customer, change_role, remove_membership, suspend_customer
 from tenants.services.authority import limit_to
 
 EVERYTHING = CUSTOMER_RIGHTS
+OVERSEEING = frozenset({Right.OVERSEE_CUSTOMER, Right.EDIT_CUSTOMER, Right.SUSPEND_CUSTOMER})
+ITS_OWN = EVERYTHING - OVERSEEING  # of a customer's administrator
 LOOKING = frozenset({Right.VIEW_MAILBOXES, Right.VIEW_ACTIVITY, Right.VIEW_PEOPLE})
 NOTHING = frozenset()
 
@@ -39,11 +42,15 @@ TABLE = {
     "view-activity": (AT_CUSTOMER, "owner operator auditor admin viewer"),
     "view-people": (AT_CUSTOMER, "owner operator auditor admin viewer"),
     "manage-people": (AT_CUSTOMER, "owner admin"),
+    "oversee-customer": (AT_CUSTOMER, "owner operator auditor"),
+    "edit-customer": (AT_CUSTOMER, "owner operator"),
+    "suspend-customer": (AT_CUSTOMER, "owner operator"),
     "view-team": (AT_PROVIDER, "owner operator auditor"),
     "manage-team": (AT_PROVIDER, "owner"),
     "set-security": (AT_PROVIDER, "owner"),
     "set-branding": (AT_PROVIDER, "owner"),
     "view-team-activity": (AT_PROVIDER, "owner operator auditor"),
+    "create-customer": (AT_PROVIDER, "owner operator"),
     "view-provider": (AT_PLATFORM, "staff"),
     "add-provider": (AT_PLATFORM, "staff"),
     "change-provider": (AT_PLATFORM, "staff"),
@@ -129,10 +136,10 @@ def test_platform_staff_have_the_rights_of_the_permissions_that_they_were_given(
     ("person", "at_acme", "at_globex"),
     [
         ("owner", EVERYTHING, EVERYTHING),
-        ("auditor", LOOKING, LOOKING),
-        ("admin", EVERYTHING, NOTHING),
+        ("auditor", LOOKING | {Right.OVERSEE_CUSTOMER}, LOOKING | {Right.OVERSEE_CUSTOMER}),
+        ("admin", ITS_OWN, NOTHING),
         ("viewer", LOOKING, NOTHING),
-        ("mallory", NOTHING, EVERYTHING),
+        ("mallory", NOTHING, ITS_OWN),
         ("rival", NOTHING, NOTHING),
         ("staff", NOTHING, NOTHING),
         ("stranger", NOTHING, NOTHING),
@@ -159,8 +166,32 @@ def test_what_a_providers_people_may_there(cast, acme):
 def test_an_operator_limited_to_some_customers_does_not_know_of_the_others(cast, acme, globex):
     limit_to(cast.auditor.memberships.get(), [globex])
     assert rights_of(cast.auditor, acme) == NOTHING
-    assert rights_of(cast.auditor, globex) == LOOKING
+    assert rights_of(cast.auditor, globex) == LOOKING | {Right.OVERSEE_CUSTOMER}
     assert list(customers_of(cast.auditor)) == [globex]
+
+
+def test_who_is_limited_to_some_customers_makes_no_others(cast, acme, globex):
+    change_role(cast.auditor.memberships.get(), role="operator", by=SYSTEM)
+    assert Right.CREATE_CUSTOMER in rights_of(cast.auditor, acme.provider)
+    limit_to(cast.auditor.memberships.get(), [globex])
+    assert rights_of(cast.auditor, acme.provider) == {Right.VIEW_TEAM, Right.VIEW_TEAM_ACTIVITY}
+    assert rights_of(cast.auditor, globex) >= OVERSEEING
+
+
+def test_a_suspension_shuts_a_customers_own_people_out_and_nobody_else(cast, acme):
+    before = {who: rights_of(getattr(cast, who), acme) for who in ("owner", "auditor")}
+    suspend_customer(acme, by=cast.owner)
+    for person in (cast.admin, cast.viewer):
+        assert rights_of(person, acme) == NOTHING  # by the row, though this copy knows nothing of it
+        assert not customers_of(person)
+        assert list(shut_out_of(person)) == [acme]
+    assert {who: rights_of(getattr(cast, who), acme) for who in before} == before
+    assert acme in customers_of(cast.owner)
+    assert not shut_out_of(cast.owner)
+    assert not shut_out_of(cast.mallory)
+    activate_customer(acme, by=cast.owner)
+    assert rights_of(cast.admin, acme) == ITS_OWN
+    assert list(customers_of(cast.admin)) == [acme]
 
 
 def test_a_limit_stays_when_its_last_customer_is_gone(cast, acme, globex):

@@ -90,6 +90,8 @@ ACTIONS = {
     "provider.security-changed",
     "customer.created",
     "customer.changed",
+    "customer.suspended",
+    "customer.activated",
     "customer.removed",
     "customer.restored",
     "customer.exported",

@@ -46,6 +46,8 @@ READERS = frozenset({"owner", "operator", "auditor", "admin", "viewer"})
 WRITERS = frozenset({"owner", "operator", "admin"})
 ADMINS = frozenset({"owner", "admin"})
 OWNERS = frozenset({"owner", "rival"})  # each at the own provider
+FOUNDERS = frozenset({"owner", "operator", "rival"})
+AT_GLOBEX = frozenset({"owner", "operator", "limited"})  # of Northwind; Mallory is its administrator
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ def line_of(host: str, name: str) -> Line | None:
 def _own(**more: Any) -> Line:
     """A page about oneself."""
     return Line(SIGNED_IN, **more)
+
+
+def _run(**more: Any) -> Line:
+    """A page on which Globex's provider runs it."""
+    return Line(AT_GLOBEX, of=("globex",), **more)
 
 
 ACCOUNTS = {
@@ -187,6 +194,12 @@ BASE = (
         "invitation_accept": Line(EVERYBODY, get=MISSING, post=MISSING),  # nobody has come by a link
         "home": _own(get=AWAY),
         "customers": _own(),
+        "customer_new": Line(FOUNDERS, post=PAGE),
+        "customer": Line(AT_GLOBEX | {"auditor"}, of=("globex",)),
+        "customer_edit": _run(post=PAGE),
+        "customer_suspend": _run(post=AWAY),
+        "customer_activate": _run(get=AWAY, post=AWAY),
+        "customer_administrator": _run(get=FORBIDDEN, post=FORBIDDEN),  # it has one
         "switch": _own(),
         "parts": Line(frozenset(), refusal=MISSING),  # for developers: it is in the demo only
         # A provider's own

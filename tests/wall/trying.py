@@ -109,6 +109,8 @@ class Holes:
             wanted = " or ".join(sorted(expected))
             self.note(f"{method} {door}, {person.name}: {got}, expected {wanted}")
         page = answer.content.decode(errors="replace").lower()  # some is a file
+        # What was asked for is told to nobody by being repeated: the way back in the menu has it.
+        page = page.replace(quote(door.path, safe="").lower(), "").replace(door.path.lower(), "")
         self.found += [
             f"{method} {door}, {person.name}: the page names {secret}"
             for secret in person.secrets

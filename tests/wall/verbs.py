@@ -74,6 +74,7 @@ NO_VERBS: dict[str, str] = {
     "tenants.answering": "whether workers answer",
     "tenants.identity.errors": "what is refused there",
     "tenants.last_backup": "of when the last backup is",
+    "tenants.sizes": "how a size is written",
     "tenants.slugs": "how a short name is written",
 }
 
@@ -100,6 +101,9 @@ EVERYBODY = frozenset(
 )
 # --- Who may: at Acme, at Northwind, at the platform ---
 LOOK = frozenset({"owner", "operator", "limited", "auditor", "admin", "viewer", "system"})
+OVERSEE = frozenset({"owner", "operator", "limited", "auditor", "system"})
+RUN = frozenset({"owner", "operator", "limited", "system"})
+FOUND = frozenset({"owner", "operator", "system"})
 CHANGE = frozenset({"owner", "operator", "limited", "admin", "system"})
 PEOPLE = frozenset({"owner", "admin", "system"})
 TEAM = frozenset({"owner", "operator", "limited", "elsewhere", "auditor", "system"})
@@ -161,6 +165,11 @@ class Stage:
     def ownerless(self) -> Provider:
         """A provider to which nobody has come yet."""
         return cast.provider("ownerless")
+
+    @property
+    def newborn(self) -> Customer:
+        """A customer to which nobody has come yet."""
+        return cast.customer("newborn")
 
     @property
     def identity_provider(self) -> IdentityProvider:
@@ -247,6 +256,8 @@ TABLE: dict[str, Line] = {
     "mailboxes.services.behind": Line(LOOK, lambda s, by: services.behind(s.acme, s.box("kept"), by=by)),
     "mailboxes.services.deleted_by": Line(LOOK, lambda s, by: services.deleted_by(s.acme, [], by=by)),
     "mailboxes.services.origins_of": Line(LOOK, lambda s, by: services.origins_of(s.acme, [], by=by)),
+    "mailboxes.services.mailboxes_left": Line(LOOK, lambda s, by: services.mailboxes_left(s.acme, by=by)),
+    "mailboxes.services.use_of": Line(LOOK, lambda s, by: services.use_of(s.acme, by=by)),
     "mailboxes.services.mailbox_by_address": Line(
         LOOK, lambda s, by: services.mailbox_by_address(s.acme, s.box("kept").address, by=by)
     ),
@@ -332,8 +343,35 @@ TABLE: dict[str, Line] = {
         ),
         ends=errors.SlugTaken,
     ),
+    "tenants.services.activate_customer": Line(
+        RUN | STAFF, lambda s, by: tenants.services.activate_customer(s.acme, by=by)
+    ),
+    "tenants.services.suspend_customer": Line(
+        RUN | STAFF, lambda s, by: tenants.services.suspend_customer(s.acme, reason="Unpaid", by=by)
+    ),
+    "tenants.services.customer_for": Line(
+        OVERSEE,
+        lambda s, by: tenants.services.customer_for(by, "acme", Right.OVERSEE_CUSTOMER),
+        refusal=errors.NoSuchCustomer,
+    ),
+    "tenants.services.customer_for to change it": Line(
+        RUN,
+        lambda s, by: tenants.services.customer_for(by, "acme", Right.EDIT_CUSTOMER),
+        refusal=errors.TenantError,  # to an auditor another one than to who does not know of it
+    ),
+    "tenants.services.found_customer": Line(
+        FOUND - {"system"},  # for whom nobody would stand
+        lambda s, by: tenants.services.found_customer(
+            "acme", "Acme", provider=s.northwind, admin_email="new@acme.example", by=by
+        ),
+        ends=errors.SlugTaken,
+    ),
+    "tenants.services.invite_first_admin": Line(
+        FOUND - {"system"},
+        lambda s, by: tenants.services.invite_first_admin(s.newborn, "new@globex.example", by=by),
+    ),
     "tenants.services.create_customer": Line(
-        STAFF,
+        FOUND | STAFF,
         lambda s, by: tenants.services.create_customer("acme", "Acme", provider=s.northwind, by=by),
         ends=errors.SlugTaken,
     ),
@@ -344,7 +382,7 @@ TABLE: dict[str, Line] = {
         STAFF, lambda s, by: tenants.services.customer_by_slug("acme", by=by)
     ),
     "tenants.services.edit_customer": Line(
-        STAFF,
+        RUN | STAFF,
         lambda s, by: tenants.services.edit_customer(
             s.acme, name="Else", allowed_networks=[], mailbox_quota_octets=None, by=by
         ),
@@ -671,10 +709,15 @@ OPEN: dict[str, str] = {
     "tenants.services.check_role": "a rule: which roles there are at a place",
     "tenants.services.find_invitation": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.givable_roles": "tells of nobody but who asks",
+    "tenants.services.founding_providers": "tells of nobody but who asks",
+    "tenants.services.groups_of": "tells of nobody but whom the one who asks may enter",
+    "tenants.services.may_found_customer": "tells of nobody but who asks",
+    "tenants.services.to_be_first_admin": "of a customer at hand, for who may_found_customer it",
     "tenants.services.find_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.services.hash_of": "arithmetic",
     "tenants.services.invitee": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.inviters_of": "names who stands for invitations at hand",
+    "tenants.services.judged": "judges facts that the caller brings",
     "tenants.services.limit_of": "of a membership or invitation at hand",
     "tenants.services.list_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.services.may_change_address": "tells of nobody but who asks",
@@ -746,6 +789,7 @@ def build() -> Stage:
     _give_up(acme, failed)
     identity.set_up(northwind, _configuration(), client_secret="x", by=SYSTEM)
     tenants.services.create_provider("ownerless", "Ownerless", by=SYSTEM)
+    tenants.services.create_customer("newborn", "Newborn", provider=northwind, by=SYSTEM)
     return Stage(
         people,
         {

@@ -1,6 +1,5 @@
 """Providers, with their identity providers, customers, and customers' hosts."""
 
-import re
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,7 +7,6 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.db.models import Model
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +22,13 @@ from portal.console.administration.acts import (
     staff_of,
 )
 from portal.console.administration.lists import ReadOnly, in_words
+from portal.console.frame.fields import (
+    NetworksField,
+    SizeField,
+    TagsField,
+    customers_language_choices,
+    customers_zone_choices,
+)
 from portal.console.frame.refusals import worded
 from tenants import identity, services, slugs
 from tenants.models import Customer, Domain, IdentityProvider, Provider
@@ -135,16 +140,8 @@ class ProviderAdmin(PlacedAdmin):
             self.message_user(request, invited % {"email": canonical(owner_email)})
 
 
-class NetworksField(forms.CharField):
-    """A list as people type one: with anything between its entries."""
-
-    widget = forms.Textarea(attrs={"rows": 3, "dir": "ltr"})
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        return re.split(r"[\s,]+", value.strip(", \r\n\t")) if value and value.strip(", \r\n\t") else []
+SUSPENSION = ("status", "suspended_at", "suspended_by_email", "suspension_reason")
+SIZE_HELP = _("With its unit, such as 500 MB or 10 GB. Empty: no limit.")
 
 
 class CustomerForm(SlugForm):
@@ -152,6 +149,14 @@ class CustomerForm(SlugForm):
         "Begins the customer's host, such as %(host)s, and can't be changed later: 2 to %(most)s lower-case letters and "
         "digits, with dashes only inside."
     )
+    language = forms.ChoiceField(label=_("Language"), required=False)
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+    tags = TagsField(label=_("Tags"), required=False, help_text=_("A few words, parted by commas."))
+    mailbox_quota_octets = SizeField(label=_("Limit for each mailbox"), required=False, help_text=SIZE_HELP)
+    waiting_quota_octets = SizeField(
+        label=_("Limit for all waiting mail"), required=False, help_text=SIZE_HELP
+    )
+    message_limit_octets = SizeField(label=_("Limit for each message"), required=False, help_text=SIZE_HELP)
     allowed_networks = NetworksField(
         label=_("Mail only from these networks"),
         required=False,
@@ -160,14 +165,13 @@ class CustomerForm(SlugForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        limit = self.fields.get("mailbox_quota_octets")
-        octets = self.instance.mailbox_quota_octets
-        if limit:
-            limit.help_text = (
-                _("In bytes, now %(size)s. Empty: no limit.") % {"size": filesizeformat(octets)}
-                if octets
-                else _("In bytes. Empty: no limit.")
-            )
+        choices = {"language": customers_language_choices, "time_zone": self._zones}
+        for name, choose in choices.items():
+            if field := self.fields.get(name):
+                field.choices = choose()  # type: ignore[attr-defined]  # a ChoiceField, by the class above
+
+    def _zones(self) -> list[Any]:
+        return customers_zone_choices(self.instance.time_zone)
 
 
 @admin.register(Customer)
@@ -182,14 +186,14 @@ class CustomerAdmin(PlacedAdmin):
     }
     list_filter = ("provider",)
     list_select_related = ("provider",)
-    fields = ("slug", "name", "provider", "host", "allowed_networks", "mailbox_quota_octets", "created_at")
+    fields = ("slug", "name", "provider", "host", *Customer.FACTS, *SUSPENSION, "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         fields = super().get_readonly_fields(request, obj)
-        return (*fields, "provider", "host") if obj else fields
+        return (*fields, "provider", "host", *SUSPENSION) if obj else fields
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return self.fields if obj else ("slug", "name", "provider")
+        return self.fields if obj else ("slug", "name", "provider", *Customer.FACTS)
 
     @admin.display(description=_("Host"), ordering="slug")
     def host(self, obj: Customer) -> str:
@@ -199,8 +203,13 @@ class CustomerAdmin(PlacedAdmin):
         if change:
             services.edit_customer(obj, by=staff_of(request), **form.changes)
         else:
+            facts: Any = {name: form.cleaned_data[name] for name in Customer.FACTS}
+            provider = obj.provider
             become(
-                obj, services.create_customer(obj.slug, obj.name, provider=obj.provider, by=staff_of(request))
+                obj,
+                services.create_customer(
+                    obj.slug, obj.name, provider=provider, by=staff_of(request), **facts
+                ),
             )
 
 

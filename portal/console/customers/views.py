@@ -17,7 +17,7 @@ from portal.console.frame.places import kept
 from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
 from tenants import figures, services
-from tenants.access import customers_of, providers_of
+from tenants.access import customers_of, providers_of, shut_out_of
 from tenants.models import Customer
 
 SWITCHER_LENGTH = 20  # more are found by typing
@@ -32,6 +32,7 @@ class Row:
     stopped: int  # jobs that need somebody
     figures: figures.Overview
     spark: Spark
+    overseen: bool  # by who asks, who works for its provider
 
 
 @require_safe
@@ -40,9 +41,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if providers_of(request.user).exists():
         return redirect("customers")
     mine = list(customers_of(request.user)[:2])
-    if len(mine) == 1:
+    if len(mine) == 1 and not shut_out_of(request.user).exists():
         return redirect(console_url(mine[0], request, kept()))
-    if not mine and request.user.is_staff:
+    if not mine and request.user.is_staff and not shut_out_of(request.user).exists():
         return redirect("admin:index")
     return redirect("customers")
 
@@ -56,23 +57,35 @@ def customers(request: HttpRequest) -> HttpResponse:
     page = page_of(request, found)
     stopped = services.stopped_jobs(page, by=request.user)
     told = figures.of_customers(page, by=request.user)
+    mine = {provider.pk for provider in providers_of(request.user)}
     context: dict[str, Any] = {
         "page": page,
         "rows": [
-            _row(customer, request, stopped.get(customer.pk, 0), told.get(customer.pk, figures.Overview()))
+            _row(
+                customer,
+                request,
+                stopped=stopped.get(customer.pk, 0),
+                told=told.get(customer.pk, figures.Overview()),
+                overseen=customer.provider_id in mine,
+            )
             for customer in page
         ],
         "q": search,
         "sort": sort,
-        "show_provider": providers_of(request.user).count() > 1,
+        "show_provider": len(mine) > 1,
+        "oversees": bool(mine),
+        "may_create": bool(services.founding_providers(by=request.user)),
+        "shut_out": shut_out_of(request.user),
         "anything": bool(page.paginator.count) or customers_of(request.user).exists(),
     }
     return render(request, "customers/customers.html", context)
 
 
-def _row(customer: Customer, request: HttpRequest, stopped: int, told: figures.Overview) -> Row:
+def _row(
+    customer: Customer, request: HttpRequest, *, stopped: int, told: figures.Overview, overseen: bool
+) -> Row:
     spark = charts.spark(_("Mail in, 30 days"), told.mail_a_day)
-    return Row(customer, console_url(customer, request, kept()), stopped, told, spark)
+    return Row(customer, console_url(customer, request, kept()), stopped, told, spark, overseen)
 
 
 @require_safe

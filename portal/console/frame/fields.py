@@ -1,5 +1,6 @@
 """Fields that several pages have."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.names import has_too_many_marks
 from accounts.zones import zones_by_region
+from tenants.sizes import parse_size, written
 
 SELECTED = mark_safe(" selected")  # a word of ours
 
@@ -158,3 +160,49 @@ def language_choices() -> list[tuple[str, Any]]:
 def zone_choices(kept: str = "") -> list[tuple[Any, Any]]:
     """`kept` is what the person has chosen before."""
     return [("", _("UTC (universal time)")), *zones_by_region(kept)]
+
+
+class NetworksField(forms.CharField):
+    """A list as people type one: with anything between its entries."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "dir": "ltr", "class": "mono", "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return re.split(r"[\s,]+", value.strip(", \r\n\t")) if value and value.strip(", \r\n\t") else []
+
+
+class TagsField(forms.CharField):
+    """A few words, parted by commas, in whichever script."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        parts = (tag.strip() for tag in re.split(r"[,،\n]", value or ""))
+        return list(dict.fromkeys(tag for tag in parts if tag))
+
+
+class SizeField(forms.CharField):
+    """A size as people type it, with its unit; empty is None."""
+
+    widget = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return written(value) if isinstance(value, int) else value
+
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
+        return parse_size(value) if value else None
+
+
+def customers_language_choices() -> list[tuple[str, Any]]:
+    """Of a customer, for whoever comes to it."""
+    return [("", _("As in each reader's browser")), *settings.LANGUAGES]
+
+
+def customers_zone_choices(kept: str = "") -> list[tuple[Any, Any]]:
+    """`kept` is what was chosen before."""
+    return [("", _("As for everybody new")), *zones_by_region(kept)]

@@ -1,5 +1,6 @@
 """Creating a mailbox in two steps: name it and see its password; confirm, and it exists."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import Refusal
 from mailboxes import errors, services
 from portal.console.frame import refusals
-from portal.console.mailboxes.forms import ConfirmForm, MailboxForm, NewForm
+from portal.console.mailboxes.forms import ConfirmForm, MailboxForm, NewForm, as_read_at
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right, require
 
@@ -26,7 +27,13 @@ def new(request: ConsoleRequest) -> HttpResponse:
         return _confirm(request) if "token" in request.POST else _offer(request)
     # What Back brings along; wrong words are as good as none.
     typed = {name: request.GET[name] for name in NewForm.base_fields if name in request.GET}
-    return render(request, "mailboxes/new.html", {"form": NewForm(initial=typed)})
+    form = NewForm(initial=as_read_at(request.customer) | typed)
+    return render(request, "mailboxes/new.html", {"form": form} | _room(request))
+
+
+def _room(request: ConsoleRequest) -> dict[str, Any]:
+    """How many more mailboxes there may be."""
+    return {"left": services.mailboxes_left(request.customer, by=request.user)}
 
 
 @sensitive_variables("offer")
@@ -51,7 +58,7 @@ def _offer(request: ConsoleRequest) -> HttpResponse:
                 **asked,
             }
             return render(request, "mailboxes/new_password.html", context)
-    return render(request, "mailboxes/new.html", {"form": form, "taken": taken})
+    return render(request, "mailboxes/new.html", {"form": form, "taken": taken} | _room(request))
 
 
 @sensitive_variables("form", "brought")
@@ -67,7 +74,7 @@ def _confirm(request: ConsoleRequest) -> HttpResponse:
         return redirect("mailboxes:detail", pk=error.mailbox_id)
     except (errors.OfferExpired, errors.OfferAltered) as error:
         again = NewForm(initial=brought)
-        return render(request, "mailboxes/new.html", {"form": again, "refusal": error})
+        return render(request, "mailboxes/new.html", {"form": again, "refusal": error} | _room(request))
     except Refusal as refusal:
         form.ask_again(refusal)
     else:

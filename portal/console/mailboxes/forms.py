@@ -15,6 +15,7 @@ from mailboxes.services import PASSWORD_SYMBOLS
 from portal.console.frame import refusals
 from portal.console.frame.changes import Changes
 from portal.console.frame.fields import ShownPassword
+from tenants.models import Customer
 
 
 class SheetForm(forms.Form):
@@ -34,6 +35,11 @@ class SheetForm(forms.Form):
     def clean_sheet_language(self) -> str:
         """Without a choice that of the page."""
         return str(self.cleaned_data["sheet_language"] or get_language())
+
+
+def as_read_at(customer: Customer) -> dict[str, Any]:
+    """What a SheetForm begins with there: the customer's language, if one was chosen for it."""
+    return {"sheet_language": customer.language} if customer.language else {}
 
 
 class MailboxForm(forms.Form):

@@ -13,7 +13,7 @@ from accounts.errors import Refusal
 from mailboxes import errors, services
 from mailboxes.models import Job, Mailbox
 from portal.console.frame import refusals
-from portal.console.mailboxes.forms import ResetForm, UnderstoodForm, UnlockForm
+from portal.console.mailboxes.forms import ResetForm, UnderstoodForm, UnlockForm, as_read_at
 from portal.console.mailboxes.redirects import to_the_mailbox
 from portal.gates.hosts import ConsoleRequest
 from tenants.access import Right
@@ -36,7 +36,7 @@ def _ask(
     request: ConsoleRequest, mailbox: Mailbox, form: ResetForm | None = None, refusal: Refusal | None = None
 ) -> HttpResponse:
     waiting = services.activity(request.customer, mailbox, by=request.user).readable
-    form = form or ResetForm()
+    form = form or ResetForm(initial=as_read_at(request.customer))
     form.tell(waiting=waiting)
     context = {
         "mailbox": mailbox,

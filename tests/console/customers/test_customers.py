@@ -67,7 +67,7 @@ def test_the_list_shows_name_host_mailboxes_and_link(cast, acme, visit):
     page = visit(cast.owner, "/customers/")
     (row,) = (row for row in read(page).xpath("//tbody/tr") if "acme.portal.localhost" in text_of(row))
     assert text_of(row.xpath("td[@data-label='Mailboxes']")[0]) == "2"
-    assert row.xpath(".//a/@href") == ["http://acme.portal.localhost:8000/mailboxes/"]
+    assert row.xpath(".//a/@href") == ["http://acme.portal.localhost:8000/mailboxes/", "/customers/acme/"]
     assert "Initech" not in page.content.decode()  # another provider's
 
 

@@ -17,6 +17,7 @@ def people(visitor: Any, stage: Any, company: Any, look: Look) -> None:
     manage(visitor, look, "/team/", None, company.operator)
     identity_provider(visitor, look)
     branding(visitor, look)
+    customers(visitor, stage, look)
     manage(visitor, look, "/people/", stage.customer.slug, company.admin)
     visitor.page.goto(visitor.url("/people/?page=2", stage.empty.slug))
     look("many people")
@@ -86,3 +87,26 @@ def identity_provider(visitor: Any, look: Look) -> None:
     page.fill("[name=email_domains]", "contoso.example")
     visitor.presses("[name=check]", "main [role=alert], main .errors")
     look("identity provider unknown")
+
+
+def customers(visitor: Any, stage: Any, look: Look) -> None:
+    """A customer is created, and one that is there is run."""
+    page, own = visitor.page, f"/customers/{stage.empty.slug}/"
+    page.goto(visitor.url("/customers/new/"))
+    look("create a customer")
+    page.fill("[name=name]", "Contoso")
+    page.fill("[name=waiting_quota_octets]", "10")
+    visitor.presses("main form .primary", "[role=alert], .errors")
+    look("a customer with a wrong limit")
+    page.goto(visitor.url(own))
+    look("a customer")
+    page.goto(visitor.url(f"{own}edit/"))
+    look("edit a customer")
+    page.goto(visitor.url(f"{own}administrator/"))
+    look("the first administrator")
+    page.goto(visitor.url(f"{own}suspend/"))
+    look("suspend a customer")
+    page.fill("[name=reason]", "Moving house")
+    visitor.presses("main form button.danger", "main .notice")
+    look("a suspended customer")
+    visitor.presses("main .notice form button", "[role=status], .notice.success")

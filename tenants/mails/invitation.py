@@ -28,9 +28,8 @@ def send(
 
     Raises what mails.send() does.
     """
-    of_customer = isinstance(place, Customer)
-    language = (place.language if of_customer else "") or translation.get_language() or ""
-    zone = place.time_zone if of_customer else ""
+    language, zone = (place.language, place.time_zone) if isinstance(place, Customer) else ("", "")
+    language = language or translation.get_language() or ""
     reader = known or User(email=invitation.email, language=language, time_zone=zone)
     path = reverse("invitation", args=[secret], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
     facts = {

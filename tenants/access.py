@@ -7,7 +7,7 @@ and not even to the system until somebody writes it down (tests/tenants/test_acc
 from enum import StrEnum
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.actors import System
 from accounts.lists import by_name
@@ -279,6 +279,15 @@ def providers_of(user: Any) -> QuerySet[Provider]:
     if not isinstance(user, User) or not user.is_active:
         return Provider.objects.none()
     return Provider.objects.filter(memberships__user=user.pk).order_by(*by_name())
+
+
+def served_by(user: Any) -> QuerySet[Provider]:
+    """providers_of(), of each with whether it `founds`: the person may create customers there, as rights_of() says. In one
+    question.
+    """
+    roles = [role for role, rights in ROLE_RIGHTS.items() if Right.CREATE_CUSTOMER in rights]
+    here = Membership.objects.filter(provider=OuterRef("pk"), limited=False, role__in=roles)
+    return providers_of(user).annotate(founds=Exists(here.filter(user=user.pk)))
 
 
 def customers_of(user: Any) -> QuerySet[Customer]:

@@ -39,7 +39,7 @@ def test_what_waits_in_all_mailboxes_counts_before_and_after_a_fold_and_until_it
     limit(waiting_quota_octets=100)
     take(60, one)
     with tenant_context(acme):
-        tallies.fold()
+        tallies.fold(acme)
     take(30, other)
     for box in (one, other):
         with pytest.raises(errors.CustomerFull):

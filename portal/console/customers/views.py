@@ -17,7 +17,7 @@ from portal.console.frame.places import kept
 from portal.gates.hosts import ConsoleRequest
 from portal.gates.links import console_url
 from tenants import figures, services
-from tenants.access import customers_of, providers_of, shut_out_of
+from tenants.access import customers_of, providers_of, served_by, shut_out_of
 from tenants.models import Customer
 
 SWITCHER_LENGTH = 20  # more are found by typing
@@ -57,7 +57,7 @@ def customers(request: HttpRequest) -> HttpResponse:
     page = page_of(request, found)
     stopped = services.stopped_jobs(page, by=request.user)
     told = figures.of_customers(page, by=request.user)
-    mine = {provider.pk for provider in providers_of(request.user)}
+    mine = {provider.pk: provider for provider in served_by(request.user)}
     context: dict[str, Any] = {
         "page": page,
         "rows": [
@@ -73,9 +73,8 @@ def customers(request: HttpRequest) -> HttpResponse:
         "q": search,
         "sort": sort,
         "show_provider": len(mine) > 1,
-        "oversees": bool(mine),
-        "may_create": bool(services.founding_providers(by=request.user)),
-        "shut_out": shut_out_of(request.user),
+        "may_create": any(one.founds for one in mine.values()),  # type: ignore[attr-defined]  # annotated
+        "shut_out": () if mine else shut_out_of(request.user),
         "anything": bool(page.paginator.count) or customers_of(request.user).exists(),
     }
     return render(request, "customers/customers.html", context)

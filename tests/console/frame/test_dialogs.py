@@ -14,6 +14,7 @@ pytest_plugins = ["tests.accounts.openid.portal"]
 TEMPLATES = ROOT / "portal" / "console" / "templates"
 # Pages that are the question themselves.
 PAGES = {
+    "customers/suspend.html",
     "admin/tenants/membership/delete_confirmation.html",
     "admin/tenants/membership/delete_selected_confirmation.html",
     "mailboxes/delete.html",

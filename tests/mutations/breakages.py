@@ -4645,11 +4645,11 @@ BREAKAGES = (
         _BRANDING_PAGE + "files_are_there_on_the_hosts_of_its_customers_and_for_whom_they_were_shown",
     ),
     _breaks(
-        "Who is signed in and has no role at a customer finds no door either",
-        "portal/console/frame/context.py",
-        "known and (rights or not request.user.is_authenticated)",
-        "known",
-        "gates/test_hosts.py::test_a_customer_that_exists_looks_like_one_that_does_not",
+        "On a customer's host strangers see its look on the sign-in alone",
+        "portal/console/templates/page.html",
+        "{% if frame.dress.stylesheet %}",
+        "{% if door.dress.stylesheet or frame.dress.stylesheet %}",
+        _BRANDING_PAGE + "a_missing_page_of_the_customers_looks_as_that_of_no_customer",
     ),
     _breaks(
         "No other page takes a file",

@@ -248,9 +248,7 @@ class Intake:
             self._delivery = delivery.begin(
                 self._recipients,
                 trace=lambda recipient: trace(arrival, recipient.address),
-                visit=Visit(
-                    Direction.DELIVERY,
-                    Reason.KEPT,
+                visit=Visit.of_mail(
                     reply=_code(replies.OK),
                     peer=arrival.peer,
                     hello=arrival.helo,

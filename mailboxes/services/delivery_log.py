@@ -13,13 +13,14 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django_tenants.utils import tenant_context
 
 from accounts.actors import Actor
@@ -73,6 +74,11 @@ class Visit:
     octets: int | None = None
     messages: int | None = None
     deleted: int | None = None
+
+    @classmethod
+    def of_mail(cls, *, peer: str, hello: str, tls: str, reply: str = "250 2.0.0") -> Self:
+        """A message that is to be kept."""
+        return cls(Direction.DELIVERY, Reason.KEPT, reply=reply, peer=peer, hello=hello, tls=tls)
 
     @property
     def outcome(self) -> Outcome:
@@ -173,8 +179,7 @@ def note(login: str, visit: Visit, *, attempts: int = 1) -> None:
     """An attempt at a mailbox, named by its address or the part before the @, that came to nothing. Nothing happens where there
     is no such mailbox, or it is being deleted. Never raises: no answer depends on it.
     """
-    name = login.strip().lower().partition("@")[0]
-    count, since = refusals.add(name, visit.peer, visit.reason, attempts)
+    count, since = refusals.add(_digest(login), visit.peer, visit.reason, attempts)
     if not count:
         return
     try:
@@ -213,6 +218,12 @@ def arrived(mailbox_id: UUID, key_id: int, octets: int, visit: Visit) -> None:
                 "tls": visit.tls,
             },
         )
+
+
+def _digest(login: str) -> str:
+    """What people type in place of a name may be a password, and is not kept in memory."""
+    name = login.strip().lower().partition("@")[0].encode("utf-8", "replace")
+    return salted_hmac("gatehouse.delivery-log", name, algorithm="sha256").hexdigest()[:32]
 
 
 def _write(mailbox_id: UUID, visit: Visit, attempts: int, since: datetime) -> None:

@@ -112,7 +112,8 @@ def _ensure_mailboxes(customer: Customer) -> None:
             if kind == "report":
                 message = _journal_report(message, mailbox.address)
             recipient = delivery.resolve(mailbox.address, peer="127.0.0.1")
-            delivery.deliver([recipient], _pieces(message), trace=_trace)
+            visit = delivery.Visit.of_mail(peer="192.0.2.25", hello="demo.invalid", tls="TLSv1.3")
+            delivery.deliver([recipient], _pieces(message), trace=_trace, visit=visit)
 
 
 def _pieces(message: EmailMessage) -> Iterator[bytes]:

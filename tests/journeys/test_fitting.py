@@ -6,7 +6,8 @@ from django_tenants.utils import tenant_context
 
 from accounts.actors import SYSTEM
 from mailboxes.models import Mailbox
-from mailboxes.services import reset_password, sign_in_refusals, start_deletion, suspend_mailbox
+from mailboxes.services import delivery_log, reset_password, sign_in_refusals, start_deletion, suspend_mailbox
+from mailboxes.services.delivery_log import Direction, Reason, Visit
 from mailboxes.work.slices import work_slice
 from tenants import audit, services
 from tenants.models import Customer
@@ -101,6 +102,7 @@ def test_the_name_of_a_fact_takes_one_line_of_a_phone_in_each_language(
     visit, cast, acme, acme_mailbox, make_mailbox, fill, language
 ):
     fill(b"Hello.\r\n")
+    delivery_log.note(acme_mailbox.address, Visit(Direction.DELIVERY, Reason.FULL, peer="192.0.2.7"))
     reset_password(acme, acme_mailbox.mailbox, current_password=acme_mailbox.password, by=cast.admin)
     gone = make_mailbox("Gone").mailbox
     suspend_mailbox(acme, gone, by=cast.admin)
@@ -111,9 +113,10 @@ def test_the_name_of_a_fact_takes_one_line_of_a_phone_in_each_language(
     def story(visitor):
         page = visitor.page
         visitor.signs_in(cast.admin.email, PASSWORD)
-        tab = f"/mailboxes/{acme_mailbox.mailbox.pk}/?tab=jobs"
+        mailbox = f"/mailboxes/{acme_mailbox.mailbox.pk}/"
+        pages = "/mailboxes/", "/people/", "/mailboxes/deleted/", "/settings/sessions/"
         broken = {}
-        for path in ("/mailboxes/", "/people/", "/mailboxes/deleted/", tab, "/settings/sessions/"):
+        for path in (*pages, f"{mailbox}?tab=jobs", f"{mailbox}deliveries/"):
             page.goto(visitor.url(path, "acme"))
             assert page.locator(".cards [data-label]").count() > 0
             broken[path] = page.evaluate(BROKEN)

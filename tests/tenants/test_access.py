@@ -17,6 +17,7 @@ from tenants.access import (
     providers_of,
     require,
     rights_of,
+    served_by,
     shut_out_of,
 )
 from tenants.errors import NotAllowed
@@ -176,6 +177,18 @@ def test_who_is_limited_to_some_customers_makes_no_others(cast, acme, globex):
     limit_to(cast.auditor.memberships.get(), [globex])
     assert rights_of(cast.auditor, acme.provider) == {Right.VIEW_TEAM, Right.VIEW_TEAM_ACTIVITY}
     assert rights_of(cast.auditor, globex) >= OVERSEEING
+
+
+def test_where_somebody_may_make_customers_is_told_in_one_question_as_their_rights_say(cast, acme, globex):
+    for reach in (None, [globex]):
+        limit_to(cast.auditor.memberships.get(), reach)
+        for role in ("operator", "auditor"):
+            change_role(cast.auditor.memberships.get(), role=role, by=SYSTEM)
+            (told,) = served_by(cast.auditor)
+            assert told.founds == (Right.CREATE_CUSTOMER in rights_of(cast.auditor, acme.provider)), (
+                reach,
+                role,
+            )
 
 
 def test_a_suspension_shuts_a_customers_own_people_out_and_nobody_else(cast, acme):

@@ -73,6 +73,29 @@ def test_from_nothing_to_a_person_with_a_customer(manage):
     assert person["password"] not in str(list(AuditEvent.objects.values()))
 
 
+def test_a_customer_is_made_with_its_limits_by_the_same_rules(db):
+    facts = ("--language=de", "--time-zone=Europe/Berlin", "--group=Gold", "--tag=new", "--tag=on-site")
+    limits = ("--mailboxes=5", "--waiting=10GB", "--message-size=25 MB", "--network=192.0.2.0/24")
+    said("create_customer", "toys", "--provider=northwind", "--name=Toys", *facts, *limits)
+    toys = Customer.objects.get(slug="toys")
+    assert (toys.language, toys.time_zone, toys.group, toys.tags) == (
+        "de",
+        "Europe/Berlin",
+        "Gold",
+        ["new", "on-site"],
+    )
+    assert (toys.mailbox_limit, toys.waiting_quota_octets, toys.message_limit_octets) == (
+        5,
+        10 * 1024**3,
+        25 * 1024**2,
+    )
+    assert (toys.mailbox_quota_octets, toys.allowed_networks) == (None, ["192.0.2.0/24"])
+    for wrong in ("--waiting=10", "--message-size=1KB", "--language=tlh", "--network=nonsense"):
+        with pytest.raises(CommandError):
+            said("create_customer", "games", "--provider=northwind", "--name=Games", wrong)
+    assert not Customer.objects.filter(slug="games").exists()
+
+
 def test_a_password_from_standard_input_is_never_printed(manage):
     made = manage(
         "create_user",

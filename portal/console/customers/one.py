@@ -40,7 +40,7 @@ def customer(request: PersonsRequest, slug: str) -> HttpResponse:
         "admins": people.filter(role=Membership.Role.ADMIN)[:SHOWN],
         "invited": services.invited(found, by=request.user)[:SHOWN],
         "may_found": services.may_found_customer(request.user, found),
-        "language": dict(settings.LANGUAGES).get(found.language, ""),
+        "language_name": dict(settings.LANGUAGES).get(found.language, ""),
         "console": console_url(found, request, "/mailboxes/").removesuffix("/mailboxes/"),
     }
     return render(request, "customers/customer.html", context)

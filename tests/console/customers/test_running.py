@@ -123,6 +123,7 @@ def test_its_page_shows_limits_use_people_and_the_way_in(cast, owner, acme, acme
     delivery.deliver([delivery.resolve(acme_mailbox.address, peer="192.0.2.7")], [b"x" * 2048])
     page = follows(owner.get("/customers/"), "About Acme")
     for text in (
+        "As in each reader's browser",
         "Gold",
         "on-site",
         "of 5 that there may be",

@@ -184,6 +184,17 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// A short name is proposed while the name is typed, until somebody types one (tenants/slugs.py makes the same of it).
+for (const short of document.querySelectorAll("[data-proposed-from]")) {
+  const name = document.getElementById(short.dataset.proposedFrom);
+  let proposed = "";
+  name.addEventListener("input", () => {
+    if (short.value !== proposed) return;
+    const words = plain(name.value).replace(/['\u2019]/g, "").match(/[a-z0-9]+/g) ?? [];
+    short.value = proposed = words.join("-").slice(0, 40).replace(/-+$/, "");
+  });
+}
+
 // Back and Reload lead to the first step, with what was typed there: a page that was sent for would be sent for again.
 for (const step of document.querySelectorAll("[data-back]")) goBy(step.dataset.back);
 for (const form of document.querySelectorAll("[data-keeps]")) {

@@ -65,11 +65,11 @@ MEANINGS: dict[tuple[str, str], Callable[[LogLine], Meaning]] = {
     # Mail in
     ("", Reason.KEPT): lambda line: Meaning(_("Sealed and kept")),
     ("", Reason.SUSPENDED): lambda line: Meaning(
-        _("Put off: the mailbox is suspended"),
+        _("Put off: the mailbox or the whole customer is suspended"),
         _("Activate it. Senders try again for days, not for ever."),
     ),
     ("", Reason.FULL): lambda line: Meaning(
-        _("Put off: the mailbox is full"),
+        _("Put off: the mailbox is full, or all of the customer together"),
         _("Let the archiver collect and delete what waits. Senders try again meanwhile."),
     ),
     ("", Reason.NETWORK): lambda line: Meaning(

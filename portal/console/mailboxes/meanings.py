@@ -54,6 +54,11 @@ def _collected(line: LogLine) -> Meaning:
 
 
 def _too_large(line: LogLine) -> Meaning:
+    if line.octets is not None and line.octets <= settings.MAX_MESSAGE_OCTETS:
+        return Meaning(
+            _("Refused: larger than this customer takes"),
+            _("Have the sender send less, or ask the service provider to raise the limit."),
+        )
     return Meaning(
         _("Refused: larger than the limit of %(size)s")
         % {"size": filesizeformat(settings.MAX_MESSAGE_OCTETS)},

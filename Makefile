@@ -66,7 +66,7 @@ lint: .venv/dev.stamp ## check format, rules, types, templates, imports, migrati
 	$(PY) -m portal.languages.catalogs --check
 	.venv/bin/hadolint docker/Dockerfile
 
-bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the same run (PART=growth: with up to 2,000 customers)
+bench: .venv/dev.stamp ## run the benchmarks; every result is a ratio within the same run (PART=growth: with up to 2,000 customers; PART=customers: their list with 1,000)
 	$(PY) -m benchmarks $(PART)
 
 image: .venv/dev.stamp ## build the container image, list its contents, and try it (needs root, buildah, PostgreSQL, Redis)

@@ -6,11 +6,11 @@ docs/benchmarks.md says what the ratios mean.
 import sys
 import time
 
-from benchmarks import accepting, collecting, greeting, growth, sealing, upgrading
+from benchmarks import accepting, collecting, customers, greeting, growth, sealing, upgrading
 from benchmarks.installation import installed, serving
 from benchmarks.measure import table
 
-PARTS = {"growth": growth.main, "upgrading": upgrading.main}
+PARTS = {"customers": customers.main, "growth": growth.main, "upgrading": upgrading.main}
 
 
 def main() -> None:

@@ -96,7 +96,11 @@ def browser_of(customer: Customer) -> Client:
     if person is None:
         person, _ = create_person(address, name="Bench", password="only-for-this-run", by=SYSTEM)
         add_membership(person, customer=customer, role="admin", by=SYSTEM)
-    browser = Client(headers={"host": f"{customer.slug}.{settings.BASE_DOMAIN}"})
+    return signed_in(person, f"{customer.slug}.{settings.BASE_DOMAIN}")
+
+
+def signed_in(person: User, host: str) -> Client:
+    browser = Client(headers={"host": host})
     browser.force_login(person)
     browser.cookies[COMPANION] = companion_of(browser.session.session_key)
     return browser

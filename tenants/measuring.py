@@ -32,7 +32,7 @@ class NotForMeasuring(Exception):
 def make_empty_customers(number: int, *, by: Actor, tell: Callable[[int], None] = lambda made: None) -> None:
     """So many more. `tell` hears after each how many there are by now. Raises NotAllowed or NotForMeasuring."""
     access.require(by, access.PLATFORM, access.Right.ADD_CUSTOMER)
-    _require_for_measuring()
+    require_for_measuring()
     provider = Provider.objects.filter(slug=PROVIDER).first() or create_provider(PROVIDER, NAME, by=by)
     taken = set(provider.customers.values_list("slug", flat=True))
     slugs = (slug for one in count(1) if (slug := f"{PROVIDER}-{one:05d}") not in taken)
@@ -47,7 +47,7 @@ def remove_empty_customers(*, by: Actor, tell: Callable[[int], None] = lambda re
     each. Raises NotAllowed or NotForMeasuring.
     """
     access.require(by, access.PLATFORM, access.Right.REMOVE_EMPTY_CUSTOMER)
-    _require_for_measuring()
+    require_for_measuring()
     kept = 0
     known = Customer.objects.filter(provider__slug=PROVIDER).order_by("slug").values_list("pk", flat=True)
     for number, pk in enumerate(list(known), 1):
@@ -86,7 +86,8 @@ def _is_ours(slug: str, name: str) -> bool:
     return bool(OURS.fullmatch(slug)) and name == _name_of(slug)
 
 
-def _require_for_measuring() -> None:
+def require_for_measuring() -> None:
+    """Raises NotForMeasuring."""
     if not settings.MEASURING:
         raise NotForMeasuring(
             "This installation is not for measuring. One that is says so by GATEHOUSE_MEASURING=1, and has no mail of "

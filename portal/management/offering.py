@@ -36,6 +36,7 @@ GROUPS = {
         "worker_public_key",
         "distribute_customers",
         "make_empty_customers",
+        "make_busy_customers",
     ),
     "What units and containers run": (
         "web",

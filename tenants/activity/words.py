@@ -218,6 +218,9 @@ WORDINGS: dict[str, Wording] = {
     ),
     "provider.created": Wording(Kind.SETTINGS, _("The provider “%(object)s” was created.")),
     "provider.renamed": Wording(Kind.SETTINGS, _("The provider was renamed to “%(object)s”.")),
+    "provider.time-zone-set": Wording(
+        Kind.SETTINGS, _("The time zone by which days of “%(object)s” are counted was changed.")
+    ),
     "provider.branding-changed": Wording(Kind.SETTINGS, _("The branding of “%(object)s” was changed.")),
     "provider.logo-changed": Wording(Kind.SETTINGS, _("The logo of “%(object)s” was changed.")),
     "provider.logo-removed": Wording(Kind.SETTINGS, _("The logo of “%(object)s” was removed.")),

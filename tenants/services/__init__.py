@@ -28,6 +28,7 @@ from tenants.services.customers import (
     list_customers,
     provider_by_slug,
     rename_provider,
+    set_provider_time_zone,
     stopped_jobs,
     suspend_customer,
 )
@@ -133,6 +134,7 @@ __all__ = [
     "rename_provider",
     "second_factor_required_by",
     "send_invitation_again",
+    "set_provider_time_zone",
     "set_security_policy",
     "stopped_jobs",
     "suspend_customer",

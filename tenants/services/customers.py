@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from accounts import bell
 from accounts.actors import Actor
+from accounts.errors import UnknownTimeZone
 from accounts.lists import by_name, each_word, folded, sorted_by
 from accounts.names import is_a_line, is_seen, refuse_too_many_marks, unless_kept
+from accounts.zones import UTC, is_zone
 from tenants import access, audit, schemas, slugs, spares
 from tenants.counts import MailboxFigures
 from tenants.errors import (
@@ -82,6 +84,26 @@ def rename_provider(provider: Provider, *, name: str, by: Actor) -> None:
     if provider.name != before:
         provider.save(update_fields=["name"])
         audit.record("provider.renamed", by=by, provider=provider, target=provider, data={"before": before})
+
+
+@transaction.atomic(durable=True)
+def set_provider_time_zone(provider: Provider, *, time_zone: str, by: Actor) -> None:
+    """By whose days its customers' figures are told, from now on. Raises NotAllowed or UnknownTimeZone."""
+    access.require(by, access.PLATFORM, access.Right.CHANGE_PROVIDER)
+    before = Provider.objects.select_for_update().get(pk=provider.pk).time_zone
+    access.require_held(by, access.Right.CHANGE_PROVIDER)
+    if time_zone not in (UTC.key, before) and not is_zone(time_zone):
+        raise UnknownTimeZone(value=time_zone)
+    provider.time_zone = time_zone
+    if time_zone != before:
+        provider.save(update_fields=["time_zone"])
+        audit.record(
+            "provider.time-zone-set",
+            by=by,
+            provider=provider,
+            target=provider,
+            data={"before": {"time_zone": before}, "after": {"time_zone": time_zone}},
+        )
 
 
 @transaction.atomic(durable=True)

@@ -39,6 +39,7 @@ ASKING = {
     "move_store": [OLD, NEW],
     "distribute_customers": [],
     "make_empty_customers": ["1"],
+    "make_busy_customers": ["1"],
     "retire_demo": [],
 }
 # Why the others are not in it.

@@ -87,6 +87,7 @@ ACTIONS = {
     "identity-provider.person-forgotten",
     "provider.created",
     "provider.renamed",
+    "provider.time-zone-set",
     "provider.security-changed",
     "customer.created",
     "customer.changed",

@@ -8,21 +8,24 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.core.signals import request_finished, request_started
 from django.db import connection
+from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import schema_exists, tenant_context
 
 from accounts.actors import SYSTEM
+from accounts.services import create_person
 from gateway.threads import Threads
 from mailboxes.backup import taking
 from mailboxes.backup.keys import new_recovery_key
 from mailboxes.models import Mailbox
 from portal.celery import app
 from portal.doctor import parts
-from tenants import pooling
+from tenants import figures, pooling
+from tenants.counts import CustomerDay, MailboxDay
 from tenants.database import base
 from tenants.models import AuditEvent, Customer, Provider
 from tenants.schemas import between_customers
-from tenants.services import create_customer, create_provider
+from tenants.services import add_membership, create_customer, create_provider
 from tenants.upgrading import migrating, schemas
 from tests.cast import provider
 from tests.catalogs import structure
@@ -185,6 +188,36 @@ def test_empty_customers_are_whole_ones_and_go_again(db, settings):
     assert {"customer.created", "customer.removed"} == set(
         AuditEvent.objects.filter(customer_id=made.pk).values_list("action", flat=True)
     )
+
+
+def test_busy_customers_have_mailboxes_and_figures_and_making_them_again_adds_what_is_missing(db, settings):
+    settings.MEASURING = True
+
+    def makes_busy(*args):
+        call_command("make_busy_customers", *args, "--mailboxes", "2", "--days", "5", stdout=io.StringIO())
+        ours = list(Customer.objects.filter(provider__slug="measuring").select_related("provider"))
+        provider = ours[0].provider
+        owner = create_person(
+            "owner@measuring.example", name="O", password="four-words-no-one-heard", by=SYSTEM
+        )[0]
+        add_membership(owner, provider=provider, role="owner", by=SYSTEM)
+        told = figures.of_customers(ours, by=owner)
+        owner.memberships.all().delete()
+        owner.delete()
+        return ours, told
+
+    _, few = makes_busy("1")
+    ours, told = makes_busy("2")
+    assert len(ours) == 2 and few.items() <= {pk: told[pk] for pk in few}.items()
+    for one in ours:
+        assert told[one.pk].waiting.messages == 21 and told[one.pk].last_mail_at
+        assert [mail > 0 for mail in told[one.pk].mail_a_day[-6:]] == [True] * 5 + [False]
+        with tenant_context(one):
+            assert {box.waiting for box in Mailbox.objects.with_activity()} == {7, 14}
+    row = MailboxDay.objects.filter(messages_in__gt=0)[0]
+    assert sum(row.hours_in) == row.messages_in > 0
+    days = CustomerDay.objects.aggregate(Sum("octets_in"))["octets_in__sum"]
+    assert days == MailboxDay.objects.aggregate(Sum("octets_in"))["octets_in__sum"]
 
 
 def test_they_are_refused_where_anybody_has_mail(db, settings, acme_mailbox):

@@ -30,6 +30,7 @@ from accounts.errors import NoSuchSession, SomebodyElses
 from accounts.models import User
 from accounts.services import create_person
 from mailboxes import backup, services
+from mailboxes import measuring as busy
 from mailboxes.backup.errors import BackupError
 from mailboxes.models import Job, Mailbox
 from mailboxes.services import creation, damage, delivery, janitor, jobs, moving, offers, passwords
@@ -56,7 +57,7 @@ FRONT_DOORS: tuple[ModuleType, ...] = (
     tenants.figures,
 )
 # What commands, tasks and the gateway alone enter; every function of these is a verb.
-SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup, bringing, measuring)
+SIDE_DOORS: tuple[ModuleType, ...] = (damage, janitor, moving, backup, bringing, measuring, busy)
 # What else that contract lets every face import, each with the reason why no verb is there.
 NO_VERBS: dict[str, str] = {
     "*.errors": "what a room refuses",
@@ -326,6 +327,11 @@ TABLE: dict[str, Line] = {
         lambda s, by: measuring.make_empty_customers(1, by=by),
         ends=measuring.NotForMeasuring,
     ),
+    "mailboxes.measuring.make_busy_customers": Line(
+        STAFF,
+        lambda s, by: busy.make_busy_customers(1, mailboxes=1, days=1, by=by),
+        ends=measuring.NotForMeasuring,
+    ),
     "tenants.measuring.remove_empty_customers": Line(
         THE_SYSTEM,
         lambda s, by: measuring.remove_empty_customers(by=by),
@@ -404,6 +410,12 @@ TABLE: dict[str, Line] = {
     "tenants.services.invite_first_owner": Line(
         frozenset({"staff"}),
         lambda s, by: tenants.services.invite_first_owner(s.ownerless, "new@umbrella.example", by=by),
+    ),
+    "tenants.services.set_provider_time_zone": Line(
+        STAFF,
+        lambda s, by: tenants.services.set_provider_time_zone(
+            s.northwind, time_zone="Australia/Sydney", by=by
+        ),
     ),
     "tenants.services.rename_provider": Line(
         STAFF, lambda s, by: tenants.services.rename_provider(s.northwind, name="Else", by=by)
@@ -701,6 +713,7 @@ OPEN: dict[str, str] = {
     "tenants.figures.days_of_provider": "tells of nobody but whom the one who asks may enter",
     "tenants.figures.of_customers": "tells of nobody but whom the one who asks may enter",
     "tenants.identity.domains_from": "reads a text that the caller brings",
+    "tenants.measuring.require_for_measuring": "says of the installation whether its settings allow it",
     "tenants.services.accept_invitation_as_newcomer": "nobody has signed in yet: it asks for the link's key instead",
     "tenants.services.check_open": "says of an invitation at hand whether it can be accepted",
     "tenants.services.check_own_access": "a rule, about a person at hand",

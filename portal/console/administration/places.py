@@ -15,6 +15,7 @@ from accounts.addresses import AddressFormField, canonical
 from accounts.errors import Refusal
 from accounts.lists import by_name
 from accounts.names import unless_kept
+from accounts.zones import UTC
 from portal.console.administration.acts import (
     ChangesToARow,
     ThroughServices,
@@ -23,11 +24,13 @@ from portal.console.administration.acts import (
 )
 from portal.console.administration.lists import ReadOnly, in_words
 from portal.console.frame.fields import (
+    Hundreds,
     NetworksField,
     SizeField,
     TagsField,
     customers_language_choices,
     customers_zone_choices,
+    zone_choices,
 )
 from portal.console.frame.refusals import worded
 from tenants import identity, services, slugs
@@ -87,6 +90,18 @@ class ProviderForm(SlugForm):
         widget=AdminEmailInputWidget,  # as wide as the others
         help_text=_("An invitation is sent there. Whoever accepts it decides who else comes."),
     )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        required=False,
+        widget=Hundreds,
+        help_text=_("By its days customers' figures are told. Another one counts for what comes after."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if zone := self.fields.get("time_zone"):
+            _utc, *others = zone_choices(self.instance.time_zone)
+            zone.choices = [(UTC.key, _utc[1]), *others]  # type: ignore[attr-defined]  # a ChoiceField, by the class above
 
 
 @admin.register(Provider)
@@ -99,9 +114,9 @@ class ProviderAdmin(PlacedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj and not services.may_found(request.user, obj):
-            return ("slug", "name", "created_at")
+            return ("slug", "name", "time_zone", "created_at")
         return (
-            ("slug", "name", "invited", "owner_email", "created_at")
+            ("slug", "name", "time_zone", "invited", "owner_email", "created_at")
             if obj
             else ("slug", "name", "owner_email")
         )
@@ -126,6 +141,9 @@ class ProviderAdmin(PlacedAdmin):
         if change:
             if "name" in form.changes:
                 services.rename_provider(obj, name=form.changes["name"], by=staff_of(request))
+            if "time_zone" in form.changes:
+                zone = form.changes["time_zone"]
+                services.set_provider_time_zone(obj, time_zone=zone, by=staff_of(request))
             if owner_email:
                 services.invite_first_owner(obj, owner_email, by=staff_of(request))
         elif owner_email:

@@ -1,7 +1,9 @@
 """The way in: from the base host to where the person works."""
 
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -60,16 +62,7 @@ def customers(request: HttpRequest) -> HttpResponse:
     mine = {provider.pk: provider for provider in served_by(request.user)}
     context: dict[str, Any] = {
         "page": page,
-        "rows": [
-            _row(
-                customer,
-                request,
-                stopped=stopped.get(customer.pk, 0),
-                told=told.get(customer.pk, figures.Overview()),
-                overseen=customer.provider_id in mine,
-            )
-            for customer in page
-        ],
+        "rows": _rows(page, request, stopped, told, mine),
         "q": search,
         "sort": sort,
         "show_provider": len(mine) > 1,
@@ -80,11 +73,29 @@ def customers(request: HttpRequest) -> HttpResponse:
     return render(request, "customers/customers.html", context)
 
 
-def _row(
-    customer: Customer, request: HttpRequest, *, stopped: int, told: figures.Overview, overseen: bool
-) -> Row:
-    spark = charts.spark(_("Mail in, 30 days"), told.mail_a_day)
-    return Row(customer, console_url(customer, request, kept()), stopped, told, spark, overseen)
+def _rows(
+    page: Iterable[Customer],
+    request: HttpRequest,
+    stopped: Mapping[UUID, int],
+    told: Mapping[UUID, figures.Overview],
+    mine: Container[int],
+) -> list[Row]:
+    path, name, nothing = kept(), _("Mail in, 30 days"), figures.Overview()
+    rows = []
+    for customer in page:
+        found = told.get(customer.pk, nothing)
+        spark = charts.spark(name, found.mail_a_day)
+        rows.append(
+            Row(
+                customer,
+                console_url(customer, request, path),
+                stopped.get(customer.pk, 0),
+                found,
+                spark,
+                customer.provider_id in mine,
+            )
+        )
+    return rows
 
 
 @require_safe

@@ -7,6 +7,7 @@ shows is said in words as well: in one sentence for the whole, in a title for ea
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -161,12 +162,16 @@ def path(figures: Sequence[int], top: int, width: int, height: int) -> str:
     """An SVG path over the whole width. A single figure is a level line; without any, and for zeros, it lies below."""
     points = list(figures) or [0]
     points = points * 2 if len(points) == 1 else points
-    step = width / (len(points) - 1)
-    places = (
-        f"{place * step:.1f} {height - height * figure / max(top, 1):.1f}"
-        for place, figure in enumerate(points)
-    )
-    return "M" + "L".join(places)
+    scale = height / max(top, 1)
+    places = zip(_across(len(points), width), points, strict=True)
+    return "M" + "L".join(f"{x} {height - scale * figure:.1f}" for x, figure in places)
+
+
+@cache
+def _across(count: int, width: int) -> tuple[str, ...]:
+    """So many places at even distances: the same for each line of a list."""
+    step = width / (count - 1)
+    return tuple(f"{place * step:.1f}" for place in range(count))
 
 
 def below(line: str, width: int, height: int) -> str:

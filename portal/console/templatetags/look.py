@@ -11,7 +11,7 @@ from django.shortcuts import resolve_url
 from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format
 from django.utils.html import conditional_escape, format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -214,7 +214,9 @@ def _time(at: datetime, shown: str) -> SafeString:
 
 def _exact(at: datetime) -> str:
     here = timezone.localtime(at)
-    return f"{date_format(here, 'SHORT_DATE_FORMAT')} {date_format(here, 'H:i:s T')}"
+    return date_format(
+        here, f"{get_format('SHORT_DATE_FORMAT')} H:i:s T"
+    )  # at once: a list has three in each row
 
 
 @register.filter

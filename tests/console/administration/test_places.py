@@ -28,6 +28,21 @@ def test_a_provider_is_added_and_renamed_with_its_audit_lines(admin, cast):
     assert last_event().action == "provider.renamed"
 
 
+def test_by_which_clock_a_providers_days_are_counted_is_chosen_and_told(admin):
+    northwind = provider("northwind")
+    page = admin.get(url := f"/admin/tenants/provider/{northwind.pk}/change/")
+    assert "UTC (universal time)" in text(page)
+    admin.post(url, {"name": "Northwind IT", "time_zone": "Europe/Berlin", "initial-time_zone": "UTC"})
+    assert provider("northwind").time_zone == "Europe/Berlin"
+    assert (last_event().action, last_event().data["after"]) == (
+        "provider.time-zone-set",
+        {"time_zone": "Europe/Berlin"},
+    )
+    admin.post(url, {"name": "Northwind IT", "time_zone": "Nowhere", "initial-time_zone": "Europe/Berlin"})
+    admin.post(url, {"name": "Northwind"})  # an old page says nothing of it
+    assert provider("northwind").time_zone == "Europe/Berlin"
+
+
 def test_a_customer_gets_its_schema_and_host(admin, cast, client_for):
     provider = Provider.objects.get(slug="northwind")
     answer = admin.post(

@@ -65,7 +65,8 @@ HOLD_WAIT = "60s"
 SCHEMAS_PER_DUMP = 1000
 ROWS = 5000
 CUSTOMERS = """
-SELECT customer.id, customer.slug, customer.name, schema_name, provider.slug, language, time_zone, customer."group",
+SELECT customer.id, customer.slug, customer.name, schema_name, provider.slug, customer.language, customer.time_zone,
+    customer."group",
     mailbox_limit, waiting_quota_octets, mailbox_quota_octets, message_limit_octets
 FROM public.tenants_customer customer JOIN public.tenants_provider provider ON provider.id = customer.provider_id
 WHERE customer.id = %s OR %s::uuid IS NULL ORDER BY customer.id

@@ -18,7 +18,7 @@ from accounts.demo import in_demo
 from accounts.models import User
 from accounts.services import create_person
 from mailboxes.models import Mailbox
-from mailboxes.services import create_mailbox, delivery
+from mailboxes.services import create_mailbox, delivery, delivery_log
 from portal.network import is_loopback
 from tenants import spares
 from tenants.models import Customer, Provider
@@ -112,7 +112,7 @@ def _ensure_mailboxes(customer: Customer) -> None:
             if kind == "report":
                 message = _journal_report(message, mailbox.address)
             recipient = delivery.resolve(mailbox.address, peer="127.0.0.1")
-            visit = delivery.Visit.of_mail(peer="192.0.2.25", hello="demo.invalid", tls="TLSv1.3")
+            visit = delivery_log.Visit.of_mail(peer="192.0.2.25", hello="demo.invalid", tls="TLSv1.3")
             delivery.deliver([recipient], _pieces(message), trace=_trace, visit=visit)
 
 

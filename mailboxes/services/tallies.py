@@ -24,7 +24,8 @@ PUT_OFF_SECONDS = 1.0  # until it is one more
 # One after the other for each customer: of what two counted at once nobody could tell how much waited in between. Any first
 # number will do, as long as nothing else in this database locks it: "fold" on a telephone keypad.
 FOLD_LOCK = 3653
-LOCK = "SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))"
+# And without machine code, which takes longer to make than a fold takes.
+LOCK = "SELECT set_config('jit', 'off', true), pg_advisory_xact_lock(%s, hashtext(current_schema()))"
 
 # What a fold takes away of the changes, adds to the counters and tells of each mailbox by the quarter of an hour.
 FOLD = """

@@ -129,6 +129,21 @@ PAGES = {
         ("Acme Ltd", ["192.0.2.0/24"], 5),
         {"name": "Acme Ltd"},
     ),
+    "customer, as its provider has it": Page(
+        lambda cast: "/customers/acme/edit/",
+        lambda cast: Customer.objects.filter(slug="acme").update(
+            waiting_quota_octets=5, tags=["new"], language="de"
+        ),
+        lambda cast: (
+            customer("acme").name,
+            customer("acme").waiting_quota_octets,
+            customer("acme").tags,
+            customer("acme").language,
+        ),
+        ("Acme Ltd", 5, ["new"], "de"),
+        {"name": "Acme Ltd"},
+        who="owner",
+    ),
     "mailbox": Page(
         lambda cast: f"/mailboxes/{mailbox().pk}/edit/",
         suspends,

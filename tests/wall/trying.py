@@ -109,11 +109,15 @@ class Holes:
             wanted = " or ".join(sorted(expected))
             self.note(f"{method} {door}, {person.name}: {got}, expected {wanted}")
         page = answer.content.decode(errors="replace").lower()  # some is a file
-        # What was asked for is told to nobody by being repeated: the way back in the menu has it.
-        page = page.replace(quote(door.path, safe="").lower(), "").replace(door.path.lower(), "")
+        secrets = person.secrets
+        if person.user is None and Outcome.PAGE in expected:  # a customer's door says whose it is
+            secrets = tuple(secret for secret in secrets if not host.startswith(f"{secret}."))
+        if any(secret in door.path for secret in secrets):
+            # What was asked for is told to nobody by being repeated: the way back in the menu has it.
+            page = page.replace(quote(door.path, safe="").lower(), "").replace(door.path.lower(), "")
         self.found += [
             f"{method} {door}, {person.name}: the page names {secret}"
-            for secret in person.secrets
+            for secret in secrets
             # As a word: four letters of it stand in a random token of every few thousandth page.
             if re.search(rf"(?<![a-z0-9]){re.escape(secret)}(?![a-z0-9])", page)
         ]

@@ -36,7 +36,7 @@ from mailboxes.services.reach import (
 from mailboxes.services.removal import delete_locked_mail
 from mailboxes.services.retrying import retry
 from mailboxes.services.sign_in_refusals import sign_in_refusals_of
-from mailboxes.services.statuses import Act, acts_on, allows, refusal
+from mailboxes.services.statuses import Act, acts_on, allows, is_over, refusal
 from mailboxes.services.tallies import Activity, activity
 from mailboxes.vault import PASSWORD_SYMBOLS
 
@@ -75,6 +75,7 @@ __all__ = [
     "deliveries_of",
     "edit_mailbox",
     "finish_reach_test",
+    "is_over",
     "job_for",
     "jobs_of",
     "list_mailboxes",

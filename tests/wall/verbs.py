@@ -693,6 +693,7 @@ OPEN: dict[str, str] = {
     "mailboxes.services.condition": "words for a mailbox and counters that mailbox_for and activity have given",
     "mailboxes.services.progress": "words what a job says that was found by job_for",
     "mailboxes.services.allows": "what a status allows, of a mailbox that mailbox_for has given",
+    "mailboxes.services.is_over": "what a status allows, of a mailbox that mailbox_for has given",
     "mailboxes.services.refusal": "what a status allows, of a mailbox that mailbox_for has given",
     "mailboxes.services.right_to_retry": "names the right that retry asks for",
     "mailboxes.services.servers": "names and ports of the gateway, which the whole world may know",

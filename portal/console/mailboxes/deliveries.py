@@ -83,7 +83,7 @@ def _log(request: ConsoleRequest, mailbox: Mailbox) -> dict[str, Any]:
     )
     return {
         "tab": "deliveries",
-        "being_deleted": mailbox.status == Mailbox.Status.DELETING,
+        "being_deleted": services.is_over(mailbox),
         "jobs": services.jobs_of(request.customer, mailbox, by=request.user),
         "show": show,
         "page": page,

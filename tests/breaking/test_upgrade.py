@@ -293,8 +293,8 @@ def made_by_the_release_before() -> Iterator[psycopg.Connection]:
         spare.execute(
             "INSERT INTO c_late.django_migrations (app, name, applied) SELECT app, name, applied FROM c_acme.django_migrations"
         )
-    columns = [field.column for field in Customer._meta.local_concrete_fields if field.column != "seq"]
-    new = {"id": "gen_random_uuid()", "slug": "'late'", "schema_name": "'c_late'"}
+    columns = [f'"{field.column}"' for field in Customer._meta.local_concrete_fields if field.column != "seq"]
+    new = {'"id"': "gen_random_uuid()", '"slug"': "'late'", '"schema_name"': "'c_late'"}
     with outside() as maker:
         maker.execute(
             f"INSERT INTO public.tenants_customer ({', '.join(columns)}) "

@@ -92,8 +92,9 @@ PROVIDER_RIGHTS = frozenset(
         Right.CREATE_CUSTOMER,
     }
 )
-# What of a role's rights at the provider itself are left to who is limited to some of its customers.
-LIMITED_RIGHTS = frozenset({Right.VIEW_TEAM, Right.VIEW_TEAM_ACTIVITY})
+# What of a role's rights at the provider itself are left to who is limited to some of its customers. Of others' roles they
+# decide within their own reach (services.authority).
+LIMITED_RIGHTS = frozenset({Right.VIEW_TEAM, Right.MANAGE_TEAM, Right.VIEW_TEAM_ACTIVITY})
 PLATFORM_RIGHTS = frozenset(
     {
         Right.VIEW_PROVIDER,

@@ -64,18 +64,29 @@ HOLD_WAIT = "60s"
 # server's table of locks lets them be; but each waits in TMPDIR on its way to a bucket.
 SCHEMAS_PER_DUMP = 1000
 ROWS = 5000
+# Before an upgrade a database lacks what is decided about customers since: a name that the inner table does not have is the
+# outer one's.
 CUSTOMERS = """
-SELECT customer.id, customer.slug, customer.name, schema_name, provider.slug, customer.language, customer.time_zone,
-    customer."group",
-    mailbox_limit, waiting_quota_octets, mailbox_quota_octets, message_limit_octets
-FROM public.tenants_customer customer JOIN public.tenants_provider provider ON provider.id = customer.provider_id
+SELECT customer.id, customer.slug, customer.name, customer.schema_name, provider.slug, customer.language,
+    customer.time_zone, customer."group", customer.mailbox_limit, customer.waiting_quota_octets,
+    customer.mailbox_quota_octets, customer.message_limit_octets
+FROM (VALUES ('', '', '', NULL::bigint, NULL::bigint, NULL::bigint))
+    AS of_before (language, time_zone, "group", mailbox_limit, waiting_quota_octets, message_limit_octets)
+CROSS JOIN LATERAL (
+    SELECT id, slug, name, schema_name, provider_id, language, time_zone, "group", mailbox_limit, waiting_quota_octets,
+        mailbox_quota_octets, message_limit_octets
+    FROM public.tenants_customer
+) AS customer
+JOIN public.tenants_provider provider ON provider.id = customer.provider_id
 WHERE customer.id = %s OR %s::uuid IS NULL ORDER BY customer.id
 """
 # By themselves: JSON of a few octets may be a text that the server does not make.
 LISTS = """
-SELECT id, CASE WHEN octet_length(allowed_networks::text) <= 65536 THEN allowed_networks::text END,
-    CASE WHEN octet_length(tags::text) <= 65536 THEN tags::text END
-FROM public.tenants_customer WHERE id = ANY (%s)
+SELECT customer.* FROM (VALUES ('[]'::jsonb)) AS of_before (tags) CROSS JOIN LATERAL (
+    SELECT id, CASE WHEN octet_length(allowed_networks::text) <= 65536 THEN allowed_networks::text END,
+        CASE WHEN octet_length(tags::text) <= 65536 THEN tags::text END
+    FROM public.tenants_customer WHERE id = ANY (%s)
+) AS customer
 """
 ALONE_AT_MOST = (
     20  # customers whose dumps fail, each after some that have failed before it: more are no fault of theirs

@@ -18,10 +18,15 @@ STANDS = (
     "192.0.2.0/24",
     "2001:db8::/32",
     "32 octets of an Ed25519 key",
+    # Examples of what is typed.
+    "such as 500 MB or 10 GB",
+    "a # and six digits from 0 to 9 and a to f, such as #0d6b5f",
+    "such as +49 30 123456",
     # What others do.
     "365",
     "port 25",
     "Exchange Server after 2 days, other systems after up to 5 days",
+    "about a day, other systems after up to 5 days",
     "Google may take up to 24 hours",
     "Check the two PEM files",
     # As many as there are.

@@ -15,7 +15,7 @@ TOLD_EACH = 100
 
 class Command(ScriptableCommand):
     help = (
-        "Make customers with mailboxes and months of figures, to measure what an installation bears. There is no mail behind the "
+        "Make customers with mailboxes and figures, to measure lists and charts. There is no mail behind the "
         "figures. Only where GATEHOUSE_MEASURING is set and nobody else has a mailbox. Give it a database of its own: what was "
         "made goes with that."
     )

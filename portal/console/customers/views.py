@@ -80,7 +80,7 @@ def _rows(
     told: Mapping[UUID, figures.Overview],
     mine: Container[int],
 ) -> list[Row]:
-    path, name, nothing = kept(), _("Mail in, 30 days"), figures.Overview()
+    path, name, nothing = kept(), _("Mail in, day by day"), figures.Overview()
     rows = []
     for customer in page:
         found = told.get(customer.pk, nothing)

@@ -33,7 +33,7 @@ def index(request: ConsoleRequest) -> HttpResponse:
     page = page_of(request, mailboxes)
     mail = figures.mail_of_mailboxes(request.customer, [mailbox.pk for mailbox in page], by=request.user)
     for mailbox in page:
-        mailbox.spark = charts.spark(_("Mail in, 30 days"), mail[mailbox.pk])
+        mailbox.spark = charts.spark(_("Mail in, day by day"), mail[mailbox.pk])
     seen = fingerprint(*map(_listed, page))
     context = {
         "page": page,
@@ -92,7 +92,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def _plot(request: ConsoleRequest, mailbox: Mailbox) -> charts.Plot:
     days = figures.days_of_mailbox(request.customer, mailbox.pk, by=request.user)
     return charts.plot(
-        _("Mail in and collected, 30 days"),
+        _("Mail in and collected, day by day"),
         [day.day for day in days],
         charts.Series(_("Mail in"), [day.messages_in for day in days]),
         charts.Series(_("Collected"), [day.messages_out for day in days], "out"),

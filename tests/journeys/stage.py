@@ -19,7 +19,14 @@ from mailboxes.services.delivery_log import Direction, Reason, Visit
 from mailboxes.work.slices import work_slice
 from tenants import audit, branding
 from tenants.models import Customer, Membership, Provider
-from tenants.services import add_membership, create_customer, create_provider, invite
+from tenants.services import (
+    activate_customer,
+    add_membership,
+    create_customer,
+    create_provider,
+    invite,
+    suspend_customer,
+)
 from tests.accounts.factors import Clock
 from tests.cast import PASSWORD
 from tests.tenants.drawing import picture
@@ -149,6 +156,12 @@ class Stage:
 
     def gives_that_up(self) -> None:
         self._meanwhile(lambda: branding.reset_branding(self.provider, by=SYSTEM))
+
+    def is_suspended(self, suspended: bool) -> None:
+        if suspended:
+            self._meanwhile(lambda: suspend_customer(self.customer, reason=REASON, by=SYSTEM))
+        else:
+            self._meanwhile(lambda: activate_customer(self.customer, by=SYSTEM))
 
     def company(self) -> Company:
         """People whom nobody has seen before, in a quiet moment: nothing is counted against them."""

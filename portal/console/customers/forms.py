@@ -133,7 +133,7 @@ class NewForm(FactsForm):
             days,
         ) % {"days": days}
         if len(providers) > 1:
-            self.fields["provider"].queryset = Provider.objects.filter(pk__in=[one.pk for one in providers])  # type: ignore[attr-defined]
+            self.fields["provider"].queryset = Provider.objects.filter(pk__in=[one.pk for one in providers])  # type: ignore[attr-defined]  # a ModelChoiceField
         else:
             del self.fields["provider"]
         self._only = next(iter(providers))
